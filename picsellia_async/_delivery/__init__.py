@@ -1,0 +1,1 @@
+"""The uploader's inner rooms: admission, gate, limit, spool, report."""

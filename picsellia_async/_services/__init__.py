@@ -1,0 +1,1 @@
+"""One module per remote host, over one `Host`."""

@@ -1,0 +1,113 @@
+"""Settings as values: timeouts and the retry policy. Nothing here does I/O or knows httpx."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, Self
+
+import attrs
+
+from picsellia_async.errors import ConfigurationError
+
+DEFAULT_HOST: Final = "https://app.picsellia.com"
+"""Platform used when neither `host` nor `PICSELLIA_HOST` names one (WIRE.md section 1)."""
+
+RETRY_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Answers by which a service (or a gateway before it) says that the call failed for now."""
+
+IMAGE_BYTES_MAX: Final = 100 * 2**20
+"""Largest image taken, in bytes. WIRE.md section 16 knows no limit of the service; ours keeps a mistake (a video,
+a disk image) from becoming a request of hundreds of megabytes."""
+
+
+def _seconds(value: Any, name: str) -> float | None:
+    """Return a number of seconds, or None for "no limit"; refuse what is neither, and negative or non-finite numbers."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigurationError(f"{name} must be a number of seconds or None, got {value!r}")
+    if not math.isfinite(value) or value <= 0:
+        raise ConfigurationError(f"{name} must be a positive, finite number of seconds, got {value!r}")
+    return float(value)
+
+
+@attrs.frozen
+class Timeouts:
+    """How long each phase of one attempt may take, in seconds; None means without limit."""
+
+    connect: float | None = 10.0
+    """Opening a connection: name lookup, TCP and TLS handshake."""
+    read: float | None = 60.0
+    """Between the end of the request and the answer, and between two pieces of the answer."""
+    write: float | None = 60.0
+    """Until the peer takes the next piece of the request."""
+    pool: float | None = None
+    """Waiting for a free connection. No limit by default: a caller in the queue is not late, it waits its turn."""
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read seconds, None, `Timeouts` or `httpx.Timeout` (anything with the four attributes).
+
+        Args:
+            value: One number of seconds for connect, read and write alike; None for no limit at all; or an object
+                with `connect`, `read`, `write` and `pool`.
+
+        Raises:
+            ConfigurationError: The value is none of these, or not positive.
+        """
+        if isinstance(value, cls):
+            return value
+        if all(hasattr(value, phase) for phase in ("connect", "read", "write", "pool")):
+            return cls(*(_seconds(getattr(value, p), f"timeout.{p}") for p in ("connect", "read", "write", "pool")))
+        seconds = _seconds(value, "timeout")
+        return cls(seconds, seconds, seconds, None)
+
+
+@attrs.frozen
+class RetryPolicy:
+    """When and how often one call is attempted again.
+
+    The wait before attempt n + 1 is drawn from `[(1 - jitter) * w, w]` with
+    `w = min(backoff_max, backoff_initial * 2 ** (n - 1))` seconds. A `Retry-After` of the service replaces it, up to `retry_after_max`.
+    After the last attempt the error of that attempt is raised, with the number of attempts in it.
+    """
+
+    attempts: int = attrs.field(default=5)
+    """Attempts in total, the first included; at least 1."""
+    total: float | None = attrs.field(default=120.0)
+    """Seconds from the first attempt after which no further one begins; None for no limit."""
+    backoff_initial: float = attrs.field(default=0.5)
+    """Seconds before the second attempt."""
+    backoff_max: float = attrs.field(default=20.0)
+    """Longest wait of our own, in seconds."""
+    jitter: float = attrs.field(default=0.5)
+    """Share of the wait that is random, 0 to 1."""
+    retry_after_max: float = attrs.field(default=120.0)
+    """Longest Retry-After that is honoured, in seconds. A service that asks for more gets no further attempt."""
+    statuses: frozenset[int] = attrs.field(default=RETRY_STATUSES, converter=frozenset)
+    """Answers after which the call is attempted again."""
+
+    @attempts.validator
+    def _check_attempts(self, _: object, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigurationError(f"retry.attempts must be a whole number of at least 1, got {value!r}")
+
+    @total.validator
+    @backoff_initial.validator
+    @backoff_max.validator
+    @retry_after_max.validator
+    def _check_seconds(self, attribute: attrs.Attribute[Any], value: float | None) -> None:
+        if value is None and attribute.name == "total":
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise ConfigurationError(f"retry.{attribute.name} must be finite seconds, 0 or more, got {value!r}")
+
+    @jitter.validator
+    def _check_jitter(self, _: object, value: float) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise ConfigurationError(f"retry.jitter must be between 0 and 1, got {value!r}")
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return the policy that never attempts a call twice."""
+        return cls(attempts=1)

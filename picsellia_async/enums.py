@@ -1,0 +1,233 @@
+"""Closed sets of the wire, with its exact values (WIRE.md 12.1 and 8.3)."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+from picsellia_async.errors import ConfigurationError
+
+
+class WireEnum(str, enum.Enum):
+    """An enum whose member values are what travels; text is accepted in any case."""
+
+    @classmethod
+    def of(cls, value: Self | str) -> Self:
+        """Return the member for a member, a member name or a wire value, in any case.
+
+        Raises:
+            ConfigurationError: The text names no member; the message lists the values.
+        """
+        if isinstance(value, cls):
+            return value
+        # The vendor's own enum members are accepted in place of ours: their name is what both share.
+        text = value if isinstance(value, str) else getattr(value, "name", None)
+        if isinstance(text, str):
+            wanted = text.upper()
+            for member in cls:
+                if wanted in {member.name, member.value.upper()}:
+                    return member
+        accepted = ", ".join(member.name for member in cls)
+        raise ConfigurationError(f"{value!r} is no {cls.__name__}; accepted are {accepted}")
+
+    def __str__(self) -> str:
+        """Return the wire value."""
+        return self.value
+
+
+class InferenceType(WireEnum):
+    """What a model predicts; `type` of deployments, model versions and dataset versions."""
+
+    NOT_CONFIGURED = "NOT_CONFIGURED"
+    CLASSIFICATION = "CLASSIFICATION"
+    OBJECT_DETECTION = "OBJECT_DETECTION"
+    SEGMENTATION = "SEGMENTATION"
+    POINT = "POINT"
+    KEYPOINT = "KEYPOINT"
+    LINE = "LINE"
+    MASK = "MASK"
+    MULTI = "MULTI"
+
+
+class SupportedContentType(WireEnum):
+    """Image formats that the monitoring host takes; upper-case there, as opposed to the platform's lower-case."""
+
+    PNG = "IMAGE/PNG"
+    JPEG = "IMAGE/JPEG"
+
+
+class ServiceMetrics(enum.Enum):
+    """Statistics of the monitoring host: (`service` on the wire, whether the aggregated route serves it)."""
+
+    PREDICTIONS_OUTLYING_SCORE = ("ae_outlier", False)
+    PREDICTIONS_DATA = ("metrics", False)
+    REVIEWS_OBJECT_DETECTION_STATS = ("object_detection", False)
+    REVIEWS_CLASSIFICATION_STATS = ("classification", False)
+    REVIEWS_LABEL_DISTRIBUTION_STATS = ("label_distribution", False)
+    AGGREGATED_LABEL_DISTRIBUTION = ("label_distribution", True)
+    AGGREGATED_OBJECT_DETECTION_STATS = ("object_detection", True)
+    AGGREGATED_PREDICTIONS_DATA = ("metrics", True)
+    AGGREGATED_DRIFTING_PREDICTIONS = ("ks_drift", True)
+
+    @property
+    def service(self) -> str:
+        """Value of the `service` query parameter."""
+        return self.value[0]
+
+    @property
+    def is_aggregated(self) -> bool:
+        """Whether `/stats` answers it instead of `/predictions/stats`."""
+        return self.value[1]
+
+    @classmethod
+    def of(cls, value: ServiceMetrics | str) -> ServiceMetrics:
+        """Return the member for a member or its name in any case.
+
+        Raises:
+            ConfigurationError: The text names no member; the message lists the names.
+        """
+        if isinstance(value, cls):
+            return value
+        name = value if isinstance(value, str) else getattr(value, "name", "")
+        if isinstance(name, str) and name.upper() in cls.__members__:
+            return cls[name.upper()]
+        raise ConfigurationError(f"{value!r} is no ServiceMetrics; accepted are {', '.join(cls.__members__)}")
+
+
+class TagTarget(WireEnum):
+    """What a tag can be put on."""
+
+    DATA = "DATA"
+    ASSET = "ASSET"
+    MODEL_VERSION = "MODEL_VERSION"
+    MODEL = "MODEL"
+    DATASET_VERSION = "DATASET_VERSION"
+    DATASET = "DATASET"
+    DEPLOYMENT = "DEPLOYMENT"
+    PREDICTED_ASSET = "PREDICTED_ASSET"
+
+
+Target = TagTarget
+"""Name used by the examples of the vendor's documentation."""
+
+
+class ContinuousTrainingTrigger(WireEnum):
+    """What starts a continuous training; `NONE` is a value of its own."""
+
+    FEEDBACK_LOOP = "FEEDBACK_LOOP"
+    NONE = "NONE"
+
+
+class ContinuousTrainingType(WireEnum):
+    """How a continuous training runs."""
+
+    EXPERIMENT = "EXPERIMENT"
+
+
+class ContinuousDeploymentPolicy(WireEnum):
+    """What happens to a newly trained model version."""
+
+    DEPLOY_CHAMPION = "DEPLOY_CHAMPION"
+    DEPLOY_SHADOW = "DEPLOY_SHADOW"
+    DEPLOY_MANUAL = "DEPLOY_MANUAL"
+
+
+class DataType(WireEnum):
+    """Kind of a data."""
+
+    IMAGE = "IMAGE"
+    VIDEO = "VIDEO"
+
+
+class DataUploadStatus(WireEnum):
+    """How far the platform is with a data."""
+
+    PENDING = "PENDING"
+    COMPUTING = "COMPUTING"
+    DONE = "DONE"
+    ERROR = "ERROR"
+
+
+class Framework(WireEnum):
+    """Framework of a model version."""
+
+    TENSORFLOW = "TENSORFLOW"
+    PYTORCH = "PYTORCH"
+    ONNX = "ONNX"
+    NOT_CONFIGURED = "NOT_CONFIGURED"
+
+
+class CampaignStepType(WireEnum):
+    """Kind of a campaign step; review campaigns take the last two."""
+
+    ANNOTATION = "ANNOTATION"
+    REVIEW = "REVIEW"
+    QUALITY_CONTROL = "QUALITY_CONTROL"
+
+
+class AssignmentStatus(WireEnum):
+    """State of one assignment of a campaign."""
+
+    TO_DO = "TO_DO"
+    TO_REWORK = "TO_REWORK"
+    DONE = "DONE"
+    SKIPPED = "SKIPPED"
+
+
+class JobRunStatus(WireEnum):
+    """State of a job run (v2 jobs)."""
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+class JobStatus(WireEnum):
+    """State of an older job (v1)."""
+
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    TERMINATED = "TERMINATED"
+    FAILED = "FAILED"
+
+
+class ExperimentStatus(WireEnum):
+    """State of an experiment."""
+
+    RUNNING = "RUNNING"
+    CANCELED = "CANCELED"
+    TERMINATED = "TERMINATED"
+    FAILED = "FAILED"
+    WAITING = "WAITING"
+    SUCCESS = "SUCCESS"
+
+
+class LogType(WireEnum):
+    """Kind of an experiment log."""
+
+    VALUE = "VALUE"
+    IMAGE = "IMAGE"
+    LINE = "LINE"
+    TABLE = "TABLE"
+    BAR = "BAR"
+    HEATMAP = "HEATMAP"
+    LABELMAP = "LABELMAP"
+    EVALUATION = "EVALUATION"
+
+
+class ObjectDataType(WireEnum):
+    """What an object in the storage is for."""
+
+    AGENTS_REPORT = "AGENTS_REPORT"
+    ARTIFACT = "ARTIFACT"
+    DATA = "DATA"
+    DATA_PROJECTION = "DATA_PROJECTION"
+    LOGGING = "LOGGING"
+    LOG_IMAGE = "LOG_IMAGE"
+    MODEL_FILE = "MODEL_FILE"
+    MODEL_THUMB = "MODEL_THUMB"
+    CAMPAIGN_FILE = "CAMPAIGN_FILE"
+    REVIEW_CAMPAIGN_FILE = "REVIEW_CAMPAIGN_FILE"

@@ -1,0 +1,362 @@
+"""Every error of this library. One tree, split by who must act; facts are fields.
+
+```
+PicselliaError                        base; never raised itself
+├─ ConfigurationError (ValueError)    the caller: bad argument or environment; nothing was sent
+│  ├─ HostNotConfiguredError          the deployment has no monitoring or serving host
+│  ├─ ContentTypeUnknown              neither JPEG nor PNG
+│  └─ BadConfigurationContinuousTrainingError
+├─ ClosedError (RuntimeError)         the caller: the client was closed, or belongs to another event loop
+├─ TransportError                     the network: no answer arrived
+│  └─ RequestTimeoutError
+├─ StatusError                        the service: an answer, but not the one expected
+│  ├─ BadRequestError 400, 422        ├─ PayloadTooLargeError 413
+│  ├─ AuthenticationError 401         ├─ LockedError 423
+│  ├─ QuotaExceededError 402          ├─ RateLimitError 429
+│  ├─ PermissionDeniedError 403       ├─ DistantStorageError 208
+│  ├─ NotFoundError 404               └─ ServerError 5xx
+│  ├─ ConflictError 409                  ├─ InternalServerError 500
+│  │                                     └─ BadGatewayError 502
+│  ├─ MonitorError                    any of the above (401 excepted) while monitoring
+│  └─ PredictionError                 any of the above (401 excepted) while predicting
+├─ DecodeError                        a success status with a body that cannot be read
+├─ NoDataError, NoShadowModel, UndefinedObjectError, ...  what was asked for is not there
+└─ SpoolError                         the queue on disk cannot be used
+```
+
+`MonitorError` and `PredictionError` say *where*, the status classes say *what*: a 409 while monitoring is both a
+`MonitorError` and a `ConflictError`. Names of the vendor's SDK (`ResourceNotFoundError`, ...) are the same classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+BODY_SHOWN: Final = 200
+"""Characters of an unexpected body that `str()` of an error may show."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class PicselliaError(Exception):
+    """Base of everything this library raises on purpose; never raised itself."""
+
+    message: str
+    """What failed, where, and what to do. Never holds a token, an image or a password."""
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.message
+
+    def __repr__(self) -> str:
+        """Return the class and its text; the fields that may be long (the body) stay out."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class ConfigurationError(PicselliaError, ValueError):
+    """An argument, a value or the environment cannot be used. No request was sent."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class HostNotConfiguredError(ConfigurationError):
+    """The deployment has no monitoring host, or no serving host."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class ContentTypeUnknown(ConfigurationError):
+    """The image is neither JPEG nor PNG, by name or by argument."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class BadConfigurationContinuousTrainingError(ConfigurationError):
+    """Continuous training was asked for with arguments that contradict each other or are missing."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class ClosedError(PicselliaError, RuntimeError):
+    """The client or uploader was closed, or is in use by another running event loop."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class TransportError(PicselliaError):
+    """No answer arrived. The httpx error is the `__cause__`."""
+
+    method: str = ""
+    """HTTP verb of the request."""
+    url: str = ""
+    """Scheme, host, port and path; the query and user information are left out."""
+    attempts: int = 1
+    """How often the call was attempted in all."""
+    request_sent: bool = False
+    """Whether the service may have received the whole request. False: a repeat cannot duplicate anything."""
+
+    def __str__(self) -> str:
+        """Return what failed, where, and after how many attempts."""
+        return f"{self.message} for {self.method} {self.url}{_after(self.attempts)}"
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class RequestTimeoutError(TransportError):
+    """A phase of the request (connect, write, read, or the wait for a connection) took longer than its timeout."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class StatusError(PicselliaError):
+    """The service answered, but not with a status that means success for this call."""
+
+    status: int = 0
+    """HTTP status of the last answer."""
+    method: str = ""
+    """HTTP verb of the request."""
+    url: str = ""
+    """Scheme, host, port and path; the query and user information are left out."""
+    detail: Any = None
+    """`detail` of the service's error body: text, a list, or None."""
+    body: bytes = b""
+    """The body as it arrived, cut at 64 KiB."""
+    attempts: int = 1
+    """How often the call was attempted in all."""
+    retry_after: float | None = None
+    """Seconds that the service asked to wait, or None."""
+
+    def __str__(self) -> str:
+        """Return status, place and the service's words, shortened."""
+        where = f"{self.status} for {self.method} {self.url}"
+        detail = self.detail
+        if isinstance(detail, list):
+            detail = "; ".join(str(item) for item in detail)
+        said = self.message if not detail else f"{self.message}. Detail: {detail}"
+        return f"{where}: {shorten(said)}{_after(self.attempts)}"
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class DistantStorageError(StatusError):
+    """208: the object name is already taken in the storage; or the storage answered what cannot be used."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class BadRequestError(StatusError):
+    """400 or 422: the service refuses the content of the request."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class AuthenticationError(StatusError):
+    """401: the token is wrong or has no access to this deployment."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class QuotaExceededError(StatusError):
+    """402: the organization's plan has no resources left."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class PermissionDeniedError(StatusError):
+    """403: the token is good, the action is not allowed."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NotFoundError(StatusError):
+    """404: no such object."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class ConflictError(StatusError):
+    """409: the name is taken, or this image was processed before."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class PayloadTooLargeError(StatusError):
+    """413: the request is too large for the service."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class LockedError(StatusError):
+    """423: the object is locked by a job."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class RateLimitError(StatusError):
+    """429: too many requests. `retry_after` holds the seconds asked for, where the service says."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class ServerError(StatusError):
+    """5xx: the service or a gateway before it failed."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class InternalServerError(ServerError):
+    """500."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class BadGatewayError(ServerError):
+    """502."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class MonitorError(StatusError):
+    """The monitoring host did not take a prediction. Always raised as a class that also names the status."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class PredictionError(StatusError):
+    """The serving host did not predict. Always raised as a class that also names the status."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class MonitoringConnectionError(ServerError):
+    """501 and above from the monitoring or serving host (the vendor's name for it)."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class DecodeError(PicselliaError):
+    """A success status, but a body that is not what the call returns."""
+
+    status: int = 0
+    """HTTP status of the answer."""
+    method: str = ""
+    """HTTP verb of the request."""
+    url: str = ""
+    """Scheme, host, port and path."""
+    problems: tuple[str, ...] = ()
+    """One line per field that could not be read, with its path."""
+
+    def __str__(self) -> str:
+        """Return the place and the first problems."""
+        problems = "; ".join(self.problems[:5])
+        return f"{self.message} ({self.status} for {self.method} {self.url}){': ' + problems if problems else ''}"
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class SpoolError(PicselliaError):
+    """The queue on disk cannot be opened, written or read. `message` names the directory."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NoDataError(PicselliaError):
+    """A listing, or a campaign, that the caller counts on is empty or absent."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NoShadowModel(PicselliaError):
+    """The deployment has no shadow model."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NoBaseExperimentError(PicselliaError):
+    """The model version does not come from an experiment."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NoConnectorFound(PicselliaError):
+    """The organization has no default storage connector."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class NoUrlAvailable(PicselliaError):
+    """The object has no download address."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class UndefinedObjectError(PicselliaError):
+    """The platform named an object without an id."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class WaitingAttemptsTimeout(PicselliaError):
+    """A job or a data did not reach its end within the attempts allowed."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class UploadError(PicselliaError):
+    """A file could not be stored in the object storage."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class DownloadError(PicselliaError):
+    """A file could not be fetched from the object storage."""
+
+
+# The vendor's names for the same things (WIRE.md 5.5), so that an `except` written for its SDK still catches.
+ForbiddenError = PermissionDeniedError
+InsufficientResourcesError = QuotaExceededError
+NetworkError = TransportError
+RequestTooLargeError = PayloadTooLargeError
+ResourceConflictError = ConflictError
+ResourceLockedError = LockedError
+ResourceNotFoundError = NotFoundError
+TooManyRequestError = RateLimitError
+UnauthorizedError = AuthenticationError
+
+
+def shorten(text: str) -> str:
+    """Return the text on one line, cut to `BODY_SHOWN` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= BODY_SHOWN else line[: BODY_SHOWN - 1] + "…"
+
+
+def _after(attempts: int) -> str:
+    return f" (after {attempts} attempts)" if attempts > 1 else ""
+
+
+STATUS_ERRORS: Final[dict[int, type[StatusError]]] = {
+    208: DistantStorageError,
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: PayloadTooLargeError,
+    422: BadRequestError,
+    423: LockedError,
+    429: RateLimitError,
+    500: InternalServerError,
+    502: BadGatewayError,
+}
+"""Status to class, the only such table; other statuses fall back to `ServerError` (5xx) and `StatusError`."""
+
+
+def _restore(status: int, family: type[StatusError] | None, fields: tuple[Any, ...]) -> StatusError:
+    return status_error_class(status, family)(*fields)
+
+
+def _reduce(family: type[StatusError]) -> Callable[[StatusError], tuple[Any, ...]]:
+    def reduce(self: StatusError) -> tuple[Any, ...]:
+        return _restore, (self.status, family, self.args)
+
+    return reduce
+
+
+_FAMILIES: Final[dict[tuple[type[StatusError], type[StatusError]], type[StatusError]]] = {}
+
+
+def status_error_class(status: int, family: type[StatusError] | None = None) -> type[StatusError]:
+    """Return the class that stands for a status in a family of calls.
+
+    Args:
+        status: HTTP status of the answer.
+        family: `MonitorError` or `PredictionError` where the call belongs to one, else None.
+
+    Returns:
+        The class of the status; within a family, one that derives from both.
+    """
+    kind = STATUS_ERRORS.get(status) or (ServerError if status >= 500 else StatusError)
+    if family is None or kind is AuthenticationError:
+        return kind
+    parents: tuple[type[StatusError], ...] = (family, kind)
+    if kind is StatusError:
+        return family
+    if status > 500:
+        parents = (family, MonitoringConnectionError) if kind is ServerError else (*parents, MonitoringConnectionError)
+    key = (family, kind)
+    if key not in _FAMILIES:
+        # Built on first use: ten statuses times two families would be twenty empty classes.
+        name = family.__name__.removesuffix("Error") + kind.__name__
+        body = {"__reduce__": _reduce(family), "__doc__": f"{kind.__doc__} ({family.__name__})", "__module__": __name__}
+        _FAMILIES[key] = type(name, parents, body)
+    return _FAMILIES[key]
