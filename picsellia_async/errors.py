@@ -340,12 +340,15 @@ def status_error_class(status: int, family: type[StatusError] | None = None) -> 
 
     Args:
         status: HTTP status of the answer.
-        family: `MonitorError` or `PredictionError` where the call belongs to one, else None.
+        family: `MonitorError` or `PredictionError` where the call belongs to one, `AuthenticationError` for sign-ins, else None.
 
     Returns:
         The class of the status; within a family, one that derives from both.
     """
     kind = STATUS_ERRORS.get(status) or (ServerError if status >= 500 else StatusError)
+    if family is AuthenticationError:
+        # Whatever a sign-in is refused with, 404 for an unknown deployment included, it was refused.
+        return family if 400 <= status < 500 and status not in {408, 425, 429} else kind
     if family is None or kind is AuthenticationError:
         return kind
     parents: tuple[type[StatusError], ...] = (family, kind)

@@ -1,0 +1,77 @@
+"""The two ends of one HTTP exchange as plain values: where it goes, and what came back."""
+
+from __future__ import annotations
+
+from typing import Self
+from urllib.parse import urlsplit
+
+import attrs
+
+from picsellia_async.errors import ConfigurationError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@attrs.frozen
+class Origin:
+    """Scheme, host and port of a service; hashable, the key of the connection pool."""
+
+    scheme: str
+    """`http` or `https`."""
+    host: str
+    """Name or address, without the brackets of IPv6."""
+    port: int
+    """1 to 65535."""
+    host_header: bytes = attrs.field(init=False, repr=False, eq=False)
+    """Value of the Host header; the port is left out where it is the scheme's default."""
+
+    def __attrs_post_init__(self) -> None:
+        """Render the Host header once; it goes into every request."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        if self.port != _DEFAULT_PORTS[self.scheme]:
+            name = f"{name}:{self.port}"
+        object.__setattr__(self, "host_header", name.encode("ascii"))
+
+    @classmethod
+    def parse(cls, url: str, name: str = "host") -> Self:
+        """Read the origin of an absolute URL; path, query and user information are dropped (WIRE.md section 1).
+
+        Raises:
+            ConfigurationError: The text is no http or https URL with a host.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            hostname = (parts.hostname or "").encode("idna").decode("ascii")
+        except (ValueError, TypeError, AttributeError):
+            raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}") from None
+        if parts.scheme not in _DEFAULT_PORTS or not hostname or port == 0:
+            raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}")
+        return cls(parts.scheme, hostname, port or _DEFAULT_PORTS[parts.scheme])
+
+    def __str__(self) -> str:
+        """Return the URL of the origin, without a trailing slash."""
+        return f"{self.scheme}://{self.host_header.decode('ascii')}"
+
+
+def _without_password(url: object) -> str:
+    text = repr(url)
+    return text if "@" not in text else "a URL with user information"
+
+
+@attrs.frozen
+class Answer:
+    """A whole HTTP response."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]] = attrs.field(repr=False)
+    """Names in lower case."""
+    content: bytes = attrs.field(repr=False)
+    """The body, decoded from its transfer and content encoding."""
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of that lower-case name, as text, or None."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None

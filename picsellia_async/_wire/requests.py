@@ -1,0 +1,294 @@
+"""Bodies and queries of the calls as attrs classes, in the order in which the wire carries their fields (WIRE.md 10, 11).
+
+Optional fields default to `UNSET`, which is left out; an explicit None travels as null. Rules that tie fields together are
+validators here, so that they hold in the client and in the emulator alike.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
+from uuid import UUID
+
+import attrs
+import orjson
+
+from picsellia_async._wire.body import ChunkedBody, splice
+from picsellia_async._wire.converter import CONVERTER, JsonObject
+from picsellia_async._wire.unset import UNSET, Unset
+from picsellia_async.config import IMAGE_BYTES_MAX
+from picsellia_async.enums import SupportedContentType
+from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
+from picsellia_async.predictions import PredictionFormat
+from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
+
+Body: TypeAlias = bytes | ChunkedBody
+"""What the transport sends."""
+
+Query: TypeAlias = Iterable[tuple[str, Any]]
+"""Pairs in order; None and `UNSET` are left out, lists are repeated."""
+
+_EXTENSIONS: Final = {
+    ".jpg": SupportedContentType.JPEG,
+    ".jpeg": SupportedContentType.JPEG,
+    ".png": SupportedContentType.PNG,
+}
+
+
+def encode_query(query: Query) -> str:
+    """Encode a query as the vendor's SDK does: form encoding, `True`/`False`, repeated keys, dicts as compact JSON (WIRE.md 6)."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in query:
+        if value is None or value is UNSET:
+            continue
+        values = value if isinstance(value, (list, tuple)) else [value]
+        pairs += [(key, _query_text(item)) for item in values]
+    return urlencode(pairs)
+
+
+def _query_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return dump_json(value, "query").decode()
+    return str(value)
+
+
+def dump_json(value: Any, name: str) -> bytes:
+    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (WIRE.md section 2).
+
+    Raises:
+        ConfigurationError: Something in it has no JSON form.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as exc:
+        raise ConfigurationError(f"{name} cannot be written as JSON: {exc}") from exc
+
+
+def content_type_of(value: Any, filename: str | PurePath) -> SupportedContentType:
+    """Return the content type that was given, else the one of the file name's extension.
+
+    Args:
+        value: A member, its name (`jpeg`), its MIME type (`image/jpeg`) in any case, or None.
+        filename: Name whose extension decides where no type was given: `.jpg`, `.jpeg` or `.png` in any case.
+
+    Raises:
+        ContentTypeUnknown: Neither says JPEG or PNG; the monitoring host takes nothing else.
+    """
+    if value is not None:
+        try:
+            return SupportedContentType.of(value)
+        except ConfigurationError:
+            raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {value!r}") from None
+    found = _EXTENSIONS.get(PurePath(filename).suffix.lower())
+    if found is None:
+        raise ContentTypeUnknown(f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png")
+    return found
+
+
+def image_view(image: Any, name: str = "raw_image") -> memoryview:
+    """Return a flat view of the bytes of an encoded image, without copying them.
+
+    Raises:
+        ConfigurationError: No bytes-like object, empty, not contiguous, or above `IMAGE_BYTES_MAX`.
+    """
+    if not isinstance(image, (bytes, bytearray, memoryview)):
+        raise ConfigurationError(f"{name} must be bytes, bytearray or memoryview, got {type(image).__name__}")
+    view = memoryview(image)
+    if not view.contiguous:
+        raise ConfigurationError(f"{name} must be contiguous in memory")
+    view = view.cast("B") if view.format != "B" or view.ndim != 1 else view
+    if not 0 < view.nbytes <= IMAGE_BYTES_MAX:
+        raise ConfigurationError(f"{name} must have 1 to {IMAGE_BYTES_MAX} bytes, got {view.nbytes}")
+    return view
+
+
+def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
+    """Return a prediction as the wire carries it: classes, texts (null when not given), then the fields of the format."""
+    fields: dict[str, Any] = {
+        "detection_classes": prediction.detection_classes,
+        "detection_texts": prediction.detection_texts,
+    }
+    for name in prediction.shape_fields:
+        fields[name] = getattr(prediction, name)
+    return fields
+
+
+@attrs.frozen(kw_only=True)
+class LoginRequest:
+    """Sign-in at the monitoring or serving host (WIRE.md 3.2)."""
+
+    api_token: str = attrs.field(repr=False)
+    """Token of the user."""
+    deployment_id: UUID
+    """Deployment that the JWT is for."""
+
+
+@attrs.frozen(kw_only=True)
+class CloudImage:
+    """An image that already lies in the object storage (WIRE.md 10.1, 17')."""
+
+    connector_id: UUID
+    """Storage connector."""
+    client_type: str
+    """Kind of storage, verbatim as the platform says it."""
+    bucket_name: str
+    """Bucket."""
+    object_name: str
+    """Name in the bucket."""
+
+
+def _optional(convert: Any, name: str) -> Any:
+    """Return an attrs field that is left out by default, and converted when given; None counts as not given."""
+    return attrs.field(
+        default=UNSET, converter=lambda value: UNSET if value is None or value is UNSET else convert(value, name)
+    )
+
+
+def _required(convert: Any, name: str, *limits: Any) -> Any:
+    return attrs.field(converter=lambda value: convert(value, name, *limits))
+
+
+@attrs.frozen(kw_only=True)
+class MonitorRequest:
+    """One prediction for the monitoring host (WIRE.md 10.1). Empty values are sent, only what was not given is left out."""
+
+    filename: str = _required(text, "filename")
+    """Name of the image on the platform."""
+    content_type: SupportedContentType
+    """Upper-case on the wire."""
+    height: int = _required(whole_number, "height", 1)
+    """Pixels."""
+    width: int = _required(whole_number, "width", 1)
+    """Pixels."""
+    raw_predictions: JsonObject = _required(json_object, "raw_predictions")
+    """Prediction in its wire form."""
+    latency: float = _required(real_number, "latency", 0.0)
+    """Inference time of the model, in seconds."""
+    source: str | Unset = _optional(text, "source")
+    """Name of the data source."""
+    tags: list[str] | Unset = _optional(texts, "tags")
+    """Names of data tags."""
+    metadata: JsonObject | Unset = _optional(json_object, "metadata")
+    """Known keys: WIRE.md 9.5."""
+    custom_metadata: JsonObject | Unset = _optional(json_object, "custom_metadata")
+    """Free keys."""
+    timestamp: float | Unset = _optional(epoch_seconds, "timestamp")
+    """Epoch seconds; the service uses its own clock otherwise."""
+    upload_dir: str | Unset = _optional(text, "upload_dir")
+    """Prefix of the object name; private storage only."""
+    shadow_latency: float | Unset = _optional(real_number, "shadow_latency")
+    """Inference time of the shadow model, in seconds."""
+    shadow_raw_predictions: JsonObject | Unset = _optional(json_object, "shadow_raw_predictions")
+    """Prediction of the shadow model in its wire form."""
+    sample: bool | Unset = _optional(boolean, "sample")
+    """True: always keep the image; False: never, only count it; left out: the deployment's sample rate decides."""
+    custom_metrics: JsonObject | Unset = _optional(json_object, "custom_metrics")
+    """Kept on the predicted asset."""
+    image: str | Unset = UNSET
+    """Base64 of the image. The client splices it into the bytes instead (`monitor_body`)."""
+    cloud_image: CloudImage | Unset = UNSET
+    """Takes the place of `image`."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse half of a shadow prediction: the service would drop a latency without prediction in silence."""
+        if (self.shadow_raw_predictions is UNSET) != (self.shadow_latency is UNSET):
+            raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
+
+
+def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
+    """Return the body: metadata through orjson, the image's base64 last and as bytes.
+
+    Args:
+        request: Everything but the image.
+        image: Raw image, or None where the request names a cloud image.
+
+    Raises:
+        ConfigurationError: Metadata that has no JSON form.
+    """
+    metadata = dump_json(CONVERTER.unstructure(request, MonitorRequest), "metadata")
+    return metadata if image is None else splice(metadata, b"image", image)
+
+
+@attrs.frozen(kw_only=True)
+class PredictRequest:
+    """One image for the serving host (WIRE.md 11). Empty values are left out here, as opposed to monitoring."""
+
+    tags: list[str] = attrs.field(factory=list)
+    """Names of data tags."""
+    monitor: bool = _required(boolean, "monitor")
+    """Whether the result also goes to monitoring and the platform."""
+    postprocess: bool = _required(boolean, "postprocess")
+    """Undocumented by the vendor; passed on."""
+    source: str | Unset = UNSET
+    """Name of the data source."""
+    upload_dir: str | Unset = UNSET
+    """Prefix of the object name; private storage only."""
+    metadata: JsonObject | Unset = _optional(json_object, "metadata")
+    """Known keys: WIRE.md 9.5."""
+    custom_metadata: JsonObject | Unset = _optional(json_object, "custom_metadata")
+    """Free keys."""
+
+
+def predict_form(request: PredictRequest) -> list[tuple[str, str]]:
+    """Return the text parts of the multipart form, in order (WIRE.md 11.1); dicts as ASCII JSON with spaces, as the vendor's."""
+    parts = [("tags", tag) for tag in request.tags]
+    parts += [("monitor", str(request.monitor)), ("postprocess", str(request.postprocess))]
+    for name in ("source", "upload_dir"):
+        if value := getattr(request, name):
+            parts.append((name, value))
+    for name in ("metadata", "custom_metadata"):
+        if value := getattr(request, name):
+            try:
+                parts.append((name, json.dumps(value)))
+            except TypeError as exc:
+                raise ConfigurationError(f"{name} cannot be written as JSON: {exc}") from exc
+    return parts
+
+
+def multipart_body(
+    form: Iterable[tuple[str, str]], file_field: str, filename: str, content: memoryview, boundary: str | None = None
+) -> tuple[bytes, str]:
+    """Return a multipart/form-data body and its Content-Type.
+
+    httpx's encoder adds a Content-Type to file parts, which the vendor's requests do not have (WIRE.md 11.1).
+
+    Args:
+        form: Text parts in order.
+        file_field: Name of the file part, which comes last.
+        filename: File name, as UTF-8.
+        content: The file.
+        boundary: Text between the parts; random by default.
+    """
+    boundary = boundary or secrets.token_hex(16)
+    opening = f"--{boundary}\r\n"
+    head = "".join(
+        f'{opening}Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n' for name, value in form
+    )
+    head += f'{opening}Content-Disposition: form-data; name="{file_field}"; filename="{_quoted(filename)}"\r\n\r\n'
+    body = b"".join((head.encode(), content, f"\r\n--{boundary}--\r\n".encode()))
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(value: str) -> str:
+    """Escape what would end the quoted text, as browsers do (HTML, "multipart/form-data encoding algorithm")."""
+    return value.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+def tag_names(tags: Any) -> list[str]:
+    """Return names for a text, a tag object, or a list of both (WIRE.md 11.1)."""
+    if tags is None:
+        return []
+    items = tags if isinstance(tags, (list, tuple)) else [tags]
+    return [text(item if isinstance(item, str) else getattr(item, "name", item), f"tags[{i}]") for i, item in enumerate(items)]
+
+
+def source_name(source: Any) -> str | Unset:
+    """Return the name for a text or a data source object; `UNSET` for None and the empty text."""
+    if source is None or source == "":
+        return UNSET
+    return text(source if isinstance(source, str) else getattr(source, "name", source), "source")
+

@@ -1,0 +1,160 @@
+"""Reading single values that people hand in: numbers, ids, names. Raises `ConfigurationError` with field and value.
+
+numpy scalars and arrays are recognised by their methods (`item`, `tolist`), never by importing numpy.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from picsellia_async.errors import ConfigurationError
+
+
+def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: bool = False) -> int:
+    """Return a Python int for an int, an integral float or a numpy scalar.
+
+    Args:
+        value: The number. A bool is refused: it is nearly always a mistake.
+        name: How the message calls it, `detection_boxes[3][1]` for instance.
+        minimum: Least value accepted.
+        rounded: Round a fraction to the nearest whole number (halves to the even one) instead of refusing it.
+
+    Raises:
+        ConfigurationError: The value is no such number.
+    """
+    if type(value) is int:
+        number = value
+    else:
+        number = _to_int(value, name, rounded=rounded)
+    if minimum is not None and number < minimum:
+        raise ConfigurationError(f"{name} must be at least {minimum}, got {number!r}")
+    return number
+
+
+def _to_int(value: Any, name: str, *, rounded: bool) -> int:
+    if _is_number(value):
+        try:
+            return operator.index(value)
+        except TypeError:
+            real = float(value)
+        if math.isfinite(real) and (rounded or real.is_integer()):
+            return round(real)
+    raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
+
+
+def real_number(value: Any, name: str, minimum: float | None = None) -> float:
+    """Return a Python float for a finite int, float or numpy scalar.
+
+    Raises:
+        ConfigurationError: The value is no finite number, or below `minimum`.
+    """
+    if type(value) is not float:
+        if not _is_number(value):
+            raise ConfigurationError(f"{name} must be a number, got {value!r}")
+        value = float(value)
+    if not math.isfinite(value):
+        raise ConfigurationError(f"{name} must be finite, got {value!r}")
+    if minimum is not None and value < minimum:
+        raise ConfigurationError(f"{name} must be at least {minimum:g}, got {value!r}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return not isinstance(value, bool)
+    # numpy scalars and 0-d arrays; numpy.bool_ has no __index__ and its item() is a bool.
+    item = getattr(value, "item", None)
+    if item is None or getattr(value, "size", 1) != 1:
+        return False
+    plain = item()
+    return isinstance(plain, (int, float)) and not isinstance(plain, bool)
+
+
+def sequence(value: Any, name: str) -> list[Any]:
+    """Return a list for a list, tuple, numpy array or other iterable that is no text, bytes or mapping.
+
+    Raises:
+        ConfigurationError: The value is none of these.
+    """
+    if type(value) is list:
+        return value
+    tolist = getattr(value, "tolist", None)
+    if tolist is not None:
+        value = tolist()
+    if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a list, got {value!r}")
+    return list(value)
+
+
+def text(value: Any, name: str, *, empty: bool = False) -> str:
+    """Return the text; refuse other types, and the empty text unless `empty`.
+
+    Raises:
+        ConfigurationError: The value is no such text.
+    """
+    if not isinstance(value, str) or not (value or empty):
+        raise ConfigurationError(f"{name} must be {'a' if empty else 'a non-empty'} str, got {value!r}")
+    return value
+
+
+def texts(value: Any, name: str) -> list[str]:
+    """Return a list of str for a list or tuple of str; a single text is refused, its letters are not meant.
+
+    Raises:
+        ConfigurationError: The value, or one of its items, is something else.
+    """
+    return [text(item, f"{name}[{i}]", empty=True) for i, item in enumerate(sequence(value, name))]
+
+
+def json_object(value: Any, name: str) -> dict[str, Any]:
+    """Return the dict; refuse what is none, or has keys that are no text.
+
+    Raises:
+        ConfigurationError: The value is no dict of text keys.
+    """
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ConfigurationError(f"{name} must be a dict with str keys, got {value!r}")
+    return value
+
+
+def uuid(value: Any, name: str) -> UUID:
+    """Return the UUID for a UUID or its text.
+
+    Raises:
+        ConfigurationError: The value is neither.
+    """
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except (TypeError, ValueError, AttributeError):
+        raise ConfigurationError(f"{name} must be a UUID or its text, got {value!r}") from None
+
+
+def boolean(value: Any, name: str) -> bool:
+    """Return the bool; refuse everything else, since `"false"` is true.
+
+    Raises:
+        ConfigurationError: The value is no bool.
+    """
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def epoch_seconds(value: Any, name: str) -> float:
+    """Return seconds since 1970 for a number or an aware datetime.
+
+    Raises:
+        ConfigurationError: The value is neither; a datetime without a zone is refused, since it may mean any.
+    """
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is None:
+            raise ConfigurationError(f"{name} must have a time zone, got {value!r}")
+        return value.timestamp()
+    return real_number(value, name)
