@@ -1,0 +1,78 @@
+"""Fixtures of the delivery tests: a small tapped server over real TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+import uvicorn
+
+from picsellia_async.emulator.fault_middleware import FaultMiddleware
+from picsellia_async.emulator.faults import Faults
+from picsellia_async.emulator.tap import tapped_protocol
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio only: the library is."""
+    return "asyncio"
+
+
+@attrs.define
+class SmallServer:
+    """An ASGI application that keeps each request's body and answers 201, tapped and with faults."""
+
+    faults: Faults
+    port: int = 0
+    bodies: list[bytes] = attrs.field(factory=list)
+    paths: list[str] = attrs.field(factory=list)
+
+    async def app(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        """Read the whole body, keep it, answer."""
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message["body"]
+            if not message.get("more_body"):
+                break
+        self.bodies.append(body)
+        self.paths.append(scope["path"])
+        answer = orjson.dumps({"id": len(self.bodies), "padding": "x" * 200})
+        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 201, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+@asynccontextmanager
+async def serve(app: Any, **config: Any) -> AsyncIterator[int]:
+    """Serve an ASGI application on a free port of 127.0.0.1 and yield the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    settings = uvicorn.Config(app, log_level="error", lifespan="off", loop="asyncio", timeout_graceful_shutdown=1, **config)
+    server = uvicorn.Server(settings)
+    task = asyncio.create_task(server._serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.005)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[SmallServer]:
+    """A small tapped server with an empty register of faults."""
+    faults = Faults()
+    small = SmallServer(faults)
+    async with serve(FaultMiddleware(small.app, faults), http=tapped_protocol(faults)) as port:
+        small.port = port
+        yield small
