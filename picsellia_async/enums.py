@@ -32,7 +32,7 @@ class WireEnum(str, enum.Enum):
 
     def __str__(self) -> str:
         """Return the wire value."""
-        return self.value
+        return str.__str__(self)
 
 
 class InferenceType(WireEnum):

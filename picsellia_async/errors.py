@@ -5,6 +5,7 @@ PicselliaError                        base; never raised itself
 ├─ ConfigurationError (ValueError)    the caller: bad argument or environment; nothing was sent
 │  ├─ HostNotConfiguredError          the deployment has no monitoring or serving host
 │  ├─ ContentTypeUnknown              neither JPEG nor PNG
+│  ├─ FileNotFoundException, FileIsDirectoryError, FileNotReadableError   (also the OSError of that name)
 │  └─ BadConfigurationContinuousTrainingError
 ├─ ClosedError (RuntimeError)         the caller: the client was closed, or belongs to another event loop
 ├─ TransportError                     the network: no answer arrived
@@ -73,6 +74,21 @@ class ContentTypeUnknown(ConfigurationError):
 @attrs.define(slots=False, eq=False, str=False, repr=False)
 class BadConfigurationContinuousTrainingError(ConfigurationError):
     """Continuous training was asked for with arguments that contradict each other or are missing."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class FileNotFoundException(ConfigurationError, FileNotFoundError):
+    """There is no such file."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class FileIsDirectoryError(ConfigurationError, IsADirectoryError):
+    """The path names a directory where a file is needed."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class FileNotReadableError(ConfigurationError, PermissionError):
+    """The file may not be read by this user."""
 
 
 @attrs.define(slots=False, eq=False, str=False, repr=False)

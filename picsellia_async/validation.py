@@ -53,15 +53,14 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
     Raises:
         ConfigurationError: The value is no finite number, or below `minimum`.
     """
-    if type(value) is not float:
-        if not _is_number(value):
-            raise ConfigurationError(f"{name} must be a number, got {value!r}")
-        value = float(value)
-    if not math.isfinite(value):
+    if type(value) is not float and not _is_number(value):
+        raise ConfigurationError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
         raise ConfigurationError(f"{name} must be finite, got {value!r}")
-    if minimum is not None and value < minimum:
+    if minimum is not None and number < minimum:
         raise ConfigurationError(f"{name} must be at least {minimum:g}, got {value!r}")
-    return value
+    return number
 
 
 def _is_number(value: Any) -> bool:

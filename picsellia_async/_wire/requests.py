@@ -19,6 +19,7 @@ import orjson
 
 from picsellia_async._wire.body import ChunkedBody, splice
 from picsellia_async._wire.converter import CONVERTER, JsonObject
+from picsellia_async._wire.fields import optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
@@ -68,6 +69,15 @@ def dump_json(value: Any, name: str) -> bytes:
         raise ConfigurationError(f"{name} cannot be written as JSON: {exc}") from exc
 
 
+def encode_body(request: Any) -> bytes:
+    """Return the JSON bytes of a request class; `UNSET` fields are left out.
+
+    Raises:
+        ConfigurationError: A value has no JSON form.
+    """
+    return dump_json(CONVERTER.unstructure(request), "the request")
+
+
 def content_type_of(value: Any, filename: str | PurePath) -> SupportedContentType:
     """Return the content type that was given, else the one of the file name's extension.
 
@@ -108,13 +118,8 @@ def image_view(image: Any, name: str = "raw_image") -> memoryview:
 
 def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
     """Return a prediction as the wire carries it: classes, texts (null when not given), then the fields of the format."""
-    fields: dict[str, Any] = {
-        "detection_classes": prediction.detection_classes,
-        "detection_texts": prediction.detection_texts,
-    }
-    for name in prediction.shape_fields:
-        fields[name] = getattr(prediction, name)
-    return fields
+    names = ("detection_classes", "detection_texts", *prediction.shape_fields)
+    return {name: getattr(prediction, name) for name in names}
 
 
 @attrs.frozen(kw_only=True)
@@ -141,52 +146,41 @@ class CloudImage:
     """Name in the bucket."""
 
 
-def _optional(convert: Any, name: str) -> Any:
-    """Return an attrs field that is left out by default, and converted when given; None counts as not given."""
-    return attrs.field(
-        default=UNSET, converter=lambda value: UNSET if value is None or value is UNSET else convert(value, name)
-    )
-
-
-def _required(convert: Any, name: str, *limits: Any) -> Any:
-    return attrs.field(converter=lambda value: convert(value, name, *limits))
-
-
 @attrs.frozen(kw_only=True)
 class MonitorRequest:
     """One prediction for the monitoring host (WIRE.md 10.1). Empty values are sent, only what was not given is left out."""
 
-    filename: str = _required(text, "filename")
+    filename: str = required(text, "filename")
     """Name of the image on the platform."""
     content_type: SupportedContentType
     """Upper-case on the wire."""
-    height: int = _required(whole_number, "height", 1)
+    height: int = required(whole_number, "height", 1)
     """Pixels."""
-    width: int = _required(whole_number, "width", 1)
+    width: int = required(whole_number, "width", 1)
     """Pixels."""
-    raw_predictions: JsonObject = _required(json_object, "raw_predictions")
+    raw_predictions: JsonObject = required(json_object, "raw_predictions")
     """Prediction in its wire form."""
-    latency: float = _required(real_number, "latency", 0.0)
+    latency: float = required(real_number, "latency", 0.0)
     """Inference time of the model, in seconds."""
-    source: str | Unset = _optional(text, "source")
+    source: str | Unset = optional(text, "source")
     """Name of the data source."""
-    tags: list[str] | Unset = _optional(texts, "tags")
+    tags: list[str] | Unset = optional(texts, "tags")
     """Names of data tags."""
-    metadata: JsonObject | Unset = _optional(json_object, "metadata")
+    metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: WIRE.md 9.5."""
-    custom_metadata: JsonObject | Unset = _optional(json_object, "custom_metadata")
+    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
-    timestamp: float | Unset = _optional(epoch_seconds, "timestamp")
+    timestamp: float | Unset = optional(epoch_seconds, "timestamp")
     """Epoch seconds; the service uses its own clock otherwise."""
-    upload_dir: str | Unset = _optional(text, "upload_dir")
+    upload_dir: str | Unset = optional(text, "upload_dir")
     """Prefix of the object name; private storage only."""
-    shadow_latency: float | Unset = _optional(real_number, "shadow_latency")
+    shadow_latency: float | Unset = optional(real_number, "shadow_latency")
     """Inference time of the shadow model, in seconds."""
-    shadow_raw_predictions: JsonObject | Unset = _optional(json_object, "shadow_raw_predictions")
+    shadow_raw_predictions: JsonObject | Unset = optional(json_object, "shadow_raw_predictions")
     """Prediction of the shadow model in its wire form."""
-    sample: bool | Unset = _optional(boolean, "sample")
+    sample: bool | Unset = optional(boolean, "sample")
     """True: always keep the image; False: never, only count it; left out: the deployment's sample rate decides."""
-    custom_metrics: JsonObject | Unset = _optional(json_object, "custom_metrics")
+    custom_metrics: JsonObject | Unset = optional(json_object, "custom_metrics")
     """Kept on the predicted asset."""
     image: str | Unset = UNSET
     """Base64 of the image. The client splices it into the bytes instead (`monitor_body`)."""
@@ -219,17 +213,17 @@ class PredictRequest:
 
     tags: list[str] = attrs.field(factory=list)
     """Names of data tags."""
-    monitor: bool = _required(boolean, "monitor")
+    monitor: bool = required(boolean, "monitor")
     """Whether the result also goes to monitoring and the platform."""
-    postprocess: bool = _required(boolean, "postprocess")
+    postprocess: bool = required(boolean, "postprocess")
     """Undocumented by the vendor; passed on."""
     source: str | Unset = UNSET
     """Name of the data source."""
     upload_dir: str | Unset = UNSET
     """Prefix of the object name; private storage only."""
-    metadata: JsonObject | Unset = _optional(json_object, "metadata")
+    metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: WIRE.md 9.5."""
-    custom_metadata: JsonObject | Unset = _optional(json_object, "custom_metadata")
+    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
 
 

@@ -1,0 +1,87 @@
+"""When to attempt again, and after how long: pure functions. The one retry loop is in `_http/host.py`.
+
+The rules, in order:
+
+* A failure after which the service cannot have the whole request (no connection, reset while sending) is repeated.
+* An answer that says "failed for now" (`RetryPolicy.statuses`) is repeated, whatever the call: it is the service's own word that
+  the call was not carried out.
+* A lost answer (reset or timeout after the whole request was sent) is repeated only where the endpoint is idempotent: the
+  service may have carried it out, and a second time would store a second prediction.
+* A certificate that cannot be verified, and everything else, is not repeated.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import PicselliaError, StatusError, TransportError
+
+
+def is_repeatable(policy: RetryPolicy, failure: PicselliaError, *, idempotent: bool) -> bool:
+    """Return whether the rules allow another attempt after this failure, number and time left aside."""
+    if isinstance(failure, StatusError):
+        return failure.status in policy.statuses
+    if isinstance(failure, TransportError):
+        return (idempotent or not failure.request_sent) and not _is_certificate_error(failure)
+    return False
+
+
+def backoff(policy: RetryPolicy, attempt: int, random: Callable[[], float]) -> float:
+    """Return the seconds to wait after the given attempt (1 is the first), where the service asked for no time of its own.
+
+    Args:
+        policy: Gives the first wait, the longest one and the share that is random.
+        attempt: Number of the attempt that failed.
+        random: Returns a number in [0, 1).
+    """
+    # Beyond 2 ** 62 the power alone would overflow a float some day; the cap is reached long before.
+    wait = min(policy.backoff_max, policy.backoff_initial * 2.0 ** min(attempt - 1, 62))
+    return wait * (1 - policy.jitter * random())
+
+
+def next_delay(
+    policy: RetryPolicy,
+    *,
+    failure: PicselliaError,
+    idempotent: bool,
+    attempt: int,
+    elapsed: float,
+    random: Callable[[], float],
+) -> float | None:
+    """Return the seconds to wait before the next attempt, or None to give up.
+
+    Args:
+        policy: Limits.
+        failure: What the last attempt ended in.
+        idempotent: Whether carrying the call out twice is harmless.
+        attempt: Number of the attempt that failed; the first is 1.
+        elapsed: Seconds since the first attempt began.
+        random: Returns a number in [0, 1).
+
+    Returns:
+        Seconds, never negative. A Retry-After of the service wins over the policy's own wait (a little is added, never
+        taken off, so that waiting callers do not return at one instant); one above `retry_after_max` gives None, and so
+        does a wait that ends after `total`.
+    """
+    if attempt >= policy.attempts or not is_repeatable(policy, failure, idempotent=idempotent):
+        return None
+    delay = backoff(policy, attempt, random)
+    asked = failure.retry_after if isinstance(failure, StatusError) else None
+    if asked is not None:
+        if asked > policy.retry_after_max:
+            return None
+        delay = asked + random() * policy.jitter * min(asked, 1.0)
+    if policy.total is not None and elapsed + delay > policy.total:
+        return None
+    return delay
+
+
+def _is_certificate_error(failure: BaseException) -> bool:
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

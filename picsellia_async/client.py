@@ -1,0 +1,247 @@
+"""`AsyncClient`: one user's connection to the platform, and the pool that all its deployments share."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from picsellia_async._http.host import HttpSession
+from picsellia_async._services.connection import Connection
+from picsellia_async._wire.exchange import Origin
+from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.models import Organization
+from picsellia_async.validation import text, uuid, whole_number
+
+
+class AsyncClient:
+    """A connection to Picsellia. Use it as `async with AsyncClient(...) as client`, or close it with `aclose()`.
+
+    The constructor sends nothing and needs no running loop. Entering connects (greets the platform, fetches the organization);
+    without entering, the first call does. One pool of connections serves the platform, monitoring and serving hosts of every
+    deployment. A client belongs to the event loop that uses it first; once that loop is closed, another may take over.
+
+    Every call may raise, beside what it documents:
+
+    * `StatusError`, by its subclasses: the service refused (`AuthenticationError` for a wrong token, `RateLimitError`, ...);
+    * `TransportError`, `RequestTimeoutError`: no answer, after the attempts that the retry policy allows;
+    * `DecodeError`: an answer that cannot be read;
+    * `ClosedError`: the client was closed, or another running event loop uses it.
+
+    A call is repeated after an answer that says "failed for now" (408, 425, 429, 500, 502 to 504, 520 to 524) and whenever the service
+    cannot have got the whole request. After a *lost* answer it is repeated only where its description says "idempotent".
+    """
+
+    def __init__(
+        self,
+        api_token: str | None = None,
+        organization_id: str | UUID | None = None,
+        organization_name: str | None = None,
+        host: str | None = None,
+        *,
+        timeout: Any = Timeouts(),  # noqa: B008 - a frozen value
+        max_connections: int = 100,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        verify: ssl.SSLContext | None = None,
+    ) -> None:
+        """Store the settings.
+
+        Args:
+            api_token: Token of the user; else `PICSELLIA_TOKEN`.
+            organization_id: UUID of the organization; else `PICSELLIA_ORGANIZATION_ID`.
+            organization_name: Its name; else `PICSELLIA_ORGANIZATION_NAME`; else the token's default organization. An id wins.
+            host: URL of the platform; else `PICSELLIA_HOST`, else `https://app.picsellia.com`. A path in it is ignored.
+            timeout: Seconds for connect, read and write each, None for no limit, `Timeouts`, or an `httpx.Timeout`.
+                The wait for a free connection is not limited unless `pool` says so.
+            max_connections: Connections open at once, over all hosts; further calls wait in order.
+            retry: Attempts, total seconds, backoff and jitter; `RetryPolicy.none()` for a single attempt.
+            transport: Any `httpx.AsyncBaseTransport` in place of the fast one; it is closed with the client.
+            http_client: Your own `httpx.AsyncClient` in place of pool and transport; it stays yours to close.
+            verify: TLS settings; by default the usual authorities, with `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+
+        Raises:
+            ConfigurationError: No token, or a value that cannot be used. Nothing was sent.
+        """
+        if transport is not None and http_client is not None:
+            raise ConfigurationError("transport and http_client exclude each other: give one of them")
+        if not isinstance(retry, RetryPolicy):
+            raise ConfigurationError(f"retry must be a RetryPolicy, got {retry!r}")
+        self._settings = {
+            "api_token": _token(api_token),
+            "organization_id": _from_environment(organization_id, "PICSELLIA_ORGANIZATION_ID"),
+            "organization_name": _from_environment(organization_name, "PICSELLIA_ORGANIZATION_NAME"),
+            "host": _from_environment(host, "PICSELLIA_HOST") or DEFAULT_HOST,
+            "timeout": Timeouts.of(timeout),
+            "max_connections": whole_number(max_connections, "max_connections", 1),
+            "retry": retry,
+        }
+        self._brought = {"transport": transport, "http_client": http_client, "verify": verify}
+        if organization_name is not None and organization_id is None:
+            # What was said in the call counts for more than the environment.
+            self._settings["organization_id"] = None
+        organization_id = self._settings["organization_id"]
+        self._owns_session = True
+        self._connection = Connection.over(
+            HttpSession(self._settings["max_connections"], transport, http_client, verify),
+            api_token=self._settings["api_token"],
+            origin=Origin.parse(self._settings["host"]),
+            organization_id=None if organization_id is None else uuid(organization_id, "organization_id"),
+            organization_name=self._settings["organization_name"],
+            retry=retry,
+            timeouts=self._settings["timeout"],
+        )
+
+    def __repr__(self) -> str:
+        """Return host and state; the token is not shown."""
+        state = "closed" if self.is_closed else "open"
+        return f"<AsyncClient {self._connection.origin} {state}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the settings (the token among them): the copy connects anew, in its own process."""
+        brought = [name for name, value in self._brought.items() if value is not None]
+        if brought:
+            raise TypeError(f"an AsyncClient made with {brought[0]}= cannot be pickled; make one in each process")
+        return _make, (self._settings,)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._connection.shared.session.is_closed
+
+    @property
+    def organization(self) -> Organization:
+        """The organization in use.
+
+        Raises:
+            ClosedError: The client is not connected yet.
+        """
+        organization = self._connection.shared.organization
+        if organization is None:
+            raise ClosedError("this client is not connected yet: enter it, or await connect()")
+        return organization
+
+    async def connect(self) -> Self:
+        """Greet the platform and fetch the organization, where that has not happened yet. Idempotent.
+
+        Raises:
+            ConfigurationError: No organization was named and the token has no default one.
+
+        Wire: GET {platform}/api/home/ping, GET {platform}/api/organization/{organization_id}, 2xx.
+        """
+        await self._connection.platform()
+        return self
+
+    async def __aenter__(self) -> Self:
+        """Connect; close again where that fails."""
+        try:
+            return await self.connect()
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections, calls under way included. Closing twice is fine; copies of `with_options` close nothing."""
+        if self._owns_session:
+            await self._connection.aclose()
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        """Warn about a client that was used and never closed."""
+        connection = getattr(self, "_connection", None)
+        if connection is not None and self._owns_session and connection.shared.session.is_open:
+            _warn(f"unclosed {self!r}: use `async with` or await aclose()", ResourceWarning, source=self)
+
+    def with_options(self, *, timeout: Any = None, retry: RetryPolicy | None = None) -> Self:
+        """Return a client with other limits, over the same pool, organization and JWTs.
+
+        Args:
+            timeout: As in the constructor; None keeps the present one.
+            retry: As in the constructor; None keeps the present one.
+        """
+        other = type(self).__new__(type(self))
+        other._settings = dict(self._settings)
+        other._brought = self._brought
+        other._owns_session = False
+        if timeout is not None:
+            other._settings["timeout"] = Timeouts.of(timeout)
+        if retry is not None:
+            other._settings["retry"] = retry
+        other._connection = self._connection.with_limits(other._settings["retry"], other._settings["timeout"])
+        return other
+
+    async def get_deployment(self, name: str) -> AsyncDeployment:
+        """Return the deployment of that name. Idempotent.
+
+        No sign-in happens here; the deployment signs in when it is first used.
+
+        Raises:
+            NotFoundError: The organization has none of that name.
+
+        Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
+        """
+        platform = await self._connection.platform()
+        return AsyncDeployment(await platform.find_deployment(name=text(name, "name")), self._connection)
+
+    async def get_deployment_by_id(self, id: UUID | str) -> AsyncDeployment:  # noqa: A002 - the documented name
+        """Return the deployment of that id. Idempotent.
+
+        Raises:
+            NotFoundError: The organization has no such deployment.
+
+        Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
+        """
+        deployment_id = uuid(id, "id")
+        platform = await self._connection.platform()
+        return AsyncDeployment(await platform.find_deployment(id=deployment_id), self._connection)
+
+    async def list_deployments(
+        self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
+    ) -> list[AsyncDeployment]:
+        """Return the deployments of the organization, in one request. Idempotent.
+
+        Args:
+            limit: At most so many; all by default.
+            offset: Skip so many.
+            order_by: Names of fields, `-` before a name for descending order.
+
+        Wire: GET {platform}/api/organization/{organization_id}/deployments, 2xx.
+        """
+        if limit is not None:
+            whole_number(limit, "limit", 1)
+        if offset is not None:
+            whole_number(offset, "offset", 0)
+        platform = await self._connection.platform()
+        descriptions = await platform.list_deployments(limit, offset, order_by)
+        return [AsyncDeployment(description, self._connection) for description in descriptions[:limit]]
+
+
+def _make(settings: dict[str, Any]) -> AsyncClient:
+    return AsyncClient(**settings)
+
+
+def _from_environment(value: Any, name: str) -> Any:
+    return value if value is not None else os.environ.get(name) or None
+
+
+def _token(value: str | None) -> str:
+    """Return the api token; one that could smuggle a header in is refused, and no message shows it."""
+    token = _from_environment(value, "PICSELLIA_TOKEN")
+    if token is None:
+        raise ConfigurationError("no API token: give api_token= or set PICSELLIA_TOKEN")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError("api_token must be a str of visible ASCII characters (the value is not shown)")
+    return token
