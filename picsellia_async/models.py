@@ -15,6 +15,11 @@ from picsellia_async.enums import InferenceType, TagTarget
 T = TypeVar("T")
 
 
+def _upper(value: Any) -> Any:
+    """Words of the platform that services spell in either case; kept as text, so that a new word does not break a listing."""
+    return value.upper() if isinstance(value, str) else value
+
+
 @attrs.frozen(kw_only=True)
 class Page(Generic[T]):
     """One page of a listing (WIRE.md section 7)."""
@@ -101,3 +106,289 @@ class DeploymentDescription:
     """Share of monitored images that the platform keeps, 0 to 1."""
     tags: list[TagDescription] = attrs.field(factory=list)
     """Tags of the deployment."""
+
+
+@attrs.frozen(kw_only=True)
+class LabelDescription:
+    """A label: one entry of a label map (WIRE.md 9.6)."""
+
+    id: UUID
+    """Identifier; reviews name their labels by it."""
+    name: str
+    """Name."""
+    group_id: UUID | None = None
+    """Group of labels that it belongs to, if any."""
+
+
+@attrs.frozen(kw_only=True)
+class UserDescription:
+    """A user of the platform."""
+
+    id: UUID
+    """Identifier."""
+    username: str
+    """Name."""
+
+
+@attrs.frozen(kw_only=True)
+class UserList:
+    """Users of an organization or a deployment; these lists do not say `items` (WIRE.md 7.1)."""
+
+    users: list[UserDescription]
+    """Those who have access."""
+
+
+@attrs.frozen(kw_only=True)
+class JobDescription:
+    """A job that the platform runs by itself."""
+
+    id: UUID
+    """Identifier."""
+    status: str = attrs.field(converter=_upper)
+    """See `JobRunStatus`, for older jobs `JobStatus`; compares equal to their members."""
+
+
+@attrs.frozen(kw_only=True)
+class Connector:
+    """Where a deployment's images are stored (WIRE.md 8.2)."""
+
+    id: UUID
+    """Identifier."""
+    client_type: str
+    """Kind of storage: aws, minio, google or azure in any case; passed on verbatim."""
+    bucket_name: str
+    """Bucket."""
+
+
+@attrs.frozen(kw_only=True)
+class ModelDescription:
+    """A model: a name over its versions."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+    private: bool = True
+    """Whether only the organization sees it."""
+
+
+@attrs.frozen(kw_only=True)
+class ModelVersionDescription:
+    """A version of a model (WIRE.md 9.3)."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name of the version."""
+    version: int
+    """Number, from 0."""
+    type: InferenceType
+    """What it predicts."""
+    framework: str | None = None
+    """See `Framework`; compares equal to its members."""
+    labels: dict[str, str] | None = None
+    """Label map: class index as text to label name. `detection_classes` holds these indexes."""
+    origin: ModelDescription | None = None
+    """The model."""
+    tags: list[TagDescription] = attrs.field(factory=list)
+    """Tags of the version."""
+
+
+@attrs.frozen(kw_only=True)
+class ModelContextData:
+    """A dataset version that a model version was trained with."""
+
+    name: str
+    """Alias in the experiment: train, test, ..."""
+    version_id: UUID | None = None
+    """The dataset version."""
+    repartition: Any = None
+    """Shapes per label; passed through."""
+
+
+@attrs.frozen(kw_only=True)
+class ModelContextDescription:
+    """Where a model version comes from (WIRE.md 8.7)."""
+
+    id: UUID
+    """Identifier."""
+    experiment_id: UUID | None = None
+    """The experiment that made it, if one did."""
+    datas: list[ModelContextData] | None = None
+    """What it was trained with."""
+    parameters: dict[str, Any] | None = None
+    """Training parameters."""
+
+
+@attrs.frozen(kw_only=True)
+class ExperimentDescription:
+    """A training run."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name, unique in the project."""
+    project_id: UUID | None = None
+    """The project it belongs to."""
+    status: str | None = None
+    """See `ExperimentStatus`; compares equal to its members."""
+
+
+@attrs.frozen(kw_only=True)
+class Log:
+    """Something an experiment logged. A log of parameters can be handed on as `experiment_parameters`."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name, unique in the experiment."""
+    type: str
+    """See `LogType`; compares equal to its members."""
+    data: Any = None
+    """What was logged; its shape depends on `type`."""
+
+
+@attrs.frozen(kw_only=True)
+class DatasetDescription:
+    """A dataset: a name over its versions."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+
+
+@attrs.frozen(kw_only=True)
+class DatasetVersionDescription:
+    """A version of a dataset (WIRE.md 9.4)."""
+
+    id: UUID
+    """Identifier."""
+    origin_id: UUID
+    """The dataset."""
+    origin_name: str
+    """Name of the dataset."""
+    version: str
+    """Name of the version."""
+    type: InferenceType
+    """Kind of its annotations."""
+    annotation_campaign_id: UUID | None = None
+    """The annotation campaign, if there is one."""
+    tags: list[TagDescription] = attrs.field(factory=list)
+    """Tags of the version."""
+
+
+@attrs.frozen(kw_only=True)
+class FeedbackLoopDataset:
+    """One entry of a deployment's feedback loop."""
+
+    dataset_version: DatasetVersionDescription
+    """Where submitted reviews go."""
+
+
+@attrs.frozen(kw_only=True)
+class TrainingDataStatus:
+    """How far the platform is with the metrics over the training data."""
+
+    status: str
+    """Words of the platform; not enumerated anywhere."""
+
+
+@attrs.frozen(kw_only=True)
+class ProjectDescription:
+    """A project: a set of experiments."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+
+
+@attrs.frozen(kw_only=True)
+class DatalakeDescription:
+    """A datalake: where images live."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+    connector_id: UUID | None = None
+    """Storage behind it."""
+
+
+@attrs.frozen(kw_only=True)
+class DataSourceDescription:
+    """A data source: where images come from (a camera, say)."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+
+
+@attrs.frozen(kw_only=True)
+class DataMeta:
+    """Size of an image."""
+
+    width: int | None = None
+    """Pixels."""
+    height: int | None = None
+    """Pixels."""
+
+
+@attrs.frozen(kw_only=True)
+class DataDescription:
+    """An image or video of a datalake (WIRE.md 9.5)."""
+
+    id: UUID
+    """Identifier."""
+    datalake_id: UUID | None = None
+    """Datalake; lists of one datalake may leave it out."""
+    object_name: str
+    """Name in the object storage."""
+    filename: str
+    """Name shown on the platform."""
+    type: str = attrs.field(default="IMAGE", converter=_upper)
+    """See `DataType`; compares equal to its members."""
+    content_type: str | None = None
+    """MIME type in lower case, as opposed to `SupportedContentType`."""
+    upload_status: str | None = attrs.field(default=None, converter=_upper)
+    """See `DataUploadStatus`; compares equal to its members."""
+    presigned_url: str | None = attrs.field(default=None, repr=False)
+    """Download address, good for about an hour; whoever has it may read the image."""
+    metadata: dict[str, Any] | None = None
+    """Known keys: WIRE.md 9.5."""
+    custom_metadata: dict[str, Any] | None = None
+    """Free keys."""
+    meta: DataMeta | None = None
+    """Size; None until the platform has opened the image."""
+    tags: list[TagDescription] = attrs.field(factory=list)
+    """Data tags."""
+    data_source: DataSourceDescription | None = None
+    """Where it comes from."""
+
+
+@attrs.frozen(kw_only=True)
+class AssetDescription:
+    """A data in a dataset version."""
+
+    id: UUID
+    """Identifier."""
+    data: DataDescription
+    """The image."""
+
+
+@attrs.frozen(kw_only=True)
+class PredictedAssetDescription:
+    """A monitored image on the platform (WIRE.md 9.2)."""
+
+    id: UUID
+    """Identifier."""
+    oracle_prediction_id: UUID
+    """Identifier at the monitoring host: the `id` that `monitor` returned."""
+    data: DataDescription
+    """The image."""
+    predictions: list[dict[str, Any]] | None = None
+    """Predictions as the platform says them, each with `is_shadow`; None in listings."""
+    reviews: list[dict[str, Any]] | None = None
+    """Reviews as the platform says them; None in listings."""

@@ -70,12 +70,15 @@ def dump_json(value: Any, name: str) -> bytes:
 
 
 def encode_body(request: Any) -> bytes:
-    """Return the JSON bytes of a request class; `UNSET` fields are left out.
+    """Return the JSON bytes of a request class, in the order of its fields; `UNSET` fields are left out.
 
     Raises:
         ConfigurationError: A value has no JSON form.
     """
-    return dump_json(CONVERTER.unstructure(request), "the request")
+    fields = CONVERTER.unstructure(request)
+    # cattrs puts fields without a default first, the wire does not.
+    ordered = {name: fields[name] for name in attrs.fields_dict(type(request)) if name in fields}
+    return dump_json(ordered, "the request")
 
 
 def content_type_of(value: Any, filename: str | PurePath) -> SupportedContentType:
@@ -193,6 +196,16 @@ class MonitorRequest:
             raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
 
 
+@attrs.frozen(kw_only=True)
+class MonitorShadowRequest:
+    """A prediction of the shadow model, added to a stored one (WIRE.md 8.3)."""
+
+    shadow_raw_predictions: JsonObject = required(json_object, "shadow_prediction")
+    """Prediction in its wire form."""
+    shadow_latency: float = required(real_number, "shadow_latency", 0.0)
+    """Inference time of the shadow model, in seconds."""
+
+
 def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
     """Return the body: metadata through orjson, the image's base64 last and as bytes.
 
@@ -225,6 +238,38 @@ class PredictRequest:
     """Known keys: WIRE.md 9.5."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
+
+
+@attrs.frozen(kw_only=True)
+class PredictCloudImageRequest:
+    """One stored image for the serving host (WIRE.md 11.2). Tags always travel."""
+
+    tags: list[str]
+    """Names of data tags; may be empty."""
+    monitor: bool = required(boolean, "monitor")
+    """Whether the result also goes to monitoring and the platform."""
+    postprocess: bool = required(boolean, "postprocess")
+    """Undocumented by the vendor; passed on."""
+    source: str | Unset = UNSET
+    """Name of the data source."""
+    metadata: JsonObject | Unset = optional(json_object, "metadata")
+    """Known keys: WIRE.md 9.5."""
+    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
+    """Free keys."""
+    cloud_image: CloudImage
+    """Where the image lies."""
+
+
+@attrs.frozen(kw_only=True)
+class PredictShadowRequest:
+    """A stored image for the shadow model (WIRE.md 8.4)."""
+
+    prediction_id: UUID
+    """Identifier at the monitoring host."""
+    monitor: bool = required(boolean, "monitor")
+    """Whether the result also goes to monitoring and the platform."""
+    cloud_image: CloudImage
+    """Where the image lies."""
 
 
 def predict_form(request: PredictRequest) -> list[tuple[str, str]]:

@@ -1,0 +1,84 @@
+"""What an endpoint is, and the register that holds them all. The table itself is `endpoints`."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+
+from picsellia_async.errors import StatusError
+
+T = TypeVar("T")
+
+SUCCESS: Final = frozenset(range(200, 300)) - {208}
+"""What the platform accepts: any 2xx but 208, which says that an object name is taken (WIRE.md 5.1)."""
+
+
+class Host(enum.Enum):
+    """The remote hosts."""
+
+    PLATFORM = "platform"
+    """Models, datasets, tags, campaigns; api token."""
+    ORACLE = "oracle"
+    """Monitoring; one JWT per deployment."""
+    SERVING = "serving"
+    """Predictions; one JWT per deployment."""
+
+
+class Pipeline(enum.Enum):
+    """The pipelines of a deployment, as paths spell them."""
+
+    FEEDBACK_LOOP = "fl"
+    """Submitted reviews become assets of datasets."""
+    TRAINING_DATA = "td"
+    """Reference that drift and outliers are measured against."""
+    CONTINUOUS_TRAINING = "ct"
+    """Enough reviews start an experiment."""
+    CONTINUOUS_DEPLOYMENT = "cd"
+    """A newly trained model version is deployed."""
+
+    def __str__(self) -> str:
+        """Return what the path carries."""
+        return self.value
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Endpoint(Generic[T]):
+    """One exchange of the API."""
+
+    name: str
+    """Name of the constant in lower case; the emulator's handler is called so."""
+    method: str
+    """HTTP verb; `XGET` is a verb of the platform (WIRE.md 7.3)."""
+    path: str
+    """Template; names in braces are filled in by the call."""
+    host: Host
+    """Which service answers."""
+    returns: type[T]
+    """What the body is read as; `NoneType` where it is not read."""
+    takes: Any = None
+    """Request class (or type) of the JSON body; None: no body, or a multipart form."""
+    ok: frozenset[int] = SUCCESS
+    """Statuses that mean success."""
+    idempotent: bool
+    """Whether carrying it out twice is harmless. If not, it is repeated only when the service cannot have got it whole, or
+    answered that it failed."""
+    direct: bool = False
+    """Whether the call may skip httpx's client layer: no redirects to follow, no cookies, no compression."""
+    errors: type[StatusError] | None = None
+    """Family of its errors, beside the class of the status."""
+
+
+ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {}
+"""Every endpoint by name."""
+
+
+def register(host: Host, name: str, method: str, path: str, returns: type[T], takes: Any = None, **options: Any) -> Endpoint[T]:
+    """Make and register an endpoint. What GET, XGET, PUT, PATCH and DELETE do can be done twice, what POST does cannot."""
+    options.setdefault("idempotent", method != "POST")
+    endpoint = Endpoint(name=name, method=method, path=path, host=host, returns=returns, takes=takes, **options)
+    if name in ENDPOINTS:
+        raise ValueError(f"endpoint {name} stands twice in the table")
+    ENDPOINTS[name] = endpoint
+    return endpoint

@@ -1,0 +1,25 @@
+"""How the fields of request classes are declared: left out, required, checked. No request class lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from picsellia_async._wire.unset import UNSET
+
+
+def optional(convert: Callable[[Any, str], Any], name: str) -> Any:
+    """Return an attrs field that is left out by default, and converted when given; None counts as not given."""
+    return attrs.field(default=UNSET, converter=lambda value: UNSET if value is None or value is UNSET else convert(value, name))
+
+
+def nullable(convert: Callable[[Any, str], Any], name: str) -> Any:
+    """Return an attrs field that always travels, as null when it is None."""
+    return attrs.field(converter=lambda value: None if value is None else convert(value, name))
+
+
+def required(convert: Callable[..., Any], name: str, *limits: Any) -> Any:
+    """Return an attrs field that must be given; `limits` are handed on to the check."""
+    return attrs.field(converter=lambda value: convert(value, name, *limits))

@@ -1,0 +1,124 @@
+"""Review campaigns as frozen values: what the platform says of a campaign, its steps and its tasks. Nothing here waits or acts.
+
+Shapes: WIRE.md 8.5.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import attrs
+
+from picsellia_async.models import JobDescription
+
+
+@attrs.frozen(kw_only=True)
+class ReviewCampaignDescription:
+    """A review campaign (WIRE.md 8.5). All but the first two fields are what its updates set; the platform need not repeat them."""
+
+    id: UUID
+    """Identifier."""
+    deployment_id: UUID
+    """The deployment whose predictions are reviewed."""
+    description: str | None = None
+    """Free text."""
+    instructions_text: str | None = None
+    """What reviewers are to do."""
+    instructions_object_name: str | None = None
+    """Instructions file, by its name in the object storage."""
+    end_date: str | None = None
+    """ISO date."""
+    auto_add_new_assets: bool | None = None
+    """Whether new predicted assets become tasks."""
+    auto_close_on_completion: bool | None = None
+    """Whether it closes when all tasks are done."""
+    default_entry_step_id: UUID | None = None
+    """Step where new tasks begin."""
+    is_closed: bool | None = None
+    """Whether it is closed."""
+
+
+@attrs.frozen(kw_only=True)
+class CampaignStepDescription:
+    """A step of a review campaign."""
+
+    id: UUID
+    """Identifier."""
+    name: str
+    """Name."""
+    order: int | None = None
+    """Place among the steps."""
+    type: str
+    """See `CampaignStepType`; compares equal to its members."""
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentData:
+    """The image of an assignment."""
+
+    id: UUID
+    """Identifier of the data."""
+    filename: str | None = None
+    """Name shown on the platform."""
+    object_name: str | None = None
+    """Name in the object storage."""
+    presigned_url: str | None = attrs.field(default=None, repr=False)
+    """Download address, good for about an hour."""
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentDescription:
+    """One task of a review campaign."""
+
+    id: UUID
+    """Identifier."""
+    asset_id: UUID
+    """The predicted asset to review."""
+    step_id: UUID
+    """Step it is in."""
+    status: str
+    """See `AssignmentStatus`; compares equal to its members."""
+    assigned_user_id: UUID | None = None
+    """Who is to do it; None: nobody yet."""
+    data: AssignmentData | None = None
+    """The image."""
+
+
+@attrs.frozen(kw_only=True)
+class SyncAvailability:
+    """Whether a campaign can take in new assets now."""
+
+    is_sync_available: bool = False
+    """Whether it can."""
+    reason: str | None = None
+    """Why not."""
+    unsynced_item_count: int | None = None
+    """How many assets wait."""
+
+
+@attrs.frozen(kw_only=True)
+class JobReceipt:
+    """Answer of calls that start a job."""
+
+    job: JobDescription
+    """The job."""
+
+
+@attrs.frozen(kw_only=True)
+class ReassignReceipt:
+    """Answer to a reassignment."""
+
+    processed_ids: list[UUID] = attrs.field(factory=list)
+    """Assignments that changed hands."""
+
+
+@attrs.frozen(kw_only=True)
+class IssueCount:
+    """Issues that one reviewer raised in a campaign."""
+
+    user_id: UUID | None = None
+    """The reviewer; None for tasks of nobody."""
+    opened: int
+    """Issues still open."""
+    closed: int
+    """Issues closed."""
