@@ -172,15 +172,14 @@ class AsyncClient:
             timeout: As in the constructor; None keeps the present one.
             retry: As in the constructor; None keeps the present one.
         """
-        other = type(self).__new__(type(self))
-        other._settings = dict(self._settings)
-        other._brought = self._brought
-        other._owns_session = False
+        settings = dict(self._settings)
         if timeout is not None:
-            other._settings["timeout"] = Timeouts.of(timeout)
+            settings["timeout"] = Timeouts.of(timeout)
         if retry is not None:
-            other._settings["retry"] = retry
-        other._connection = self._connection.with_limits(other._settings["retry"], other._settings["timeout"])
+            settings["retry"] = retry
+        connection = self._connection.with_limits(settings["retry"], settings["timeout"])
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _settings=settings, _connection=connection, _owns_session=False)
         return other
 
     async def get_deployment(self, name: str) -> AsyncDeployment:

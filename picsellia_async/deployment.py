@@ -77,7 +77,9 @@ class AsyncDeployment:
         if self._oracle is None:
             host = self._description.oracle_host
             if not host:
-                raise HostNotConfiguredError(f"deployment {self.name!r} has no monitoring host (oracle_host is not set)")
+                raise HostNotConfiguredError(
+                    f"deployment {self.name!r} has no monitoring host (oracle_host is not set)"
+                )
             self._oracle = self._connection.oracle(host, self.id)
         return self._oracle
 
@@ -202,8 +204,8 @@ class AsyncDeployment:
         source: str | None = None,
         tags: list[str] | None = None,
         timestamp: float | None = None,
-        model_version: Any = None,
-        shadow_model_version: Any = None,
+        model_version: Any = None,  # noqa: ARG002 - documented, unused since 6.7
+        shadow_model_version: Any = None,  # noqa: ARG002 - documented, unused since 6.7
         shadow_latency: float | None = None,
         shadow_raw_predictions: PredictionFormat | None = None,
         shadow_prediction: PredictionFormat | None = None,

@@ -8,7 +8,7 @@ from typing import Self
 from picsellia_async.errors import ConfigurationError
 
 
-class WireEnum(str, enum.Enum):
+class WireEnum(enum.StrEnum):
     """An enum whose member values are what travels; text is accepted in any case."""
 
     @classmethod
@@ -29,10 +29,6 @@ class WireEnum(str, enum.Enum):
                     return member
         accepted = ", ".join(member.name for member in cls)
         raise ConfigurationError(f"{value!r} is no {cls.__name__}; accepted are {accepted}")
-
-    def __str__(self) -> str:
-        """Return the wire value."""
-        return str.__str__(self)
 
 
 class InferenceType(WireEnum):

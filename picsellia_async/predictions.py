@@ -62,7 +62,9 @@ def _path(value: Any, name: str) -> list[list[int]]:
         return []
     if not hasattr(values[0], "__len__"):
         if len(values) % 2:
-            raise ConfigurationError(f"{name} is flat (x1, y1, x2, y2, ...) and must have an even length, got {len(values)}")
+            raise ConfigurationError(
+                f"{name} is flat (x1, y1, x2, y2, ...) and must have an even length, got {len(values)}"
+            )
         values = [values[i : i + 2] for i in range(0, len(values), 2)]
     points = []
     for i, point in enumerate(values):
@@ -89,7 +91,10 @@ def _points(value: Any) -> list[list[int]]:
 
 def _keypoints(value: Any) -> list[list[list[int]]]:
     return [
-        [_pixels(v, f"keypoints[{i}]", j, 3, "x, y, visibility") for j, v in enumerate(sequence(one, f"keypoints[{i}]"))]
+        [
+            _pixels(v, f"keypoints[{i}]", j, 3, "x, y, visibility")
+            for j, v in enumerate(sequence(one, f"keypoints[{i}]"))
+        ]
         for i, one in enumerate(sequence(value, "keypoints"))
     ]
 

@@ -27,10 +27,7 @@ def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: 
     Raises:
         ConfigurationError: The value is no such number.
     """
-    if type(value) is int:
-        number = value
-    else:
-        number = _to_int(value, name, rounded=rounded)
+    number = value if type(value) is int else _to_int(value, name, rounded=rounded)
     if minimum is not None and number < minimum:
         raise ConfigurationError(f"{name} must be at least {minimum}, got {number!r}")
     return number

@@ -44,7 +44,7 @@ class StaticCredential:
         """Return the lines."""
         return self.lines
 
-    def invalidate(self, lines: bytes) -> bool:
+    def invalidate(self, lines: bytes) -> bool:  # noqa: ARG002 - the protocol's signature
         """Return False: there is nothing to renew (WIRE.md 3.1)."""
         return False
 

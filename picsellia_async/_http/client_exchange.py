@@ -64,8 +64,7 @@ class ClientExchange:
             if following is None or not _may_follow(request, following):
                 break
             request = following
-        answer = Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], response.content)
-        return answer
+        return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], response.content)
 
     def _build(
         self,

