@@ -1,0 +1,594 @@
+"""One HTTP/1.1 connection: an asyncio protocol, a C parser, one exchange at a time. No pool, no TLS, no httpx objects.
+
+Theory of operation
+-------------------
+The protocol's callbacks (bytes came, buffer drained, peer gone) only change fields and wake *the* waiter; one
+connection serves one caller at a time, so there is at most one. Coroutines here loop over "is what I wait for true,
+or has it failed? else wait". Nothing is lost when a wake-up and a cancellation meet, because the fields hold the truth.
+
+A connection may be used again only if `reusable` says so: the response is complete, the request went out whole, the
+peer agreed to keep it open, and not one byte came that we did not ask for. In every other case it is aborted. That is
+the whole defence against reading somebody else's answer.
+
+The write buffer's limits are set to zero, so `pause_writing` and `resume_writing` say exactly whether a byte of the
+request has not been handed to the kernel yet. From that come back-pressure, the write timeout and `request_sent`.
+
+Each connection has one timer. A deadline is a float; the timer is armed when none runs or it would fire too late, and
+when it fires early it is armed again. An exchange of 2 ms with a read timeout of 60 s thus touches no timer at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+import httptools
+import httpx
+
+from picsellia_async._http import tcp
+from picsellia_async._http.failures import failure
+from picsellia_async._wire.exchange import Origin
+
+HEAD_BYTES_MAX: Final = 1 << 16
+"""Bytes of status line, headers, chunk framing and trailers accepted per response."""
+
+FRAMING_PER_BODY_BYTE: Final = 16
+"""Framing allowed beyond that for each byte of body: a server may send chunks of one byte."""
+
+STREAM_BUFFER_BYTES: Final = 1 << 18
+"""Body bytes that may wait for a slow reader before we stop reading from the socket."""
+
+YIELD_BYTES: Final = 1 << 19
+"""Request bytes written before the event loop gets a turn, even if the socket takes more."""
+
+NO_BODY_TO_COME: Final = 300
+"""From this status on, a response that comes while the request is being sent ends the sending."""
+
+
+class Owner(Protocol):
+    """What a connection tells: the pool."""
+
+    def lost(self, connection: Connection, /) -> None:
+        """Note that the connection is gone, its socket about to be closed."""
+
+
+class ByteTransport(Protocol):
+    """The part of `asyncio.Transport` that a connection uses; `tls.TlsLayer` has it too."""
+
+    def write(self, data: bytes, /) -> None: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+
+
+class Connection(asyncio.BufferedProtocol):
+    """An open connection and the state of its current exchange."""
+
+    __slots__ = (
+        "_bytes_before",
+        "_chunks",
+        "_deadline",
+        "_framing",
+        "_head_only",
+        "_interim",
+        "_keep_alive",
+        "_loop",
+        "_owner",
+        "_parser",
+        "_paused",
+        "_read_timeout",
+        "_reading_paused",
+        "_streaming",
+        "_timer",
+        "_transport",
+        "_unsent_size",
+        "_view",
+        "_waiter",
+        "_write_timeout",
+        "_written",
+        "attached",
+        "busy",
+        "complete",
+        "cut_short",
+        "eof",
+        "error",
+        "gone",
+        "head_seen",
+        "headers",
+        "http_version",
+        "idle_since",
+        "origin",
+        "reason",
+        "request_sent",
+        "reused",
+        "sent",
+        "sock",
+        "status",
+        "surplus",
+        "tls",
+        "touched",
+        "unprocessed",
+    )
+
+    def __init__(
+        self, origin: Origin, sock: socket.socket, owner: Owner, view: memoryview, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.origin = origin
+        self.sock = sock
+        """Ours to ask things of; closed by the event loop."""
+        self.tls: Any = None
+        """The `TlsLayer`, on `https`."""
+        self.idle_since = 0.0
+        self.gone = False
+        """The connection can no longer be written to; `connection_lost` came or an abort is under way."""
+        self.attached = False
+        """asyncio has called us, and will therefore tell us of the end."""
+        self.reused = False
+        self.busy = False
+        self._owner = owner
+        self._loop = loop
+        self._view = view  # shared by all connections of a pool: filled and consumed within one callback
+        self._transport: ByteTransport | None = None
+        self._parser: Any = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused = False
+        self._reading_paused = False
+        self._written = 0
+        self._begin_fields()
+
+    def _begin_fields(self) -> None:
+        self.status = 0
+        self.reason = b""
+        self.http_version = b"HTTP/1.1"
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.head_seen = False
+        self.complete = False
+        self.sent = False
+        """The whole request was given to the transport."""
+        self.touched = False
+        """A byte of the response came."""
+        self.eof = False
+        self.cut_short = False
+        """The end came without TLS's goodbye: anybody on the way may have made it."""
+        self.surplus = False
+        """Bytes came after the response: nothing on this connection can be trusted any more."""
+        self.error: tuple[type[Exception], str] | None = None
+        self._keep_alive = False
+        self._interim = False
+        self._chunks: list[bytes] = []
+        self._framing = HEAD_BYTES_MAX
+        self._deadline = math.inf
+        self._bytes_before = self._wire_bytes()
+        self.request_sent = False
+        """After a failure: the peer may have received the whole request."""
+        self.unprocessed = False
+        """After a failure: the peer provably took no byte of the request."""
+        self._unsent_size = -1
+
+    # -- the life of one exchange, called by the pool and the transport ------------------------------------------
+
+    def begin(self, read: float | None, write: float | None, *, head_only: bool, streaming: bool) -> None:
+        """Start an exchange.
+
+        Args:
+            read: Seconds to wait for the peer's next byte, None for no limit.
+            write: Seconds to wait for the peer to take the next bytes.
+            head_only: The response has no body whatever its headers say (the answer to HEAD).
+            streaming: Wake the caller for the head and for each piece of the body, not only at the end.
+        """
+        self._begin_fields()
+        self.busy = True
+        self._head_only = head_only
+        self._streaming = streaming
+        self._read_timeout = read
+        self._write_timeout = write
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+
+    def send(self, data: bytes) -> None:
+        """Write a whole request at once."""
+        self.write(data)
+        self.sent = True
+        self._arm(self._write_timeout if self._paused else self._read_timeout)
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the request; see `drain`."""
+        if self.gone or self._transport is None:
+            return
+        self._written += len(data)
+        self._transport.write(data)
+
+    async def send_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Write the rest of a request piece by piece, as fast as the peer takes it; stop if the peer has answered."""
+        unyielded = 0
+        for piece in pieces:
+            self.write(piece)
+            unyielded += len(piece)
+            if self._paused:
+                await self.drain()
+                unyielded = 0
+            elif unyielded >= YIELD_BYTES:
+                await asyncio.sleep(0)
+                unyielded = 0
+            if self.answered:
+                return
+        self.end()
+
+    def end(self) -> None:
+        """Note that the request is whole."""
+        self.sent = True
+        self._arm(self._write_timeout if self._paused else self._read_timeout)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a caller still expects bytes."""
+        return self.busy and not self.complete and self.error is None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the peer has said enough to make the rest of the request pointless, or is gone."""
+        return self.complete or self.error is not None or (self.head_seen and self.status >= NO_BODY_TO_COME)
+
+    async def drain(self) -> None:
+        """Wait until the kernel has taken all that was written, or the peer has answered, or all is lost."""
+        while self._paused and not self.answered:
+            self._arm(self._write_timeout)
+            await self._wait()
+
+    async def receive_all(self) -> None:
+        """Wait for the whole response; `content` has its body.
+
+        Raises:
+            httpx.TransportError: It will not come.
+        """
+        while not self.complete:
+            if self.error is not None:
+                raise self.failed()
+            await self._wait()
+
+    async def receive_head(self) -> None:
+        """Wait for status and headers.
+
+        Raises:
+            httpx.TransportError: They will not come.
+        """
+        while not self.head_seen:
+            if self.error is not None:
+                raise self.failed()
+            await self._wait()
+
+    async def receive_piece(self) -> bytes:
+        """Wait for the next piece of the body; empty at its end.
+
+        Raises:
+            httpx.TransportError: The body broke off.
+        """
+        while not self._chunks:
+            if self.complete:
+                return b""
+            if self.error is not None:
+                raise self.failed()
+            self._resume_reading()
+            self._arm(self._read_timeout)
+            await self._wait()
+        return self.content()
+
+    def content(self) -> bytes:
+        """Take the body received so far."""
+        chunks = self._chunks
+        if len(chunks) == 1:
+            self._chunks = []
+            return chunks[0]
+        self._chunks = []
+        return b"".join(chunks)
+
+    def finish(self) -> bool:
+        """End the exchange; return whether the connection can serve another one. If not, it is aborted."""
+        self.busy = False
+        self._deadline = math.inf
+        if (
+            self.complete
+            and self._keep_alive
+            and self.sent
+            and not (self._paused or self.surplus or self.gone)
+            and self.error is None
+        ):
+            if self._reading_paused:
+                self._resume_reading()
+            self._chunks = []
+            self.headers = []
+            self.reused = True
+            return True
+        self.abort()
+        return False
+
+    async def _wait(self) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        if self._timer is None and self._deadline is not math.inf and not self.gone:
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # -- failure --------------------------------------------------------------------------------------------------
+
+    def fail(self, kind: type[Exception], message: str) -> None:
+        """Note the first failure, wake the caller and close the socket."""
+        if self.error is None:
+            self.error = (kind, message)
+            self._judge()
+        self._wake()
+        self.abort()
+
+    def failed(self) -> Exception:
+        """Make the exception for what went wrong."""
+        kind, message = self.error or (httpx.ReadError, "the exchange failed")
+        return failure(kind, message, request_sent=self.request_sent)
+
+    def _judge(self) -> None:
+        """Settle, while the socket can still be asked, how much of the request the peer can have seen.
+
+        A FIN confirms every byte that came before it. If the kernel at the other end sent one without confirming
+        all of this request, nobody there can have read all of it. A mere reset proves nothing.
+        """
+        total = self._wire_bytes()
+        confirmed = tcp.acknowledged(self.sock) if self.eof else None
+        self.request_sent = self.sent and not self._paused and (confirmed is None or confirmed >= total)
+        self.unprocessed = not self.touched and (
+            total == self._bytes_before or (confirmed is not None and confirmed <= self._bytes_before)
+        )
+
+    def _wire_bytes(self) -> int:
+        return self._written if self.tls is None else self.tls.written
+
+    def abort(self) -> None:
+        """Close the socket without ceremony. `connection_lost` follows in the next turn of the loop."""
+        self.gone = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        transport = self._transport if self.tls is None else self.tls
+        if transport is not None:
+            transport.abort()
+
+    def bury(self) -> None:
+        """Close the socket of a connection that asyncio never took over."""
+        if not self.attached:
+            self.sock.close()
+            self.connection_lost(None)
+
+    def close(self) -> None:
+        """Close an idle connection: with TLS, say so first."""
+        self.gone = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    def _arm(self, seconds: float | None) -> None:
+        if seconds is None:
+            self._deadline = math.inf
+            return
+        deadline = self._deadline = self._loop.time() + seconds
+        timer = self._timer
+        if timer is None or timer.when() > deadline:
+            if timer is not None:
+                timer.cancel()
+            if not self.gone:
+                self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if not self.busy or self._waiter is None or self._deadline is math.inf:
+            return
+        if self._loop.time() < self._deadline - 0.0005:
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        elif not self._paused:
+            if self.sent:
+                self.fail(httpx.ReadTimeout, "the peer sent nothing in time")
+        elif self._progressed():
+            self._arm(self._write_timeout)
+        else:
+            self.fail(httpx.WriteTimeout, "the peer took no byte of the request in time")
+
+    def _progressed(self) -> bool:
+        """Tell whether the write buffer changed since the last time we looked; the buffer drains unseen."""
+        before, self._unsent_size = self._unsent_size, self._unsent()
+        return before not in (-1, self._unsent_size)
+
+    def _unsent(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    # -- asyncio's callbacks --------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport; called by asyncio, or by the TLS layer after the handshake."""
+        self._transport = transport
+        self.attached = True
+        if self.gone:
+            transport.abort()
+        elif self.tls is None:
+            transport.set_write_buffer_limits(high=0)
+
+    def pause_writing(self) -> None:
+        """Note that bytes of the request wait in our buffer."""
+        self._paused = True
+        self._unsent_size = self._unsent()
+
+    def resume_writing(self) -> None:
+        """Note that the kernel has it all."""
+        self._paused = False
+        if self.sent:
+            if self.busy and not self.complete:
+                self._arm(self._read_timeout)
+        else:
+            self._wake()
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Lend asyncio the pool's buffer; `buffer_updated` empties it in the same callback."""
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read what came."""
+        self.feed(self._view[:nbytes])
+
+    def feed(self, data: memoryview | bytes) -> None:
+        """Give bytes of the peer to the parser."""
+        if not self.busy or self.complete:
+            # Nobody asked for this: a server that says 408 before it closes, or one that is out of step.
+            self.surplus = True
+            self.abort()
+            return
+        self.touched = True
+        self._framing -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.fail(httpx.RemoteProtocolError, "the peer switched protocols without being asked")
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                self.fail(httpx.RemoteProtocolError, f"malformed response: {error}")
+            self.surplus = True
+        if self._framing < 0 and not self.complete:
+            self.fail(httpx.RemoteProtocolError, f"more than {HEAD_BYTES_MAX} bytes of headers or framing")
+        elif self._deadline is not math.inf and not self.complete and self._read_timeout is not None and self.sent:
+            self._deadline = self._loop.time() + self._read_timeout
+
+    def eof_received(self) -> bool:
+        """Note that the peer will send no more; the transport closes itself on return."""
+        self.eof = True
+        if self.busy and not self.complete:
+            self._end_of_stream()
+        self.gone = True
+        return False
+
+    def _end_of_stream(self) -> None:
+        if self.head_seen and self._until_close() and not self.cut_short:
+            self.complete = True
+            self._wake()
+        elif self.touched:
+            self.fail(httpx.RemoteProtocolError, "the peer closed the connection in the middle of its response")
+        else:
+            self.fail(httpx.RemoteProtocolError, "the peer closed the connection without a response")
+
+    def _until_close(self) -> bool:
+        """Tell whether the body has no other end than that of the connection (RFC 9112, section 6.3)."""
+        names = [name.lower() for name, _ in self.headers]
+        if b"transfer-encoding" in names:
+            last = [value for name, value in self.headers if name.lower() == b"transfer-encoding"][-1]
+            return not last.lower().rstrip().endswith(b"chunked")
+        return b"content-length" not in names
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Salvage what can be read, wake the caller, tell the pool."""
+        if self.waiting:
+            if exc is not None and self.tls is None and (rest := tcp.unread(self.sock)):
+                self.feed(rest)
+            if self.waiting:
+                self.lose(exc)
+        self.gone = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport = None
+        self._parser = None  # it refers back to us
+        self._wake()
+        self._owner.lost(self)
+
+    def lose(self, exc: Exception | None) -> None:
+        """Turn the end of the connection into httpx's words."""
+        if exc is None:
+            self._end_of_stream()
+        elif not self.sent or self._paused:
+            self.fail(httpx.WriteError, f"the connection broke while the request was sent: {exc}")
+        else:
+            self.fail(httpx.ReadError, f"the connection broke before the response was whole: {exc}")
+
+    # -- httptools' callbacks -------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A response begins; after a complete one it is surplus."""
+        if self.complete:
+            self.surplus = True
+
+    def on_status(self, reason: bytes) -> None:
+        """Keep the reason phrase."""
+        if not self.head_seen:
+            self.reason = reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; those of a trailer are dropped."""
+        if not self.head_seen:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is there: an interim one (1xx) is forgotten, the final one wakes those who wait for it."""
+        if self.head_seen:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._interim = True
+            self.headers = []
+            if status == 101:
+                self.fail(httpx.RemoteProtocolError, "the peer switched protocols without being asked")
+            return
+        self.status = status
+        self.head_seen = True
+        if self._head_only:
+            self._complete_head_only()
+        elif self._streaming:
+            self.http_version = b"HTTP/" + self._parser.get_http_version().encode("ascii")
+            self._wake()
+        elif not self.sent:
+            self._wake()
+
+    def _complete_head_only(self) -> None:
+        # The parser does not know the request and would wait for a body; the next exchange gets a new one.
+        words = b",".join(value for name, value in self.headers if name.lower() == b"connection").lower()
+        self._keep_alive = self._parser.get_http_version() == "1.1" and b"close" not in words
+        self._parser = None
+        self.complete = True
+        self._wake()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a piece of the body."""
+        if self.complete:
+            self.surplus = True
+            return
+        self._framing += len(data) * (FRAMING_PER_BODY_BYTE + 1)
+        self._chunks.append(data)
+        if self._streaming:
+            self._wake()
+            if not self._reading_paused and sum(map(len, self._chunks)) > STREAM_BUFFER_BYTES and self._transport:
+                self._reading_paused = True
+                self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            if self._transport is not None and not self.gone:
+                self._transport.resume_reading()
+
+    def on_message_complete(self) -> None:
+        """The response is whole."""
+        if self._interim:
+            self._interim = False
+        elif not self.complete:
+            self.complete = True
+            self._keep_alive = self._parser.should_keep_alive()
+            self._wake()

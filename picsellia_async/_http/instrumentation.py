@@ -1,0 +1,54 @@
+"""Being watched: how those who instrument httpx (OpenTelemetry, say) see calls that do not go through httpx's pool."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpcore
+import httpx
+
+Respond = Callable[..., Awaitable[tuple[int, list[tuple[bytes, bytes]], httpx.AsyncByteStream, dict[str, Any]]]]
+"""`FastTransport.respond`."""
+
+
+def is_wrapped(function: Any) -> bool:
+    """Tell whether somebody has put something around a function of httpx's."""
+    return type(function) is not types.FunctionType or hasattr(function, "__wrapped__")
+
+
+def httpx_is_traced() -> bool:
+    """Tell whether httpx's own transport was instrumented for the whole process, as OpenTelemetry does."""
+    return is_wrapped(httpx.AsyncHTTPTransport.handle_async_request)
+
+
+class TracedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport with our engine in place of httpcore's pool.
+
+    OpenTelemetry wraps `httpx.AsyncHTTPTransport.handle_async_request` on the class. This class inherits it, wrapped or
+    not; tests/transport/test_observability.py notices if httpx ever changes what lies below it.
+    """
+
+    def __init__(self, respond: Respond) -> None:
+        self._pool = _Engine(respond)  # type: ignore[assignment]
+
+
+class _Engine:
+    """What httpx's transport calls a pool."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Answer a request of httpcore's."""
+        url = request.url
+        status, headers, stream, extensions = await self._respond(
+            request.method,
+            (url.scheme, url.host, url.port),
+            url.target,
+            request.headers,
+            request.stream,
+            request.extensions,
+        )
+        return httpcore.Response(status, headers=headers, content=stream, extensions=extensions)

@@ -1,0 +1,79 @@
+"""What the operating system knows of one TCP connection: options we set, and facts we ask for. No HTTP here."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import sys
+from typing import Final
+
+KEEPALIVE_IDLE_SECONDS: Final = 60
+"""Silence after which the kernel probes the peer: NATs and load balancers often forget a flow after some minutes."""
+
+KEEPALIVE_PROBES: Final = 5
+"""Unanswered probes, 60 s apart, after which the connection counts as lost."""
+
+_BYTES_ACKED_OFFSET: Final = 120
+"""Place of `tcpi_bytes_acked` in Linux's `struct tcp_info` (since 4.2, linux/tcp.h)."""
+
+_UNREAD_MAX: Final = 1 << 20
+"""Bytes salvaged at most from a connection that broke."""
+
+
+def tune(sock: socket.socket) -> None:
+    """Send small writes at once, and have the kernel probe silent connections."""
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", KEEPALIVE_IDLE_SECONDS),
+            ("TCP_KEEPINTVL", KEEPALIVE_IDLE_SECONDS),
+            ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+        ):
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def readable(sock: socket.socket) -> bool:
+    """Tell whether something waits to be read; on an idle connection that is its end."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def acknowledged(sock: socket.socket) -> int | None:
+    """Return how many bytes the peer's kernel has confirmed in all, or None where this system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    except OSError:
+        return None
+    if len(info) < _BYTES_ACKED_OFFSET + 8:
+        return None
+    confirmed: int = struct.unpack_from("=Q", info, _BYTES_ACKED_OFFSET)[0]
+    # The SYN counts as one; zero means that this kernel (an emulation of Linux, say) does not fill the field in.
+    return confirmed - 1 if confirmed else None
+
+
+def unread(sock: socket.socket) -> bytes:
+    """Take what still waits in the receive buffer of a connection that broke while it was written to.
+
+    A server may refuse a request early, answer, and close without reading the rest. Its reset then fails our next
+    write, while its answer lies unread in our buffer.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    with contextlib.suppress(OSError):
+        while size < _UNREAD_MAX:
+            piece = sock.recv(1 << 16)
+            if not piece:
+                break
+            pieces.append(piece)
+            size += len(piece)
+    return b"".join(pieces)

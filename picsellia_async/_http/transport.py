@@ -1,0 +1,263 @@
+"""The fast lane: an httpx transport of our own, and below it `exchange`, which needs no httpx objects at all.
+
+Both ways share the pool and the connections (see `pool` and `connection` for how those work). Here are the two ways in,
+and the rule for repeating a request that met a connection which the peer had just closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import os
+import ssl
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+
+from picsellia_async._http.connection import Connection
+from picsellia_async._http.instrumentation import TracedTransport, httpx_is_traced, is_wrapped
+from picsellia_async._http.pool import Pool
+from picsellia_async._http.request import find_origin, render, send_body, send_content, send_stream
+from picsellia_async._http.response import ResponseStream, answer_of, respond_with
+from picsellia_async._http.tls import shared_context
+from picsellia_async._http.trace import Trace, traced
+from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async.config import Timeouts
+from picsellia_async.errors import ClosedError
+
+SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+"""Methods that may be repeated when a reused connection ends without a byte of response (RFC 9110, section 9.2.2)."""
+
+BODILESS_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"DELETE"})
+"""Methods whose requests say nothing about a body they do not have; others say `Content-Length: 0`."""
+
+_transports: weakref.WeakSet[FastTransport] = weakref.WeakSet()
+
+
+class FastTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 over TCP and TLS, for `httpx.AsyncClient(transport=...)` and for our own hot path.
+
+    Made without an event loop and without I/O. It serves one event loop at a time; used in another after the first has
+    ended (or in a forked child), it begins with no connections.
+
+    Args:
+        max_connections: Sockets open at the same time, over all origins; None for no limit. Callers beyond it wait in
+            line, first in, first out.
+        max_keepalive_connections: Idle connections kept; None for no limit of their own.
+        keepalive_expiry: Seconds after which an idle connection is closed; None for never.
+        ssl_context: For `https`. By default one context for the whole process, built at first use, that trusts
+            what httpx trusts: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else certifi.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int | None = 100,
+        max_keepalive_connections: int | None = None,
+        keepalive_expiry: float | None = 30.0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._make_pool: Callable[[asyncio.AbstractEventLoop], Pool] = functools.partial(
+            Pool,
+            max_connections=math.inf if max_connections is None else max_connections,
+            max_keepalive=math.inf if max_keepalive_connections is None else max_keepalive_connections,
+            keepalive_expiry=keepalive_expiry,
+            context=shared_context if ssl_context is None else lambda: ssl_context,
+        )
+        self._pool: Pool | None = None
+        self._closed = False
+        _transports.add(self)
+
+    # -- the hot path ---------------------------------------------------------------------------------------------
+
+    async def exchange(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: bytes,
+        body: bytes | ChunkedBody | None,
+        timeouts: Timeouts,
+    ) -> Answer:
+        r"""Send one request and return the whole answer.
+
+        Args:
+            origin: Where to.
+            method: Verb in capitals.
+            target: Path and query, encoded. Not checked.
+            headers: Rendered lines, each with its `\r\n`, without Host and Content-Length. Not checked: a value must
+                not hold line ends.
+            body: Bytes, or a body that is made while it is sent; None for none.
+            timeouts: Seconds for each phase.
+
+        Raises:
+            httpx.TransportError: As httpx's own transport raises it, with an attribute `request_sent`.
+            ClosedError: `aclose` was called.
+        """
+        pool = self._pool
+        if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
+            pool = self._renew_pool()
+        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target, origin.host_header, headers)
+        while True:
+            connection = pool.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
+            connection.begin(timeouts.read, timeouts.write, head_only=method == b"HEAD", streaming=False)
+            try:
+                if body is None:
+                    connection.send(head + (b"\r\n" if method in BODILESS_METHODS else b"Content-Length: 0\r\n\r\n"))
+                else:
+                    size = len(body) if isinstance(body, bytes) else body.content_length
+                    await send_body(connection, b"%bContent-Length: %d\r\n\r\n" % (head, size), size, body)
+                await connection.receive_all()
+                return answer_of(connection)
+            except Exception:
+                if not repeatable(connection, method):
+                    raise
+            finally:
+                pool.release(connection)
+
+    # -- the httpx seam -------------------------------------------------------------------------------------------
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of httpx's; the response's body is read from the connection as it is asked for.
+
+        Raises:
+            httpx.TransportError: See httpx's documentation; each carries an attribute `request_sent`.
+            ClosedError: `aclose` was called.
+        """
+        if httpx_is_traced():
+            return await TracedTransport(self.respond).handle_async_request(request)
+        url = request.url
+        status, headers, stream, extensions = await self.respond(
+            request.method.encode("ascii"),
+            (url.raw_scheme, url.raw_host, url.port),
+            url.raw_path,
+            request.headers.raw,
+            request.stream,
+            request.extensions,
+        )
+        return httpx.Response(status, headers=headers, stream=stream, extensions=extensions)
+
+    async def respond(
+        self,
+        method: bytes,
+        place: tuple[bytes, bytes, int | None],
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        stream: Any,
+        extensions: Any,
+    ) -> tuple[int, list[tuple[bytes, bytes]], httpx.AsyncByteStream, dict[str, Any]]:
+        """Send a request given in parts: what httpx's and httpcore's requests have in common.
+
+        Args:
+            method: Verb.
+            place: Scheme, host and port.
+            target: Path and query, encoded.
+            headers: Raw headers, Host and the framing of the body among them.
+            stream: Body, an asynchronous iterable of bytes.
+            extensions: httpx's: `timeout`, `trace` and `target` are honoured.
+
+        Returns:
+            Status, raw headers, body and extensions of the response.
+        """
+        pool = self._pool
+        if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
+            pool = self._renew_pool()
+        origin = find_origin(*place)
+        timeout = extensions.get("timeout") or {}
+        trace: Trace | None = extensions.get("trace")
+        head, length, chunked = render(method, extensions.get("target", target), headers)
+        content = b"".join(stream) if isinstance(stream, httpx.ByteStream) else None
+        while True:
+            connection = await pool.acquire(origin, timeout.get("connect"), timeout.get("pool"), trace)
+            connection.begin(timeout.get("read"), timeout.get("write"), head_only=method == b"HEAD", streaming=True)
+            stream_out: httpx.AsyncByteStream | None = None
+            try:
+                async with traced(trace, "http11.send_request_body", {}):
+                    if content is not None:
+                        await send_content(connection, head, content, length, chunked=chunked)
+                    else:
+                        await send_stream(connection, head, stream, length, chunked=chunked)
+                async with traced(trace, "http11.receive_response_headers", {}):
+                    await connection.receive_head()
+                stream_out, facts = respond_with(connection, pool, trace)
+                return connection.status, connection.headers, stream_out, facts
+            except Exception:
+                if content is None or not repeatable(connection, method):
+                    raise
+            finally:
+                if not isinstance(stream_out, ResponseStream):
+                    pool.release(connection)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Close every connection at once, busy ones too, whose callers get `ClosedError`. A second call does nothing."""
+        self._closed = True
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            if pool.loop is asyncio.get_running_loop():
+                await pool.aclose()
+            else:
+                pool.forget(forked=False)
+
+    def reset(self) -> None:
+        """Forget every connection, without touching a loop that is gone. The next call begins afresh."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.forget(forked=False)
+
+    def forget_after_fork(self) -> None:
+        """Let go of what belongs to the parent process. Called in the child by itself."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.forget(forked=True)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    def _renew_pool(self) -> Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pool
+        if self._closed or (pool is not None and pool.loop is loop):
+            raise ClosedError("the transport is closed")
+        if pool is not None and pool.loop.is_running():
+            raise ClosedError("the transport is in use by another running event loop; make one for each loop")
+        self.reset()
+        self._pool = self._make_pool(loop)
+        return self._pool
+
+    @property
+    def is_instrumented(self) -> bool:
+        """Whether somebody (OpenTelemetry, say) watches httpx, so that calls must go through `httpx.AsyncClient.send`.
+
+        Costs about 0.2 us: ask before every `exchange`.
+        """
+        return "handle_async_request" in self.__dict__ or httpx_is_traced() or is_wrapped(httpx.AsyncClient.send)
+
+
+def _forget_after_fork() -> None:
+    for transport in list(_transports):
+        transport.forget_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def repeatable(connection: Connection, method: bytes) -> bool:
+    """Tell whether a failed request may be sent again without anybody noticing.
+
+    Only on a connection that had served before and then ended without a byte of response: the peer had closed it.
+    A request that is not idempotent must moreover provably not have arrived.
+    """
+    if not connection.reused or connection.touched or connection.error is None:
+        return False
+    if issubclass(connection.error[0], (httpx.TimeoutException, ClosedError)):
+        return False
+    return connection.unprocessed or method in SAFE_METHODS
