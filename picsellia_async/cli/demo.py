@@ -1,0 +1,201 @@
+"""`picsellia-async demo`: the main job on the embedded emulator, with a real clip and real vision.
+
+Reads frames, finds what moves in them, monitors every frame over a real socket with bounded concurrency, then asks the emulator
+what arrived and compares it, by number and SHA-256, with what was sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import statistics
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import attrs
+
+from picsellia_async.cli.motion import SeenFrame, open_cv, seen_frames
+from picsellia_async.client import AsyncClient
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.errors import ConfigurationError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("demo", help="monitor a clip on the embedded emulator and show what arrived")
+    parser.add_argument("--source", type=Path, metavar="VIDEO_OR_FOLDER", help="video file or folder of images")
+    parser.add_argument("--frames", type=int, default=300, metavar="N", help="at most so many frames (default 300)")
+    parser.add_argument("--concurrency", type=int, default=16, metavar="N", help="requests in flight (default 16)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo; 0 where everything that was sent is stored, byte for byte."""
+    for name in ("frames", "concurrency"):
+        if getattr(arguments, name) < 1:
+            raise ConfigurationError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
+    open_cv()
+    if arguments.source is None:
+        print("no --source given: making moving frames of our own", file=sys.stderr)
+    result = asyncio.run(_demo(arguments.source, arguments.frames, arguments.concurrency))
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        _print_table(result)
+    return 0 if result["equal"] else 1
+
+
+@attrs.define
+class _Tally:
+    """What was sent."""
+
+    digests: Counter[str] = attrs.field(factory=Counter)
+    boxes: int = 0
+    bytes: int = 0
+    round_trips: list[float] = attrs.field(factory=list)
+
+
+async def _demo(source: Path | None, frames: int, concurrency: int) -> dict[str, Any]:
+    from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
+
+    tally = _Tally()
+    async with (
+        Emulator() as emulator,
+        AsyncClient(emulator.api_token, emulator.organization_id, host=emulator.url) as client,
+    ):
+        deployment = await client.get_deployment(emulator.deployment_name)
+        started = time.perf_counter()
+        with _progress(frames) as advance:
+            await _monitor_all(deployment, source, frames, concurrency, tally, advance)
+        seconds = time.perf_counter() - started
+        stored = await _stored(emulator.url)
+    return _result(source, tally, stored, seconds)
+
+
+async def _monitor_all(
+    deployment: AsyncDeployment, source: Path | None, frames: int, concurrency: int, tally: _Tally, advance: _Advance
+) -> None:
+    """Read and detect in a thread, send from the loop; the stream between them holds `concurrency` frames at most."""
+    sending, receiving = anyio.create_memory_object_stream[tuple[int, SeenFrame]](concurrency)
+
+    def read() -> None:
+        for item in enumerate(seen_frames(source, frames, time.perf_counter)):
+            anyio.from_thread.run(sending.send, item)
+        anyio.from_thread.run_sync(sending.close)
+
+    async def work() -> None:
+        async for number, frame in receiving:
+            await _monitor(deployment, number, frame, tally)
+            advance()
+
+    try:
+        async with anyio.create_task_group() as group:
+            for _ in range(concurrency):
+                group.start_soon(work)
+            # Left at once when a frame fails: the thread ends at its next send.
+            await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
+    except* ConfigurationError as group_error:
+        raise group_error.exceptions[0] from None
+    finally:
+        sending.close()
+        receiving.close()
+
+
+async def _monitor(deployment: AsyncDeployment, number: int, frame: SeenFrame, tally: _Tally) -> None:
+    started = time.perf_counter()
+    await deployment.monitor_bytes(
+        frame.image,
+        "image/jpeg",
+        f"frame-{number:06d}.jpg",
+        frame.latency,
+        frame.height,
+        frame.width,
+        frame.prediction,
+        source="demo",
+        timestamp=time.time(),
+    )
+    tally.round_trips.append(time.perf_counter() - started)
+    tally.digests[hashlib.sha256(frame.image).hexdigest()] += 1
+    tally.boxes += len(frame.prediction.detection_boxes)
+    tally.bytes += len(frame.image)
+
+
+async def _stored(url: str) -> dict[str, Any]:
+    def fetch() -> dict[str, Any]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{url}/emulator/predictions") as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    return await anyio.to_thread.run_sync(fetch)
+
+
+def _result(source: Path | None, tally: _Tally, stored: dict[str, Any], seconds: float) -> dict[str, Any]:
+    sent = sum(tally.digests.values())
+    digests = Counter(item["sha256"] for item in stored["items"])
+    trips = sorted(tally.round_trips)
+    quantiles = statistics.quantiles(trips, n=100, method="inclusive") if len(trips) > 1 else trips * 99
+    return {
+        "source": str(source) if source else "own moving frames",
+        "frames_sent": sent,
+        "frames_stored": stored["count"],
+        "boxes": tally.boxes,
+        "image_bytes": tally.bytes,
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(sent / seconds, 1),
+        "round_trip_p50_ms": round(quantiles[49] * 1000, 2),
+        "round_trip_p95_ms": round(quantiles[94] * 1000, 2),
+        "sha256_equal": digests == tally.digests,
+        "equal": stored["count"] == sent and digests == tally.digests and sent > 0,
+    }
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    rows = [
+        ("source", result["source"]),
+        ("frames sent", result["frames_sent"]),
+        ("frames stored", result["frames_stored"]),
+        ("moving objects (boxes)", result["boxes"]),
+        ("image bytes", f"{result['image_bytes']:,}"),
+        ("seconds", result["seconds"]),
+        ("frames per second", result["frames_per_second"]),
+        ("round trip p50", f"{result['round_trip_p50_ms']} ms"),
+        ("round trip p95", f"{result['round_trip_p95_ms']} ms"),
+        ("SHA-256 of stored images", "equal" if result["sha256_equal"] else "DIFFERENT"),
+        ("sent equals stored", "yes" if result["equal"] else "NO"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+
+
+class _Advance(Protocol):
+    def __call__(self) -> None:
+        """Count one frame."""
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[_Advance]:
+    """Show a bar on a terminal; elsewhere, or without rich, nothing."""
+    try:
+        from rich.console import Console  # noqa: PLC0415 - an extra, imported on use
+        from rich.progress import Progress  # noqa: PLC0415 - an extra, imported on use
+    except ImportError:
+        yield lambda: None
+        return
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("monitoring", total=total)
+        yield lambda: bar.advance(task)
