@@ -21,6 +21,8 @@ PicselliaError                        base; never raised itself
 │  ├─ MonitorError                    any of the above (401 excepted) while monitoring
 │  └─ PredictionError                 any of the above (401 excepted) while predicting
 ├─ DecodeError                        a success status with a body that cannot be read
+├─ UploaderFullError                  the uploader takes no more frames now; when_full="raise" asked to be told
+│  └─ FrameTooLargeError (ValueError)  this frame can never fit
 ├─ NoDataError, NoShadowModel, UndefinedObjectError, ...  what was asked for is not there
 └─ SpoolError                         the queue on disk cannot be used
 ```
@@ -46,6 +48,8 @@ class PicselliaError(Exception):
 
     message: str
     """What failed, where, and what to do. Never holds a token, an image or a password."""
+    items_read: list[Any] = attrs.field(factory=list, init=False)
+    """What a listing had read before one of its pages failed; empty elsewhere."""
 
     def __str__(self) -> str:
         """Return the message."""
@@ -250,6 +254,27 @@ class DecodeError(PicselliaError):
 @attrs.define(slots=False, eq=False, str=False, repr=False)
 class SpoolError(PicselliaError):
     """The queue on disk cannot be opened, written or read. `message` names the directory."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class UploaderFullError(PicselliaError):
+    """The uploader holds as much as it may (`when_full="raise"`). The frame was not accepted."""
+
+    frame_bytes: int = 0
+    """Size of the frame that was refused."""
+    pending_bytes: int = 0
+    """What is held."""
+    max_bytes: int = 0
+    """What may be held."""
+    pending_frames: int = 0
+    """Frames that are held."""
+    max_frames: int | None = None
+    """Frames that may be held; None: any number."""
+
+
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class FrameTooLargeError(UploaderFullError, ValueError):
+    """The frame is larger than the uploader's whole limit, so that waiting would not help. It was not accepted."""
 
 
 @attrs.define(slots=False, eq=False, str=False, repr=False)

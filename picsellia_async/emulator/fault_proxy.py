@@ -71,7 +71,7 @@ class _Downstream(asyncio.Protocol):
         if self._upstream is not None and not self._upstream.is_closing():
             self._upstream.resume_reading()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._proxy.forget(self)
         if self.tap is not None:
             self.tap.end()

@@ -353,7 +353,7 @@ class Faults:
             if any(script.fault.id == fault.id for script in self._scripts):
                 raise ConfigurationError(f"a fault with the id {fault.id!r} is already scripted")
             pattern = re.compile(fault.match) if fault.match is not None else None
-            self._scripts.append(Script(fault, random.Random(fault.seed), pattern))
+            self._scripts.append(Script(fault, random.Random(fault.seed), pattern))  # noqa: S311 - trouble, not secrets
         self._note_levels()
         return faults[-1]
 

@@ -33,7 +33,9 @@ class SmallServer:
     bodies: list[bytes] = attrs.field(factory=list)
     paths: list[str] = attrs.field(factory=list)
 
-    async def app(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def app(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         """Read the whole body, keep it, answer."""
         body = b""
         while True:
@@ -55,7 +57,9 @@ class SmallServer:
 async def serve(app: Any, **config: Any) -> AsyncIterator[int]:
     """Serve an ASGI application on a free port of 127.0.0.1 and yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    settings = uvicorn.Config(app, log_level="error", lifespan="off", loop="asyncio", timeout_graceful_shutdown=1, **config)
+    settings = uvicorn.Config(
+        app, log_level="error", lifespan="off", loop="asyncio", timeout_graceful_shutdown=1, **config
+    )
     server = uvicorn.Server(settings)
     task = asyncio.create_task(server._serve([listener]))
     while not server.started:

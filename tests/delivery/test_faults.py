@@ -47,7 +47,10 @@ async def post(port: int, body: bytes = b"0123456789" * 100, path: str = PATH, c
     answer = b""
     try:
         connection = "close" if close else "keep-alive"
-        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
         await writer.drain()
         while data := await reader.read(65536):
             answer += data
@@ -309,7 +312,15 @@ def test_json_round_trip() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{"kind": "nonsense"}, {"kind": "html", "what": 1}, {"kind": "html", "probability": 2}, {"kind": "html", "match": "("}, [], 3]
+    "data",
+    [
+        {"kind": "nonsense"},
+        {"kind": "html", "what": 1},
+        {"kind": "html", "probability": 2},
+        {"kind": "html", "match": "("},
+        [],
+        3,
+    ],
 )
 def test_bad_scripts_are_refused(data: object) -> None:
     """An unknown kind or field, a value out of range or a bad pattern is a ConfigurationError, and scripts nothing."""
