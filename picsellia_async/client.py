@@ -13,7 +13,9 @@ import httpx
 
 from picsellia_async._http.host import HttpSession
 from picsellia_async._services.connection import Connection
+from picsellia_async._wire.endpoints import FIND_DEPLOYMENT, LIST_DEPLOYMENTS
 from picsellia_async._wire.exchange import Origin
+from picsellia_async._wire.listing import simple_query
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ClosedError, ConfigurationError
@@ -192,8 +194,8 @@ class AsyncClient:
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
-        platform = await self._connection.platform()
-        return AsyncDeployment(await platform.find_deployment(name=text(name, "name")), self._connection)
+        query = [("name", text(name, "name"))]
+        return AsyncDeployment(await self._connection.call(FIND_DEPLOYMENT, query=query), self._connection)
 
     async def get_deployment_by_id(self, id: UUID | str) -> AsyncDeployment:  # noqa: A002 - the documented name
         """Return the deployment of that id. Idempotent.
@@ -203,9 +205,8 @@ class AsyncClient:
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
-        deployment_id = uuid(id, "id")
-        platform = await self._connection.platform()
-        return AsyncDeployment(await platform.find_deployment(id=deployment_id), self._connection)
+        query = [("id", uuid(id, "id"))]
+        return AsyncDeployment(await self._connection.call(FIND_DEPLOYMENT, query=query), self._connection)
 
     async def list_deployments(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -219,13 +220,8 @@ class AsyncClient:
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments, 2xx.
         """
-        if limit is not None:
-            whole_number(limit, "limit", 1)
-        if offset is not None:
-            whole_number(offset, "offset", 0)
-        platform = await self._connection.platform()
-        descriptions = await platform.list_deployments(limit, offset, order_by)
-        return [AsyncDeployment(description, self._connection) for description in descriptions[:limit]]
+        page = await self._connection.call(LIST_DEPLOYMENTS, query=simple_query(limit, offset, order_by))
+        return [AsyncDeployment(description, self._connection) for description in page.items[:limit]]
 
 
 def _make(settings: dict[str, Any]) -> AsyncClient:

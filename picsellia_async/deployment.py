@@ -10,6 +10,7 @@ from picsellia_async._services.connection import Connection
 from picsellia_async._services.files import read_image
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.serving import ServingService
+from picsellia_async._wire.endpoints import GET_DEPLOYMENT
 from picsellia_async._wire.requests import (
     MonitorRequest,
     PredictRequest,
@@ -101,8 +102,7 @@ class AsyncDeployment:
 
         Wire: GET {platform}/api/deployment/{deployment_id}, 2xx.
         """
-        platform = await self._connection.platform()
-        self._adopt(await platform.get_deployment(self.id))
+        self._adopt(await self._connection.call(GET_DEPLOYMENT, deployment_id=self.id))
         return self._description
 
     async def retrieve_information(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 import attrs
@@ -15,9 +15,11 @@ from picsellia_async._services.platform import PlatformService, find_organizatio
 from picsellia_async._services.serving import ServingService
 from picsellia_async._wire.endpoints import ORACLE_LOGIN, SERVING_LOGIN, Endpoint
 from picsellia_async._wire.exchange import Origin
-from picsellia_async._wire.requests import LoginRequest
+from picsellia_async._wire.requests import LoginRequest, Query
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.models import LoginReceipt, Organization
+
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
@@ -69,6 +71,11 @@ class Connection:
             organization = await self.shared.greeting.run(self._greet)
         named = organization.id if organization.default_connector_id is not None else None
         return PlatformService(self.service(self.origin, bearer(self.api_token, named)), organization)
+
+    async def call(self, endpoint: Endpoint[T], request: object = None, *, query: Query = (), **path: object) -> T:
+        """Make one call to the platform; see `PlatformService.call`."""
+        platform = await self.platform()
+        return await platform.call(endpoint, request, query=query, **path)
 
     async def _greet(self) -> Organization:
         service = self.service(self.origin, bearer(self.api_token))

@@ -1,22 +1,22 @@
-"""The platform host: organizations, deployments and all that is kept about them."""
+"""The platform host: organizations, deployments and all that is kept about them.
+
+One method carries every call: what differs between them is in the table of endpoints and in the request classes.
+"""
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
 from uuid import UUID
 
 import attrs
 
 from picsellia_async._http.host import Service
-from picsellia_async._wire.endpoints import (
-    FIND_DEPLOYMENT,
-    FIND_ORGANIZATION,
-    GET_DEPLOYMENT,
-    GET_ORGANIZATION,
-    LIST_DEPLOYMENTS,
-    PING,
-)
-from picsellia_async.errors import ConfigurationError
-from picsellia_async.models import DeploymentDescription, Organization
+from picsellia_async._wire.endpoints import FIND_ORGANIZATION, GET_ORGANIZATION, PING, Endpoint
+from picsellia_async._wire.requests import Query, encode_body
+from picsellia_async.errors import ConfigurationError, NotFoundError
+from picsellia_async.models import Organization
+
+T = TypeVar("T")
 
 
 async def find_organization(service: Service, organization_id: UUID | None, name: str | None) -> Organization:
@@ -46,25 +46,24 @@ class PlatformService:
     organization: Organization
     """Where things are looked up and made."""
 
-    async def find_deployment(self, *, name: str | None = None, id: UUID | None = None) -> DeploymentDescription:  # noqa: A002 - the wire's name
-        """GET the deployment of that name or id."""
-        return await self.service.call(
-            FIND_DEPLOYMENT,
-            path={"organization_id": self.organization.id},
-            query=[("name", name), ("id", id)],
-        )
+    async def call(self, endpoint: Endpoint[T], request: object = None, *, query: Query = (), **path: object) -> T:
+        """Make one call.
 
-    async def list_deployments(
-        self, limit: int | None, offset: int | None, order_by: list[str] | None
-    ) -> list[DeploymentDescription]:
-        """GET the deployments of the organization."""
-        page = await self.service.call(
-            LIST_DEPLOYMENTS,
-            path={"organization_id": self.organization.id},
-            query=[("limit", limit), ("offset", offset), ("order_by", order_by)],
-        )
-        return page.items
+        Args:
+            endpoint: What is called.
+            request: The JSON body: a request class, or a list; None for no body.
+            query: Pairs of the query.
+            **path: Values for the names in braces of the endpoint's path; `organization_id` is filled in.
 
-    async def get_deployment(self, deployment_id: UUID) -> DeploymentDescription:
-        """GET what the platform knows of a deployment now."""
-        return await self.service.call(GET_DEPLOYMENT, path={"deployment_id": deployment_id})
+        Raises:
+            StatusError: The platform refused.
+        """
+        body = None if request is None else encode_body(request)
+        path.setdefault("organization_id", self.organization.id)
+        try:
+            return await self.service.call(endpoint, path=path, query=query, body=body)
+        except NotFoundError as exc:
+            # The answer to an earlier attempt was lost: that attempt is what deleted it.
+            if endpoint.method == "DELETE" and exc.attempts > 1:
+                return cast("T", None)
+            raise

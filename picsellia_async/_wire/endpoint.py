@@ -74,7 +74,9 @@ ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {}
 """Every endpoint by name."""
 
 
-def register(host: Host, name: str, method: str, path: str, returns: type[T], takes: Any = None, **options: Any) -> Endpoint[T]:
+def register(
+    host: Host, name: str, method: str, path: str, returns: type[T], takes: Any = None, **options: Any
+) -> Endpoint[T]:
     """Make and register an endpoint. What GET, XGET, PUT, PATCH and DELETE do can be done twice, what POST does cannot."""
     options.setdefault("idempotent", method != "POST")
     endpoint = Endpoint(name=name, method=method, path=path, host=host, returns=returns, takes=takes, **options)

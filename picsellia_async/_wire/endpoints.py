@@ -14,12 +14,10 @@ from picsellia_async import models as m
 from picsellia_async._wire import platform_requests as r
 from picsellia_async._wire import requests as q
 from picsellia_async._wire import storage as s
-from picsellia_async._wire.endpoint import ENDPOINTS as ENDPOINTS
-from picsellia_async._wire.endpoint import Endpoint as Endpoint
-from picsellia_async._wire.endpoint import Host as Host
-from picsellia_async._wire.endpoint import Pipeline as Pipeline
-from picsellia_async._wire.endpoint import register
+from picsellia_async._wire.endpoint import ENDPOINTS, Endpoint, Host, Pipeline, register
 from picsellia_async.errors import AuthenticationError, MonitorError, PredictionError
+
+__all__ = ["ENDPOINTS", "Endpoint", "Host", "Pipeline"]  # the constants of the table are used by name
 
 T = TypeVar("T")
 
@@ -38,27 +36,12 @@ def _serving(name: str, method: str, path: str, returns: type[T], takes: Any = N
 
 Nothing = type(None)
 
+# A table: one line, one endpoint.
+# fmt: off
+
 # Sign-in (WIRE.md 3.2). The body holds the api token, so redirects are not followed.
-ORACLE_LOGIN: Final = _oracle(
-    "oracle_login",
-    "POST",
-    "/api/auth/login",
-    m.LoginReceipt,
-    q.LoginRequest,
-    ok=frozenset({200}),
-    idempotent=True,
-    errors=AuthenticationError,
-)
-SERVING_LOGIN: Final = _serving(
-    "serving_login",
-    "POST",
-    "/api/login",
-    m.LoginReceipt,
-    q.LoginRequest,
-    ok=frozenset({200}),
-    idempotent=True,
-    errors=AuthenticationError,
-)
+ORACLE_LOGIN: Final = _oracle("oracle_login", "POST", "/api/auth/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
+SERVING_LOGIN: Final = _serving("serving_login", "POST", "/api/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
 
 # Bootstrap (WIRE.md 3.5).
 PING: Final = _platform("ping", "GET", "/api/home/ping", m.Ping)
@@ -66,163 +49,64 @@ FIND_ORGANIZATION: Final = _platform("find_organization", "GET", "/api/organizat
 GET_ORGANIZATION: Final = _platform("get_organization", "GET", "/api/organization/{organization_id}", m.Organization)
 
 # Deployments of an organization (WIRE.md 8.1).
-FIND_DEPLOYMENT: Final = _platform(
-    "find_deployment", "GET", "/api/organization/{organization_id}/deployments/find", m.DeploymentDescription
-)
-LIST_DEPLOYMENTS: Final = _platform(
-    "list_deployments", "GET", "/api/organization/{organization_id}/deployments", m.Page[m.DeploymentDescription]
-)
-CREATE_DEPLOYMENT: Final = _platform(
-    "create_deployment",
-    "POST",
-    "/api/organization/{organization_id}/deployments",
-    m.DeploymentDescription,
-    r.CreateDeploymentRequest,
-)
-DEPLOY_MODEL_VERSION: Final = _platform(
-    "deploy_model_version",
-    "POST",
-    "/api/model/version/{model_version_id}/deploy",
-    m.DeploymentDescription,
-    r.DeployModelVersionRequest,
-)
+FIND_DEPLOYMENT: Final = _platform("find_deployment", "GET", "/api/organization/{organization_id}/deployments/find", m.DeploymentDescription)
+LIST_DEPLOYMENTS: Final = _platform("list_deployments", "GET", "/api/organization/{organization_id}/deployments", m.Page[m.DeploymentDescription])
+CREATE_DEPLOYMENT: Final = _platform("create_deployment", "POST", "/api/organization/{organization_id}/deployments", m.DeploymentDescription, r.CreateDeploymentRequest)
+DEPLOY_MODEL_VERSION: Final = _platform("deploy_model_version", "POST", "/api/model/version/{model_version_id}/deploy", m.DeploymentDescription, r.DeployModelVersionRequest)
 
 # One deployment, platform side (WIRE.md 8.2). An update may answer without the id, so it is read as it is.
 GET_DEPLOYMENT: Final = _platform("get_deployment", "GET", "/api/deployment/{deployment_id}", m.DeploymentDescription)
-UPDATE_DEPLOYMENT: Final = _platform(
-    "update_deployment", "PATCH", "/api/deployment/{deployment_id}", dict[str, Any], r.UpdateDeploymentRequest
-)
+UPDATE_DEPLOYMENT: Final = _platform("update_deployment", "PATCH", "/api/deployment/{deployment_id}", dict[str, Any], r.UpdateDeploymentRequest)
 DELETE_DEPLOYMENT: Final = _platform("delete_deployment", "DELETE", "/api/deployment/{deployment_id}", Nothing)
-SET_MODEL: Final = _platform(
-    "set_model", "POST", "/api/deployment/{deployment_id}/model", Nothing, r.ModelVersionRequest, idempotent=True
-)
-SET_SHADOW_MODEL: Final = _platform(
-    "set_shadow_model", "POST", "/api/deployment/{deployment_id}/shadow", Nothing, r.ModelVersionRequest, idempotent=True
-)
-LIST_DEPLOYMENT_LABELS: Final = _platform(
-    "list_deployment_labels", "GET", "/api/deployment/{deployment_id}/labels", m.Page[m.LabelDescription]
-)
-GET_DEPLOYMENT_CONNECTOR: Final = _platform(
-    "get_deployment_connector", "GET", "/api/deployment/{deployment_id}/datalake/connector", m.Connector
-)
-LIST_DEPLOYMENT_USERS: Final = _platform(
-    "list_deployment_users", "GET", "/api/access/deployment/{deployment_id}/users", m.UserList
-)
-ADD_DEPLOYMENT_USER: Final = _platform(
-    "add_deployment_user", "POST", "/api/access/deployment/{deployment_id}/users", Nothing, r.AddUserRequest
-)
+SET_MODEL: Final = _platform("set_model", "POST", "/api/deployment/{deployment_id}/model", Nothing, r.ModelVersionRequest, idempotent=True)
+SET_SHADOW_MODEL: Final = _platform("set_shadow_model", "POST", "/api/deployment/{deployment_id}/shadow", Nothing, r.ModelVersionRequest, idempotent=True)
+LIST_DEPLOYMENT_LABELS: Final = _platform("list_deployment_labels", "GET", "/api/deployment/{deployment_id}/labels", m.Page[m.LabelDescription])
+GET_DEPLOYMENT_CONNECTOR: Final = _platform("get_deployment_connector", "GET", "/api/deployment/{deployment_id}/datalake/connector", m.Connector)
+LIST_DEPLOYMENT_USERS: Final = _platform("list_deployment_users", "GET", "/api/access/deployment/{deployment_id}/users", m.UserList)
+ADD_DEPLOYMENT_USER: Final = _platform("add_deployment_user", "POST", "/api/access/deployment/{deployment_id}/users", Nothing, r.AddUserRequest)
 
 # Pipelines of a deployment: `{pipeline}` is the value of a `Pipeline`, fl or ct where datasets are attached.
-TOGGLE_PIPELINE: Final = _platform(
-    "toggle_pipeline", "PUT", "/api/deployment/{deployment_id}/pipeline/{pipeline}", Nothing, r.ToggleRequest
-)
-ATTACH_DATASET_VERSION: Final = _platform(
-    "attach_dataset_version", "POST", "/api/deployment/{deployment_id}/{pipeline}/datasets", Nothing, r.DatasetVersionRequest
-)
-DETACH_DATASET_VERSIONS: Final = _platform(
-    "detach_dataset_versions", "DELETE", "/api/deployment/{deployment_id}/{pipeline}/datasets", Nothing, r.IdsRequest
-)
-LIST_FEEDBACK_LOOP_DATASETS: Final = _platform(
-    "list_feedback_loop_datasets", "GET", "/api/deployment/{deployment_id}/fl/datasets", m.Page[m.FeedbackLoopDataset]
-)
-SETUP_FEEDBACK_LOOP: Final = _platform(
-    "setup_feedback_loop", "POST", "/api/deployment/{deployment_id}/pipeline/fl/setup", Nothing, r.EmptyRequest
-)
-SET_TRAINING_DATA: Final = _platform(
-    "set_training_data", "POST", "/api/deployment/{deployment_id}/pipeline/td/setup", Nothing, r.DatasetVersionRequest
-)
-CHECK_TRAINING_DATA: Final = _platform(
-    "check_training_data", "GET", "/api/deployment/{deployment_id}/pipeline/td/check", m.TrainingDataStatus
-)
-DISABLE_TRAINING_DATA: Final = _platform(
-    "disable_training_data", "PUT", "/api/deployment/{deployment_id}/pipeline/td/disable", Nothing
-)
-SETUP_CONTINUOUS_TRAINING: Final = _platform(
-    "setup_continuous_training", "POST", "/api/deployment/{deployment_id}/pipeline/ct", Nothing, r.ContinuousTrainingRequest
-)
-SETUP_CONTINUOUS_DEPLOYMENT: Final = _platform(
-    "setup_continuous_deployment", "POST", "/api/deployment/{deployment_id}/pipeline/cd", Nothing, r.ContinuousDeploymentRequest
-)
+TOGGLE_PIPELINE: Final = _platform("toggle_pipeline", "PUT", "/api/deployment/{deployment_id}/pipeline/{pipeline}", Nothing, r.ToggleRequest)
+ATTACH_DATASET_VERSION: Final = _platform("attach_dataset_version", "POST", "/api/deployment/{deployment_id}/{pipeline}/datasets", Nothing, r.DatasetVersionRequest)
+DETACH_DATASET_VERSIONS: Final = _platform("detach_dataset_versions", "DELETE", "/api/deployment/{deployment_id}/{pipeline}/datasets", Nothing, r.IdsRequest)
+LIST_FEEDBACK_LOOP_DATASETS: Final = _platform("list_feedback_loop_datasets", "GET", "/api/deployment/{deployment_id}/fl/datasets", m.Page[m.FeedbackLoopDataset])
+SETUP_FEEDBACK_LOOP: Final = _platform("setup_feedback_loop", "POST", "/api/deployment/{deployment_id}/pipeline/fl/setup", Nothing, r.EmptyRequest)
+SET_TRAINING_DATA: Final = _platform("set_training_data", "POST", "/api/deployment/{deployment_id}/pipeline/td/setup", Nothing, r.DatasetVersionRequest)
+CHECK_TRAINING_DATA: Final = _platform("check_training_data", "GET", "/api/deployment/{deployment_id}/pipeline/td/check", m.TrainingDataStatus)
+DISABLE_TRAINING_DATA: Final = _platform("disable_training_data", "PUT", "/api/deployment/{deployment_id}/pipeline/td/disable", Nothing)
+SETUP_CONTINUOUS_TRAINING: Final = _platform("setup_continuous_training", "POST", "/api/deployment/{deployment_id}/pipeline/ct", Nothing, r.ContinuousTrainingRequest)
+SETUP_CONTINUOUS_DEPLOYMENT: Final = _platform("setup_continuous_deployment", "POST", "/api/deployment/{deployment_id}/pipeline/cd", Nothing, r.ContinuousDeploymentRequest)
 
 # Predicted assets (WIRE.md 8.2, 8.5).
-FIND_PREDICTED_ASSET: Final = _platform(
-    "find_predicted_asset", "GET", "/api/deployment/{deployment_id}/predictedassets/find", m.PredictedAssetDescription
-)
-LIST_PREDICTED_ASSETS: Final = _platform(
-    "list_predicted_assets", "GET", "/api/deployment/{deployment_id}/predictedassets", m.Page[m.PredictedAssetDescription]
-)
-GET_PREDICTED_ASSET: Final = _platform(
-    "get_predicted_asset", "GET", "/api/predicted/asset/{predicted_asset_id}", m.PredictedAssetDescription
-)
-DELETE_PREDICTED_ASSET: Final = _platform(
-    "delete_predicted_asset", "DELETE", "/api/predicted/asset/{predicted_asset_id}", Nothing
-)
-ADD_REVIEW: Final = _platform(
-    "add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", dict[str, Any], r.ReviewRequest
-)
+FIND_PREDICTED_ASSET: Final = _platform("find_predicted_asset", "GET", "/api/deployment/{deployment_id}/predictedassets/find", m.PredictedAssetDescription)
+LIST_PREDICTED_ASSETS: Final = _platform("list_predicted_assets", "GET", "/api/deployment/{deployment_id}/predictedassets", m.Page[m.PredictedAssetDescription])
+GET_PREDICTED_ASSET: Final = _platform("get_predicted_asset", "GET", "/api/predicted/asset/{predicted_asset_id}", m.PredictedAssetDescription)
+DELETE_PREDICTED_ASSET: Final = _platform("delete_predicted_asset", "DELETE", "/api/predicted/asset/{predicted_asset_id}", Nothing)
+ADD_REVIEW: Final = _platform("add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", dict[str, Any], r.ReviewRequest)
 
 # Review campaigns (WIRE.md 8.2, 8.5).
-CREATE_CAMPAIGN: Final = _platform(
-    "create_campaign", "POST", "/api/deployment/{deployment_id}/campaigns", c.ReviewCampaignDescription, r.CreateCampaignRequest
-)
-LIST_CAMPAIGNS: Final = _platform(
-    "list_campaigns", "GET", "/api/organization/{organization_id}/reviewcampaigns", m.Page[c.ReviewCampaignDescription]
-)
+CREATE_CAMPAIGN: Final = _platform("create_campaign", "POST", "/api/deployment/{deployment_id}/campaigns", c.ReviewCampaignDescription, r.CreateCampaignRequest)
+LIST_CAMPAIGNS: Final = _platform("list_campaigns", "GET", "/api/organization/{organization_id}/reviewcampaigns", m.Page[c.ReviewCampaignDescription])
 GET_CAMPAIGN: Final = _platform("get_campaign", "GET", "/api/campaigns/review/{campaign_id}", c.ReviewCampaignDescription)
-UPDATE_CAMPAIGN: Final = _platform(
-    "update_campaign", "PATCH", "/api/campaigns/review/{campaign_id}", c.ReviewCampaignDescription, r.UpdateCampaignRequest
-)
+UPDATE_CAMPAIGN: Final = _platform("update_campaign", "PATCH", "/api/campaigns/review/{campaign_id}", c.ReviewCampaignDescription, r.UpdateCampaignRequest)
 DELETE_CAMPAIGN: Final = _platform("delete_campaign", "DELETE", "/api/campaigns/review/{campaign_id}", Nothing)
 CLOSE_CAMPAIGN: Final = _platform("close_campaign", "POST", "/api/campaigns/review/{campaign_id}/close", Nothing, idempotent=True)
-REOPEN_CAMPAIGN: Final = _platform(
-    "reopen_campaign", "POST", "/api/campaigns/review/{campaign_id}/reopen", Nothing, idempotent=True
-)
-ADD_CAMPAIGN_STEP: Final = _platform(
-    "add_campaign_step", "POST", "/api/campaigns/review/{campaign_id}/steps", c.CampaignStepDescription, r.AddStepRequest
-)
-LIST_CAMPAIGN_STEPS: Final = _platform(
-    "list_campaign_steps", "GET", "/api/campaigns/review/{campaign_id}/steps", m.Page[c.CampaignStepDescription]
-)
-GET_CAMPAIGN_STEP: Final = _platform(
-    "get_campaign_step", "GET", "/api/campaigns/review/steps/{step_id}", c.CampaignStepDescription
-)
-UPDATE_CAMPAIGN_STEP: Final = _platform(
-    "update_campaign_step", "PATCH", "/api/campaigns/review/steps/{step_id}", c.CampaignStepDescription, r.UpdateStepRequest
-)
-DELETE_CAMPAIGN_STEP: Final = _platform(
-    "delete_campaign_step", "DELETE", "/api/campaigns/review/steps/{step_id}", Nothing, r.DeleteStepRequest
-)
-REDISTRIBUTE_ASSIGNMENTS: Final = _platform(
-    "redistribute_assignments", "POST", "/api/campaigns/review/steps/{step_id}/assignments/redistribute", Nothing
-)
-CHECK_ASSIGNMENTS_SYNC: Final = _platform(
-    "check_assignments_sync", "GET", "/api/campaigns/review/{campaign_id}/assignments/sync/available", c.SyncAvailability
-)
-SYNC_ASSIGNMENTS: Final = _platform(
-    "sync_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/sync", c.JobReceipt, r.EmptyRequest
-)
-LIST_ASSIGNMENTS: Final = _platform(
-    "list_assignments", "GET", "/api/campaigns/review/{campaign_id}/assignments", m.Page[c.AssignmentDescription]
-)
-REASSIGN_ASSIGNMENTS: Final = _platform(
-    "reassign_assignments",
-    "POST",
-    "/api/campaigns/review/{campaign_id}/assignments/reassign",
-    c.ReassignReceipt,
-    r.ReassignRequest,
-    idempotent=True,
-)
-GET_ASSIGNMENT: Final = _platform(
-    "get_assignment", "GET", "/api/campaigns/review/assignments/{assignment_id}", c.AssignmentDescription
-)
-COUNT_CAMPAIGN_ISSUES: Final = _platform(
-    "count_campaign_issues", "GET", "/api/campaigns/review/analytics/{campaign_id}/issues/counts/users", list[c.IssueCount]
-)
+REOPEN_CAMPAIGN: Final = _platform("reopen_campaign", "POST", "/api/campaigns/review/{campaign_id}/reopen", Nothing, idempotent=True)
+ADD_CAMPAIGN_STEP: Final = _platform("add_campaign_step", "POST", "/api/campaigns/review/{campaign_id}/steps", c.CampaignStepDescription, r.AddStepRequest)
+LIST_CAMPAIGN_STEPS: Final = _platform("list_campaign_steps", "GET", "/api/campaigns/review/{campaign_id}/steps", m.Page[c.CampaignStepDescription])
+GET_CAMPAIGN_STEP: Final = _platform("get_campaign_step", "GET", "/api/campaigns/review/steps/{step_id}", c.CampaignStepDescription)
+UPDATE_CAMPAIGN_STEP: Final = _platform("update_campaign_step", "PATCH", "/api/campaigns/review/steps/{step_id}", c.CampaignStepDescription, r.UpdateStepRequest)
+DELETE_CAMPAIGN_STEP: Final = _platform("delete_campaign_step", "DELETE", "/api/campaigns/review/steps/{step_id}", Nothing, r.DeleteStepRequest)
+REDISTRIBUTE_ASSIGNMENTS: Final = _platform("redistribute_assignments", "POST", "/api/campaigns/review/steps/{step_id}/assignments/redistribute", Nothing)
+CHECK_ASSIGNMENTS_SYNC: Final = _platform("check_assignments_sync", "GET", "/api/campaigns/review/{campaign_id}/assignments/sync/available", c.SyncAvailability)
+SYNC_ASSIGNMENTS: Final = _platform("sync_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/sync", c.JobReceipt, r.EmptyRequest)
+LIST_ASSIGNMENTS: Final = _platform("list_assignments", "GET", "/api/campaigns/review/{campaign_id}/assignments", m.Page[c.AssignmentDescription])
+REASSIGN_ASSIGNMENTS: Final = _platform("reassign_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/reassign", c.ReassignReceipt, r.ReassignRequest, idempotent=True)
+GET_ASSIGNMENT: Final = _platform("get_assignment", "GET", "/api/campaigns/review/assignments/{assignment_id}", c.AssignmentDescription)
+COUNT_CAMPAIGN_ISSUES: Final = _platform("count_campaign_issues", "GET", "/api/campaigns/review/analytics/{campaign_id}/issues/counts/users", list[c.IssueCount])
 
 # Tags and data sources (WIRE.md 8.6). Attaching takes a bare array of ids.
-CREATE_TAG: Final = _platform(
-    "create_tag", "POST", "/api/organization/{organization_id}/tags", m.TagDescription, r.CreateTagRequest
-)
+CREATE_TAG: Final = _platform("create_tag", "POST", "/api/organization/{organization_id}/tags", m.TagDescription, r.CreateTagRequest)
 LIST_TAGS: Final = _platform("list_tags", "GET", "/api/organization/{organization_id}/tags", m.Page[m.TagDescription])
 FIND_TAG: Final = _platform("find_tag", "GET", "/api/organization/{organization_id}/tags/find", m.TagDescription)
 GET_TAG: Final = _platform("get_tag", "GET", "/api/tag/{tag_id}", m.TagDescription)
@@ -230,110 +114,58 @@ UPDATE_TAG: Final = _platform("update_tag", "PATCH", "/api/tag/{tag_id}", m.TagD
 DELETE_TAG: Final = _platform("delete_tag", "DELETE", "/api/tag/{tag_id}", Nothing)
 ATTACH_TAG: Final = _platform("attach_tag", "POST", "/api/tag/{tag_id}/attach", Nothing, list[UUID], idempotent=True)
 DETACH_TAG: Final = _platform("detach_tag", "POST", "/api/tag/{tag_id}/detach", Nothing, list[UUID], idempotent=True)
-CREATE_DATA_SOURCE: Final = _platform(
-    "create_data_source", "POST", "/api/organization/{organization_id}/datasources", m.DataSourceDescription, r.NameRequest
-)
-LIST_DATA_SOURCES: Final = _platform(
-    "list_data_sources", "GET", "/api/organization/{organization_id}/datasources", m.Page[m.DataSourceDescription]
-)
-FIND_DATA_SOURCE: Final = _platform(
-    "find_data_source", "GET", "/api/organization/{organization_id}/datasources/find", m.DataSourceDescription
-)
+CREATE_DATA_SOURCE: Final = _platform("create_data_source", "POST", "/api/organization/{organization_id}/datasources", m.DataSourceDescription, r.NameRequest)
+LIST_DATA_SOURCES: Final = _platform("list_data_sources", "GET", "/api/organization/{organization_id}/datasources", m.Page[m.DataSourceDescription])
+FIND_DATA_SOURCE: Final = _platform("find_data_source", "GET", "/api/organization/{organization_id}/datasources/find", m.DataSourceDescription)
 GET_DATA_SOURCE: Final = _platform("get_data_source", "GET", "/api/data/source/{data_source_id}", m.DataSourceDescription)
-UPDATE_DATA_SOURCE: Final = _platform(
-    "update_data_source", "PATCH", "/api/data/source/{data_source_id}", m.DataSourceDescription, r.NameRequest
-)
+UPDATE_DATA_SOURCE: Final = _platform("update_data_source", "PATCH", "/api/data/source/{data_source_id}", m.DataSourceDescription, r.NameRequest)
 DELETE_DATA_SOURCE: Final = _platform("delete_data_source", "DELETE", "/api/data/source/{data_source_id}", Nothing)
 
 # Models and experiments (WIRE.md 8.7).
 FIND_MODEL: Final = _platform("find_model", "GET", "/api/organization/{organization_id}/models/find", m.ModelDescription)
 LIST_MODELS: Final = _platform("list_models", "GET", "/api/organization/{organization_id}/models", m.Page[m.ModelDescription])
 GET_MODEL: Final = _platform("get_model", "GET", "/api/model/{model_id}", dict[str, Any])
-FIND_VERSION_OF_MODEL: Final = _platform(
-    "find_version_of_model", "GET", "/api/model/{model_id}/versions/find", m.ModelVersionDescription
-)
-LIST_MODEL_VERSIONS: Final = _platform(
-    "list_model_versions", "GET", "/api/model/{model_id}/versions", m.Page[m.ModelVersionDescription]
-)
-FIND_MODEL_VERSION: Final = _platform(
-    "find_model_version", "GET", "/api/organization/{organization_id}/modelversions/find", m.ModelVersionDescription
-)
-GET_MODEL_VERSION: Final = _platform(
-    "get_model_version", "GET", "/api/model/version/{model_version_id}", m.ModelVersionDescription
-)
-GET_MODEL_CONTEXT: Final = _platform(
-    "get_model_context", "GET", "/api/model/version/{model_version_id}/context", m.ModelContextDescription
-)
-GET_PUBLIC_MODEL_CONTEXT: Final = _platform(
-    "get_public_model_context", "GET", "/api/model/version/{model_version_id}/public/context", m.ModelContextDescription
-)
-FIND_EXPERIMENT: Final = _platform(
-    "find_experiment", "GET", "/api/organization/{organization_id}/experiments/find", m.ExperimentDescription
-)
+FIND_VERSION_OF_MODEL: Final = _platform("find_version_of_model", "GET", "/api/model/{model_id}/versions/find", m.ModelVersionDescription)
+LIST_MODEL_VERSIONS: Final = _platform("list_model_versions", "GET", "/api/model/{model_id}/versions", m.Page[m.ModelVersionDescription])
+FIND_MODEL_VERSION: Final = _platform("find_model_version", "GET", "/api/organization/{organization_id}/modelversions/find", m.ModelVersionDescription)
+GET_MODEL_VERSION: Final = _platform("get_model_version", "GET", "/api/model/version/{model_version_id}", m.ModelVersionDescription)
+GET_MODEL_CONTEXT: Final = _platform("get_model_context", "GET", "/api/model/version/{model_version_id}/context", m.ModelContextDescription)
+GET_PUBLIC_MODEL_CONTEXT: Final = _platform("get_public_model_context", "GET", "/api/model/version/{model_version_id}/public/context", m.ModelContextDescription)
+FIND_EXPERIMENT: Final = _platform("find_experiment", "GET", "/api/organization/{organization_id}/experiments/find", m.ExperimentDescription)
 GET_EXPERIMENT: Final = _platform("get_experiment", "GET", "/api/experiment/{experiment_id}", m.ExperimentDescription)
 FIND_EXPERIMENT_LOG: Final = _platform("find_experiment_log", "GET", "/api/experiment/{experiment_id}/logs/find", m.Log)
 
 # Datasets and projects (WIRE.md 8.8). `filter_*`: the XGET form of a list, for explicit lists of values (7.3).
 FIND_DATASET: Final = _platform("find_dataset", "GET", "/api/organization/{organization_id}/datasets/find", m.DatasetDescription)
-LIST_DATASETS: Final = _platform(
-    "list_datasets", "GET", "/api/organization/{organization_id}/datasets", m.Page[m.DatasetDescription]
-)
+LIST_DATASETS: Final = _platform("list_datasets", "GET", "/api/organization/{organization_id}/datasets", m.Page[m.DatasetDescription])
 GET_DATASET: Final = _platform("get_dataset", "GET", "/api/dataset/{dataset_id}", dict[str, Any])
-FIND_VERSION_OF_DATASET: Final = _platform(
-    "find_version_of_dataset", "GET", "/api/dataset/{dataset_id}/versions/find", m.DatasetVersionDescription
-)
-LIST_DATASET_VERSIONS: Final = _platform(
-    "list_dataset_versions", "GET", "/api/dataset/{dataset_id}/versions", m.Page[m.DatasetVersionDescription]
-)
-FIND_DATASET_VERSION: Final = _platform(
-    "find_dataset_version", "GET", "/api/organization/{organization_id}/datasetversions/find", m.DatasetVersionDescription
-)
-GET_DATASET_VERSION: Final = _platform(
-    "get_dataset_version", "GET", "/api/dataset/version/{dataset_version_id}", m.DatasetVersionDescription
-)
-LIST_ASSETS: Final = _platform(
-    "list_assets", "GET", "/api/dataset/version/{dataset_version_id}/assets", m.Page[m.AssetDescription]
-)
-FILTER_ASSETS: Final = _platform(
-    "filter_assets", "XGET", "/api/dataset/version/{dataset_version_id}/assets", m.Page[m.AssetDescription], r.FilterRequest
-)
+FIND_VERSION_OF_DATASET: Final = _platform("find_version_of_dataset", "GET", "/api/dataset/{dataset_id}/versions/find", m.DatasetVersionDescription)
+LIST_DATASET_VERSIONS: Final = _platform("list_dataset_versions", "GET", "/api/dataset/{dataset_id}/versions", m.Page[m.DatasetVersionDescription])
+FIND_DATASET_VERSION: Final = _platform("find_dataset_version", "GET", "/api/organization/{organization_id}/datasetversions/find", m.DatasetVersionDescription)
+GET_DATASET_VERSION: Final = _platform("get_dataset_version", "GET", "/api/dataset/version/{dataset_version_id}", m.DatasetVersionDescription)
+LIST_ASSETS: Final = _platform("list_assets", "GET", "/api/dataset/version/{dataset_version_id}/assets", m.Page[m.AssetDescription])
+FILTER_ASSETS: Final = _platform("filter_assets", "XGET", "/api/dataset/version/{dataset_version_id}/assets", m.Page[m.AssetDescription], r.FilterRequest)
 FIND_PROJECT: Final = _platform("find_project", "GET", "/api/organization/{organization_id}/projects/find", m.ProjectDescription)
-LIST_PROJECTS: Final = _platform(
-    "list_projects", "GET", "/api/organization/{organization_id}/projects", m.Page[m.ProjectDescription]
-)
-LIST_PROJECT_DATASET_VERSIONS: Final = _platform(
-    "list_project_dataset_versions", "GET", "/api/project/{project_id}/datasets", m.Page[m.DatasetVersionDescription]
-)
+LIST_PROJECTS: Final = _platform("list_projects", "GET", "/api/organization/{organization_id}/projects", m.Page[m.ProjectDescription])
+LIST_PROJECT_DATASET_VERSIONS: Final = _platform("list_project_dataset_versions", "GET", "/api/project/{project_id}/datasets", m.Page[m.DatasetVersionDescription])
 
 # Datalakes and data (WIRE.md 8.9).
 FIND_DATALAKE: Final = _platform("find_datalake", "GET", "/api/organization/{organization_id}/datalake", m.DatalakeDescription)
-LIST_DATALAKES: Final = _platform(
-    "list_datalakes", "GET", "/api/organization/{organization_id}/datalakes", m.Page[m.DatalakeDescription]
-)
+LIST_DATALAKES: Final = _platform("list_datalakes", "GET", "/api/organization/{organization_id}/datalakes", m.Page[m.DatalakeDescription])
 GET_DATALAKE: Final = _platform("get_datalake", "GET", "/api/datalake/{datalake_id}", m.DatalakeDescription)
 LIST_DATA: Final = _platform("list_data", "GET", "/api/datalake/{datalake_id}/datas", m.Page[m.DataDescription])
-FILTER_DATA: Final = _platform(
-    "filter_data", "XGET", "/api/datalake/{datalake_id}/datas", m.Page[m.DataDescription], r.FilterRequest
-)
+FILTER_DATA: Final = _platform("filter_data", "XGET", "/api/datalake/{datalake_id}/datas", m.Page[m.DataDescription], r.FilterRequest)
 FIND_DATA: Final = _platform("find_data", "GET", "/api/datalake/{datalake_id}/datas/find", m.DataDescription)
 CREATE_DATA: Final = _platform("create_data", "POST", "/api/datalake/{datalake_id}/datas", m.DataDescription, r.CreateDataRequest)
-DELETE_MULTIPLE_DATA: Final = _platform(
-    "delete_multiple_data", "DELETE", "/api/datalake/{datalake_id}/datas", Nothing, r.IdsRequest
-)
-UPDATE_MULTIPLE_DATA: Final = _platform(
-    "update_multiple_data", "PATCH", "/api/datalake/{datalake_id}/data/bulk", Nothing, r.UpdateMultipleDataRequest
-)
-IMPORT_BUCKET_OBJECTS: Final = _platform(
-    "import_bucket_objects", "POST", "/api/datalake/{datalake_id}/objects", c.JobReceipt, r.ImportObjectsRequest
-)
+DELETE_MULTIPLE_DATA: Final = _platform("delete_multiple_data", "DELETE", "/api/datalake/{datalake_id}/datas", Nothing, r.IdsRequest)
+UPDATE_MULTIPLE_DATA: Final = _platform("update_multiple_data", "PATCH", "/api/datalake/{datalake_id}/data/bulk", Nothing, r.UpdateMultipleDataRequest)
+IMPORT_BUCKET_OBJECTS: Final = _platform("import_bucket_objects", "POST", "/api/datalake/{datalake_id}/objects", c.JobReceipt, r.ImportObjectsRequest)
 CREATE_DATA_TAG: Final = _platform("create_data_tag", "POST", "/api/datalake/{datalake_id}/tags", m.TagDescription, r.NameRequest)
 FIND_DATA_TAG: Final = _platform("find_data_tag", "GET", "/api/datalake/{datalake_id}/tags/find", m.TagDescription)
 LIST_DATA_TAGS: Final = _platform("list_data_tags", "GET", "/api/datalake/{datalake_id}/tags", m.Page[m.TagDescription])
 GET_DATA: Final = _platform("get_data", "GET", "/api/data/{data_id}", m.DataDescription)
 UPDATE_DATA: Final = _platform("update_data", "PATCH", "/api/data/{data_id}", m.DataDescription, r.UpdateDataRequest)
-UPDATE_CUSTOM_METADATA: Final = _platform(
-    "update_custom_metadata", "PATCH", "/api/data/{data_id}/custom-metadata", dict[str, Any], r.UpdateCustomMetadataRequest
-)
+UPDATE_CUSTOM_METADATA: Final = _platform("update_custom_metadata", "PATCH", "/api/data/{data_id}/custom-metadata", dict[str, Any], r.UpdateCustomMetadataRequest)
 DELETE_DATA: Final = _platform("delete_data", "DELETE", "/api/data/{data_id}", Nothing)
 GET_DATA_URL: Final = _platform("get_data_url", "GET", "/api/data/{data_id}/presigned-url", s.PresignedDownload)
 
@@ -347,100 +179,23 @@ UPDATE_LABEL: Final = _platform("update_label", "PATCH", "/api/label/{label_id}"
 DELETE_LABEL: Final = _platform("delete_label", "DELETE", "/api/label/{label_id}", Nothing)
 
 # Object storage (WIRE.md 13). Asking for a name or a permission again makes another one, which harms nobody.
-GENERATE_OBJECT_NAME: Final = _platform(
-    "generate_object_name",
-    "POST",
-    "/api/organization/{organization_id}/connector/{connector_id}/generate_object_name",
-    s.ObjectName,
-    s.ObjectNameRequest,
-    idempotent=True,
-)
-GENERATE_PRESIGNED_URL: Final = _platform(
-    "generate_presigned_url",
-    "POST",
-    "/api/object-storage/{connector_id}/generate_presigned_url",
-    s.PresignedUpload,
-    s.PresignRequest,
-    idempotent=True,
-)
-INIT_MULTIPART_UPLOAD: Final = _platform(
-    "init_multipart_upload",
-    "POST",
-    "/api/object-storage/{connector_id}/init_multipart_upload",
-    s.MultipartUpload,
-    s.PresignRequest,
-    idempotent=True,
-)
-GENERATE_PART_PRESIGNED_URL: Final = _platform(
-    "generate_part_presigned_url",
-    "POST",
-    "/api/object-storage/{connector_id}/generate_part_presigned_url",
-    s.PartTarget,
-    s.PartRequest,
-    idempotent=True,
-)
-COMPLETE_PART_UPLOAD: Final = _platform(
-    "complete_part_upload", "POST", "/api/object-storage/{connector_id}/complete_part_upload", Nothing, s.CompleteUploadRequest
-)
-RETRIEVE_PRESIGNED_URL: Final = _platform(
-    "retrieve_presigned_url",
-    "POST",
-    "/api/object-storage/{connector_id}/retrieve_presigned_url",
-    s.PresignedDownload,
-    s.DownloadRequest,
-    idempotent=True,
-    ok=frozenset({200}),
-)
+GENERATE_OBJECT_NAME: Final = _platform("generate_object_name", "POST", "/api/organization/{organization_id}/connector/{connector_id}/generate_object_name", s.ObjectName, s.ObjectNameRequest, idempotent=True)
+GENERATE_PRESIGNED_URL: Final = _platform("generate_presigned_url", "POST", "/api/object-storage/{connector_id}/generate_presigned_url", s.PresignedUpload, s.PresignRequest, idempotent=True)
+INIT_MULTIPART_UPLOAD: Final = _platform("init_multipart_upload", "POST", "/api/object-storage/{connector_id}/init_multipart_upload", s.MultipartUpload, s.PresignRequest, idempotent=True)
+GENERATE_PART_PRESIGNED_URL: Final = _platform("generate_part_presigned_url", "POST", "/api/object-storage/{connector_id}/generate_part_presigned_url", s.PartTarget, s.PartRequest, idempotent=True)
+COMPLETE_PART_UPLOAD: Final = _platform("complete_part_upload", "POST", "/api/object-storage/{connector_id}/complete_part_upload", Nothing, s.CompleteUploadRequest)
+RETRIEVE_PRESIGNED_URL: Final = _platform("retrieve_presigned_url", "POST", "/api/object-storage/{connector_id}/retrieve_presigned_url", s.PresignedDownload, s.DownloadRequest, idempotent=True, ok=frozenset({200}))
 
 # Monitoring host (WIRE.md 8.3): success is exactly 201 for predictions. Reading checks the status, unlike the vendor's SDK.
 RETRIEVE_INFORMATION: Final = _oracle("retrieve_information", "GET", "/api/deployment/{deployment_id}", dict[str, Any])
-GET_PREDICTION_STATS: Final = _oracle(
-    "get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any]
-)
+GET_PREDICTION_STATS: Final = _oracle("get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any])
 GET_AGGREGATED_STATS: Final = _oracle("get_aggregated_stats", "GET", "/api/deployment/{deployment_id}/stats", dict[str, Any])
-MONITOR: Final = _oracle(
-    "monitor",
-    "POST",
-    "/api/deployment/{deployment_id}/predictions",
-    dict[str, Any],
-    q.MonitorRequest,
-    ok=frozenset({201}),
-    errors=MonitorError,
-)
-MONITOR_SHADOW: Final = _oracle(
-    "monitor_shadow",
-    "POST",
-    "/api/prediction/{prediction_id}/shadow",
-    Nothing,
-    q.MonitorShadowRequest,
-    ok=frozenset({201}),
-    errors=MonitorError,
-)
+MONITOR: Final = _oracle("monitor", "POST", "/api/deployment/{deployment_id}/predictions", dict[str, Any], q.MonitorRequest, ok=frozenset({201}), errors=MonitorError)
+MONITOR_SHADOW: Final = _oracle("monitor_shadow", "POST", "/api/prediction/{prediction_id}/shadow", Nothing, q.MonitorShadowRequest, ok=frozenset({201}), errors=MonitorError)
 
 # Serving host (WIRE.md 8.4): "deployments" in the plural, success is exactly 200. `predict` takes a form (`PredictRequest`).
-PREDICT: Final = _serving(
-    "predict",
-    "POST",
-    "/api/deployments/{deployment_id}/predict",
-    dict[str, Any],
-    ok=frozenset({200}),
-    errors=PredictionError,
-)
-PREDICT_CLOUD_IMAGE: Final = _serving(
-    "predict_cloud_image",
-    "POST",
-    "/api/v2/deployments/{deployment_id}/predict",
-    dict[str, Any],
-    q.PredictCloudImageRequest,
-    ok=frozenset({200}),
-    errors=PredictionError,
-)
-PREDICT_SHADOW: Final = _serving(
-    "predict_shadow",
-    "POST",
-    "/api/v2/deployments/{deployment_id}/predict/shadow",
-    dict[str, Any],
-    q.PredictShadowRequest,
-    ok=frozenset({200}),
-    errors=PredictionError,
-)
+PREDICT: Final = _serving("predict", "POST", "/api/deployments/{deployment_id}/predict", dict[str, Any], ok=frozenset({200}), errors=PredictionError)
+PREDICT_CLOUD_IMAGE: Final = _serving("predict_cloud_image", "POST", "/api/v2/deployments/{deployment_id}/predict", dict[str, Any], q.PredictCloudImageRequest, ok=frozenset({200}), errors=PredictionError)
+PREDICT_SHADOW: Final = _serving("predict_shadow", "POST", "/api/v2/deployments/{deployment_id}/predict/shadow", dict[str, Any], q.PredictShadowRequest, ok=frozenset({200}), errors=PredictionError)
+
+# fmt: on

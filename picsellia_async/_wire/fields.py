@@ -12,7 +12,9 @@ from picsellia_async._wire.unset import UNSET
 
 def optional(convert: Callable[[Any, str], Any], name: str) -> Any:
     """Return an attrs field that is left out by default, and converted when given; None counts as not given."""
-    return attrs.field(default=UNSET, converter=lambda value: UNSET if value is None or value is UNSET else convert(value, name))
+    return attrs.field(
+        default=UNSET, converter=lambda value: UNSET if value is None or value is UNSET else convert(value, name)
+    )
 
 
 def nullable(convert: Callable[[Any, str], Any], name: str) -> Any:

@@ -4,6 +4,8 @@ Monitoring and serving bodies live in `requests`, those of the object storage in
 null are declared `nullable` and have no default. Rules that tie fields together are validators, for client and emulator alike.
 """
 
+# ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values
+
 from __future__ import annotations
 
 import datetime
@@ -280,10 +282,12 @@ class AddStepRequest:
     assignees: list[Assignee] | Unset = UNSET
     """Who gets the tasks."""
 
-    @type.validator
+    @type.validator  # noqa: A003 - the wire's name
     def _check_type(self, _: object, value: CampaignStepType) -> None:
         if value is CampaignStepType.ANNOTATION:
-            raise ConfigurationError("type of a review campaign's step must be REVIEW or QUALITY_CONTROL, got ANNOTATION")
+            raise ConfigurationError(
+                "type of a review campaign's step must be REVIEW or QUALITY_CONTROL, got ANNOTATION"
+            )
 
 
 @attrs.frozen(kw_only=True)

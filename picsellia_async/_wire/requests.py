@@ -4,6 +4,8 @@ Optional fields default to `UNSET`, which is left out; an explicit None travels 
 validators here, so that they hold in the client and in the emulator alike.
 """
 
+# ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values
+
 from __future__ import annotations
 
 import json
@@ -70,12 +72,14 @@ def dump_json(value: Any, name: str) -> bytes:
 
 
 def encode_body(request: Any) -> bytes:
-    """Return the JSON bytes of a request class, in the order of its fields; `UNSET` fields are left out.
+    """Return the JSON bytes of a request class, in the order of its fields, or of a list; `UNSET` fields are left out.
 
     Raises:
         ConfigurationError: A value has no JSON form.
     """
     fields = CONVERTER.unstructure(request)
+    if isinstance(fields, list):
+        return dump_json(fields, "the request")
     # cattrs puts fields without a default first, the wire does not.
     ordered = {name: fields[name] for name in attrs.fields_dict(type(request)) if name in fields}
     return dump_json(ordered, "the request")
@@ -98,7 +102,9 @@ def content_type_of(value: Any, filename: str | PurePath) -> SupportedContentTyp
             raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {value!r}") from None
     found = _EXTENSIONS.get(PurePath(filename).suffix.lower())
     if found is None:
-        raise ContentTypeUnknown(f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png")
+        raise ContentTypeUnknown(
+            f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png"
+        )
     return found
 
 
@@ -322,7 +328,10 @@ def tag_names(tags: Any) -> list[str]:
     if tags is None:
         return []
     items = tags if isinstance(tags, (list, tuple)) else [tags]
-    return [text(item if isinstance(item, str) else getattr(item, "name", item), f"tags[{i}]") for i, item in enumerate(items)]
+    return [
+        text(item if isinstance(item, str) else getattr(item, "name", item), f"tags[{i}]")
+        for i, item in enumerate(items)
+    ]
 
 
 def source_name(source: Any) -> str | Unset:
@@ -330,4 +339,3 @@ def source_name(source: Any) -> str | Unset:
     if source is None or source == "":
         return UNSET
     return text(source if isinstance(source, str) else getattr(source, "name", source), "source")
-

@@ -1,5 +1,7 @@
 """What the platform's storage calls take and answer (WIRE.md 13). Used by the upload alone, so no part of the public models."""
 
+# ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values
+
 from __future__ import annotations
 
 import attrs

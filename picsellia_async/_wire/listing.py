@@ -1,0 +1,123 @@
+"""What paged lists ask for, page by page (WIRE.md section 7). Pure; `_services/listing` sends it.
+
+Two ways to page, picked by the caller's arguments as the vendor's SDK picks them:
+
+* *Cursor*: without `order_by`. Each answer names the next page, so pages follow one another.
+* *Offset*: with `order_by`. The first answer says how many there are, so the others can be fetched at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async._wire.platform_requests import DATA_TYPES, UPLOAD_STATUSES
+from picsellia_async.validation import sequence, text, whole_number
+
+PAGE_SIZE: Final = 1000
+"""Most items that one page may hold (WIRE.md section 16), and the default."""
+
+
+def _limit(value: Any) -> int | None:
+    return None if value is None else whole_number(value, "limit", 1)
+
+
+def _offset(value: Any) -> int | None:
+    return None if value is None else whole_number(value, "offset", 0)
+
+
+def _query(value: Any) -> str | None:
+    return None if value is None else text(value, "q")
+
+
+def _page_size(value: Any) -> int:
+    # More than a page may hold is asked for as several pages, so it is no mistake.
+    return PAGE_SIZE if value is None else min(PAGE_SIZE, whole_number(value, "page_size", 1))
+
+
+def order_of(value: Any) -> list[str] | None:
+    """Return the names of fields to order by, or None; a single text counts as a list of one.
+
+    Raises:
+        ConfigurationError: The value is neither.
+    """
+    if value is None or (isinstance(value, (list, tuple)) and not value):
+        return None
+    items = [value] if isinstance(value, str) else sequence(value, "order_by")
+    return [text(item, f"order_by[{i}]") for i, item in enumerate(items)]
+
+
+def simple_query(limit: Any, offset: Any, order_by: Any) -> list[tuple[str, Any]]:
+    """Return the query of a list that is one request (WIRE.md 7.1).
+
+    Raises:
+        ConfigurationError: A value cannot be used.
+    """
+    return [("limit", _limit(limit)), ("offset", _offset(offset)), ("order_by", order_of(order_by))]
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """A paged list: which items, how many, in what order, in what pieces.
+
+    Raises:
+        ConfigurationError: A value cannot be used.
+    """
+
+    filters: tuple[tuple[str, Any], ...] = ()
+    """Further query parameters, which come first."""
+    q: str | None = attrs.field(default=None, converter=_query)
+    """Query (WIRE.md 7.4)."""
+    limit: int | None = attrs.field(default=None, converter=_limit)
+    """Never more than so many items; None: all."""
+    offset: int | None = attrs.field(default=None, converter=_offset)
+    """Skip so many."""
+    page_size: int = attrs.field(default=PAGE_SIZE, converter=_page_size)
+    """Items per request."""
+    order_by: list[str] | None = attrs.field(default=None, converter=order_of)
+    """Names of fields, `-` before a name for descending order; None: newest first, by cursor."""
+
+    def first(self) -> list[tuple[str, Any]]:
+        """Return the query of the first page."""
+        size = self._size(0)
+        if self.order_by is not None:
+            return self.at(self.offset or 0, size)
+        return [*self.filters, ("q", self.q), ("limit", size), ("offset", self.offset), *_CONSTANT]
+
+    def after(self, cursor: str, got: int) -> list[tuple[str, Any]]:
+        """Return the query of the page behind a cursor, when `got` items are there already."""
+        return [*self.filters, ("q", self.q), ("limit", self._size(got)), *_CONSTANT, ("cursor", cursor)]
+
+    def at(self, offset: int, size: int) -> list[tuple[str, Any]]:
+        """Return the query of the page at an offset."""
+        place = [("limit", size), ("offset", offset), ("order_by", self.order_by)]
+        return [*self.filters, *place, ("q", self.q), *_CONSTANT]
+
+    def rest(self, got: int, count: int | None) -> Iterator[list[tuple[str, Any]]]:
+        """Yield the queries of the pages after the first one, by offset.
+
+        Args:
+            got: Items that the first page held.
+            count: Items that match in all, as the first page said; None: it did not say, and nothing is yielded.
+        """
+        start = self.offset or 0
+        wanted = max(0, (count or 0) - start)
+        wanted = wanted if self.limit is None else min(wanted, self.limit)
+        # A service that gives less than it was asked for gives as little the next time.
+        size = min(self.page_size, got)
+        for done in range(got, wanted, size) if size else ():
+            yield self.at(start + done, min(size, wanted - done))
+
+    def left(self, got: int) -> int | None:
+        """Return how many more items are wanted; None: all there are."""
+        return None if self.limit is None else self.limit - got
+
+    def _size(self, got: int) -> int:
+        left = self.left(got)
+        return self.page_size if left is None else min(self.page_size, left)
+
+
+_CONSTANT: Final = (("upload_statuses", [str(s) for s in UPLOAD_STATUSES]), ("types", [str(t) for t in DATA_TYPES]))
+"""Always on paged lists, and last (WIRE.md 7.2)."""
