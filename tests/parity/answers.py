@@ -50,6 +50,8 @@ CONTEXT: Final = _uuid(25)
 SECOND_TAG: Final = _uuid(26)
 ASSET: Final = _uuid(27)
 SECOND_DATA: Final = _uuid(28)
+PUBLIC_MODEL_VERSION: Final = _uuid(29)
+"""A model version of another organization: its context is forbidden, its public context is not."""
 
 BY_FORMAT: Final = {
     "classification": "CLASSIFICATION",
@@ -142,6 +144,10 @@ def _deployment_or_information(request: Request) -> Any:
 def _presigned(request: Request) -> Any:
     fields = {"key": "campaigns/instructions.txt", "policy": "cG9saWN5"}
     return {"client_type": "aws", "presigned_url_data": {"url": f"{request.url}/bucket", "fields": fields}}
+
+
+def _model_version(request: Request) -> Any:
+    return _MODEL_VERSION | {"id": request.query.get("id", MODEL_VERSION)}
 
 
 def _connector(request: Request) -> Any:
@@ -304,6 +310,8 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         _constant({"processed_ids": [ASSIGNMENT]}),
     ),
     ("list_campaign_assignments", "GET", "/api/campaigns/review/{id}/assignments", 200, _page(_ASSIGNMENT)),
+    ("get_assignment", "GET", "/api/campaigns/review/assignments/{id}", 200, _constant(_ASSIGNMENT)),
+    ("no_endpoint", "GET", "/api//api/campaigns/review/assignments/{id}", 200, _constant(_ASSIGNMENT)),
     ("create_tag", "POST", "/api/organization/{id}/tags", 201, _constant(_TAG)),
     ("find_tag", "GET", "/api/organization/{id}/tags/find", 200, _constant(_TAG)),
     ("list_tags", "GET", "/api/organization/{id}/tags", 200, _constant({"items": [_TAG, _SECOND_TAG]})),
@@ -327,8 +335,16 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         "GET",
         "/api/organization/{id}/modelversions/find",
         200,
-        _constant(_MODEL_VERSION),
+        _model_version,
     ),
+    (
+        "get_model_context",
+        "GET",
+        f"/api/model/version/{PUBLIC_MODEL_VERSION}/context",
+        403,
+        _constant({"message": "not yours"}),
+    ),
+    ("get_public_model_context", "GET", "/api/model/version/{id}/public/context", 200, _constant(_CONTEXT)),
     ("get_model_context", "GET", "/api/model/version/{id}/context", 200, _constant(_CONTEXT)),
     ("get_model_version", "GET", "/api/model/version/{id}", 200, _constant(_MODEL_VERSION)),
     ("get_model", "GET", "/api/model/{id}", 200, _constant(_MODEL)),
@@ -349,6 +365,7 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     ("get_dataset_version", "GET", "/api/dataset/version/{id}", 200, _constant(_DATASET_VERSION)),
     ("list_assets", "GET", "/api/dataset/version/{id}/assets", 200, _page({"id": ASSET, "data": _DATA})),
     ("list_assets_by_ids", "XGET", "/api/dataset/version/{id}/assets", 200, _items({"id": ASSET, "data": _DATA})),
+    ("get_dataset", "GET", "/api/dataset/{id}", 200, _constant(_DATASET)),
     ("find_project", "GET", "/api/organization/{id}/projects/find", 200, _constant(_PROJECT)),
     ("list_projects", "GET", "/api/organization/{id}/projects", 200, _items(_PROJECT)),
     ("list_project_datasets", "GET", "/api/project/{id}/datasets", 200, _items(_DATASET_VERSION)),
@@ -386,6 +403,15 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     ("find_job", "GET", "/api/organization/{id}/jobv2s/find", 200, _constant(_JOB)),
     ("get_job", "GET", "/api/v2/job/{id}", 200, _constant(_JOB)),
     ("get_label", "GET", "/api/label/{id}", 200, _constant(_LABEL)),
+    ("update_label", "PATCH", "/api/label/{id}", 200, _constant(_LABEL)),
+    ("delete_label", "DELETE", "/api/label/{id}", 204, None),
+    (
+        "import_bucket_objects",
+        "POST",
+        "/api/datalake/{id}/objects",
+        201,
+        _constant({"datalake": _DATALAKE, "job": _JOB | {"status": "SUCCEEDED"}}),
+    ),
     (
         "generate_object_name",
         "POST",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from . import answers, sides, table
+from .pictures import png
 from .recorder import Recorder
 
 
@@ -45,7 +46,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def make_files(directory: Path) -> dict[str, Path]:
     """Write the files that rows of the table ask for."""
-    contents = {"jpeg": ("f.jpg", table.RAW), "png": ("f.png", b"png"), "instructions": ("i.txt", b"look twice")}
+    contents = {
+        "jpeg": ("f.jpg", table.RAW),
+        "png": ("f.png", b"png"),
+        "instructions": ("i.txt", b"look twice"),
+        "picture": ("p.png", png(20, 10)),
+    }
     for filename, content in contents.values():
         (directory / filename).write_bytes(content)
     return {name: directory / filename for name, (filename, _) in contents.items()}

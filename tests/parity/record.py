@@ -31,17 +31,25 @@ Files = dict[str, dict[str, Any]]
 def record(recorder: Recorder, client: Any, names: sides.Names, files: dict[str, Path]) -> Files:
     """Run every row on the vendor's side and return file name -> content."""
     found: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+
+    def note(row: str, exchange: Exchange) -> None:
+        written = _written(exchange, recorder.url)
+        exchanges = found[exchange.answer.endpoint, exchange.answer.status]
+        same = [seen for seen in exchanges if seen["request"] == written["request"]]
+        if not same:
+            exchanges.append({"rows": [row], **written})
+        elif not exchange.is_login:
+            same[0]["rows"].append(row)
+
+    recorder.take()
+    names.Client(answers.API_TOKEN, host=recorder.url, organization_name="my org")
+    for exchange in recorder.take():
+        note("connect", exchange)
     for row in ROWS:
         scope = {"client": client, "api": names, "deployment_name": row.deployment, **files}
         sides.call_vendor(row.call, scope, lambda: _forget_all_but_logins(recorder))
         for exchange in recorder.take():
-            written = _written(exchange, recorder.url)
-            exchanges = found[exchange.answer.endpoint, exchange.answer.status]
-            same = [seen for seen in exchanges if seen["request"] == written["request"]]
-            if not same:
-                exchanges.append({"rows": [row.name], **written})
-            elif not exchange.is_login:
-                same[0]["rows"].append(row.name)
+            note(row.name, exchange)
     return {
         f"{endpoint}_{status}.json": {
             "source": SOURCE,

@@ -152,12 +152,13 @@ class Recorder:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        body = b""
+        chunks = []
         more = True
         while more:
             message = await receive()
-            body += message.get("body", b"")
+            chunks.append(message.get("body", b""))
             more = message.get("more_body", False)
+        body = b"".join(chunks)
         query = tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
         answer = answer_to(self.url, scope["method"], scope["path"], query, headers)

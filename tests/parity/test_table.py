@@ -28,7 +28,9 @@ def test_every_row_names_a_method_that_exists(vendor_names: sides.Names) -> None
     modules = {
         "ReviewCampaign": "picsellia.sdk.review_campaign",
         "ReviewCampaignStep": "picsellia.sdk.review_campaign_step",
+        "ReviewCampaignAssignment": "picsellia.sdk.review_campaign_assignment",
         "PredictedAsset": "picsellia.sdk.predicted_asset",
+        "MultiData": "picsellia.sdk.data",
     }
     for row in ROWS:
         owner, _, method = row.method.partition(".")
