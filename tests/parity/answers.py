@@ -90,6 +90,7 @@ class Request:
     url: str
     query: Mapping[str, str]
     token: str | None
+    body: bytes
 
 
 Body = Callable[[Request], Any]
@@ -144,6 +145,10 @@ def _deployment_or_information(request: Request) -> Any:
 def _presigned(request: Request) -> Any:
     fields = {"key": "campaigns/instructions.txt", "policy": "cG9saWN5"}
     return {"client_type": "aws", "presigned_url_data": {"url": f"{request.url}/bucket", "fields": fields}}
+
+
+def _part_url(request: Request) -> Any:
+    return {"url": f"{request.url}/bucket/part/{json.loads(request.body)['part_no']}"}
 
 
 def _model_version(request: Request) -> Any:
@@ -420,7 +425,17 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         _constant({"object_name": "campaigns/instructions.txt"}),
     ),
     ("generate_presigned_url", "POST", "/api/object-storage/{id}/generate_presigned_url", 200, _presigned),
+    (
+        "init_multipart_upload",
+        "POST",
+        "/api/object-storage/{id}/init_multipart_upload",
+        200,
+        _constant({"client_type": "aws", "upload_id": "upload-1"}),
+    ),
+    ("generate_part_presigned_url", "POST", "/api/object-storage/{id}/generate_part_presigned_url", 200, _part_url),
+    ("complete_part_upload", "POST", "/api/object-storage/{id}/complete_part_upload", 200, _OK),
     ("storage_upload", "POST", "/bucket", 204, None),
+    ("storage_part", "PUT", "/bucket/part/{id}", 200, None),
 ]
 
 _COMPILED: Final = [
@@ -434,13 +449,14 @@ def answer_to(
     path: str,
     query: tuple[tuple[str, str], ...],
     headers: tuple[tuple[str, str], ...],
+    body: bytes,
 ) -> Answer:
     """Return the canned answer; 404 with a plain error body for a path of no line."""
     token = dict(headers).get("authorization", "").removeprefix("Bearer ") or None
-    request = Request(url, dict(query), token)
-    for name, wanted, pattern, status, body in _COMPILED:
+    request = Request(url, dict(query), token, body)
+    for name, wanted, pattern, status, answer in _COMPILED:
         if verb == wanted and pattern.fullmatch(path):
-            content = b"" if body is None else json.dumps(body(request)).encode()
-            return Answer(name, status, content)
+            content = b"" if answer is None else json.dumps(answer(request)).encode()
+            return Answer(name, status, content, (("etag", '"e"'),) if name == "storage_part" else ())
     error = {"message": f"the recorder has no answer for {verb} {path}"}
     return Answer("unknown", 404, json.dumps(error).encode())

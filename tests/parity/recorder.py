@@ -161,7 +161,7 @@ class Recorder:
         body = b"".join(chunks)
         query = tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
-        answer = answer_to(self.url, scope["method"], scope["path"], query, headers)
+        answer = answer_to(self.url, scope["method"], scope["path"], query, headers, body)
         self.journal.append(Exchange(scope["method"], scope["path"], query, headers, body, answer))
         content = answer.content
         answered = [(b"content-length", str(len(content)).encode())]
