@@ -24,8 +24,8 @@ def _upper(value: Any) -> Any:
 class Page(Generic[T]):
     """One page of a listing (WIRE.md section 7)."""
 
-    items: list[T] = attrs.field(factory=list)
-    """What the page holds."""
+    items: list[T]
+    """What the page holds; an answer without it is no page."""
     count: int | None = None
     """How many match in all; None where the service does not say."""
     next_cursor: str | None = None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_origin
 
+import attrs
 import orjson
 from cattrs import BaseValidationError, transform_error
 
@@ -51,10 +52,11 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
         value = orjson.loads(answer.content)
     except orjson.JSONDecodeError as exc:
         raise failed(f"the body of {len(answer.content)} bytes is not JSON", str(exc)) from None
-    if endpoint.returns is dict or getattr(endpoint.returns, "__origin__", None) is dict:
-        if not isinstance(value, dict):
-            raise failed(f"a JSON object was expected, got {type(value).__name__}")
-        return value  # type: ignore[return-value]  # T is dict here
+    kind = get_origin(endpoint.returns) or endpoint.returns
+    if (kind is dict or attrs.has(kind)) and not isinstance(value, dict):
+        raise failed(f"a JSON object was expected, got {type(value).__name__}")
+    if kind is dict:
+        return value
     try:
         return CONVERTER.structure(value, endpoint.returns)
     except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
