@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from picsellia_async.errors import PicselliaError
+from picsellia_async.errors import ClosedError, PicselliaError
 
 T = TypeVar("T")
 
@@ -25,6 +25,9 @@ class SingleFlight(Generic[T]):
 
         Args:
             make: Makes the coroutine of a new run.
+
+        Raises:
+            ClosedError: `aclose` ended the run.
         """
         task = self._task
         # A task that another event loop left behind will never end.
@@ -36,6 +39,12 @@ class SingleFlight(Generic[T]):
         except PicselliaError as exc:
             # Every waiter gets its own: one exception raised in many tasks would collect all their tracebacks.
             raise copy.copy(exc) from exc.__cause__
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and current is not None and not current.cancelling():
+                # The run was cancelled by `aclose`, not the caller: the caller must not look cancelled.
+                raise ClosedError("the client was closed while this call waited for a sign-in") from None
+            raise
 
     async def aclose(self) -> None:
         """Cancel the run under way and wait until it has ended."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar, get_origin
+from typing import Any, Final, TypeVar, cast, get_origin
 
 import attrs
 import orjson
@@ -43,7 +43,7 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
     if answer.status not in endpoint.ok:
         raise status_error(endpoint, answer, url, attempts)
     if endpoint.returns is type(None):
-        return None  # type: ignore[return-value]  # T is None here
+        return None
 
     def failed(problem: str, *problems: str) -> DecodeError:
         return DecodeError(problem, answer.status, endpoint.method, url, problems)
@@ -56,7 +56,7 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
     if (kind is dict or attrs.has(kind)) and not isinstance(value, dict):
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
     if kind is dict:
-        return value
+        return cast("T", value)
     try:
         return CONVERTER.structure(value, endpoint.returns)
     except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
