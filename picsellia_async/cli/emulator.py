@@ -1,0 +1,76 @@
+"""`picsellia-async emulator`: serve until SIGTERM or SIGINT; one JSON line on stdout says where, all else goes to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import orjson
+
+from picsellia_async.errors import ConfigurationError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser("emulator", help="serve a local emulator of platform, monitoring and serving")
+    parser.add_argument("--port", type=int, default=8765, metavar="N", help="TCP port, 0 for a free one (default 8765)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="keep everything here across runs (default: in memory)"
+    )
+    parser.add_argument("--strict-images", action="store_true", help="refuse images that are neither JPEG nor PNG")
+    parser.add_argument("--loose", action="store_true", help="ignore unknown fields instead of refusing them")
+    parser.add_argument(
+        "--jwt-lifetime", type=int, default=3600, metavar="SECONDS", help="life of a JWT (default 3600)"
+    )
+    parser.add_argument(
+        "--visibility-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="until a predicted asset appears (default 0)",
+    )
+    parser.add_argument(
+        "--public-url", metavar="URL", help="http://host:port to tell clients (default: where they came to)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal says otherwise; 0 on a clean stop, 2 where the address or the directory cannot be used."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(_serve(args))
+    except OSError as exc:
+        raise ConfigurationError(f"cannot serve on {args.host} port {args.port}: {exc}") from None
+    return 0
+
+
+async def _serve(args: argparse.Namespace) -> None:
+    from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    emulator = Emulator(
+        args.port, args.data_dir, host=args.host, strict_images=args.strict_images, loose=args.loose,
+        jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,
+    )  # fmt: skip
+    async with emulator:
+        facts = {
+            "url": emulator.url,
+            "api_token": emulator.api_token,
+            "organization_id": emulator.organization_id,
+            "deployment": emulator.deployment_name,
+            "deployment_id": emulator.deployment_id,
+            "dashboard": emulator.dashboard,
+        }
+        print(orjson.dumps(facts).decode(), flush=True)
+        await stopped.wait()

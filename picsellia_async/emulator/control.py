@@ -1,0 +1,141 @@
+"""Control routes under `/emulator`: what arrived, scripted faults, reset. No token is asked for: it is a test server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from picsellia_async.emulator import dashboard
+from picsellia_async.emulator.app import json_response
+from picsellia_async.emulator.call import Refusal, bad_request
+from picsellia_async.emulator.faults import Faults
+from picsellia_async.emulator.journal import Journal
+from picsellia_async.emulator.records import PredictionRow
+from picsellia_async.emulator.state import State
+from picsellia_async.errors import ConfigurationError
+
+Json = dict[str, Any]
+
+
+def prediction(row: PredictionRow) -> Json:
+    """Return one stored prediction as `GET /emulator/predictions` shows it."""
+    return {
+        "id": row.id,
+        "deployment_id": row.deployment_id,
+        "predicted_asset_id": row.asset_id,
+        "filename": row.filename,
+        "sha256": row.sha256,
+        "size": row.size,
+        "signature": row.signature or None,
+        "is_image": bool(row.signature),
+        "content_type": row.content_type,
+        "width": row.width,
+        "height": row.height,
+        "latency": row.latency,
+        "source": row.source,
+        "tags": orjson.loads(row.tags),
+        "timestamp": row.timestamp,
+        "raw_predictions": orjson.loads(row.raw),
+        "shadow_raw_predictions": None if row.shadow_raw is None else orjson.loads(row.shadow_raw),
+        "custom_metrics": orjson.loads(row.custom_metrics),
+        "received_at": row.received_at,
+    }
+
+
+class Control:
+    """Handlers of the control routes of one emulator."""
+
+    def __init__(self, state: State, journal: Journal, faults: Faults, reset: Callable[[], Awaitable[None]]) -> None:
+        """Bind the routes.
+
+        Args:
+            state: What the handlers of the services work on.
+            journal: What arrived.
+            faults: Scripted trouble.
+            reset: Brings the emulator back to its beginning.
+        """
+        self._state = state
+        self._journal = journal
+        self._faults = faults
+        self._reset = reset
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/emulator", self.page, methods=["GET"]),
+            Route("/emulator/", self.page, methods=["GET"]),
+            Route("/emulator/predictions", self.predictions, methods=["GET"]),
+            Route("/emulator/journal", self.journal, methods=["GET"]),
+            Route("/emulator/reset", self.reset, methods=["POST"]),
+            Route("/emulator/faults", self.list_faults, methods=["GET"]),
+            Route("/emulator/faults", self.add_faults, methods=["POST"]),
+            Route("/emulator/faults", self.clear_faults, methods=["DELETE"]),
+        ]
+
+    async def page(self, _request: Request) -> Response:
+        """Show what arrived to a person."""
+        page = dashboard.render(self._state, self._journal, len(self._faults))
+        return Response(page, media_type="text/html")
+
+    async def predictions(self, request: Request) -> Response:
+        """Tell what monitoring stored, oldest first; `limit`, `offset` and `deployment_id` choose among it."""
+        where, args = "1", []
+        if (deployment_id := request.query_params.get("deployment_id")) is not None:
+            where, args = "deployment_id = ?", [deployment_id]
+        limit, offset = _number(request, "limit", -1), _number(request, "offset", 0)
+        table = self._state.store.predictions
+        items = [prediction(row) for row in table.iterate(where, *args, limit=limit, offset=offset)]
+        return json_response({"count": table.count(where, *args), "items": items})
+
+    async def journal(self, request: Request) -> Response:
+        """Tell the requests, oldest first; `endpoint` and `limit` (the latest) choose among them."""
+        endpoint = request.query_params.get("endpoint")
+        entries = [entry for entry in self._journal if endpoint in (None, entry.endpoint)]
+        limit = _number(request, "limit", len(entries))
+        shown = entries[len(entries) - min(limit, len(entries)) :]
+        return json_response(
+            {"count": len(entries), "total": self._journal.total, "items": [entry.to_json() for entry in shown]}
+        )
+
+    async def reset(self, _request: Request) -> Response:
+        """Forget everything that arrived, was changed or scripted; ids and api token stay."""
+        await self._reset()
+        return json_response({})
+
+    async def list_faults(self, _request: Request) -> Response:
+        """Tell the scripted faults and the account of what they did."""
+        return json_response(self._faults.to_json())
+
+    async def add_faults(self, request: Request) -> Response:
+        """Script one fault or a list of them."""
+        try:
+            faults = self._faults.add_json(orjson.loads(await request.body()))
+        except orjson.JSONDecodeError as exc:
+            raise bad_request("the body is not JSON", str(exc)) from None
+        except ConfigurationError as exc:
+            raise Refusal(422, exc.message) from None
+        return json_response({"faults": [fault.to_json() for fault in faults]}, 201)
+
+    async def clear_faults(self, request: Request) -> Response:
+        """Take one fault (`id`) or all of them out; the account is emptied with the latter."""
+        fault_id = request.query_params.get("id")
+        if fault_id is None:
+            self._faults.clear()
+            self._faults.forget()
+        elif not self._faults.remove(fault_id):
+            raise Refusal(404, f"no fault {fault_id}")
+        return json_response(self._faults.to_json())
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    value = request.query_params.get(name)
+    if value is None:
+        return default
+    if not value.isdecimal():
+        raise bad_request(f"{name} must be a whole number, got {value!r}")
+    return int(value)

@@ -1,0 +1,92 @@
+"""What arrived: one entry per request, bounded, without secrets. Bodies are not kept, only their sizes and the hashes of images."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+JOURNAL_MAX: Final = 50_000
+"""Entries kept unless told otherwise; the oldest go first."""
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One request and its answer."""
+
+    at: float
+    """Epoch seconds of arrival."""
+    method: str
+    """HTTP verb."""
+    path: str
+    """Path without the query."""
+    query: str
+    """Query as it came; signatures of presigned URLs are cut out."""
+    service: str
+    """`platform`, `oracle`, `serving` or `storage`; empty where no endpoint matched."""
+    endpoint: str
+    """Name of the endpoint in the table; empty where none matched."""
+    status: int
+    """Status of the answer; 0 where there was none."""
+    seconds: float
+    """From the head of the request to the end of the answer."""
+    request_bytes: int
+    """Size of the body received."""
+    response_bytes: int
+    """Size of the body sent."""
+    images: tuple[str, ...] = ()
+    """SHA-256 of the decoded images in the body."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as `GET /emulator/journal` shows it."""
+        return attrs.asdict(self)
+
+
+class Journal:
+    """The latest requests of one emulator, oldest first."""
+
+    def __init__(self, maximum: int = JOURNAL_MAX) -> None:
+        """Begin empty.
+
+        Args:
+            maximum: Entries kept; older ones are forgotten, but still counted in `total`.
+        """
+        self.total = 0
+        """Requests ever written down."""
+        self._entries: deque[Entry] = deque(maxlen=maximum)
+        self._written: asyncio.Event | None = None
+
+    def write(self, entry: Entry) -> None:
+        """Add an entry."""
+        self.total += 1
+        self._entries.append(entry)
+        if self._written is not None:
+            self._written.set()
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over the entries, oldest first."""
+        return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        """Return how many entries are kept."""
+        return len(self._entries)
+
+    def of(self, endpoint: str) -> list[Entry]:
+        """Return the entries of one endpoint."""
+        return [entry for entry in self._entries if entry.endpoint == endpoint]
+
+    async def wait_for(self, endpoint: str, count: int) -> None:
+        """Return once so many requests of an endpoint are in the journal; on the emulator's own event loop only."""
+        while len(self.of(endpoint)) < count:
+            if self._written is None:
+                self._written = asyncio.Event()
+            self._written.clear()
+            await self._written.wait()
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self._entries.clear()
+        self.total = 0

@@ -1,0 +1,31 @@
+"""One emulator per data directory: a lock that ends with its process, whatever ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from picsellia_async.errors import ConfigurationError
+
+
+@contextlib.contextmanager
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Hold a directory for this process.
+
+    Raises:
+        ConfigurationError: Another emulator holds it; the message names its process.
+    """
+    with (directory / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise ConfigurationError(f"{directory} is in use by another emulator, process {holder}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,347 @@
+"""`Emulator`: the server as a context manager, on real TCP, inside the running event loop or in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import uvicorn
+
+from picsellia_async.emulator import app, seed, storage
+from picsellia_async.emulator.control import Control
+from picsellia_async.emulator.fault_middleware import FaultMiddleware
+from picsellia_async.emulator.faults import Faults
+from picsellia_async.emulator.journal import JOURNAL_MAX, Journal
+from picsellia_async.emulator.locking import lock_directory
+from picsellia_async.emulator.state import Options, State
+from picsellia_async.emulator.store import Document, Store
+from picsellia_async.emulator.tap import tapped_protocol
+from picsellia_async.emulator.tokens import Tokens
+from picsellia_async.errors import ClosedError, ConfigurationError
+
+_BACKLOG: Final = 2048
+_GRACE: Final = 1
+"""Seconds that requests under way get when the emulator stops."""
+
+
+class Emulator:
+    """A local server that speaks the wire of platform, monitoring, serving and object storage on one port.
+
+    ```python
+    async with Emulator() as emulator:
+        client = AsyncClient(emulator.api_token, host=emulator.url)
+    ```
+
+    An emulator can be started again after it stopped; without a data directory it then begins anew.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        data_dir: str | Path | None = None,
+        *,
+        host: str = "127.0.0.1",
+        strict_images: bool = False,
+        loose: bool = False,
+        jwt_lifetime: int = 3600,
+        visibility_delay: float = 0.0,
+        max_body_bytes: int = 256 * 2**20,
+        public_url: str | None = None,
+        seed: int = 0,
+        journal_max: int = JOURNAL_MAX,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Choose how the emulator behaves; nothing is opened yet.
+
+        Args:
+            port: TCP port; 0 takes a free one.
+            data_dir: Directory that keeps everything across runs, made if it is not there; None keeps it in memory.
+            host: Address to listen on. Whoever can reach it can use the emulator, so it is the loopback by default.
+            strict_images: Refuse images that begin neither as JPEG nor as PNG; the service does not look (WIRE.md 10.2).
+            loose: Ignore fields and query names that WIRE.md does not know instead of refusing them.
+            jwt_lifetime: Seconds that the JWTs of monitoring and serving live.
+            visibility_delay: Seconds between the answer of monitoring and the predicted asset's appearance.
+            max_body_bytes: Larger requests are answered with 413.
+            public_url: `http://host:port` to tell clients; None: whatever address they came to.
+            seed: Of the draws that decide which images a sample rate keeps.
+            journal_max: Requests kept in the journal.
+            clock: Epoch seconds; for tokens, presigned URLs and dates.
+
+        Raises:
+            ConfigurationError: A value is out of range.
+        """
+        if isinstance(jwt_lifetime, bool) or not isinstance(jwt_lifetime, int) or jwt_lifetime < 0:
+            raise ConfigurationError(f"jwt_lifetime must be whole seconds, 0 or more, got {jwt_lifetime!r}")
+        if not 0 <= port <= 65535:
+            raise ConfigurationError(f"port must be 0 to 65535, got {port!r}")
+        self._port = port
+        self._host = host
+        self._directory = None if data_dir is None else Path(data_dir)
+        self._jwt_lifetime = jwt_lifetime
+        self._seed = seed
+        self._clock = clock
+        self._options = Options(
+            strict_images=strict_images, loose=loose, visibility_delay=visibility_delay, max_body_bytes=max_body_bytes,
+            public_url=public_url,
+        )  # fmt: skip
+        self.journal = Journal(journal_max)
+        """What arrived."""
+        self.faults = Faults(identify=app.identify)
+        """Scripted trouble, and its account."""
+        self._running: _Running | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves."""
+        return self._running is not None
+
+    @property
+    def url(self) -> str:
+        """`http://host:port` of all services."""
+        return self._options.public_url or f"http://{_bracketed(self._host)}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+        return self._now().port
+
+    @property
+    def api_token(self) -> str:
+        """Token of the seeded user; the same across restarts on one data directory."""
+        return str(self._document("user", "user")["api_token"])
+
+    @property
+    def organization_id(self) -> str:
+        """Id of the seeded organization."""
+        return seed.id_of(seed.ORGANIZATION_NAME)
+
+    @property
+    def organization_name(self) -> str:
+        """Name of the seeded organization."""
+        return seed.ORGANIZATION_NAME
+
+    @property
+    def deployment_name(self) -> str:
+        """Name of the seeded deployment at the beginning."""
+        return seed.DEPLOYMENT_NAME
+
+    @property
+    def deployment_id(self) -> str:
+        """Id of the seeded deployment."""
+        return seed.id_of(seed.ORGANIZATION_NAME, "deployment")
+
+    @property
+    def dashboard(self) -> str:
+        """URL of the page that shows what arrived."""
+        return f"{self.url}/emulator/"
+
+    @property
+    def state(self) -> State:
+        """What the handlers work on, for tests that look behind the wire."""
+        return self._now().state
+
+    def _now(self) -> _Running:
+        if self._running is None:
+            raise ClosedError("the emulator is not running; use it inside `async with Emulator() as emulator`")
+        return self._running
+
+    def _document(self, kind: str, *names: object) -> Document:
+        return self.state.store.documents.get(kind, seed.id_of(seed.ORGANIZATION_NAME, kind, *names))
+
+    async def __aenter__(self) -> Self:
+        """Start serving.
+
+        Raises:
+            ConfigurationError: The data directory is in use by another emulator, or was written by another version.
+            OSError: The port is taken, or the directory cannot be written.
+        """
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop serving."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start serving; see `__aenter__`. A running emulator stays as it is."""
+        if self._running is not None:
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            if self._directory is not None:
+                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                stack.enter_context(lock_directory(self._directory))
+            state = self._open_state()
+            stack.push_async_callback(state.store.close)
+            await state.store.settle()
+            listener = _listen(self._host, self._port)
+            stack.callback(listener.close)
+            control = Control(state, self.journal, self.faults, self.reset)
+            application = app.build(state, [*storage.routes(state), *control.routes()])
+            application.add_middleware(FaultMiddleware, faults=self.faults)
+            self.faults.expire_tokens = state.tokens.expire
+            server = await _Server.start_on(listener, app.journaled(application, self.journal, state), self.faults)
+            stack.push_async_callback(server.stop)
+            self._running = _Running(state, listener.getsockname()[1], stack.pop_all())
+
+    def _open_state(self) -> State:
+        try:
+            store = Store(self._directory)
+        except ValueError as exc:
+            raise ConfigurationError(str(exc)) from None
+        secret = store.documents.peek("secret", "jwt") or store.documents.add(
+            "secret", id="jwt", key=secrets.token_hex(32)
+        )
+        tokens = Tokens(bytes.fromhex(secret["key"]), self._jwt_lifetime, self._clock)
+        if not store.documents.list("organization"):
+            seed.furnish(store, self._clock())
+        # Sampling is no secret: the same seed has to keep the same images.
+        draws = random.Random(self._seed)  # noqa: S311
+        return State(store=store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
+
+    async def stop(self) -> None:
+        """Stop serving; requests under way get a second. Stopping twice is fine."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            await running.stack.aclose()
+
+    async def reset(self) -> None:
+        """Forget everything that arrived, was changed or scripted; ids, api token and JWTs stay good."""
+        state = self.state
+        token = self.api_token
+        secret = dict(state.store.documents.get("secret", "jwt"))
+        state.store.clear()
+        state.store.documents.add("secret", **secret)
+        seed.furnish(state.store, self._clock(), api_token=token)
+        state.random.seed(self._seed)
+        await state.store.settle()
+        self.journal.clear()
+        self.faults.clear()
+        self.faults.forget()
+
+    async def add_organization(self, name: str) -> tuple[str, str]:
+        """Add another organization, furnished like the first; return its id and the api token of its user.
+
+        Raises:
+            ConfigurationError: The name is taken.
+        """
+        if self.state.store.documents.find("organization", name=name):
+            raise ConfigurationError(f"there is an organization {name!r} already")
+        user = seed.furnish(self.state.store, self._clock(), name)
+        await self.state.store.settle()
+        return user["organization_id"], user["api_token"]
+
+    @classmethod
+    @contextlib.contextmanager
+    def run_in_thread(cls, *args: Any, **options: Any) -> Iterator[Self]:
+        """Run an emulator in a thread with an event loop of its own, for code that has none.
+
+        Args:
+            *args: As for the constructor.
+            **options: As for the constructor.
+
+        Yields:
+            The running emulator. Its attributes may be read from the calling thread; its coroutines belong to the other.
+        """
+        emulator = cls(*args, **options)
+        started = threading.Event()
+        failures: list[BaseException] = []
+        stop: list[Callable[[], object]] = []
+
+        async def serve() -> None:
+            done = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            stop.append(lambda: loop.call_soon_threadsafe(done.set))
+            async with emulator:
+                started.set()
+                await done.wait()
+
+        def run() -> None:
+            try:
+                asyncio.run(serve())
+            except BaseException as exc:  # noqa: BLE001 - raised again in the calling thread
+                failures.append(exc)
+            finally:
+                started.set()
+
+        thread = threading.Thread(target=run, name="picsellia-emulator", daemon=True)
+        thread.start()
+        started.wait()
+        try:
+            if not failures:
+                yield emulator
+        finally:
+            if thread.is_alive():
+                stop[0]()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+
+class _Running:
+    """What exists only while an emulator runs."""
+
+    def __init__(self, state: State, port: int, stack: contextlib.AsyncExitStack) -> None:
+        self.state = state
+        self.port = port
+        self.stack = stack
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's algorithm off only where the protocol is named, which `socket.create_server` does not do;
+    # with it on, every answer would wait for a delayed acknowledgement, 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside somebody else's event loop: leaves signals alone, reports failures as exceptions."""
+
+    @classmethod
+    async def start_on(cls, listener: socket.socket, application: Any, faults: Faults) -> Self:
+        """Serve an application on a bound socket."""
+        config = uvicorn.Config(
+            application, http=tapped_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75, backlog=_BACKLOG,
+        )  # fmt: skip
+        config.load()
+        server = cls(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        server._ticking = asyncio.create_task(server.main_loop(), name="picsellia-emulator")
+        return server
+
+    _ticking: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        """Close the connections: idle ones at once, busy ones when they are done or a second is over."""
+        self._ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._ticking
+        await self.shutdown()
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()

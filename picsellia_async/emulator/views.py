@@ -1,0 +1,204 @@
+"""How the platform shows things: JSON shapes of WIRE.md section 9, made from documents and rows.
+
+What the vendor's SDK does not read is our own invention (docs/emulator-assumptions.md).
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from picsellia_async.emulator.call import Call
+from picsellia_async.emulator.records import AssignmentRow, DataRow, PredictionRow
+from picsellia_async.emulator.state import State
+from picsellia_async.emulator.store import Document
+
+Json = dict[str, Any]
+
+_INTERNAL: Final = frozenset({"organization_id", "api_token", "tag_ids"})
+
+
+def iso(epoch: float) -> str:
+    """Return an epoch time as ISO text in UTC."""
+    return datetime.datetime.fromtimestamp(epoch, datetime.UTC).isoformat()
+
+
+def plain(document: Document) -> Json:
+    """Return a document without what is only the emulator's concern."""
+    return {key: value for key, value in document.items() if key not in _INTERNAL}
+
+
+def tags(state: State, ids: list[str]) -> list[Json]:
+    """Return the tags of these ids; deleted ones are left out."""
+    found = (state.store.documents.peek("tag", id_) for id_ in ids)
+    return [tag(document) for document in found if document]
+
+
+def tag(document: Document) -> Json:
+    """Return a tag."""
+    return {"id": document["id"], "name": document["name"], "target_type": document["target_type"]}
+
+
+def deployment(state: State, call: Call, document: Document) -> Json:
+    """Return a deployment (WIRE.md 9.1)."""
+    campaign = state.store.documents.find("campaign", deployment_id=document["id"])
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "type": document["type"],
+        "oracle_host": call.origin,
+        "serving_host": call.origin if document["is_serving"] else None,
+        "review_campaign_id": campaign["id"] if campaign else None,
+        "tags": tags(state, document["tag_ids"]),
+        "model_version_id": document["model_version_id"],
+        "shadow_model_version_id": document["shadow_model_version_id"],
+        "target_datalake_id": document["target_datalake_id"],
+        "min_threshold": document["min_threshold"],
+        "sample_rate": document["sample_rate"],
+    }
+
+
+def model_version(state: State, document: Document) -> Json:
+    """Return a model version (WIRE.md 9.3)."""
+    origin = state.store.documents.get("model", document["model_id"])
+    return {
+        **{key: document[key] for key in ("id", "name", "version", "type", "framework", "labels")},
+        "origin": plain(origin),
+        "origin_id": origin["id"],
+        "origin_name": origin["name"],
+        "tags": tags(state, document["tag_ids"]),
+    }
+
+
+def dataset_version(state: State, document: Document) -> Json:
+    """Return a dataset version (WIRE.md 9.4)."""
+    origin = state.store.documents.get("dataset", document["dataset_id"])
+    return {
+        **{key: document[key] for key in ("id", "version", "type", "annotation_campaign_id")},
+        "origin_id": origin["id"],
+        "origin_name": origin["name"],
+        "tags": tags(state, document["tag_ids"]),
+    }
+
+
+def data(state: State, call: Call, row: DataRow) -> Json:
+    """Return a data (WIRE.md 9.5)."""
+    source = state.store.documents.peek("datasource", row.source_id)
+    datalake = state.store.documents.get("datalake", row.datalake_id)
+    return {
+        "id": row.id,
+        "datalake_id": row.datalake_id,
+        "object_name": row.object_name,
+        "filename": row.filename,
+        "type": row.type,
+        "content_type": row.content_type,
+        "upload_status": row.upload_status,
+        "presigned_url": presigned_url(state, call, datalake["connector_id"], row.object_name),
+        "metadata": orjson.loads(row.metadata),
+        "custom_metadata": orjson.loads(row.custom_metadata),
+        "meta": {"width": row.width, "height": row.height},
+        "tags": tags(state, orjson.loads(row.tag_ids)),
+        "data_source": {"id": source["id"], "name": source["name"]} if source else None,
+        "created_at": iso(row.created_at),
+    }
+
+
+def predicted_asset(state: State, call: Call, row: PredictionRow, *, is_extended: bool = False) -> Json:
+    """Return a predicted asset (WIRE.md 9.2), with predictions and reviews where `is_extended`."""
+    shown: Json = {
+        "id": row.asset_id,
+        "oracle_prediction_id": row.id,
+        "deployment_id": row.deployment_id,
+        "data": data(state, call, state.store.data.get(row.data_id or "", "data")),
+        "status": row.status,
+        "custom_metrics": orjson.loads(row.custom_metrics),
+        "created_at": iso(row.received_at),
+    }
+    if is_extended:
+        shown["predictions"] = predictions(state, row)
+        shown["reviews"] = orjson.loads(row.reviews)
+    return shown
+
+
+def predictions(state: State, row: PredictionRow) -> list[Json]:
+    """Return the champion's prediction and the shadow model's, if there is one."""
+    labels = {label["index"]: label for label in state.store.documents.list("label", deployment_id=row.deployment_id)}
+    common = {"timestamp": row.timestamp, "status": row.status}
+    found = [
+        {
+            "id": row.id, "is_shadow": False, "model_version_id": row.model_version_id, "latency": row.latency, **common,
+            **shapes(row.prediction(), labels),
+        }
+    ]  # fmt: skip
+    if row.shadow_raw is not None:
+        shadow = orjson.loads(row.shadow_raw)
+        found.append(
+            {
+                "id": row.id, "is_shadow": True, "model_version_id": row.shadow_model_version_id,
+                "latency": row.shadow_latency, **common, **shapes(shadow, labels),
+            }
+        )  # fmt: skip
+    return found
+
+
+def shapes(raw: Json, labels: dict[int, Document]) -> Json:
+    """Return a prediction as shapes with labels (WIRE.md 12.2): boxes become x, y, w, h."""
+    texts = raw.get("detection_texts") or [None] * len(raw["detection_classes"])
+    common = [
+        {"label": _label(index, labels), "confidence": score, "text": text}
+        for index, score, text in zip(raw["detection_classes"], raw["detection_scores"], texts, strict=False)
+    ]
+    if "detection_boxes" in raw:
+        boxes = [
+            {"x": left, "y": top, "w": right - left, "h": bottom - top}
+            for top, left, bottom, right in raw["detection_boxes"]
+        ]
+        return {"rectangles": _joined(boxes, common)}
+    for field, shape, name in (
+        ("lines", "line", "lines"), ("points", "point", "points"), ("keypoints", "keypoints", "keypoints"),
+    ):  # fmt: skip
+        if field in raw:
+            return {name: _joined([{shape: value} for value in raw[field]], common)}
+    if "detection_masks" in raw:
+        is_mask = any(isinstance(value, str) for value in raw["detection_masks"])
+        shape, name = ("mask", "masks") if is_mask else ("polygon", "polygons")
+        return {name: _joined([{shape: value} for value in raw["detection_masks"]], common)}
+    return {"classifications": common}
+
+
+def _label(index: int, labels: dict[int, Document]) -> Json:
+    known = labels.get(index)
+    # assumed: a class outside the label map keeps its index as name
+    return {"id": known["id"], "name": known["name"]} if known else {"id": None, "name": str(index)}
+
+
+def _joined(shapes_: list[Json], common: list[Json]) -> list[Json]:
+    return [{**shape, **rest} for shape, rest in zip(shapes_, common, strict=False)]
+
+
+def assignment(state: State, call: Call, row: AssignmentRow) -> Json:
+    """Return one task of a review campaign (WIRE.md 8.5)."""
+    prediction = state.predicted_asset(call, row.asset_id)
+    shown = data(state, call, state.store.data.get(prediction.data_id or "", "data"))
+    return {
+        "id": row.id,
+        "asset_id": row.asset_id,
+        "assigned_user_id": row.user_id,
+        "step_id": row.step_id,
+        "status": row.status,
+        "data": {key: shown[key] for key in ("id", "filename", "object_name", "presigned_url")},
+    }
+
+
+def presigned_url(
+    state: State, call: Call, connector_id: str, object_name: str, method: str = "GET", **query: str
+) -> str:
+    """Return a URL of the object storage that is good for an hour and for one verb (WIRE.md section 16)."""
+    expires = f"{state.clock() + state.options.url_lifetime:.3f}"
+    extra = "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items())
+    signature = state.tokens.sign(method, connector_id, object_name, *query.values(), expires)
+    path = f"/storage/{connector_id}/{quote(object_name)}"
+    return f"{call.origin}{path}?expires={expires}{extra}&signature={signature}"
