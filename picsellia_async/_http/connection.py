@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: an asyncio protocol, a C parser, one exchange at a time. No pool, no TLS, no httpx objects.
+"""One HTTP/1.1 connection: an asyncio protocol, one exchange at a time. No parsing, no pool, no TLS, no httpx objects.
 
 Theory of operation
 -------------------
@@ -25,18 +25,12 @@ import socket
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-import httptools
 import httpx
 
 from picsellia_async._http import tcp
 from picsellia_async._http.failures import failure
+from picsellia_async._http.parser import MalformedResponse, ResponseParser
 from picsellia_async._wire.exchange import Origin
-
-HEAD_BYTES_MAX: Final = 1 << 16
-"""Bytes of status line, headers, chunk framing and trailers accepted per response."""
-
-FRAMING_PER_BODY_BYTE: Final = 16
-"""Framing allowed beyond that for each byte of body: a server may send chunks of one byte."""
 
 STREAM_BUFFER_BYTES: Final = 1 << 18
 """Body bytes that may wait for a slow reader before we stop reading from the socket."""
@@ -71,15 +65,9 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_bytes_before",
-        "_chunks",
         "_deadline",
-        "_framing",
-        "_head_only",
-        "_interim",
-        "_keep_alive",
         "_loop",
         "_owner",
-        "_parser",
         "_paused",
         "_read_timeout",
         "_reading_paused",
@@ -93,25 +81,18 @@ class Connection(asyncio.BufferedProtocol):
         "_written",
         "attached",
         "busy",
-        "complete",
         "cut_short",
         "eof",
         "error",
         "gone",
-        "head_seen",
-        "headers",
-        "http_version",
         "idle_since",
         "origin",
-        "reason",
         "request_sent",
+        "response",
         "reused",
         "sent",
         "sock",
-        "status",
-        "surplus",
         "tls",
-        "touched",
         "unprocessed",
     )
 
@@ -134,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = loop
         self._view = view  # shared by all connections of a pool: filled and consumed within one callback
         self._transport: ByteTransport | None = None
-        self._parser: Any = None
+        self.response = ResponseParser()
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._paused = False
@@ -143,32 +124,18 @@ class Connection(asyncio.BufferedProtocol):
         self._begin_fields()
 
     def _begin_fields(self) -> None:
-        self.status = 0
-        self.reason = b""
-        self.http_version = b"HTTP/1.1"
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.head_seen = False
-        self.complete = False
         self.sent = False
         """The whole request was given to the transport."""
-        self.touched = False
-        """A byte of the response came."""
         self.eof = False
         self.cut_short = False
         """The end came without TLS's goodbye: anybody on the way may have made it."""
-        self.surplus = False
-        """Bytes came after the response: nothing on this connection can be trusted any more."""
         self.error: tuple[type[Exception], str] | None = None
-        self._keep_alive = False
-        self._interim = False
-        self._chunks: list[bytes] = []
-        self._framing = HEAD_BYTES_MAX
-        self._deadline = math.inf
-        self._bytes_before = self._wire_bytes()
         self.request_sent = False
         """After a failure: the peer may have received the whole request."""
         self.unprocessed = False
         """After a failure: the peer provably took no byte of the request."""
+        self._deadline = math.inf
+        self._bytes_before = self._wire_bytes()
         self._unsent_size = -1
 
     # -- the life of one exchange, called by the pool and the transport ------------------------------------------
@@ -183,13 +150,11 @@ class Connection(asyncio.BufferedProtocol):
             streaming: Wake the caller for the head and for each piece of the body, not only at the end.
         """
         self._begin_fields()
+        self.response.begin(head_only=head_only)
         self.busy = True
-        self._head_only = head_only
         self._streaming = streaming
         self._read_timeout = read
         self._write_timeout = write
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
 
     def send(self, data: bytes) -> None:
         """Write a whole request at once."""
@@ -228,12 +193,13 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def waiting(self) -> bool:
         """Whether a caller still expects bytes."""
-        return self.busy and not self.complete and self.error is None
+        return self.busy and not self.response.complete and self.error is None
 
     @property
     def answered(self) -> bool:
         """Whether the peer has said enough to make the rest of the request pointless, or is gone."""
-        return self.complete or self.error is not None or (self.head_seen and self.status >= NO_BODY_TO_COME)
+        response = self.response
+        return response.complete or self.error is not None or response.status >= NO_BODY_TO_COME
 
     async def drain(self) -> None:
         """Wait until the kernel has taken all that was written, or the peer has answered, or all is lost."""
@@ -242,12 +208,12 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
 
     async def receive_all(self) -> None:
-        """Wait for the whole response; `content` has its body.
+        """Wait for the whole response.
 
         Raises:
             httpx.TransportError: It will not come.
         """
-        while not self.complete:
+        while not self.response.complete:
             if self.error is not None:
                 raise self.failed()
             await self._wait()
@@ -258,7 +224,7 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             httpx.TransportError: They will not come.
         """
-        while not self.head_seen:
+        while not self.response.head_seen:
             if self.error is not None:
                 raise self.failed()
             await self._wait()
@@ -269,44 +235,28 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             httpx.TransportError: The body broke off.
         """
-        while not self._chunks:
-            if self.complete:
+        while not self.response.waiting_bytes:
+            if self.response.complete:
                 return b""
             if self.error is not None:
                 raise self.failed()
             self._resume_reading()
             self._arm(self._read_timeout)
             await self._wait()
-        return self.content()
-
-    def content(self) -> bytes:
-        """Take the body received so far."""
-        chunks = self._chunks
-        if len(chunks) == 1:
-            self._chunks = []
-            return chunks[0]
-        self._chunks = []
-        return b"".join(chunks)
+        return self.response.take()
 
     def finish(self) -> bool:
         """End the exchange; return whether the connection can serve another one. If not, it is aborted."""
         self.busy = False
         self._deadline = math.inf
-        if (
-            self.complete
-            and self._keep_alive
-            and self.sent
-            and not (self._paused or self.surplus or self.gone)
-            and self.error is None
-        ):
-            if self._reading_paused:
-                self._resume_reading()
-            self._chunks = []
-            self.headers = []
-            self.reused = True
-            return True
-        self.abort()
-        return False
+        response = self.response
+        usable = response.complete and response.keep_alive and not response.surplus
+        if not usable or not self.sent or self._paused or self.gone or self.error is not None:
+            self.abort()
+            return False
+        self._resume_reading()
+        self.reused = True
+        return True
 
     async def _wait(self) -> None:
         waiter = self._waiter = self._loop.create_future()
@@ -346,7 +296,7 @@ class Connection(asyncio.BufferedProtocol):
         total = self._wire_bytes()
         confirmed = tcp.acknowledged(self.sock) if self.eof else None
         self.request_sent = self.sent and not self._paused and (confirmed is None or confirmed >= total)
-        self.unprocessed = not self.touched and (
+        self.unprocessed = not self.response.touched and (
             total == self._bytes_before or (confirmed is not None and confirmed <= self._bytes_before)
         )
 
@@ -434,7 +384,7 @@ class Connection(asyncio.BufferedProtocol):
         """Note that the kernel has it all."""
         self._paused = False
         if self.sent:
-            if self.busy and not self.complete:
+            if self.waiting:
                 self._arm(self._read_timeout)
         else:
             self._wake()
@@ -448,51 +398,57 @@ class Connection(asyncio.BufferedProtocol):
         self.feed(self._view[:nbytes])
 
     def feed(self, data: memoryview | bytes) -> None:
-        """Give bytes of the peer to the parser."""
-        if not self.busy or self.complete:
+        """Read bytes of the peer."""
+        response = self.response
+        if not self.busy or response.complete:
             # Nobody asked for this: a server that says 408 before it closes, or one that is out of step.
-            self.surplus = True
+            response.surplus = True
             self.abort()
             return
-        self.touched = True
-        self._framing -= len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.fail(httpx.RemoteProtocolError, "the peer switched protocols without being asked")
-        except httptools.HttpParserError as error:
-            if not self.complete:
-                self.fail(httpx.RemoteProtocolError, f"malformed response: {error}")
-            self.surplus = True
-        if self._framing < 0 and not self.complete:
-            self.fail(httpx.RemoteProtocolError, f"more than {HEAD_BYTES_MAX} bytes of headers or framing")
-        elif self._deadline is not math.inf and not self.complete and self._read_timeout is not None and self.sent:
+            response.feed(data)
+        except MalformedResponse as error:
+            self.fail(httpx.RemoteProtocolError, str(error))
+            return
+        if response.complete:
+            self._wake()
+            return
+        if self._streaming:
+            if response.head_seen:
+                self._wake()
+            if response.waiting_bytes > STREAM_BUFFER_BYTES:
+                self._pause_reading()
+        elif not self.sent and response.head_seen:
+            self._wake()
+        if self.sent and self._read_timeout is not None:
             self._deadline = self._loop.time() + self._read_timeout
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._transport is not None and not self.gone:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            if self._transport is not None and not self.gone:
+                self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """Note that the peer will send no more; the transport closes itself on return."""
         self.eof = True
-        if self.busy and not self.complete:
+        if self.waiting:
             self._end_of_stream()
         self.gone = True
         return False
 
     def _end_of_stream(self) -> None:
-        if self.head_seen and self._until_close() and not self.cut_short:
-            self.complete = True
+        if not self.cut_short and self.response.finish_at_end():
             self._wake()
-        elif self.touched:
+        elif self.response.touched:
             self.fail(httpx.RemoteProtocolError, "the peer closed the connection in the middle of its response")
         else:
             self.fail(httpx.RemoteProtocolError, "the peer closed the connection without a response")
-
-    def _until_close(self) -> bool:
-        """Tell whether the body has no other end than that of the connection (RFC 9112, section 6.3)."""
-        names = [name.lower() for name, _ in self.headers]
-        if b"transfer-encoding" in names:
-            last = [value for name, value in self.headers if name.lower() == b"transfer-encoding"][-1]
-            return not last.lower().rstrip().endswith(b"chunked")
-        return b"content-length" not in names
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Salvage what can be read, wake the caller, tell the pool."""
@@ -506,7 +462,7 @@ class Connection(asyncio.BufferedProtocol):
             self._timer.cancel()
             self._timer = None
         self._transport = None
-        self._parser = None  # it refers back to us
+        self.response.close()
         self._wake()
         self._owner.lost(self)
 
@@ -518,77 +474,3 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(httpx.WriteError, f"the connection broke while the request was sent: {exc}")
         else:
             self.fail(httpx.ReadError, f"the connection broke before the response was whole: {exc}")
-
-    # -- httptools' callbacks -------------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """A response begins; after a complete one it is surplus."""
-        if self.complete:
-            self.surplus = True
-
-    def on_status(self, reason: bytes) -> None:
-        """Keep the reason phrase."""
-        if not self.head_seen:
-            self.reason = reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; those of a trailer are dropped."""
-        if not self.head_seen:
-            self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """The head is there: an interim one (1xx) is forgotten, the final one wakes those who wait for it."""
-        if self.head_seen:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:
-            self._interim = True
-            self.headers = []
-            if status == 101:
-                self.fail(httpx.RemoteProtocolError, "the peer switched protocols without being asked")
-            return
-        self.status = status
-        self.head_seen = True
-        if self._head_only:
-            self._complete_head_only()
-        elif self._streaming:
-            self.http_version = b"HTTP/" + self._parser.get_http_version().encode("ascii")
-            self._wake()
-        elif not self.sent:
-            self._wake()
-
-    def _complete_head_only(self) -> None:
-        # The parser does not know the request and would wait for a body; the next exchange gets a new one.
-        words = b",".join(value for name, value in self.headers if name.lower() == b"connection").lower()
-        self._keep_alive = self._parser.get_http_version() == "1.1" and b"close" not in words
-        self._parser = None
-        self.complete = True
-        self._wake()
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body."""
-        if self.complete:
-            self.surplus = True
-            return
-        self._framing += len(data) * (FRAMING_PER_BODY_BYTE + 1)
-        self._chunks.append(data)
-        if self._streaming:
-            self._wake()
-            if not self._reading_paused and sum(map(len, self._chunks)) > STREAM_BUFFER_BYTES and self._transport:
-                self._reading_paused = True
-                self._transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._reading_paused:
-            self._reading_paused = False
-            if self._transport is not None and not self.gone:
-                self._transport.resume_reading()
-
-    def on_message_complete(self) -> None:
-        """The response is whole."""
-        if self._interim:
-            self._interim = False
-        elif not self.complete:
-            self.complete = True
-            self._keep_alive = self._parser.should_keep_alive()
-            self._wake()

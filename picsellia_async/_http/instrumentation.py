@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpcore
 import httpx
 
 Respond = Callable[..., Awaitable[tuple[int, list[tuple[bytes, bytes]], httpx.AsyncByteStream, dict[str, Any]]]]
@@ -51,4 +51,5 @@ class _Engine:
             request.stream,
             request.extensions,
         )
+        httpcore = importlib.import_module("httpcore")  # only where somebody watches: 30 ms that others need not pay
         return httpcore.Response(status, headers=headers, content=stream, extensions=extensions)

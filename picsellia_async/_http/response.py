@@ -16,13 +16,14 @@ from picsellia_async._wire.exchange import Answer
 
 def answer_of(connection: Connection) -> Answer:
     """Take a complete response from a connection."""
-    headers = [(name.lower(), value) for name, value in connection.headers]
-    content = connection.content()
+    response = connection.response
+    headers = [(name.lower(), value) for name, value in response.headers]
+    content = response.take()
     for name, _ in headers:
         if name == b"content-encoding":  # unasked for, yet allowed
-            content = httpx.Response(connection.status, headers=headers, content=content).content
+            content = httpx.Response(response.status, headers=headers, content=content).content
             break
-    return Answer(connection.status, headers, content)
+    return Answer(response.status, headers, content)
 
 
 class ResponseStream(httpx.AsyncByteStream):
@@ -89,12 +90,12 @@ def respond_with(
 ) -> tuple[httpx.AsyncByteStream, dict[str, Any]]:
     """Return body and extensions of a response: its body at once if all of it came with the head, else a stream."""
     extensions = {
-        "http_version": connection.http_version,
-        "reason_phrase": connection.reason,
+        "http_version": connection.response.http_version(),
+        "reason_phrase": connection.response.reason,
         "network_stream": NetworkStream(connection),
     }
-    if connection.complete:
-        stream: httpx.AsyncByteStream = httpx.ByteStream(connection.content())
+    if connection.response.complete:
+        stream: httpx.AsyncByteStream = httpx.ByteStream(connection.response.take())
     else:
         stream = ResponseStream(connection, pool, trace)
     return stream, extensions

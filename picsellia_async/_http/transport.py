@@ -184,10 +184,11 @@ class FastTransport(httpx.AsyncBaseTransport):
                 async with traced(trace, "http11.receive_response_headers", {}):
                     await connection.receive_head()
                 stream_out, facts = respond_with(connection, pool, trace)
-                return connection.status, connection.headers, stream_out, facts
             except Exception:
                 if content is None or not repeatable(connection, method):
                     raise
+            else:
+                return connection.response.status, connection.response.headers, stream_out, facts
             finally:
                 if not isinstance(stream_out, ResponseStream):
                     pool.release(connection)
@@ -256,7 +257,7 @@ def repeatable(connection: Connection, method: bytes) -> bool:
     Only on a connection that had served before and then ended without a byte of response: the peer had closed it.
     A request that is not idempotent must moreover provably not have arrived.
     """
-    if not connection.reused or connection.touched or connection.error is None:
+    if not connection.reused or connection.response.touched or connection.error is None:
         return False
     if issubclass(connection.error[0], (httpx.TimeoutException, ClosedError)):
         return False

@@ -1,0 +1,1 @@
+"""Benchmarks of picsellia_async. See README.md."""

@@ -1,0 +1,103 @@
+"""Child processes of a benchmark: the sink on one core, the arms on the other, driven in turns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CORES = sorted(os.sched_getaffinity(0))
+CLIENT_CORE, SINK_CORE = CORES[0], CORES[-1]
+
+
+class Child:
+    """A process that prints a line of JSON for each line it is given."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+            cwd=Path(__file__).resolve().parent.parent,
+        )  # fmt: skip
+        self.hello = self.read()
+
+    def read(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()  # type: ignore[union-attr]
+        if not line:
+            raise RuntimeError(f"child ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def ask(self, **order: Any) -> dict[str, Any]:
+        self.process.stdin.write(json.dumps(order) + "\n")  # type: ignore[union-attr]
+        self.process.stdin.flush()  # type: ignore[union-attr]
+        return self.read()
+
+    def end(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()  # type: ignore[union-attr]
+
+
+class Sink:
+    """The sink, and what it has counted."""
+
+    def __init__(self, *, delay: float, certificate: dict[str, str] | None) -> None:
+        arguments = ["benchmarks.sink", "--delay", str(delay), "--core", str(SINK_CORE)]
+        self.context = None
+        if certificate:
+            arguments += ["--tls-cert", certificate["chain"], "--tls-key", certificate["key"]]
+            self.context = ssl.create_default_context(cafile=certificate["ca"])
+        self.child = Child(*arguments)
+        self.base: str = self.child.hello["base"]
+
+    def predictions(self) -> int:
+        with urllib.request.urlopen(f"{self.base}/counts", context=self.context) as response:
+            return json.load(response)["predictions"]
+
+
+@contextlib.contextmanager
+def certificate() -> Iterator[dict[str, str]]:
+    import trustme
+
+    with tempfile.TemporaryDirectory() as folder:
+        authority = trustme.CA()
+        leaf = authority.issue_cert("localhost", "127.0.0.1")
+        names = {"ca": f"{folder}/ca.pem", "chain": f"{folder}/chain.pem", "key": f"{folder}/key.pem"}
+        authority.cert_pem.write_to_path(names["ca"])
+        leaf.private_key_pem.write_to_path(names["key"])
+        for blob in leaf.cert_chain_pems:
+            blob.write_to_path(names["chain"], append=True)
+        yield names
+
+
+@contextlib.contextmanager
+def stage(
+    arms: list[str], *, size: int, flight: int, delay: float = 0.0, tls: bool = False, seed: int = 0
+) -> Iterator[tuple[Sink, dict[str, Child]]]:
+    """A sink and one process per arm, all warm."""
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(certificate()) if tls else None
+        environment = {"SSL_CERT_FILE": files["ca"], "REQUESTS_CA_BUNDLE": files["ca"]} if files else {}
+        sink = Sink(delay=delay, certificate=files)
+        stack.callback(sink.child.end)
+        children = {}
+        for arm in arms:
+            children[arm] = Child(
+                "benchmarks.arms", arm, "--base", sink.base, "--size", str(size), "--flight", str(flight),
+                "--core", str(CLIENT_CORE), "--seed", str(seed), environment=environment,
+            )  # fmt: skip
+            stack.callback(children[arm].end)
+        yield sink, children
