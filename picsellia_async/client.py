@@ -235,7 +235,7 @@ def _from_environment(value: Any, name: str) -> Any:
 def _token(value: str | None) -> str:
     """Return the api token; one that could smuggle a header in is refused, and no message shows it."""
     token = _from_environment(value, "PICSELLIA_TOKEN")
-    if token is None:
+    if token is None or token == "":
         raise ConfigurationError("no API token: give api_token= or set PICSELLIA_TOKEN")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError("api_token must be a str of visible ASCII characters (the value is not shown)")

@@ -1,13 +1,37 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that all tests share."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
+from picsellia_async import AsyncClient, AsyncDeployment
+from picsellia_async.emulator import Emulator
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Run every async test on asyncio, in debug mode."""
     return "asyncio", {"debug": True}
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    """A fresh emulator on real TCP."""
+    async with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(emulator: Emulator) -> AsyncIterator[AsyncClient]:
+    """A connected client of the emulator."""
+    async with AsyncClient(emulator.api_token, emulator.organization_id, host=emulator.url) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def deployment(client: AsyncClient, emulator: Emulator) -> AsyncDeployment:
+    """The emulator's deployment (object detection)."""
+    return await client.get_deployment(emulator.deployment_name)

@@ -5,7 +5,7 @@ Used for everything but the hot calls: it follows redirects and decodes compress
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 import attrs
@@ -19,14 +19,11 @@ REDIRECTS_MAX: Final = 5
 """Redirects followed in one call."""
 
 
-class _ChunkedStream(httpx.AsyncByteStream, httpx.SyncByteStream):
+class _ChunkedStream(httpx.AsyncByteStream):
     """A body in slices that can be sent again after a 401, which an async generator cannot (STYLE D9)."""
 
     def __init__(self, body: ChunkedBody) -> None:
         self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self._body:

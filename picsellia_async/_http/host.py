@@ -36,6 +36,7 @@ import httpx
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
 from picsellia_async._http.client_exchange import ClientExchange
+from picsellia_async._http.loop import running_loop
 from picsellia_async._http.retry import next_delay
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._version import __version__
@@ -66,18 +67,6 @@ _NOT_SENT: Final = (
     httpx.WriteTimeout,
 )
 """Errors of stock transports after which the service cannot have the whole request. Ours say so themselves (`request_sent`)."""
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the running asyncio loop.
-
-    Raises:
-        ClosedError: There is none: the call runs under trio, or outside of any loop.
-    """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise ClosedError("picsellia_async needs a running asyncio event loop; trio is not supported") from None
 
 
 @attrs.define(eq=False)

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from picsellia_async._http.loop import running_loop
 from picsellia_async.errors import ClosedError, PicselliaError
 
 T = TypeVar("T")
@@ -27,12 +28,13 @@ class SingleFlight(Generic[T]):
             make: Makes the coroutine of a new run.
 
         Raises:
-            ClosedError: `aclose` ended the run.
+            ClosedError: `aclose` ended the run, or no asyncio loop runs.
         """
+        loop = running_loop()
         task = self._task
         # A task that another event loop left behind will never end.
-        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            task = self._task = asyncio.ensure_future(make())
+        if task is None or task.done() or task.get_loop() is not loop:
+            task = self._task = loop.create_task(make())
             task.add_done_callback(_retrieve)
         try:
             return await asyncio.shield(task)

@@ -1,9 +1,11 @@
-"""Reading image files off the event loop. The only module that imports aiofiles."""
+"""Reading files off the event loop. The only module that imports aiofiles."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiofiles
@@ -19,7 +21,7 @@ from picsellia_async.errors import (
 
 
 async def read_image(path: str | Path, name: str = "image_path") -> bytes:
-    """Return the bytes of a file.
+    """Return the bytes of an image file.
 
     Args:
         path: Where the file is.
@@ -29,24 +31,55 @@ async def read_image(path: str | Path, name: str = "image_path") -> bytes:
         ConfigurationError: No path, no such file (also a `FileNotFoundError`), a directory (`IsADirectoryError`), not readable
             (`PermissionError`), empty, or above `IMAGE_BYTES_MAX`.
     """
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ConfigurationError(f"{name} must be a str or Path, got {path!r}")
-    try:
-        status = await aiofiles.os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise FileIsDirectoryError(f"{name}: {str(path)!r} is a directory, not an image file")
-        if not 0 < status.st_size <= IMAGE_BYTES_MAX:
-            raise ConfigurationError(
-                f"{name}: {str(path)!r} has {status.st_size} bytes; an image has 1 to {IMAGE_BYTES_MAX}"
-            )
+    size = await file_size(path, name)
+    if size > IMAGE_BYTES_MAX:
+        raise ConfigurationError(f"{name}: {str(path)!r} has {size} bytes; an image has 1 to {IMAGE_BYTES_MAX}")
+    with _explained(path, name):
         async with aiofiles.open(path, "rb") as file:
             content: bytes = await file.read()
-            return content
+    return content
+
+
+async def file_size(path: str | Path, name: str) -> int:
+    """Return the size of a file in bytes.
+
+    Raises:
+        ConfigurationError: As for `read_image`, whatever the size.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise ConfigurationError(f"{name} must be a str or Path, got {path!r}")
+    with _explained(path, name):
+        status = await aiofiles.os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise FileIsDirectoryError(f"{name}: {str(path)!r} is a directory, not a file")
+    if not status.st_size:
+        raise ConfigurationError(f"{name}: {str(path)!r} has 0 bytes")
+    return status.st_size
+
+
+async def read_slice(path: Path, start: int, size: int, name: str = "path") -> bytes:
+    """Return `size` bytes of a file from `start` on.
+
+    Raises:
+        ConfigurationError: The file is gone, may not be read, or is shorter than it was.
+    """
+    with _explained(path, name):
+        async with aiofiles.open(path, "rb") as file:
+            await file.seek(start)
+            content: bytes = await file.read(size)
+    if len(content) != size:
+        raise ConfigurationError(f"{name}: {str(path)!r} became shorter while it was read")
+    return content
+
+
+@contextmanager
+def _explained(path: str | Path, name: str) -> Iterator[None]:
+    """Turn errors of the file system into ours, which are of both kinds."""
+    try:
+        yield
     except FileNotFoundError as exc:
         raise FileNotFoundException(f"{name}: there is no file {str(path)!r}") from exc
     except PermissionError as exc:
         raise FileNotReadableError(f"{name}: {str(path)!r} may not be read by this user") from exc
     except OSError as exc:
-        if isinstance(exc, ConfigurationError):
-            raise
         raise ConfigurationError(f"{name}: {str(path)!r} cannot be read: {exc.strerror}") from exc

@@ -67,6 +67,19 @@ def _problems(exc: Exception) -> list[str]:
     return [str(problem) for problem in transform_error(exc)] if isinstance(exc, BaseValidationError) else [repr(exc)]
 
 
+def updated(description: T, answer: dict[str, Any]) -> T:
+    """Return a description with the fields of an answer in place of its own; an update need not repeat them all.
+
+    Raises:
+        DecodeError: A field of the answer cannot be read.
+    """
+    fields = {**CONVERTER.unstructure(description), **answer}
+    try:
+        return CONVERTER.structure(fields, type(description))
+    except BaseValidationError as exc:
+        raise DecodeError("the answer to the update cannot be read", problems=tuple(transform_error(exc))) from exc
+
+
 def status_error(endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1) -> StatusError:
     """Return the error that a status means, with the service's own words where the body holds any (WIRE.md 5.1)."""
     message, detail = error_text(answer)

@@ -18,7 +18,7 @@ from picsellia_async.predictions import DetectionPredictionFormat
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 """Files of a folder that count as frames."""
 
-BLOB_SHARE_MIN: Final = 0.0005
+BLOB_SHARE_MIN: Final = 0.002
 """Share of the frame's area below which a blob is noise."""
 
 

@@ -23,12 +23,14 @@ class Logins:
         self.count = 0
         self.expires = expires
         self.failure: Exception | None = None
+        self.began = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.time = 0.0
 
     async def __call__(self):
         self.count += 1
+        self.began.set()
         await self.may_answer.wait()
         if self.failure is not None:
             raise self.failure
@@ -71,8 +73,7 @@ async def test_a_cancelled_leader_takes_nothing_from_the_others():
     credential = logins.credential()
     leader = asyncio.create_task(credential.acquire())
     follower = asyncio.create_task(credential.acquire())
-    while logins.count == 0:
-        await asyncio.sleep(0)
+    await logins.began.wait()
     leader.cancel()
     logins.may_answer.set()
     assert await follower == b"authorization: Bearer jwt-1\r\n"
@@ -114,8 +115,7 @@ async def test_closing_stops_a_login_under_way():
     logins.may_answer.clear()
     credential = logins.credential()
     waiter = asyncio.create_task(credential.acquire())
-    while logins.count == 0:
-        await asyncio.sleep(0)
+    await logins.began.wait()
     await credential.aclose()
     with pytest.raises(ClosedError):
         await waiter

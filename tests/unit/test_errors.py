@@ -27,7 +27,8 @@ from picsellia_async.errors import (
 )
 
 CLASSES = sorted(
-    {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)}, key=lambda cls: cls.__name__
+    {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)},
+    key=lambda cls: cls.__name__,
 )
 
 
@@ -56,7 +57,13 @@ def test_errors_of_a_family_survive_pickle(family, status):
     error = cls("no", status, "POST", "https://o/x", ["a"], b"body", 3, 1.5)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is cls
-    assert (again.status, again.detail, again.body, again.attempts, again.retry_after) == (status, ["a"], b"body", 3, 1.5)
+    assert (again.status, again.detail, again.body, again.attempts, again.retry_after) == (
+        status,
+        ["a"],
+        b"body",
+        3,
+        1.5,
+    )
     assert isinstance(again, family)
     assert isinstance(again, status_error_class(status))
 

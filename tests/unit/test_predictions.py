@@ -65,7 +65,9 @@ def test_the_wire_order_of_each_format(type_, keys):
 def test_numpy_means_the_same_numbers():
     """Arrays and scalars become plain lists and numbers."""
     prediction = DetectionPredictionFormat(
-        np.array([1, 2], dtype=np.int64), np.array([[1, 2, 3, 4], [5.4, 6, 7.6, 8]], dtype=np.float32), [np.float32(0.5), np.int8(1)]
+        np.array([1, 2], dtype=np.int64),
+        np.array([[1, 2, 3, 4], [5.4, 6, 7.6, 8]], dtype=np.float32),
+        [np.float32(0.5), np.int8(1)],
     )
     assert prediction == DetectionPredictionFormat([1, 2], [[1, 2, 3, 4], [5, 6, 8, 8]], [0.5, 1.0])
     assert {type(v) for box in prediction.detection_boxes for v in box} == {int}
@@ -159,7 +161,9 @@ def test_a_prediction_of_another_type_is_refused(type_):
         check_prediction_type(EXAMPLES[InferenceType.OBJECT_DETECTION], type_)
 
 
-@given(st.lists(st.tuples(st.integers(0, 99), st.lists(st.integers(-9, 9999), min_size=4, max_size=4), st.floats(0, 1))))
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.lists(st.integers(-9, 9999), min_size=4, max_size=4), st.floats(0, 1)))
+)
 def test_plain_and_numpy_input_are_equal(shapes):
     """The quick way for plain lists and the careful way for everything else agree."""
     classes, boxes, scores = [c for c, _, _ in shapes], [b for _, b, _ in shapes], [s for _, _, s in shapes]

@@ -29,7 +29,8 @@ from picsellia_async._wire.requests import (
     source_name,
     tag_names,
 )
-from picsellia_async._wire.unset import UNSET, given as given_or_unset
+from picsellia_async._wire.unset import UNSET
+from picsellia_async._wire.unset import given as given_or_unset
 from picsellia_async.config import IMAGE_BYTES_MAX, Timeouts
 from picsellia_async.enums import ServiceMetrics, SupportedContentType, TagTarget
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
@@ -104,7 +105,7 @@ def test_requests_survive_the_wire(options):
         ({"tags": [3]}, r"tags\[0\] must be a str, got 3"),
         ({"metadata": [1]}, "metadata must be a dict"),
         ({"metadata": {1: 2}}, "metadata must be a dict with str keys"),
-        ({"timestamp": datetime.datetime(2026, 1, 1)}, "timestamp must have a time zone"),
+        ({"timestamp": datetime.datetime.fromisoformat("2026-01-01T00:00:00")}, "timestamp must have a time zone"),
         ({"sample": "yes"}, "sample must be True or False, got 'yes'"),
         ({"shadow_latency": 0.1}, "must be given together"),
         ({"shadow_raw_predictions": PREDICTION}, "must be given together"),
@@ -125,12 +126,14 @@ def test_numbers_of_numpy_and_whole_latencies_are_taken():
 
 
 def test_metadata_without_a_json_form_is_refused():
-    """orjson's complaint becomes a ConfigurationError."""
+    """The complaint of orjson becomes a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="metadata cannot be written as JSON"):
         monitor_body(MonitorRequest(**MINIMAL, metadata={"a": object()}), None)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, SLICE_BYTES, CHUNKED_FROM_BYTES, CHUNKED_FROM_BYTES + 1, 3 * SLICE_BYTES + 2])
+@pytest.mark.parametrize(
+    "size", [1, 2, 3, SLICE_BYTES, CHUNKED_FROM_BYTES, CHUNKED_FROM_BYTES + 1, 3 * SLICE_BYTES + 2]
+)
 def test_sliced_and_whole_bodies_are_the_same_bytes(size):
     """However a body is made, it is the JSON with standard base64 in it, of the length it says."""
     image = bytes(range(256)) * (size // 256 + 1)
@@ -193,7 +196,9 @@ def test_content_types_by_extension(name, type_):
     assert content_type_of(None, name) is SupportedContentType[type_]
 
 
-@pytest.mark.parametrize(("value", "name"), [("image/webp", "a.jpg"), (3, "a.jpg"), (None, "a.webp"), (None, "a"), ("", "a")])
+@pytest.mark.parametrize(
+    ("value", "name"), [("image/webp", "a.jpg"), (3, "a.jpg"), (None, "a.webp"), (None, "a"), ("", "a")]
+)
 def test_other_content_types_are_refused(value, name):
     """The monitoring host takes JPEG and PNG only."""
     with pytest.raises(ContentTypeUnknown):
@@ -217,7 +222,13 @@ def test_the_multipart_form():
         tags=["a", "b"], monitor=True, postprocess=False, source=UNSET, metadata={}, custom_metadata={"z": "é"}, upload_dir="",
     )  # fmt: skip
     form = predict_form(request)
-    assert form == [("tags", "a"), ("tags", "b"), ("monitor", "True"), ("postprocess", "False"), ("custom_metadata", '{"z": "\\u00e9"}')]
+    assert form == [
+        ("tags", "a"),
+        ("tags", "b"),
+        ("monitor", "True"),
+        ("postprocess", "False"),
+        ("custom_metadata", '{"z": "\\u00e9"}'),
+    ]
     body, content_type = multipart_body(form[:1], "media", 'é"\r\n.png', memoryview(b"\x00\xff"), boundary="B")
     assert content_type == "multipart/form-data; boundary=B"
     assert body == (

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from picsellia_async._http.retry import backoff, is_repeatable, next_delay
 from picsellia_async.config import RETRY_STATUSES, RetryPolicy
-from picsellia_async.errors import ConfigurationError, DecodeError, RequestTimeoutError, TransportError, status_error_class
+from picsellia_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    RequestTimeoutError,
+    TransportError,
+    status_error_class,
+)
 
 POLICY = RetryPolicy()
 

@@ -1,0 +1,19 @@
+"""The event loop that everything here runs on: asyncio's, and a clear word where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+from picsellia_async.errors import ClosedError
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running asyncio loop.
+
+    Raises:
+        ClosedError: There is none: the call runs under trio, or outside of any loop.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ClosedError("picsellia_async needs a running asyncio event loop; trio is not supported") from None
