@@ -213,6 +213,20 @@ PIPELINES: Final = [
         "BadConfigurationContinuousTrainingError",
     ),
     BadInput(
+        "setup_continuous_training: empty parameters",
+        lambda deployment, project: deployment.setup_continuous_training(project, experiment_parameters={}),
+        ("experiment_parameters",),
+        "BadConfigurationContinuousTrainingError",
+    ),
+    BadInput(
+        "setup_continuous_training: by scan, which the vendor ignores",
+        lambda deployment, project: deployment.setup_continuous_training(
+            project, experiment_parameters={"epochs": 3}, scan_config={"grid": 1}
+        ),
+        ("scan_config",),
+        "BadConfigurationContinuousTrainingError",
+    ),
+    BadInput(
         "setup_continuous_training: unknown trigger",
         lambda deployment, project: deployment.setup_continuous_training(
             project, trigger="MONTHLY", threshold=3, experiment_parameters={"epochs": 3}

@@ -41,6 +41,11 @@ def requests(exchanges: Iterable[Exchange], url: str, *, unordered: bool = False
     return sorted(found, key=repr) if unordered else found
 
 
+def identity(result: Any) -> str:
+    """Return the id of a raw answer or of a typed one."""
+    return str(result["id"] if isinstance(result, dict) else result.id)
+
+
 def outline(result: Any) -> Any:
     """Reduce a result to what both sides must agree on: values as they are, objects to their id, lists item by item."""
     if result is None or isinstance(result, str | int | float | dict):

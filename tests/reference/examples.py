@@ -131,7 +131,8 @@ a_tag.update(name="new name", min_threshold=0.4)
         then="""
 again = client.get_deployment("new name")
 assert again.id == deployment.id and deployment.name == "new name"
-assert again.sync()["min_threshold"] == 0.4
+current = again.sync()
+assert current.min_threshold == 0.4
 """,
     ),
     Example(
