@@ -18,12 +18,6 @@ from picsellia_async.emulator.faults import Faults
 from picsellia_async.emulator.tap import tapped_protocol
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio only: the library is."""
-    return "asyncio"
-
-
 @attrs.define
 class SmallServer:
     """An ASGI application that keeps each request's body and answers 201, tapped and with faults."""

@@ -1,0 +1,184 @@
+"""How many requests may be in flight: a fixed number, or one that finds the service's capacity. Pure; the clock is passed in.
+
+Theory of operation of `AdaptiveLimit`. A service that takes `C` requests at once in `s` seconds each answers in `s` as long
+as `n <= C` are in flight; above that they wait in its line, and the round trip grows to `n / C * s`. So `n * s / rtt`
+estimates `C` (Little's law), with `s` the shortest round trip seen lately. The limit follows that estimate plus a little
+head-room, so that it notices when the capacity grew; it doubles at first, until the estimate falls behind (slow start).
+
+* Rounds: answers are judged together, as many as the limit allows in flight, and enough for a mean. Service times scatter, and
+  the shortest of many scattered means is too short: each mean counts with its standard error, in favour of "no line".
+* Refusals (429, 503) and timeouts tell the same more bluntly. The limit falls below the number in flight at which the first of
+  them happened, waits there for some rounds, and then tries again: a saw with small, rare teeth.
+* The shortest round trip is forgotten after a while, since services change. To measure it anew without the line that the
+  head-room itself keeps up, the limit dips for one round.
+* Rounds in which the limit was not reached say nothing about what lies above it: then it does not grow.
+* The answers right after a large change were still sent under the old limit; that round is not judged.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Protocol
+
+import attrs
+
+_MIN_SAMPLES: Final = 20
+_HEADROOM: Final = 0.06
+"""Share of the limit that is kept in the service's line."""
+_TOLERANCE: Final = 0.02
+"""Round trips this much above the shortest count as none: timers and scheduling are no line."""
+_FORGET_SECONDS: Final = 10.0
+"""Age at which the shortest round trip is measured anew."""
+_DIP: Final = 0.7
+_PATIENT_ROUNDS: Final = 10
+"""Rounds without growth after a refusal."""
+_MAX_FALL: Final = 0.5
+"""Least share of the limit that is left after one round."""
+
+
+class Limit(Protocol):
+    """What the sender asks of a limit."""
+
+    @property
+    def value(self) -> int:
+        """Requests that may be in flight."""
+
+    @property
+    def round_trip(self) -> float:
+        """Smoothed seconds from request to answer; 0 before the first."""
+
+    def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:
+        """Learn from one answer."""
+
+
+@attrs.define
+class FixedLimit:
+    """A number that stays."""
+
+    value: int
+    """Requests that may be in flight."""
+    round_trip: float = 0.0
+    """Smoothed seconds from request to answer; 0 before the first."""
+
+    def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:  # noqa: ARG002
+        """Keep the round trip for the statistics."""
+        self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
+
+
+@attrs.define
+class _Round:
+    """What was seen since the last judgement."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    busiest: int = 0
+    refused_at: int = 0
+    """Least number in flight at which a request was refused; 0: none was."""
+
+    def add(self, round_trip: float) -> None:
+        self.count += 1
+        self.total += round_trip
+        self.squares += round_trip * round_trip
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        variance = max(0.0, self.squares / self.count - self.mean**2)
+        return math.sqrt(variance / self.count)
+
+
+@attrs.define
+class AdaptiveLimit:
+    """A number that follows the service's capacity."""
+
+    initial: int = 4
+    """Where it starts."""
+    maximum: int = 256
+    """What it never exceeds."""
+    round_trip: float = attrs.field(default=0.0, init=False)
+    """Smoothed seconds from request to answer; 0 before the first."""
+    _limit: float = attrs.field(init=False)
+    _shortest: float = attrs.field(default=math.inf, init=False)
+    _shortest_at: float = attrs.field(default=0.0, init=False)
+    _is_starting: bool = attrs.field(default=True, init=False)
+    _patience: int = attrs.field(default=0, init=False)
+    _before_dip: float = attrs.field(default=0.0, init=False)
+    _is_settling: bool = attrs.field(default=False, init=False)
+    _round: _Round = attrs.field(factory=_Round, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Start where told."""
+        self._limit = float(min(self.initial, self.maximum))
+
+    @property
+    def value(self) -> int:
+        """Requests that may be in flight."""
+        return max(1, round(self._limit))
+
+    def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:
+        """Learn from one answer.
+
+        Args:
+            now: Monotonic seconds.
+            round_trip: Seconds from request to answer.
+            in_flight: Requests in flight when this one was sent, itself included.
+            refused: Whether the service said, by status or by silence, that it was too much.
+        """
+        round_ = self._round
+        round_.busiest = max(round_.busiest, in_flight)
+        if refused:
+            # A refusal is often quick, and says nothing about the time that a service takes.
+            round_.refused_at = min(round_.refused_at or in_flight, in_flight)
+            round_.count += 1
+        else:
+            self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
+            round_.add(round_trip)
+        if round_.count >= max(_MIN_SAMPLES, self.value):
+            self._round = _Round()
+            self._judge(round_, now)
+
+    def _judge(self, round_: _Round, now: float) -> None:
+        before = self._limit
+        if self._is_settling:
+            self._is_settling = False
+            return
+        if round_.refused_at:
+            self._fall_below(round_.refused_at)
+        elif self._before_dip:
+            self._limit, self._before_dip = self._before_dip, 0.0
+            self._shortest, self._shortest_at = round_.mean + round_.error, now
+        elif round_.mean + round_.error < self._shortest:
+            self._shortest, self._shortest_at = round_.mean + round_.error, now
+            self._follow(round_)
+        elif now - self._shortest_at > _FORGET_SECONDS:
+            self._before_dip = self._limit
+            self._limit *= _DIP
+        else:
+            self._follow(round_)
+        self._limit = min(max(self._limit, 1.0), float(self.maximum))
+        self._is_settling = abs(self._limit - before) > before * 0.1
+
+    def _fall_below(self, refused_at: int) -> None:
+        before = self._before_dip or self._limit
+        self._limit = max(min((refused_at - 1) * (1 - _HEADROOM), before * (1 - _HEADROOM)), before * _MAX_FALL)
+        self._before_dip = 0.0
+        self._is_starting = False
+        self._patience = _PATIENT_ROUNDS
+
+    def _follow(self, round_: _Round) -> None:
+        line = max(0.0, (round_.mean - round_.error) / self._shortest - 1.0 - _TOLERANCE)
+        is_full = round_.busiest >= self.value
+        if line > _HEADROOM:
+            self._is_starting = False
+            self._limit = max(self._limit / (1.0 + line) * (1.0 + _HEADROOM / 2), self._limit * _MAX_FALL)
+        elif is_full and self._is_starting:
+            self._limit *= 2.0
+        elif is_full and self._patience:
+            self._patience -= 1
+        elif is_full and line < _HEADROOM / 2:
+            self._limit += max(1.0, self._limit * _HEADROOM)

@@ -1,0 +1,232 @@
+"""What becomes of a frame: the four ends, and the two summaries. Values only."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import attrs
+
+from picsellia_async.images import Frame
+
+
+class DropReason(enum.StrEnum):
+    """Why a frame was given up without the service's word."""
+
+    FULL_NEWEST = "full_newest"
+    """The uploader was full and `when_full="drop_newest"`."""
+    FULL_OLDEST = "full_oldest"
+    """It made room for a newer one, `when_full="drop_oldest"`."""
+    CLOSED = "closed"
+    """The uploader closed before it could be delivered, and there is no spool."""
+
+
+class Health(enum.StrEnum):
+    """How delivery goes."""
+
+    OK = "ok"
+    """As it should."""
+    THROTTLED = "throttled"
+    """The service asked for a pause."""
+    DOWN = "down"
+    """The service does not answer; it is probed."""
+    REFUSED = "refused"
+    """The service refuses this account (401, 402, 403, 404); with a spool frames are kept, and it is asked from time to time."""
+    DEGRADED = "degraded"
+    """Frames are delivered, but the spool has damaged records, or cannot be written."""
+
+
+@attrs.frozen
+class Delivered:
+    """The service has it."""
+
+    frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
+    """The frame."""
+    receipt: dict[str, Any] = attrs.field(repr=False)
+    """The service's answer; empty where the frame was found to be there already."""
+    attempts: int = 1
+    """Requests it took."""
+    is_duplicate: bool = False
+    """An answer was lost and the service turned out to have the frame: by its 409 to the repeat, or by looking it up."""
+    seconds: float = 0.0
+    """From acceptance to delivery."""
+    error: BaseException | None = None
+    """A `DecodeError` where the status said "stored" but the answer could not be read; else None."""
+
+
+@attrs.frozen
+class Rejected:
+    """The service, or the frame's own content, stands against it. Repeating would not help."""
+
+    frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
+    """The frame."""
+    error: BaseException
+    """Why."""
+    attempts: int = 1
+    """Requests it took; 0 where none was sent."""
+
+
+@attrs.frozen
+class Dropped:
+    """Given up by the uploader's own rules."""
+
+    frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
+    """The frame."""
+    reason: DropReason
+    """Which rule."""
+    error: BaseException | None = None
+    """What the last attempt ended in, if there was one."""
+    may_be_stored: bool = False
+    """Whether an answer was lost, so that the service may have it all the same."""
+
+
+@attrs.frozen
+class Spooled:
+    """Still on disk when the uploader closed; the next one with this spool, or `picsellia-async replay`, delivers it."""
+
+    frame_id: UUID
+    """`Frame.id`."""
+    frame: Frame | None = attrs.field(default=None, repr=False)
+    """The frame, where it was in memory too."""
+    error: BaseException | None = None
+    """What the last attempt ended in, if there was one."""
+
+
+Outcome: TypeAlias = Delivered | Rejected | Dropped | Spooled
+"""What becomes of a frame."""
+
+
+@attrs.frozen
+class Failure:
+    """A line of the report about a frame that was not delivered. Holds no image."""
+
+    frame_id: UUID
+    """`Frame.id`."""
+    filename: str
+    """`Frame.filename`; empty where the frame was on disk only."""
+    source: str | None
+    """`Frame.source`."""
+    outcome: str
+    """`rejected`, `dropped` or `spooled`."""
+    reason: str
+    """The error's text, or the rule."""
+
+
+def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
+    """Return the report's line for an outcome."""
+    frame = outcome.frame
+    frame_id = outcome.frame_id if isinstance(outcome, Spooled) else outcome.frame.id
+    reason = "" if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"
+    if isinstance(outcome, Dropped):
+        reason = f"{outcome.reason.value}; {reason}" if reason else outcome.reason.value
+    name, source = ("", None) if frame is None else (frame.filename, frame.source)
+    return Failure(frame_id, name, source, type(outcome).__name__.lower(), reason)
+
+
+@attrs.frozen(kw_only=True)
+class UploaderStatistics:
+    """A snapshot of an uploader."""
+
+    accepted: int
+    """Frames taken so far, those found in the spool included."""
+    pending_frames: int
+    """Accepted and without outcome yet, on disk or in memory."""
+    pending_bytes: int
+    """Bytes of frames held in memory."""
+    queued: int
+    """Pending in memory, not under way and not waiting to be repeated."""
+    in_flight: int
+    """Requests under way."""
+    waiting: int
+    """Frames waiting to be repeated."""
+    delivered: int
+    """The service has them."""
+    rejected: int
+    """Refused for good."""
+    dropped: int
+    """Given up by the uploader's rules."""
+    dropped_by_reason: dict[str, int]
+    """The same by `DropReason`."""
+    dropped_by_source: dict[str, int]
+    """The same by `Frame.source`; empty text for none."""
+    spooled: int
+    """Left on disk at the end; 0 before."""
+    retried: int
+    """Repeats sent."""
+    duplicates: int
+    """Deliveries with `is_duplicate`."""
+    refused: int
+    """Frames not accepted: full with `when_full="raise"`, or too large."""
+    bytes_delivered: int
+    """Image bytes of delivered frames."""
+    concurrency: int
+    """Requests that may be in flight now."""
+    round_trip: float
+    """Smoothed seconds from request to answer; 0 before the first."""
+    health: Health
+    """How delivery goes."""
+    spool_frames: int
+    """Frames on disk."""
+    spool_bytes: int
+    """Their bytes."""
+    quarantined: int
+    """Records of the spool that were damaged."""
+    callback_errors: int
+    """Times that `on_outcome` raised."""
+    last_error: BaseException | None
+    """What the last attempt that failed ended in."""
+
+
+@attrs.frozen(kw_only=True)
+class UploadReport:
+    """The account of an uploader. Once closed, `accepted == delivered + rejected + dropped + spooled`."""
+
+    accepted: int
+    """Frames taken, those found in the spool included."""
+    delivered: int
+    """The service has them."""
+    rejected: int
+    """Refused for good."""
+    dropped: int
+    """Given up by the uploader's rules."""
+    spooled: int
+    """Left on disk."""
+    recovered: int
+    """Of the accepted: found in the spool at the start."""
+    quarantined: int
+    """Records of the spool that were damaged; not part of the sum, since nobody knows what they were."""
+    retries: int
+    """Repeats sent."""
+    duplicates: int
+    """Deliveries that turned out to be there already."""
+    bytes: int
+    """Image bytes of delivered frames."""
+    seconds: float
+    """From opening to closing, or to now."""
+    dropped_by_reason: dict[str, int]
+    """`dropped` by `DropReason`."""
+    dropped_by_source: dict[str, int]
+    """`dropped` by `Frame.source`; empty text for none."""
+    failures: tuple[Failure, ...] = attrs.field(repr=False)
+    """A line for each frame that was not delivered, without image; at most 10,000 of them."""
+    undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
+    """The frames that were still in memory at the end of closing."""
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every accepted frame is accounted for; always True once closed."""
+        return self.accepted == self.delivered + self.rejected + self.dropped + self.spooled
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every accepted frame was delivered."""
+        return self.accepted == self.delivered
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers and the failures as JSON-ready values."""
+        fields = attrs.asdict(self, filter=attrs.filters.exclude("undelivered", "failures"))
+        return {
+            **fields,
+            "failures": [{**attrs.asdict(line), "frame_id": str(line.frame_id)} for line in self.failures],
+        }

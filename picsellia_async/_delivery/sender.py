@@ -1,0 +1,371 @@
+"""Takes items from the schedule and sends them: workers, repeats, and the waits between.
+
+Theory of operation. A worker is a task that sends one item after the other and ends when there is nothing it may send; so an
+idle uploader has no tasks, and a busy one creates none per frame. `kick` starts workers up to the limit, and is called
+whenever something changed that may let one start: an item came, an attempt ended, a time was reached.
+
+A failed attempt never keeps its worker waiting. Its item goes to a heap of waiting items, and the one timer brings it back when
+its time has come. Repeats go before first attempts, as far as the budget for repeats allows.
+
+A worker may be cancelled by somebody else (a debugger, a task killer, the end of `asyncio.run`). Its item then goes back to the
+head of its line, and a timer kicks; if the loop is ending, the timer never fires, and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import logging
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+from picsellia_async._delivery.gate import Gate, RepeatBudget, Signal
+from picsellia_async._delivery.item import Item
+from picsellia_async._delivery.limit import Limit
+from picsellia_async._delivery.outcomes import Outcome
+from picsellia_async._delivery.schedule import Schedule
+from picsellia_async._delivery.state import (
+    Answered,
+    Failed,
+    Found,
+    InFlight,
+    Interrupted,
+    Queued,
+    Rules,
+    Verdict,
+    Waiting,
+    judge,
+    retry_after,
+    signal_of,
+)
+from picsellia_async.errors import PicselliaError, RequestTimeoutError
+from picsellia_async.images import Frame
+
+logger = logging.getLogger("picsellia_async")
+
+Send: TypeAlias = Callable[[Frame], Awaitable[dict[str, Any]]]
+"""Makes exactly one attempt, and raises the errors of `picsellia_async.errors`."""
+
+Find: TypeAlias = Callable[[Frame], Awaitable[bool]]
+"""Looks a frame up on the platform."""
+
+Result: TypeAlias = Answered | Failed | Found | Interrupted
+
+_FRESH: Final = Queued()
+
+_KICK_AFTER_CANCEL: Final = 0.01
+"""Seconds until a cancelled worker is replaced."""
+_TRUST_SECONDS: Final = 60.0
+"""How long an account that worked before is believed to work again, where no spool can wait for longer."""
+
+
+class Sender:
+    """The workers of one uploader."""
+
+    def __init__(
+        self,
+        send: Send,
+        find: Find | None,
+        schedule: Schedule[Item],
+        limit: Limit,
+        rules: Rules,
+        random: Callable[[], float],
+        ended: Callable[[Item, Outcome], None],
+    ) -> None:
+        """Store the parts; nothing runs before `start`.
+
+        Args:
+            send: One attempt.
+            find: Looks a frame up before it is repeated after a lost answer; None: never.
+            schedule: Where items come from.
+            limit: Requests in flight.
+            rules: Bounds of repetition.
+            random: Returns a number in [0, 1).
+            ended: Called with every item that has an outcome.
+        """
+        self._send = send
+        self._find = find
+        self._schedule = schedule
+        self.limit = limit
+        self._rules = rules
+        self._random = random
+        self._ended = ended
+        self.gate = Gate(random)
+        self._budget = RepeatBudget()
+        self.in_flight = 0
+        self.retried = 0
+        self.last_error: BaseException | None = None
+        self.refused_since: float | None = None
+        """When the service began to refuse the account; None while it does not."""
+        self.shut: Callable[[], None] | None = None
+        """Called when the gate shut, while closing."""
+        self._has_delivered = False
+        self._workers: dict[asyncio.Task[None], Item | None] = {}
+        """Tasks, each with its item until it has begun."""
+        self._active = 0
+        self._waiting: list[tuple[float, int, Item]] = []
+        self._repeats: deque[Item] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._is_stopped = False
+
+    def start(self) -> None:
+        """Bind to the running loop. Requests run in the context of this call, not in those of the submitters."""
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+
+    def now(self) -> float:
+        """Return the loop's clock."""
+        return self._loop.time()
+
+    @property
+    def waiting(self) -> int:
+        """Items to be repeated."""
+        return len(self._waiting) + len(self._repeats)
+
+    @property
+    def workers(self) -> int:
+        """Workers that run."""
+        return self._active
+
+    def kick(self) -> None:
+        """Start workers for what may be sent now."""
+        while self._active < self.limit.value and not self._is_stopped:
+            item = self._take()
+            if item is None:
+                return
+            task = self._loop.create_task(self._work(item, self.gate.epoch), context=self._context.copy())
+            self._active += 1
+            self._workers[task] = item
+            task.add_done_callback(self._worker_done)
+
+    def _worker_done(self, task: asyncio.Task[None]) -> None:
+        item = self._workers.pop(task)
+        if item is not None:
+            # Cancelled before its first step: its body, and with it every `finally`, never ran.
+            self._active -= 1
+            self._give_back(item)
+
+    def _give_back(self, item: Item) -> None:
+        """Put an item that was taken but not sent back to where it came from."""
+        if item.state == _FRESH:
+            self._schedule.put_back(item)
+        else:
+            self._repeats.appendleft(item)
+        self._wake_at(self._loop.time() + _KICK_AFTER_CANCEL)
+
+    def _take(self) -> Item | None:
+        """Return the next item that may be sent now, or None; then whatever changes that will kick."""
+        repeats = self._repeats and self._budget.allows
+        if self._is_stopped or not (repeats or self._schedule.has_ready):
+            return None
+        if not self.gate.is_open:
+            now = self._loop.time()
+            wait = self.gate.admit(now)
+            if wait:
+                self._wake_at(now + wait)
+                return None
+        return self._repeats.popleft() if repeats else self._schedule.pop()
+
+    async def _work(self, first: Item, epoch: int) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._workers[task] = None
+        try:
+            if epoch != self.gate.epoch:
+                # The gate shut between the kick and this first step.
+                self._give_back(first)
+                return
+            item: Item | None = first
+            while item is not None:
+                await self._attempt(item)
+                item = self._take() if self._active <= self.limit.value else None
+        finally:
+            # Here and not in a callback: between the two a kick would count a worker that takes nothing more.
+            self._active -= 1
+
+    async def _attempt(self, item: Item) -> None:
+        """Send an item once, and settle what comes of it whatever that is."""
+        state = item.state.next() if isinstance(item.state, Queued) else item.state
+        item.state = state
+        self.in_flight += 1
+        if state.attempt == 1:
+            self._budget.first_attempt()
+        else:
+            self.retried += 1
+            self._budget.start_repeat()
+        epoch, in_flight, started = self.gate.epoch, self.in_flight, self._loop.time()
+        result: Result = Interrupted()
+        try:
+            result = await self._result(item.frame, state)
+        finally:
+            # Also on cancellation and on errors that end the program: an item must never be lost.
+            self.in_flight -= 1
+            self._settle(item, state, result, epoch, in_flight, started)
+
+    async def _result(self, frame: Frame, state: InFlight) -> Result:
+        if state.may_be_stored and self._find is not None:
+            found = await self._look_up(frame)
+            if found is not None:
+                return found
+        try:
+            return Answered(await self._send(frame))
+        except Exception as error:  # noqa: BLE001 - the worker's one place: every error becomes an outcome or a repeat
+            return Failed(error)
+
+    async def _look_up(self, frame: Frame) -> Found | Failed | None:
+        """Return what looking up told, or None if the frame must be sent."""
+        if self._find is None:
+            return None
+        try:
+            return Found() if await self._find(frame) else None
+        except PicselliaError as error:
+            if judge(error, self._rules.policy, may_be_stored=False) is Verdict.REPEAT:
+                return Failed(error)
+            logger.warning("frame %s cannot be looked up, and is sent again: %s", frame.id, error)
+            return None
+
+    def _settle(self, item: Item, state: InFlight, result: Result, epoch: int, in_flight: int, started: float) -> None:
+        now = self._loop.time()
+        if state.attempt > 1:
+            self._budget.end_repeat(succeeded=isinstance(result, (Answered, Found)))
+        if isinstance(result, Failed):
+            self._learn_from(result.error, now, epoch, in_flight, started)
+        elif isinstance(result, Interrupted):
+            self.gate.abandoned(epoch)
+        else:
+            self._has_delivered = True
+            self.refused_since = None
+            self.gate.succeeded(epoch, self.limit.value)
+            if isinstance(result, Answered):
+                self.limit.sample(now, now - started, in_flight, refused=False)
+        following = state.next(
+            item.frame, result, self._rules_now(now), now=now, accepted_at=item.accepted_at, random=self._random
+        )
+        if isinstance(following, Queued):
+            item.state = following
+            self._keep(item, following)
+        else:
+            self._schedule.release(item.source)
+            self._ended(item, following)
+        if self._active < self.limit.value:
+            self.kick()
+
+    def _keep(self, item: Item, state: Queued) -> None:
+        if isinstance(state, Waiting):
+            heapq.heappush(self._waiting, (state.until, item.seq, item))
+            self._wake_at(state.until)
+            return
+        self._schedule.put_back(item)
+        self._wake_at(self._loop.time() + _KICK_AFTER_CANCEL)
+
+    def _learn_from(self, error: BaseException, now: float, epoch: int, in_flight: int, started: float) -> None:
+        self.last_error = error
+        signal = signal_of(error, self._rules.policy)
+        is_timeout = isinstance(error, RequestTimeoutError)
+        if signal is Signal.WELL:
+            self.gate.succeeded(epoch, self.limit.value)
+        else:
+            self.gate.failed(now, epoch, signal, retry_after(error))
+            if self.shut is not None and not self.gate.is_open:
+                self.shut()
+        if signal is Signal.REFUSES:
+            self.refused_since = now if self.refused_since is None else self.refused_since
+        else:
+            self.refused_since = None
+        if signal in {Signal.WELL, Signal.BUSY} or is_timeout:
+            self.limit.sample(now, now - started, in_flight, refused=signal is Signal.BUSY or is_timeout)
+
+    def _rules_now(self, now: float) -> Rules:
+        """Return the rules; an account that worked a moment ago is given some time to work again."""
+        since = self.refused_since
+        if since is None or self._rules.holds or not self._has_delivered or now - since > _TRUST_SECONDS:
+            return self._rules
+        return Rules(self._rules.policy, self._rules.max_attempts, self._rules.max_age, holds=True)
+
+    # Waiting.
+
+    def _wake_at(self, when: float) -> None:
+        if when >= self._timer_at or when == math.inf or self._is_stopped:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._loop.call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        self._release_due(self._loop.time())
+        self.kick()
+        if self._waiting:
+            self._wake_at(self._waiting[0][0])
+
+    def _release_due(self, now: float) -> None:
+        # The loop's timers may fire a clock tick early.
+        while self._waiting and self._waiting[0][0] <= now + 0.001:
+            item = heapq.heappop(self._waiting)[2]
+            if isinstance(item.state, Waiting):
+                item.state = item.state.due()
+            self._repeats.append(item)
+
+    # Ending.
+
+    def hurry(self) -> None:
+        """Closing begins: end our own waits at once. A pause that the service asked for is kept."""
+        now = self._loop.time()
+        self.gate.hurry(now)
+        self._release_due(math.inf)
+        self.kick()
+
+    def is_hopeless(self, deadline: float) -> bool:
+        """Return whether nothing can be delivered before a time: all that is left is a pause that is longer."""
+        if self.in_flight or self.gate.is_open:
+            return False
+        return self.gate.until > deadline or self.refused_since is not None
+
+    async def stop(self, grace: float) -> None:
+        """Cancel what is under way; wait a little for it to end.
+
+        Args:
+            grace: Seconds. A `send` that ignores its cancellation is left to itself after that.
+        """
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._workers:
+            task.cancel()
+        if self._workers:
+            await asyncio.wait(set(self._workers), timeout=grace)
+
+    def drain(self) -> list[Item]:
+        """Take everything that has no outcome, in the order of acceptance."""
+        items = self._schedule.drain() + [entry[2] for entry in self._waiting] + list(self._repeats)
+        self._waiting.clear()
+        self._repeats.clear()
+        return sorted(items, key=lambda item: item.seq)
+
+    def oldest_queued(self) -> Item | None:
+        """Take the item that waits longest and is not under way; None where all are."""
+        return self._schedule.pop_oldest()
+
+    def health_of_gate(self) -> Signal:
+        """Return what keeps senders waiting; WELL where nothing does."""
+        if self.refused_since is not None:
+            return Signal.REFUSES
+        if self.gate.is_open:
+            return Signal.WELL
+        return Signal.BUSY if self.gate.is_asked else Signal.DOWN
+
+
+def call_safely(callback: Callable[..., object], *args: object) -> bool:
+    """Call a callback of the user; return False, and log, if it raises. It must not break the delivery."""
+    try:
+        callback(*args)
+    except Exception:
+        logger.exception("a callback of the uploader raised")
+        return False
+    return True
