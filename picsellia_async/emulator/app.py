@@ -18,8 +18,6 @@ from typing import Any, Final, TypeAlias, cast
 from urllib.parse import parse_qsl
 
 import attrs
-import cattrs
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -27,18 +25,33 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from picsellia_async._wire.converter import make
 from picsellia_async._wire.endpoints import ENDPOINTS, Endpoint, Host
-from picsellia_async.emulator import faults, oracle, serving
-from picsellia_async.emulator.call import Call, Query, Refusal, bad_request, unauthorized, unprocessable
+from picsellia_async.emulator import faults, oracle, serving, storage
+from picsellia_async.emulator.call import Call, Query, Refusal, unauthorized, unprocessable
 from picsellia_async.emulator.journal import Entry, Journal
-from picsellia_async.emulator.platform import bootstrap, deployments
+from picsellia_async.emulator.messages import error_response, json_response, origin_of, read_body, structure
+from picsellia_async.emulator.platform import (
+    access,
+    assignments,
+    bootstrap,
+    campaigns,
+    datalakes,
+    datasets,
+    deployments,
+    models,
+    pipelines,
+    predicted_assets,
+    tags,
+)
 from picsellia_async.emulator.state import State
 from picsellia_async.emulator.store import Document
 
 Handler: TypeAlias = Callable[..., Any]
 
-MODULES: Final[tuple[ModuleType, ...]] = (oracle, serving, bootstrap, deployments)
+MODULES: Final[tuple[ModuleType, ...]] = (
+    oracle, serving, predicted_assets, bootstrap, deployments, pipelines, campaigns, assignments, tags, models, datasets,
+    datalakes, access, storage,
+)  # fmt: skip
 """Where handlers live, the busiest first: routes are tried in this order."""
 
 LOGINS: Final = frozenset({"oracle_login", "serving_login"})
@@ -46,10 +59,6 @@ LOGINS: Final = frozenset({"oracle_login", "serving_login"})
 
 STATE_KEY: Final = "picsellia_async.state"
 """Key of the ASGI scope under which the journal finds endpoint and images."""
-
-_STRICT: Final = make(strict=True)
-_LOOSE: Final = make(strict=False)
-_UNREADABLE: Final = (cattrs.BaseValidationError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @attrs.frozen
@@ -82,21 +91,18 @@ def handlers_of(modules: Iterable[ModuleType]) -> dict[str, Handler]:
     return found
 
 
-def bind(
-    endpoints: dict[str, Endpoint[Any]], modules: Iterable[ModuleType], unhandled: frozenset[str] = frozenset()
-) -> list[Binding]:
+def bind(endpoints: dict[str, Endpoint[Any]], modules: Iterable[ModuleType]) -> list[Binding]:
     """Return every endpoint with its handler, in the order of the handlers' modules.
 
     Args:
         endpoints: The table.
         modules: Where handlers live.
-        unhandled: Endpoints that need none.
 
     Raises:
         ValueError: An endpoint without a handler, a handler without an endpoint, or two handlers of one name.
     """
     handlers = handlers_of(modules)
-    missing = sorted(set(endpoints) - set(handlers) - unhandled)
+    missing = sorted(set(endpoints) - set(handlers))
     idle = sorted(set(handlers) - set(endpoints))
     if missing or idle:
         raise ValueError(f"endpoints without handler: {missing}; handlers without endpoint: {idle}")
@@ -109,9 +115,6 @@ def bind(
     return bindings
 
 
-UNHANDLED: Final = frozenset(ENDPOINTS) - set(handlers_of(MODULES))
-
-
 def build(state: State, extra: Iterable[BaseRoute] = ()) -> Starlette:
     """Return the application for one state.
 
@@ -120,7 +123,7 @@ def build(state: State, extra: Iterable[BaseRoute] = ()) -> Starlette:
         extra: Further routes: storage, control, dashboard.
     """
     by_route: dict[tuple[str, str], list[Binding]] = {}
-    for binding in bind(ENDPOINTS, MODULES, UNHANDLED):
+    for binding in bind(ENDPOINTS, MODULES):
         by_route.setdefault((binding.endpoint.method, binding.endpoint.path), []).append(binding)
     routes: list[BaseRoute] = [
         Route(path, _Exchange(state, bindings), methods=[method]) for (method, path), bindings in by_route.items()
@@ -138,16 +141,6 @@ def journaled(application: ASGIApp, journal: Journal, state: State) -> ASGIApp:
     return JournalMiddleware(application, journal, state.clock)
 
 
-def json_response(value: Any, status: int = 200) -> Response:
-    """Return a response with a JSON body."""
-    return Response(orjson.dumps(value), status, media_type="application/json")
-
-
-def error_response(refusal: Refusal) -> Response:
-    """Return the error body that the vendor's SDK reads (WIRE.md 5.1)."""
-    return json_response({"message": refusal.message, "detail": refusal.detail}, refusal.status)
-
-
 async def _no_route(request: Request, exc: Exception) -> Response:
     error = cast("HTTPException", exc)
     return error_response(Refusal(error.status_code, error.detail or "no such route", request.url.path))
@@ -161,27 +154,6 @@ async def _failed(_request: Request, exc: Exception) -> Response:
     return error_response(Refusal(500, "the emulator failed", repr(exc)))
 
 
-async def read_body(request: Request, maximum: int) -> bytes:
-    """Return the whole body.
-
-    Raises:
-        Refusal: 413, it is larger than `maximum` bytes.
-    """
-    if int(request.headers.get("content-length", 0)) > maximum:
-        raise Refusal(413, f"the body is larger than {maximum} bytes")
-    pieces = bytearray()
-    async for piece in request.stream():
-        pieces += piece
-        if len(pieces) > maximum:
-            raise Refusal(413, f"the body is larger than {maximum} bytes")
-    return bytes(pieces)
-
-
-def origin_of(request: Request, state: State) -> str:
-    """Return scheme, host and port that the client used, or the public ones."""
-    return state.options.public_url or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
-
-
 class _Exchange:
     """ASGI application of one verb and path."""
 
@@ -191,11 +163,10 @@ class _Exchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        call: Call | None = None
         try:
-            binding, user = self._authenticate(request)
+            binding, user, deployment_id = self._authenticate(request)
             scope[STATE_KEY] = (binding.endpoint, [])
-            call = await self._call(request, user)
+            call = await self._call(request, user, deployment_id)
             scope[STATE_KEY] = (binding.endpoint, call.images)
             response = await self._answer(binding, call)
         except Refusal as refusal:
@@ -204,11 +175,11 @@ class _Exchange:
             return
         await response(scope, receive, send)
 
-    def _authenticate(self, request: Request) -> tuple[Binding, Document]:
-        """Return the binding that the token is for, and its user."""
+    def _authenticate(self, request: Request) -> tuple[Binding, Document, str | None]:
+        """Return the binding that the token is for, its user, and the deployment of a JWT."""
         first = self._bindings[0]
         if first.endpoint.name in LOGINS:
-            return first, {}
+            return first, {}, None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not token:
             raise unauthorized("the Authorization header is missing")
@@ -219,11 +190,11 @@ class _Exchange:
             host = binding.endpoint.host
             if user is not None and host is Host.PLATFORM:
                 self._check_organization(request, user)
-                return binding, user
+                return binding, user, None
             if user is None and host is not Host.PLATFORM:
                 deployment_id = request.path_params.get("deployment_id")
                 claims = self._state.tokens.verify(token, host.value, deployment_id)
-                return binding, self._state.store.documents.get("user", claims.user_id)
+                return binding, self._state.store.documents.get("user", claims.user_id), claims.deployment_id
         wanted = "an api token" if first.endpoint.host is Host.PLATFORM else "a JWT"
         raise unauthorized(f"the token is not valid here, {wanted} is expected")
 
@@ -233,7 +204,7 @@ class _Exchange:
         if named is not None and named != user["organization_id"]:
             raise Refusal(403, "the user does not belong to the organization of X-Picsellia-Organization")
 
-    async def _call(self, request: Request, user: Document) -> Call:
+    async def _call(self, request: Request, user: Document, deployment_id: str | None) -> Call:
         content = await read_body(request, self._state.options.max_body_bytes)
         query = request.scope["query_string"].decode("latin-1")
         return Call(
@@ -241,6 +212,7 @@ class _Exchange:
             query=Query(parse_qsl(query, keep_blank_values=True) if query else []),
             origin=origin_of(request, self._state),
             user=user,
+            deployment_id=deployment_id,
             content=content,
             content_type=request.headers.get("content-type", ""),
         )
@@ -258,25 +230,10 @@ class _Exchange:
             await state.store.settle()
         if call.query.pairs and not state.options.loose and (unknown := call.query.unknown()):
             raise unprocessable("unknown names in the query", unknown)
-        status = min(binding.endpoint.ok)
-        return Response(status_code=status) if status == 204 else json_response({} if value is None else value, status)
-
-
-def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:
-    """Return a JSON body as a request class.
-
-    Raises:
-        Refusal: 400, it is no JSON; 422, it is not what the class takes.
-    """
-    try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as exc:
-        raise bad_request("the body is not JSON", str(exc)) from None
-    try:
-        return (_LOOSE if is_loose else _STRICT).structure(value, type_)
-    except _UNREADABLE as exc:
-        problems = cattrs.transform_error(exc) if isinstance(exc, cattrs.BaseValidationError) else [str(exc)]
-        raise unprocessable("the body cannot be read", problems) from None
+        if binding.endpoint.method == "DELETE":
+            # Exactly 204 is what the vendor's SDK wants where a data is deleted (WIRE.md 8.9); assumed for the others.
+            return Response(status_code=204)
+        return json_response({} if value is None else value, min(binding.endpoint.ok))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -216,6 +216,8 @@ class Call:
     """`http://host:port` under which the client reached the emulator; what presigned URLs and hosts are built on."""
     user: dict[str, Any]
     """Document of the user whose token was used; of the deployment's JWT on the oracle and serving hosts."""
+    deployment_id: str | None = None
+    """Deployment that the JWT is for; None where an api token was used."""
     content: bytes = attrs.field(default=b"", repr=False)
     """The body as it arrived."""
     content_type: str = ""

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picsellia_async.emulator import dashboard
-from picsellia_async.emulator.app import json_response
 from picsellia_async.emulator.call import Refusal, bad_request
 from picsellia_async.emulator.faults import Faults
 from picsellia_async.emulator.journal import Journal
+from picsellia_async.emulator.messages import json_response
 from picsellia_async.emulator.records import PredictionRow
 from picsellia_async.emulator.state import State
 from picsellia_async.errors import ConfigurationError

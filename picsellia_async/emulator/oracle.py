@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from picsellia_async._wire.requests import CloudImage, LoginRequest, MonitorRequest
+import orjson
+
+from picsellia_async._wire.requests import CloudImage, LoginRequest, MonitorRequest, MonitorShadowRequest
 from picsellia_async._wire.unset import UNSET
-from picsellia_async.emulator import recording
+from picsellia_async.emulator import recording, statistics
 from picsellia_async.emulator.call import Call, Refusal, bad_request, known, unprocessable
+from picsellia_async.emulator.listing import Where
 from picsellia_async.emulator.pictures import Picture, decode
 from picsellia_async.emulator.recording import Observation, check_prediction
+from picsellia_async.emulator.records import PredictionRow
 from picsellia_async.emulator.state import State
 from picsellia_async.emulator.store import Document
 
@@ -136,3 +141,59 @@ def receipt(id_: str, asset_id: str | None, deployment: Document, body: MonitorR
         "is_sampled": asset_id is not None,
         "raw_predictions": body.raw_predictions,
     }
+
+
+def monitor_shadow(state: State, call: Call, body: MonitorShadowRequest) -> Json:
+    """Add the shadow model's prediction to one that was monitored; answered with 201.
+
+    Raises:
+        Refusal: 409, it has one already.
+    """
+    row = _prediction(state, call)
+    deployment = state.document(call, "deployment", row.deployment_id)
+    raw = body.shadow_raw_predictions
+    check_prediction(deployment, raw, "shadow_raw_predictions", is_loose=state.options.loose)
+    recording.add_shadow(state, row, raw, body.shadow_latency, deployment["shadow_model_version_id"])
+    return {"id": row.id, "deployment_id": row.deployment_id}
+
+
+def _prediction(state: State, call: Call) -> PredictionRow:
+    """Return the prediction of the path; the JWT has to be for its deployment."""
+    return state.prediction(call, call.id("prediction_id", "prediction"))
+
+
+def get_prediction_stats(state: State, call: Call) -> Json:
+    """Compute statistics prediction by prediction. assumed: the shapes."""
+    return _statistics(state, call, statistics.SINGLE)
+
+
+def get_aggregated_stats(state: State, call: Call) -> Json:
+    """Compute statistics over all chosen predictions. assumed: the shapes, and that they are never outdated."""
+    return _statistics(state, call, statistics.AGGREGATED)
+
+
+def _statistics(state: State, call: Call, services: Mapping[str, statistics.Service]) -> Json:
+    deployment = state.in_path(call, "deployment")
+    service = call.query.required("service")
+    if service not in services:
+        raise unprocessable(f"service must be one of {', '.join(services)} here, got {service!r}")
+    return services[service](statistics.Sample.of(state, deployment, _chosen(state, call, deployment)))
+
+
+def _chosen(state: State, call: Call, deployment: Document) -> list[PredictionRow]:
+    where = Where()
+    where.add("deployment_id = ?", deployment["id"])
+    since = call.query.number("since")
+    for sql, value in (
+        ("model_version_id = ?", call.query.uuid("model_id")),
+        ("timestamp >= ?", call.query.number("from_timestamp")),
+        ("timestamp <= ?", call.query.number("to_timestamp")),
+        ("timestamp >= ?", None if since is None else state.clock() - since),
+    ):
+        if value is not None:
+            where.add(sql, value)
+    if includes := call.query.texts("includes"):
+        where.add_any_of("id", includes)
+    excludes, tags = set(call.query.texts("excludes")), set(call.query.texts("tags"))
+    rows = state.store.predictions.select(where.text(), *where.values)
+    return [row for row in rows if row.id not in excludes and (not tags or tags & set(orjson.loads(row.tags)))]

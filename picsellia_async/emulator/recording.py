@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
+from picsellia_async.emulator import campaigning
 from picsellia_async.emulator.call import bad_request, conflict, unprocessable
 from picsellia_async.emulator.pictures import Picture
 from picsellia_async.emulator.records import DataRow, ObjectRow, PredictionRow
@@ -124,7 +125,24 @@ def record(state: State, deployment: Document, seen: Observation) -> PredictionR
     if is_kept:
         data = _data(state, deployment, seen, row)
         row.asset_id, row.data_id, row.object_name = state.new_id(), data.id, data.object_name
-    return state.store.predictions.insert(row)
+    state.store.predictions.insert(row)
+    if is_kept:
+        campaigning.welcome(state, row)
+    return row
+
+
+def add_shadow(
+    state: State, row: PredictionRow, raw: dict[str, Any], latency: float | None, model_version_id: str | None
+) -> None:
+    """Add the shadow model's prediction to one that has none.
+
+    Raises:
+        Refusal: 409, it has one.
+    """
+    if row.shadow_raw is not None:
+        raise conflict("this prediction has already been shadow processed")
+    changes = {"shadow_raw": orjson.dumps(raw), "shadow_latency": latency, "shadow_model_version_id": model_version_id}
+    state.store.predictions.update(row.id, **changes)
 
 
 def is_sampled(state: State, deployment: Document, sample: bool | None) -> bool:

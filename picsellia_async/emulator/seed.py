@@ -145,9 +145,9 @@ class _Furnisher:
             "deployment", name=DEPLOYMENT_NAME, type="OBJECT_DETECTION", model_version_id=model_version["id"],
             shadow_model_version_id=None, target_datalake_id=datalake["id"], min_threshold=0.0, sample_rate=1.0,
             is_serving=True, tag_ids=[], created_at=self._now,
-            feedback_loop={"active": False, "dataset_version_ids": []},
+            feedback_loop={"active": False, "datasets": []},
             training_data=None,
-            continuous_training={"active": False, "datasets": [], "project_id": None},
+            continuous_training={"active": False, "datasets": [], "project_id": None, "trigger": None, "threshold": None, "reviews": 0},
             continuous_deployment={"active": False, "policy": "DEPLOY_MANUAL"},
         )  # fmt: skip
         add_labels(self._store, deployment, LABELS)

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import attrs
 
-from picsellia_async._wire.requests import LoginRequest
+from picsellia_async._wire.requests import CloudImage, LoginRequest, PredictCloudImageRequest, PredictShadowRequest
 from picsellia_async.emulator import recording
-from picsellia_async.emulator.call import Call, bad_request
+from picsellia_async.emulator.call import Call, bad_request, known, not_found
 from picsellia_async.emulator.forms import Form, read_form
 from picsellia_async.emulator.inventions import above_threshold, invent
-from picsellia_async.emulator.oracle import sign_in
+from picsellia_async.emulator.oracle import check_cloud_image, sign_in
 from picsellia_async.emulator.pictures import Picture, inspect, size_of
 from picsellia_async.emulator.recording import Observation
 from picsellia_async.emulator.records import PredictionRow
@@ -52,6 +52,66 @@ def _deployment(state: State, call: Call) -> Document:
     if not deployment["is_serving"]:
         raise bad_request("this deployment has no serving")
     return deployment
+
+
+async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> Json:
+    """Predict on an image of the object storage (WIRE.md 11.2)."""
+    deployment = _deployment(state, call)
+    picture = await _cloud_picture(state, deployment, body.cloud_image)
+    served = _serve(state, deployment, picture)
+    if not body.monitor:
+        return served.answer(None)
+    observation = Observation(
+        filename=body.cloud_image.object_name.rpartition("/")[2],
+        content_type=f"IMAGE/{picture.signature}",
+        width=served.size[0],
+        height=served.size[1],
+        latency=served.latency,
+        raw=served.raw,
+        source=known(body.source),
+        tags=body.tags,
+        metadata=known(body.metadata),
+        custom_metadata=known(body.custom_metadata),
+        shadow_raw=served.shadow_raw,
+        shadow_latency=served.shadow_latency,
+        object_name=body.cloud_image.object_name,
+        is_served=True,
+    )
+    row = recording.record(state, deployment, observation)
+    state.store.predictions.update(
+        row.id, sha256=picture.sha256, size=len(picture.content), signature=picture.signature
+    )
+    return served.answer(row)
+
+
+async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -> Json:
+    """Let the shadow model predict on an image that the champion has seen (WIRE.md 8.4).
+
+    Raises:
+        Refusal: 400, there is no shadow model; 404, no such prediction; 409, it has a shadow prediction already.
+    """
+    deployment = _deployment(state, call)
+    shadow_id = deployment["shadow_model_version_id"]
+    if shadow_id is None:
+        raise bad_request("this deployment has no shadow model")
+    row = state.prediction(call, str(body.prediction_id))
+    picture = await _cloud_picture(state, deployment, body.cloud_image)
+    raw, latency = run_model(state, deployment, shadow_id, picture, size_of(picture.content) or (row.width, row.height))
+    if body.monitor:
+        recording.add_shadow(state, row, raw, latency, shadow_id)
+    return {"id": row.id, **raw, "latency": latency}
+
+
+async def _cloud_picture(state: State, deployment: Document, image: CloudImage) -> Picture:
+    """Return an image of the deployment's storage. assumed: 404 where there is none, 400 where it is no image."""
+    object_name = check_cloud_image(state, deployment, image)
+    objects = state.store.objects.select("id = ?", f"{image.connector_id}/{object_name}", limit=1)
+    if not objects:
+        raise not_found("object", object_name)
+    picture = await inspect(await state.store.blobs.get(objects[0].sha256))
+    if not picture.signature:
+        raise bad_request("the image is neither JPEG nor PNG")
+    return picture
 
 
 @attrs.frozen(kw_only=True)

@@ -82,6 +82,22 @@ class State:
             raise forbidden("the user does not belong to this organization")
         return organization
 
+    def find(self, call: Call, kind: str, key: str, value: str) -> Document:
+        """Return the document of the path's organization that has a value.
+
+        Raises:
+            Refusal: 404, there is none, or no such organization; 403, the user does not belong to it.
+        """
+        organization = self.organization(call)
+        found = self.store.documents.find(kind, organization_id=organization["id"], **{key: value})
+        if found is None:
+            raise not_found(kind.replace("_", " "), value)
+        return found
+
+    def finished_job(self, organization_id: str) -> Document:
+        """Return a job that is done: the emulator's work is over when it answers."""
+        return self.store.documents.add("job", organization_id=organization_id, status="SUCCEEDED")
+
     def data(self, call: Call, id_: str) -> DataRow:
         """Return a data of the caller's organization.
 
@@ -103,6 +119,18 @@ class State:
             raise not_found("predicted asset", id_)
         self.document(call, "deployment", rows[0].deployment_id)
         return rows[0]
+
+    def prediction(self, call: Call, id_: str) -> PredictionRow:
+        """Return a monitored prediction of the deployment that the caller's JWT is for.
+
+        Raises:
+            Refusal: 404, there is none; 403, it belongs to another deployment.
+        """
+        row = self.store.predictions.get(id_, "prediction")
+        if call.deployment_id not in (None, row.deployment_id):
+            raise forbidden("the JWT is for another deployment")
+        self.document(call, "deployment", row.deployment_id)
+        return row
 
     def connector_of(self, deployment: Document) -> Document:
         """Return the storage connector of a deployment's target datalake."""

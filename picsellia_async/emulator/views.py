@@ -31,6 +31,16 @@ def plain(document: Document) -> Json:
     return {key: value for key, value in document.items() if key not in _INTERNAL}
 
 
+def user(document: Document) -> Json:
+    """Return a user."""
+    return {"id": document["id"], "username": document["username"]}
+
+
+def label(document: Document) -> Json:
+    """Return a label."""
+    return {"id": document["id"], "name": document["name"], "group_id": document["group_id"]}
+
+
 def tags(state: State, ids: list[str]) -> list[Json]:
     """Return the tags of these ids; deleted ones are left out."""
     found = (state.store.documents.peek("tag", id_) for id_ in ids)
@@ -84,6 +94,12 @@ def dataset_version(state: State, document: Document) -> Json:
     }
 
 
+def data_by_id(state: State, ids: list[str]) -> dict[str, DataRow]:
+    """Return some data by their ids, fetched at once."""
+    rows = state.store.data.select(f"id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    return {row.id: row for row in rows}
+
+
 def data(state: State, call: Call, row: DataRow) -> Json:
     """Return a data (WIRE.md 9.5)."""
     source = state.store.documents.peek("datasource", row.source_id)
@@ -106,26 +122,36 @@ def data(state: State, call: Call, row: DataRow) -> Json:
     }
 
 
-def predicted_asset(state: State, call: Call, row: PredictionRow, *, is_extended: bool = False) -> Json:
-    """Return a predicted asset (WIRE.md 9.2), with predictions and reviews where `is_extended`."""
-    shown: Json = {
+def predicted_assets(state: State, call: Call, rows: list[PredictionRow]) -> list[Json]:
+    """Return predicted assets as lists show them."""
+    found = data_by_id(state, [row.data_id or "" for row in rows])
+    return [_predicted_asset(state, call, row, found[row.data_id or ""]) for row in rows]
+
+
+def predicted_asset(state: State, call: Call, row: PredictionRow) -> Json:
+    """Return a predicted asset with predictions and reviews (WIRE.md 9.2)."""
+    shown = _predicted_asset(state, call, row, state.store.data.get(row.data_id or "", "data"))
+    return {**shown, "predictions": predictions(state, row), "reviews": orjson.loads(row.reviews)}
+
+
+def _predicted_asset(state: State, call: Call, row: PredictionRow, data_row: DataRow) -> Json:
+    return {
         "id": row.asset_id,
         "oracle_prediction_id": row.id,
         "deployment_id": row.deployment_id,
-        "data": data(state, call, state.store.data.get(row.data_id or "", "data")),
+        "data": data(state, call, data_row),
         "status": row.status,
+        "source": row.source,
+        "latency": row.latency,
+        "timestamp": row.timestamp,
         "custom_metrics": orjson.loads(row.custom_metrics),
         "created_at": iso(row.received_at),
     }
-    if is_extended:
-        shown["predictions"] = predictions(state, row)
-        shown["reviews"] = orjson.loads(row.reviews)
-    return shown
 
 
 def predictions(state: State, row: PredictionRow) -> list[Json]:
     """Return the champion's prediction and the shadow model's, if there is one."""
-    labels = {label["index"]: label for label in state.store.documents.list("label", deployment_id=row.deployment_id)}
+    labels = {found["index"]: found for found in state.store.documents.list("label", deployment_id=row.deployment_id)}
     common = {"timestamp": row.timestamp, "status": row.status}
     found = [
         {

@@ -1,0 +1,66 @@
+"""Requests and responses as Starlette has them: bodies read and structured, JSON and errors written."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cattrs
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from picsellia_async._wire.converter import make
+from picsellia_async.emulator.call import Refusal, bad_request, unprocessable
+from picsellia_async.emulator.state import State
+
+_STRICT: Final = make(strict=True)
+_LOOSE: Final = make(strict=False)
+_UNREADABLE: Final = (cattrs.BaseValidationError, ValueError, TypeError, KeyError, AttributeError)
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Return a response with a JSON body."""
+    return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+def error_response(refusal: Refusal) -> Response:
+    """Return the error body that the vendor's SDK reads (WIRE.md 5.1)."""
+    return json_response({"message": refusal.message, "detail": refusal.detail}, refusal.status)
+
+
+async def read_body(request: Request, maximum: int) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        Refusal: 413, it is larger than `maximum` bytes.
+    """
+    if int(request.headers.get("content-length", 0)) > maximum:
+        raise Refusal(413, f"the body is larger than {maximum} bytes")
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > maximum:
+            raise Refusal(413, f"the body is larger than {maximum} bytes")
+    return bytes(pieces)
+
+
+def origin_of(request: Request, state: State) -> str:
+    """Return scheme, host and port that the client used, or the public ones."""
+    return state.options.public_url or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+
+
+def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:
+    """Return a JSON body as a request class.
+
+    Raises:
+        Refusal: 400, it is no JSON; 422, it is not what the class takes.
+    """
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as exc:
+        raise bad_request("the body is not JSON", str(exc)) from None
+    try:
+        return (_LOOSE if is_loose else _STRICT).structure(value, type_)
+    except _UNREADABLE as exc:
+        problems = cattrs.transform_error(exc) if isinstance(exc, cattrs.BaseValidationError) else [str(exc)]
+        raise unprocessable("the body cannot be read", problems) from None
