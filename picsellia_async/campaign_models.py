@@ -88,8 +88,8 @@ class AssignmentDescription:
 class SyncAvailability:
     """Whether a campaign can take in new assets now."""
 
-    is_sync_available: bool = False
-    """Whether it can."""
+    is_sync_available: bool | None = None
+    """Whether it can; None: the platform did not say."""
     reason: str | None = None
     """Why not."""
     unsynced_item_count: int | None = None

@@ -1,19 +1,33 @@
-"""`AsyncDeployment`: the documented calls of a deployment. A facade: each method makes one request object and hands it on."""
+"""`AsyncDeployment`: the documented calls of a deployment. A facade: each method makes one request object and hands it on.
+
+What the platform keeps about a deployment (tags, users, model versions, pipelines, predicted assets, the campaign) is
+inherited from `DeploymentWithAssets` and `DeploymentHandle`.
+"""
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import attrs
+
+from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.connection import Connection
 from picsellia_async._services.files import read_image
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.serving import ServingService
-from picsellia_async._wire.endpoints import GET_DEPLOYMENT
+from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR
 from picsellia_async._wire.requests import (
+    CloudImage,
     MonitorRequest,
+    MonitorShadowRequest,
+    PredictCloudImageRequest,
     PredictRequest,
+    PredictShadowRequest,
+    Query,
     content_type_of,
     image_view,
     raw_predictions,
@@ -21,13 +35,26 @@ from picsellia_async._wire.requests import (
     tag_names,
 )
 from picsellia_async._wire.unset import UNSET, given
-from picsellia_async.enums import InferenceType, SupportedContentType
+from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
+from picsellia_async.enums import ServiceMetrics, SupportedContentType
 from picsellia_async.errors import ConfigurationError, HostNotConfiguredError
-from picsellia_async.models import DeploymentDescription
+from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
+from picsellia_async.resources.data import Data
+from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.deployment_assets import DeploymentWithAssets
+from picsellia_async.resources.handle import expect, registered
+from picsellia_async.resources.model import ModelVersion
+from picsellia_async.resources.predicted_asset import PredictedAsset
+from picsellia_async.resources.tag import Tag
+from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
+
+Tags = str | Tag | list[str | Tag] | None
+"""Names of data tags, tag objects, or a list of both."""
 
 
-class AsyncDeployment:
+@registered
+class AsyncDeployment(DeploymentWithAssets):
     """A deployment; made by `AsyncClient.get_deployment` and the like.
 
     Signing in at the monitoring and serving hosts happens when they are first used. What every call may raise is listed on
@@ -36,13 +63,16 @@ class AsyncDeployment:
 
     def __init__(self, description: DeploymentDescription, connection: Connection) -> None:
         """Store what the platform said; nothing is sent."""
-        self._connection = connection
+        super().__init__(description, connection)
         self._adopt(description)
 
     def _adopt(self, description: DeploymentDescription) -> None:
-        self._description = description
+        super()._adopt(description)
         self._oracle: OracleService | None = None
         self._serving: ServingService | None = None
+        # The vendor's SDK keeps the connector for ever, also after the target datalake was changed (WIRE.md 18.1).
+        self._connector: Connector | None = None
+        self._connector_fetch: SingleFlight[Connector] = SingleFlight()
 
     def __repr__(self) -> str:
         """Return name, type and id."""
@@ -53,26 +83,6 @@ class AsyncDeployment:
         raise TypeError(
             "an AsyncDeployment cannot be pickled: pickle the AsyncClient and deployment.id, and call get_deployment_by_id"
         )
-
-    @property
-    def id(self) -> UUID:
-        """Identifier."""
-        return self._description.id
-
-    @property
-    def name(self) -> str:
-        """Name, unique in the organization."""
-        return self._description.name
-
-    @property
-    def type(self) -> InferenceType:
-        """What the deployment predicts; predictions handed to `monitor` must be of this type."""
-        return self._description.type
-
-    @property
-    def description(self) -> DeploymentDescription:
-        """What the platform said last: when this handle was made, or at the last `sync`."""
-        return self._description
 
     def _monitoring(self) -> OracleService:
         if self._oracle is None:
@@ -92,44 +102,95 @@ class AsyncDeployment:
             self._serving = self._connection.serving(host, self.id)
         return self._serving
 
-    # Identity
+    async def _cloud_image(self, object_name: str) -> CloudImage:
+        """Say where a stored image lies; the connector is fetched once, however many callers wait for it."""
+        if self._connector is None:
+            self._connector = await self._connector_fetch.run(self._fetch_connector)
+        found = self._connector
+        return CloudImage(
+            connector_id=found.id,
+            client_type=found.client_type,
+            bucket_name=found.bucket_name,
+            object_name=object_name,
+        )
 
-    async def sync(self) -> DeploymentDescription:
-        """Fetch this deployment again; `name`, `type`, hosts and the rest of `description` are those of now. Idempotent.
+    async def _fetch_connector(self) -> Connector:
+        return await self._connection.call(GET_DEPLOYMENT_CONNECTOR, deployment_id=self.id)
 
-        Raises:
-            NotFoundError: It was deleted.
+    # Information and statistics
 
-        Wire: GET {platform}/api/deployment/{deployment_id}, 2xx.
-        """
-        self._adopt(await self._connection.call(GET_DEPLOYMENT, deployment_id=self.id))
-        return self._description
-
-    async def retrieve_information(self) -> dict[str, Any]:
+    async def retrieve_information(self) -> DeploymentInformation:
         """Return what the monitoring host knows of this deployment. Idempotent.
 
         Raises:
             HostNotConfiguredError: The deployment has no monitoring host.
             NotFoundError: The host does not know it. (The vendor's SDK returns the error body as if it were the answer.)
 
-        Wire: GET {oracle}/api/deployment/{deployment_id}, 200.
+        Wire: GET {oracle}/api/deployment/{deployment_id}, 2xx.
         """
         return await self._monitoring().retrieve_information()
+
+    async def get_stats(
+        self,
+        service: ServiceMetrics | str,
+        model_version: ModelVersion | None = None,
+        from_timestamp: float | None = None,
+        to_timestamp: float | None = None,
+        since: int | None = None,
+        includes: list[str] | None = None,
+        excludes: list[str] | None = None,
+        tags: list[str] | None = None,
+    ) -> Statistics:
+        """Return statistics of the monitoring host. Idempotent.
+
+        Args:
+            service: Which statistics.
+            model_version: Only predictions of this version.
+            from_timestamp: Only predictions after this time: epoch seconds, or an aware datetime.
+            to_timestamp: Only predictions before this time.
+            since: Only predictions of the last so many seconds.
+            includes: Only these predictions, by their ids at the monitoring host.
+            excludes: All but these predictions.
+            tags: Only predictions with these tags.
+
+        Returns:
+            What the monitoring host answers, unchanged; its keys depend on the service. `["infos"]["info"]` is there when
+            aggregated statistics are outdated or were never computed.
+
+        Raises:
+            HostNotConfiguredError: The deployment has no monitoring host.
+            StatusError: The host refused. (The vendor's SDK returns the error body as if it were the answer.)
+
+        Wire: GET {oracle}/api/deployment/{deployment_id}/predictions/stats, for aggregated ones
+            GET {oracle}/api/deployment/{deployment_id}/stats, 2xx.
+        """
+        metrics = ServiceMetrics.of(service)
+        version = None if model_version is None else expect(model_version, ModelVersion, "model_version")
+        query: Query = [
+            ("model_id", None if version is None else version.id),
+            ("from_timestamp", _epoch(from_timestamp, "from_timestamp")),
+            ("to_timestamp", _epoch(to_timestamp, "to_timestamp")),
+            ("since", None if since is None else whole_number(since, "since", 1)),
+            ("includes", _texts(includes, "includes")),
+            ("excludes", _texts(excludes, "excludes")),
+            ("tags", _texts(tags, "tags")),
+        ]
+        return await self._monitoring().get_stats(metrics, query)
 
     # Prediction
 
     async def predict(
         self,
         file_path: str | Path,
-        tags: Any = None,
-        source: Any = None,
+        tags: Tags = None,
+        source: str | DataSource | None = None,
         metadata: dict[str, Any] | None = None,
         monitor: bool = True,
         *,
         custom_metadata: dict[str, Any] | None = None,
         upload_dir: str | None = None,
         postprocess: bool = True,
-    ) -> dict[str, Any]:
+    ) -> PredictionAnswer:
         """Predict on an image file. Arguments after the first, repetition and errors: `predict_bytes`.
 
         Args:
@@ -156,15 +217,15 @@ class AsyncDeployment:
         self,
         filename: str,
         raw_image: bytes | bytearray | memoryview,
-        tags: Any = None,
-        source: Any = None,
+        tags: Tags = None,
+        source: str | DataSource | None = None,
         metadata: dict[str, Any] | None = None,
         monitor: bool = True,
         *,
         custom_metadata: dict[str, Any] | None = None,
         upload_dir: str | None = None,
         postprocess: bool = True,
-    ) -> dict[str, Any]:
+    ) -> PredictionAnswer:
         """Predict on the bytes of an image. Idempotent only with `monitor=False`; otherwise a prediction is stored.
 
         Args:
@@ -192,6 +253,105 @@ class AsyncDeployment:
             raise ConfigurationError(f"filename must be a non-empty str, got {filename!r}")
         return await self._predicting().predict(request, filename, image_view(raw_image))
 
+    async def predict_cloud_image(
+        self,
+        object_name: str,
+        tags: Tags = None,
+        source: str | DataSource | None = None,
+        metadata: dict[str, Any] | None = None,
+        monitor: bool = True,
+        *,
+        custom_metadata: dict[str, Any] | None = None,
+        postprocess: bool = True,
+    ) -> PredictionAnswer:
+        """Predict on an image in the storage of the target datalake. Idempotent only with `monitor=False`.
+
+        Args:
+            object_name: Name of the image in the storage. If it is data of the datalake already, this deployment must not have
+                processed it yet, and `source` and `metadata` have no effect.
+            tags: As in `predict_bytes`.
+            source: As in `predict_bytes`.
+            metadata: As in `predict_bytes`.
+            monitor: As in `predict_bytes`.
+            custom_metadata: As in `predict_bytes`.
+            postprocess: As in `predict_bytes`.
+
+        Returns:
+            As in `predict_bytes`.
+
+        Raises:
+            HostNotConfiguredError: The deployment has no serving host.
+            PredictionError: The host refused; also of the class of its status.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
+            POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
+        """
+        request = _predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
+        return await self._predict_stored(text(object_name, "object_name"), request)
+
+    async def predict_data(
+        self, data: Data, tags: Tags = None, monitor: bool = True, *, postprocess: bool = True
+    ) -> PredictionAnswer:
+        """Predict on data of the target datalake. Idempotent only with `monitor=False`.
+
+        Args:
+            data: The data. An earlier prediction of this deployment on it is dismissed, the vendor says.
+            tags: Added to those of the data.
+            monitor: As in `predict_bytes`.
+            postprocess: As in `predict_bytes`.
+
+        Returns:
+            As in `predict_bytes`.
+
+        Raises:
+            HostNotConfiguredError: The deployment has no serving host.
+            PredictionError: The host refused; also of the class of its status.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
+            POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
+        """
+        request = _predict_request(tags, None, None, monitor, None, None, postprocess)
+        return await self._predict_stored(expect(data, Data, "data").object_name, request)
+
+    async def predict_shadow(self, predicted_asset: PredictedAsset, monitor: bool = True) -> PredictionAnswer:
+        """Let the shadow model predict on an asset. Idempotent only with `monitor=False`.
+
+        Args:
+            predicted_asset: From `find_predicted_asset` or a listing.
+            monitor: Whether the result is added to the asset.
+
+        Returns:
+            The shapes, as the serving host says them.
+
+        Raises:
+            HostNotConfiguredError: The deployment has no serving host.
+            PredictionError: The host refused; also of the class of its status.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
+            POST {serving}/api/v2/deployments/{deployment_id}/predict/shadow, 200.
+        """
+        asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
+        boolean(monitor, "monitor")
+        serving = self._predicting()
+        cloud_image = await self._cloud_image(asset.object_name)
+        request = PredictShadowRequest(
+            prediction_id=asset.oracle_prediction_id, monitor=monitor, cloud_image=cloud_image
+        )
+        return await serving.predict_stored(request)
+
+    async def _predict_stored(self, object_name: str, request: PredictRequest) -> PredictionAnswer:
+        serving = self._predicting()
+        cloud_request = PredictCloudImageRequest(
+            tags=request.tags,
+            monitor=request.monitor,
+            postprocess=request.postprocess,
+            source=request.source or UNSET,
+            metadata=request.metadata or UNSET,
+            custom_metadata=request.custom_metadata or UNSET,
+            cloud_image=await self._cloud_image(object_name),
+        )
+        return await serving.predict_stored(cloud_request)
+
     # Monitoring
 
     async def monitor(
@@ -216,7 +376,7 @@ class AsyncDeployment:
         custom_metadata: dict[str, Any] | None = None,
         sample: bool | None = None,
         custom_metrics: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> MonitorAnswer:
         """Send a prediction and its image file to the monitoring host. Values, repetition and errors: `monitor_bytes`.
 
         Args:
@@ -290,7 +450,7 @@ class AsyncDeployment:
         custom_metadata: dict[str, Any] | None = None,
         sample: bool | None = None,
         custom_metrics: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> MonitorAnswer:
         """Send a prediction and its image to the monitoring host. Not idempotent: a second one would be stored beside the first.
 
         It is repeated after an answer that says "failed for now" and whenever the host cannot have got the whole request, but not
@@ -350,6 +510,176 @@ class AsyncDeployment:
         )
         return await oracle.monitor(request, image)
 
+    async def monitor_cloud_image(
+        self,
+        object_name: str,
+        latency: float,
+        height: int,
+        width: int,
+        prediction: PredictionFormat,
+        content_type: SupportedContentType | str,
+        source: str | None = None,
+        tags: list[str] | None = None,
+        timestamp: float | None = None,
+        shadow_latency: float | None = None,
+        shadow_prediction: PredictionFormat | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        custom_metadata: dict[str, Any] | None = None,
+        sample: bool | None = None,
+        custom_metrics: dict[str, Any] | None = None,
+    ) -> MonitorAnswer:
+        """Send a prediction on an image in the storage of the target datalake. Not idempotent: see `monitor_bytes`.
+
+        Args:
+            object_name: Name of the image in the storage; its last part becomes the file name.
+            latency: As in `monitor_bytes`.
+            height: As in `monitor_bytes`.
+            width: As in `monitor_bytes`.
+            prediction: As in `monitor_bytes`.
+            content_type: As in `monitor_bytes`.
+            source: As in `monitor_bytes`.
+            tags: As in `monitor_bytes`.
+            timestamp: As in `monitor_bytes`.
+            shadow_latency: As in `monitor_bytes`.
+            shadow_prediction: As in `monitor_bytes`.
+            metadata: As in `monitor_bytes`.
+            custom_metadata: As in `monitor_bytes`.
+            sample: As in `monitor_bytes`.
+            custom_metrics: As in `monitor_bytes`.
+
+        Returns:
+            As in `monitor_bytes`.
+
+        Raises:
+            ConflictError: This deployment has processed the image before.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
+            POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
+        """
+        name = text(object_name, "object_name")
+        request = self._monitor_request(
+            filename=posixpath.basename(name) or name,
+            content_type=content_type,
+            latency=latency,
+            height=height,
+            width=width,
+            prediction=prediction,
+            source=source,
+            tags=tags,
+            timestamp=timestamp,
+            shadow_latency=shadow_latency,
+            shadow_prediction=shadow_prediction,
+            metadata=metadata,
+            custom_metadata=custom_metadata,
+            sample=sample,
+            custom_metrics=custom_metrics,
+        )
+        return await self._monitor_stored(name, request)
+
+    async def monitor_data(
+        self,
+        data: Data,
+        latency: float,
+        height: int,
+        width: int,
+        prediction: PredictionFormat,
+        tags: list[str] | None = None,
+        timestamp: float | None = None,
+        shadow_latency: float | None = None,
+        shadow_prediction: PredictionFormat | None = None,
+        *,
+        sample: bool | None = None,
+        custom_metrics: dict[str, Any] | None = None,
+    ) -> MonitorAnswer:
+        """Send a prediction on data of the target datalake. Not idempotent: see `monitor_bytes`.
+
+        Args:
+            data: The data, a JPEG or PNG image. An earlier prediction of this deployment on it is dismissed, the vendor says.
+            latency: As in `monitor_bytes`.
+            height: As in `monitor_bytes`.
+            width: As in `monitor_bytes`.
+            prediction: As in `monitor_bytes`.
+            tags: As in `monitor_bytes`.
+            timestamp: As in `monitor_bytes`.
+            shadow_latency: As in `monitor_bytes`.
+            shadow_prediction: As in `monitor_bytes`.
+            sample: As in `monitor_bytes`.
+            custom_metrics: As in `monitor_bytes`.
+
+        Returns:
+            As in `monitor_bytes`.
+
+        Raises:
+            ConflictError: This deployment has processed the image before.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
+            POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
+        """
+        name = expect(data, Data, "data").object_name
+        request = self._monitor_request(
+            filename=posixpath.basename(name) or name,
+            content_type=data.content_type,
+            latency=latency,
+            height=height,
+            width=width,
+            prediction=prediction,
+            tags=tags,
+            timestamp=timestamp,
+            shadow_latency=shadow_latency,
+            shadow_prediction=shadow_prediction,
+            sample=sample,
+            custom_metrics=custom_metrics,
+        )
+        return await self._monitor_stored(name, request)
+
+    async def monitor_shadow(
+        self, predicted_asset: PredictedAsset, shadow_latency: float, shadow_prediction: PredictionFormat
+    ) -> None:
+        """Add the shadow model's prediction to an asset. Not idempotent: a second one is a conflict.
+
+        Args:
+            predicted_asset: From `find_predicted_asset` or a listing.
+            shadow_latency: Inference time of the shadow model; see `monitor_bytes`.
+            shadow_prediction: Of the deployment's type.
+
+        Raises:
+            ConflictError: The asset has a shadow prediction already.
+
+        Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
+        """
+        asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
+        await self.monitor_shadow_from_oracle_prediction_id(
+            asset.oracle_prediction_id, shadow_latency, shadow_prediction
+        )
+
+    async def monitor_shadow_from_oracle_prediction_id(
+        self, oracle_prediction_id: str | UUID, shadow_latency: float, shadow_prediction: PredictionFormat
+    ) -> None:
+        """Add the shadow model's prediction to one that was monitored. Not idempotent: a second one is a conflict.
+
+        Args:
+            oracle_prediction_id: `["id"]` of what `monitor` returned.
+            shadow_latency: Inference time of the shadow model; see `monitor_bytes`.
+            shadow_prediction: Of the deployment's type.
+
+        Raises:
+            ConflictError: It has a shadow prediction already.
+
+        Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
+        """
+        prediction_id = uuid(oracle_prediction_id, "oracle_prediction_id")
+        request = MonitorShadowRequest(
+            shadow_raw_predictions=self._wire_prediction(shadow_prediction, "shadow_prediction"),
+            shadow_latency=shadow_latency,
+        )
+        await self._monitoring().monitor_shadow(prediction_id, request)
+
+    async def _monitor_stored(self, object_name: str, request: MonitorRequest) -> MonitorAnswer:
+        oracle = self._monitoring()
+        cloud_image = await self._cloud_image(object_name)
+        return await oracle.monitor(attrs.evolve(request, cloud_image=cloud_image), None)
+
     def _monitor_request(
         self, *, filename: str, content_type: Any, prediction: Any, shadow_prediction: Any, **fields: Any
     ) -> MonitorRequest:
@@ -368,6 +698,17 @@ class AsyncDeployment:
         checked = as_prediction(prediction, name)
         check_prediction_type(checked, self.type, name)
         return raw_predictions(checked)
+
+
+def _epoch(value: Any, name: str) -> float | None:
+    return None if value is None else epoch_seconds(value, name)
+
+
+def _texts(values: Iterable[Any] | None, name: str) -> list[str] | None:
+    """Return texts; ids may be UUIDs."""
+    if values is None:
+        return None
+    return [text(str(v) if isinstance(v, UUID) else v, f"{name}[{i}]") for i, v in enumerate(sequence(values, name))]
 
 
 def _predict_request(

@@ -170,6 +170,8 @@ class ModelDescription:
     """Name."""
     private: bool = True
     """Whether only the organization sees it."""
+    tags: list[TagDescription] = attrs.field(factory=list)
+    """Tags of the model; only told when it is fetched by itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -256,6 +258,8 @@ class DatasetDescription:
     """Identifier."""
     name: str
     """Name."""
+    tags: list[TagDescription] = attrs.field(factory=list)
+    """Tags of the dataset; only told when it is fetched by itself."""
 
 
 @attrs.frozen(kw_only=True)

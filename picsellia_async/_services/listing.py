@@ -81,6 +81,19 @@ async def collect(listing: Listing, fetch: Fetch[T], make: Callable[[T], R]) -> 
     return items[: listing.limit]
 
 
+async def collect_chunks(
+    listing: Listing, jobs: Sequence[Callable[[], Awaitable[Page[T]]]], make: Callable[[T], R]
+) -> list[R]:
+    """Return the items of a list that is asked for chunk by chunk (WIRE.md 7.3); as `collect`."""
+    items: list[R] = []
+    try:
+        await concurrently(jobs, lambda page: items.extend(map(make, page.items)))
+    except PicselliaError as exc:
+        exc.items_read = listing.cut(items)
+        raise
+    return listing.cut(items)
+
+
 async def concurrently(
     jobs: Sequence[Callable[[], Awaitable[T]]], take: Callable[[T], object], at_once: int = PAGES_AT_ONCE
 ) -> None:

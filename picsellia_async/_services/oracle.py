@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 import attrs
 
 from picsellia_async._http.host import Service
-from picsellia_async._wire.endpoints import MONITOR, RETRIEVE_INFORMATION
-from picsellia_async._wire.requests import MonitorRequest, monitor_body
+from picsellia_async._wire.endpoints import (
+    GET_AGGREGATED_STATS,
+    GET_PREDICTION_STATS,
+    MONITOR,
+    MONITOR_SHADOW,
+    RETRIEVE_INFORMATION,
+)
+from picsellia_async._wire.requests import MonitorRequest, MonitorShadowRequest, Query, encode_body, monitor_body
+from picsellia_async.answers import DeploymentInformation, MonitorAnswer, Statistics
+from picsellia_async.enums import ServiceMetrics
 
 
 @attrs.frozen(eq=False)
@@ -21,12 +29,24 @@ class OracleService:
     deployment_id: UUID
     """The deployment."""
 
-    async def retrieve_information(self) -> dict[str, Any]:
+    async def retrieve_information(self) -> DeploymentInformation:
         """GET what the host knows of the deployment."""
-        return await self.service.call(RETRIEVE_INFORMATION, path={"deployment_id": self.deployment_id})
+        answer = await self.service.call(RETRIEVE_INFORMATION, path={"deployment_id": self.deployment_id})
+        return cast("DeploymentInformation", answer)
 
-    async def monitor(self, request: MonitorRequest, image: memoryview | None) -> dict[str, Any]:
+    async def get_stats(self, metrics: ServiceMetrics, query: Query) -> Statistics:
+        """GET statistics, by one of two routes."""
+        endpoint = GET_AGGREGATED_STATS if metrics.is_aggregated else GET_PREDICTION_STATS
+        pairs = [("service", metrics.service), *query]
+        answer = await self.service.call(endpoint, path={"deployment_id": self.deployment_id}, query=pairs)
+        return cast("Statistics", answer)
+
+    async def monitor(self, request: MonitorRequest, image: memoryview | None) -> MonitorAnswer:
         """POST one prediction; the image lies in the request's cloud image where it is None."""
-        return await self.service.call(
-            MONITOR, path={"deployment_id": self.deployment_id}, body=monitor_body(request, image)
-        )
+        body = monitor_body(request, image)
+        answer = await self.service.call(MONITOR, path={"deployment_id": self.deployment_id}, body=body)
+        return cast("MonitorAnswer", answer)
+
+    async def monitor_shadow(self, prediction_id: UUID, request: MonitorShadowRequest) -> None:
+        """POST the shadow model's prediction beside one that was monitored."""
+        await self.service.call(MONITOR_SHADOW, path={"prediction_id": prediction_id}, body=encode_body(request))

@@ -1,15 +1,23 @@
-"""The serving host: predictions by the deployment's model."""
+"""The serving host: predictions by the deployment's model. Predicting alone changes nothing; with `monitor` it stores a prediction."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 import attrs
 
 from picsellia_async._http.host import Service
-from picsellia_async._wire.endpoints import PREDICT
-from picsellia_async._wire.requests import PredictRequest, multipart_body, predict_form
+from picsellia_async._wire.endpoints import PREDICT, PREDICT_CLOUD_IMAGE, PREDICT_SHADOW
+from picsellia_async._wire.requests import (
+    PredictCloudImageRequest,
+    PredictRequest,
+    PredictShadowRequest,
+    encode_body,
+    multipart_body,
+    predict_form,
+)
+from picsellia_async.answers import PredictionAnswer
 
 
 @attrs.frozen(eq=False)
@@ -21,13 +29,25 @@ class ServingService:
     deployment_id: UUID
     """The deployment."""
 
-    async def predict(self, request: PredictRequest, filename: str, image: memoryview) -> dict[str, Any]:
-        """POST one image as multipart. Predicting alone changes nothing; with `monitor` it stores a prediction."""
+    async def predict(self, request: PredictRequest, filename: str, image: memoryview) -> PredictionAnswer:
+        """POST one image as multipart."""
         body, content_type = multipart_body(predict_form(request), "media", filename, image)
-        return await self.service.call(
+        answer = await self.service.call(
             PREDICT,
             path={"deployment_id": self.deployment_id},
             body=body,
             content_type=content_type,
             idempotent=not request.monitor,
         )
+        return cast("PredictionAnswer", answer)
+
+    async def predict_stored(self, request: PredictCloudImageRequest | PredictShadowRequest) -> PredictionAnswer:
+        """POST the place of a stored image, for the champion or for the shadow model."""
+        endpoint = PREDICT_SHADOW if isinstance(request, PredictShadowRequest) else PREDICT_CLOUD_IMAGE
+        answer = await self.service.call(
+            endpoint,
+            path={"deployment_id": self.deployment_id},
+            body=encode_body(request),
+            idempotent=not request.monitor,
+        )
+        return cast("PredictionAnswer", answer)

@@ -24,6 +24,8 @@ class Host(enum.Enum):
     """Monitoring; one JWT per deployment."""
     SERVING = "serving"
     """Predictions; one JWT per deployment."""
+    STORAGE = "storage"
+    """Files; presigned addresses at any host. Not in the table: the platform names them."""
 
 
 class Pipeline(enum.Enum):

@@ -124,7 +124,7 @@ DELETE_DATA_SOURCE: Final = _platform("delete_data_source", "DELETE", "/api/data
 # Models and experiments (WIRE.md 8.7).
 FIND_MODEL: Final = _platform("find_model", "GET", "/api/organization/{organization_id}/models/find", m.ModelDescription)
 LIST_MODELS: Final = _platform("list_models", "GET", "/api/organization/{organization_id}/models", m.Page[m.ModelDescription])
-GET_MODEL: Final = _platform("get_model", "GET", "/api/model/{model_id}", dict[str, Any])
+GET_MODEL: Final = _platform("get_model", "GET", "/api/model/{model_id}", m.ModelDescription)
 FIND_VERSION_OF_MODEL: Final = _platform("find_version_of_model", "GET", "/api/model/{model_id}/versions/find", m.ModelVersionDescription)
 LIST_MODEL_VERSIONS: Final = _platform("list_model_versions", "GET", "/api/model/{model_id}/versions", m.Page[m.ModelVersionDescription])
 FIND_MODEL_VERSION: Final = _platform("find_model_version", "GET", "/api/organization/{organization_id}/modelversions/find", m.ModelVersionDescription)
@@ -138,7 +138,7 @@ FIND_EXPERIMENT_LOG: Final = _platform("find_experiment_log", "GET", "/api/exper
 # Datasets and projects (WIRE.md 8.8). `filter_*`: the XGET form of a list, for explicit lists of values (7.3).
 FIND_DATASET: Final = _platform("find_dataset", "GET", "/api/organization/{organization_id}/datasets/find", m.DatasetDescription)
 LIST_DATASETS: Final = _platform("list_datasets", "GET", "/api/organization/{organization_id}/datasets", m.Page[m.DatasetDescription])
-GET_DATASET: Final = _platform("get_dataset", "GET", "/api/dataset/{dataset_id}", dict[str, Any])
+GET_DATASET: Final = _platform("get_dataset", "GET", "/api/dataset/{dataset_id}", m.DatasetDescription)
 FIND_VERSION_OF_DATASET: Final = _platform("find_version_of_dataset", "GET", "/api/dataset/{dataset_id}/versions/find", m.DatasetVersionDescription)
 LIST_DATASET_VERSIONS: Final = _platform("list_dataset_versions", "GET", "/api/dataset/{dataset_id}/versions", m.Page[m.DatasetVersionDescription])
 FIND_DATASET_VERSION: Final = _platform("find_dataset_version", "GET", "/api/organization/{organization_id}/datasetversions/find", m.DatasetVersionDescription)

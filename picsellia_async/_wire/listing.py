@@ -9,12 +9,19 @@ Two ways to page, picked by the caller's arguments as the vendor's SDK picks the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import attrs
 
-from picsellia_async._wire.platform_requests import DATA_TYPES, UPLOAD_STATUSES
-from picsellia_async.validation import sequence, text, whole_number
+from picsellia_async._wire.platform_requests import DATA_TYPES, UPLOAD_STATUSES, FilterRequest, identifier
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import json_object, sequence, text, whole_number
+
+T = TypeVar("T")
+
+UNASSIGNED: Final = "unassigned"
+"""In place of a user: tasks of nobody."""
 
 PAGE_SIZE: Final = 1000
 """Most items that one page may hold (WIRE.md section 16), and the default."""
@@ -114,6 +121,11 @@ class Listing:
         """Return how many more items are wanted; None: all there are."""
         return None if self.limit is None else self.limit - got
 
+    def cut(self, items: list[T]) -> list[T]:
+        """Return the part of a whole result that was asked for, where the service cannot be told."""
+        start = self.offset or 0
+        return items[start:] if self.limit is None else items[start : start + self.limit]
+
     def _size(self, got: int) -> int:
         left = self.left(got)
         return self.page_size if left is None else min(self.page_size, left)
@@ -121,3 +133,79 @@ class Listing:
 
 _CONSTANT: Final = (("upload_statuses", [str(s) for s in UPLOAD_STATUSES]), ("types", [str(t) for t in DATA_TYPES]))
 """Always on paged lists, and last (WIRE.md 7.2)."""
+
+
+def paged_constants() -> list[tuple[str, Any]]:
+    """Return what paged lists always say; finding a data says it too (WIRE.md 8.9)."""
+    return list(_CONSTANT)
+
+
+def metadata_filter(value: Any) -> dict[str, Any] | None:
+    """Return the custom metadata to filter by, or None.
+
+    Raises:
+        ConfigurationError: The value is no dict.
+    """
+    return None if value is None else json_object(value, "custom_metadata")
+
+
+def user_filter(value: Any, name: str) -> UUID | str | None:
+    """Return the id of the user to filter by, or "unassigned", or None.
+
+    Raises:
+        ConfigurationError: The value is neither a user nor an id nor that word.
+    """
+    return value if value is None or value == UNASSIGNED else identifier(value, name)
+
+
+def either(criteria: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the criteria that were given.
+
+    Raises:
+        ConfigurationError: None was.
+    """
+    found = [(name, value) for name, value in criteria if value is not None]
+    if not found:
+        raise ConfigurationError(f"give at least one of {', '.join(name for name, _ in criteria)}")
+    for name, value in found:
+        if not isinstance(value, UUID):
+            text(value, name)
+    return found
+
+
+def query_of_tags(q: str | None, names: list[str], *, intersect: bool) -> str | None:
+    """Return the query with a condition on tags added (WIRE.md 7.4).
+
+    Raises:
+        ConfigurationError: A name with a quotation mark in it, for which the query language has no known form.
+    """
+    if any('"' in name for name in names):
+        raise ConfigurationError(f"tags with a quotation mark in their name cannot be searched for, got {names!r}")
+    quoted = [f'"{name}"' for name in names]
+    if not quoted:
+        return q
+    condition = (
+        " and ".join(f"tags.name = {name}" for name in quoted) if intersect else f"tags.name in ({','.join(quoted)})"
+    )
+    return f"{q} and {condition}" if q else condition
+
+
+def values_in_chunks(listing: Listing, **filters: Any) -> list[FilterRequest] | None:
+    """Return the XGET bodies of a list that is filtered by explicit values, 1000 values each; None without such a filter.
+
+    Raises:
+        ConfigurationError: More than one filter, an empty one, or a value that cannot be used.
+    """
+    given = {name: values for name, values in filters.items() if values is not None}
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ConfigurationError(f"{' and '.join(given)} exclude each other: give one of them")
+    [(name, values)] = given.items()
+    read = identifier if name.endswith("ids") else text
+    checked = [read(value, f"{name}[{i}]") for i, value in enumerate(sequence(values, name))]
+    if not checked:
+        raise ConfigurationError(f"{name} must not be empty")
+    chunks = [checked[i : i + PAGE_SIZE] for i in range(0, len(checked), PAGE_SIZE)]
+    fields: dict[str, Any] = {"q": listing.q, "upload_statuses": list(UPLOAD_STATUSES), "types": list(DATA_TYPES)}
+    return [FilterRequest(**{**fields, name: chunk}) for chunk in chunks]

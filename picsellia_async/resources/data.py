@@ -1,0 +1,178 @@
+"""Data: images and videos of a datalake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from picsellia_async._services.connection import Connection
+from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
+from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
+from picsellia_async.enums import TagTarget
+from picsellia_async.errors import WaitingAttemptsTimeout
+from picsellia_async.models import DataDescription
+from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.tag import Tag, Taggable
+from picsellia_async.validation import real_number, whole_number
+
+
+class Data(Taggable[DataDescription]):
+    """An image or video of a datalake."""
+
+    tag_target = TagTarget.DATA
+
+    def __init__(self, description: DataDescription, connection: Connection, datalake_id: UUID | None = None) -> None:
+        """Store what the platform said; nothing is sent.
+
+        Args:
+            description: The data.
+            connection: Way to the platform.
+            datalake_id: Datalake it was listed from, where the description does not say.
+        """
+        super().__init__(description, connection)
+        self._datalake_id = description.datalake_id or datalake_id
+
+    @property
+    def datalake_id(self) -> UUID | None:
+        """Datalake it is in; None where the platform did not say."""
+        return self._datalake_id
+
+    @property
+    def filename(self) -> str:
+        """Name shown on the platform."""
+        return self._description.filename
+
+    @property
+    def object_name(self) -> str:
+        """Name in the object storage."""
+        return self._description.object_name
+
+    @property
+    def type(self) -> str:
+        """Image or video; compares equal to members of `DataType`."""
+        return self._description.type
+
+    @property
+    def content_type(self) -> str | None:
+        """MIME type in lower case."""
+        return self._description.content_type
+
+    @property
+    def upload_status(self) -> str | None:
+        """How far the platform is with it; compares equal to members of `DataUploadStatus`."""
+        return self._description.upload_status
+
+    @property
+    def width(self) -> int | None:
+        """Pixels; None until the platform has opened it."""
+        return self._description.meta.width if self._description.meta else None
+
+    @property
+    def height(self) -> int | None:
+        """Pixels; None until the platform has opened it."""
+        return self._description.meta.height if self._description.meta else None
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """Metadata with known keys (WIRE.md 9.5)."""
+        return self._description.metadata
+
+    @property
+    def custom_metadata(self) -> dict[str, Any] | None:
+        """Metadata with free keys."""
+        return self._description.custom_metadata
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the platform was done with it when last fetched."""
+        return self.upload_status == "DONE"
+
+    async def sync(self) -> DataDescription:
+        """Fetch this data again. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_DATA, data_id=self.id)
+        self._datalake_id = self._description.datalake_id or self._datalake_id
+        return self._description
+
+    async def get_tags(self) -> list[Tag]:
+        """Return the data tags that it carries now. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}, 2xx.
+        """
+        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+
+    async def get_datasource(self) -> DataSource | None:
+        """Return where it comes from, or None. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}, 2xx.
+        """
+        source = (await self.sync()).data_source
+        return None if source is None else DataSource(source, self._connection)
+
+    async def reset_url(self) -> str:
+        """Return a new download address, good for about an hour. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
+        """
+        return (await self._connection.call(GET_DATA_URL, data_id=self.id)).presigned_url
+
+    async def update_metadata(self, metadata: dict[str, Any] | None) -> None:
+        """Replace the metadata. Idempotent.
+
+        Args:
+            metadata: Keys: WIRE.md 9.5. None removes it.
+
+        Wire: PATCH {platform}/api/data/{data_id}, 2xx.
+        """
+        request = UpdateDataRequest(metadata=metadata)
+        self._description = await self._connection.call(UPDATE_DATA, request, data_id=self.id)
+
+    async def update_custom_metadata(self, custom_metadata: dict[str, Any] | None) -> None:
+        """Replace the custom metadata. Idempotent.
+
+        Args:
+            custom_metadata: Free keys. None removes it.
+
+        Wire: PATCH {platform}/api/data/{data_id}/custom-metadata, 2xx.
+        """
+        request = UpdateCustomMetadataRequest(custom_metadata=custom_metadata)
+        await self._connection.call(UPDATE_CUSTOM_METADATA, request, data_id=self.id)
+
+    async def delete(self) -> None:
+        """Delete this data, and with it its predicted assets. Idempotent.
+
+        Wire: DELETE {platform}/api/data/{data_id}, 2xx.
+        """
+        await self._connection.call(DELETE_DATA, data_id=self.id)
+
+    async def wait_for_upload_done(
+        self,
+        blocking_time_increment: float = 1.0,
+        attempts: int = 20,
+        *,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    ) -> None:
+        """Fetch this data until the platform is done with it, or gave up: look at `upload_status`. Idempotent.
+
+        Args:
+            blocking_time_increment: Seconds between two looks.
+            attempts: How often to look.
+            sleep: Waits so many seconds.
+
+        Raises:
+            WaitingAttemptsTimeout: It was not done at the last look.
+
+        Wire: GET {platform}/api/data/{data_id}, 2xx.
+        """
+        real_number(blocking_time_increment, "blocking_time_increment", 0.0)
+        for attempt in range(whole_number(attempts, "attempts", 1)):
+            if attempt:
+                await sleep(blocking_time_increment)
+            await self.sync()
+            if self.upload_status in {"DONE", "ERROR"}:
+                return
+        raise WaitingAttemptsTimeout(f"data {self.id} was still {self.upload_status} after {attempts} looks")

@@ -1,0 +1,266 @@
+"""Datasets, their versions, and the assets in them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+from picsellia_async._services.listing import collect, collect_chunks, iterate
+from picsellia_async._wire.endpoints import (
+    FILTER_ASSETS,
+    FIND_VERSION_OF_DATASET,
+    GET_DATASET,
+    GET_DATASET_VERSION,
+    LIST_ASSETS,
+    LIST_DATASET_VERSIONS,
+)
+from picsellia_async._wire.listing import Listing, metadata_filter, simple_query, values_in_chunks
+from picsellia_async._wire.platform_requests import identifier
+from picsellia_async.enums import InferenceType, TagTarget
+from picsellia_async.errors import NoDataError
+from picsellia_async.models import (
+    AssetDescription,
+    DatasetDescription,
+    DatasetVersionDescription,
+    Page,
+)
+from picsellia_async.resources.data import Data
+from picsellia_async.resources.handle import Handle
+from picsellia_async.resources.tag import Tag, Taggable
+from picsellia_async.validation import text
+
+
+class Asset(Handle[AssetDescription]):
+    """A data in a dataset version."""
+
+    @property
+    def data(self) -> Data:
+        """The data; reading it sends nothing."""
+        return Data(self._description.data, self._connection)
+
+    @property
+    def data_id(self) -> UUID:
+        """Identifier of the data."""
+        return self._description.data.id
+
+    @property
+    def filename(self) -> str:
+        """Name shown on the platform."""
+        return self._description.data.filename
+
+    @property
+    def object_name(self) -> str:
+        """Name in the object storage."""
+        return self._description.data.object_name
+
+
+class DatasetVersion(Taggable[DatasetVersionDescription]):
+    """A version of a dataset."""
+
+    tag_target = TagTarget.DATASET_VERSION
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset, which versions share; the version's own name is `version`."""
+        return self._description.origin_name
+
+    @property
+    def version(self) -> str:
+        """Name of the version."""
+        return self._description.version
+
+    @property
+    def origin_id(self) -> UUID:
+        """The dataset."""
+        return self._description.origin_id
+
+    @property
+    def type(self) -> InferenceType:
+        """Kind of its annotations."""
+        return self._description.type
+
+    async def sync(self) -> DatasetVersionDescription:
+        """Fetch this version again. Idempotent.
+
+        Wire: GET {platform}/api/dataset/version/{dataset_version_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_DATASET_VERSION, dataset_version_id=self.id)
+        return self._description
+
+    async def get_tags(self) -> list[Tag]:
+        """Return the tags that it carries now. Idempotent.
+
+        Wire: GET {platform}/api/dataset/version/{dataset_version_id}, 2xx.
+        """
+        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+
+    async def list_assets(
+        self,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_size: int | None = None,
+        order_by: list[str] | None = None,
+        *,
+        ids: list[str | UUID] | None = None,
+        filenames: list[str] | None = None,
+        object_names: list[str] | None = None,
+        data_ids: list[str | UUID] | None = None,
+        q: str | None = None,
+        custom_metadata: dict[str, Any] | None = None,
+    ) -> list[Asset]:
+        """Return assets of this version, never more than `limit`. Idempotent.
+
+        Args:
+            limit: At most so many; all by default.
+            offset: Skip so many.
+            page_size: Items per request, up to 1000, the default.
+            order_by: Names of fields, `-` before a name for descending order. Lets the pages be fetched at once.
+            ids: Only assets of these ids. The four lists exclude each other.
+            filenames: Only assets of these names.
+            object_names: Only assets of these object names.
+            data_ids: Only assets of these data.
+            q: Query (WIRE.md 7.4).
+            custom_metadata: Only assets with these custom metadata.
+
+        Raises:
+            NoDataError: None matches.
+            PicselliaError: A page could not be fetched; `items_read` of the error holds what was read before it.
+
+        Wire: GET or XGET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx.
+        """
+        listing = _listing(limit, offset, page_size, order_by, q, custom_metadata)
+        chosen = values_in_chunks(listing, ids=ids, filenames=filenames, object_names=object_names, data_ids=data_ids)
+        if chosen is None:
+            found = await collect(listing, self._page, self._asset)
+        else:
+            query = [*listing.filters, ("order_by", listing.order_by)]
+            jobs = [
+                functools.partial(
+                    self._connection.call, FILTER_ASSETS, request, query=query, dataset_version_id=self.id
+                )
+                for request in chosen
+            ]
+            found = await collect_chunks(listing, jobs, self._asset)
+        if not found:
+            raise NoDataError(f"no asset of version {self.version!r} of dataset {self.name!r} matches")
+        return found
+
+    def iter_assets(
+        self,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_size: int | None = None,
+        order_by: list[str] | None = None,
+        *,
+        q: str | None = None,
+        custom_metadata: dict[str, Any] | None = None,
+    ) -> AsyncGenerator[Asset, None]:
+        """Yield assets of this version, one page in memory; arguments as in `list_assets`. Idempotent.
+
+        An empty version yields nothing.
+
+        Wire: GET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx.
+        """
+        return self._iterate(_listing(limit, offset, page_size, order_by, q, custom_metadata))
+
+    async def _iterate(self, listing: Listing) -> AsyncGenerator[Asset, None]:
+        async for description in iterate(listing, self._page):
+            yield self._asset(description)
+
+    async def _page(self, query: list[tuple[str, Any]]) -> Page[AssetDescription]:
+        return await self._connection.call(LIST_ASSETS, query=query, dataset_version_id=self.id)
+
+    def _asset(self, description: AssetDescription) -> Asset:
+        return Asset(description, self._connection)
+
+
+class Dataset(Taggable[DatasetDescription]):
+    """A dataset: a name over its versions."""
+
+    tag_target = TagTarget.DATASET
+
+    @property
+    def name(self) -> str:
+        """Name."""
+        return self._description.name
+
+    async def sync(self) -> DatasetDescription:
+        """Fetch this dataset again. Idempotent.
+
+        Wire: GET {platform}/api/dataset/{dataset_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_DATASET, dataset_id=self.id)
+        return self._description
+
+    async def get_tags(self) -> list[Tag]:
+        """Return the tags that it carries now. Idempotent.
+
+        Wire: GET {platform}/api/dataset/{dataset_id}, 2xx.
+        """
+        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+
+    async def get_version(self, version: str) -> DatasetVersion:
+        """Return the version of that name. Idempotent.
+
+        Args:
+            version: Name of the version, "latest" for instance.
+
+        Raises:
+            NotFoundError: There is none.
+
+        Wire: GET {platform}/api/dataset/{dataset_id}/versions/find, 2xx.
+        """
+        return await self._find([("version", text(version, "version"))])
+
+    async def get_version_by_id(self, id: UUID | str) -> DatasetVersion:  # noqa: A002 - the vendor's name
+        """Return the version of that id. Idempotent.
+
+        Args:
+            id: Identifier.
+
+        Raises:
+            NotFoundError: The dataset has no such version.
+
+        Wire: GET {platform}/api/dataset/{dataset_id}/versions/find, 2xx.
+        """
+        return await self._find([("id", identifier(id, "id"))])
+
+    async def _find(self, query: list[tuple[str, Any]]) -> DatasetVersion:
+        found = await self._connection.call(FIND_VERSION_OF_DATASET, query=query, dataset_id=self.id)
+        return DatasetVersion(found, self._connection)
+
+    async def list_versions(
+        self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
+    ) -> list[DatasetVersion]:
+        """Return the versions, in one request. Idempotent.
+
+        Args:
+            limit: At most so many; all by default.
+            offset: Skip so many.
+            order_by: Names of fields, `-` before a name for descending order.
+
+        Wire: GET {platform}/api/dataset/{dataset_id}/versions, 2xx.
+        """
+        query = simple_query(limit, offset, order_by)
+        page = await self._connection.call(LIST_DATASET_VERSIONS, query=query, dataset_id=self.id)
+        return [DatasetVersion(item, self._connection) for item in page.items[:limit]]
+
+
+def _listing(
+    limit: int | None,
+    offset: int | None,
+    page_size: int | None,
+    order_by: list[str] | None,
+    q: str | None,
+    custom_metadata: dict[str, Any] | None,
+) -> Listing:
+    return Listing(
+        filters=(("custom_metadata", metadata_filter(custom_metadata)),),
+        q=q,
+        limit=limit,
+        offset=offset,
+        page_size=page_size,
+        order_by=order_by,
+    )

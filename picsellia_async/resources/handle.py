@@ -1,0 +1,106 @@
+"""What all handles share: a connection, a frozen description of what the platform said, and how arguments are checked.
+
+A handle acts (its coroutines send requests), its description is a value. `registered` lets a handle make another one
+whose module lies above its own, without an import that points up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from picsellia_async._services.connection import Connection
+from picsellia_async.errors import ConfigurationError
+
+
+class Described(Protocol):
+    """A description that names its object."""
+
+    @property
+    def id(self) -> UUID:
+        """Identifier."""
+
+
+D = TypeVar("D", bound=Described)
+H = TypeVar("H")
+C = TypeVar("C", bound="type[Handle[Any]]")
+
+
+class Handle(Generic[D]):
+    """Something on the platform that can be acted upon. Two handles are equal when they are of one kind and one id."""
+
+    def __init__(self, description: D, connection: Connection) -> None:
+        """Store what the platform said; nothing is sent."""
+        self._description = description
+        self._connection = connection
+
+    @property
+    def id(self) -> UUID:
+        """Identifier."""
+        return self._description.id
+
+    @property
+    def description(self) -> D:
+        """What the platform said last: when this handle was made, or at the last `sync` or update."""
+        return self._description
+
+    def __repr__(self) -> str:
+        name = getattr(self._description, "name", None)
+        named = "" if name is None else f"{name!r} "
+        return f"<{type(self).__name__} {named}{self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Handle):
+            return NotImplemented
+        return type(self) is type(other) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.id))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refuse to be pickled: a connection cannot travel."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled: it is tied to a connection. Pickle its `description` or `id`, and "
+            "fetch it anew from an AsyncClient of the other process"
+        )
+
+
+HANDLES: Final[dict[str, Callable[[Any, Connection], Any]]] = {}
+"""Handles that others make without importing them, by class name."""
+
+
+def registered(cls: C) -> C:
+    """Enter a handle class into `HANDLES`."""
+    HANDLES[cls.__name__] = cls
+    return cls
+
+
+def expect(value: Any, kind: type[H], name: str) -> H:
+    """Return the handle.
+
+    Raises:
+        ConfigurationError: The value is something else.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be a {kind.__name__}, got {_shown(value)}")
+    return value
+
+
+def expect_all(values: Any, kind: type[H], name: str) -> list[H]:
+    """Return the handles of one handle or of a list of them.
+
+    Raises:
+        ConfigurationError: The list is empty, or something in it is no such handle.
+    """
+    if isinstance(values, kind):
+        return [values]
+    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
+        raise ConfigurationError(f"{name} must be a {kind.__name__} or a list of them, got {_shown(values)}")
+    if not values:
+        raise ConfigurationError(f"{name} must not be empty")
+    return [expect(value, kind, f"{name}[{i}]") for i, value in enumerate(values)]
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (str, int, float, type(None), Handle)) else type(value).__name__

@@ -1,0 +1,235 @@
+"""Models, their versions, and where these come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from picsellia_async._wire.endpoints import (
+    DEPLOY_MODEL_VERSION,
+    FIND_VERSION_OF_MODEL,
+    GET_EXPERIMENT,
+    GET_MODEL,
+    GET_MODEL_CONTEXT,
+    GET_MODEL_VERSION,
+    GET_PUBLIC_MODEL_CONTEXT,
+    LIST_MODEL_VERSIONS,
+)
+from picsellia_async._wire.listing import simple_query
+from picsellia_async._wire.platform_requests import DeployModelVersionRequest
+from picsellia_async._wire.unset import UNSET, given
+from picsellia_async.enums import InferenceType, TagTarget
+from picsellia_async.errors import ConfigurationError, NoBaseExperimentError, PermissionDeniedError
+from picsellia_async.models import (
+    ModelContextData,
+    ModelContextDescription,
+    ModelDescription,
+    ModelVersionDescription,
+)
+from picsellia_async.resources.datalake import Datalake
+from picsellia_async.resources.handle import HANDLES, Handle, expect
+from picsellia_async.resources.project import Experiment
+from picsellia_async.resources.tag import Tag, Taggable
+from picsellia_async.validation import text, whole_number
+
+if TYPE_CHECKING:
+    from picsellia_async.deployment import AsyncDeployment
+
+
+class ModelContext(Handle[ModelContextDescription]):
+    """Where a model version comes from: experiment, datasets, parameters."""
+
+    @property
+    def experiment_id(self) -> UUID | None:
+        """The experiment that made it; None: it was uploaded."""
+        return self._description.experiment_id
+
+    @property
+    def datasets(self) -> list[ModelContextData]:
+        """What it was trained with."""
+        return self._description.datas or []
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Training parameters."""
+        return self._description.parameters or {}
+
+    async def get_experiment(self) -> Experiment:
+        """Return the experiment that made the model version. Idempotent.
+
+        Raises:
+            NoBaseExperimentError: None did.
+
+        Wire: GET {platform}/api/experiment/{experiment_id}, 2xx.
+        """
+        if self.experiment_id is None:
+            raise NoBaseExperimentError("this model version does not come from an experiment")
+        found = await self._connection.call(GET_EXPERIMENT, experiment_id=self.experiment_id)
+        return Experiment(found, self._connection)
+
+
+class ModelVersion(Taggable[ModelVersionDescription]):
+    """A version of a model."""
+
+    tag_target = TagTarget.MODEL_VERSION
+
+    @property
+    def name(self) -> str:
+        """Name of the version."""
+        return self._description.name
+
+    @property
+    def version(self) -> int:
+        """Number of the version, from 0."""
+        return self._description.version
+
+    @property
+    def type(self) -> InferenceType:
+        """What it predicts."""
+        return self._description.type
+
+    @property
+    def framework(self) -> str | None:
+        """Framework; compares equal to members of `Framework`."""
+        return self._description.framework
+
+    @property
+    def labels(self) -> dict[str, str] | None:
+        """Label map: class index as text to label name."""
+        return self._description.labels
+
+    @property
+    def origin_id(self) -> UUID | None:
+        """The model."""
+        return self._description.origin.id if self._description.origin else None
+
+    @property
+    def origin_name(self) -> str | None:
+        """Name of the model."""
+        return self._description.origin.name if self._description.origin else None
+
+    async def sync(self) -> ModelVersionDescription:
+        """Fetch this version again. Idempotent.
+
+        Wire: GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_MODEL_VERSION, model_version_id=self.id)
+        return self._description
+
+    async def get_tags(self) -> list[Tag]:
+        """Return the tags that it carries now. Idempotent.
+
+        Wire: GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+
+    async def get_context(self) -> ModelContext:
+        """Return where it comes from. Idempotent.
+
+        Wire: GET {platform}/api/model/version/{model_version_id}/context, on 403 .../public/context, 2xx.
+        """
+        try:
+            found = await self._connection.call(GET_MODEL_CONTEXT, model_version_id=self.id)
+        except PermissionDeniedError:
+            found = await self._connection.call(GET_PUBLIC_MODEL_CONTEXT, model_version_id=self.id)
+        return ModelContext(found, self._connection)
+
+    async def get_source_experiment(self) -> Experiment:
+        """Return the experiment that made this version. Idempotent.
+
+        Raises:
+            NoBaseExperimentError: None did.
+
+        Wire: GET {platform}/api/model/version/{model_version_id}/context, GET {platform}/api/experiment/{experiment_id}, 2xx.
+        """
+        return await (await self.get_context()).get_experiment()
+
+    async def deploy(
+        self, name: str | None = None, target_datalake: Datalake | None = None, min_threshold: float | None = None
+    ) -> AsyncDeployment:
+        """Make a deployment of this version. Not idempotent: a second one is made, or the name is taken.
+
+        Args:
+            name: Name of the deployment; made up by the platform otherwise.
+            target_datalake: Where its images go; the default datalake otherwise.
+            min_threshold: Score below which serving drops a shape, 0 to 1.
+
+        Raises:
+            ConflictError: The name is taken.
+            QuotaExceededError: The organization's plan has no resources left.
+
+        Wire: POST {platform}/api/model/version/{model_version_id}/deploy, 2xx.
+        """
+        datalake = None if target_datalake is None else expect(target_datalake, Datalake, "target_datalake")
+        request = DeployModelVersionRequest(
+            name=given(name),
+            min_threshold=given(min_threshold),
+            target_datalake_id=UNSET if datalake is None else datalake.id,
+        )
+        found = await self._connection.call(DEPLOY_MODEL_VERSION, request, model_version_id=self.id)
+        return cast("AsyncDeployment", HANDLES["AsyncDeployment"](found, self._connection))
+
+
+class Model(Taggable[ModelDescription]):
+    """A model: a name over its versions."""
+
+    tag_target = TagTarget.MODEL
+
+    @property
+    def name(self) -> str:
+        """Name."""
+        return self._description.name
+
+    @property
+    def private(self) -> bool:
+        """Whether only the organization sees it."""
+        return self._description.private
+
+    async def sync(self) -> ModelDescription:
+        """Fetch this model again. Idempotent.
+
+        Wire: GET {platform}/api/model/{model_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_MODEL, model_id=self.id)
+        return self._description
+
+    async def get_tags(self) -> list[Tag]:
+        """Return the tags that it carries now. Idempotent.
+
+        Wire: GET {platform}/api/model/{model_id}, 2xx.
+        """
+        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+
+    async def get_version(self, version: int | str) -> ModelVersion:
+        """Return a version by its number or its name. Idempotent.
+
+        Args:
+            version: Number from 0, or name ("latest", for instance).
+
+        Raises:
+            NotFoundError: There is none.
+
+        Wire: GET {platform}/api/model/{model_id}/versions/find, 2xx.
+        """
+        if isinstance(version, bool) or not isinstance(version, (int, str)):
+            raise ConfigurationError(f"version must be a number or a name, got {version!r}")
+        named = isinstance(version, str)
+        query = [("name", text(version, "version")) if named else ("version", whole_number(version, "version", 0))]
+        found = await self._connection.call(FIND_VERSION_OF_MODEL, query=query, model_id=self.id)
+        return ModelVersion(found, self._connection)
+
+    async def list_versions(
+        self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
+    ) -> list[ModelVersion]:
+        """Return the versions, in one request. Idempotent.
+
+        Args:
+            limit: At most so many; all by default.
+            offset: Skip so many.
+            order_by: Names of fields, `-` before a name for descending order.
+
+        Wire: GET {platform}/api/model/{model_id}/versions, 2xx.
+        """
+        query = simple_query(limit, offset, order_by)
+        page = await self._connection.call(LIST_MODEL_VERSIONS, query=query, model_id=self.id)
+        return [ModelVersion(item, self._connection) for item in page.items[:limit]]

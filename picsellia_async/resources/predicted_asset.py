@@ -1,0 +1,227 @@
+"""Predicted assets: monitored images on the platform, with their predictions and reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+from uuid import UUID
+
+from picsellia_async._services.connection import Connection
+from picsellia_async._wire.endpoints import (
+    ADD_REVIEW,
+    DELETE_PREDICTED_ASSET,
+    GET_DATA,
+    GET_DATA_URL,
+    GET_PREDICTED_ASSET,
+)
+from picsellia_async._wire.platform_requests import ReviewRequest
+from picsellia_async._wire.unset import UNSET, Unset
+from picsellia_async.answers import AssetPrediction, AssetReview
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.models import PredictedAssetDescription
+from picsellia_async.resources.data import Data
+from picsellia_async.resources.handle import Handle, expect
+from picsellia_async.resources.label import Label
+from picsellia_async.validation import sequence, whole_number
+
+
+class PredictedAsset(Handle[PredictedAssetDescription]):
+    """A monitored image on the platform."""
+
+    def __init__(self, description: PredictedAssetDescription, connection: Connection, deployment_id: UUID) -> None:
+        """Store what the platform said; nothing is sent."""
+        super().__init__(description, connection)
+        self._deployment_id = deployment_id
+
+    @property
+    def deployment_id(self) -> UUID:
+        """The deployment that predicted."""
+        return self._deployment_id
+
+    @property
+    def oracle_prediction_id(self) -> UUID:
+        """Identifier at the monitoring host: the `id` that `monitor` returned."""
+        return self._description.oracle_prediction_id
+
+    @property
+    def data_id(self) -> UUID:
+        """Identifier of the image's data."""
+        return self._description.data.id
+
+    @property
+    def filename(self) -> str:
+        """Name shown on the platform."""
+        return self._description.data.filename
+
+    @property
+    def object_name(self) -> str:
+        """Name in the object storage."""
+        return self._description.data.object_name
+
+    @property
+    def type(self) -> str:
+        """Image or video; compares equal to members of `DataType`."""
+        return self._description.data.type
+
+    @property
+    def width(self) -> int | None:
+        """Pixels; None until the platform has opened the image."""
+        return self._description.data.meta.width if self._description.data.meta else None
+
+    @property
+    def height(self) -> int | None:
+        """Pixels; None until the platform has opened the image."""
+        return self._description.data.meta.height if self._description.data.meta else None
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """Metadata of the data."""
+        return self._description.data.metadata
+
+    @property
+    def custom_metadata(self) -> dict[str, Any] | None:
+        """Custom metadata of the data."""
+        return self._description.data.custom_metadata
+
+    async def sync(self) -> PredictedAssetDescription:
+        """Fetch this asset again, with its predictions and reviews. Idempotent.
+
+        Wire: GET {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_PREDICTED_ASSET, predicted_asset_id=self.id)
+        return self._description
+
+    async def reset_url(self) -> str:
+        """Return a new download address of the image, good for about an hour. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
+        """
+        return (await self._connection.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
+
+    async def get_data(self) -> Data:
+        """Return the image's data. Idempotent.
+
+        Wire: GET {platform}/api/data/{data_id}, 2xx.
+        """
+        return Data(await self._connection.call(GET_DATA, data_id=self.data_id), self._connection)
+
+    async def delete(self) -> None:
+        """Delete this asset; its data stays. Idempotent.
+
+        Wire: DELETE {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
+        """
+        await self._connection.call(DELETE_PREDICTED_ASSET, predicted_asset_id=self.id)
+
+    async def get_champion_prediction(self) -> AssetPrediction | None:
+        """Return what the deployment's model predicted last, as the platform says it; None where it is not there yet. Idempotent.
+
+        Wire: GET {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
+        """
+        return _last_prediction(await self.sync(), shadow=False)
+
+    async def get_shadow_prediction(self) -> AssetPrediction | None:
+        """Return what the shadow model predicted last, as the platform says it, or None. Idempotent.
+
+        Wire: GET {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
+        """
+        return _last_prediction(await self.sync(), shadow=True)
+
+    async def get_review(self) -> AssetReview | None:
+        """Return the last review, as the platform says it, or None. Idempotent.
+
+        Wire: GET {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
+        """
+        reviews = (await self.sync()).reviews
+        return cast("AssetReview", reviews[-1]) if reviews else None
+
+    async def add_review(
+        self,
+        rectangles: list[tuple[int, int, int, int, Label]] | None = None,
+        polygons: list[tuple[list[list[int]], Label]] | None = None,
+        classifications: list[Label] | None = None,
+        lines: list[tuple[list[list[int]], Label]] | None = None,
+        points: list[tuple[list[int], Label]] | None = None,
+    ) -> AssetReview:
+        """Say what is really on the image. A review cannot be changed afterwards. Not idempotent.
+
+        Without any shape the review says that there is nothing. Labels come from `deployment.list_labels()`. Coordinates are
+        pixels, x before y, as opposed to the boxes of predictions.
+
+        Args:
+            rectangles: `(x, y, width, height, label)` each.
+            polygons: `([[x, y], ...], label)` each.
+            classifications: Labels.
+            lines: `([[x, y], ...], label)` each.
+            points: `([x, y], label)` each.
+
+        Returns:
+            The review, as the platform says it.
+
+        Raises:
+            ConfigurationError: A shape that cannot be read; the message names field and index. Nothing was sent.
+
+        Wire: POST {platform}/api/predicted/asset/{predicted_asset_id}/reviews, 2xx.
+        """
+        request = ReviewRequest(
+            rectangles=_shapes(rectangles, "rectangles", _rectangle),
+            polygons=_shapes(polygons, "polygons", _path("polygon")),
+            classifications=_shapes(classifications, "classifications", _classification),
+            lines=_shapes(lines, "lines", _path("line")),
+            points=_shapes(points, "points", _point),
+        )
+        answer = await self._connection.call(ADD_REVIEW, request, predicted_asset_id=self.id)
+        return cast("AssetReview", answer)
+
+
+def _last_prediction(description: PredictedAssetDescription, *, shadow: bool) -> AssetPrediction | None:
+    found = [one for one in description.predictions or [] if bool(one.get("is_shadow")) is shadow]
+    return cast("AssetPrediction", found[-1]) if found else None
+
+
+Shape = Callable[[Any, str], dict[str, Any]]
+"""Reads one shape that a caller gave."""
+
+
+def _shapes(values: Iterable[Any] | None, name: str, read: Shape) -> list[dict[str, Any]] | Unset:
+    """Return the shapes as the wire has them; `UNSET` where there are none."""
+    if values is None:
+        return UNSET
+    return [read(value, f"{name}[{i}]") for i, value in enumerate(sequence(values, name))] or UNSET
+
+
+def _parts(value: Any, count: int, form: str, name: str) -> list[Any]:
+    parts = list(value) if isinstance(value, (list, tuple)) else []
+    if len(parts) != count:
+        raise ConfigurationError(f"{name} must be {form}, got {value!r}")
+    return parts
+
+
+def _pair(value: Any, name: str) -> list[int]:
+    values = sequence(value, name)
+    if len(values) != 2:
+        raise ConfigurationError(f"{name} must be [x, y], got {value!r}")
+    return [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(values)]
+
+
+def _rectangle(value: Any, name: str) -> dict[str, Any]:
+    *numbers, label = _parts(value, 5, "(x, y, width, height, label)", name)
+    pixels = [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(numbers)]
+    return {**dict(zip("xywh", pixels, strict=True)), "label_id": expect(label, Label, name).id}
+
+
+def _path(key: str) -> Shape:
+    def read(value: Any, name: str) -> dict[str, Any]:
+        points, label = _parts(value, 2, "([[x, y], ...], label)", name)
+        pairs = [_pair(point, f"{name}[{i}]") for i, point in enumerate(sequence(points, name))]
+        return {key: pairs, "label_id": expect(label, Label, name).id}
+
+    return read
+
+
+def _point(value: Any, name: str) -> dict[str, Any]:
+    point, label = _parts(value, 2, "([x, y], label)", name)
+    return {"point": _pair(point, name), "label_id": expect(label, Label, name).id}
+
+
+def _classification(value: Any, name: str) -> dict[str, Any]:
+    return {"label_id": expect(value, Label, name).id}
