@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Self
+from typing import Self, cast
 
 from picsellia_async.errors import ConfigurationError
 
@@ -24,9 +24,9 @@ class WireEnum(enum.StrEnum):
         text = value if isinstance(value, str) else getattr(value, "name", None)
         if isinstance(text, str):
             wanted = text.upper()
-            for member in cls:
-                if wanted in {member.name, member.value.upper()}:
-                    return member
+            found = cls.__members__.get(wanted) or cls._value2member_map_.get(wanted)
+            if found is not None:
+                return cast("Self", found)
         accepted = ", ".join(member.name for member in cls)
         raise ConfigurationError(f"{value!r} is no {cls.__name__}; accepted are {accepted}")
 

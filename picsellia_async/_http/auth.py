@@ -26,6 +26,9 @@ _EPOCH_FROM: Final = 10**9
 class Credential(Protocol):
     """What signs the requests to one service."""
 
+    def current(self) -> bytes | None:
+        """Return header lines that can be used at once, or None where `acquire` must be awaited."""
+
     async def acquire(self) -> bytes:
         """Return header lines, each ended by CRLF."""
 
@@ -39,6 +42,10 @@ class StaticCredential:
 
     lines: bytes = attrs.field(repr=False)
     """Header lines, each ended by CRLF."""
+
+    def current(self) -> bytes | None:
+        """Return the lines."""
+        return self.lines
 
     async def acquire(self) -> bytes:
         """Return the lines."""
@@ -61,6 +68,10 @@ class JwtCredential:
     _renew_at: float = attrs.field(default=0.0, init=False)
     _flight: SingleFlight[bytes] = attrs.field(factory=SingleFlight, init=False, repr=False)
 
+    def current(self) -> bytes | None:
+        """Return the header line of the JWT at hand while it is good for a while longer."""
+        return self._lines if self.clock() < self._renew_at else None
+
     async def acquire(self) -> bytes:
         """Return the header line of a JWT that is good for a while, signing in where there is none.
 
@@ -68,9 +79,7 @@ class JwtCredential:
             AuthenticationError: The service refuses the api token for this deployment.
             TransportError: The service cannot be reached.
         """
-        if self._lines is not None and self.clock() < self._renew_at:
-            return self._lines
-        return await self._flight.run(self._renew)
+        return self.current() or await self._flight.run(self._renew)
 
     def invalidate(self, lines: bytes) -> bool:
         """Forget the JWT if it is still the one that was refused."""

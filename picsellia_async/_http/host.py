@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 import os
 import random
@@ -231,15 +232,17 @@ class Service:
         idempotent: bool | None = None,
     ) -> tuple[Answer, str, int]:
         """Make one call and return the answer that means success, its URL and the number of attempts; as `call`."""
-        target, headers = _render(endpoint, path, query, body, content_type)
-        url = f"{self.origin}{target.partition('?')[0]}"
+        target, url = _place(self.origin, endpoint, tuple(path.items()) if path else ())
+        if encoded := encode_query(query) if query else "":
+            target = b"%b?%b" % (target, encoded.encode("ascii"))
+        headers = _headers(None if body is None else content_type)
         repeat = endpoint.idempotent if idempotent is None else idempotent
         started = self.clock()
         attempt = 1
         while True:
             failure: PicselliaError
             try:
-                answer = await self._attempt(endpoint, target.encode("ascii"), headers, body)
+                answer = await self._attempt(endpoint, target, headers, body)
             except httpx.UnsupportedProtocol as exc:
                 raise ConfigurationError(f"{url}: {exc}") from exc
             except httpx.RequestError as exc:
@@ -263,7 +266,7 @@ class Service:
 
     async def _attempt(self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None) -> Answer:
         """Send once; once more with a new credential where the first one was refused."""
-        lines = await self.credential.acquire()
+        lines = self.credential.current() or await self.credential.acquire()
         answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, self.timeouts)
         if answer.status == 401 and self.credential.invalidate(lines):
             lines = await self.credential.acquire()
@@ -293,17 +296,19 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
     return StaticCredential(lines.encode("ascii"))
 
 
-def _render(
-    endpoint: Endpoint[Any], path: Mapping[str, object] | None, query: Query, body: Body | None, content_type: str
-) -> tuple[str, bytes]:
-    values = {name: quote(str(value), safe="") for name, value in (path or {}).items()}
-    target = endpoint.path.format(**values)
-    if encoded := encode_query(query):
-        target = f"{target}?{encoded}"
-    headers = f"user-agent: {USER_AGENT}\r\naccept: */*\r\n"
-    if body is not None:
-        headers += f"content-type: {content_type}\r\n"
-    return target, headers.encode("ascii")
+# A camera's frames all go to one place; working it out anew would cost more than reading the answer.
+@functools.lru_cache(1024)
+def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, object], ...]) -> tuple[bytes, str]:
+    """Return the request target without its query, and the URL that errors show."""
+    target = endpoint.path.format(**{name: quote(str(value), safe="") for name, value in path})
+    return target.encode("ascii"), f"{origin}{target}"
+
+
+def _headers(content_type: str | None) -> bytes:
+    lines = f"user-agent: {USER_AGENT}\r\naccept: */*\r\n"
+    if content_type is not None:
+        lines += f"content-type: {content_type}\r\n"
+    return lines.encode("ascii")
 
 
 def _transport_error(exc: httpx.RequestError, method: str, url: str, attempts: int) -> TransportError:

@@ -6,6 +6,7 @@ No status is compared anywhere else (the retry policy compares those of the erro
 from __future__ import annotations
 
 import datetime
+import functools
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
 
@@ -52,15 +53,22 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
         value = orjson.loads(answer.content)
     except orjson.JSONDecodeError as exc:
         raise failed(f"the body of {len(answer.content)} bytes is not JSON", str(exc)) from None
-    kind = get_origin(endpoint.returns) or endpoint.returns
-    if (kind is dict or attrs.has(kind)) and not isinstance(value, dict):
+    takes_object, is_plain = _shape(endpoint.returns)
+    if takes_object and not isinstance(value, dict):
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
-    if kind is dict:
+    if is_plain:
         return cast("T", value)
     try:
         return CONVERTER.structure(value, endpoint.returns)
     except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise failed(f"cannot read the answer as {endpoint.returns.__name__}", *_problems(exc)) from exc
+
+
+@functools.cache
+def _shape(returns: Any) -> tuple[bool, bool]:
+    """Return whether a type is read from a JSON object, and whether it is that object itself."""
+    kind = get_origin(returns) or returns
+    return kind is dict or attrs.has(kind), kind is dict
 
 
 def _problems(exc: Exception) -> list[str]:

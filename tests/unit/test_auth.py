@@ -153,6 +153,7 @@ async def test_a_static_credential_has_nothing_to_renew():
     """A 401 of the platform is final."""
     credential = StaticCredential(b"authorization: Bearer secret\r\n")
     assert await credential.acquire() == b"authorization: Bearer secret\r\n"
+    assert credential.current() == b"authorization: Bearer secret\r\n"
     assert not credential.invalidate(b"authorization: Bearer secret\r\n")
     assert "secret" not in repr(credential)
 
