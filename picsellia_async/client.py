@@ -13,17 +13,23 @@ import httpx
 
 from picsellia_async._http.host import HttpSession
 from picsellia_async._services.connection import Connection
-from picsellia_async._wire.endpoints import FIND_DEPLOYMENT, LIST_DEPLOYMENTS
+from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
 from picsellia_async._wire.exchange import Origin
 from picsellia_async._wire.listing import simple_query
+from picsellia_async._wire.platform_requests import CreateDeploymentRequest
+from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.models import Organization
-from picsellia_async.validation import text, uuid, whole_number
+from picsellia_async.resources.datalake import Datalake
+from picsellia_async.resources.handle import expect
+from picsellia_async.resources.model import ModelVersion
+from picsellia_async.resources.organization import OrganizationCalls
+from picsellia_async.validation import boolean, text, uuid, whole_number
 
 
-class AsyncClient:
+class AsyncClient(OrganizationCalls):
     """A connection to Picsellia. Use it as `async with AsyncClient(...) as client`, or close it with `aclose()`.
 
     The constructor sends nothing and needs no running loop. Entering connects (greets the platform, fetches the organization);
@@ -222,6 +228,45 @@ class AsyncClient:
         """
         page = await self._connection.call(LIST_DEPLOYMENTS, query=simple_query(limit, offset, order_by))
         return [AsyncDeployment(description, self._connection) for description in page.items[:limit]]
+
+    async def create_deployment(
+        self,
+        model_version: ModelVersion,
+        shadow_model_version: ModelVersion | None = None,
+        name: str | None = None,
+        min_threshold: float | None = None,
+        target_datalake: Datalake | None = None,
+        disable_serving: bool = False,
+    ) -> AsyncDeployment:
+        """Make a deployment. Not idempotent: a second one is made, or the name is taken.
+
+        Args:
+            model_version: The champion; gives the deployment its type and labels.
+            shadow_model_version: Runs beside the champion.
+            name: Name of the deployment; made up by the platform otherwise.
+            min_threshold: Score below which serving drops a shape, 0 to 1.
+            target_datalake: Where its images go; the default datalake otherwise.
+            disable_serving: Make it without a serving host: for models that run elsewhere and are monitored only.
+
+        Raises:
+            ConflictError: The name is taken.
+            QuotaExceededError: The organization's plan has no resources left.
+
+        Wire: POST {platform}/api/organization/{organization_id}/deployments, 2xx.
+        """
+        shadow = (
+            None if shadow_model_version is None else expect(shadow_model_version, ModelVersion, "shadow_model_version")
+        )
+        datalake = None if target_datalake is None else expect(target_datalake, Datalake, "target_datalake")
+        request = CreateDeploymentRequest(
+            model_version_id=expect(model_version, ModelVersion, "model_version").id,
+            name=given(name),
+            min_threshold=given(min_threshold),
+            target_datalake_id=UNSET if datalake is None else datalake.id,
+            shadow_model_version_id=UNSET if shadow is None else shadow.id,
+            disable_serving=True if boolean(disable_serving, "disable_serving") else UNSET,
+        )
+        return AsyncDeployment(await self._connection.call(CREATE_DEPLOYMENT, request), self._connection)
 
 
 def _make(settings: dict[str, Any]) -> AsyncClient:
