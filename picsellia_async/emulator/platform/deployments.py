@@ -199,11 +199,11 @@ def list_deployment_users(state: State, call: Call) -> Json:
 
 
 def add_deployment_user(state: State, call: Call, body: AddUserRequest) -> Json:
-    """Let a user of the organization work on the deployment."""
+    """Let a user of the organization work on the deployment; one who may already gets the role (assumed)."""
     deployment = state.in_path(call, "deployment")
     user = state.document(call, "user", str(body.user_id))
     facts = {"resource": "deployment", "resource_id": deployment["id"], "user_id": user["id"]}
-    if state.store.documents.find("access", **facts):
-        raise conflict(f"{user['username']} has access to this deployment already")
-    state.store.documents.add("access", **facts, role=known(body.role) or "USER")
+    access = state.store.documents.find("access", **facts) or state.store.documents.add("access", **facts, role="USER")
+    access["role"] = known(body.role) or access["role"]
+    state.store.documents.save("access", access)
     return views.user(user)
