@@ -7,13 +7,14 @@ inherited from `DeploymentWithAssets` and `DeploymentHandle`.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 import attrs
 
+from picsellia_async._delivery.outcomes import UploadReport
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.connection import Connection
 from picsellia_async._services.files import read_image
@@ -36,8 +37,10 @@ from picsellia_async._wire.requests import (
 )
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
+from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType
-from picsellia_async.errors import ConfigurationError, HostNotConfiguredError
+from picsellia_async.errors import ConfigurationError, HostNotConfiguredError, NotFoundError
+from picsellia_async.images import Frame
 from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.data import Data
@@ -47,6 +50,7 @@ from picsellia_async.resources.handle import expect, registered
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.predicted_asset import PredictedAsset
 from picsellia_async.resources.tag import Tag
+from picsellia_async.uploader import Uploader, UploaderOptions, deliver_all
 from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
 
 Tags = str | Tag | list[str | Tag] | None
@@ -674,6 +678,74 @@ class AsyncDeployment(DeploymentWithAssets):
             shadow_latency=shadow_latency,
         )
         await self._monitoring().monitor_shadow(prediction_id, request)
+
+    # Bulk monitoring
+
+    def uploader(self, **options: Unpack[UploaderOptions]) -> Uploader:
+        """Return an uploader for many frames; open it with `async with`.
+
+        Args:
+            **options: Described at `Uploader`.
+
+        Raises:
+            ConfigurationError: An option is out of range, or options contradict each other.
+            HostNotConfiguredError: The deployment has no monitoring host.
+        """
+        oracle = self._monitoring()
+        # One attempt: the uploader decides on the next one, for all its frames together.
+        once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
+
+        async def send(frame: Frame) -> dict[str, Any]:
+            image = await read_image(frame.image, "Frame.image") if isinstance(frame.image, Path) else frame.image
+            return dict(await once.monitor(self._frame_request(frame), image_view(image, "Frame.image")))
+
+        async def find(frame: Frame) -> bool:
+            try:
+                await self.find_predicted_asset(filename=frame.filename)
+            except NotFoundError:
+                return False
+            return True
+
+        owner = {"deployment_id": str(self.id), "host": str(self._connection.origin)}
+        return Uploader(send, find=find, owner=owner, **options)
+
+    async def monitor_many(
+        self, frames: Iterable[Frame] | AsyncIterable[Frame], **options: Unpack[UploaderOptions]
+    ) -> UploadReport:
+        """Deliver frames through an uploader of its own, and wait for every outcome.
+
+        Repetition and guarantees are the uploader's: at least once. A frame that is refused does not raise; it is in the report.
+
+        Args:
+            frames: A sync or async iterable; read only as fast as frames are delivered.
+            **options: Described at `Uploader`.
+
+        Returns:
+            The report: accepted is delivered + rejected + dropped + spooled.
+
+        Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201, per frame.
+        """
+        return await deliver_all(self.uploader(**options), frames)
+
+    def _frame_request(self, frame: Frame) -> MonitorRequest:
+        return self._monitor_request(
+            filename=frame.filename,
+            content_type=frame.content_type,
+            latency=frame.latency,
+            height=frame.height,
+            width=frame.width,
+            prediction=frame.prediction,
+            source=frame.source,
+            tags=frame.tags,
+            timestamp=frame.timestamp,
+            shadow_latency=frame.shadow_latency,
+            shadow_prediction=frame.shadow_prediction,
+            metadata=frame.metadata,
+            upload_dir=frame.upload_dir,
+            custom_metadata=frame.custom_metadata,
+            sample=frame.sample,
+            custom_metrics=frame.custom_metrics,
+        )
 
     async def _monitor_stored(self, object_name: str, request: MonitorRequest) -> MonitorAnswer:
         oracle = self._monitoring()
