@@ -39,7 +39,7 @@ from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
 from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType
-from picsellia_async.errors import ConfigurationError, HostNotConfiguredError, NotFoundError
+from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError
 from picsellia_async.images import Frame
 from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
@@ -174,7 +174,7 @@ class AsyncDeployment(DeploymentWithAssets):
             ("model_id", None if version is None else version.id),
             ("from_timestamp", _epoch(from_timestamp, "from_timestamp")),
             ("to_timestamp", _epoch(to_timestamp, "to_timestamp")),
-            ("since", None if since is None else whole_number(since, "since", 1)),
+            ("since", None if since is None else whole_number(since, "since", 0)),
             ("includes", _texts(includes, "includes")),
             ("excludes", _texts(excludes, "excludes")),
             ("tags", _texts(tags, "tags")),
@@ -702,7 +702,8 @@ class AsyncDeployment(DeploymentWithAssets):
         async def find(frame: Frame) -> bool:
             try:
                 await self.find_predicted_asset(filename=frame.filename)
-            except NotFoundError:
+            except (NotFoundError, BadRequestError):
+                # 400: several frames of that name. Which of them is this one cannot be told, so it counts as not there.
                 return False
             return True
 

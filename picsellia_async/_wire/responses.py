@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+from collections.abc import Hashable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
 
@@ -53,7 +54,7 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
         value = orjson.loads(answer.content)
     except orjson.JSONDecodeError as exc:
         raise failed(f"the body of {len(answer.content)} bytes is not JSON", str(exc)) from None
-    takes_object, is_plain = _shape(endpoint.returns)
+    takes_object, is_plain = _shape(cast("Hashable", endpoint.returns))
     if takes_object and not isinstance(value, dict):
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
     if is_plain:
@@ -65,10 +66,10 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
 
 
 @functools.cache
-def _shape(returns: Any) -> tuple[bool, bool]:
+def _shape(returns: Hashable) -> tuple[bool, bool]:
     """Return whether a type is read from a JSON object, and whether it is that object itself."""
     kind = get_origin(returns) or returns
-    return kind is dict or attrs.has(kind), kind is dict
+    return kind is dict or attrs.has(cast("type", kind)), kind is dict
 
 
 def _problems(exc: Exception) -> list[str]:

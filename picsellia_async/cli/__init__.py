@@ -1,41 +1,5 @@
-"""The command `picsellia-async`: parses arguments, runs one command, returns its exit code.
+"""The command line. Here is only its door; `main` parses, and each command has a module of its own."""
 
-Exit codes: 0 all delivered, 1 something was not, 2 bad usage, 130 interrupted. Results go to stdout, all else to stderr.
-"""
-
-from __future__ import annotations
-
-import argparse
-import sys
-from collections.abc import Sequence
-
-from picsellia_async._version import __version__
-from picsellia_async.cli import demo, emulator, replay
-from picsellia_async.errors import ConfigurationError, PicselliaError
+from picsellia_async.cli.main import main
 
 __all__ = ["main"]
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    root = argparse.ArgumentParser(prog="picsellia-async", description="Picsellia deployments from the command line.")
-    root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, emulator, replay):
-        command.add_parser(commands)
-    return root
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command of the given arguments, or of the process's; return the exit code."""
-    chosen = parser().parse_args(arguments)
-    try:
-        return int(chosen.run(chosen))
-    except KeyboardInterrupt:
-        return 130
-    except ConfigurationError as exc:
-        print(f"picsellia-async {chosen.command}: {exc}", file=sys.stderr)
-        return 2
-    except PicselliaError as exc:
-        print(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}", file=sys.stderr)
-        return 1

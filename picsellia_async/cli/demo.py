@@ -47,9 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) < 1:
             raise ConfigurationError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
     open_cv()
+    emulator = _emulator()
     if arguments.source is None:
         print("no --source given: making moving frames of our own", file=sys.stderr)
-    result = asyncio.run(_demo(arguments.source, arguments.frames, arguments.concurrency))
+    result = asyncio.run(_demo(emulator, arguments.source, arguments.frames, arguments.concurrency))
     if arguments.json:
         print(json.dumps(result))
     else:
@@ -67,12 +68,19 @@ class _Tally:
     round_trips: list[float] = attrs.field(factory=list)
 
 
-async def _demo(source: Path | None, frames: int, concurrency: int) -> dict[str, Any]:
-    from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
+def _emulator() -> Any:
+    """Return a new emulator; its import takes a while and is done before any loop runs."""
+    try:
+        from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError(str(exc)) from exc
+    return Emulator()
 
+
+async def _demo(emulator: Any, source: Path | None, frames: int, concurrency: int) -> dict[str, Any]:
     tally = _Tally()
     async with (
-        Emulator() as emulator,
+        emulator,
         AsyncClient(emulator.api_token, emulator.organization_id, host=emulator.url) as client,
     ):
         deployment = await client.get_deployment(emulator.deployment_name)

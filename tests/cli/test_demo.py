@@ -1,0 +1,113 @@
+"""The demo as a user runs it, with its exit codes and its output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from picsellia_async.cli.main import main
+from picsellia_async.cli.motion import seen_frames
+
+cv2 = pytest.importorskip("cv2")
+
+
+def picsellia_async(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-m", "picsellia_async.cli", *arguments],
+        capture_output=True, text=True, timeout=120, check=False, **options,
+    )  # fmt: skip
+
+
+def test_own_frames_arrive():
+    """Without a source the demo says so, makes its own, and stores what it sent; progress bars stay out of logs."""
+    done = picsellia_async("demo", "--frames", "60", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "no --source given: making moving frames of our own\n"
+    result = json.loads(done.stdout)
+    assert (result["frames_sent"], result["frames_stored"], result["sha256_equal"], result["equal"]) == (
+        60,
+        60,
+        True,
+        True,
+    )
+    assert result["boxes"] > 60
+    assert 0 < result["round_trip_p50_ms"] <= result["round_trip_p95_ms"]
+
+
+def test_the_table(tmp_path, capsys):
+    """A folder of images, some of them broken: the table tells what arrived."""
+    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0)):
+        (tmp_path / f"{number}.jpg").write_bytes(frame.image)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    (tmp_path / "note.txt").write_text("not a frame")
+    assert main(["demo", "--source", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "frames stored             5\n" in out
+    assert "sent equals stored        yes\n" in out
+
+
+def test_a_video(tmp_path):
+    """A video file is read frame by frame, no further than asked."""
+    writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (640, 360))
+    for frame in seen_frames(None, 12, lambda: 0.0):
+        import numpy as np
+
+        writer.write(cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR))
+    writer.release()
+    frames = list(seen_frames(tmp_path / "clip.avi", 10, lambda: 0.0))
+    assert len(frames) == 10
+    assert {(f.width, f.height) for f in frames} == {(640, 360)}
+
+
+def test_moving_things_become_boxes():
+    """Once the background is known, the three discs are found, each box within the frame."""
+    last = list(seen_frames(None, 40, lambda: 0.0))[-1]
+    boxes = last.prediction.detection_boxes
+    assert len(boxes) >= 3
+    assert all(0 <= top < bottom <= 360 and 0 <= left < right <= 640 for top, left, bottom, right in boxes)
+    assert all(0 < score <= 1 for score in last.prediction.detection_scores)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "/no/such/file.mp4"], "there is no '/no/such/file.mp4'"),
+        (["--frames", "0"], "--frames must be at least 1"),
+        (["--concurrency", "-1"], "--concurrency must be at least 1"),
+        (["--source", __file__], "no frame can be read"),
+    ],
+    ids=["missing", "frames", "concurrency", "no-video"],
+)
+def test_bad_usage(arguments, message, capsys):
+    """One line on stderr, exit code 2."""
+    assert main(["demo", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_unknown_commands_are_bad_usage(capsys):
+    """argparse's own exit code is 2 too."""
+    with pytest.raises(SystemExit) as caught:
+        main(["nonsense"])
+    assert caught.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_ends_it_with_130():
+    """Ctrl-C in the middle: no traceback, exit code 130."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "picsellia_async.cli", "demo", "--frames", "100000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert "own" in process.stderr.readline()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)  # well into its frames
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

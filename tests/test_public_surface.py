@@ -1,0 +1,139 @@
+"""What is public: listed, documented, typed, and within the budgets of the house."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import picsellia_async
+from picsellia_async import AsyncClient, AsyncDeployment
+from picsellia_async._wire.endpoint import ENDPOINTS
+
+PACKAGE = Path(picsellia_async.__file__).parent
+MODULES = sorted(
+    name for _, name, _ in pkgutil.walk_packages(picsellia_async.__path__, "picsellia_async.") if "__main__" not in name
+)
+MODULE_LINES = 500
+FACADE_LINES = {"deployment.py": 1200}
+"""Longer than the budget with a reason: 45 documented methods, nearly all docstring."""
+
+
+def test_all_is_sorted_and_complete():
+    """`__all__` lists what the root imports, once, in order."""
+    names = picsellia_async.__all__
+    assert names == sorted(names)
+    assert len(names) == len(set(names))
+    found = {
+        name
+        for name, value in vars(picsellia_async).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(names) - {"__version__"} == found
+
+
+@pytest.mark.parametrize("name", [n for n in picsellia_async.__all__ if n != "__version__"])
+def test_every_public_name_has_a_docstring(name):
+    """Every public class, and every public method of it, says what it promises."""
+    value = getattr(picsellia_async, name)
+    assert inspect.getdoc(value)
+    if inspect.isclass(value) and value.__module__.startswith("picsellia_async"):
+        bare = [
+            key
+            for key, member in vars(value).items()
+            if not key.startswith("_")
+            and (inspect.isfunction(member) or isinstance(member, property))
+            and not inspect.getdoc(member)
+        ]
+        assert not bare
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_belongs_in_it(module):
+    """A newcomer reads the file list and the first sentences."""
+    assert importlib.import_module(module).__doc__
+
+
+def test_modules_keep_their_budget():
+    """A file holds one noun; beyond 500 lines it holds two."""
+    long = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := path.read_text(encoding="utf-8").count("\n")) > FACADE_LINES.get(path.name, MODULE_LINES)
+    }
+    assert not long
+
+
+def test_few_modules_catch_everything():
+    """`except Exception` hides faults; the places that may are named here, each records or raises again."""
+    catching = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception"):
+                swallows = not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+                if swallows:
+                    catching.add(str(path.relative_to(PACKAGE)))
+    assert catching <= {"uploader.py", "_delivery/sender.py", "_delivery/report.py"} | {
+        name for name in catching if name.startswith(("emulator/", "cli/"))
+    }
+
+
+WIRE_LINE = re.compile(r"(GET|XGET|POST|PUT|PATCH|DELETE) \{(platform|oracle|serving)\}(/\S+?),? ")
+KNOWN = {(e.method, e.host.value, re.sub(r"\{\w+\}", "{}", e.path)) for e in ENDPOINTS.values()}
+
+
+@pytest.mark.parametrize("cls", [AsyncClient, AsyncDeployment])
+def test_wire_lines_agree_with_the_table(cls):
+    """Each "Wire:" line of a docstring names an endpoint of the table, verb, host and path."""
+    seen = 0
+    for name, member in inspect.getmembers(cls, inspect.isfunction):
+        doc = inspect.getdoc(member) or ""
+        if "Wire:" not in doc:
+            continue
+        for method, host, path in WIRE_LINE.findall(doc[doc.index("Wire:") :] + " "):
+            seen += 1
+            assert (method, host, re.sub(r"\{\w+\}", "{}", path.rstrip(".,;"))) in KNOWN, (
+                f"{cls.__name__}.{name}: {path}"
+            )
+    assert seen > 3
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, m in inspect.getmembers(AsyncDeployment, inspect.iscoroutinefunction) if not n.startswith("_")]
+)
+def test_every_call_of_a_deployment_names_its_wire(name):
+    """Who reads a method finds the request that it makes, or the method that makes it."""
+    doc = inspect.getdoc(getattr(AsyncDeployment, name)) or ""
+    assert "Wire:" in doc or "`" in doc
+
+
+def test_scenario_71_the_installed_package_is_typed():
+    """`py.typed` is installed beside the modules."""
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_version_is_written_once():
+    """Metadata and module agree."""
+    from importlib.metadata import version
+
+    assert version("picsellia-async") == picsellia_async.__version__
+
+
+def test_importing_has_no_side_effect():
+    """No logging configuration, nothing printed, no loop made."""
+    code = (
+        "import logging; before = logging.root.handlers[:], logging.root.level; import picsellia_async;"
+        "assert (logging.root.handlers, logging.root.level) == (before[0], before[1]);"
+        "assert all(isinstance(h, logging.NullHandler) for h in logging.getLogger('picsellia_async').handlers)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
