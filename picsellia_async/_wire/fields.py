@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from picsellia_async._wire.unset import UNSET
+from picsellia_async.validation import text
 
 
 def optional(convert: Callable[[Any, str], Any], name: str) -> Any:
@@ -25,3 +26,12 @@ def nullable(convert: Callable[[Any, str], Any], name: str) -> Any:
 def required(convert: Callable[..., Any], name: str, *limits: Any) -> Any:
     """Return an attrs field that must be given; `limits` are handed on to the check."""
     return attrs.field(converter=lambda value: convert(value, name, *limits))
+
+
+def any_text(value: Any, name: str) -> str:
+    """Return the text, which may be empty.
+
+    Raises:
+        ConfigurationError: The value is no text.
+    """
+    return text(value, name, empty=True)

@@ -45,15 +45,14 @@ def _page_size(value: Any) -> int:
 
 
 def order_of(value: Any) -> list[str] | None:
-    """Return the names of fields to order by, or None; a single text counts as a list of one.
+    """Return the names of fields to order by, or None; an empty list counts as None.
 
     Raises:
-        ConfigurationError: The value is neither.
+        ConfigurationError: The value is no list of texts.
     """
-    if value is None or (isinstance(value, (list, tuple)) and not value):
+    if value is None:
         return None
-    items = [value] if isinstance(value, str) else sequence(value, "order_by")
-    return [text(item, f"order_by[{i}]") for i, item in enumerate(items)]
+    return [text(item, f"order_by[{i}]") for i, item in enumerate(sequence(value, "order_by"))] or None
 
 
 def simple_query(limit: Any, offset: Any, order_by: Any) -> list[tuple[str, Any]]:
@@ -173,7 +172,7 @@ def either(criteria: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return found
 
 
-def query_of_tags(q: str | None, names: list[str], *, intersect: bool) -> str | None:
+def query_of_tags(q: str | None, names: list[str], *, intersect: bool, field: str = "tags.name") -> str | None:
     """Return the query with a condition on tags added (WIRE.md 7.4).
 
     Raises:
@@ -185,7 +184,7 @@ def query_of_tags(q: str | None, names: list[str], *, intersect: bool) -> str | 
     if not quoted:
         return q
     condition = (
-        " and ".join(f"tags.name = {name}" for name in quoted) if intersect else f"tags.name in ({','.join(quoted)})"
+        " and ".join(f"{field} = {name}" for name in quoted) if intersect else f"{field} in ({','.join(quoted)})"
     )
     return f"{q} and {condition}" if q else condition
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.fields import nullable, optional, required
+from picsellia_async._wire.fields import any_text, nullable, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import (
     CampaignStepType,
@@ -221,9 +221,9 @@ class AddUserRequest:
 class CreateCampaignRequest:
     """A new review campaign; the first five travel even as null."""
 
-    description: str | None = nullable(lambda value, name: text(value, name, empty=True), "description")
+    description: str | None = nullable(any_text, "description")
     """Free text."""
-    instructions_text: str | None = nullable(lambda value, name: text(value, name, empty=True), "instructions_text")
+    instructions_text: str | None = nullable(any_text, "instructions_text")
     """What reviewers are to do."""
     end_date: str | None = nullable(day, "end_date")
     """ISO date."""
@@ -239,11 +239,11 @@ class CreateCampaignRequest:
 class UpdateCampaignRequest:
     """Changes to a campaign; what is left out stays as it is."""
 
-    description: str | Unset = optional(text, "description")
+    description: str | Unset = optional(any_text, "description")
     """Free text."""
     instructions_object_name: str | Unset = optional(text, "instructions_object_name")
     """Instructions file, by its name in the object storage."""
-    instructions_text: str | Unset = optional(text, "instructions_text")
+    instructions_text: str | Unset = optional(any_text, "instructions_text")
     """What reviewers are to do."""
     end_date: str | Unset = optional(day, "end_date")
     """ISO date."""
@@ -273,7 +273,7 @@ class AddStepRequest:
     """Name."""
     type: CampaignStepType = attrs.field()
     """REVIEW or QUALITY_CONTROL."""
-    description: str | None = nullable(lambda value, name: text(value, name, empty=True), "description")
+    description: str | None = nullable(any_text, "description")
     """Free text."""
     order: int | None = nullable(whole_number, "order")
     """Place among the steps; None: last."""
@@ -380,6 +380,8 @@ class FilterRequest:
     """Names shown on the platform."""
     object_names: list[str] | Unset = UNSET
     """Names in the object storage."""
+    filename_startswith: list[str] | Unset = UNSET
+    """Beginnings of names; assets only."""
     data_ids: list[UUID] | Unset = UNSET
     """Identifiers of the data behind assets; assets only."""
     q: str | Unset = optional(text, "q")

@@ -21,7 +21,7 @@ import orjson
 
 from picsellia_async._wire.body import ChunkedBody, splice
 from picsellia_async._wire.converter import CONVERTER, JsonObject
-from picsellia_async._wire.fields import optional, required
+from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
@@ -171,7 +171,7 @@ class MonitorRequest:
     """Prediction in its wire form."""
     latency: float = required(real_number, "latency", 0.0)
     """Inference time of the model, in seconds."""
-    source: str | Unset = optional(text, "source")
+    source: str | Unset = optional(any_text, "source")
     """Name of the data source."""
     tags: list[str] | Unset = optional(texts, "tags")
     """Names of data tags."""
@@ -181,7 +181,7 @@ class MonitorRequest:
     """Free keys."""
     timestamp: float | Unset = optional(epoch_seconds, "timestamp")
     """Epoch seconds; the service uses its own clock otherwise."""
-    upload_dir: str | Unset = optional(text, "upload_dir")
+    upload_dir: str | Unset = optional(any_text, "upload_dir")
     """Prefix of the object name; private storage only."""
     shadow_latency: float | Unset = optional(real_number, "shadow_latency")
     """Inference time of the shadow model, in seconds."""

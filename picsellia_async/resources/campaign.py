@@ -408,15 +408,12 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
     def _assignment(self, description: AssignmentDescription) -> Assignment:
         return Assignment(description, self._connection, self.id)
 
-    async def reassign(self, assignments: Assignment | list[Assignment], user: User | None = None) -> list[UUID]:
+    async def reassign(self, assignments: Assignment | list[Assignment], user: User | None = None) -> None:
         """Give tasks to somebody else. Idempotent.
 
         Args:
             assignments: One task or a list.
             user: Who gets them; None: nobody.
-
-        Returns:
-            Ids of the tasks that changed hands.
 
         Raises:
             ConfigurationError: An empty list, or something that is no task. Nothing was sent.
@@ -427,7 +424,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         request = ReassignRequest(
             assignment_ids=[task.id for task in tasks], user_id=None if user is None else expect(user, User, "user").id
         )
-        return (await self._connection.call(REASSIGN_ASSIGNMENTS, request, campaign_id=self.id)).processed_ids
+        await self._connection.call(REASSIGN_ASSIGNMENTS, request, campaign_id=self.id)
 
     async def get_campaign_issue_counts(
         self,

@@ -44,7 +44,7 @@ from picsellia_async._wire.platform_requests import (
     identifier,
 )
 from picsellia_async._wire.requests import source_name, tag_names
-from picsellia_async._wire.unset import UNSET, given
+from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.enums import DataType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError
 from picsellia_async.models import DataDescription, DatalakeDescription, Page
@@ -53,7 +53,7 @@ from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.handle import Handle, expect_all
 from picsellia_async.resources.job import Job
 from picsellia_async.resources.tag import Tag
-from picsellia_async.validation import sequence, text
+from picsellia_async.validation import sequence, text, whole_number
 
 UPLOADS_AT_ONCE = 4
 """Files of one `upload_data` under way at a time."""
@@ -220,6 +220,7 @@ class Datalake(Handle[DatalakeDescription]):
         metadata: dict[str, Any] | None = None,
         custom_metadata: dict[str, Any] | None = None,
         upload_dir: str | None = None,
+        sizes: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> list[Data]:
         """Store files and make data of them, a few at a time. Not idempotent: a second call makes further data.
 
@@ -230,6 +231,8 @@ class Datalake(Handle[DatalakeDescription]):
             metadata: For each data. Keys: WIRE.md 9.5.
             custom_metadata: For each data. Free keys.
             upload_dir: Prefix of the object names; private object storage only.
+            sizes: `(width, height)` in pixels, one or one per path. The files are not opened here: without sizes the platform finds
+                them out by itself.
 
         Returns:
             The data, in the order of the paths. The platform still works on them: see `wait_for_upload_done`.
@@ -248,10 +251,13 @@ class Datalake(Handle[DatalakeDescription]):
         fields = {
             "tags": tag_ids,
             "data_source_id": source_id,
-            "metadata": metadata,
-            "custom_metadata": custom_metadata,
+            "metadata": given(metadata),
+            "custom_metadata": given(custom_metadata),
         }
-        jobs = [functools.partial(self._upload, path, upload_dir, fields) for path in paths]
+        jobs = [
+            functools.partial(self._upload, path, upload_dir, {**fields, "meta": meta})
+            for path, meta in zip(paths, _metas(sizes, len(paths)), strict=True)
+        ]
         made: list[Data] = []
         try:
             await concurrently(jobs, made.append, UPLOADS_AT_ONCE)
@@ -406,6 +412,16 @@ class Datalake(Handle[DatalakeDescription]):
         query = simple_query(limit, offset, order_by)
         page = await self._connection.call(LIST_DATA_TAGS, query=query, datalake_id=self.id)
         return [Tag(tag, self._connection) for tag in page.items[:limit]]
+
+
+def _metas(sizes: Any, count: int) -> list[dict[str, int] | Unset]:
+    """Return the `meta` of each file."""
+    if sizes is None:
+        return [UNSET] * count
+    pairs = [sizes] if isinstance(sizes, tuple) else sequence(sizes, "sizes")
+    if len(pairs) != count or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+        raise ConfigurationError(f"sizes must be (width, height) for each of the {count} paths, got {sizes!r}")
+    return [{"width": whole_number(pair[0], "sizes", 1), "height": whole_number(pair[1], "sizes", 1)} for pair in pairs]
 
 
 def _changes(change: Mapping[str, Any]) -> DataChanges:

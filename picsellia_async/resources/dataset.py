@@ -16,8 +16,9 @@ from picsellia_async._wire.endpoints import (
     LIST_ASSETS,
     LIST_DATASET_VERSIONS,
 )
-from picsellia_async._wire.listing import Listing, metadata_filter, simple_query, values_in_chunks
-from picsellia_async._wire.platform_requests import identifier
+from picsellia_async._wire.listing import Listing, metadata_filter, query_of_tags, simple_query, values_in_chunks
+from picsellia_async._wire.platform_requests import FilterRequest, identifier
+from picsellia_async._wire.requests import tag_names
 from picsellia_async.enums import InferenceType, TagTarget
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import (
@@ -102,26 +103,38 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
         offset: int | None = None,
         page_size: int | None = None,
         order_by: list[str] | None = None,
-        *,
-        ids: list[str | UUID] | None = None,
+        tags: str | Tag | list[str | Tag] | None = None,
+        data_tags: str | Tag | list[str | Tag] | None = None,
+        intersect_tags: bool = False,
+        intersect_data_tags: bool = False,
         filenames: list[str] | None = None,
         object_names: list[str] | None = None,
-        data_ids: list[str | UUID] | None = None,
+        ids: list[str | UUID] | None = None,
+        filenames_startswith: list[str] | None = None,
         q: str | None = None,
+        data_ids: list[str | UUID] | None = None,
+        *,
         custom_metadata: dict[str, Any] | None = None,
     ) -> list[Asset]:
         """Return assets of this version, never more than `limit`. Idempotent.
+
+        The five lists `filenames`, `object_names`, `ids`, `filenames_startswith` and `data_ids` exclude each other.
 
         Args:
             limit: At most so many; all by default.
             offset: Skip so many.
             page_size: Items per request, up to 1000, the default.
             order_by: Names of fields, `-` before a name for descending order. Lets the pages be fetched at once.
-            ids: Only assets of these ids. The four lists exclude each other.
+            tags: Names or tags: assets that have any of them, or all with `intersect_tags`.
+            data_tags: The same for the tags of the data behind them.
+            intersect_tags: Ask for assets that have all `tags`.
+            intersect_data_tags: Ask for assets that have all `data_tags`.
             filenames: Only assets of these names.
             object_names: Only assets of these object names.
-            data_ids: Only assets of these data.
+            ids: Only assets of these ids.
+            filenames_startswith: Only assets whose names begin so.
             q: Query (WIRE.md 7.4).
+            data_ids: Only assets of these data.
             custom_metadata: Only assets with these custom metadata.
 
         Raises:
@@ -130,22 +143,29 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
         Wire: GET or XGET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx.
         """
+        q = query_of_tags(q, tag_names(tags), intersect=intersect_tags)
+        q = query_of_tags(q, tag_names(data_tags), intersect=intersect_data_tags, field="data.tags.name")
         listing = _listing(limit, offset, page_size, order_by, q, custom_metadata)
-        chosen = values_in_chunks(listing, ids=ids, filenames=filenames, object_names=object_names, data_ids=data_ids)
-        if chosen is None:
-            found = await collect(listing, self._page, self._asset)
-        else:
-            query = [*listing.filters, ("order_by", listing.order_by)]
-            jobs = [
-                functools.partial(
-                    self._connection.call, FILTER_ASSETS, request, query=query, dataset_version_id=self.id
-                )
-                for request in chosen
-            ]
-            found = await collect_chunks(listing, jobs, self._asset)
+        chosen = values_in_chunks(
+            listing,
+            filenames=filenames,
+            object_names=object_names,
+            ids=ids,
+            filename_startswith=filenames_startswith,
+            data_ids=data_ids,
+        )
+        found = (
+            await collect(listing, self._page, self._asset) if chosen is None else await self._chosen(listing, chosen)
+        )
         if not found:
             raise NoDataError(f"no asset of version {self.version!r} of dataset {self.name!r} matches")
         return found
+
+    async def _chosen(self, listing: Listing, requests: list[FilterRequest]) -> list[Asset]:
+        query = [*listing.filters, ("order_by", listing.order_by)]
+        call = functools.partial(self._connection.call, query=query, dataset_version_id=self.id)
+        jobs = [functools.partial(call, FILTER_ASSETS, request) for request in requests]
+        return await collect_chunks(listing, jobs, self._asset)
 
     def iter_assets(
         self,

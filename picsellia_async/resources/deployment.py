@@ -355,8 +355,8 @@ class DeploymentHandle(Taggable[DeploymentDescription]):
         if scan_config is not None:
             raise BadConfigurationContinuousTrainingError("scan_config: continuous training by scan is not possible")
         parameters = experiment_parameters.data if isinstance(experiment_parameters, Log) else experiment_parameters
-        if parameters is None:
-            raise BadConfigurationContinuousTrainingError("experiment_parameters must be given")
+        if not parameters:
+            raise BadConfigurationContinuousTrainingError("experiment_parameters must be given, and not be empty")
         request = ContinuousTrainingRequest(
             project_id=expect(project, Project, "project").id,
             trigger=UNSET if trigger is None else ContinuousTrainingTrigger.of(trigger),

@@ -109,7 +109,7 @@ def test_requests_survive_the_wire(options):
         ({"sample": "yes"}, "sample must be True or False, got 'yes'"),
         ({"shadow_latency": 0.1}, "must be given together"),
         ({"shadow_raw_predictions": PREDICTION}, "must be given together"),
-        ({"source": 3}, "source must be a non-empty str, got 3"),
+        ({"source": 3}, "source must be a str, got 3"),
     ],
 )  # fmt: skip
 def test_bad_values_are_named(options, message):
