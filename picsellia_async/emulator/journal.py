@@ -54,7 +54,7 @@ class Journal:
         Args:
             maximum: Entries kept; older ones are forgotten, but still counted in `total`.
         """
-        self.total = 0
+        self.total: int = 0
         """Requests ever written down."""
         self._entries: deque[Entry] = deque(maxlen=maximum)
         self._written: asyncio.Event | None = None

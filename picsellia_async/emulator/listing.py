@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
@@ -90,8 +91,11 @@ class Paged(Generic[R]):
         if cursor is not None:
             self.where.add("seq < ?", read_cursor(cursor))
         order = ", ".join([*map(self._column, orders), "seq desc"])
-        rows, items = self._take(matches, order, limit, offset)
-        is_last = len(rows) < limit or bool(orders)
+        # One more than asked for tells whether there is a next page.
+        rows = self._rows(matches, order, limit + 1, offset)
+        is_last = len(rows) <= limit or bool(orders)
+        rows = rows[:limit]
+        items = self.show(rows)
         return {"items": items, "count": count, "next_cursor": None if is_last else make_cursor(rows[-1].seq or 0)}
 
     def _column(self, order: str) -> str:
@@ -105,25 +109,15 @@ class Paged(Generic[R]):
             return self.table.count(self.where.text(), *self.where.values)
         return sum(1 for _ in self._matching(matches, "seq"))
 
-    def _take(
-        self, matches: Callable[[Json], bool] | None, order: str, limit: int, offset: int
-    ) -> tuple[list[R], list[Json]]:
+    def _rows(self, matches: Callable[[Json], bool] | None, order: str, limit: int, offset: int) -> list[R]:
         if matches is None:
-            rows = self.table.select(self.where.text(), *self.where.values, order=order, limit=limit, offset=offset)
-            return rows, self.show(rows)
-        found: list[tuple[R, Json]] = []
-        for index, pair in enumerate(self._matching(matches, order)):
-            if index >= offset:
-                found.append(pair)
-            if len(found) == limit:
-                break
-        return [row for row, _ in found], [item for _, item in found]
+            return self.table.select(self.where.text(), *self.where.values, order=order, limit=limit, offset=offset)
+        return list(itertools.islice(self._matching(matches, order), offset, offset + limit))
 
-    def _matching(self, matches: Callable[[Json], bool], order: str) -> Iterator[tuple[R, Json]]:
+    def _matching(self, matches: Callable[[Json], bool], order: str) -> Iterator[R]:
         for row in self.table.select(self.where.text(), *self.where.values, order=order):
-            item = self.show([row])[0]
-            if matches(item):
-                yield row, item
+            if matches(self.show([row])[0]):
+                yield row
 
 
 def _all_of(*conditions: Callable[[Json], bool] | None) -> Callable[[Json], bool] | None:

@@ -46,7 +46,7 @@ async def read_body(request: Request, maximum: int) -> bytes:
 
 def origin_of(request: Request, state: State) -> str:
     """Return scheme, host and port that the client used, or the public ones."""
-    return state.options.public_url or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+    return state.options.public_url or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
 
 
 def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:

@@ -16,12 +16,14 @@ from typing import Any, Final, Self
 
 import uvicorn
 
-from picsellia_async.emulator import app, seed, storage
+from picsellia_async.emulator import app, recording, seed, storage
 from picsellia_async.emulator.control import Control
 from picsellia_async.emulator.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.faults import Faults
+from picsellia_async.emulator.inventions import invent
 from picsellia_async.emulator.journal import JOURNAL_MAX, Journal
 from picsellia_async.emulator.locking import lock_directory
+from picsellia_async.emulator.recording import Observation
 from picsellia_async.emulator.state import Options, State
 from picsellia_async.emulator.store import Document, Store
 from picsellia_async.emulator.tap import tapped_protocol
@@ -93,9 +95,9 @@ class Emulator:
             strict_images=strict_images, loose=loose, visibility_delay=visibility_delay, max_body_bytes=max_body_bytes,
             public_url=public_url,
         )  # fmt: skip
-        self.journal = Journal(journal_max)
+        self.journal: Journal = Journal(journal_max)
         """What arrived."""
-        self.faults = Faults(identify=app.identify)
+        self.faults: Faults = Faults(identify=app.identify)
         """Scripted trouble, and its account."""
         self._running: _Running | None = None
 
@@ -241,6 +243,29 @@ class Emulator:
         await self.state.store.settle()
         return user["organization_id"], user["api_token"]
 
+    async def add_predictions(self, count: int) -> None:
+        """Store so many invented predictions for the seeded deployment, as if they had been monitored; without image contents.
+
+        Args:
+            count: How many; 100,000 take some seconds.
+        """
+        deployment = self._document("deployment")
+        for number in range(count):
+            raw = invent(deployment["type"], (640, 480), len(seed.LABELS), f"{self._seed}/{number}")
+            seen = Observation(
+                filename=f"invented-{number:06}.jpg",
+                content_type="IMAGE/JPEG",
+                width=640,
+                height=480,
+                latency=0.02,
+                raw=raw,
+            )
+            recording.record(self.state, deployment, seen)
+            if number % 500 == 499:
+                await self.state.store.settle()
+                await asyncio.sleep(0)
+        await self.state.store.settle()
+
     @classmethod
     @contextlib.contextmanager
     def run_in_thread(cls, *args: Any, **options: Any) -> Iterator[Self]:
@@ -325,7 +350,7 @@ class _Server(uvicorn.Server):
         """Serve an application on a bound socket."""
         config = uvicorn.Config(
             application, http=tapped_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75, backlog=_BACKLOG,
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75, backlog=_BACKLOG,
         )  # fmt: skip
         config.load()
         server = cls(config)

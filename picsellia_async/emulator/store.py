@@ -45,10 +45,11 @@ _INDEXES: Final = """
 create index if not exists data_by_name on data (datalake_id, filename);
 create index if not exists data_by_object on data (datalake_id, object_name);
 create index if not exists prediction_by_deployment on prediction (deployment_id, seq);
+create index if not exists asset_by_deployment on prediction (deployment_id, seq) where asset_id is not null;
 create index if not exists prediction_by_asset on prediction (asset_id);
 create index if not exists prediction_by_data on prediction (data_id);
-create index if not exists prediction_by_name on prediction (deployment_id, filename);
-create index if not exists prediction_by_object on prediction (deployment_id, object_name);
+create index if not exists prediction_by_name on prediction (filename);
+create index if not exists prediction_by_object on prediction (object_name);
 create index if not exists assignment_by_campaign on assignment (campaign_id, seq);
 create index if not exists assignment_by_asset on assignment (asset_id);
 """
@@ -219,8 +220,8 @@ class Store:
         self.assignments: Table[AssignmentRow] = Table(connection, "assignment", AssignmentRow)
         self.objects: Table[ObjectRow] = Table(connection, "object", ObjectRow)
         connection.executescript(_INDEXES)
-        self.documents = Documents(connection)
-        self.blobs = Blobs(None if directory is None else directory / "objects", memory_max)
+        self.documents: Documents = Documents(connection)
+        self.blobs: Blobs = Blobs(None if directory is None else directory / "objects", memory_max)
         self._is_volatile = directory is None
         self._group: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
