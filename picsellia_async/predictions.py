@@ -139,8 +139,8 @@ class PredictionFormat:
 class ClassificationPredictionFormat(PredictionFormat):
     """Classes of a whole image."""
 
-    model_type = InferenceType.CLASSIFICATION
-    shape_fields = ("detection_scores",)
+    model_type: ClassVar[InferenceType] = InferenceType.CLASSIFICATION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores",)
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per class: confidence, usually 0 to 1. Must be finite."""
@@ -152,8 +152,8 @@ class ClassificationPredictionFormat(PredictionFormat):
 class DetectionPredictionFormat(PredictionFormat):
     """Rectangles."""
 
-    model_type = InferenceType.OBJECT_DETECTION
-    shape_fields = ("detection_boxes", "detection_scores")
+    model_type: ClassVar[InferenceType] = InferenceType.OBJECT_DETECTION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_boxes", "detection_scores")
 
     detection_boxes: list[list[int]] = attrs.field(converter=_boxes)
     """One per shape: `[top, left, bottom, right]` in pixels. Fractions are rounded."""
@@ -167,8 +167,8 @@ class DetectionPredictionFormat(PredictionFormat):
 class SegmentationPredictionFormat(PredictionFormat):
     """Polygons."""
 
-    model_type = InferenceType.SEGMENTATION
-    shape_fields = ("detection_scores", "detection_masks")
+    model_type: ClassVar[InferenceType] = InferenceType.SEGMENTATION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "detection_masks")
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per shape: confidence, usually 0 to 1. Must be finite."""
@@ -186,8 +186,8 @@ class SegmentationPredictionFormat(PredictionFormat):
 class LinePredictionFormat(PredictionFormat):
     """Open lines."""
 
-    model_type = InferenceType.LINE
-    shape_fields = ("detection_scores", "lines")
+    model_type: ClassVar[InferenceType] = InferenceType.LINE
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "lines")
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per shape: confidence, usually 0 to 1. Must be finite."""
@@ -201,8 +201,8 @@ class LinePredictionFormat(PredictionFormat):
 class PointPredictionFormat(PredictionFormat):
     """Single points."""
 
-    model_type = InferenceType.POINT
-    shape_fields = ("detection_scores", "points")
+    model_type: ClassVar[InferenceType] = InferenceType.POINT
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "points")
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per shape: confidence, usually 0 to 1. Must be finite."""
@@ -216,8 +216,8 @@ class PointPredictionFormat(PredictionFormat):
 class KeypointPredictionFormat(PredictionFormat):
     """Skeletons."""
 
-    model_type = InferenceType.KEYPOINT
-    shape_fields = ("detection_scores", "keypoints")
+    model_type: ClassVar[InferenceType] = InferenceType.KEYPOINT
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "keypoints")
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per shape: confidence, usually 0 to 1. Must be finite."""
@@ -231,8 +231,8 @@ class KeypointPredictionFormat(PredictionFormat):
 class MaskPredictionFormat(PredictionFormat):
     """Pixel masks."""
 
-    model_type = InferenceType.MASK
-    shape_fields = ("detection_scores", "detection_masks")
+    model_type: ClassVar[InferenceType] = InferenceType.MASK
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "detection_masks")
 
     detection_scores: list[float] = attrs.field(converter=_scores)
     """One per shape: confidence, usually 0 to 1. Must be finite."""

@@ -101,8 +101,8 @@ class FaultProxy:
             port: Port to listen on; 0 takes a free one.
         """
         self.faults = faults
-        self.upstream = (upstream_host, upstream_port)
-        self.port = port
+        self.upstream: tuple[str, int] = (upstream_host, upstream_port)
+        self.port: int = port
         self._server: asyncio.Server | None = None
         self._open: dict[_Downstream, asyncio.Future[None]] = {}
 

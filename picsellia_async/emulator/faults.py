@@ -332,7 +332,7 @@ class Faults:
         self.identify = identify
         self.expire_tokens: Callable[[], None] | None = None
         """What `jwt_expiry` calls; the server's store sets it."""
-        self.has_byte_level = False
+        self.has_byte_level: bool = False
         """Whether a tap has anything to do. A plain attribute: taps read it for every piece of data."""
         self._clock = clock
         self._scripts: list[Script] = []
