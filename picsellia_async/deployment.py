@@ -31,11 +31,10 @@ from picsellia_async._wire.requests import (
     Query,
     content_type_of,
     image_view,
+    predict_request,
     raw_predictions,
-    source_name,
-    tag_names,
 )
-from picsellia_async._wire.unset import UNSET, given
+from picsellia_async._wire.unset import UNSET
 from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
 from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType
@@ -213,7 +212,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
         serving = self._predicting()
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
+        request = predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
         image = await read_image(file_path, "file_path")
         return await serving.predict(request, Path(file_path).name, image_view(image))
 
@@ -252,7 +251,7 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
+        request = predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
         if not isinstance(filename, str) or not filename:
             raise ConfigurationError(f"filename must be a non-empty str, got {filename!r}")
         return await self._predicting().predict(request, filename, image_view(raw_image))
@@ -290,7 +289,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
+        request = predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
         return await self._predict_stored(text(object_name, "object_name"), request)
 
     async def predict_data(
@@ -314,7 +313,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, None, None, monitor, None, None, postprocess)
+        request = predict_request(tags, None, None, monitor, None, None, postprocess)
         return await self._predict_stored(expect(data, Data, "data").object_name, request)
 
     async def predict_shadow(self, predicted_asset: PredictedAsset, monitor: bool = True) -> PredictionAnswer:
@@ -782,23 +781,3 @@ def _texts(values: Iterable[Any] | None, name: str) -> list[str] | None:
     if values is None:
         return None
     return [text(str(v) if isinstance(v, UUID) else v, f"{name}[{i}]") for i, v in enumerate(sequence(values, name))]
-
-
-def _predict_request(
-    tags: Any,
-    source: Any,
-    metadata: dict[str, Any] | None,
-    monitor: bool,
-    custom_metadata: dict[str, Any] | None,
-    upload_dir: str | None,
-    postprocess: bool,
-) -> PredictRequest:
-    return PredictRequest(
-        tags=tag_names(tags),
-        monitor=monitor,
-        postprocess=postprocess,
-        source=source_name(source),
-        upload_dir=given(upload_dir),
-        metadata=given(metadata),
-        custom_metadata=given(custom_metadata),
-    )

@@ -114,7 +114,7 @@ class Listing:
         # A service that gives less than it was asked for gives as little the next time.
         size = min(self.page_size, got)
         for done in range(got, wanted, size) if size else ():
-            yield self.at(start + done, min(size, wanted - done))
+            yield self.at(start + done, size if self.limit is None else min(size, wanted - done))
 
     def left(self, got: int) -> int | None:
         """Return how many more items are wanted; None: all there are."""

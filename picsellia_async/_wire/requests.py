@@ -22,7 +22,7 @@ import orjson
 from picsellia_async._wire.body import ChunkedBody, splice
 from picsellia_async._wire.converter import CONVERTER, JsonObject
 from picsellia_async._wire.fields import any_text, optional, required
-from picsellia_async._wire.unset import UNSET, Unset
+from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
@@ -339,3 +339,24 @@ def source_name(source: Any) -> str | Unset:
     if source is None or source == "":
         return UNSET
     return text(source if isinstance(source, str) else getattr(source, "name", source), "source")
+
+
+def predict_request(
+    tags: Any,
+    source: Any,
+    metadata: dict[str, Any] | None,
+    monitor: bool,
+    custom_metadata: dict[str, Any] | None,
+    upload_dir: str | None,
+    postprocess: bool,
+) -> PredictRequest:
+    """Make the request of one prediction from what callers hand in; None means not given."""
+    return PredictRequest(
+        tags=tag_names(tags),
+        monitor=monitor,
+        postprocess=postprocess,
+        source=source_name(source),
+        upload_dir=given(upload_dir),
+        metadata=given(metadata),
+        custom_metadata=given(custom_metadata),
+    )
