@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import cattrs
 import orjson
+from cattrs.preconf.orjson import OrjsonConverter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,8 +15,34 @@ from picsellia_async._wire.converter import make
 from picsellia_async.emulator.call import Refusal, bad_request, unprocessable
 from picsellia_async.emulator.state import State
 
-_STRICT: Final = make(strict=True)
-_LOOSE: Final = make(strict=False)
+
+def _exactly(type_: type, *also: type) -> Callable[[Any, Any], Any]:
+    """Return a hook that takes JSON values of one type, where cattrs would make `"None"` of null."""
+
+    def read(value: Any, target: Any) -> Any:
+        if target is not type_:
+            return target(value)  # an enum that is also a text
+        if type(value) is not type_ and type(value) not in also:
+            raise TypeError(f"expected {type_.__name__}, got {type(value).__name__}")
+        return type_(value)
+
+    return read
+
+
+def _converter(*, strict: bool) -> OrjsonConverter:
+    converter = make(strict=strict)
+    for type_, read in (
+        (str, _exactly(str)),
+        (int, _exactly(int)),
+        (bool, _exactly(bool)),
+        (float, _exactly(float, int)),
+    ):
+        converter.register_structure_hook(type_, read)
+    return converter
+
+
+_STRICT: Final = _converter(strict=True)
+_LOOSE: Final = _converter(strict=False)
 _UNREADABLE: Final = (cattrs.BaseValidationError, ValueError, TypeError, KeyError, AttributeError)
 
 
