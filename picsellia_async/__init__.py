@@ -1,103 +1,186 @@
-"""asyncio-native SDK for Picsellia deployments. Everything public is importable from here; docs/index.md is the way in."""
+"""asyncio-native SDK for Picsellia deployments. Everything public is importable from here; docs/index.md is the way in.
+
+Names are imported when they are first used: importing the package costs next to nothing, and a program that only makes
+predictions never loads the handles of campaigns.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from picsellia_async._version import __version__
-from picsellia_async.client import (
-    AsyncClient,
-)
-from picsellia_async.config import (
-    RetryPolicy,
-    Timeouts,
-)
-from picsellia_async.deployment import (
-    AsyncDeployment,
-)
-from picsellia_async.enums import (
-    AssignmentStatus,
-    CampaignStepType,
-    ContinuousDeploymentPolicy,
-    ContinuousTrainingTrigger,
-    ContinuousTrainingType,
-    DataType,
-    DataUploadStatus,
-    ExperimentStatus,
-    Framework,
-    InferenceType,
-    JobRunStatus,
-    JobStatus,
-    LogType,
-    ObjectDataType,
-    ServiceMetrics,
-    SupportedContentType,
-    TagTarget,
-    Target,
-)
-from picsellia_async.errors import (
-    AuthenticationError,
-    BadConfigurationContinuousTrainingError,
-    BadGatewayError,
-    BadRequestError,
-    ClosedError,
-    ConfigurationError,
-    ConflictError,
-    ContentTypeUnknown,
-    DecodeError,
-    DistantStorageError,
-    DownloadError,
-    FileIsDirectoryError,
-    FileNotFoundException,
-    FileNotReadableError,
-    ForbiddenError,
-    FrameTooLargeError,
-    HostNotConfiguredError,
-    InsufficientResourcesError,
-    InternalServerError,
-    LockedError,
-    MonitorError,
-    MonitoringConnectionError,
-    NetworkError,
-    NoBaseExperimentError,
-    NoConnectorFound,
-    NoDataError,
-    NoShadowModel,
-    NotFoundError,
-    NoUrlAvailable,
-    PayloadTooLargeError,
-    PermissionDeniedError,
-    PicselliaError,
-    PredictionError,
-    QuotaExceededError,
-    RateLimitError,
-    RequestTimeoutError,
-    RequestTooLargeError,
-    ResourceConflictError,
-    ResourceLockedError,
-    ResourceNotFoundError,
-    ServerError,
-    SpoolError,
-    StatusError,
-    TooManyRequestError,
-    TransportError,
-    UnauthorizedError,
-    UndefinedObjectError,
-    UploaderFullError,
-    UploadError,
-    WaitingAttemptsTimeout,
-)
-from picsellia_async.images import (
-    Frame,
-)
-from picsellia_async.predictions import (
-    ClassificationPredictionFormat,
-    DetectionPredictionFormat,
-    KeypointPredictionFormat,
-    LinePredictionFormat,
-    MaskPredictionFormat,
-    PointPredictionFormat,
-    PredictionFormat,
-    SegmentationPredictionFormat,
-)
+
+if TYPE_CHECKING:
+    from picsellia_async._delivery.item import (
+        Receipt,
+    )
+    from picsellia_async._delivery.outcomes import (
+        Delivered,
+        Dropped,
+        DropReason,
+        Health,
+        Rejected,
+        Spooled,
+        UploaderStatistics,
+        UploadReport,
+    )
+    from picsellia_async.answers import (
+        DeploymentInformation,
+        MonitorAnswer,
+        PredictionAnswer,
+        Statistics,
+    )
+    from picsellia_async.client import (
+        AsyncClient,
+    )
+    from picsellia_async.config import (
+        RetryPolicy,
+        Timeouts,
+    )
+    from picsellia_async.deployment import (
+        AsyncDeployment,
+    )
+    from picsellia_async.enums import (
+        AssignmentStatus,
+        CampaignStepType,
+        ContinuousDeploymentPolicy,
+        ContinuousTrainingTrigger,
+        ContinuousTrainingType,
+        DataType,
+        DataUploadStatus,
+        ExperimentStatus,
+        Framework,
+        InferenceType,
+        JobRunStatus,
+        JobStatus,
+        LogType,
+        ObjectDataType,
+        ServiceMetrics,
+        SupportedContentType,
+        TagTarget,
+        Target,
+    )
+    from picsellia_async.errors import (
+        AuthenticationError,
+        BadConfigurationContinuousTrainingError,
+        BadGatewayError,
+        BadRequestError,
+        ClosedError,
+        ConfigurationError,
+        ConflictError,
+        ContentTypeUnknown,
+        DecodeError,
+        DistantStorageError,
+        DownloadError,
+        FileIsDirectoryError,
+        FileNotFoundException,
+        FileNotReadableError,
+        ForbiddenError,
+        FrameTooLargeError,
+        HostNotConfiguredError,
+        InsufficientResourcesError,
+        InternalServerError,
+        LockedError,
+        MonitorError,
+        MonitoringConnectionError,
+        NetworkError,
+        NoBaseExperimentError,
+        NoConnectorFound,
+        NoDataError,
+        NoShadowModel,
+        NotFoundError,
+        NoUrlAvailable,
+        PayloadTooLargeError,
+        PermissionDeniedError,
+        PicselliaError,
+        PredictionError,
+        QuotaExceededError,
+        RateLimitError,
+        RequestTimeoutError,
+        RequestTooLargeError,
+        ResourceConflictError,
+        ResourceLockedError,
+        ResourceNotFoundError,
+        ServerError,
+        SpoolError,
+        StatusError,
+        TooManyRequestError,
+        TransportError,
+        UnauthorizedError,
+        UndefinedObjectError,
+        UploaderFullError,
+        UploadError,
+        WaitingAttemptsTimeout,
+    )
+    from picsellia_async.images import (
+        Frame,
+    )
+    from picsellia_async.models import (
+        DeploymentDescription,
+        Organization,
+    )
+    from picsellia_async.predictions import (
+        ClassificationPredictionFormat,
+        DetectionPredictionFormat,
+        KeypointPredictionFormat,
+        LinePredictionFormat,
+        MaskPredictionFormat,
+        PointPredictionFormat,
+        PredictionFormat,
+        SegmentationPredictionFormat,
+    )
+    from picsellia_async.resources.campaign import (
+        Assignment,
+        ReviewCampaign,
+        ReviewCampaignStep,
+    )
+    from picsellia_async.resources.data import (
+        Data,
+    )
+    from picsellia_async.resources.data_source import (
+        DataSource,
+    )
+    from picsellia_async.resources.datalake import (
+        Datalake,
+    )
+    from picsellia_async.resources.dataset import (
+        Asset,
+        Dataset,
+        DatasetVersion,
+    )
+    from picsellia_async.resources.job import (
+        Job,
+    )
+    from picsellia_async.resources.label import (
+        Label,
+    )
+    from picsellia_async.resources.model import (
+        Model,
+        ModelContext,
+        ModelVersion,
+    )
+    from picsellia_async.resources.predicted_asset import (
+        PredictedAsset,
+    )
+    from picsellia_async.resources.project import (
+        Experiment,
+        Project,
+    )
+    from picsellia_async.resources.tag import (
+        Tag,
+    )
+    from picsellia_async.resources.user import (
+        User,
+        Worker,
+    )
+    from picsellia_async.uploader import (
+        Uploader,
+    )
 
 __all__ = [
+    "Asset",
+    "Assignment",
     "AssignmentStatus",
     "AsyncClient",
     "AsyncDeployment",
@@ -114,12 +197,23 @@ __all__ = [
     "ContinuousDeploymentPolicy",
     "ContinuousTrainingTrigger",
     "ContinuousTrainingType",
+    "Data",
+    "DataSource",
     "DataType",
     "DataUploadStatus",
+    "Datalake",
+    "Dataset",
+    "DatasetVersion",
     "DecodeError",
+    "Delivered",
+    "DeploymentDescription",
+    "DeploymentInformation",
     "DetectionPredictionFormat",
     "DistantStorageError",
     "DownloadError",
+    "DropReason",
+    "Dropped",
+    "Experiment",
     "ExperimentStatus",
     "FileIsDirectoryError",
     "FileNotFoundException",
@@ -128,17 +222,24 @@ __all__ = [
     "Frame",
     "FrameTooLargeError",
     "Framework",
+    "Health",
     "HostNotConfiguredError",
     "InferenceType",
     "InsufficientResourcesError",
     "InternalServerError",
+    "Job",
     "JobRunStatus",
     "JobStatus",
     "KeypointPredictionFormat",
+    "Label",
     "LinePredictionFormat",
     "LockedError",
     "LogType",
     "MaskPredictionFormat",
+    "Model",
+    "ModelContext",
+    "ModelVersion",
+    "MonitorAnswer",
     "MonitorError",
     "MonitoringConnectionError",
     "NetworkError",
@@ -149,26 +250,37 @@ __all__ = [
     "NoUrlAvailable",
     "NotFoundError",
     "ObjectDataType",
+    "Organization",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PicselliaError",
     "PointPredictionFormat",
+    "PredictedAsset",
+    "PredictionAnswer",
     "PredictionError",
     "PredictionFormat",
+    "Project",
     "QuotaExceededError",
     "RateLimitError",
+    "Receipt",
+    "Rejected",
     "RequestTimeoutError",
     "RequestTooLargeError",
     "ResourceConflictError",
     "ResourceLockedError",
     "ResourceNotFoundError",
     "RetryPolicy",
+    "ReviewCampaign",
+    "ReviewCampaignStep",
     "SegmentationPredictionFormat",
     "ServerError",
     "ServiceMetrics",
     "SpoolError",
+    "Spooled",
+    "Statistics",
     "StatusError",
     "SupportedContentType",
+    "Tag",
     "TagTarget",
     "Target",
     "Timeouts",
@@ -177,7 +289,53 @@ __all__ = [
     "UnauthorizedError",
     "UndefinedObjectError",
     "UploadError",
+    "UploadReport",
+    "Uploader",
     "UploaderFullError",
+    "UploaderStatistics",
+    "User",
     "WaitingAttemptsTimeout",
+    "Worker",
     "__version__",
 ]
+
+_MODULES = {
+    "_delivery.item": "Receipt",
+    "_delivery.outcomes": "Delivered DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
+    "answers": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
+    "client": "AsyncClient",
+    "config": "RetryPolicy Timeouts",
+    "deployment": "AsyncDeployment",
+    "enums": "AssignmentStatus CampaignStepType ContinuousDeploymentPolicy ContinuousTrainingTrigger ContinuousTrainingType DataType DataUploadStatus ExperimentStatus Framework InferenceType JobRunStatus JobStatus LogType ObjectDataType ServiceMetrics SupportedContentType TagTarget Target",
+    "errors": "AuthenticationError BadConfigurationContinuousTrainingError BadGatewayError BadRequestError ClosedError ConfigurationError ConflictError ContentTypeUnknown DecodeError DistantStorageError DownloadError FileIsDirectoryError FileNotFoundException FileNotReadableError ForbiddenError FrameTooLargeError HostNotConfiguredError InsufficientResourcesError InternalServerError LockedError MonitorError MonitoringConnectionError NetworkError NoBaseExperimentError NoConnectorFound NoDataError NoShadowModel NoUrlAvailable NotFoundError PayloadTooLargeError PermissionDeniedError PicselliaError PredictionError QuotaExceededError RateLimitError RequestTimeoutError RequestTooLargeError ResourceConflictError ResourceLockedError ResourceNotFoundError ServerError SpoolError StatusError TooManyRequestError TransportError UnauthorizedError UndefinedObjectError UploadError UploaderFullError WaitingAttemptsTimeout",
+    "images": "Frame",
+    "models": "DeploymentDescription Organization",
+    "predictions": "ClassificationPredictionFormat DetectionPredictionFormat KeypointPredictionFormat LinePredictionFormat MaskPredictionFormat PointPredictionFormat PredictionFormat SegmentationPredictionFormat",
+    "resources.campaign": "Assignment ReviewCampaign ReviewCampaignStep",
+    "resources.data": "Data",
+    "resources.data_source": "DataSource",
+    "resources.datalake": "Datalake",
+    "resources.dataset": "Asset Dataset DatasetVersion",
+    "resources.job": "Job",
+    "resources.label": "Label",
+    "resources.model": "Model ModelContext ModelVersion",
+    "resources.predicted_asset": "PredictedAsset",
+    "resources.project": "Experiment Project",
+    "resources.tag": "Tag",
+    "resources.user": "User Worker",
+    "uploader": "Uploader",
+}
+"""Module of each public name."""
+_WHERE = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -60,42 +60,34 @@ class PicselliaError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class ConfigurationError(PicselliaError, ValueError):
     """An argument, a value or the environment cannot be used. No request was sent."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class HostNotConfiguredError(ConfigurationError):
     """The deployment has no monitoring host, or no serving host."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class ContentTypeUnknown(ConfigurationError):
     """The image is neither JPEG nor PNG, by name or by argument."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class BadConfigurationContinuousTrainingError(ConfigurationError):
     """Continuous training was asked for with arguments that contradict each other or are missing."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class FileNotFoundException(ConfigurationError, FileNotFoundError):
     """There is no such file."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class FileIsDirectoryError(ConfigurationError, IsADirectoryError):
     """The path names a directory where a file is needed."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class FileNotReadableError(ConfigurationError, PermissionError):
     """The file may not be read by this user."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class ClosedError(PicselliaError, RuntimeError):
     """The client or uploader was closed, or is in use by another running event loop."""
 
@@ -118,7 +110,6 @@ class TransportError(PicselliaError):
         return f"{self.message} for {self.method} {self.url}{_after(self.attempts)}"
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class RequestTimeoutError(TransportError):
     """A phase of the request (connect, write, read, or the wait for a connection) took longer than its timeout."""
 
@@ -152,82 +143,66 @@ class StatusError(PicselliaError):
         return f"{where}: {shorten(said)}{_after(self.attempts)}"
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class DistantStorageError(StatusError):
     """208: the object name is already taken in the storage; or the storage answered what cannot be used."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class BadRequestError(StatusError):
     """400 or 422: the service refuses the content of the request."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class AuthenticationError(StatusError):
     """401: the token is wrong or has no access to this deployment."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class QuotaExceededError(StatusError):
     """402: the organization's plan has no resources left."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class PermissionDeniedError(StatusError):
     """403: the token is good, the action is not allowed."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NotFoundError(StatusError):
     """404: no such object."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class ConflictError(StatusError):
     """409: the name is taken, or this image was processed before."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class PayloadTooLargeError(StatusError):
     """413: the request is too large for the service."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class LockedError(StatusError):
     """423: the object is locked by a job."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class RateLimitError(StatusError):
     """429: too many requests. `retry_after` holds the seconds asked for, where the service says."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class ServerError(StatusError):
     """5xx: the service or a gateway before it failed."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class InternalServerError(ServerError):
     """500."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class BadGatewayError(ServerError):
     """502."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class MonitorError(StatusError):
     """The monitoring host did not take a prediction. Always raised as a class that also names the status."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class PredictionError(StatusError):
     """The serving host did not predict. Always raised as a class that also names the status."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class MonitoringConnectionError(ServerError):
     """501 and above from the monitoring or serving host (the vendor's name for it)."""
 
@@ -251,7 +226,6 @@ class DecodeError(PicselliaError):
         return f"{self.message} ({self.status} for {self.method} {self.url}){': ' + problems if problems else ''}"
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class SpoolError(PicselliaError):
     """The queue on disk cannot be opened, written or read. `message` names the directory."""
 
@@ -272,52 +246,42 @@ class UploaderFullError(PicselliaError):
     """Frames that may be held; None: any number."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class FrameTooLargeError(UploaderFullError, ValueError):
     """The frame is larger than the uploader's whole limit, so that waiting would not help. It was not accepted."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NoDataError(PicselliaError):
     """A listing, or a campaign, that the caller counts on is empty or absent."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NoShadowModel(PicselliaError):
     """The deployment has no shadow model."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NoBaseExperimentError(PicselliaError):
     """The model version does not come from an experiment."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NoConnectorFound(PicselliaError):
     """The organization has no default storage connector."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class NoUrlAvailable(PicselliaError):
     """The object has no download address."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class UndefinedObjectError(PicselliaError):
     """The platform named an object without an id."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class WaitingAttemptsTimeout(PicselliaError):
     """A job or a data did not reach its end within the attempts allowed."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class UploadError(PicselliaError):
     """A file could not be stored in the object storage."""
 
 
-@attrs.define(slots=False, eq=False, str=False, repr=False)
 class DownloadError(PicselliaError):
     """A file could not be fetched from the object storage."""
 

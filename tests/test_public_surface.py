@@ -27,16 +27,19 @@ FACADE_LINES = {"deployment.py": 1200}
 
 
 def test_all_is_sorted_and_complete():
-    """`__all__` lists what the root imports, once, in order."""
+    """`__all__` lists what the root hands out, once, in order; type checkers and `__getattr__` are told the same."""
     names = picsellia_async.__all__
     assert names == sorted(names)
     assert len(names) == len(set(names))
-    found = {
-        name
-        for name, value in vars(picsellia_async).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+    assert set(names) - {"__version__"} == set(picsellia_async._WHERE)
+    source = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    checked = {
+        (alias.name, node.module)
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
-    assert set(names) - {"__version__"} == found
+    assert {(n, f"picsellia_async.{m}") for n, m in picsellia_async._WHERE.items()} <= checked
 
 
 @pytest.mark.parametrize("name", [n for n in picsellia_async.__all__ if n != "__version__"])
@@ -137,3 +140,13 @@ def test_importing_has_no_side_effect():
         [sys.executable, "-X", "dev", "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_names_are_loaded_when_used():
+    """Importing the package imports none of it; an unknown name is an AttributeError, a known one is found by `dir`."""
+    code = (
+        "import sys, picsellia_async as p; assert 'httpx' not in sys.modules, 'loaded';"
+        "assert p.AsyncClient and 'httpx' in sys.modules; assert 'AsyncClient' in dir(p); assert not hasattr(p, 'Nonsense')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
