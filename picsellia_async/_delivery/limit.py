@@ -12,7 +12,7 @@ head-room, so that it notices when the capacity grew; it doubles at first, until
 * The shortest round trip is forgotten after a while, since services change. To measure it anew without the line that the
   head-room itself keeps up, the limit dips for one round.
 * Rounds in which the limit was not reached say nothing about what lies above it: then it does not grow.
-* The answers right after a large change were still sent under the old limit; that round is not judged.
+* The answers right after a change were still sent under the old limit; that round is not judged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final, Protocol
 import attrs
 
 _MIN_SAMPLES: Final = 20
-_HEADROOM: Final = 0.06
+_HEADROOM: Final = 0.05
 """Share of the limit that is kept in the service's line."""
 _TOLERANCE: Final = 0.02
 """Round trips this much above the shortest count as none: timers and scheduling are no line."""
@@ -108,7 +108,7 @@ class AdaptiveLimit:
     _is_starting: bool = attrs.field(default=True, init=False)
     _patience: int = attrs.field(default=0, init=False)
     _before_dip: float = attrs.field(default=0.0, init=False)
-    _is_settling: bool = attrs.field(default=False, init=False)
+    _settling: int = attrs.field(default=0, init=False)
     _round: _Round = attrs.field(factory=_Round, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -144,8 +144,8 @@ class AdaptiveLimit:
 
     def _judge(self, round_: _Round, now: float) -> None:
         before = self._limit
-        if self._is_settling:
-            self._is_settling = False
+        if self._settling:
+            self._settling -= 1
             return
         if round_.refused_at:
             self._fall_below(round_.refused_at)
@@ -161,7 +161,8 @@ class AdaptiveLimit:
         else:
             self._follow(round_)
         self._limit = min(max(self._limit, 1.0), float(self.maximum))
-        self._is_settling = abs(self._limit - before) > before * 0.1
+        # A dip is there to see the service without a line: that one must be gone first.
+        self._settling = 2 if self._before_dip else round(self._limit) != round(before)
 
     def _fall_below(self, refused_at: int) -> None:
         before = self._before_dip or self._limit
@@ -171,7 +172,9 @@ class AdaptiveLimit:
         self._patience = _PATIENT_ROUNDS
 
     def _follow(self, round_: _Round) -> None:
-        line = max(0.0, (round_.mean - round_.error) / self._shortest - 1.0 - _TOLERANCE)
+        seen = max(0.0, round_.mean / self._shortest - 1.0 - _TOLERANCE)
+        # To shrink, the line must be beyond doubt; to grow, there must be none to be seen.
+        line = max(0.0, seen - round_.error / self._shortest)
         is_full = round_.busiest >= self.value
         if line > _HEADROOM:
             self._is_starting = False
@@ -180,5 +183,5 @@ class AdaptiveLimit:
             self._limit *= 2.0
         elif is_full and self._patience:
             self._patience -= 1
-        elif is_full and line < _HEADROOM / 2:
-            self._limit += max(1.0, self._limit * _HEADROOM)
+        elif is_full and seen < _HEADROOM:
+            self._limit += max(0.5, self._limit * _HEADROOM)

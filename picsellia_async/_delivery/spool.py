@@ -255,12 +255,13 @@ class Spool:
 
     def _work(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[Recovery]) -> None:
         file = SpoolFile(self.directory, self._owner)
+        failure: BaseException | None = None
         try:
             prepare(self.directory)
             self._lock = SpoolLock(self.directory)
             recovery = file.open()
         except BaseException as error:  # noqa: BLE001 - handed to who waits in the loop
-            self._tell(loop, _fail, opened, error)
+            failure = error
         else:
             self._tell(loop, _succeed, opened, recovery)
             with contextlib.suppress(_Stop):
@@ -270,6 +271,9 @@ class Spool:
             file.close()
         if self._lock is not None:
             self._lock.release()
+        # Told last: whoever hears of a failure, or of the end, may open the directory again at once.
+        if failure is not None:
+            self._tell(loop, _fail, opened, failure)
         self._tell(loop, _succeed, self._stopped, None)
 
     def _turn(self, loop: asyncio.AbstractEventLoop, file: SpoolFile) -> None:

@@ -56,7 +56,7 @@ async def serve(app: Any, **config: Any) -> AsyncIterator[int]:
     )
     server = uvicorn.Server(settings)
     task = asyncio.create_task(server._serve([listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.005)
     try:
         yield listener.getsockname()[1]

@@ -1,0 +1,183 @@
+"""Where a frame stands, and what each end of an attempt makes of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picsellia_async._delivery.gate import Signal
+from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
+from picsellia_async._delivery.state import (
+    Answered,
+    Failed,
+    Found,
+    InFlight,
+    Interrupted,
+    Queued,
+    Rules,
+    Verdict,
+    Waiting,
+    judge,
+    may_have_stored,
+    retry_after,
+    signal_of,
+)
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import (
+    ClosedError,
+    ConfigurationError,
+    DecodeError,
+    MonitorError,
+    StatusError,
+    TransportError,
+    status_error_class,
+)
+
+from .makers import make_frame
+
+FRAME = make_frame()
+POLICY = RetryPolicy()
+RULES = Rules()
+
+
+def status(code: int, after: float | None = None) -> StatusError:
+    return status_error_class(code, MonitorError)("said", code, "POST", "http://x", retry_after=after)
+
+
+def lost(sent: bool = True) -> TransportError:
+    return TransportError("lost", "POST", "http://x", 1, sent)
+
+
+def end(state: InFlight, result: object, rules: Rules = RULES, now: float = 0.0) -> object:
+    return state.next(FRAME, result, rules, now=now, accepted_at=0.0, random=lambda: 0.0)  # type: ignore[arg-type]
+
+
+def test_the_straight_way() -> None:
+    """Queued, in flight, delivered; the outcome tells answer, attempts and time."""
+    state = Queued().next()
+    assert state == InFlight(1)
+    assert end(state, Answered({"id": 7}), now=1.5) == Delivered(FRAME, {"id": 7}, 1, seconds=1.5)
+
+
+@pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504, 520, 524])
+def test_transient_answers_are_repeated(code: int) -> None:
+    """An answer that says "for now" makes the frame wait, and tells whether the frame may be stored."""
+    waiting = end(InFlight(1), Failed(status(code)))
+    assert isinstance(waiting, Waiting)
+    assert waiting.until == POLICY.backoff_initial
+    assert waiting.may_be_stored is (code >= 500 and code != 503)
+    assert waiting.due().next() == InFlight(2, waiting.may_be_stored, waiting.error)
+
+
+@pytest.mark.parametrize("code", [400, 409, 413, 418, 422, 423])
+def test_refusals_of_the_frame_are_final(code: int) -> None:
+    """What the service says about this frame is not asked again."""
+    outcome = end(InFlight(1), Failed(status(code)))
+    assert isinstance(outcome, Rejected)
+    assert outcome.error.status == code  # type: ignore[attr-defined]
+
+
+def test_409_to_a_repeat_is_a_delivery() -> None:
+    """A conflict counts as delivered only where an earlier answer was lost."""
+    assert isinstance(end(InFlight(2, may_be_stored=True), Failed(status(409))), Delivered)
+    assert isinstance(end(InFlight(2, may_be_stored=False), Failed(status(409))), Rejected)
+
+
+@pytest.mark.parametrize("code", [401, 402, 403, 404])
+def test_refusals_of_the_account_are_held_where_that_is_possible(code: int) -> None:
+    """With a spool such a frame waits; without, it is rejected."""
+    assert isinstance(end(InFlight(1), Failed(status(code))), Rejected)
+    assert isinstance(end(InFlight(1), Failed(status(code)), Rules(holds=True)), Waiting)
+    assert signal_of(status(code), POLICY) is Signal.REFUSES
+
+
+def test_a_lost_answer_is_remembered() -> None:
+    """Once an answer was lost the frame may be stored, whatever follows; before the request was sent it cannot be."""
+    after_loss = end(InFlight(1), Failed(lost()))
+    assert isinstance(after_loss, Waiting)
+    assert after_loss.may_be_stored
+    later = end(after_loss.due().next(), Failed(status(429)))
+    assert isinstance(later, Waiting)
+    assert later.may_be_stored
+    assert not end(InFlight(1), Failed(lost(sent=False))).may_be_stored  # type: ignore[attr-defined]
+
+
+def test_an_unreadable_answer_is_a_delivery_with_a_note() -> None:
+    """The status says stored; the error is kept for who wants to know."""
+    outcome = end(InFlight(1), Failed(DecodeError("garbage", 201)))
+    assert isinstance(outcome, Delivered)
+    assert isinstance(outcome.error, DecodeError)
+
+
+def test_found_and_interrupted() -> None:
+    """A frame that was found is a duplicate delivery; an interrupted one goes back to its line and may be stored."""
+    found = end(InFlight(2, may_be_stored=True), Found())
+    assert isinstance(found, Delivered)
+    assert found.is_duplicate
+    assert end(InFlight(1), Interrupted()) == Queued(1, may_be_stored=True)
+
+
+def test_bounds_end_the_repeating() -> None:
+    """`max_attempts` and `max_age` reject with the last error."""
+    assert isinstance(end(InFlight(3), Failed(lost()), Rules(max_attempts=3)), Rejected)
+    assert isinstance(end(InFlight(2), Failed(lost()), Rules(max_attempts=3)), Waiting)
+    assert isinstance(end(InFlight(2), Failed(lost()), Rules(max_age=10.0), now=10.0), Rejected)
+    assert isinstance(end(InFlight(2), Failed(lost()), Rules(max_age=10.0), now=9.0), Waiting)
+
+
+def test_bugs_and_bad_content_are_rejected() -> None:
+    """An error that is none of ours, or about the frame's values, ends the frame and says nothing about the service."""
+    for error in (ValueError("bug"), ConfigurationError("type")):
+        assert isinstance(end(InFlight(1), Failed(error)), Rejected)
+        assert signal_of(error, POLICY) is Signal.WELL
+    assert judge(ClosedError("closed"), POLICY, may_be_stored=False) is Verdict.HOLD
+
+
+def test_signals_and_retry_after() -> None:
+    """429 and 503 mean busy, silence and 500 down; only answers can ask for time."""
+    assert signal_of(status(429), POLICY) is signal_of(status(503), POLICY) is Signal.BUSY
+    assert signal_of(lost(), POLICY) is signal_of(status(500), POLICY) is Signal.DOWN
+    assert (retry_after(status(429, 2.0)), retry_after(lost())) == (2.0, None)
+    assert may_have_stored(lost())
+    assert not may_have_stored(ValueError())
+
+
+def test_leaving_the_way() -> None:
+    """A frame that is given up, or stays on disk, says what happened last."""
+    waiting = Waiting(2, may_be_stored=True, error=lost(), until=5.0)
+    dropped = waiting.dropped(FRAME, DropReason.CLOSED)
+    assert isinstance(dropped, Dropped)
+    assert (dropped.reason, dropped.may_be_stored) == (DropReason.CLOSED, True)
+    assert dropped.error is waiting.error
+    spooled = waiting.spooled(FRAME)
+    assert isinstance(spooled, Spooled)
+    assert spooled.frame_id == FRAME.id
+
+
+RESULTS = st.sampled_from(
+    [
+        Answered({}),
+        Found(),
+        Interrupted(),
+        *(Failed(e) for e in (lost(), lost(False), status(503), status(400), status(401), status(409))),
+    ]
+)
+
+
+@given(st.lists(RESULTS, min_size=1, max_size=30), st.booleans(), st.none() | st.integers(1, 5))
+def test_no_path_loses_a_frame(results: list[object], holds: bool, max_attempts: int | None) -> None:
+    """Whatever the attempts end in, a frame is in line, waiting, or has exactly one outcome; attempts count up by one."""
+    rules = Rules(holds=holds, max_attempts=max_attempts)
+    state: object = Queued()
+    for number, result in enumerate(results, start=1):
+        if isinstance(state, Waiting):
+            state = state.due()
+        assert isinstance(state, Queued)
+        flight = state.next()
+        assert flight.attempt == number
+        state = end(flight, result, rules)
+        if isinstance(state, (Delivered, Rejected)):
+            assert state.attempts == number
+            return
+    assert isinstance(state, Queued)
