@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -45,8 +46,9 @@ class _Parser(MultiPartParser):
     spool_max_size = 2**31
 
 
-async def parse(content: bytes, content_type: str) -> FormData:
-    """Return the parts of a multipart/form-data body.
+@contextlib.asynccontextmanager
+async def parsed(content: bytes, content_type: str) -> AsyncIterator[FormData]:
+    """Yield the parts of a multipart/form-data body; its files are closed at the end.
 
     Raises:
         Refusal: 400, it is none.
@@ -59,9 +61,13 @@ async def parse(content: bytes, content_type: str) -> FormData:
 
     parser = _Parser(Headers({"content-type": content_type}), stream(), max_part_size=2**20)  # type: ignore[arg-type]
     try:
-        return await parser.parse()
+        form = await parser.parse()
     except (MultiPartException, KeyError) as exc:
         raise bad_request("the multipart body cannot be read", str(exc)) from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def read_form(call: Call, *, is_loose: bool) -> Form:
@@ -70,26 +76,24 @@ async def read_form(call: Call, *, is_loose: bool) -> Form:
     Raises:
         Refusal: 400, 422.
     """
-    form = await parse(call.content, call.content_type)
-    media = form.get("media")
-    if not isinstance(media, UploadFile):
-        raise unprocessable("the file part media is missing")
-    unknown = sorted(set(form) - _TEXTS - {"media"})
-    if unknown and not is_loose:
-        raise unprocessable("unknown parts in the form", unknown)
-    content = await media.read()
-    await form.close()
-    return Form(
-        media=content,
-        filename=media.filename or "image",
-        tags=[str(tag) for tag in form.getlist("tags")],
-        monitor=_boolean(form, "monitor"),
-        postprocess=_boolean(form, "postprocess"),
-        source=_text(form, "source"),
-        upload_dir=_text(form, "upload_dir"),
-        metadata=_json(form, "metadata"),
-        custom_metadata=_json(form, "custom_metadata"),
-    )
+    async with parsed(call.content, call.content_type) as form:
+        media = form.get("media")
+        if not isinstance(media, UploadFile):
+            raise unprocessable("the file part media is missing")
+        unknown = sorted(set(form) - _TEXTS - {"media"})
+        if unknown and not is_loose:
+            raise unprocessable("unknown parts in the form", unknown)
+        return Form(
+            media=await media.read(),
+            filename=media.filename or "image",
+            tags=[str(tag) for tag in form.getlist("tags")],
+            monitor=_boolean(form, "monitor"),
+            postprocess=_boolean(form, "postprocess"),
+            source=_text(form, "source"),
+            upload_dir=_text(form, "upload_dir"),
+            metadata=_json(form, "metadata"),
+            custom_metadata=_json(form, "custom_metadata"),
+        )
 
 
 def _text(form: FormData, name: str) -> str | None:

@@ -156,16 +156,14 @@ class _Bucket:
         """Store an object that comes as a form."""
         connector_id = request.path_params["connector_id"]
         content = await messages.read_body(request, self.state.options.max_body_bytes)
-        form = await forms.parse(content, request.headers.get("content-type", ""))
-        name = str(form.get("key", ""))
-        signature, expires = str(form.get("signature", "")), str(form.get("expires", "0"))
-        self.state.tokens.check_signature(signature, expires, "POST", connector_id, name)
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise unprocessable("the file part is missing")
-        body = await file.read()
-        await form.close()
-        content_type = str(form.get("Content-Type", "application/octet-stream"))
+        async with forms.parsed(content, request.headers.get("content-type", "")) as form:
+            name, signature, expires = (str(form.get(field, "")) for field in ("key", "signature", "expires"))
+            self.state.tokens.check_signature(signature, expires, "POST", connector_id, name)
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise unprocessable("the file part is missing")
+            body = await file.read()
+            content_type = str(form.get("Content-Type", "application/octet-stream"))
         row = await self._store(connector_id, name, body, content_type)
         location = f"{messages.origin_of(request, self.state)}/storage/{connector_id}/{quote(name)}"
         return Response(status_code=204, headers={"etag": f'"{row.etag}"', "location": location})
