@@ -10,7 +10,7 @@ from typing import Final
 from picsellia_async._delivery.accumulator import Accumulator
 from picsellia_async._delivery.item import Receipt
 from picsellia_async._delivery.outcomes import Outcome, Rejected
-from picsellia_async.errors import UploaderFullError
+from picsellia_async.errors import ConfigurationError, UploaderFullError
 from picsellia_async.images import Frame
 
 _OUTCOMES_MAX: Final = 64
@@ -32,7 +32,12 @@ class Stream:
             submit: Accepts a frame.
             books: Counts frames that are refused.
             frames: What to submit.
+
+        Raises:
+            ConfigurationError: No iterable.
         """
+        if not isinstance(frames, (Iterable, AsyncIterable)):
+            raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {frames!r}")
         self._submit = submit
         self._books = books
         self._frames = frames

@@ -480,6 +480,19 @@ MONITOR: Final = [
     ),
 ]
 
+MANY: Final = [
+    BadInput(
+        "monitor_many: concurrency 0", lambda deployment: deployment.monitor_many([], concurrency=0), ("concurrency",)
+    ),
+    BadInput(
+        "monitor_many: unknown policy",
+        lambda deployment: deployment.monitor_many([], when_full="explode"),
+        ("explode", "wait", "raise", "drop_newest", "drop_oldest"),
+    ),
+    BadInput("monitor_many: no iterable", lambda deployment: deployment.monitor_many(3), ("frames",)),
+    BadInput("monitor_many: not frames", lambda deployment: deployment.monitor_many([RAW]), ("Frame",)),
+]
+
 ASSETS: Final = [
     BadInput(
         "find_predicted_asset: nothing given", lambda deployment: deployment.find_predicted_asset(), ("filename",)
@@ -605,4 +618,4 @@ CLIENT: Final = [
     ),
 ]
 
-BAD_INPUTS: Final = [*TAGS, *SETTINGS, *PREDICT, *PIPELINES, *STATS, *MONITOR, *ASSETS, *CLIENT]
+BAD_INPUTS: Final = [*TAGS, *SETTINGS, *PREDICT, *PIPELINES, *STATS, *MONITOR, *MANY, *ASSETS, *CLIENT]

@@ -42,7 +42,9 @@ def requests(exchanges: Iterable[Exchange], url: str, *, unordered: bool = False
 
 
 def identity(result: Any) -> str:
-    """Return the id of a raw answer or of a typed one."""
+    """Return the id of a raw answer, a typed one, or of the only item of a list."""
+    if isinstance(result, list):
+        (result,) = result
     return str(result["id"] if isinstance(result, dict) else result.id)
 
 
