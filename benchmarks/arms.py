@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import orjson
 import pybase64
@@ -215,8 +216,8 @@ class Pyreqwest(Arm):
 
         builder = ClientBuilder().max_connections(self.flight).http1_only().no_proxy()
         if os.environ.get("SSL_CERT_FILE"):
-            with open(os.environ["SSL_CERT_FILE"], "rb") as file:
-                builder = builder.add_root_certificate_pem(file.read())
+            authority = Path(os.environ["SSL_CERT_FILE"]).read_bytes()  # noqa: ASYNC240 - before the clock starts
+            builder = builder.add_root_certificate_pem(authority)
         self.client = builder.build()
         await self.client.__aenter__()
 
@@ -386,9 +387,7 @@ async def serve(arm: Arm) -> None:
         if arm.threads:
             measured = await loop.run_in_executor(None, round_threads, arm, order["frames"])
         else:
-            measured = await round_async(
-                arm, order["frames"], lag=order.get("lag", False), rate=order.get("rate", 0.0)
-            )
+            measured = await round_async(arm, order["frames"], lag=order.get("lag", False), rate=order.get("rate", 0.0))
         wall, (user_after, system_after) = time.perf_counter() - begun, cpu()
         latencies = sorted(measured.pop("latencies"))
         report = {

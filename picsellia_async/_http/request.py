@@ -47,7 +47,8 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
         httpx.LocalProtocolError: It cannot be said in HTTP/1.1.
     """
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if not _HEADER_LINES.fullmatch(lines) or not _TARGET.fullmatch(target) or not method.isalpha():
+    single = lines.count(b"\n") == len(headers)  # else a value holds a whole line, as well-formed as the others
+    if not single or not _HEADER_LINES.fullmatch(lines) or not _TARGET.fullmatch(target) or not method.isalpha():
         raise failure(httpx.LocalProtocolError, "method, target or a header holds a character that HTTP forbids")
     if method == b"CONNECT":
         raise failure(httpx.LocalProtocolError, "CONNECT is not supported")

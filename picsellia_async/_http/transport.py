@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import ssl
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any, Final
@@ -239,7 +240,10 @@ class FastTransport(httpx.AsyncBaseTransport):
 
         Costs about 0.2 us: ask before every `exchange`.
         """
-        return "handle_async_request" in self.__dict__ or httpx_is_traced() or is_wrapped(httpx.AsyncClient.send)
+        own = self.__dict__.get("handle_async_request")  # put there by OpenTelemetry's `instrument_client`
+        if own is not None and type(own) is not types.MethodType:  # a bare method is what `uninstrument_client` leaves
+            return True
+        return httpx_is_traced() or is_wrapped(httpx.AsyncClient.send)
 
 
 def _forget_after_fork() -> None:

@@ -1,0 +1,1 @@
+"""The transport against real peers: servers that nobody here wrote, and scripted ones that misbehave."""

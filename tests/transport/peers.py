@@ -1,0 +1,398 @@
+"""Peers for the transport: a scripted raw server, and real servers in processes or threads of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from picsellia_async._wire.exchange import Origin
+from picsellia_async.config import Timeouts
+
+TIMEOUTS = Timeouts(5.0, 5.0, 5.0, 5.0)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@attrs.frozen
+class Received:
+    """A request as it came."""
+
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+@attrs.define(eq=False)
+class Wire:
+    """One accepted connection, in the hands of a script."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    number: int
+    """Connections accepted before this one."""
+    changed: asyncio.Event
+    """The peer's; scripts may set it."""
+
+    async def head(self) -> Received:
+        """Read a request up to its body."""
+        text = await self.reader.readuntil(b"\r\n\r\n")
+        first, *lines = text[:-4].split(b"\r\n")
+        method, target, _ = first.split(b" ")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        return Received(method, target, headers, b"")
+
+    async def request(self) -> Received:
+        """Read a whole request."""
+        head = await self.head()
+        body = b""
+        if head.headers.get(b"transfer-encoding") == b"chunked":
+            while size := int(await self.reader.readuntil(b"\r\n"), 16):
+                body += (await self.reader.readexactly(size + 2))[:-2]
+            await self.reader.readexactly(2)
+        elif b"content-length" in head.headers:
+            body = await self.reader.readexactly(int(head.headers[b"content-length"]))
+        self.changed.set()
+        return attrs.evolve(head, body=body)
+
+    async def send(self, data: bytes) -> None:
+        """Write, and wait until the kernel has it."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    def close(self) -> None:
+        """End the connection with a FIN."""
+        self.writer.close()
+
+    async def until_gone(self) -> None:
+        """Wait for the client to leave."""
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while await self.reader.read(1 << 16):
+                pass
+
+
+Script = Callable[[Wire], Awaitable[None]]
+
+
+@attrs.define(eq=False)
+class Peer:
+    """A running scripted server, and what it saw."""
+
+    origin: Origin
+    url: str
+    accepted: int = 0
+    open: int = 0
+    most_open: int = 0
+    wires: list[Wire] = attrs.field(factory=list)
+    errors: list[BaseException] = attrs.field(factory=list)
+    changed: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something that connections and scripts change is true; fail rather than hang."""
+        async with asyncio.timeout(20):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def scripted(
+    script: Script, context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> AsyncIterator[Peer]:
+    """Serve each connection by a script. What the script raises (but for the client leaving) fails the test."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        wire = Wire(reader, writer, peer.accepted, peer.changed)
+        peer.accepted += 1
+        peer.open += 1
+        peer.most_open = max(peer.most_open, peer.open)
+        peer.wires.append(wire)
+        peer.changed.set()
+        try:
+            await script(wire)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shall see it
+            peer.errors.append(error)
+        finally:
+            writer.close()
+            peer.open -= 1
+            peer.changed.set()
+            tasks.discard(task)
+
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+
+    def ignore_failed_handshakes(loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
+        if not isinstance(facts.get("exception"), (ssl.SSLError, ConnectionError)):
+            (handler or type(loop).default_exception_handler)(loop, facts)
+
+    loop.set_exception_handler(ignore_failed_handshakes)
+    server = await asyncio.start_server(serve, host, 0, ssl=context, limit=1 << 20, backlog=1024)
+    port = server.sockets[0].getsockname()[1]
+    name = "localhost" if context else host
+    origin = Origin("https" if context else "http", name, port)
+    peer = Peer(origin, str(origin))
+    try:
+        yield peer
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for wire in peer.wires:
+            wire.writer.transport.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        loop.set_exception_handler(handler)
+    assert not peer.errors, peer.errors
+
+
+async def echo(wire: Wire) -> None:
+    """Answer each request with its target, and its body's length as a header."""
+    while True:
+        request = await wire.request()
+        head = b"HTTP/1.1 200 OK\r\nX-Size: %d\r\nContent-Length: %d\r\n\r\n" % (len(request.body), len(request.target))
+        await wire.send(head + request.target)
+
+
+def answering(*replies: bytes) -> Script:
+    """Make a script that answers with the replies in turn, then reads on."""
+
+    async def script(wire: Wire) -> None:
+        for reply in replies:
+            await wire.request()
+            await wire.send(reply)
+        await wire.until_gone()
+
+    return script
+
+
+def raw_get(name: bytes = b"") -> bytes:
+    """Return header lines for `exchange`."""
+    return b"X-Test: " + name + b"\r\n"
+
+
+# -- real servers -----------------------------------------------------------------------------------------------------
+
+APP = '''
+import asyncio, hashlib
+
+async def app(scope, receive, send):
+    """ASGI: what the tests ask of a real server."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    path = scope["path"]
+    digest, size = hashlib.sha256(), 0
+    while True:
+        message = await receive()
+        digest.update(message.get("body", b""))
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    if path.startswith("/status/"):
+        status = int(path.rpartition("/")[2])
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+    elif path.startswith("/chunks/"):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(int(path.rpartition("/")[2])):
+            await send({"type": "http.response.body", "body": b"%d," % number, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    else:
+        body = b"%s %s %d %s" % (scope["method"].encode(), path.encode(), size, digest.hexdigest().encode())
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+'''
+
+AIOHTTP = """
+import hashlib, ssl, sys
+from aiohttp import web
+
+async def handle(request):
+    path = request.path
+    digest, size = hashlib.sha256(), 0
+    async for chunk in request.content.iter_any():
+        digest.update(chunk)
+        size += len(chunk)
+    if path.startswith("/status/"):
+        return web.Response(status=int(path.rpartition("/")[2]))
+    if path.startswith("/chunks/"):
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        for number in range(int(path.rpartition("/")[2])):
+            await response.write(b"%d," % number)
+        await response.write_eof()
+        return response
+    return web.Response(body=b"%s %s %d %s" % (request.method.encode(), path.encode(), size, digest.hexdigest().encode()))
+
+app = web.Application(client_max_size=1 << 30)
+app.router.add_route("*", "/{tail:.*}", handle)
+context = None
+if len(sys.argv) > 2:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), ssl_context=context, print=None, handle_signals=True)
+"""
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_timeout 30;
+    keepalive_requests 50;
+    client_max_body_size 1m;
+    server {{
+        listen 127.0.0.1:{port} {tls};
+        {certificate}
+        root {folder};
+        location / {{ return 200 "$request_method $uri $content_length"; }}
+        location /files/ {{ alias {folder}/files/; gzip on; gzip_min_length 10; gzip_types text/plain; }}
+        location /status/204 {{ return 204; }}
+        location /status/404 {{ return 404; }}
+        location /close {{ keepalive_timeout 0; return 200 "bye"; }}
+        location /upload {{ limit_rate 10m; dav_methods PUT; alias {folder}/files/; }}
+    }}
+}}
+"""
+
+
+@attrs.frozen
+class Certificate:
+    """Files of a certificate for localhost, and contexts of both ends."""
+
+    chain: Path
+    key: Path
+    authority: Path
+    server: ssl.SSLContext = attrs.field(repr=False)
+    client: ssl.SSLContext = attrs.field(repr=False)
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server listens."""
+    give_up = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None or time.monotonic() > give_up:
+            raise RuntimeError(f"the server did not start: {process.args!r}")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """Run a server until the block ends."""
+    with (folder / f"log-{port}").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            wait_for_port(port, process)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def server_command(kind: str, port: int, folder: Path, certificate: Certificate | None) -> list[str] | None:
+    """Return the command that starts a real server; None if its program is not installed."""
+    files = [str(certificate.chain), str(certificate.key)] if certificate else []
+    (folder / "app.py").write_text(APP)
+    if kind == "uvicorn":
+        tls = ["--ssl-certfile", files[0], "--ssl-keyfile", files[1]] if files else []
+        return [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "warning", *tls]
+    if kind == "hypercorn":
+        tls = ["--certfile", files[0], "--keyfile", files[1]] if files else []
+        if not _has("hypercorn"):
+            return None
+        return [sys.executable, "-m", "hypercorn", "app:app", "--bind", f"127.0.0.1:{port}", *tls]
+    if kind == "aiohttp":
+        (folder / "server.py").write_text(AIOHTTP)
+        return [sys.executable, "server.py", str(port), *files]
+    return _nginx(port, folder, files)
+
+
+def _nginx(port: int, folder: Path, files: list[str]) -> list[str] | None:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        return None
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files" / "large").write_bytes(bytes(range(256)) * 4096)
+    (folder / "files" / "text.txt").write_text("line\n" * 2000)
+    lines = f"ssl_certificate {files[0]}; ssl_certificate_key {files[1]};" if files else ""
+    text = NGINX.format(folder=folder, port=port, tls="ssl" if files else "", certificate=lines)
+    if _is_root():
+        text = "user root;\n" + text
+    (folder / "nginx.conf").write_text(text)
+    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+
+
+def _is_root() -> bool:
+    import os
+
+    return os.geteuid() == 0
+
+
+def _has(module: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(module) is not None
+
+
+def descriptors() -> int:
+    """Count this process's open file descriptors."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def new_tasks(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Return tasks that were not there before, after they had a chance to end."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return asyncio.all_tasks() - before - {asyncio.current_task()}

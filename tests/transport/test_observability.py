@@ -1,0 +1,165 @@
+"""Those who watch httpx see our calls: OpenTelemetry, httpx's `trace` extension."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from picsellia_async._http.transport import FastTransport
+
+from .peers import OK, Wire, answering, echo, scripted
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(exporter: InMemorySpanExporter) -> TracerProvider:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider
+
+
+@pytest.fixture
+def instrumented(provider: TracerProvider) -> Iterator[None]:
+    """httpx, instrumented for the whole process."""
+    HTTPXClientInstrumentor().instrument(tracer_provider=provider)
+    yield
+    HTTPXClientInstrumentor().uninstrument()
+
+
+async def test_nobody_watches(transport: FastTransport) -> None:
+    """Without instrumentation the transport says so, and the hot path is open."""
+    assert transport.is_instrumented is False
+
+
+async def test_opentelemetry_for_the_process(transport: FastTransport, exporter, instrumented: None) -> None:
+    """`HTTPXClientInstrumentor().instrument()` traces calls through the transport, and sends the trace context along."""
+    assert transport.is_instrumented is True
+    seen = []
+
+    async def script(wire: Wire) -> None:
+        seen.append(await wire.request())
+        await wire.send(OK)
+        seen.append(await wire.request())
+        await wire.send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async with scripted(script) as peer, httpx.AsyncClient(transport=transport) as client:
+        assert (await client.post(peer.url, content=b"body")).text == "ok"
+        assert (await client.get(peer.url)).status_code == 503
+        assert peer.accepted == 1
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["POST", "GET"]
+    assert spans[0].attributes["http.status_code"] == 200
+    assert all(b"traceparent" in request.headers for request in seen)
+    assert seen[0].body == b"body"
+
+
+async def test_opentelemetry_records_errors(transport: FastTransport, exporter, instrumented: None) -> None:
+    """A call that fails is traced as failed, and raises httpx's error with its fact."""
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+
+    async with scripted(script) as peer, httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            await client.post(peer.url, content=b"body")
+        assert caught.value.request_sent is True
+    (span,) = exporter.get_finished_spans()
+    assert not span.status.is_ok
+
+
+async def test_opentelemetry_streams(transport: FastTransport, exporter, instrumented: None) -> None:
+    """Streamed requests and responses work while traced."""
+
+    async def pieces():
+        yield b"one"
+        yield b"two"
+
+    async with (
+        scripted(echo) as peer,
+        httpx.AsyncClient(transport=transport) as client,
+        client.stream("POST", peer.url, content=pieces()) as response,
+    ):
+        assert response.headers["x-size"] == "6"
+        assert await response.aread() == b"/"
+    assert len(exporter.get_finished_spans()) == 1
+
+
+async def test_opentelemetry_for_one_client(transport: FastTransport, provider, exporter) -> None:
+    """`instrument_client` traces one client; the transport notices."""
+    async with scripted(answering(OK)) as peer, httpx.AsyncClient(transport=transport) as client:
+        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=provider)
+        assert transport.is_instrumented is True
+        await client.get(peer.url)
+        assert len(exporter.get_finished_spans()) == 1
+        HTTPXClientInstrumentor.uninstrument_client(client)
+    assert transport.is_instrumented is False
+
+
+async def test_instrumented_later_or_no_more(transport: FastTransport, provider, exporter) -> None:
+    """Instrumentation may come and go while connections are open."""
+    async with scripted(echo) as peer, httpx.AsyncClient(transport=transport) as client:
+        await client.get(peer.url)
+        HTTPXClientInstrumentor().instrument(tracer_provider=provider)
+        await client.get(peer.url)
+        HTTPXClientInstrumentor().uninstrument()
+        await client.get(peer.url)
+        assert peer.accepted == 1
+    assert len(exporter.get_finished_spans()) == 1
+
+
+async def test_a_wrapped_client(transport: FastTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others wrap `httpx.AsyncClient.send`; the transport notices them, too."""
+    original = httpx.AsyncClient.send
+
+    @functools.wraps(original)
+    async def send(*args: Any, **options: Any) -> Any:
+        return await original(*args, **options)
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", send)
+    assert transport.is_instrumented is True
+
+
+async def test_trace_extension(transport: FastTransport) -> None:
+    """httpx's `trace` extension reports the steps under httpcore's names, on a new connection and on a used one."""
+    events: list[str] = []
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        events.append(name)
+
+    async with scripted(echo) as peer, httpx.AsyncClient(transport=transport) as client:
+        await client.get(peer.url, extensions={"trace": trace})
+        first, events[:] = list(events), []
+        await client.get(peer.url, extensions={"trace": trace})
+    steps = ["http11.send_request_body", "http11.receive_response_headers"]
+    both = [f"{step}.{end}" for step in steps for end in ("started", "complete")]
+    assert first[:6] == ["connection.connect_tcp.started", "connection.connect_tcp.complete", *both]
+    assert events[:4] == both
+
+
+async def test_trace_extension_on_failure(transport: FastTransport) -> None:
+    """A step that fails is reported with its exception."""
+    events: dict[str, Any] = {}
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        events[name] = info
+
+    async with scripted(echo) as gone:
+        pass
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(gone.url, extensions={"trace": trace})
+    assert isinstance(events["connection.connect_tcp.failed"]["exception"], OSError)

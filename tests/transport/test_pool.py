@@ -1,0 +1,405 @@
+"""Who gets a connection, and which."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import httpx
+import pytest
+
+from picsellia_async._http import pool as pool_module
+from picsellia_async._wire.exchange import Origin
+
+from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
+
+pytestmark = pytest.mark.anyio
+
+
+class Gate:
+    """A script that answers when told to, and notes the order of requests."""
+
+    def __init__(self) -> None:
+        self.targets: list[bytes] = []
+        self.go = asyncio.Semaphore(0)
+
+    async def __call__(self, wire: Wire) -> None:
+        while True:
+            request = await wire.request()
+            self.targets.append(request.target)
+            wire.changed.set()
+            await self.go.acquire()
+            await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target))
+
+    def open(self) -> None:
+        for _ in range(1000):
+            self.go.release()
+
+
+def ask(transport, peer, target: bytes = b"/"):
+    return transport.exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_hard_limit(make_transport) -> None:
+    """There are never more sockets than slots, and everybody is served."""
+    transport = make_transport(max_connections=3)
+    async with scripted(echo) as peer:
+        answers = await asyncio.gather(*[ask(transport, peer, b"/%d" % number) for number in range(200)])
+        assert [answer.content for answer in answers] == [b"/%d" % number for number in range(200)]
+        assert peer.most_open == 3
+        assert peer.accepted == 3
+
+
+async def test_limit_is_over_all_origins(make_transport) -> None:
+    """The limit counts connections to all origins together, and no origin starves."""
+    transport = make_transport(max_connections=2)
+    async with scripted(echo) as one, scripted(echo) as two, scripted(echo) as three:
+        peers = [one, two, three]
+        calls = [ask(transport, peers[number % 3], b"/%d" % number) for number in range(60)]
+        answers = await asyncio.gather(*calls)
+        assert [answer.content for answer in answers] == [b"/%d" % number for number in range(60)]
+        assert len(transport._pool._connections) <= 2
+
+
+async def test_first_come_first_served(make_transport) -> None:
+    """Waiters are served in the order of their coming."""
+    transport = make_transport(max_connections=1)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        calls = []
+        for number in range(20):
+            calls.append(asyncio.create_task(ask(transport, peer, b"/%d" % number)))
+            await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(*calls)
+    assert gate.targets == [b"/%d" % number for number in range(20)]
+
+
+async def test_newcomer_does_not_overtake(make_transport) -> None:
+    """A caller that comes at the moment a connection is given back waits behind those in line."""
+    transport = make_transport(max_connections=1)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        first = asyncio.create_task(ask(transport, peer, b"/first"))
+        await peer.until(lambda: bool(gate.targets))
+        second = asyncio.create_task(ask(transport, peer, b"/second"))
+        await settle()
+        first.add_done_callback(lambda _: late.append(asyncio.create_task(ask(transport, peer, b"/third"))))
+        late: list[asyncio.Task] = []
+        gate.open()
+        await asyncio.gather(first, second)
+        await late[0]
+    assert gate.targets == [b"/first", b"/second", b"/third"]
+
+
+async def test_most_recently_used_first(make_transport) -> None:
+    """A quiet client uses the connection it used last; the others grow old."""
+    transport = make_transport(max_connections=5)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        calls = [asyncio.create_task(ask(transport, peer)) for _ in range(5)]
+        await peer.until(lambda: peer.accepted == 5)
+        gate.open()
+        await asyncio.gather(*calls)
+        stack = transport._pool._idle[peer.origin]
+        last = stack[-1]
+        for _ in range(10):
+            await ask(transport, peer)
+            assert stack[-1] is last
+        assert peer.accepted == 5
+
+
+async def test_keepalive_expiry(make_transport) -> None:
+    """An idle connection is closed when it is old, by the transport itself."""
+    transport = make_transport(keepalive_expiry=0.05)
+    async with scripted(echo) as peer:
+        await ask(transport, peer)
+        assert peer.open == 1
+        await peer.until(lambda: peer.open == 0)
+        assert not transport._pool._connections
+        assert transport._pool._idle_count == 0
+        await ask(transport, peer)
+        assert peer.accepted == 2
+
+
+async def test_no_expiry(make_transport) -> None:
+    """Without an expiry there is no timer."""
+    transport = make_transport(keepalive_expiry=None)
+    async with scripted(echo) as peer:
+        await ask(transport, peer)
+        assert transport._pool._sweep_timer is None
+
+
+async def test_max_keepalive_connections(make_transport) -> None:
+    """No more idle connections are kept than asked for; the oldest goes."""
+    transport = make_transport(max_keepalive_connections=2)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        calls = [asyncio.create_task(ask(transport, peer)) for _ in range(6)]
+        await peer.until(lambda: peer.accepted == 6)
+        gate.open()
+        await asyncio.gather(*calls)
+        await peer.until(lambda: peer.open == 2)
+        assert transport._pool._idle_count == 2
+
+
+async def test_no_keepalive(make_transport) -> None:
+    """With no idle connections allowed, each call has its own."""
+    transport = make_transport(max_keepalive_connections=0)
+    async with scripted(echo) as peer:
+        for _ in range(3):
+            await ask(transport, peer)
+        await peer.until(lambda: peer.open == 0)
+        assert peer.accepted == 3
+
+
+async def test_idle_connection_of_another_origin_makes_room(make_transport) -> None:
+    """With every slot idle at other origins, the one idle longest is closed for a newcomer."""
+    transport = make_transport(max_connections=2)
+    async with scripted(echo) as one, scripted(echo) as two, scripted(echo) as three:
+        await ask(transport, one)
+        await ask(transport, two)
+        await ask(transport, three)
+        await one.until(lambda: one.open == 0)
+        assert (two.open, three.open) == (1, 1)
+
+
+async def test_unlimited(make_transport) -> None:
+    """None means as many connections as callers."""
+    transport = make_transport(max_connections=None)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        calls = [asyncio.create_task(ask(transport, peer)) for _ in range(150)]
+        await peer.until(lambda: peer.accepted == 150)
+        gate.open()
+        await asyncio.gather(*calls)
+
+
+async def test_idle_end_is_noticed(make_transport) -> None:
+    """A connection that the peer closes while idle leaves the pool at once."""
+    transport = make_transport()
+    async with scripted(answering(OK)) as peer:
+        await ask(transport, peer)
+        for wire in peer.wires:
+            wire.close()
+        await peer.until(lambda: peer.open == 0)
+        while transport._pool._connections:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0)
+        assert transport._pool._idle_count == 0
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_end_that_the_loop_has_not_seen(make_transport, method: bytes, end: str, monkeypatch) -> None:
+    """A connection that ended while the loop was busy is replaced before a byte is written, for POST as well."""
+    monkeypatch.setattr(pool_module, "UNCHECKED_IDLE_SECONDS", -1.0)
+    transport = make_transport()
+    async with scripted(echo) as peer:
+        for number in range(20):
+            await transport.exchange(peer.origin, method, b"/", b"", None, TIMEOUTS)
+            assert peer.accepted == number + 1
+            wire = peer.wires[-1]
+            # End it without giving the loop a turn: the event is in the kernel, not in the loop.
+            sock = wire.writer.get_extra_info("socket")
+            if end == "close":
+                sock.shutdown(2)
+            else:
+                wire.reset()
+                with contextlib.suppress(OSError):
+                    sock.shutdown(2)
+
+
+async def test_end_in_flight_is_not_an_error(make_transport) -> None:
+    """A peer that closes before the request arrives provably took no byte of it: even a POST is sent again."""
+    transport = make_transport()
+    posts = 0
+
+    async def script(wire: Wire) -> None:
+        nonlocal posts
+        while True:
+            await wire.request()
+            posts += 1
+            await wire.send(OK)
+
+    async with scripted(script) as peer:
+        for number in range(20):
+            answer = await transport.exchange(peer.origin, b"POST", b"/", b"", b"body", TIMEOUTS)
+            assert answer.content == b"ok"
+            assert posts == number + 1
+            # No turn of the loop, no check of the socket: the request goes into a closed connection.
+            peer.wires[-1].writer.get_extra_info("socket").shutdown(2)
+
+
+async def test_end_after_reading_is_an_error_for_post(make_transport) -> None:
+    """On a used connection, a peer that read a POST and closed may have processed it: the caller is told, nothing is repeated."""
+    transport = make_transport()
+    requests = []
+
+    async def script(wire: Wire) -> None:
+        while True:
+            requests.append(await wire.request())
+            if len(requests) == 2:
+                return
+            await wire.send(OK)
+
+    async with scripted(script) as peer:
+        await transport.exchange(peer.origin, b"POST", b"/", b"", b"one", TIMEOUTS)
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            await transport.exchange(peer.origin, b"POST", b"/", b"", b"two", TIMEOUTS)
+        assert caught.value.request_sent is True
+        assert [request.body for request in requests] == [b"one", b"two"]
+
+
+async def test_end_after_reading_is_repeated_for_get(make_transport) -> None:
+    """On a used connection, a GET that met its end is sent again on another one."""
+    transport = make_transport()
+    seen = 0
+
+    async def script(wire: Wire) -> None:
+        nonlocal seen
+        while True:
+            await wire.request()
+            seen += 1
+            if seen == 2:
+                return
+            await wire.send(OK)
+
+    async with scripted(script) as peer:
+        assert (await ask(transport, peer)).content == b"ok"
+        assert (await ask(transport, peer)).content == b"ok"
+        assert (seen, peer.accepted) == (3, 2)
+
+
+async def test_first_use_is_never_repeated(make_transport) -> None:
+    """An end without an answer on a fresh connection is no stale connection: not even a GET is sent again."""
+    transport = make_transport()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+
+    async with scripted(script) as peer:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ask(transport, peer)
+        assert peer.accepted == 1
+
+
+async def test_connection_lost_while_handed_over(make_transport) -> None:
+    """A waiter that was given a connection which ends before it wakes opens another one."""
+    transport = make_transport(max_connections=1)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        first = asyncio.create_task(ask(transport, peer, b"/first"))
+        await peer.until(lambda: bool(gate.targets))
+        second = asyncio.create_task(ask(transport, peer, b"/second"))
+        await settle()
+        (connection,) = transport._pool._connections
+        first.add_done_callback(lambda _: None)
+        original = transport._pool._hand_over
+
+        def hand_over(given) -> None:
+            original(given)
+            given.abort()
+
+        transport._pool._hand_over = hand_over
+        gate.open()
+        assert (await first).content == b"/first"
+        transport._pool._hand_over = original
+        assert (await second).content == b"/second"
+        assert peer.accepted == 2
+        assert connection.gone
+
+
+async def test_failed_attempt_gives_its_slot_back(make_transport) -> None:
+    """An attempt that fails passes its slot to the next in line."""
+    transport = make_transport(max_connections=1)
+    async with scripted(echo) as gone:
+        pass
+    async with scripted(echo) as peer:
+        bad = [asyncio.create_task(ask(transport, gone)) for _ in range(5)]
+        good = asyncio.create_task(ask(transport, peer, b"/good"))
+        results = await asyncio.gather(*bad, return_exceptions=True)
+        assert all(isinstance(result, httpx.ConnectError) for result in results)
+        assert (await good).content == b"/good"
+
+
+async def test_response_dropped_without_closing(make_transport) -> None:
+    """A streamed response that nobody closes gives its slot back when it is collected."""
+    transport = make_transport(max_connections=1)
+    part = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(part if wire.number == 0 else OK)
+        await wire.until_gone()
+
+    async with scripted(script) as peer:
+        response = await transport.handle_async_request(httpx.Request("GET", peer.url))
+        del response
+        assert (await ask(transport, peer)).content == b"ok"
+
+
+async def test_happy_eyeballs(make_transport) -> None:
+    """A name with an address that does not answer is reached through the next one."""
+    transport = make_transport()
+    async with scripted(echo) as peer:
+        loop = asyncio.get_running_loop()
+        port = peer.origin.port
+
+        async def getaddrinfo(host, asked, **_options):
+            return [
+                (10, 1, 6, "", ("100::1", asked, 0, 0)),  # the discard prefix: no answer, or no route
+                (2, 1, 6, "", ("127.0.0.1", asked)),
+                (2, 1, 6, "", ("127.0.0.1", asked)),
+            ]
+
+        original, loop.getaddrinfo = loop.getaddrinfo, getaddrinfo
+        try:
+            answer = await transport.exchange(Origin("http", "two.test", port), b"GET", b"/a", b"", None, TIMEOUTS)
+        finally:
+            loop.getaddrinfo = original
+        assert answer.content == b"/a"
+        assert peer.accepted == 1
+
+
+async def test_every_address_fails(make_transport) -> None:
+    """If no address answers, the error names what happened to each."""
+    transport = make_transport()
+    async with scripted(echo) as gone:
+        pass
+    loop = asyncio.get_running_loop()
+
+    async def getaddrinfo(host, asked, **_options):
+        return [(2, 1, 6, "", ("127.0.0.1", asked)), (2, 1, 6, "", ("127.0.0.2", asked))]
+
+    original, loop.getaddrinfo = loop.getaddrinfo, getaddrinfo
+    try:
+        with pytest.raises(httpx.ConnectError, match="127"):
+            await transport.exchange(Origin("http", "x.test", gone.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
+    finally:
+        loop.getaddrinfo = original
+
+
+async def test_ipv6(make_transport) -> None:
+    """IPv6 literals work, with brackets in the Host header."""
+    transport = make_transport()
+    hosts = []
+
+    async def script(wire: Wire) -> None:
+        hosts.append((await wire.request()).headers[b"host"])
+        await wire.send(OK)
+
+    try:
+        manager = scripted(script, host="::1")
+        peer = await manager.__aenter__()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    try:
+        await ask(transport, peer)
+    finally:
+        await manager.__aexit__(None, None, None)
+    assert hosts == [f"[::1]:{peer.origin.port}".encode()]
