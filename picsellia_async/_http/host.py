@@ -25,7 +25,7 @@ import os
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -88,6 +88,7 @@ class HttpSession:
     _client: ClientExchange | None = attrs.field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _pid: int = attrs.field(default=0, init=False, repr=False)
+    _sleepers: set[asyncio.Future[None]] = attrs.field(factory=set, init=False, repr=False)
 
     @property
     def is_open(self) -> bool:
@@ -152,6 +153,23 @@ class HttpSession:
             self._fast = FastTransport(max_connections=self.max_connections, ssl_context=self.verify)
         return ClientExchange(httpx.AsyncClient(transport=self._fast))
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait between two attempts.
+
+        Raises:
+            ClosedError: The session was closed meanwhile; nobody waits for a service that will not be asked again.
+        """
+        waker: asyncio.Future[None] = running_loop().create_future()
+        timer = waker.get_loop().call_later(seconds, _wake, waker)
+        self._sleepers.add(waker)
+        try:
+            await waker
+        finally:
+            timer.cancel()
+            self._sleepers.discard(waker)
+        if self.is_closed:
+            raise self._closed()
+
     def _closed(self) -> ClosedError:
         return ClosedError(
             "this client is closed; make a new AsyncClient, or keep calls inside `async with AsyncClient(...)`"
@@ -162,11 +180,20 @@ class HttpSession:
         if self.is_closed:
             return
         self.is_closed = True
+        for waker in self._sleepers:
+            # Those of a loop that is gone wait for nothing any more.
+            if waker.get_loop() is self._loop:
+                _wake(waker)
         client, self._client = self._client, None
         if client is not None and client.client is not self.http_client:
             await client.client.aclose()
         elif self.transport is not None and client is None:
             await self.transport.aclose()
+
+
+def _wake(waker: asyncio.Future[None]) -> None:
+    if not waker.done():
+        waker.set_result(None)
 
 
 @attrs.frozen(eq=False)
@@ -183,8 +210,6 @@ class Service:
     """Limits of repetition."""
     timeouts: Timeouts
     """Limits of one attempt."""
-    sleep: Callable[[float], Awaitable[Any]] = attrs.field(default=asyncio.sleep, repr=False)
-    """Waits so many seconds."""
     clock: Callable[[], float] = attrs.field(default=time.monotonic, repr=False)
     """Monotonic seconds."""
     random: Callable[[], float] = attrs.field(default=random.random, repr=False)
@@ -261,7 +286,7 @@ class Service:
             logger.debug(
                 "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
             )
-            await self.sleep(delay)
+            await self.session.sleep(delay)
             attempt += 1
 
     async def _attempt(self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None) -> Answer:

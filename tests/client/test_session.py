@@ -1,0 +1,194 @@
+"""How calls travel: the fast lane, httpx's client, redirects, tracing, the caller's own engines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from picsellia_async import (
+    AsyncClient,
+    ClosedError,
+    ConfigurationError,
+    DetectionPredictionFormat,
+    MonitorError,
+    RetryPolicy,
+)
+from picsellia_async._http.transport import FastTransport
+
+pytestmark = pytest.mark.anyio
+
+PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
+ORGANIZATION = "00000000-0000-4000-8000-000000000001"
+DEPLOYMENT = "00000000-0000-4000-8000-000000000002"
+
+
+@asynccontextmanager
+async def scripted(
+    monitor: list[tuple[int, dict[str, str], bytes]],
+) -> AsyncIterator[tuple[str, list[tuple[str, str, bytes]]]]:
+    """Serve just enough of the wire, with a script for the monitoring call; yields the URL and what arrived."""
+    seen: list[tuple[str, str, bytes]] = []
+    url = ""
+
+    def answer(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        if path.startswith("/api/home/ping"):
+            return 200, {}, json.dumps({"default_organization": ORGANIZATION}).encode()
+        if path.startswith("/api/organization/") and "/deployments/find" in path:
+            described = {"id": DEPLOYMENT, "name": "d", "type": "OBJECT_DETECTION", "oracle_host": url}
+            return 200, {}, json.dumps(described).encode()
+        if path.startswith("/api/organization/"):
+            return 200, {}, json.dumps({"id": ORGANIZATION, "name": "o"}).encode()
+        if path == "/api/auth/login":
+            return 200, {}, b'{"jwt":"j","expires":3600}'
+        if path == "/elsewhere":
+            return 201, {}, json.dumps({"id": "redirected", "method": method}).encode()
+        return monitor.pop(0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := (await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""):
+            method, path, _ = head.split(b"\r\n")[0].decode().split()
+            length = next(
+                (int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length")), 0
+            )
+            seen.append((method, path, await reader.readexactly(length)))
+            status, headers, body = answer(method, path)
+            lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+            writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\n{lines}\r\n".encode() + body)
+            await writer.drain()
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield url, seen
+
+
+async def monitor(client: AsyncClient, image: bytes = b"\xff\xd8\xff"):
+    deployment = await client.get_deployment("d")
+    return await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 1, 1, PREDICTION)
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000], ids=["whole", "sliced"])
+async def test_a_redirect_within_the_host_is_followed_with_the_body(size):
+    """307: the same request goes to the new place, image and all, although the hot path knows no redirects."""
+    image = b"\xff\xd8\xff" + bytes(size)
+    async with (
+        scripted([(307, {"location": "/elsewhere"}, b"")] * 2) as (url, seen),
+        AsyncClient("t", host=url) as client,
+    ):
+        assert (await monitor(client, image))["id"] == "redirected"
+    bodies = [body for method, path, body in seen if path == "/elsewhere"]
+    assert len(bodies) == 1
+    assert len(bodies[0]) > size * 4 / 3
+
+
+async def test_a_redirect_without_an_end_is_given_up():
+    """A place that redirects to itself is an error with its status, not a loop."""
+    path = f"/api/deployment/{DEPLOYMENT}/predictions"
+    async with scripted([(307, {"location": path}, b"")] * 50) as (url, seen), AsyncClient("t", host=url) as client:
+        with pytest.raises(MonitorError) as caught:
+            await monitor(client)
+    assert caught.value.status == 307
+    assert len(seen) < 20
+
+
+async def test_calls_are_traced_by_opentelemetry(emulator):
+    """`HTTPXClientInstrumentor` sees every call of the client, hot ones too, and no secret is in a span."""
+    instrumentation = pytest.importorskip("opentelemetry.instrumentation.httpx")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = instrumentation.HTTPXClientInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        async with AsyncClient(emulator.api_token, host=emulator.url) as client:
+            deployment = await client.get_deployment(emulator.deployment_name)
+            await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 1, 1, PREDICTION)
+    finally:
+        instrumentor.uninstrument()
+    spans = [span.to_json() for span in exporter.get_finished_spans()]
+    assert any("/predictions" in span and "POST" in span for span in spans)
+    assert any("/api/home/ping" in span for span in spans)
+    assert all(emulator.api_token not in span for span in spans)
+    async with AsyncClient(emulator.api_token, host=emulator.url) as client:
+        await client.get_deployment(emulator.deployment_name)
+    assert len(exporter.get_finished_spans()) == len(spans)
+
+
+async def test_a_fast_transport_of_the_callers_own(emulator):
+    """`transport=FastTransport(...)` keeps the hot path, and is closed with the client."""
+    transport = FastTransport(max_connections=3)
+    async with AsyncClient(emulator.api_token, host=emulator.url, transport=transport) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 1, 1, PREDICTION)
+    assert transport.is_closed
+
+
+async def test_a_transport_that_was_never_used_is_closed_too():
+    """A client that is closed before its first call closes what it was given."""
+    transport = FastTransport()
+    await AsyncClient("t", host="http://127.0.0.1:1", transport=transport).aclose()
+    assert transport.is_closed
+
+
+async def test_a_transport_that_cannot_is_a_configuration_error():
+    """What httpx calls an unsupported protocol is the caller's to mend."""
+
+    def refuse(request):
+        raise httpx.UnsupportedProtocol("no")
+
+    client = AsyncClient("t", host="http://h", transport=httpx.MockTransport(refuse))
+    with pytest.raises(ConfigurationError, match="http://h/api/home/ping"):
+        await client.connect()
+    await client.aclose()
+
+
+async def test_closing_while_connecting():
+    """A greeting that is under way when the client closes ends with a typed error."""
+    began = asyncio.Event()
+
+    async def stall(reader, writer):
+        began.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(stall, "127.0.0.1", 0)
+    async with server:
+        client = AsyncClient(
+            "t", host=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", retry=RetryPolicy.none()
+        )
+        connecting = asyncio.create_task(client.connect())
+        await began.wait()
+        await client.aclose()
+        with pytest.raises(ClosedError):
+            await connecting
+
+
+async def test_the_wait_between_attempts_ends_when_the_client_closes(emulator):
+    """No call outlives its client by the length of a Retry-After."""
+    from picsellia_async.emulator import Fault
+
+    client = AsyncClient(emulator.api_token, host=emulator.url)
+    deployment = await client.get_deployment(emulator.deployment_name)
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503, retry_after=60))
+    call = asyncio.create_task(deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 1, 1, PREDICTION))
+    while not client._connection.shared.session._sleepers:  # noqa: ASYNC110 - the wait is what no event tells
+        await asyncio.sleep(0.01)
+    await client.aclose()
+    with pytest.raises(ClosedError):
+        await asyncio.wait_for(call, 10)
