@@ -11,13 +11,19 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import attrs
 import uvicorn
 
 from .answers import API_TOKEN, ORACLE_JWT, SERVING_JWT, Answer, answer_to
+
+LOGINS: Final = {"/api/auth/login": "oracle", "/api/login": "serving"}
+"""Paths of sign-in, and whose they are."""
+
+NEEDED_FIRST: Final = {"oracle_login", "serving_login", "get_target_connector"}
+"""Endpoints that a call may have to use before its own."""
 
 Message = MutableMapping[str, Any]
 Pairs = tuple[tuple[str, str], ...]
@@ -57,8 +63,7 @@ class Exchange:
         """Name the service that was meant: by token, or by path where none is sent."""
         token = (self.header("authorization") or "").removeprefix("Bearer ")
         known = {API_TOKEN: "platform", ORACLE_JWT: "oracle", SERVING_JWT: "serving"}
-        paths = {"/api/auth/login": "oracle", "/api/login": "serving"}
-        return known.get(token) or paths.get(self.path, "storage")
+        return known.get(token) or LOGINS.get(self.path, "storage")
 
     @property
     def media_type(self) -> str | None:
@@ -69,7 +74,7 @@ class Exchange:
     @property
     def is_login(self) -> bool:
         """True for the exchange of the API token against a JWT."""
-        return self.path in {"/api/auth/login", "/api/login"}
+        return self.path in LOGINS
 
     @property
     def parts(self) -> list[Part]:
@@ -110,6 +115,8 @@ class Recorder:
     def __init__(self) -> None:
         """Prepare; `start` binds the port."""
         self.journal: list[Exchange] = []
+        self.refusal: Answer | None = None
+        """Given to every request, while it is set; not to logins and not for the connector, which calls need first."""
         config = uvicorn.Config(
             self._application,
             http="h11",  # httptools refuses the method XGET
@@ -162,6 +169,8 @@ class Recorder:
         query = tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
         answer = answer_to(self.url, scope["method"], scope["path"], query, headers, body)
+        if self.refusal is not None and answer.endpoint not in NEEDED_FIRST:
+            answer = self.refusal
         self.journal.append(Exchange(scope["method"], scope["path"], query, headers, body, answer))
         content = answer.content
         answered = [(b"content-length", str(len(content)).encode())]
