@@ -30,8 +30,12 @@ from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError
 
-SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-"""Methods that may be repeated when a reused connection ends without a byte of response (RFC 9110, section 9.2.2)."""
+SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT"})
+"""Methods that may be repeated when a reused connection ends without a byte of response (RFC 9110, section 9.2.2).
+
+DELETE is not among them, though idempotent: a second one is answered 404, and whoever reads that must know that there was a
+first. The retry loop above repeats it, and counts.
+"""
 
 BODILESS_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"DELETE"})
 """Methods whose requests say nothing about a body they do not have; others say `Content-Length: 0`."""
