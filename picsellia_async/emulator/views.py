@@ -215,7 +215,7 @@ def assignment(state: State, call: Call, row: AssignmentRow) -> Json:
         "assigned_user_id": row.user_id,
         "step_id": row.step_id,
         "status": row.status,
-        "data": {key: shown[key] for key in ("id", "filename", "object_name", "presigned_url")},
+        "data": shown,
     }
 
 

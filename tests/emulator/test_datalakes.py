@@ -1,0 +1,162 @@
+"""Datalakes, data, datasets, models and projects: what the seeded organization holds, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Wire
+
+pytestmark = pytest.mark.anyio
+
+NOWHERE = "7b41e5a5-bdac-4ef5-9729-bbdb2b0ceec7"
+
+
+async def datalake(wire: Wire) -> str:
+    found = await wire.ok("GET", f"{wire.organization}/datalake")
+    return f"/api/datalake/{found['id']}"
+
+
+async def test_datalakes(wire: Wire) -> None:
+    """The default one, by name, by id, in the list."""
+    path = f"{wire.organization}/datalake"
+    default = await wire.ok("GET", path)
+    assert default["name"] == "target-datalake"
+    for params in ({"name": "target-datalake"}, {"id": default["id"]}):
+        assert await wire.ok("GET", path, params=params) == default
+    await wire.refused(404, "GET", path, params={"name": "other"})
+    assert (await wire.ok("GET", f"{path}s"))["items"] == [default]
+    assert await wire.ok("GET", f"/api/datalake/{default['id']}") == default
+
+
+async def test_data_are_found(wire: Wire) -> None:
+    """By each property; several that match are a bad request."""
+    path = f"{await datalake(wire)}/datas"
+    data = (await wire.ok("GET", path, params={"limit": 1}))["items"][0]
+    for key in ("id", "filename", "object_name"):
+        assert (await wire.ok("GET", f"{path}/find", params={key: data[key]}))["id"] == data["id"]
+    await wire.refused(404, "GET", f"{path}/find", params={"filename": "none"})
+    await wire.refused(422, "GET", f"{path}/find")
+    await wire.asset()
+    await wire.asset()
+    await wire.refused(400, "GET", f"{path}/find", params={"filename": "frame.jpg"})
+
+
+async def test_metadata_are_replaced(wire: Wire) -> None:
+    """Both kinds, with null as well."""
+    asset = await wire.asset(metadata={"weather": "rain"}, custom_metadata={"line": 1})
+    path = f"/api/data/{asset['data']['id']}"
+    await wire.ok("PATCH", path, {"metadata": {"weather": "sun"}})
+    await wire.ok("PATCH", f"{path}/custom-metadata", {"custom_metadata": None})
+    shown = await wire.ok("GET", path)
+    assert (shown["metadata"], shown["custom_metadata"]) == ({"weather": "sun"}, None)
+    await wire.refused(422, "PATCH", path, {"metadata": [1]})
+
+
+def changes(**given: Any) -> dict[str, Any]:
+    return {"metadata": None, "custom_metadata": None, "tags": None, "data_source": None, **given}
+
+
+async def test_several_data_are_changed_and_deleted_at_once(wire: Wire) -> None:
+    """Nulls leave things alone; nothing is deleted when one of them is unknown."""
+    path = await datalake(wire)
+    items = (await wire.ok("GET", f"{path}/datas"))["items"]
+    first, second, third = (item["id"] for item in items)
+    objects = {
+        first: changes(tags=["a"], data_source="cam"),
+        second: changes(custom_metadata={"x": 1}, metadata={"y": 2}),
+    }
+    body = {"datalake_id": path.rpartition("/")[2], "objects": objects}
+    await wire.ok("PATCH", f"{path}/data/bulk", body)
+    one, two = await wire.ok("GET", f"/api/data/{first}"), await wire.ok("GET", f"/api/data/{second}")
+    assert ([tag["name"] for tag in one["tags"]], one["data_source"]["name"], one["metadata"]) == (["a"], "cam", None)
+    assert (two["custom_metadata"], two["metadata"], two["tags"]) == ({"x": 1}, {"y": 2}, [])
+    await wire.refused(404, "PATCH", f"{path}/data/bulk", {**body, "objects": {NOWHERE: changes()}})
+    await wire.refused(422, "PATCH", f"{path}/data/bulk", {**body, "objects": {}})
+    await wire.refused(404, "DELETE", f"{path}/datas", {"ids": [first, NOWHERE]})
+    await wire.ok("DELETE", f"{path}/datas", {"ids": [first, second]}, status=204)
+    assert [item["id"] for item in (await wire.ok("GET", f"{path}/datas"))["items"]] == [third]
+
+
+async def test_objects_of_the_bucket_are_imported(wire: Wire) -> None:
+    """Below the prefixes, once."""
+    path = await datalake(wire)
+    tag = await wire.ok("POST", f"{path}/tags", {"name": "imported"})
+    body = {"datalake_id": path.rpartition("/")[2], "prefixes": ["directory/s3"], "tag_ids": [tag["id"]]}
+    for _ in range(2):
+        assert (await wire.ok("POST", f"{path}/objects", body))["job"]["status"] == "SUCCEEDED"
+    items = (await wire.ok("GET", f"{path}/datas", params={"q": 'tags.name = "imported"'}))["items"]
+    assert [(item["filename"], item["content_type"], item["meta"]) for item in items] == [
+        ("object-name.jpeg", "image/jpeg", {"width": 64, "height": 48})
+    ]
+
+
+async def test_models_and_what_they_were_made_from(wire: Wire) -> None:
+    """Two versions, found by name, number, `latest` and id; context, experiment and log lead to the parameters."""
+    model = await wire.ok("GET", f"{wire.organization}/models/find", params={"name": "my-model"})
+    assert await wire.ok("GET", f"{wire.organization}/models/find", params={"id": model["id"]}) == model
+    assert (await wire.ok("GET", f"{wire.organization}/models"))["items"] == [model]
+    path = f"/api/model/{model['id']}/versions"
+    first = await wire.ok("GET", f"{path}/find", params={"version": 0})
+    latest = await wire.ok("GET", f"{path}/find", params={"name": "latest"})
+    assert (first["version"], latest["version"], first["type"]) == (0, 1, "OBJECT_DETECTION")
+    assert first["labels"]["0"] == "person"
+    await wire.refused(404, "GET", f"{path}/find", params={"version": 7})
+    await wire.refused(422, "GET", f"{path}/find", params={"version": "x"})
+    found = await wire.ok("GET", f"{wire.organization}/modelversions/find", params={"id": first["id"]})
+    assert found == first
+    context = await wire.ok("GET", f"/api/model/version/{first['id']}/context")
+    assert await wire.ok("GET", f"/api/model/version/{first['id']}/public/context") == context
+    experiment = await wire.ok("GET", f"/api/experiment/{context['experiment_id']}")
+    query = {"id": experiment["id"]}
+    assert await wire.ok("GET", f"{wire.organization}/experiments/find", params=query) == experiment
+    log = await wire.ok("GET", f"/api/experiment/{experiment['id']}/logs/find", params={"name": "parameters"})
+    assert (log["type"], log["data"]["epochs"]) == ("TABLE", 20)
+    await wire.refused(404, "GET", f"/api/experiment/{experiment['id']}/logs/find", params={"name": "loss"})
+
+
+async def test_latest_is_the_highest_version_of_a_model(wire: Wire) -> None:
+    """Unless a version is called so."""
+    versions = await wire.versions("model")
+    wire.emulator.state.store.documents.get("model_version", versions[1]["id"])["name"] = "v1"
+    path = f"/api/model/{versions[0]['origin']['id']}/versions/find"
+    assert (await wire.ok("GET", path, params={"name": "latest"}))["version"] == 1
+
+
+async def test_datasets_and_projects(wire: Wire) -> None:
+    """Three versions, found by name and id; the project holds them."""
+    dataset = await wire.ok("GET", f"{wire.organization}/datasets/find", params={"name": "my-dataset"})
+    assert (await wire.ok("GET", f"{wire.organization}/datasets"))["items"] == [dataset]
+    assert await wire.ok("GET", f"/api/dataset/{dataset['id']}") == dataset
+    versions = await wire.versions("dataset")
+    assert [version["version"] for version in versions] == ["first", "second", "latest"]
+    path = f"/api/dataset/{dataset['id']}/versions/find"
+    latest = await wire.ok("GET", path, params={"version": "latest"})
+    assert latest == versions[2] == await wire.ok("GET", path, params={"id": latest["id"]})
+    assert latest["origin_name"] == "my-dataset"
+    await wire.refused(404, "GET", path, params={"version": "never"})
+    found = await wire.ok("GET", f"{wire.organization}/datasetversions/find", params={"id": latest["id"]})
+    assert found == latest == await wire.ok("GET", f"/api/dataset/version/{latest['id']}")
+    project = await wire.ok("GET", f"{wire.organization}/projects/find", params={"name": "my-project"})
+    assert (await wire.ok("GET", f"{wire.organization}/projects"))["items"] == [project]
+    assert (await wire.ok("GET", f"/api/project/{project['id']}/datasets"))["items"] == versions
+
+
+async def test_labels(wire: Wire) -> None:
+    """Read, renamed and deleted; predictions follow the name, and without a label keep their index."""
+    asset = await wire.asset()
+    labels = (await wire.ok("GET", f"{wire.deployment}/labels"))["items"]
+    path = f"/api/label/{labels[0]['id']}"
+    await wire.refused(409, "PATCH", path, {"name": labels[1]["name"]})
+    await wire.ok("PATCH", path, {"name": "walker", "group_id": NOWHERE})
+    assert await wire.ok("GET", path) == {"id": labels[0]["id"], "name": "walker", "group_id": NOWHERE}
+
+    async def predicted() -> str:
+        shown = await wire.ok("GET", f"/api/predicted/asset/{asset['id']}")
+        return str(shown["predictions"][0]["rectangles"][0]["label"]["name"])
+
+    assert await predicted() == "walker"
+    await wire.ok("DELETE", path, status=204)
+    await wire.refused(404, "GET", path)
+    assert await predicted() == "0"

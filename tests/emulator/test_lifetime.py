@@ -1,0 +1,330 @@
+"""Starting, stopping, keeping everything across runs, and the control routes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import warnings
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.emulator.journal import Journal
+from picsellia_async.emulator.store import Store
+from picsellia_async.errors import ClosedError, ConfigurationError
+
+from .conftest import JPEG, Wire
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    """Tokens, predictions, images, settings and uploads under way are there again; a JWT stays good."""
+    async with Emulator(data_dir=tmp_path / "new" / "dir") as emulator:
+        wire = Wire(emulator)
+        async with wire.http:
+            asset = await wire.asset(tags=["t"])
+            await wire.ok("PATCH", wire.deployment, {"name": "renamed"})
+        token, jwt = emulator.api_token, wire.jwts["oracle"]
+    async with Emulator(data_dir=tmp_path / "new" / "dir") as emulator:
+        wire = Wire(emulator)
+        wire.jwts["oracle"] = jwt
+        async with wire.http:
+            assert emulator.api_token == token
+            again = await wire.ok("GET", f"/api/predicted/asset/{asset['id']}")
+            assert again["data"]["tags"] == asset["data"]["tags"]
+            assert (await wire.http.get(again["data"]["presigned_url"])).content == JPEG
+            assert (await wire.ok("GET", wire.deployment))["name"] == "renamed"
+            await wire.monitored()
+            assert (await wire.http.get("/emulator/predictions")).json()["count"] == 2
+
+
+async def test_two_emulators_do_not_share_a_directory(tmp_path: Path) -> None:
+    """The second one names the process that holds it."""
+    async with Emulator(data_dir=tmp_path):
+        with pytest.raises(ConfigurationError, match="in use by another emulator"):
+            await Emulator(data_dir=tmp_path).start()
+    async with Emulator(data_dir=tmp_path):
+        pass
+
+
+async def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
+    """Rather than misread."""
+    store = Store(tmp_path)
+    store._connection.execute("pragma user_version = 99")
+    await store.close()
+    with pytest.raises(ConfigurationError, match="version 99"):
+        await Emulator(data_dir=tmp_path).start()
+
+
+async def test_a_taken_port_is_an_error() -> None:
+    """Not the end of the process, and nothing stays open."""
+    async with Emulator() as emulator:
+        with pytest.raises(OSError, match="in use"):
+            await Emulator(emulator.port).start()
+    async with Emulator(emulator_port := free_port()) as emulator:
+        assert emulator.port == emulator_port
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("options", [{"port": 70000}, {"jwt_lifetime": -1}])
+def test_options_out_of_range(options: dict[str, Any]) -> None:
+    """Refused before anything is opened."""
+    with pytest.raises(ConfigurationError):
+        Emulator(**options)
+
+
+async def test_an_emulator_can_be_started_again() -> None:
+    """In memory it begins anew; twice started or stopped is once."""
+    emulator = Emulator()
+    with pytest.raises(ClosedError):
+        _ = emulator.api_token
+    for _ in range(2):
+        await emulator.start()
+        await emulator.start()
+        assert emulator.is_running
+        wire = Wire(emulator)
+        async with wire.http:
+            await wire.monitored()
+            assert (await wire.http.get("/emulator/predictions")).json()["count"] == 1
+        await emulator.stop()
+        await emulator.stop()
+        assert not emulator.is_running
+
+
+async def test_it_stops_with_connections_open() -> None:
+    """Idle ones are closed at once; nothing is left that warns."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        async with Emulator() as emulator:
+            url = f"{emulator.url}/emulator/journal"
+            assert (await client.get(url)).status_code == 200
+        with pytest.raises(httpx.TransportError):
+            await client.get(url)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gc.collect()
+
+
+def test_it_serves_code_without_event_loop() -> None:
+    """`run_in_thread` serves until the block ends; failures come out of it."""
+    with Emulator.run_in_thread() as emulator:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{emulator.url}/emulator/predictions") as answer:
+            assert json.load(answer)["count"] == 0
+        with pytest.raises(OSError, match="in use"), Emulator.run_in_thread(emulator.port):
+            raise AssertionError("it must not start")
+    assert not emulator.is_running
+
+
+async def test_reset_goes_back_to_the_beginning(wire: Wire) -> None:
+    """Predictions, changes, journal and faults are gone; ids, api token and JWTs stay good."""
+    await wire.monitored()
+    await wire.ok("PATCH", wire.deployment, {"name": "renamed"})
+    wire.emulator.faults.add(Fault(kind="latency", seconds=0.0))
+    assert (await wire.http.post("/emulator/reset")).status_code == 200
+    assert (await wire.http.get("/emulator/predictions")).json()["count"] == 0
+    assert (await wire.http.get("/emulator/journal")).json()["count"] == 0
+    assert len(wire.emulator.faults) == 0
+    assert (await wire.ok("GET", wire.deployment))["name"] == "awesome-deploy"
+    await wire.monitored()
+
+
+async def test_predictions_are_paged_on_the_control_route(wire: Wire) -> None:
+    """`limit`, `offset` and `deployment_id`; oldest first."""
+    for number in range(3):
+        await wire.monitored(filename=f"{number}.jpg")
+
+    async def names(**params: Any) -> tuple[int, list[str]]:
+        found = (await wire.http.get("/emulator/predictions", params=params)).json()
+        return found["count"], [item["filename"] for item in found["items"]]
+
+    assert await names() == (3, ["0.jpg", "1.jpg", "2.jpg"])
+    assert await names(limit=1, offset=1) == (3, ["1.jpg"])
+    assert await names(deployment_id="x") == (0, [])
+    assert (await wire.http.get("/emulator/predictions", params={"limit": "x"})).status_code == 400
+
+
+async def test_the_journal_tells_requests_without_secrets(wire: Wire) -> None:
+    """Verb, path, query, names, status, sizes and hashes of images; no token, no signature."""
+    asset = await wire.asset()
+    await wire.http.get(asset["data"]["presigned_url"])
+    await wire.call("GET", "/nowhere")
+    entries = list(wire.emulator.journal)
+    assert [entry.endpoint for entry in entries] == ["oracle_login", "monitor", "find_predicted_asset", "storage", ""]
+    assert [entry.service for entry in entries] == ["oracle", "oracle", "platform", "storage", ""]
+    assert [entry.status for entry in entries] == [200, 201, 200, 200, 404]
+    monitored = entries[1]
+    assert (monitored.method, monitored.path) == ("POST", f"{wire.deployment}/predictions")
+    assert len(monitored.images) == 1
+    assert monitored.request_bytes > 100 < monitored.response_bytes
+    assert entries[2].query.startswith("oracle_prediction_id=")
+    text = (await wire.http.get("/emulator/journal")).text
+    for secret in (wire.api_token, wire.jwts["oracle"], "signature="):
+        assert secret not in text
+    shown = (await wire.http.get("/emulator/journal", params={"endpoint": "monitor", "limit": 5})).json()
+    assert [item["images"] for item in shown["items"]] == [list(monitored.images)]
+
+
+async def test_the_journal_can_be_waited_for(wire: Wire) -> None:
+    """A test that needs to know that requests have arrived does not sleep."""
+    waiting = asyncio.create_task(wire.emulator.journal.wait_for("monitor", 2))
+    for _ in range(2):
+        assert not waiting.done()
+        await wire.monitored()
+    await waiting
+
+
+def test_the_journal_is_bounded() -> None:
+    """The oldest entries go, the total stays; cleared it begins anew."""
+    from picsellia_async.emulator.journal import Entry
+
+    journal = Journal(2)
+    facts = dict.fromkeys(("method", "path", "query", "service", "endpoint"), "x")
+    for status in (1, 2, 3):
+        journal.write(Entry(at=0.0, status=status, seconds=0.0, request_bytes=0, response_bytes=0, **facts))
+    assert ([entry.status for entry in journal], len(journal), journal.total) == ([2, 3], 2, 3)
+    journal.clear()
+    assert (len(journal), journal.total) == (0, 0)
+
+
+async def test_faults_over_http(wire: Wire) -> None:
+    """Scripted, fired, accounted for and taken out; a broken one is refused."""
+    fault = {"kind": "status", "status": 503, "endpoint": "monitor", "times": 1}
+    made = await wire.http.post("/emulator/faults", json=fault)
+    assert made.status_code == 201
+    assert (await wire.monitor()).status_code == 503
+    await wire.monitored()
+    account = (await wire.http.get("/emulator/faults")).json()
+    assert account["counts"] == {"status": 1}
+    assert (await wire.http.post("/emulator/faults", json={"kind": "earthquake"})).status_code == 422
+    assert (await wire.http.post("/emulator/faults", content=b"{")).status_code == 400
+    id_ = made.json()["faults"][0]["id"]
+    assert (await wire.http.delete("/emulator/faults", params={"id": "none"})).status_code == 404
+    assert (await wire.http.delete("/emulator/faults", params={"id": id_})).json()["faults"] == []
+    assert (await wire.http.delete("/emulator/faults")).json()["account"] == []
+    entry = wire.emulator.journal.of("monitor")[0]
+    assert (entry.status, entry.service) == (503, "oracle")
+
+
+async def test_a_fault_voids_every_jwt(wire: Wire) -> None:
+    """`jwt_expiry` makes the request that meets it, and the ones behind, a 401 until the next sign-in."""
+    await wire.login()
+    wire.emulator.faults.add(Fault(kind="jwt_expiry", endpoint="monitor", times=1))
+    assert (await wire.monitor()).status_code == 401
+    await wire.login()
+    await wire.monitored()
+
+
+async def test_byte_level_faults_reach_the_connection(wire: Wire) -> None:
+    """A reset in the body of a request: the client sees no answer, nothing is stored."""
+    await wire.login()
+    wire.emulator.faults.add(Fault(kind="reset", endpoint="monitor", direction="up", after_fraction=0.5, times=1))
+    with pytest.raises(httpx.TransportError):
+        await wire.monitor(JPEG * 100)
+    assert (await wire.http.get("/emulator/predictions")).json()["count"] == 0
+    await wire.monitored()
+
+
+async def test_the_page_shows_what_arrived(wire: Wire) -> None:
+    """Names and numbers, escaped."""
+    await wire.monitored(filename="<b>.jpg", source="cam & co")
+    for path in ("/emulator", "/emulator/"):
+        page = await wire.http.get(path)
+        assert page.headers["content-type"].startswith("text/html")
+        assert "&lt;b&gt;.jpg" in page.text
+        assert "cam &amp; co" in page.text
+        assert "awesome-deploy" in page.text
+    assert wire.emulator.dashboard == f"{wire.emulator.url}/emulator/"
+
+
+async def test_a_public_url_is_told(tmp_path: Path) -> None:
+    """Hosts and presigned URLs use it instead of the address that the client came to."""
+    async with Emulator(port := free_port(), public_url=f"http://localhost:{port}") as emulator:
+        wire = Wire(emulator)
+        wire.http.base_url = httpx.URL(f"http://127.0.0.1:{port}")
+        async with wire.http:
+            assert (await wire.ok("GET", wire.deployment))["oracle_host"] == f"http://localhost:{port}"
+            assert (await wire.asset())["data"]["presigned_url"].startswith(f"http://localhost:{port}/storage/")
+
+
+async def test_memory_keeps_the_latest_images() -> None:
+    """Beyond the limit the oldest contents go; hashes and sizes stay."""
+    store = Store(None, memory_max=10)
+    for name in "abc":
+        store.blobs.put(name, name.encode() * 4)
+    assert await store.blobs.get("c") == b"cccc"
+    with pytest.raises(Exception, match="no content"):
+        await store.blobs.get("a")
+    await store.close()
+
+
+COMMAND = (
+    "import sys; from picsellia_async.cli import emulator as command; import argparse;"
+    "parser = argparse.ArgumentParser(); command.add_parser(parser.add_subparsers());"
+    "arguments = parser.parse_args(['emulator', *sys.argv[1:]]); sys.exit(arguments.run(arguments))"
+)
+
+
+def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", COMMAND, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """One JSON line on stdout, exit code 0 on either signal, no warning on stderr."""
+    process, facts = start("--port", "0", "--data-dir", str(tmp_path))
+    assert set(facts) == {"url", "api_token", "organization_id", "deployment", "deployment_id", "dashboard"}
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, "")
+    assert "Warning" not in errors
+    assert facts["api_token"] not in errors
+
+
+async def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    """After SIGKILL and a restart every prediction that was answered with 201 is there, with its image; tokens stay good."""
+    process, facts = await asyncio.to_thread(start, "--port", "0", "--data-dir", str(tmp_path))
+    answered: list[str] = []
+    emulator = Emulator()  # only for its names
+    async with emulator, httpx.AsyncClient(base_url=facts["url"], trust_env=False) as client:
+        wire = Wire(emulator)
+        await wire.http.aclose()
+        wire.http, wire.api_token = client, facts["api_token"]
+        await wire.login()
+
+        async def send(worker: int) -> None:
+            for number in range(1000):
+                receipt = await wire.monitored(JPEG + f"{worker}/{number}".encode())
+                answered.append(receipt["id"])
+                if len(answered) == 60:
+                    process.kill()
+
+        await asyncio.gather(*(send(worker) for worker in range(8)), return_exceptions=True)
+    await asyncio.to_thread(process.communicate)
+    assert len(answered) >= 60
+    async with Emulator(data_dir=tmp_path) as emulator:
+        assert emulator.api_token == facts["api_token"]
+        rows = {row.id: row for row in emulator.state.store.predictions.select()}
+        assert set(answered) <= set(rows)
+        for id_ in answered:
+            content = await emulator.state.store.blobs.get(rows[id_].sha256)
+            assert content.startswith(JPEG)
