@@ -31,8 +31,11 @@ from picsellia_async.emulator.tokens import Tokens
 from picsellia_async.errors import ClosedError, ConfigurationError
 
 _BACKLOG: Final = 2048
-_GRACE: Final = 1
+_GRACE: Final = 1.0
 """Seconds that requests under way get when the emulator stops."""
+
+_TICK: Final = 0.005
+"""Seconds between two looks at the connections that are still open then."""
 
 
 class Emulator:
@@ -350,7 +353,7 @@ class _Server(uvicorn.Server):
         """Serve an application on a bound socket."""
         config = uvicorn.Config(
             application, http=tapped_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75, backlog=_BACKLOG,
+            server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=_BACKLOG,
         )  # fmt: skip
         config.load()
         server = cls(config)
@@ -363,10 +366,25 @@ class _Server(uvicorn.Server):
 
     async def stop(self) -> None:
         """Close the connections: idle ones at once, busy ones when they are done or a second is over."""
+        # uvicorn's own `shutdown` sleeps a tenth of a second even when nothing is open, which every test would pay.
         self._ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._ticking
-        await self.shutdown()
+        await asyncio.wait([self._ticking])
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        waited = 0.0
+        while self._is_busy and waited < _GRACE:
+            await asyncio.sleep(_TICK)
+            waited += _TICK
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
+        if tasks := list(self.server_state.tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self.server_state.connections or self.server_state.tasks)

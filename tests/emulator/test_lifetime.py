@@ -119,6 +119,20 @@ async def test_it_stops_with_connections_open() -> None:
         gc.collect()
 
 
+async def test_a_request_under_way_does_not_hold_it_up() -> None:
+    """It gets a second, then its connection is cut, and its handler with it."""
+    emulator = Emulator()
+    await emulator.start()
+    emulator.faults.add(Fault(kind="latency", seconds=3600.0))
+    async with httpx.AsyncClient(base_url=emulator.url, trust_env=False) as client:
+        calling = asyncio.create_task(client.get("/api/home/ping"))
+        while not emulator.faults.account():  # noqa: ASYNC110 - the account has no event
+            await asyncio.sleep(0)
+        await emulator.stop()
+        with pytest.raises(httpx.TransportError):
+            await calling
+
+
 def test_it_serves_code_without_event_loop() -> None:
     """`run_in_thread` serves until the block ends; failures come out of it."""
     with Emulator.run_in_thread() as emulator:
