@@ -176,14 +176,22 @@ def filtered(
     lists = {name: values for name in paths if (values := known(getattr(body, name))) is not None}
     if paths and len(lists) != 1:
         raise unprocessable(f"exactly one of {', '.join(paths)} must be given")
-    wanted = {paths[name]: {str(value) for value in values} for name, values in lists.items()}
+    wanted = [
+        (_begins_with if name.endswith("_startswith") else _is_among)(paths[name], {str(value) for value in values})
+        for name, values in lists.items()
+    ]
     tests = [
         querying.condition(known(body.q)), has_custom_metadata(call.query.json("custom_metadata"), metadata_path),
-        *(_is_among(path, values) for path, values in wanted.items()),
+        *wanted,
     ]  # fmt: skip
     matches = _all_of(*tests)
     found = [item for item in items if matches is None or matches(item)]
     return {"items": found, "count": len(found), "next_cursor": None}
+
+
+def _begins_with(path: str, values: set[str]) -> Callable[[Json], bool]:
+    beginnings = tuple(values)
+    return lambda item: str(querying.value_of(item, path)).startswith(beginnings)
 
 
 def _is_among(path: str, values: set[str]) -> Callable[[Json], bool]:

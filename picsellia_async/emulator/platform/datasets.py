@@ -88,7 +88,13 @@ def _page(call: Call, items: list[Json]) -> Json:
 def filter_assets(state: State, call: Call, body: FilterRequest) -> Json:
     """List the assets of a dataset version that one list of values names (WIRE.md 7.3)."""
     call.query.texts("order_by")
-    paths = {"ids": "id", "filenames": "data.filename", "object_names": "data.object_name", "data_ids": "data.id"}
+    paths = {
+        "ids": "id",
+        "filenames": "data.filename",
+        "object_names": "data.object_name",
+        "filename_startswith": "data.filename",
+        "data_ids": "data.id",
+    }
     return listing.filtered(call, _assets(state, call), body, paths)
 
 
