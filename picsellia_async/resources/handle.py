@@ -83,7 +83,7 @@ def expect(value: Any, kind: type[H], name: str) -> H:
         ConfigurationError: The value is something else.
     """
     if not isinstance(value, kind):
-        raise ConfigurationError(f"{name} must be a {kind.__name__}, got {_shown(value)}")
+        raise ConfigurationError(f"{name} must be {_one(kind)}, got {_shown(value)}")
     return value
 
 
@@ -96,10 +96,14 @@ def expect_all(values: Any, kind: type[H], name: str) -> list[H]:
     if isinstance(values, kind):
         return [values]
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-        raise ConfigurationError(f"{name} must be a {kind.__name__} or a list of them, got {_shown(values)}")
+        raise ConfigurationError(f"{name} must be {_one(kind)} or a list of them, got {_shown(values)}")
     if not values:
         raise ConfigurationError(f"{name} must not be empty")
     return [expect(value, kind, f"{name}[{i}]") for i, value in enumerate(values)]
+
+
+def _one(kind: type[Any]) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
 
 
 def _shown(value: Any) -> str:
