@@ -108,6 +108,8 @@ async def test_assets_of_a_dataset_version(wire: Wire) -> None:
     body = {"data_ids": [first["items"][1]["data"]["id"]], "upload_statuses": ["DONE"], "types": ["IMAGE"]}
     found = await wire.ok("XGET", path, body)
     assert [item["id"] for item in found["items"]] == [first["items"][1]["id"]]
+    body = {"filename_startswith": ["data-0", "data-2"], "upload_statuses": ["DONE"], "types": ["IMAGE"]}
+    assert (await wire.ok("XGET", path, body))["count"] == 2
     chosen = await wire.ok("GET", path, params={"q": 'data.filename = "data-0.png"'})
     assert chosen["count"] == 1
 

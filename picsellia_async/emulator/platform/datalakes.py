@@ -86,7 +86,8 @@ def filter_data(state: State, call: Call, body: FilterRequest) -> Json:
         for name, column in (("ids", "id"), ("filenames", "filename"), ("object_names", "object_name"))
         if (values := known(getattr(body, name))) is not None
     ]
-    if len(given) != 1 or known(body.data_ids) is not None:
+    others = (body.data_ids, body.filename_startswith)
+    if len(given) != 1 or any(known(values) is not None for values in others):
         raise unprocessable("exactly one of ids, filenames and object_names must be given")
     where.add_any_of(*given[0])
     rows = state.store.data.select(where.text(), *where.values)
