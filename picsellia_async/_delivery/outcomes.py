@@ -65,6 +65,8 @@ class Rejected:
     """Why."""
     attempts: int = 1
     """Requests it took; 0 where none was sent."""
+    may_be_stored: bool = False
+    """Whether an answer to an earlier attempt was lost, so that the service may have it all the same."""
 
 
 @attrs.frozen

@@ -218,11 +218,11 @@ class InFlight:
             return Delivered(frame, {}, self.attempt, is_duplicate=is_duplicate, seconds=age, error=told)
         is_last = rules.max_attempts is not None and self.attempt >= rules.max_attempts
         is_old = rules.max_age is not None and age >= rules.max_age
+        stored = self.may_be_stored or may_have_stored(error)
         repeats = verdict is Verdict.REPEAT or (verdict is Verdict.HOLD and rules.holds)
         if not repeats or is_last or is_old:
-            return Rejected(frame, error, self.attempt)
+            return Rejected(frame, error, self.attempt, may_be_stored=stored)
         wait = backoff(rules.policy, self.attempt, random)
-        stored = self.may_be_stored or may_have_stored(error)
         return Waiting(self.attempt, stored, error, until=now + wait)
 
 

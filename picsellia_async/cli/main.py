@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from picsellia_async._version import __version__
-from picsellia_async.cli import demo, emulator
+from picsellia_async.cli import demo, emulator, replay
 from picsellia_async.errors import ConfigurationError, PicselliaError
 
 
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="picsellia-async", description="Picsellia deployments from the command line.")
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, emulator):
+    for command in (demo, emulator, replay):
         command.add_parser(commands)
     return root
 

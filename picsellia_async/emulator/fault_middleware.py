@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
@@ -77,9 +78,7 @@ class _Exchange:
 
     def lets_pass(self) -> bool:
         """Whether a limit is not reached, so that the request goes on to the next fault."""
-        if self.fault.kind is FaultKind.RATE_LIMIT:
-            return not self.script.is_over_rate(self.faults.now())
-        return False
+        return self.fault.kind is FaultKind.RATE_LIMIT and not self.script.is_over_rate(self.faults.now())
 
     async def act(self, app: ASGIApp, rest: ASGIApp) -> None:
         kind = self.fault.kind
@@ -91,6 +90,8 @@ class _Exchange:
             await self._limit(rest)
         elif kind is FaultKind.CAPACITY:
             await self._serve_in_line(rest)
+        elif kind is FaultKind.CONFLICT:
+            await self._refuse_known(rest)
         elif kind is FaultKind.GARBAGE or kind is FaultKind.STORED_THEN_DROPPED:
             await self._handle_then_spoil(app)
         else:
@@ -118,14 +119,40 @@ class _Exchange:
             await asyncio.sleep(self.fault.seconds or 0.0)
             await app(self.scope, self.receive, self.send)
 
+    async def _refuse_known(self, app: ASGIApp) -> None:
+        """Answer 409 to a body that was handled before; else hand it on, and remember it if it is handled with success."""
+        body = b""
+        message: Message = {"more_body": True}
+        while message.get("more_body"):
+            message = await self.receive()
+            body += message.get("body", b"")
+        digest = hashlib.sha256(body).digest()
+        if digest in self.script.known:
+            self.faults.record(self.fault, self.request)
+            await self._send(409)
+            return
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await self.receive()
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 300:
+                self.script.known.add(digest)
+            await self.send(message)
+
+        await app(self.scope, replay, note)
+
     async def _answer(self) -> None:
-        fault = self.fault
-        if not fault.early:
+        if not self.fault.early:
             while (await self.receive()).get("more_body", False):
                 pass
-        status = 401 if fault.kind is FaultKind.JWT_EXPIRY else fault.answer_status
-        body, content_type = _body(fault)
-        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *_retry_after(fault)]
+        await self._send(401 if self.fault.kind is FaultKind.JWT_EXPIRY else self.fault.answer_status)
+
+    async def _send(self, status: int) -> None:
+        body, content_type = _body(self.fault, status)
+        length = b"%d" % len(body)
+        headers = [(b"content-type", content_type), (b"content-length", length), *_retry_after(self.fault)]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
@@ -154,12 +181,12 @@ class _Exchange:
             await self.send({"type": "http.response.body", "body": body})
 
 
-def _body(fault: Fault) -> tuple[bytes, bytes]:
+def _body(fault: Fault, status: int) -> tuple[bytes, bytes]:
     if fault.kind is FaultKind.HTML:
         return (HTML if fault.body is None else fault.body.encode()), b"text/html"
     if fault.body is not None:
         return fault.body.encode(), b"application/json"
-    return orjson.dumps({"detail": f"scripted fault {fault.kind.value} {fault.answer_status}"}), b"application/json"
+    return orjson.dumps({"detail": f"scripted fault {fault.kind.value} {status}"}), b"application/json"
 
 
 def _retry_after(fault: Fault) -> list[tuple[bytes, bytes]]:

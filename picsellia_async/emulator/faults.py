@@ -49,6 +49,8 @@ class FaultKind(enum.StrEnum):
     """More than `limit` requests at once are answered with `status` (503 unless given)."""
     CAPACITY = "capacity"
     """`limit` requests at once are served, `seconds` each; further ones wait in line, so the round trip grows."""
+    CONFLICT = "conflict"
+    """A request with a body that was handled with success before is answered with 409, as by a service that knows its data."""
     GARBAGE = "garbage"
     """The request is handled, but the answer is half a JSON document with a success status."""
     STORED_THEN_DROPPED = "stored_then_dropped"
@@ -275,6 +277,8 @@ class Script:
     """Of `rate_limit`: when the bucket was last looked at."""
     busy: int = 0
     """Of `concurrency_limit`: requests inside."""
+    known: set[bytes] = attrs.field(factory=set)
+    """Of `conflict`: digests of the bodies that were handled."""
     seats: asyncio.Semaphore | None = None
     """Of `capacity`: made in the loop that serves."""
 

@@ -143,6 +143,13 @@ async def test_capacity_makes_the_rest_wait(server: SmallServer) -> None:
     assert Counter(one.status for one in seen) == {201: 5, 418: 1}
 
 
+async def test_conflict_knows_what_it_has(server: SmallServer) -> None:
+    """The same body twice is 409 the second time; another body is handled."""
+    fault = server.faults.add(Fault(kind="conflict"))
+    assert [(await post(server.port, body)).status for body in (b"a", b"b", b"a", b"a")] == [201, 201, 409, 409]
+    assert (server.bodies, server.faults.fired(fault)) == ([b"a", b"b"], 2)
+
+
 async def test_jwt_expiry_asks_the_store(server: SmallServer) -> None:
     """With a store the tokens are made void and the request goes on to meet its own 401."""
     expired: list[int] = []

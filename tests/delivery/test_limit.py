@@ -88,6 +88,7 @@ def test_auto_forgets_how_fast_the_service_once_was() -> None:
     service = Service(AdaptiveLimit(), 40, 0.03)
     service.run(10.0)
     service.seconds = 0.09
+    assert min(value for _, value in service.run(20.0)) >= 10, "not even for a while does it take slowness for a line"
     assert usual(service.run(60.0), 45.0) == pytest.approx(40, rel=0.15)
 
 
