@@ -757,6 +757,7 @@ async def test_redirects_never_carry_credentials_to_another_host():
 
 async def test_a_proxy_in_the_environment_chooses_the_stock_transport(emulator, monkeypatch, caplog):
     """`HTTP_PROXY` is honoured (here it leads nowhere), `NO_PROXY` too, and the choice is told at debug level."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with caplog.at_level(logging.DEBUG, "picsellia_async"):
         client = AsyncClient(emulator.api_token, host=emulator.url, retry=RetryPolicy.none())
