@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         asyncio.run(_serve(args))
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError(str(exc)) from None
     except OSError as exc:
         raise ConfigurationError(f"cannot serve on {args.host} port {args.port}: {exc}") from None
     return 0

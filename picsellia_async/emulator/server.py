@@ -6,15 +6,12 @@ import asyncio
 import contextlib
 import random
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
-
-import uvicorn
+from typing import Any, Self
 
 from picsellia_async.emulator import app, recording, seed, storage
 from picsellia_async.emulator.control import Control
@@ -22,20 +19,13 @@ from picsellia_async.emulator.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.faults import Faults
 from picsellia_async.emulator.inventions import invent
 from picsellia_async.emulator.journal import JOURNAL_MAX, Journal
+from picsellia_async.emulator.listening import Server, bracketed, listen
 from picsellia_async.emulator.locking import lock_directory
 from picsellia_async.emulator.recording import Observation
 from picsellia_async.emulator.state import Options, State
 from picsellia_async.emulator.store import Document, Store
-from picsellia_async.emulator.tap import tapped_protocol
 from picsellia_async.emulator.tokens import Tokens
 from picsellia_async.errors import ClosedError, ConfigurationError
-
-_BACKLOG: Final = 2048
-_GRACE: Final = 1.0
-"""Seconds that requests under way get when the emulator stops."""
-
-_TICK: Final = 0.005
-"""Seconds between two looks at the connections that are still open then."""
 
 
 class Emulator:
@@ -63,6 +53,8 @@ class Emulator:
         public_url: str | None = None,
         seed: int = 0,
         journal_max: int = JOURNAL_MAX,
+        keep_alive: float = 75.0,
+        tls: tuple[str | Path, str | Path] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Choose how the emulator behaves; nothing is opened yet.
@@ -79,6 +71,8 @@ class Emulator:
             public_url: `http://host:port` to tell clients; None: whatever address they came to.
             seed: Of the draws that decide which images a sample rate keeps.
             journal_max: Requests kept in the journal.
+            keep_alive: Seconds after which an idle connection is closed, without a word to the client.
+            tls: Files of certificate and private key (PEM); None serves plain HTTP.
             clock: Epoch seconds; for tokens, presigned URLs and dates.
 
         Raises:
@@ -102,7 +96,11 @@ class Emulator:
         """What arrived."""
         self.faults: Faults = Faults(identify=app.identify)
         """Scripted trouble, and its account."""
+        self._keep_alive = keep_alive
+        self._tls = None if tls is None else (str(tls[0]), str(tls[1]))
         self._running: _Running | None = None
+        self._address: tuple[int, str] | None = None
+        """Port and api token of the latest run."""
 
     @property
     def is_running(self) -> bool:
@@ -111,18 +109,19 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """`http://host:port` of all services."""
-        return self._options.public_url or f"http://{_bracketed(self._host)}:{self.port}"
+        """`http://host:port` of all services; stays readable when it has stopped, as `port` and `api_token` do."""
+        scheme = "http" if self._tls is None else "https"
+        return self._options.public_url or f"{scheme}://{bracketed(self._host)}:{self.port}"
 
     @property
     def port(self) -> int:
         """TCP port."""
-        return self._now().port
+        return self._latest()[0]
 
     @property
     def api_token(self) -> str:
         """Token of the seeded user; the same across restarts on one data directory."""
-        return str(self._document("user", "user")["api_token"])
+        return self._latest()[1]
 
     @property
     def organization_id(self) -> str:
@@ -156,8 +155,13 @@ class Emulator:
 
     def _now(self) -> _Running:
         if self._running is None:
-            raise ClosedError("the emulator is not running; use it inside `async with Emulator() as emulator`")
+            raise _not_running()
         return self._running
+
+    def _latest(self) -> tuple[int, str]:
+        if self._address is None:
+            raise _not_running()
+        return self._address
 
     def _document(self, kind: str, *names: object) -> Document:
         return self.state.store.documents.get(kind, seed.id_of(seed.ORGANIZATION_NAME, kind, *names))
@@ -189,15 +193,21 @@ class Emulator:
             state = self._open_state()
             stack.push_async_callback(state.store.close)
             await state.store.settle()
-            listener = _listen(self._host, self._port)
+            listener = listen(self._host, self._port)
             stack.callback(listener.close)
             control = Control(state, self.journal, self.faults, self.reset)
             application = app.build(state, [*storage.routes(state), *control.routes()])
             application.add_middleware(FaultMiddleware, faults=self.faults)
             self.faults.expire_tokens = state.tokens.expire
-            server = await _Server.start_on(listener, app.journaled(application, self.journal, state), self.faults)
+            served = app.journaled(application, self.journal, state)
+            server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
             stack.push_async_callback(server.stop)
-            self._running = _Running(state, listener.getsockname()[1], stack.pop_all())
+            self._running = _Running(state, server, stack.pop_all())
+            self._address = listener.getsockname()[1], self._document("user", "user")["api_token"]
+
+    def close_idle_connections(self) -> int:
+        """Close the connections that wait for a request, as a server does at the end of keep-alive; return how many."""
+        return self._now().server.close_idle_connections()
 
     def _open_state(self) -> State:
         try:
@@ -316,75 +326,14 @@ class Emulator:
             raise failures[0]
 
 
+def _not_running() -> ClosedError:
+    return ClosedError("the emulator is not running; use it inside `async with Emulator() as emulator`")
+
+
 class _Running:
     """What exists only while an emulator runs."""
 
-    def __init__(self, state: State, port: int, stack: contextlib.AsyncExitStack) -> None:
+    def __init__(self, state: State, server: Server, stack: contextlib.AsyncExitStack) -> None:
         self.state = state
-        self.port = port
+        self.server = server
         self.stack = stack
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named, which `socket.create_server` does not do;
-    # with it on, every answer would wait for a delayed acknowledgement, 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setblocking(False)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """uvicorn inside somebody else's event loop: leaves signals alone, reports failures as exceptions."""
-
-    @classmethod
-    async def start_on(cls, listener: socket.socket, application: Any, faults: Faults) -> Self:
-        """Serve an application on a bound socket."""
-        config = uvicorn.Config(
-            application, http=tapped_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=_BACKLOG,
-        )  # fmt: skip
-        config.load()
-        server = cls(config)
-        server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[listener])
-        server._ticking = asyncio.create_task(server.main_loop(), name="picsellia-emulator")
-        return server
-
-    _ticking: asyncio.Task[None]
-
-    async def stop(self) -> None:
-        """Close the connections: idle ones at once, busy ones when they are done or a second is over."""
-        # uvicorn's own `shutdown` sleeps a tenth of a second even when nothing is open, which every test would pay.
-        self._ticking.cancel()
-        await asyncio.wait([self._ticking])
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        waited = 0.0
-        while self._is_busy and waited < _GRACE:
-            await asyncio.sleep(_TICK)
-            waited += _TICK
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
-        if tasks := list(self.server_state.tasks):
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-
-    @property
-    def _is_busy(self) -> bool:
-        return bool(self.server_state.connections or self.server_state.tasks)

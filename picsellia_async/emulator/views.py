@@ -205,18 +205,23 @@ def _joined(shapes_: list[Json], common: list[Json]) -> list[Json]:
     return [{**shape, **rest} for shape, rest in zip(shapes_, common, strict=False)]
 
 
-def assignment(state: State, call: Call, row: AssignmentRow) -> Json:
-    """Return one task of a review campaign (WIRE.md 8.5)."""
-    prediction = state.predicted_asset(call, row.asset_id)
-    shown = data(state, call, state.store.data.get(prediction.data_id or "", "data"))
-    return {
-        "id": row.id,
-        "asset_id": row.asset_id,
-        "assigned_user_id": row.user_id,
-        "step_id": row.step_id,
-        "status": row.status,
-        "data": shown,
-    }
+def assignments(state: State, call: Call, rows: list[AssignmentRow]) -> list[Json]:
+    """Return tasks of a review campaign (WIRE.md 8.5)."""
+    ids = [row.asset_id for row in rows]
+    found = state.store.predictions.select(f"asset_id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    data_ids = {row.asset_id: row.data_id or "" for row in found}
+    data_rows = data_by_id(state, list(data_ids.values()))
+    return [
+        {
+            "id": row.id,
+            "asset_id": row.asset_id,
+            "assigned_user_id": row.user_id,
+            "step_id": row.step_id,
+            "status": row.status,
+            "data": data(state, call, data_rows[data_ids[row.asset_id]]),
+        }
+        for row in rows
+    ]
 
 
 def presigned_url(

@@ -172,9 +172,7 @@ async def test_model_versions(deployment, versions):
     await deployment.set_shadow_model(versions[0])
     assert await deployment.get_model_version() == versions[1]
     assert await deployment.get_shadow_model() == versions[0]
-    with pytest.raises(
-        ConfigurationError, match="model_version must be a ModelVersion, got <Async"
-    ):
+    with pytest.raises(ConfigurationError, match="model_version must be a ModelVersion, got <Async"):
         await deployment.set_model(deployment)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from picsellia_async.emulator import Emulator
+
 from .conftest import Wire
 
 pytestmark = pytest.mark.anyio
@@ -218,3 +220,14 @@ async def test_a_deleted_step_hands_its_tasks_over(wire: Wire) -> None:
     assert [task["step_id"] for task in await campaign.tasks()] == [first["id"]]
     await wire.refused(404, "GET", path)
     assert (await wire.ok("GET", campaign.path))["default_entry_step_id"] is None
+
+
+async def test_tasks_of_assets_that_are_not_visible_yet() -> None:
+    """A campaign that takes new assets by itself lists their tasks before the visibility delay is over."""
+    async with Emulator(visibility_delay=3600.0) as emulator:
+        wire = Wire(emulator)
+        async with wire.http:
+            campaign = await Campaign.create(wire, auto_add_new_assets=True)
+            await campaign.step()
+            await wire.monitored()
+            assert len(await campaign.tasks()) == 1

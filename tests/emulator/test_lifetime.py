@@ -7,6 +7,7 @@ import gc
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.emulator.journal import Journal
@@ -131,6 +133,54 @@ async def test_a_request_under_way_does_not_hold_it_up() -> None:
         await emulator.stop()
         with pytest.raises(httpx.TransportError):
             await calling
+
+
+async def test_idle_connections_are_closed_without_a_word() -> None:
+    """At the end of keep-alive, or when told to; those in use are left alone. A new connection is served."""
+    async with Emulator(keep_alive=0.01) as emulator:
+        for is_told in (True, False):
+            reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+            writer.write(b"GET /emulator/faults HTTP/1.1\r\nhost: x\r\n\r\n")
+            await reader.readuntil(b"[]}")
+            if is_told:
+                assert emulator.close_idle_connections() == 1
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_it_speaks_tls(tmp_path: Path) -> None:
+    """With certificate and key; hosts and presigned URLs are https then."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pair.pem"))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with Emulator(tls=(tmp_path / "pair.pem", tmp_path / "pair.pem")) as emulator:
+        wire = Wire(emulator)
+        await wire.http.aclose()
+        wire.http = httpx.AsyncClient(base_url=emulator.url, verify=context, trust_env=False)
+        async with wire.http:
+            assert emulator.url.startswith("https://")
+            assert (await wire.ok("GET", wire.deployment))["oracle_host"] == emulator.url
+            assert (await wire.http.get((await wire.asset())["data"]["presigned_url"])).content == JPEG
+
+
+async def test_names_stay_readable_after_the_end() -> None:
+    """A test that restarts the emulator needs them."""
+    async with Emulator() as emulator:
+        facts = (emulator.url, emulator.api_token)
+    assert (emulator.url, emulator.api_token) == facts
+    with pytest.raises(ClosedError):
+        _ = emulator.state
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Importing the emulator without it says what to install."""
+    program = "import sys; sys.modules['uvicorn'] = None; import picsellia_async.emulator"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "pip install 'picsellia-async[emulator]'" in ended.stderr
 
 
 def test_it_serves_code_without_event_loop() -> None:

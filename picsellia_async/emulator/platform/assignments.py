@@ -64,7 +64,7 @@ def list_assignments(state: State, call: Call) -> Json:
     _restrict_to_user(call, where)
 
     def show(rows: list[AssignmentRow]) -> list[Json]:
-        return [views.assignment(state, call, row) for row in rows]
+        return views.assignments(state, call, rows)
 
     wanted = has_custom_metadata(call.query.json("custom_metadata"), "data.custom_metadata")
     page = Paged(table=state.store.assignments, where=where, show=show, columns=_COLUMNS, matches=wanted)
@@ -95,7 +95,7 @@ def get_assignment(state: State, call: Call) -> Json:
     """Return a task."""
     row = state.store.assignments.get(call.id("assignment_id", "assignment"), "assignment")
     state.document(call, "campaign", row.campaign_id)
-    return views.assignment(state, call, row)
+    return views.assignments(state, call, [row])[0]
 
 
 def count_campaign_issues(state: State, call: Call) -> list[Json]:
