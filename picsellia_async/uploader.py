@@ -7,23 +7,23 @@ It knows a *send* callable, not the client. The parts are in `_delivery/`: books
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random as random_module
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypedDict
+from typing import Final, Literal, Self, Unpack
 
 import anyio
 import anyio.to_thread
 
-from picsellia_async._delivery.accumulator import Accumulator, WhenFull
+from picsellia_async._delivery.accumulator import Accumulator
 from picsellia_async._delivery.admission import Admission
 from picsellia_async._delivery.backlog import Backlog, committed
 from picsellia_async._delivery.gate import Signal
 from picsellia_async._delivery.item import Item, Receipt
 from picsellia_async._delivery.limit import AdaptiveLimit, FixedLimit, Limit
+from picsellia_async._delivery.options import Options, UploaderOptions
 from picsellia_async._delivery.outcomes import (
     Dropped,
     DropReason,
@@ -35,48 +35,22 @@ from picsellia_async._delivery.outcomes import (
 )
 from picsellia_async._delivery.schedule import Schedule
 from picsellia_async._delivery.sender import Find, Send, Sender, call_safely
-from picsellia_async._delivery.spool import Durability, Spool
+from picsellia_async._delivery.spool import Spool
 from picsellia_async._delivery.state import InFlight, Queued, Rules
 from picsellia_async._delivery.stream import Stream
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import read_image
-from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.images import Frame
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 
-DEFAULT_PENDING_BYTES: Final = 64 * 2**20
-"""Default of `max_pending_bytes`."""
-DEFAULT_SPOOL_BYTES: Final = 10 * 2**30
-"""Default of `max_spool_bytes`."""
 MIN_FRAME_BYTES: Final = 1024
 """What a frame counts at least in memory: its description takes room too."""
 
 _STOP_SECONDS: Final = 0.2
 _DISK_SECONDS: Final = 0.25
 _PROGRESS_SECONDS: Final = 0.2
-
-
-class UploaderOptions(TypedDict, total=False):
-    """Keyword arguments of `AsyncDeployment.uploader`; described at `Uploader`."""
-
-    concurrency: int | Literal["auto"]
-    max_pending_bytes: int
-    max_pending_frames: int | None
-    when_full: WhenFull
-    ordered_by: Literal["source"] | None
-    spool: str | Path | None
-    max_spool_bytes: int
-    durability: Durability
-    commit_interval: float
-    deduplicate: bool
-    close_timeout: float
-    on_outcome: Callable[[Outcome], object] | None
-    progress: Callable[[UploaderStatistics], object] | None
-    retry: RetryPolicy
-    max_attempts: int | None
-    max_age: float | None
 
 
 class Uploader:
@@ -93,22 +67,7 @@ class Uploader:
         find: Find | None = None,
         owner: Mapping[str, str] | None = None,
         random: Callable[[], float] = random_module.random,
-        concurrency: int | Literal["auto"] = 32,
-        max_pending_bytes: int = DEFAULT_PENDING_BYTES,
-        max_pending_frames: int | None = None,
-        when_full: WhenFull = "wait",
-        ordered_by: Literal["source"] | None = None,
-        spool: str | Path | None = None,
-        max_spool_bytes: int = DEFAULT_SPOOL_BYTES,
-        durability: Durability = "commit",
-        commit_interval: float = 0.1,
-        deduplicate: bool = False,
-        close_timeout: float = 30.0,
-        on_outcome: Callable[[Outcome], object] | None = None,
-        progress: Callable[[UploaderStatistics], object] | None = None,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
-        max_attempts: int | None = None,
-        max_age: float | None = None,
+        **options: Unpack[UploaderOptions],
     ) -> None:
         """Store the settings; nothing runs before `async with`.
 
@@ -117,57 +76,33 @@ class Uploader:
             find: Tells whether the platform has a frame; needed for `deduplicate`.
             owner: Whose frames a spool holds: `deployment_id`, and what helps to find it again.
             random: Returns a number in [0, 1).
-            concurrency: Requests in flight, 1 to 1000; "auto" finds the service's capacity, up to 256.
-            max_pending_bytes: Image bytes in memory, those in flight included. A frame counts at least 1 KiB, an image that is a
-                file with its size.
-            max_pending_frames: Frames in memory; None: any number.
-            when_full: "wait" until there is room, in the order of arrival; "raise" `UploaderFullError`; "drop_newest" drops the frame
-                that is submitted; "drop_oldest" drops the oldest one that is not under way. With a spool this is about
-                `max_spool_bytes`.
-            ordered_by: "source" delivers the frames of one source one after the other, in the order of submission.
-            spool: Directory in which accepted frames survive crash and outage; made if missing.
-            max_spool_bytes: Bytes of frames in the spool, those of earlier runs included. The files take a few per cent more, and a
-                journal of up to 64 MiB.
-            durability: "commit": a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval` later.
-            commit_interval: Seconds between commits in interval mode.
-            deduplicate: After a lost answer, look the frame up by its file name before sending it again.
-            close_timeout: Seconds that closing may spend on delivering what is left.
-            on_outcome: Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted.
-            progress: Called with the statistics, at most five times a second, and at the end.
-            retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
-            max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
-            max_age: Reject a frame that failed and is older than so many seconds; None: never.
+            **options: See `UploaderOptions`.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.
+            TypeError: There is no such option.
         """
-        _check_options(concurrency, when_full, ordered_by, durability, on_outcome, progress)
-        _check_numbers(
-            max_pending_bytes=max_pending_bytes, max_pending_frames=max_pending_frames, max_spool_bytes=max_spool_bytes,
-            commit_interval=commit_interval, max_attempts=max_attempts, max_age=max_age,
-        )  # fmt: skip
-        if close_timeout < 0:
-            raise ConfigurationError(f"close_timeout must be 0 or more seconds, got {close_timeout!r}")
-        if deduplicate and find is None:
+        chosen = Options(**options)
+        if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
-        self._close_timeout = close_timeout
-        self._progress = progress
-        limit: Limit = AdaptiveLimit() if concurrency == "auto" else FixedLimit(concurrency)
-        self._schedule: Schedule[Item] = Schedule(keeps_order=ordered_by == "source")
-        rules = Rules(retry, max_attempts, max_age, holds=spool is not None)
+        self._close_timeout = chosen.close_timeout
+        self._progress = chosen.progress
+        limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
+        self._schedule: Schedule[Item] = Schedule(keeps_order=chosen.ordered_by == "source")
+        rules = Rules(chosen.retry, chosen.max_attempts, chosen.max_age, holds=chosen.spool is not None)
         self._books = Accumulator(
-            Admission(max_pending_bytes, max_pending_frames),
-            when_full,
-            on_outcome,
+            Admission(chosen.max_pending_bytes, chosen.max_pending_frames),
+            chosen.when_full,
+            chosen.on_outcome,
             self._schedule.pop_oldest,
             self._after_end,
         )
-        find = find if deduplicate else None
+        find = find if chosen.deduplicate else None
         self._sender = Sender(send, find, self._schedule, limit, rules, random, self._books.end)
         self._backlog: Backlog | None = None
-        if spool is not None:
-            files = Spool(Path(spool), owner or {}, durability, commit_interval)
-            self._backlog = Backlog(files, Admission(max_spool_bytes), self._books, self._line_up, _read_file)
+        if chosen.spool is not None:
+            files = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)
+            self._backlog = Backlog(files, Admission(chosen.max_spool_bytes), self._books, self._line_up, _read_file)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closer: asyncio.Task[None] | None = None
@@ -519,29 +454,3 @@ async def _file_size(path: Path) -> int:
     except OSError as error:
         raise ConfigurationError(f"Frame.image: {str(path)!r} cannot be read: {error.strerror}") from error
     return status.st_size
-
-
-def _check_options(
-    concurrency: object, when_full: object, ordered_by: object, durability: object, on_outcome: object, progress: object
-) -> None:
-    is_count = isinstance(concurrency, int) and not isinstance(concurrency, bool) and 1 <= concurrency <= 1000
-    if concurrency != "auto" and not is_count:
-        raise ConfigurationError(f'concurrency must be 1 to 1000 or "auto", got {concurrency!r}')
-    for name, value, accepted in (
-        ("when_full", when_full, ("wait", "raise", "drop_newest", "drop_oldest")),
-        ("ordered_by", ordered_by, (None, "source")),
-        ("durability", durability, ("commit", "interval")),
-    ):
-        if value not in accepted:
-            raise ConfigurationError(f"{name} must be one of {accepted}, got {value!r}")
-    for name, callback in (("on_outcome", on_outcome), ("progress", progress)):
-        if callback is not None and (not callable(callback) or inspect.iscoroutinefunction(callback)):
-            raise ConfigurationError(f"{name} must be a plain function, got {callback!r}")
-
-
-def _check_numbers(**options: Any) -> None:
-    for name, value in options.items():
-        if value is None and name in {"max_pending_frames", "max_attempts", "max_age"}:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-            raise ConfigurationError(f"{name} must be a positive number, got {value!r}")

@@ -10,7 +10,7 @@ from typing import Final
 from picsellia_async._delivery.accumulator import Accumulator
 from picsellia_async._delivery.item import Receipt
 from picsellia_async._delivery.outcomes import Outcome, Rejected
-from picsellia_async.errors import ConfigurationError, UploaderFullError
+from picsellia_async.errors import ConfigurationError, UploaderFullError, shown
 from picsellia_async.images import Frame
 
 _OUTCOMES_MAX: Final = 64
@@ -37,7 +37,7 @@ class Stream:
             ConfigurationError: No iterable.
         """
         if not isinstance(frames, (Iterable, AsyncIterable)):
-            raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {frames!r}")
+            raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {shown(frames)}")
         self._submit = submit
         self._books = books
         self._frames = frames
