@@ -41,6 +41,9 @@ import attrs
 BODY_SHOWN: Final = 200
 """Characters of an unexpected body that `str()` of an error may show."""
 
+BYTES_SHOWN: Final = 16
+"""Bytes up to which a message shows a value of bytes; more may be an image."""
+
 
 @attrs.define(slots=False, eq=False, str=False, repr=False)
 class PicselliaError(Exception):
@@ -302,6 +305,15 @@ def shorten(text: str) -> str:
     """Return the text on one line, cut to `BODY_SHOWN` characters."""
     line = " ".join(text.split())
     return line if len(line) <= BODY_SHOWN else line[: BODY_SHOWN - 1] + "…"
+
+
+def shown(value: object) -> str:
+    """Return how a message shows a value that somebody gave: its `repr`, cut to `BODY_SHOWN` characters; of many bytes, how many."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        size = memoryview(value).nbytes
+        if size > BYTES_SHOWN:
+            return f"{type(value).__name__} of {size} bytes"
+    return shorten(repr(value[:BODY_SHOWN] if isinstance(value, str) else value))
 
 
 def _after(attempts: int) -> str:
