@@ -1,0 +1,95 @@
+"""A service that detects on the frames of cameras, and monitors what it detected in the background.
+
+SPOOL=/var/spool/cameras uvicorn fastapi_app:app --timeout-graceful-shutdown 5
+"""
+
+import asyncio
+import logging
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+
+from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, Frame, PicselliaError
+
+logger = logging.getLogger("uvicorn.error")
+
+
+def detect(_image: bytes) -> DetectionPredictionFormat:
+    """Your model. This one sees the same thing everywhere."""
+    return DetectionPredictionFormat(
+        detection_classes=[0], detection_boxes=[[10, 20, 110, 220]], detection_scores=[0.93]
+    )
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    """Hold one client and one uploader for as long as the service runs."""
+    async with AsyncClient() as client:
+        deployment = await client.get_deployment(os.environ.get("DEPLOYMENT", "awesome-deploy"))
+        uploader = deployment.uploader(
+            concurrency="auto",
+            when_full="drop_oldest",  # a handler must not wait for the service; "wait" would slow the cameras down instead
+            ordered_by="source",
+            spool=os.environ.get("SPOOL") or None,
+            durability="interval",
+            close_timeout=10.0,  # less than the time between SIGTERM and SIGKILL
+        )
+        async with uploader:
+            yield {"deployment": deployment, "uploader": uploader}
+    report = uploader.report
+    logger.info(
+        "monitored %d of %d frames, %d rejected, %d dropped, %d left in the spool",
+        report.delivered, report.accepted, report.rejected, report.dropped, report.spooled,
+    )  # fmt: skip
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/cameras/{camera}/frames")
+async def frame(camera: str, request: Request) -> dict[str, Any]:
+    """Detect with the model in this process; monitoring follows in the background."""
+    image = await request.body()
+    begun = perf_counter()
+    prediction = await asyncio.to_thread(detect, image)
+    try:
+        monitored = Frame(
+            image=image,
+            filename=f"{camera}-{uuid.uuid4()}.jpg",
+            width=1280,
+            height=720,
+            latency=perf_counter() - begun,
+            prediction=prediction,
+            source=camera,
+        )
+    except ConfigurationError as error:  # an empty body, for instance
+        raise HTTPException(422, str(error)) from error
+    await request.state.uploader.submit(monitored)
+    return {"classes": prediction.detection_classes, "boxes": prediction.detection_boxes}
+
+
+@app.post("/predict")
+async def predict(request: Request) -> Any:
+    """Let the deployment's model predict; a service that is slow or down is told within two seconds."""
+    try:
+        async with asyncio.timeout(2.0):
+            return await request.state.deployment.predict_bytes("frame.jpg", await request.body(), monitor=False)
+    except (PicselliaError, TimeoutError) as error:
+        raise HTTPException(503, f"no prediction: {error or 'it took too long'}") from error
+
+
+@app.get("/health")
+async def health(request: Request) -> dict[str, Any]:
+    """Tell how monitoring goes; the service itself works either way."""
+    numbers = request.state.uploader.statistics()
+    return {
+        "monitoring": numbers.health,
+        "pending": numbers.pending_frames,
+        "delivered": numbers.delivered,
+        "dropped": numbers.dropped,
+    }
