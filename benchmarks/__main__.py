@@ -1,4 +1,4 @@
-"""python -m benchmarks [name ...] [--json FILE] [--rounds N] [--only SCENARIO ...]
+"""python -m benchmarks [name ...] [--json FILE] [--rounds N] [--only SCENARIO ...] [--frames N]
 
 Names are those of the modules bench_*.py; each has a function `run(only, *, rounds, seed)` that returns figures.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from inspect import signature
 from pathlib import Path
 
 from benchmarks import record
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; all by default")
     parser.add_argument("--json", type=Path, help="write the figures, with versions, machine and commit")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, help="frames per round, where the benchmark counts them: small for a try")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], help="a scenario of the benchmark")
     options = parser.parse_args()
@@ -28,7 +30,8 @@ def main() -> None:
     result = record.facts(options.seed)
     for name in options.names or NAMES:
         module = importlib.import_module(f"benchmarks.bench_{name}")
-        result[name] = module.run(options.only, rounds=options.rounds, seed=options.seed)
+        sized = {"frames": options.frames} if options.frames and "frames" in signature(module.run).parameters else {}
+        result[name] = module.run(options.only, rounds=options.rounds, seed=options.seed, **sized)
     if options.json:
         record.write(options.json, result)
 

@@ -189,6 +189,29 @@ class Ours(Arm):
         return answer["id"]
 
 
+class OursUploader(Ours):
+    """The uploader: each frame is submitted, and its receipt awaited."""
+
+    async def start(self) -> None:
+        await super().start()
+        self.uploader = self.deployment.uploader(concurrency=self.flight)
+        await self.uploader.__aenter__()
+
+    async def stop(self) -> None:
+        await self.uploader.aclose()
+        await super().stop()
+
+    async def frame(self, number: int) -> str:
+        from picsellia_async.images import Frame
+
+        prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
+        frame = Frame(
+            image=self.image, filename=f"frame-{number}.jpg", width=1920, height=1080, latency=0.02, prediction=prediction
+        )  # fmt: skip
+        outcome = await (await self.uploader.submit(frame))
+        return outcome.receipt["id"]
+
+
 class Aiohttp(Arm):
     """aiohttp by hand."""
 
@@ -269,6 +292,7 @@ ARMS: dict[str, type[Arm]] = {
     "ours-transport": OursTransport,
     "ours-exchange": OursExchange,
     "ours": Ours,
+    "ours-uploader": OursUploader,
 }
 
 
