@@ -189,8 +189,8 @@ class Ours(Arm):
         return answer["id"]
 
 
-class OursUploader(Ours):
-    """The uploader: each frame is submitted, and its receipt awaited."""
+class OursUploaderReceipts(Ours):
+    """The uploader, fed by as many tasks as there are requests in flight; each waits for its frame's outcome."""
 
     async def start(self) -> None:
         await super().start()
@@ -201,15 +201,30 @@ class OursUploader(Ours):
         await self.uploader.aclose()
         await super().stop()
 
-    async def frame(self, number: int) -> str:
+    def make_frame(self, number: int):
         from picsellia_async.images import Frame
 
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
-        frame = Frame(
+        return Frame(
             image=self.image, filename=f"frame-{number}.jpg", width=1920, height=1080, latency=0.02, prediction=prediction
         )  # fmt: skip
-        outcome = await (await self.uploader.submit(frame))
+
+    async def frame(self, number: int) -> str:
+        outcome = await (await self.uploader.submit(self.make_frame(number)))
         return outcome.receipt["id"]
+
+
+class OursUploader(OursUploaderReceipts):
+    """The uploader as it is used: frames are submitted as fast as it takes them, and flushed."""
+
+    async def batch(self, frames: int, latencies: list[float]) -> None:
+        for number in range(frames):
+            frame = self.make_frame(number)
+            begun = time.perf_counter()
+            receipt = await self.uploader.submit(frame)
+            receipt.call(lambda _, begun=begun: latencies.append(time.perf_counter() - begun))
+        if await self.uploader.flush():
+            raise RuntimeError("frames without outcome")
 
 
 class Aiohttp(Arm):
@@ -293,6 +308,7 @@ ARMS: dict[str, type[Arm]] = {
     "ours-exchange": OursExchange,
     "ours": Ours,
     "ours-uploader": OursUploader,
+    "ours-uploader-receipts": OursUploaderReceipts,
 }
 
 
@@ -332,7 +348,9 @@ async def round_async(arm: Arm, frames: int, *, lag: bool, rate: float) -> dict:
 
     probe = LagProbe()
     prober = asyncio.ensure_future(probe.run()) if lag else None
-    if rate:
+    if hasattr(arm, "batch"):
+        await arm.batch(frames, latencies)
+    elif rate:
         await paced(arm, frames, rate, latencies)
     else:
         await asyncio.gather(*[worker() for _ in range(min(arm.flight, frames))])

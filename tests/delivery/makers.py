@@ -21,12 +21,12 @@ def make_frame(number: int = 0, size: int = 1000, **fields: Any) -> Frame:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time jumps to the next timer when nothing else is to be done. Not for sockets or threads."""
+    """A loop whose clock stands still while something runs, and jumps to the next timer when nothing does. Not for sockets."""
 
-    _ahead = 0.0
+    _now = 0.0
 
     def time(self) -> float:
-        return super().time() + self._ahead
+        return self._now
 
     def _run_once(self) -> None:
         if not self._ready and self._scheduled and not self._stopping:
@@ -34,5 +34,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 self._timer_cancelled_count -= 1
                 heapq.heappop(self._scheduled)._scheduled = False
             if self._scheduled:
-                self._ahead += max(0.0, self._scheduled[0]._when - self.time())
+                self._now = max(self._now, self._scheduled[0]._when)
         super()._run_once()
