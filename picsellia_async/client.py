@@ -20,7 +20,7 @@ from picsellia_async._wire.platform_requests import CreateDeploymentRequest
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.models import Organization
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.handle import expect
@@ -82,7 +82,7 @@ class AsyncClient(OrganizationCalls):
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
         if not isinstance(retry, RetryPolicy):
-            raise ConfigurationError(f"retry must be a RetryPolicy, got {retry!r}")
+            raise ConfigurationError(f"retry must be a RetryPolicy, got {shown(retry)}")
         self._settings = {
             "api_token": _token(api_token),
             "organization_id": _from_environment(organization_id, "PICSELLIA_ORGANIZATION_ID"),

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 
 DEFAULT_HOST: Final = "https://app.picsellia.com"
 """Platform used when neither `host` nor `PICSELLIA_HOST` names one (WIRE.md section 1)."""
@@ -25,9 +25,9 @@ def _seconds(value: Any, name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ConfigurationError(f"{name} must be a number of seconds or None, got {value!r}")
+        raise ConfigurationError(f"{name} must be a number of seconds or None, got {shown(value)}")
     if not math.isfinite(value) or value <= 0:
-        raise ConfigurationError(f"{name} must be a positive, finite number of seconds, got {value!r}")
+        raise ConfigurationError(f"{name} must be a positive, finite number of seconds, got {shown(value)}")
     return float(value)
 
 
@@ -90,7 +90,7 @@ class RetryPolicy:
     @attempts.validator
     def _check_attempts(self, _: object, value: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigurationError(f"retry.attempts must be a whole number of at least 1, got {value!r}")
+            raise ConfigurationError(f"retry.attempts must be a whole number of at least 1, got {shown(value)}")
 
     @total.validator
     @backoff_initial.validator
@@ -100,12 +100,12 @@ class RetryPolicy:
         if value is None and attribute.name == "total":
             return
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-            raise ConfigurationError(f"retry.{attribute.name} must be finite seconds, 0 or more, got {value!r}")
+            raise ConfigurationError(f"retry.{attribute.name} must be finite seconds, 0 or more, got {shown(value)}")
 
     @jitter.validator
     def _check_jitter(self, _: object, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            raise ConfigurationError(f"retry.jitter must be between 0 and 1, got {value!r}")
+            raise ConfigurationError(f"retry.jitter must be between 0 and 1, got {shown(value)}")
 
     @classmethod
     def none(cls) -> Self:

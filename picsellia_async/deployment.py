@@ -30,25 +30,25 @@ from picsellia_async._wire.requests import (
     PredictShadowRequest,
     Query,
     content_type_of,
+    encode_body,
     image_view,
-    predict_request,
     raw_predictions,
 )
-from picsellia_async._wire.unset import UNSET
+from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
 from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType
-from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError
+from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError, shown
 from picsellia_async.images import Frame
 from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.data import Data
-from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.data_source import DataSource, source_name
 from picsellia_async.resources.deployment_assets import DeploymentWithAssets
 from picsellia_async.resources.handle import expect, registered
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.predicted_asset import PredictedAsset
-from picsellia_async.resources.tag import Tag
+from picsellia_async.resources.tag import Tag, tag_names
 from picsellia_async.uploader import Uploader, UploaderOptions, deliver_all
 from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
 
@@ -105,9 +105,13 @@ class AsyncDeployment(DeploymentWithAssets):
             self._serving = self._connection.serving(host, self.id)
         return self._serving
 
-    async def _cloud_image(self, object_name: str) -> CloudImage:
+    async def _cloud_image(
+        self, object_name: str, request: MonitorRequest | PredictRequest | None = None
+    ) -> CloudImage:
         """Say where a stored image lies; the connector is fetched once, however many callers wait for it."""
         if self._connector is None:
+            if request is not None:
+                encode_body(request)  # what cannot be written is refused before anything is sent
             self._connector = await self._connector_fetch.run(self._fetch_connector)
         found = self._connector
         return CloudImage(
@@ -167,7 +171,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {oracle}/api/deployment/{deployment_id}/predictions/stats, for aggregated ones
             GET {oracle}/api/deployment/{deployment_id}/stats, 2xx.
         """
-        metrics = ServiceMetrics.of(service)
+        metrics = ServiceMetrics.of(service, "service")
         version = None if model_version is None else expect(model_version, ModelVersion, "model_version")
         query: Query = [
             ("model_id", None if version is None else version.id),
@@ -212,7 +216,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
         serving = self._predicting()
-        request = predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
+        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
         image = await read_image(file_path, "file_path")
         return await serving.predict(request, Path(file_path).name, image_view(image))
 
@@ -251,10 +255,8 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
-        if not isinstance(filename, str) or not filename:
-            raise ConfigurationError(f"filename must be a non-empty str, got {filename!r}")
-        return await self._predicting().predict(request, filename, image_view(raw_image))
+        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
+        return await self._predicting().predict(request, text(filename, "filename"), image_view(raw_image))
 
     async def predict_cloud_image(
         self,
@@ -289,7 +291,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
+        request = _predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
         return await self._predict_stored(text(object_name, "object_name"), request)
 
     async def predict_data(
@@ -313,7 +315,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(tags, None, None, monitor, None, None, postprocess)
+        request = _predict_request(tags, None, None, monitor, None, None, postprocess)
         return await self._predict_stored(expect(data, Data, "data").object_name, request)
 
     async def predict_shadow(self, predicted_asset: PredictedAsset, monitor: bool = True) -> PredictionAnswer:
@@ -351,7 +353,7 @@ class AsyncDeployment(DeploymentWithAssets):
             source=request.source or UNSET,
             metadata=request.metadata or UNSET,
             custom_metadata=request.custom_metadata or UNSET,
-            cloud_image=await self._cloud_image(object_name),
+            cloud_image=await self._cloud_image(object_name, request),
         )
         return await serving.predict_stored(cloud_request)
 
@@ -408,14 +410,18 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        if shadow_raw_predictions is not None and shadow_prediction is not None:
-            raise ConfigurationError("shadow_raw_predictions is the former name of shadow_prediction: give one of them")
+        if shadow_raw_predictions is not None:
+            if shadow_prediction is not None:
+                raise ConfigurationError(
+                    "shadow_raw_predictions is the former name of shadow_prediction: give one of them"
+                )
+            shadow_prediction = self._checked(shadow_raw_predictions, "shadow_raw_predictions")
         oracle = self._monitoring()
-        if not isinstance(image_path, (str, Path)):
-            raise ConfigurationError(f"image_path must be a str or Path, got {image_path!r}")
+        if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
+            raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
         request = self._monitor_request(
             filename=Path(image_path).name,
-            content_type=content_type,
+            content_type=content_type_of(content_type, image_path),
             latency=latency,
             height=height,
             width=width,
@@ -424,7 +430,7 @@ class AsyncDeployment(DeploymentWithAssets):
             tags=tags,
             timestamp=timestamp,
             shadow_latency=shadow_latency,
-            shadow_prediction=shadow_prediction if shadow_prediction is not None else shadow_raw_predictions,
+            shadow_prediction=shadow_prediction,
             metadata=metadata,
             upload_dir=upload_dir,
             custom_metadata=custom_metadata,
@@ -495,7 +501,7 @@ class AsyncDeployment(DeploymentWithAssets):
         image = image_view(raw_image)
         request = self._monitor_request(
             filename=filename,
-            content_type=content_type,
+            content_type=content_type_of(content_type),
             latency=latency,
             height=height,
             width=width,
@@ -563,7 +569,7 @@ class AsyncDeployment(DeploymentWithAssets):
         name = text(object_name, "object_name")
         request = self._monitor_request(
             filename=posixpath.basename(name) or name,
-            content_type=content_type,
+            content_type=content_type_of(content_type),
             latency=latency,
             height=height,
             width=width,
@@ -622,7 +628,7 @@ class AsyncDeployment(DeploymentWithAssets):
         name = expect(data, Data, "data").object_name
         request = self._monitor_request(
             filename=posixpath.basename(name) or name,
-            content_type=data.content_type,
+            content_type=content_type_of(data.content_type),
             latency=latency,
             height=height,
             width=width,
@@ -684,7 +690,7 @@ class AsyncDeployment(DeploymentWithAssets):
         """Return an uploader for many frames; open it with `async with`.
 
         Args:
-            **options: Described at `Uploader`.
+            **options: Described at `UploaderOptions`.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.
@@ -718,7 +724,7 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Args:
             frames: A sync or async iterable; read only as fast as frames are delivered.
-            **options: Described at `Uploader`.
+            **options: Described at `UploaderOptions`.
 
         Returns:
             The report: accepted is delivered + rejected + dropped + spooled.
@@ -730,7 +736,7 @@ class AsyncDeployment(DeploymentWithAssets):
     def _frame_request(self, frame: Frame) -> MonitorRequest:
         return self._monitor_request(
             filename=frame.filename,
-            content_type=frame.content_type,
+            content_type=content_type_of(frame.content_type),
             latency=frame.latency,
             height=frame.height,
             width=frame.width,
@@ -749,16 +755,22 @@ class AsyncDeployment(DeploymentWithAssets):
 
     async def _monitor_stored(self, object_name: str, request: MonitorRequest) -> MonitorAnswer:
         oracle = self._monitoring()
-        cloud_image = await self._cloud_image(object_name)
+        cloud_image = await self._cloud_image(object_name, request)
         return await oracle.monitor(attrs.evolve(request, cloud_image=cloud_image), None)
 
     def _monitor_request(
-        self, *, filename: str, content_type: Any, prediction: Any, shadow_prediction: Any, **fields: Any
+        self,
+        *,
+        filename: Any,
+        content_type: SupportedContentType,
+        prediction: Any,
+        shadow_prediction: Any,
+        **fields: Any,
     ) -> MonitorRequest:
         """Make the request of one prediction; fields that are None are left out."""
         return MonitorRequest(
             filename=filename,
-            content_type=content_type_of(content_type, filename),
+            content_type=content_type,
             raw_predictions=self._wire_prediction(prediction, "prediction"),
             shadow_raw_predictions=(
                 UNSET if shadow_prediction is None else self._wire_prediction(shadow_prediction, "shadow_prediction")
@@ -767,9 +779,27 @@ class AsyncDeployment(DeploymentWithAssets):
         )
 
     def _wire_prediction(self, prediction: Any, name: str) -> dict[str, Any]:
+        return raw_predictions(self._checked(prediction, name))
+
+    def _checked(self, prediction: Any, name: str) -> PredictionFormat:
         checked = as_prediction(prediction, name)
         check_prediction_type(checked, self.type, name)
-        return raw_predictions(checked)
+        return checked
+
+
+def _predict_request(
+    tags: Any, source: Any, metadata: Any, monitor: Any, custom_metadata: Any, upload_dir: Any, postprocess: Any
+) -> PredictRequest:
+    """Make the request of one prediction; what is None is left out."""
+    return PredictRequest(
+        tags=tag_names(tags, "tags"),
+        monitor=monitor,
+        postprocess=postprocess,
+        source=given(source_name(source, "source")),
+        upload_dir=upload_dir,
+        metadata=metadata,
+        custom_metadata=custom_metadata,
+    )
 
 
 def _epoch(value: Any, name: str) -> float | None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import enum
 from typing import Self, cast
 
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 
 
 class WireEnum(enum.StrEnum):
     """An enum whose member values are what travels; text is accepted in any case."""
 
     @classmethod
-    def of(cls, value: Self | str) -> Self:
+    def of(cls, value: Self | str, name: str | None = None) -> Self:
         """Return the member for a member, a member name or a wire value, in any case.
+
+        Args:
+            value: What somebody gave.
+            name: Argument that it was given for, for the message.
 
         Raises:
             ConfigurationError: The text names no member; the message lists the values.
@@ -21,14 +25,18 @@ class WireEnum(enum.StrEnum):
         if isinstance(value, cls):
             return value
         # The vendor's own enum members are accepted in place of ours: their name is what both share.
-        text = value if isinstance(value, str) else getattr(value, "name", None)
+        text = value.name if isinstance(value, enum.Enum) else value
         if isinstance(text, str):
             wanted = text.upper()
             found = cls.__members__.get(wanted) or cls._value2member_map_.get(wanted)
             if found is not None:
                 return cast("Self", found)
-        accepted = ", ".join(member.name for member in cls)
-        raise ConfigurationError(f"{value!r} is no {cls.__name__}; accepted are {accepted}")
+        raise _no_member(cls, value, name)
+
+
+def _no_member(cls: type[enum.Enum], value: object, name: str | None) -> ConfigurationError:
+    where = "" if name is None else f"{name}: "
+    return ConfigurationError(f"{where}{shown(value)} is no {cls.__name__}; accepted are {', '.join(cls.__members__)}")
 
 
 class InferenceType(WireEnum):
@@ -76,18 +84,22 @@ class ServiceMetrics(enum.Enum):
         return self.value[1]
 
     @classmethod
-    def of(cls, value: ServiceMetrics | str) -> ServiceMetrics:
+    def of(cls, value: ServiceMetrics | str, name: str | None = None) -> ServiceMetrics:
         """Return the member for a member or its name in any case.
+
+        Args:
+            value: What somebody gave.
+            name: Argument that it was given for, for the message.
 
         Raises:
             ConfigurationError: The text names no member; the message lists the names.
         """
         if isinstance(value, cls):
             return value
-        name = value if isinstance(value, str) else getattr(value, "name", "")
-        if isinstance(name, str) and name.upper() in cls.__members__:
-            return cls[name.upper()]
-        raise ConfigurationError(f"{value!r} is no ServiceMetrics; accepted are {', '.join(cls.__members__)}")
+        text = value.name if isinstance(value, enum.Enum) else value
+        if isinstance(text, str) and text.upper() in cls.__members__:
+            return cls[text.upper()]
+        raise _no_member(cls, value, name)
 
 
 class TagTarget(WireEnum):

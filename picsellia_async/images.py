@@ -13,7 +13,7 @@ import attrs
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
+from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
 from picsellia_async.predictions import PredictionFormat, as_prediction
 from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
 from picsellia_async.validation import uuid as as_uuid
@@ -117,7 +117,7 @@ def _content_type(frame: Frame) -> SupportedContentType:
             return SupportedContentType.of(frame.content_type)
         except ConfigurationError:
             raise ContentTypeUnknown(
-                f"Frame.content_type must be image/jpeg or image/png, got {frame.content_type!r}"
+                f"Frame.content_type must be image/jpeg or image/png, got {shown(frame.content_type)}"
             ) from None
     found = _EXTENSIONS.get("." + frame.filename.rpartition(".")[2].lower())
     if found is not None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.validation import real_number, sequence, text, texts, whole_number
 
 
@@ -46,7 +46,7 @@ def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[in
     name = f"{name}[{index}]"
     values = sequence(value, name)
     if len(values) != count:
-        raise ConfigurationError(f"{name} must have {count} values ({what}), got {len(values)}: {value!r}")
+        raise ConfigurationError(f"{name} must have {count} values ({what}), got {len(values)}: {shown(value)}")
     return [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(values)]
 
 
@@ -270,7 +270,9 @@ def as_prediction(value: Any, name: str = "prediction") -> PredictionFormat:
         format_ = PREDICTION_FORMATS[InferenceType.of(kind)]
         fields = ("detection_classes", *format_.shape_fields, "detection_texts")
         return format_(**{field: getattr(value, field) for field in fields})
-    raise ConfigurationError(f"{name} must be a prediction format such as DetectionPredictionFormat, got {value!r}")
+    raise ConfigurationError(
+        f"{name} must be a prediction format such as DetectionPredictionFormat, got {shown(value)}"
+    )
 
 
 def check_prediction_type(prediction: PredictionFormat, type_: InferenceType, name: str = "prediction") -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 
 
 def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: bool = False) -> int:
@@ -29,7 +29,7 @@ def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: 
     """
     number = value if type(value) is int else _to_int(value, name, rounded=rounded)
     if minimum is not None and number < minimum:
-        raise ConfigurationError(f"{name} must be at least {minimum}, got {number!r}")
+        raise ConfigurationError(f"{name} must be at least {minimum}, got {shown(number)}")
     return number
 
 
@@ -41,7 +41,7 @@ def _to_int(value: Any, name: str, *, rounded: bool) -> int:
             real = float(value)
         if math.isfinite(real) and (rounded or real.is_integer()):
             return round(real)
-    raise ConfigurationError(f"{name} must be a whole number, got {value!r}")
+    raise ConfigurationError(f"{name} must be a whole number, got {shown(value)}")
 
 
 def real_number(value: Any, name: str, minimum: float | None = None) -> float:
@@ -51,12 +51,12 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
         ConfigurationError: The value is no finite number, or below `minimum`.
     """
     if type(value) is not float and not _is_number(value):
-        raise ConfigurationError(f"{name} must be a number, got {value!r}")
+        raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
     number = float(value)
     if not math.isfinite(number):
-        raise ConfigurationError(f"{name} must be finite, got {value!r}")
+        raise ConfigurationError(f"{name} must be finite, got {shown(value)}")
     if minimum is not None and number < minimum:
-        raise ConfigurationError(f"{name} must be at least {minimum:g}, got {value!r}")
+        raise ConfigurationError(f"{name} must be at least {minimum:g}, got {shown(value)}")
     return number
 
 
@@ -83,7 +83,7 @@ def sequence(value: Any, name: str) -> list[Any]:
     if tolist is not None:
         value = tolist()
     if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{name} must be a list, got {value!r}")
+        raise ConfigurationError(f"{name} must be a list, got {shown(value)}")
     return list(value)
 
 
@@ -94,7 +94,13 @@ def text(value: Any, name: str, *, empty: bool = False) -> str:
         ConfigurationError: The value is no such text.
     """
     if not isinstance(value, str) or not (value or empty):
-        raise ConfigurationError(f"{name} must be {'a' if empty else 'a non-empty'} str, got {value!r}")
+        raise ConfigurationError(f"{name} must be {'a' if empty else 'a non-empty'} str, got {shown(value)}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # Half of a surrogate pair: what `os.fsdecode` makes of a file name that is no UTF-8.
+            raise ConfigurationError(f"{name} must be text that UTF-8 can carry, got {shown(value)}") from None
     return value
 
 
@@ -114,7 +120,7 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
         ConfigurationError: The value is no dict of text keys.
     """
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ConfigurationError(f"{name} must be a dict with str keys, got {value!r}")
+        raise ConfigurationError(f"{name} must be a dict with str keys, got {shown(value)}")
     return value
 
 
@@ -129,7 +135,7 @@ def uuid(value: Any, name: str) -> UUID:
     try:
         return UUID(value)
     except (TypeError, ValueError, AttributeError):
-        raise ConfigurationError(f"{name} must be a UUID or its text, got {value!r}") from None
+        raise ConfigurationError(f"{name} must be a UUID or its text, got {shown(value)}") from None
 
 
 def boolean(value: Any, name: str) -> bool:
@@ -139,7 +145,7 @@ def boolean(value: Any, name: str) -> bool:
         ConfigurationError: The value is no bool.
     """
     if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} must be True or False, got {value!r}")
+        raise ConfigurationError(f"{name} must be True or False, got {shown(value)}")
     return value
 
 
@@ -151,6 +157,6 @@ def epoch_seconds(value: Any, name: str) -> float:
     """
     if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
-            raise ConfigurationError(f"{name} must have a time zone, got {value!r}")
+            raise ConfigurationError(f"{name} must have a time zone, got {shown(value)}")
         return value.timestamp()
     return real_number(value, name)

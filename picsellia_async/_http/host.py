@@ -268,7 +268,7 @@ class Service:
             failure: PicselliaError
             try:
                 answer = await self._attempt(endpoint, target, headers, body)
-            except httpx.UnsupportedProtocol as exc:
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:  # the latter also for one that is too long
                 raise ConfigurationError(f"{url}: {exc}") from exc
             except httpx.RequestError as exc:
                 failure, cause = _transport_error(exc, endpoint.method, url, attempt), exc

@@ -17,6 +17,7 @@ from picsellia_async.errors import (
     FileIsDirectoryError,
     FileNotFoundException,
     FileNotReadableError,
+    shown,
 )
 
 
@@ -47,7 +48,7 @@ async def file_size(path: str | Path, name: str) -> int:
         ConfigurationError: As for `read_image`, whatever the size.
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ConfigurationError(f"{name} must be a str or Path, got {path!r}")
+        raise ConfigurationError(f"{name} must be a str or Path, got {shown(path)}")
     with _explained(path, name):
         status = await aiofiles.os.stat(path)
     if stat.S_ISDIR(status.st_mode):

@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._wire.platform_requests import DATA_TYPES, UPLOAD_STATUSES, FilterRequest, identifier
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.validation import json_object, sequence, text, whole_number
 
 T = TypeVar("T")
@@ -179,7 +179,7 @@ def query_of_tags(q: str | None, names: list[str], *, intersect: bool, field: st
         ConfigurationError: A name with a quotation mark in it, for which the query language has no known form.
     """
     if any('"' in name for name in names):
-        raise ConfigurationError(f"tags with a quotation mark in their name cannot be searched for, got {names!r}")
+        raise ConfigurationError(f"tags with a quotation mark in their name cannot be searched for, got {shown(names)}")
     quoted = [f'"{name}"' for name in names]
     if not quoted:
         return q
@@ -207,4 +207,8 @@ def values_in_chunks(listing: Listing, **filters: Any) -> list[FilterRequest] | 
         raise ConfigurationError(f"{name} must not be empty")
     chunks = [checked[i : i + PAGE_SIZE] for i in range(0, len(checked), PAGE_SIZE)]
     fields: dict[str, Any] = {"q": listing.q, "upload_statuses": list(UPLOAD_STATUSES), "types": list(DATA_TYPES)}
-    return [FilterRequest(**{**fields, name: chunk}) for chunk in chunks]
+    return [FilterRequest(**{**fields, _FIELD.get(name, name): chunk}) for chunk in chunks]
+
+
+_FIELD: Final = {"filenames_startswith": "filename_startswith"}
+"""Arguments that the wire calls otherwise."""

@@ -26,7 +26,7 @@ from picsellia_async.enums import (
     DataUploadStatus,
     TagTarget,
 )
-from picsellia_async.errors import BadConfigurationContinuousTrainingError, ConfigurationError
+from picsellia_async.errors import BadConfigurationContinuousTrainingError, ConfigurationError, shown
 from picsellia_async.validation import boolean, json_object, real_number, text, texts, uuid, whole_number
 
 UPLOAD_STATUSES: Final = (
@@ -61,7 +61,7 @@ def share(value: Any, name: str) -> float:
     """
     number = real_number(value, name, 0.0)
     if number > 1.0:
-        raise ConfigurationError(f"{name} must be at most 1, got {value!r}")
+        raise ConfigurationError(f"{name} must be at most 1, got {shown(value)}")
     return number
 
 
@@ -78,11 +78,7 @@ def day(value: Any, name: str) -> str:
     try:
         return datetime.date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
-        raise ConfigurationError(f"{name} must be a date or its ISO text, got {value!r}") from None
-
-
-def _positive(value: Any, name: str) -> int:
-    return whole_number(value, name, 1)
+        raise ConfigurationError(f"{name} must be a date or its ISO text, got {shown(value)}") from None
 
 
 # Deployments
@@ -179,7 +175,7 @@ class ContinuousTrainingRequest:
     """Where experiments are made."""
     trigger: ContinuousTrainingTrigger | Unset = UNSET
     """What starts one."""
-    threshold: int | Unset = optional(_positive, "threshold")
+    threshold: int | Unset = optional(whole_number, "threshold", 1)
     """How many submitted reviews it takes."""
     training_type: ContinuousTrainingType
     """The only one there is. No default: defaults do not travel, this does."""
@@ -275,7 +271,7 @@ class AddStepRequest:
     """REVIEW or QUALITY_CONTROL."""
     description: str | None = nullable(any_text, "description")
     """Free text."""
-    order: int | None = nullable(whole_number, "order")
+    order: int | None = nullable(whole_number, "order", 0)
     """Place among the steps; None: last."""
     sample_rate: float | None = nullable(share, "sample_rate")
     """Share of the tasks that pass through this step, 0 to 1."""

@@ -22,10 +22,10 @@ import orjson
 from picsellia_async._wire.body import ChunkedBody, splice
 from picsellia_async._wire.converter import CONVERTER, JsonObject
 from picsellia_async._wire.fields import any_text, optional, required
-from picsellia_async._wire.unset import UNSET, Unset, given
+from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
+from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
 
@@ -34,6 +34,9 @@ Body: TypeAlias = bytes | ChunkedBody
 
 Query: TypeAlias = Iterable[tuple[str, Any]]
 """Pairs in order; None and `UNSET` are left out, lists are repeated."""
+
+PLACE_DEPTH: Final = 5
+"""How deep in a value a message says where something has no JSON form."""
 
 _EXTENSIONS: Final = {
     ".jpg": SupportedContentType.JPEG,
@@ -49,18 +52,22 @@ def encode_query(query: Query) -> str:
         if value is None or value is UNSET:
             continue
         values = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(key, _query_text(item)) for item in values]
+        pairs += [(key, _query_text(item, key)) for item in values]
     return urlencode(pairs)
 
 
-def _query_text(value: Any) -> str:
+def _query_text(value: Any, name: str) -> str:
     if isinstance(value, dict):
-        return dump_json(value, "query").decode()
+        return dump_json(value, name).decode()
     return str(value)
 
 
-def dump_json(value: Any, name: str) -> bytes:
+def dump_json(value: Any, name: str = "") -> bytes:
     """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (WIRE.md section 2).
+
+    Args:
+        value: What is written.
+        name: Argument that it was given for; by default its keys are the names of arguments.
 
     Raises:
         ConfigurationError: Something in it has no JSON form.
@@ -68,7 +75,26 @@ def dump_json(value: Any, name: str) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as exc:
-        raise ConfigurationError(f"{name} cannot be written as JSON: {exc}") from exc
+        place, why = _unwritable(value, name, exc)
+        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+
+
+def _unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
+    """Return where in a value something has no JSON form, and why; not deeper than `PLACE_DEPTH`, since it may hold itself."""
+    for _ in range(PLACE_DEPTH):
+        pairs = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+        )
+        for key, item in pairs:
+            try:
+                orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)
+            except TypeError as exc:
+                value, why = item, exc
+                name = f"{name}[{key!r}]" if name else str(key)
+                break
+        else:
+            break
+    return name or "the request", why
 
 
 def encode_body(request: Any) -> bytes:
@@ -79,27 +105,28 @@ def encode_body(request: Any) -> bytes:
     """
     fields = CONVERTER.unstructure(request)
     if isinstance(fields, list):
-        return dump_json(fields, "the request")
+        return dump_json(fields)
     # cattrs puts fields without a default first, the wire does not.
     ordered = {name: fields[name] for name in attrs.fields_dict(type(request)) if name in fields}
-    return dump_json(ordered, "the request")
+    return dump_json(ordered)
 
 
-def content_type_of(value: Any, filename: str | PurePath) -> SupportedContentType:
+def content_type_of(value: Any, filename: str | PurePath | None = None) -> SupportedContentType:
     """Return the content type that was given, else the one of the file name's extension.
 
     Args:
         value: A member, its name (`jpeg`), its MIME type (`image/jpeg`) in any case, or None.
-        filename: Name whose extension decides where no type was given: `.jpg`, `.jpeg` or `.png` in any case.
+        filename: Name whose extension decides where no type was given: `.jpg`, `.jpeg` or `.png` in any case. None: the type
+            must be given.
 
     Raises:
         ContentTypeUnknown: Neither says JPEG or PNG; the monitoring host takes nothing else.
     """
-    if value is not None:
+    if value is not None or filename is None:
         try:
             return SupportedContentType.of(value)
         except ConfigurationError:
-            raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {value!r}") from None
+            raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
     found = _EXTENSIONS.get(PurePath(filename).suffix.lower())
     if found is None:
         raise ContentTypeUnknown(
@@ -183,7 +210,7 @@ class MonitorRequest:
     """Epoch seconds; the service uses its own clock otherwise."""
     upload_dir: str | Unset = optional(any_text, "upload_dir")
     """Prefix of the object name; private storage only."""
-    shadow_latency: float | Unset = optional(real_number, "shadow_latency")
+    shadow_latency: float | Unset = optional(real_number, "shadow_latency", 0.0)
     """Inference time of the shadow model, in seconds."""
     shadow_raw_predictions: JsonObject | Unset = optional(json_object, "shadow_raw_predictions")
     """Prediction of the shadow model in its wire form."""
@@ -222,7 +249,7 @@ def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
     Raises:
         ConfigurationError: Metadata that has no JSON form.
     """
-    metadata = dump_json(CONVERTER.unstructure(request, MonitorRequest), "metadata")
+    metadata = dump_json(CONVERTER.unstructure(request, MonitorRequest))
     return metadata if image is None else splice(metadata, b"image", image)
 
 
@@ -238,7 +265,7 @@ class PredictRequest:
     """Undocumented by the vendor; passed on."""
     source: str | Unset = UNSET
     """Name of the data source."""
-    upload_dir: str | Unset = UNSET
+    upload_dir: str | Unset = optional(any_text, "upload_dir")
     """Prefix of the object name; private storage only."""
     metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: WIRE.md 9.5."""
@@ -287,10 +314,8 @@ def predict_form(request: PredictRequest) -> list[tuple[str, str]]:
             parts.append((name, value))
     for name in ("metadata", "custom_metadata"):
         if value := getattr(request, name):
-            try:
-                parts.append((name, json.dumps(value)))
-            except TypeError as exc:
-                raise ConfigurationError(f"{name} cannot be written as JSON: {exc}") from exc
+            # By way of our own JSON, so that dates, ids, numpy numbers and NaN travel here as they do in a JSON body.
+            parts.append((name, json.dumps(orjson.loads(dump_json(value, name)))))
     return parts
 
 
@@ -321,42 +346,3 @@ def multipart_body(
 def _quoted(value: str) -> str:
     """Escape what would end the quoted text, as browsers do (HTML, "multipart/form-data encoding algorithm")."""
     return value.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
-
-
-def tag_names(tags: Any) -> list[str]:
-    """Return names for a text, a tag object, or a list of both (WIRE.md 11.1)."""
-    if tags is None:
-        return []
-    items = tags if isinstance(tags, (list, tuple)) else [tags]
-    return [
-        text(item if isinstance(item, str) else getattr(item, "name", item), f"tags[{i}]")
-        for i, item in enumerate(items)
-    ]
-
-
-def source_name(source: Any) -> str | Unset:
-    """Return the name for a text or a data source object; `UNSET` for None and the empty text."""
-    if source is None or source == "":
-        return UNSET
-    return text(source if isinstance(source, str) else getattr(source, "name", source), "source")
-
-
-def predict_request(
-    tags: Any,
-    source: Any,
-    metadata: dict[str, Any] | None,
-    monitor: bool,
-    custom_metadata: dict[str, Any] | None,
-    upload_dir: str | None,
-    postprocess: bool,
-) -> PredictRequest:
-    """Make the request of one prediction from what callers hand in; None means not given."""
-    return PredictRequest(
-        tags=tag_names(tags),
-        monitor=monitor,
-        postprocess=postprocess,
-        source=source_name(source),
-        upload_dir=given(upload_dir),
-        metadata=given(metadata),
-        custom_metadata=given(custom_metadata),
-    )

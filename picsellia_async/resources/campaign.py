@@ -51,12 +51,12 @@ from picsellia_async.campaign_models import (
     ReviewCampaignDescription,
 )
 from picsellia_async.enums import AssignmentStatus, CampaignStepType, ObjectDataType
-from picsellia_async.errors import ConfigurationError, NoDataError, NoUrlAvailable
+from picsellia_async.errors import ConfigurationError, NoDataError, NoUrlAvailable, shown
 from picsellia_async.models import Page
 from picsellia_async.resources.handle import Handle, expect, expect_all
 from picsellia_async.resources.job import Job
 from picsellia_async.resources.user import User
-from picsellia_async.validation import sequence
+from picsellia_async.validation import real_number, sequence, text
 
 
 class Assignment(Handle[AssignmentDescription]):
@@ -317,7 +317,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         """
         request = AddStepRequest(
             name=name,
-            type=CampaignStepType.of(type),
+            type=CampaignStepType.of(type, "type"),
             description=description,
             order=order,
             sample_rate=sample_rate,
@@ -461,8 +461,9 @@ def _assignees(values: Sequence[tuple[Any, float]] | None) -> list[Assignee] | U
     assignees = []
     for i, value in enumerate(sequence(values, "assignees")):
         if not isinstance(value, (list, tuple)) or len(value) != 2:
-            raise ConfigurationError(f"assignees[{i}] must be (user, weight), got {value!r}")
-        assignees.append(Assignee(user_id=identifier(value[0], f"assignees[{i}][0]"), weight=value[1]))
+            raise ConfigurationError(f"assignees[{i}] must be (user, weight), got {shown(value)}")
+        weight = real_number(value[1], f"assignees[{i}][1]", 0.0)
+        assignees.append(Assignee(user_id=identifier(value[0], f"assignees[{i}][0]"), weight=weight))
     return assignees
 
 
@@ -470,9 +471,9 @@ def _assignment_listing(
     step_id: Any, status: Any, user: Any, custom_metadata: dict[str, Any] | None, query: str | None, limit: int | None
 ) -> Listing:
     filters = (
-        ("status", None if status is None else AssignmentStatus.of(status).value),
+        ("status", None if status is None else AssignmentStatus.of(status, "status").value),
         ("step_id", None if step_id is None else identifier(step_id, "step_id")),
         ("user_id", user_filter(user, "user")),
         ("custom_metadata", metadata_filter(custom_metadata)),
     )
-    return Listing(filters=filters, q=query, limit=limit)
+    return Listing(filters=filters, q=None if query is None else text(query, "query"), limit=limit)

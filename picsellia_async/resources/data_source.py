@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from picsellia_async._wire.endpoints import DELETE_DATA_SOURCE, GET_DATA_SOURCE, UPDATE_DATA_SOURCE
 from picsellia_async._wire.platform_requests import NameRequest
 from picsellia_async.models import DataSourceDescription
 from picsellia_async.resources.handle import Handle
+from picsellia_async.validation import text
 
 
 class DataSource(Handle[DataSourceDescription]):
@@ -44,3 +47,14 @@ class DataSource(Handle[DataSourceDescription]):
         Wire: DELETE {platform}/api/data/source/{data_source_id}, 2xx.
         """
         await self._connection.call(DELETE_DATA_SOURCE, data_source_id=self.id)
+
+
+def source_name(source: Any, name: str) -> str | None:
+    """Return the name for a name or a data source; None for None and the empty text.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if source is None or source == "":
+        return None
+    return source.name if isinstance(source, DataSource) else text(source, name)

@@ -43,17 +43,17 @@ from picsellia_async._wire.platform_requests import (
     UpdateMultipleDataRequest,
     identifier,
 )
-from picsellia_async._wire.requests import source_name, tag_names
+from picsellia_async._wire.requests import dump_json
 from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.enums import DataType, ObjectDataType
-from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError
+from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError, shown
 from picsellia_async.models import DataDescription, DatalakeDescription, Page
 from picsellia_async.resources.data import Data
-from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.data_source import DataSource, source_name
 from picsellia_async.resources.handle import Handle, expect_all
 from picsellia_async.resources.job import Job
-from picsellia_async.resources.tag import Tag
-from picsellia_async.validation import sequence, text, whole_number
+from picsellia_async.resources.tag import Tag, tag_names
+from picsellia_async.validation import boolean, json_object, sequence, text, texts, whole_number
 
 UPLOADS_AT_ONCE = 4
 """Files of one `upload_data` under way at a time."""
@@ -204,7 +204,7 @@ class Datalake(Handle[DatalakeDescription]):
     ) -> Listing:
         return Listing(
             filters=(("custom_metadata", metadata_filter(custom_metadata)),),
-            q=query_of_tags(q, tag_names(tags), intersect=intersect_tags),
+            q=query_of_tags(q, tag_names(tags, "tags"), intersect=boolean(intersect_tags, "intersect_tags")),
             limit=limit,
             offset=offset,
             page_size=page_size,
@@ -217,8 +217,8 @@ class Datalake(Handle[DatalakeDescription]):
         tags: list[str | Tag] | None = None,
         source: str | DataSource | None = None,
         *,
-        metadata: dict[str, Any] | None = None,
-        custom_metadata: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
+        custom_metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
         upload_dir: str | None = None,
         sizes: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> list[Data]:
@@ -228,10 +228,10 @@ class Datalake(Handle[DatalakeDescription]):
             filepaths: One path or a list.
             tags: Data tags, or names of tags, which are made where they do not exist.
             source: Data source, or its name, which is made where it does not exist.
-            metadata: For each data. Keys: WIRE.md 9.5.
-            custom_metadata: For each data. Free keys.
+            metadata: One for each data alike, or one per path. Keys: WIRE.md 9.5.
+            custom_metadata: One for each data alike, or one per path. Free keys.
             upload_dir: Prefix of the object names; private object storage only.
-            sizes: `(width, height)` in pixels, one or one per path. The files are not opened here: without sizes the platform finds
+            sizes: `(width, height)` in pixels of the one path, or one per path. The files are not opened here: without sizes the platform finds
                 them out by itself.
 
         Returns:
@@ -246,17 +246,18 @@ class Datalake(Handle[DatalakeDescription]):
         paths = [filepaths] if isinstance(filepaths, (str, Path)) else sequence(filepaths, "filepaths")
         if not paths:
             raise ConfigurationError("filepaths must not be empty")
-        tag_ids = [(await self._tag_of(tag)).id for tag in tags or []]
-        source_id = await self._source_id_of(source)
-        fields = {
-            "tags": tag_ids,
-            "data_source_id": source_id,
-            "metadata": given(metadata),
-            "custom_metadata": given(custom_metadata),
-        }
+        metas = _metas(sizes, len(paths))
+        described = (
+            _per_path(metadata, len(paths), "metadata"),
+            _per_path(custom_metadata, len(paths), "custom_metadata"),
+        )
+        prefix = None if upload_dir is None else text(upload_dir, "upload_dir", empty=True)
+        common = await self._origin(tags, source)
         jobs = [
-            functools.partial(self._upload, path, upload_dir, {**fields, "meta": meta})
-            for path, meta in zip(paths, _metas(sizes, len(paths)), strict=True)
+            functools.partial(
+                self._upload, path, prefix, {**common, "meta": meta, "metadata": one, "custom_metadata": other}
+            )
+            for path, meta, one, other in zip(paths, metas, *described, strict=True)
         ]
         made: list[Data] = []
         try:
@@ -285,13 +286,18 @@ class Datalake(Handle[DatalakeDescription]):
         )
         return self._data(await self._connection.call(CREATE_DATA, request, datalake_id=self.id))
 
-    async def _tag_of(self, tag: str | Tag) -> Tag:
-        return tag if isinstance(tag, Tag) else await self.get_or_create_data_tag(tag)
+    async def _origin(self, tags: Any, source: Any) -> dict[str, Any]:
+        """Return what new data says of tags and source; make those that are named and do not exist."""
+        items = [tags] if isinstance(tags, (str, Tag)) else sequence([] if tags is None else tags, "tags")
+        tag_names(items, "tags")
+        name = source_name(source, "source")
+        tag_ids = [(tag if isinstance(tag, Tag) else await self.get_or_create_data_tag(tag)).id for tag in items]
+        source_id = (
+            source.id if isinstance(source, DataSource) else None if name is None else await self._source_id(name)
+        )
+        return {"tags": tag_ids, "data_source_id": source_id}
 
-    async def _source_id_of(self, source: str | DataSource | None) -> UUID | None:
-        if source is None or isinstance(source, DataSource):
-            return source.id if source else None
-        name = text(source, "source")
+    async def _source_id(self, name: str) -> UUID:
         try:
             return (await self._connection.call(FIND_DATA_SOURCE, query=[("name", name)])).id
         except NotFoundError:
@@ -312,14 +318,15 @@ class Datalake(Handle[DatalakeDescription]):
 
         Wire: POST {platform}/api/datalake/{datalake_id}/objects, 2xx.
         """
-        if not sequence(prefixes, "prefixes"):
+        beginnings = texts(prefixes, "prefixes")
+        if not beginnings:
             raise ConfigurationError("prefixes must not be empty")
-        tag_ids = [(await self._tag_of(tag)).id for tag in tags or []]
+        origin = await self._origin(tags, source)
         request = ImportObjectsRequest(
             datalake_id=self.id,
-            prefixes=prefixes,
-            tag_ids=tag_ids,
-            data_source_id=given(await self._source_id_of(source)),
+            prefixes=beginnings,
+            tag_ids=origin["tags"],
+            data_source_id=given(origin["data_source_id"]),
         )
         receipt = await self._connection.call(IMPORT_BUCKET_OBJECTS, request, datalake_id=self.id)
         return Job(receipt.job, self._connection)
@@ -336,7 +343,11 @@ class Datalake(Handle[DatalakeDescription]):
 
         Wire: PATCH {platform}/api/datalake/{datalake_id}/data/bulk, 2xx.
         """
-        changes = {str(identifier(id_, "objects")): _changes(change) for id_, change in objects.items()}
+        if not isinstance(objects, Mapping):
+            raise ConfigurationError(f"objects must be a dict of changes by data id, got {shown(objects)}")
+        changes = {
+            str(identifier(id_, "objects")): _changes(change, f"objects[{id_}]") for id_, change in objects.items()
+        }
         request = UpdateMultipleDataRequest(datalake_id=self.id, objects=changes)
         await self._connection.call(UPDATE_MULTIPLE_DATA, request, datalake_id=self.id)
 
@@ -420,17 +431,30 @@ def _metas(sizes: Any, count: int) -> list[dict[str, int] | Unset]:
         return [UNSET] * count
     pairs = [sizes] if isinstance(sizes, tuple) else sequence(sizes, "sizes")
     if len(pairs) != count or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
-        raise ConfigurationError(f"sizes must be (width, height) for each of the {count} paths, got {sizes!r}")
+        raise ConfigurationError(f"sizes must be (width, height) for each of the {count} paths, got {shown(sizes)}")
     return [{"width": whole_number(pair[0], "sizes", 1), "height": whole_number(pair[1], "sizes", 1)} for pair in pairs]
 
 
-def _changes(change: Mapping[str, Any]) -> DataChanges:
+def _per_path(value: Any, count: int, name: str) -> list[dict[str, Any] | Unset]:
+    """Return the metadata of each file; checked here, since the files are stored before the request that carries it is made."""
+    if value is None:
+        return [UNSET] * count
+    several = not isinstance(value, dict)
+    found = sequence(value, name) if several else [value] * count
+    if len(found) != count:
+        raise ConfigurationError(f"{name} must be one dict, or one for each of the {count} paths, got {len(found)}")
+    for i, one in enumerate(found if several else found[:1]):
+        place = f"{name}[{i}]" if several else name
+        dump_json(json_object(one, place), place)
+    return list(found)
+
+
+def _changes(change: Any, name: str) -> DataChanges:
     names = ("metadata", "custom_metadata", "tags", "data_source")
-    unknown = set(change) - set(names)
+    unknown = [key for key in json_object(change, name) if key not in names]
     if unknown:
-        raise ConfigurationError(f"objects: unknown key {min(unknown)!r}; known are {', '.join(names)}")
-    fields = {name: change.get(name) for name in names}
-    fields["tags"] = None if fields["tags"] is None else tag_names(fields["tags"])
-    source = source_name(fields["data_source"])
-    fields["data_source"] = None if source is UNSET else source
+        raise ConfigurationError(f"{name}: unknown key {unknown[0]!r}; known are {', '.join(names)}")
+    fields = {key: change.get(key) for key in names}
+    fields["tags"] = None if fields["tags"] is None else tag_names(fields["tags"], f"{name}['tags']")
+    fields["data_source"] = source_name(fields["data_source"], f"{name}['data_source']")
     return DataChanges(**fields)

@@ -18,7 +18,6 @@ from picsellia_async._wire.endpoints import (
 )
 from picsellia_async._wire.listing import Listing, metadata_filter, query_of_tags, simple_query, values_in_chunks
 from picsellia_async._wire.platform_requests import FilterRequest, identifier
-from picsellia_async._wire.requests import tag_names
 from picsellia_async.enums import InferenceType, TagTarget
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import (
@@ -29,8 +28,8 @@ from picsellia_async.models import (
 )
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.handle import Handle
-from picsellia_async.resources.tag import Tag, Taggable
-from picsellia_async.validation import text
+from picsellia_async.resources.tag import Tag, Taggable, tag_names
+from picsellia_async.validation import boolean, text
 
 
 class Asset(Handle[AssetDescription]):
@@ -143,15 +142,19 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
         Wire: GET or XGET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx.
         """
-        q = query_of_tags(q, tag_names(tags), intersect=intersect_tags)
-        q = query_of_tags(q, tag_names(data_tags), intersect=intersect_data_tags, field="data.tags.name")
+        every, every_data = (
+            boolean(intersect_tags, "intersect_tags"),
+            boolean(intersect_data_tags, "intersect_data_tags"),
+        )
+        q = query_of_tags(q, tag_names(tags, "tags"), intersect=every)
+        q = query_of_tags(q, tag_names(data_tags, "data_tags"), intersect=every_data, field="data.tags.name")
         listing = _listing(limit, offset, page_size, order_by, q, custom_metadata)
         chosen = values_in_chunks(
             listing,
             filenames=filenames,
             object_names=object_names,
             ids=ids,
-            filename_startswith=filenames_startswith,
+            filenames_startswith=filenames_startswith,
             data_ids=data_ids,
         )
         found = (

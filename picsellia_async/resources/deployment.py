@@ -359,7 +359,7 @@ class DeploymentHandle(Taggable[DeploymentDescription]):
             raise BadConfigurationContinuousTrainingError("experiment_parameters must be given, and not be empty")
         request = ContinuousTrainingRequest(
             project_id=expect(project, Project, "project").id,
-            trigger=UNSET if trigger is None else ContinuousTrainingTrigger.of(trigger),
+            trigger=UNSET if trigger is None else ContinuousTrainingTrigger.of(trigger, "trigger"),
             threshold=given(threshold),
             training_type=ContinuousTrainingType.EXPERIMENT,
             experiment_parameters=parameters,
@@ -408,7 +408,7 @@ class DeploymentHandle(Taggable[DeploymentDescription]):
 
         Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/cd, 2xx.
         """
-        request = ContinuousDeploymentRequest(policy=ContinuousDeploymentPolicy.of(policy))
+        request = ContinuousDeploymentRequest(policy=ContinuousDeploymentPolicy.of(policy, "policy"))
         await self._connection.call(SETUP_CONTINUOUS_DEPLOYMENT, request, deployment_id=self.id)
 
     async def toggle_continuous_deployment(self, active: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from picsellia_async._services.connection import Connection
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 
 
 class Described(Protocol):
@@ -83,7 +83,7 @@ def expect(value: Any, kind: type[H], name: str) -> H:
         ConfigurationError: The value is something else.
     """
     if not isinstance(value, kind):
-        raise ConfigurationError(f"{name} must be {_one(kind)}, got {_shown(value)}")
+        raise ConfigurationError(f"{name} must be {_one(kind)}, got {shown(value)}")
     return value
 
 
@@ -96,7 +96,7 @@ def expect_all(values: Any, kind: type[H], name: str) -> list[H]:
     if isinstance(values, kind):
         return [values]
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-        raise ConfigurationError(f"{name} must be {_one(kind)} or a list of them, got {_shown(values)}")
+        raise ConfigurationError(f"{name} must be {_one(kind)} or a list of them, got {shown(values)}")
     if not values:
         raise ConfigurationError(f"{name} must not be empty")
     return [expect(value, kind, f"{name}[{i}]") for i, value in enumerate(values)]
@@ -104,7 +104,3 @@ def expect_all(values: Any, kind: type[H], name: str) -> list[H]:
 
 def _one(kind: type[Any]) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (str, int, float, type(None), Handle)) else type(value).__name__

@@ -9,10 +9,10 @@ from typing import Any, Final
 from picsellia_async._services.connection import Connection
 from picsellia_async._wire.endpoints import GET_JOB, GET_OLD_JOB
 from picsellia_async.enums import JobRunStatus, JobStatus
-from picsellia_async.errors import WaitingAttemptsTimeout
+from picsellia_async.errors import ConfigurationError, WaitingAttemptsTimeout
 from picsellia_async.models import JobDescription
 from picsellia_async.resources.handle import Handle
-from picsellia_async.validation import real_number, whole_number
+from picsellia_async.validation import real_number, sequence, whole_number
 
 ENDED: Final = frozenset({"SUCCEEDED", "SUCCESS", "TERMINATED", "FAILED", "KILLED"})
 """Words for a job that will not change any more (WIRE.md 8.10)."""
@@ -96,9 +96,11 @@ class Job(Handle[JobDescription]):
 
         Wire: GET {platform}/api/v2/job/{job_id}, 2xx.
         """
-        items = statuses if isinstance(statuses, list) else [statuses]
+        items = sequence(statuses, "statuses") if isinstance(statuses, (list, tuple, set, frozenset)) else [statuses]
+        if not items:
+            raise ConfigurationError("statuses must not be empty")
         kind = JobRunStatus if self._version == 2 else JobStatus
-        wanted = frozenset(kind.of(item).value for item in items)
+        wanted = frozenset(kind.of(item, "statuses").value for item in items)
         await self._wait(wanted, blocking_time_increment, attempts, sleep)
         return self.status
 

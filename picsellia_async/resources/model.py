@@ -19,7 +19,7 @@ from picsellia_async._wire.listing import simple_query
 from picsellia_async._wire.platform_requests import DeployModelVersionRequest
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.enums import InferenceType, TagTarget
-from picsellia_async.errors import ConfigurationError, NoBaseExperimentError, PermissionDeniedError
+from picsellia_async.errors import ConfigurationError, NoBaseExperimentError, PermissionDeniedError, shown
 from picsellia_async.models import (
     ModelContextData,
     ModelContextDescription,
@@ -212,7 +212,7 @@ class Model(Taggable[ModelDescription]):
         Wire: GET {platform}/api/model/{model_id}/versions/find, 2xx.
         """
         if isinstance(version, bool) or not isinstance(version, (int, str)):
-            raise ConfigurationError(f"version must be a number or a name, got {version!r}")
+            raise ConfigurationError(f"version must be a number or a name, got {shown(version)}")
         named = isinstance(version, str)
         query = [("name", text(version, "version")) if named else ("version", whole_number(version, "version", 0))]
         found = await self._connection.call(FIND_VERSION_OF_MODEL, query=query, model_id=self.id)

@@ -68,7 +68,7 @@ class OrganizationCalls:
 
         Wire: POST {platform}/api/organization/{organization_id}/tags, 2xx.
         """
-        kind = TagTarget.of(target)
+        kind = TagTarget.of(target, "target")
         request = CreateTagRequest(name=name, target_type=kind)
         if kind is TagTarget.DATA:
             return await (await self.get_datalake()).create_data_tag(name)
@@ -88,7 +88,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/tags/find, 2xx.
         """
-        kind = TagTarget.of(target)
+        kind = TagTarget.of(target, "target")
         if kind is TagTarget.DATA:
             return await (await self.get_datalake()).get_data_tag(name)
         query = [("name", text(name, "name")), ("target_type", kind.value)]
@@ -102,7 +102,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/tags, 2xx.
         """
-        kind = TagTarget.of(target)
+        kind = TagTarget.of(target, "target")
         if kind is TagTarget.DATA:
             return await (await self.get_datalake()).list_data_tags()
         page = await self._connection.call(LIST_TAGS, query=[("target_type", kind.value)])
@@ -389,7 +389,8 @@ class OrganizationCalls:
         """
         if (name is None) == (project_name is None):
             raise ConfigurationError("give either name or project_name, which mean the same")
-        query = [("name", text(project_name if name is None else name, "name"))]
+        wanted = text(project_name, "project_name") if name is None else text(name, "name")
+        query = [("name", wanted)]
         return Project(await self._connection.call(FIND_PROJECT, query=query), self._connection)
 
     async def get_project_by_id(self, id: UUID | str) -> Project:  # noqa: A002 - the vendor's name

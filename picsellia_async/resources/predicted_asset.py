@@ -17,7 +17,7 @@ from picsellia_async._wire.endpoints import (
 from picsellia_async._wire.platform_requests import ReviewRequest
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.answers import AssetPrediction, AssetReview
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.handle import Handle, expect
@@ -192,14 +192,14 @@ def _shapes(values: Iterable[Any] | None, name: str, read: Shape) -> list[dict[s
 def _parts(value: Any, count: int, form: str, name: str) -> list[Any]:
     parts = list(value) if isinstance(value, (list, tuple)) else []
     if len(parts) != count:
-        raise ConfigurationError(f"{name} must be {form}, got {value!r}")
+        raise ConfigurationError(f"{name} must be {form}, got {shown(value)}")
     return parts
 
 
 def _pair(value: Any, name: str) -> list[int]:
     values = sequence(value, name)
     if len(values) != 2:
-        raise ConfigurationError(f"{name} must be [x, y], got {value!r}")
+        raise ConfigurationError(f"{name} must be [x, y], got {shown(value)}")
     return [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(values)]
 
 

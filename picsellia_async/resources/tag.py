@@ -10,6 +10,7 @@ from picsellia_async.enums import TagTarget
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.models import TagDescription
 from picsellia_async.resources.handle import D, Handle, expect_all
+from picsellia_async.validation import sequence, text
 
 
 class Tag(Handle[TagDescription]):
@@ -96,6 +97,18 @@ def check_target(tag: Tag, target: TagTarget, name: str) -> None:
         raise ConfigurationError(
             f"{name}: tag {tag.name!r} is for {tag.target_type} objects and cannot be used with a {target} object"
         )
+
+
+def tag_names(tags: Any, name: str) -> list[str]:
+    """Return names for a name, a tag, or a list of both; none for None.
+
+    Raises:
+        ConfigurationError: Something in it is neither.
+    """
+    if tags is None:
+        return []
+    items = [tags] if isinstance(tags, (str, Tag)) else sequence(tags, name)
+    return [item.name if isinstance(item, Tag) else text(item, f"{name}[{i}]") for i, item in enumerate(items)]
 
 
 class Taggable(Handle[D]):

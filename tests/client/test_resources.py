@@ -212,7 +212,7 @@ async def test_bulk_changes_that_are_refused(client, emulator):
         ({uuid4(): {} for _ in range(101)}, "objects must have 1 to 100 entries, got 101"),
         (
             {uuid4(): {"name": "x"}},
-            "objects: unknown key 'name'; known are metadata, custom_metadata, tags, data_source",
+            "unknown key 'name'; known are metadata, custom_metadata, tags, data_source",
         ),
         ({"x": {}}, "objects must be a UUID or its text, got 'x'"),
     ):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picsellia_async import validation
 from picsellia_async._wire.body import CHUNKED_FROM_BYTES, SLICE_BYTES, ChunkedBody, base64_size, splice
 from picsellia_async._wire.converter import CONVERTER, make
 from picsellia_async._wire.requests import (
@@ -20,14 +21,13 @@ from picsellia_async._wire.requests import (
     MonitorRequest,
     PredictRequest,
     content_type_of,
+    dump_json,
     encode_query,
     image_view,
     monitor_body,
     multipart_body,
     predict_form,
     raw_predictions,
-    source_name,
-    tag_names,
 )
 from picsellia_async._wire.unset import UNSET
 from picsellia_async._wire.unset import given as given_or_unset
@@ -123,12 +123,6 @@ def test_numbers_of_numpy_and_whole_latencies_are_taken():
     request = MonitorRequest(**(MINIMAL | {"latency": 1, "height": np.int64(3), "width": np.float32(4)}))
     assert json.loads(monitor_body(request, None))["latency"] == 1.0
     assert (request.height, request.width, type(request.height)) == (3, 4, int)
-
-
-def test_metadata_without_a_json_form_is_refused():
-    """The complaint of orjson becomes a ConfigurationError."""
-    with pytest.raises(ConfigurationError, match="metadata cannot be written as JSON"):
-        monitor_body(MonitorRequest(**MINIMAL, metadata={"a": object()}), None)
 
 
 @pytest.mark.parametrize(
@@ -237,19 +231,59 @@ def test_the_multipart_form():
     )
 
 
-def test_tags_and_sources_by_name_or_object():
-    """Objects with a name stand for their name (WIRE.md 11.1)."""
+HOLDS_ITSELF: dict = {}
+HOLDS_ITSELF["me"] = HOLDS_ITSELF
 
-    class Named:
-        name = "cam"
 
-    assert tag_names("a") == ["a"]
-    assert tag_names([Named(), "b"]) == ["cam", "b"]
-    assert tag_names(None) == []
-    assert source_name(Named()) == "cam"
-    assert source_name("") is UNSET
-    with pytest.raises(ConfigurationError, match=r"tags\[0\]"):
-        tag_names([3])
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": object()}, "metadata['a'] cannot"),
+        ({"a": [1, {"b": {1, 2}}]}, "metadata['a'][1]['b'] cannot"),
+        ({"a": {1: 2}}, "metadata['a'] cannot"),
+        ({"a": 2**64}, "metadata['a'] cannot"),
+        ({"a": "\ud800"}, "metadata['a'] cannot"),
+        (HOLDS_ITSELF, "metadata['me']['me']['me']['me']"),
+    ],
+)
+def test_what_has_no_json_form_is_named_with_its_place(value, place):
+    """The message leads to the very value, in a JSON body, in a query and in a multipart form alike."""
+    form = PredictRequest(monitor=True, postprocess=True, metadata=value)
+    for write in (
+        lambda: dump_json(value, "metadata"),
+        lambda: dump_json({"other": 1, "metadata": value}),
+        lambda: encode_query([("metadata", value)]),
+        lambda: predict_form(form),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            write()
+        assert place in str(refused.value)
+
+
+def test_metadata_in_a_form_reads_as_in_a_json_body():
+    """Ids, dates, numpy numbers and NaN take one form wherever they travel; the vendor's form would hold `NaN`, which is no JSON."""
+    value = {"id": uuid.UUID(int=1), "n": np.float32(0.5), "no": float("nan"), "on": datetime.date(2024, 1, 2)}
+    [(_, sent)] = predict_form(PredictRequest(monitor=True, postprocess=True, metadata=value))[2:]
+    assert json.loads(sent) == json.loads(dump_json(value, "metadata"))
+    assert "NaN" not in sent
+
+
+@pytest.mark.parametrize(
+    "value", [b"\x89PNG" * 5_000_000, "x" * 5_000_000, list(range(1_000_000)), np.zeros(1_000_000)]
+)
+def test_messages_show_values_in_few_words(value):
+    """An image or a long list that was handed in by mistake is told by its kind and size, not printed."""
+    for check in ("whole_number", "real_number", "uuid", "json_object", "boolean", "epoch_seconds"):
+        with pytest.raises(ConfigurationError, match="field") as refused:
+            getattr(validation, check)(value, "field")
+        assert len(str(refused.value)) < 400
+        assert "PNG" not in str(refused.value)
+
+
+def test_text_that_no_encoding_carries_is_refused():
+    """Half of a surrogate pair, as `os.fsdecode` makes of a broken file name, is told with its field."""
+    with pytest.raises(ConfigurationError, match=r"source must be text that UTF-8 can carry, got 'cam.udce9'"):
+        validation.text("cam\udce9", "source")
 
 
 @pytest.mark.parametrize("member", list(ServiceMetrics))
