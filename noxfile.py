@@ -41,7 +41,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything but parity, with the installed package; branch coverage is reported."""
-    session.install(".[emulator,cli]", *groups("test"))
+    session.install(".[emulator,cli,video]", *groups("test"))
     session.run(
         "pytest", "--ignore=tests/parity", "--ignore=tests/reference", "--ignore=tests/docs",
         "--cov", "--cov-report=term", *session.posargs,
@@ -58,7 +58,7 @@ def parity(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Every code block of the documentation runs on the emulator, every link leads somewhere."""
-    session.install(".[emulator,cli]", *groups("test"))
+    session.install(".[emulator,cli,video]", *groups("test"))
     session.run("pytest", "tests/docs", *session.posargs)
 
 

@@ -1,0 +1,43 @@
+"""The address of a camera or video, as it may be shown: without user, password and query. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from picsellia_async.errors import ConfigurationError, shown
+
+_USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
+
+
+def is_url(address: str) -> bool:
+    """Return whether the address goes over the network (or names a protocol), and is no file."""
+    return "://" in address
+
+
+def redacted(address: str) -> str:
+    """Return the address as messages, logs and reprs show it."""
+    if not is_url(address):
+        return address
+    shown = _USER.sub("", address)
+    scheme, rest = shown.split("://", 1)
+    # A password with `/`, `?` or `#` in it cannot be told from host and path.
+    return f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
+
+
+def source_name(address: str) -> str:
+    """Return a name for the frames of an address: the file's, the device's, or host and path."""
+    if is_url(address):
+        return redacted(address).split("://", 1)[1].strip("/").replace("/", "-") or "camera"
+    return re.split(r"[\\/]", address)[-1] or "video"
+
+
+def checked_address(value: object, name: str) -> str:
+    """Return the address as text.
+
+    Raises:
+        ConfigurationError: It is neither text nor path, or empty.
+    """
+    text = str(value) if hasattr(value, "__fspath__") else value
+    if not isinstance(text, str) or not text:
+        raise ConfigurationError(f"{name} must be a path or URL, got {shown(value)}")
+    return text
