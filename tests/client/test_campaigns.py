@@ -161,7 +161,10 @@ async def test_what_a_campaign_refuses(client, campaign, emulator):
         (lambda: campaign.add_step("x", "REVIEW", sample_rate=2), "sample_rate must be at most 1, got 2"),
         (lambda: campaign.add_step("x", "REVIEW", assignees=["u"]), r"assignees\[0\] must be \(user, weight\)"),
         (lambda: campaign.add_step("x", "REVIEW", assignees=[("u", 1)]), r"assignees\[0\]\[0\] must be a UUID"),
-        (lambda: campaign.add_step("x", "REVIEW", assignees=[(uuid4(), -1)]), r"assignees\[0\]\[1\] must be at least 0, got -1"),
+        (
+            lambda: campaign.add_step("x", "REVIEW", assignees=[(uuid4(), -1)]),
+            r"assignees\[0\]\[1\] must be at least 0, got -1",
+        ),
         (lambda: campaign.update(end_date="soon"), "end_date must be a date or its ISO text, got 'soon'"),
         (lambda: campaign.update(default_entry_step=foreign), "belongs to another campaign"),
         (lambda: campaign.update(default_entry_step=step.id), "default_entry_step must be a ReviewCampaignStep"),
