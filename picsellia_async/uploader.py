@@ -331,7 +331,8 @@ class Uploader:
 
         Frames are taken as there is room for them, and no faster than their outcomes are taken here. A frame that the uploader
         refuses (too large, say) gives a `Rejected`; the others go on. If the iterable raises, that is raised after the outcomes of the
-        frames before. Leaving the loop early leaves the frames that were submitted with the uploader.
+        frames before. Leaving the loop early leaves the frames that were submitted with the uploader, and closes an async generator
+        that was given in.
 
         Args:
             frames: Sync or async. A sync one is advanced in the event loop, so that it must not block.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
@@ -66,7 +67,11 @@ class Stream:
             await asyncio.wait([feeder])
 
     async def _feed(self) -> None:
-        async for frame in _aiter(self._frames):
+        async with contextlib.aclosing(_each(self._frames)) as frames:
+            await self._submit_each(frames)
+
+    async def _submit_each(self, frames: AsyncIterator[Frame]) -> None:
+        async for frame in frames:
             while len(self._ready) >= _OUTCOMES_MAX:
                 self._taken.clear()
                 await self._taken.wait()
@@ -84,10 +89,16 @@ class Stream:
         self._came.set()
 
 
-async def _aiter(frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Frame]:
+async def _each(frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncGenerator[Frame, None]:
     if isinstance(frames, AsyncIterable):
-        async for frame in frames:
-            yield frame
+        iterator = aiter(frames)
+        try:
+            async for frame in iterator:
+                yield frame
+        finally:
+            # A source that is left in the middle must let go of its camera now, not when it is collected.
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
         return
     for count, frame in enumerate(frames):
         yield frame
