@@ -46,6 +46,20 @@ _GROUP_BYTES: Final = 16 * 2**20
 """Bytes after which a transaction is made without waiting for more."""
 
 
+_held: set[int] = set()
+"""Descriptors of the locks of this process."""
+
+
+def _let_go() -> None:
+    """A forked child shares its parent's lock, and would keep it when the parent is gone: it lets go of it."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 class SpoolLock:
     """The right to use a directory, held until released or until the process ends."""
 
@@ -68,13 +82,16 @@ class SpoolLock:
                 os.close(self._fd)
                 me = " (this process)" if holder == str(os.getpid()) else ""
                 raise SpoolError(f"the spool {str(directory)!r} is in use by process {holder}{me}") from error
+        _held.add(self._fd)
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
         """Let others in."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, 0)
+        if self._fd in _held:
+            _held.discard(self._fd)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
             os.close(self._fd)
 
 
@@ -109,16 +126,29 @@ _STOP: Final = object()
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory if it is missing, for its user alone.
+    """Make the directory if it is missing, for its user alone, and bring its name to disk.
 
     Raises:
         SpoolError: It cannot be made.
     """
     try:
-        if not directory.is_dir():
-            directory.mkdir(mode=0o700, parents=True)
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in missing:
+            _sync_directory(path.parent)
     except OSError as error:
         raise SpoolError(f"the spool {str(directory)!r} cannot be made: {error.strerror}") from error
+
+
+def _sync_directory(path: Path) -> None:
+    """Flush a directory: without that a power cut may take a new name, and with it what was flushed below it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Spool:
