@@ -163,7 +163,9 @@ async def test_closing_right_after_concurrent_submits_balances(tmp_path: Path, d
 def test_the_name_of_a_new_spool_is_on_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every directory in which a new one was made is flushed; one that was there already is left alone."""
     flushed: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
     if not Path("/proc/self/fd").exists():
         pytest.skip("the system does not tell which file a descriptor is")
     prepare(tmp_path / "a" / "b")
