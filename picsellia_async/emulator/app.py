@@ -259,6 +259,15 @@ def identify(method: str, path: str) -> tuple[str, str]:
     return (service, name) if name else named(method, path)
 
 
+def routes(method: str, path: str) -> frozenset[str]:
+    """Return the names of all endpoints of the table that a verb and a path may mean."""
+    return frozenset(name for verb, pattern, _, name in _PATTERNS if verb == method and pattern.fullmatch(path))
+
+
+FAULT_NAMES: Final = faults.SHORT_NAMES | frozenset(ENDPOINTS)
+"""Names of endpoints that a fault script may have."""
+
+
 class JournalMiddleware:
     """Writes every request outside `/emulator` into the journal."""
 

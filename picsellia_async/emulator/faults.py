@@ -85,7 +85,8 @@ class Fault:
     service: str | None = None
     """Only requests to this service: `platform`, `oracle`, `serving`, `storage`. None: any."""
     endpoint: str | None = None
-    """Only this endpoint, by the name that the register's `identify` gives it (`monitor`, `login`, ...). None: any."""
+    """Only this endpoint: a short name (`monitor`, `login`, `predict`, `storage`, ...), which may stand for several routes, or the
+    name that the journal shows (`oracle_login`, `predict_cloud_image`, ...). None: any."""
     match: str | None = None
     """Only requests where this regular expression is found in `"POST /path"`. None: any."""
     times: int | None = None
@@ -193,6 +194,10 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
+Routes: TypeAlias = Callable[[str, str], frozenset[str]]
+"""From verb and path to the names of the routes that they may mean: one path serves platform and monitoring."""
+
+
 @attrs.frozen
 class Request:
     """What a fault can match: the request line, and what the register makes of it."""
@@ -205,6 +210,14 @@ class Request:
     """Service that the request is for, empty where unknown."""
     endpoint: str = ""
     """Name of the endpoint, empty where unknown."""
+    routes: Routes | None = attrs.field(default=None, repr=False, eq=False)
+    """Names the routes that verb and path may mean."""
+
+    def is_called(self, name: str) -> bool:
+        """Say whether a name, in lower case, is that of the endpoint or of its route."""
+        return name == self.endpoint.lower() or (
+            self.routes is not None and name in self.routes(self.method, self.path)
+        )
 
 
 @attrs.frozen
@@ -235,6 +248,9 @@ _ENDPOINTS: Final[tuple[tuple[str, str, str, re.Pattern[str]], ...]] = tuple(
         ("platform", "", "", r"^/api/"),
     )
 )
+
+SHORT_NAMES: Final = frozenset(endpoint for _, endpoint, _, _ in _ENDPOINTS if endpoint)
+"""Names of endpoints that `identify` knows."""
 
 Identify: TypeAlias = Callable[[str, str], tuple[str, str]]
 """From verb and path to the names of service and endpoint."""
@@ -287,7 +303,7 @@ class Script:
         fault = self.fault
         if fault.service is not None and fault.service != request.service:
             return False
-        if fault.endpoint is not None and fault.endpoint.lower() != request.endpoint.lower():
+        if fault.endpoint is not None and not request.is_called(fault.endpoint.lower()):
             return False
         return self.pattern is None or self.pattern.search(f"{request.method} {request.path}") is not None
 
@@ -326,14 +342,25 @@ class Faults:
     Safe to change while the server runs; one event loop only.
     """
 
-    def __init__(self, *, identify: Identify = identify, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        identify: Identify = identify,
+        routes: Routes | None = None,
+        known: frozenset[str] = SHORT_NAMES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Begin with no faults.
 
         Args:
             identify: Names service and endpoint of a request from its verb and path.
+            routes: Names the routes that a verb and a path may mean; None: they have no names of their own.
+            known: Names of endpoints that a fault may have; another one would never fire.
             clock: Seconds; for `for_seconds`, `rate_limit` and the account.
         """
         self.identify = identify
+        self._routes = routes
+        self._known = known
         self.expire_tokens: Callable[[], None] | None = None
         """What `jwt_expiry` calls; the server's store sets it."""
         self.has_byte_level: bool = False
@@ -349,10 +376,14 @@ class Faults:
             *faults: In the order in which they are to be tried.
 
         Raises:
-            ConfigurationError: None was given, or an id is taken.
+            ConfigurationError: None was given, an id is taken, or an endpoint is unknown.
         """
         if not faults:
             raise ConfigurationError("Faults.add needs at least one fault")
+        for fault in faults:
+            if fault.endpoint is not None and fault.endpoint.lower() not in self._known:
+                accepted = ", ".join(sorted(self._known))
+                raise ConfigurationError(f"Fault.endpoint {fault.endpoint!r} is unknown; accepted are {accepted}")
         for fault in faults:
             if any(script.fault.id == fault.id for script in self._scripts):
                 raise ConfigurationError(f"a fault with the id {fault.id!r} is already scripted")
@@ -429,7 +460,7 @@ class Faults:
 
     def request(self, method: str, path: str) -> Request:
         """Return a request with its service and endpoint named."""
-        return Request(method, path, *self.identify(method, path))
+        return Request(method, path, *self.identify(method, path), routes=self._routes)
 
     def draw(self, request: Request, *, byte_level: bool) -> Iterator[tuple[Fault, Script]]:
         """Yield the faults of one level that fire at a request, in order; the caller stops when one ends it."""

@@ -94,7 +94,7 @@ class Emulator:
         )  # fmt: skip
         self.journal: Journal = Journal(journal_max)
         """What arrived."""
-        self.faults: Faults = Faults(identify=app.identify)
+        self.faults: Faults = Faults(identify=app.identify, routes=app.routes, known=app.FAULT_NAMES)
         """Scripted trouble, and its account."""
         self._keep_alive = keep_alive
         self._tls = None if tls is None else (str(tls[0]), str(tls[1]))
