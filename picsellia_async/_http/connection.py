@@ -66,6 +66,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_bytes_before",
         "_deadline",
+        "_given_up",
         "_loop",
         "_owner",
         "_paused",
@@ -126,6 +127,8 @@ class Connection(asyncio.BufferedProtocol):
     def _begin_fields(self) -> None:
         self.sent = False
         """The whole request was given to the transport."""
+        self._given_up = False
+        """The rest of the request is not sent: the peer has answered without it."""
         self.eof = False
         self.cut_short = False
         """The end came without TLS's goodbye: anybody on the way may have made it."""
@@ -182,8 +185,14 @@ class Connection(asyncio.BufferedProtocol):
                 await asyncio.sleep(0)
                 unyielded = 0
             if self.answered:
+                self.give_up()
                 return
         self.end()
+
+    def give_up(self) -> None:
+        """Note that the rest of the request is not sent, as the peer has answered without it."""
+        self._given_up = True
+        self._arm(self._read_timeout)
 
     def end(self) -> None:
         """Note that the request is whole."""
@@ -348,9 +357,10 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._loop.time() < self._deadline - 0.0005:
             self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        elif self._given_up or (self.sent and not self._paused):
+            self.fail(httpx.ReadTimeout, "the peer sent nothing in time")
         elif not self._paused:
-            if self.sent:
-                self.fail(httpx.ReadTimeout, "the peer sent nothing in time")
+            return
         elif self._progressed():
             self._arm(self._write_timeout)
         else:
@@ -420,7 +430,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._pause_reading()
         elif not self.sent and response.head_seen:
             self._wake()
-        if self.sent and self._read_timeout is not None:
+        if (self.sent or self._given_up) and self._read_timeout is not None:
             self._deadline = self._loop.time() + self._read_timeout
 
     def _pause_reading(self) -> None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -137,17 +138,6 @@ class Pool:
             self._keep_session(connection)
         self._place(connection)
 
-    def _hand_over(self, connection: Connection) -> None:
-        waiter, origin = next(iter(self._waiters.items()))
-        if waiter.done():  # cancelled, and about to leave the line by itself
-            del self._waiters[waiter]
-            self._place(connection)
-        elif origin == connection.origin:
-            del self._waiters[waiter]
-            waiter.set_result(connection)
-        else:
-            connection.close()  # `lost` gives the slot to the head of the line
-
     def _keep(self, connection: Connection) -> None:
         now = connection.idle_since = self.loop.time()
         if self._idle_count >= self._max_keepalive and not self._evict():
@@ -197,10 +187,17 @@ class Pool:
             self._place(got)
 
     def _place(self, connection: Connection) -> None:
-        if self._waiters:
-            self._hand_over(connection)
-        else:
-            self._keep(connection)
+        """Give a connection to the head of the line; without a line it is idle."""
+        while self._waiters:
+            waiter, origin = next(iter(self._waiters.items()))
+            if not waiter.done() and origin != connection.origin:
+                connection.close()  # `lost` gives the slot to the head of the line
+                return
+            del self._waiters[waiter]
+            if not waiter.done():  # else it was cancelled, and has not woken yet
+                waiter.set_result(connection)
+                return
+        self._keep(connection)
 
     def _give_up(self, waiter: asyncio.Future[Connection | _Attempt]) -> None:
         if not waiter.done():
@@ -261,8 +258,7 @@ class Pool:
 
     async def _connect(self, origin: Origin, attempt: _Attempt, trace: Trace | None) -> Connection:
         context = await self._tls_context() if origin.scheme == "https" else None
-        async with traced(trace, "connection.connect_tcp", {"host": origin.host, "port": origin.port}):
-            sock = await connector.open_socket(origin, self.loop)
+        sock = await self._open_socket(origin, trace)
         connection = Connection(origin, sock, self, self._view, self.loop)
         layer = None
         if context is not None:
@@ -282,6 +278,17 @@ class Pool:
             self.loop.call_soon(connection.bury)
             raise
         return connection
+
+    async def _open_socket(self, origin: Origin, trace: Trace | None) -> socket.socket:
+        sock: socket.socket | None = None
+        try:
+            async with traced(trace, "connection.connect_tcp", {"host": origin.host, "port": origin.port}):
+                sock = await connector.open_socket(origin, self.loop)
+        except BaseException:
+            if sock is not None:  # the callback of the trace raised, or was cancelled
+                sock.close()
+            raise
+        return sock
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:

@@ -125,6 +125,7 @@ async def send_stream(
         if piece:
             await _send_piece(connection, piece, chunked=chunked)
         if connection.answered:
+            connection.give_up()
             return
     if length is not None and total < length:
         raise failure(httpx.LocalProtocolError, f"the body has {total} bytes, its Content-Length is {length}")

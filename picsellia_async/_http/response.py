@@ -49,7 +49,10 @@ class ResponseStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it if a part of the body was not read."""
-        async with traced(self._trace, "http11.response_closed", {}):
+        try:
+            async with traced(self._trace, "http11.response_closed", {}):
+                self._release()
+        finally:
             self._release()
 
     def _release(self) -> None:

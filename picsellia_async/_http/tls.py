@@ -101,7 +101,7 @@ class TlsLayer(asyncio.BufferedProtocol):
         start = 0
         try:
             while start < len(view):
-                start += self.ssl_object.write(view[start : start + RECORD_BYTES])
+                start += self.ssl_object.write(view[start : start + FLUSH_BYTES])
                 if self._outgoing.pending >= FLUSH_BYTES:
                     self._flush()
         except ssl.SSLWantReadError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from picsellia_async._http.transport import FastTransport
 
-from .peers import OK, Wire, answering, echo, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +164,39 @@ async def test_trace_extension_on_failure(transport: FastTransport) -> None:
         with pytest.raises(httpx.ConnectError):
             await client.get(gone.url, extensions={"trace": trace})
     assert isinstance(events["connection.connect_tcp.failed"]["exception"], OSError)
+
+
+STEPS = ["connection.connect_tcp", "http11.send_request_body", "http11.receive_response_headers",
+         "http11.receive_response_body", "http11.response_closed"]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", [f"{step}.{end}" for step in STEPS for end in ("started", "complete")])
+async def test_trace_extension_that_raises(make_transport: Any, event: str) -> None:
+    """A callback that raises at any event fails the call, and leaves neither a socket nor a lost slot."""
+    transport = make_transport(max_connections=1)
+    head_read = asyncio.Event()
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        if name == "http11.receive_response_headers.complete":
+            head_read.set()
+        if name == event:
+            raise ZeroDivisionError(name)
+
+    async def script(wire: Wire) -> None:
+        while True:
+            await wire.request()
+            await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok")
+            await head_read.wait()
+            await wire.send(b"ok")
+
+    async with scripted(script) as peer:
+        request = httpx.Request("GET", peer.url, extensions={"trace": trace})
+        with pytest.raises(ZeroDivisionError):
+            response = await transport.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        head_read.set()
+        answer = await transport.exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
+        assert answer.content == b"okok"

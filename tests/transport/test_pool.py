@@ -299,16 +299,16 @@ async def test_connection_lost_while_handed_over(make_transport) -> None:
         await settle()
         (connection,) = transport._pool._connections
         first.add_done_callback(lambda _: None)
-        original = transport._pool._hand_over
+        original = transport._pool._place
 
-        def hand_over(given) -> None:
+        def place(given) -> None:
             original(given)
             given.abort()
 
-        transport._pool._hand_over = hand_over
+        transport._pool._place = place
         gate.open()
         assert (await first).content == b"/first"
-        transport._pool._hand_over = original
+        transport._pool._place = original
         assert (await second).content == b"/second"
         assert peer.accepted == 2
         assert connection.gone
@@ -403,3 +403,29 @@ async def test_ipv6(make_transport) -> None:
     finally:
         await manager.__aexit__(None, None, None)
     assert hosts == [f"[::1]:{peer.origin.port}".encode()]
+
+
+async def test_a_line_cancelled_at_once(make_transport) -> None:
+    """Thousands of waiters cancelled in the turn in which a connection comes back do not cost the pool that connection."""
+    transport = make_transport(max_connections=1)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        first = asyncio.create_task(ask(transport, peer, b"/first"))
+        await peer.until(lambda: bool(gate.targets))
+        crowd = [asyncio.create_task(ask(transport, peer, b"/never")) for _ in range(2000)]
+        await settle()
+        pool, release = transport._pool, transport._pool.release
+
+        def cancel_and_release(connection) -> None:
+            for task in crowd:
+                task.cancel()
+            release(connection)
+
+        pool.release = cancel_and_release
+        gate.open()
+        assert (await first).content == b"/first"
+        pool.release = release
+        await asyncio.wait(crowd)
+        assert all(task.cancelled() for task in crowd)
+        assert (await ask(transport, peer, b"/next")).content == b"/next"
+        assert peer.accepted == 1

@@ -11,6 +11,7 @@ import pytest
 
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.body import ChunkedBody
+from picsellia_async.config import Timeouts
 
 from .peers import OK, TIMEOUTS, Wire, raw_get, scripted
 
@@ -204,6 +205,34 @@ async def test_early_refusal(transport: FastTransport, script, shape: str) -> No
                 assert (answer.status, answer.content) == (413, b"big")
         await peer.until(lambda: peer.open == 0) if script is refuse_and_reset else None
         assert peer.accepted == 5
+
+
+@pytest.mark.parametrize("shape", ["bytes", "chunked", "stream"])
+async def test_early_refusal_that_stalls(transport: FastTransport, shape: str) -> None:
+    """A peer that takes the body, refuses in the middle of it and never ends its refusal runs into the read timeout."""
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(REFUSAL[:-1])
+        await wire.until_gone()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield LARGE
+            await asyncio.sleep(0)
+
+    brief = Timeouts(5.0, 0.1, 5.0, 5.0)
+    async with scripted(script) as peer:
+        with pytest.raises(httpx.ReadTimeout):
+            if shape == "stream":
+                limits = {"timeout": {"read": 0.1, "write": 5.0}}
+                request = httpx.Request("POST", peer.url, content=endless(), extensions=limits)
+                response = await transport.handle_async_request(request)
+                await response.aread()
+            else:
+                body = LARGE * 40 if shape == "bytes" else ChunkedBody(b'{"i":"', memoryview(LARGE * 40), b'"}')
+                await asyncio.wait_for(transport.exchange(peer.origin, b"POST", b"/", b"", body, brief), 10)
+        await peer.until(lambda: peer.open == 0)
 
 
 async def test_answer_while_the_stream_pauses(transport: FastTransport) -> None:
