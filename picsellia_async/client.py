@@ -81,16 +81,16 @@ class AsyncClient(OrganizationCalls):
         """
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
-        if not isinstance(retry, RetryPolicy):
-            raise ConfigurationError(f"retry must be a RetryPolicy, got {shown(retry)}")
+        _check_engine(transport, http_client, verify)
+        api_token = _token(api_token)
+        # Without the token, so that a look at `vars(client)` does not show it.
         self._settings = {
-            "api_token": _token(api_token),
             "organization_id": _from_environment(organization_id, "PICSELLIA_ORGANIZATION_ID"),
-            "organization_name": _from_environment(organization_name, "PICSELLIA_ORGANIZATION_NAME"),
+            "organization_name": _named(_from_environment(organization_name, "PICSELLIA_ORGANIZATION_NAME")),
             "host": _from_environment(host, "PICSELLIA_HOST") or DEFAULT_HOST,
             "timeout": Timeouts.of(timeout),
             "max_connections": whole_number(max_connections, "max_connections", 1),
-            "retry": retry,
+            "retry": _policy(retry),
         }
         self._brought = {"transport": transport, "http_client": http_client, "verify": verify}
         if organization_name is not None and organization_id is None:
@@ -100,7 +100,7 @@ class AsyncClient(OrganizationCalls):
         self._owns_session = True
         self._connection = Connection.over(
             HttpSession(self._settings["max_connections"], transport, http_client, verify),
-            api_token=self._settings["api_token"],
+            api_token=api_token,
             origin=Origin.parse(self._settings["host"]),
             organization_id=None if organization_id is None else uuid(organization_id, "organization_id"),
             organization_name=self._settings["organization_name"],
@@ -118,7 +118,7 @@ class AsyncClient(OrganizationCalls):
         brought = [name for name, value in self._brought.items() if value is not None]
         if brought:
             raise TypeError(f"an AsyncClient made with {brought[0]}= cannot be pickled; make one in each process")
-        return _make, (self._settings,)
+        return _make, (self._settings | {"api_token": self._connection.api_token},)
 
     @property
     def is_closed(self) -> bool:
@@ -184,7 +184,7 @@ class AsyncClient(OrganizationCalls):
         if timeout is not None:
             settings["timeout"] = Timeouts.of(timeout)
         if retry is not None:
-            settings["retry"] = retry
+            settings["retry"] = _policy(retry)
         connection = self._connection.with_limits(settings["retry"], settings["timeout"])
         other = object.__new__(type(self))
         vars(other).update(vars(self), _settings=settings, _connection=connection, _owns_session=False)
@@ -271,6 +271,27 @@ class AsyncClient(OrganizationCalls):
 
 def _make(settings: dict[str, Any]) -> AsyncClient:
     return AsyncClient(**settings)
+
+
+def _policy(value: Any) -> RetryPolicy:
+    if not isinstance(value, RetryPolicy):
+        raise ConfigurationError(f"retry must be a RetryPolicy, got {shown(value)}")
+    return value
+
+
+def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:
+    """Refuse what cannot carry requests here, a synchronous client of httpx for instance."""
+    for name, value, kind in (
+        ("transport", transport, httpx.AsyncBaseTransport),
+        ("http_client", http_client, httpx.AsyncClient),
+        ("verify", verify, ssl.SSLContext),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be an {kind.__name__}, got {type(value).__name__}")
+
+
+def _named(value: Any) -> str | None:
+    return None if value is None else text(value, "organization_name")
 
 
 def _from_environment(value: Any, name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from sys import float_info
 from typing import Any, Final, Self
 
 import attrs
@@ -20,13 +22,26 @@ IMAGE_BYTES_MAX: Final = 100 * 2**20
 a disk image) from becoming a request of hundreds of megabytes."""
 
 
+def _statuses(value: Any) -> frozenset[int]:
+    """Return a set of error statuses; a text, a single number and statuses that mean success are refused."""
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        found = frozenset(value)
+        if all(type(status) is int and 300 <= status <= 599 for status in found):
+            return found
+    raise ConfigurationError(f"retry.statuses must be HTTP statuses from 300 to 599, got {shown(value)}")
+
+
+def _phase(name: str, default: float | None) -> Any:
+    return attrs.field(default=default, converter=lambda value: _seconds(value, f"timeout.{name}"))
+
+
 def _seconds(value: Any, name: str) -> float | None:
     """Return a number of seconds, or None for "no limit"; refuse what is neither, and negative or non-finite numbers."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ConfigurationError(f"{name} must be a number of seconds or None, got {shown(value)}")
-    if not math.isfinite(value) or value <= 0:
+    if not 0 < value < float_info.max:
         raise ConfigurationError(f"{name} must be a positive, finite number of seconds, got {shown(value)}")
     return float(value)
 
@@ -35,13 +50,13 @@ def _seconds(value: Any, name: str) -> float | None:
 class Timeouts:
     """How long each phase of one attempt may take, in seconds; None means without limit."""
 
-    connect: float | None = 10.0
+    connect: float | None = _phase("connect", 10.0)
     """Opening a connection: name lookup, TCP and TLS handshake."""
-    read: float | None = 60.0
+    read: float | None = _phase("read", 60.0)
     """Between the end of the request and the answer, and between two pieces of the answer."""
-    write: float | None = 60.0
+    write: float | None = _phase("write", 60.0)
     """Until the peer takes the next piece of the request."""
-    pool: float | None = None
+    pool: float | None = _phase("pool", None)
     """Waiting for a free connection. No limit by default: a caller in the queue is not late, it waits its turn."""
 
     @classmethod
@@ -58,7 +73,7 @@ class Timeouts:
         if isinstance(value, cls):
             return value
         if all(hasattr(value, phase) for phase in ("connect", "read", "write", "pool")):
-            return cls(*(_seconds(getattr(value, p), f"timeout.{p}") for p in ("connect", "read", "write", "pool")))
+            return cls(value.connect, value.read, value.write, value.pool)
         seconds = _seconds(value, "timeout")
         return cls(seconds, seconds, seconds, None)
 
@@ -84,7 +99,7 @@ class RetryPolicy:
     """Share of the wait that is random, 0 to 1."""
     retry_after_max: float = attrs.field(default=120.0)
     """Longest Retry-After that is honoured, in seconds. A service that asks for more gets no further attempt."""
-    statuses: frozenset[int] = attrs.field(default=RETRY_STATUSES, converter=frozenset)
+    statuses: frozenset[int] = attrs.field(default=RETRY_STATUSES, converter=_statuses)
     """Answers after which the call is attempted again."""
 
     @attempts.validator

@@ -9,6 +9,7 @@ accepted wherever one of ours is (`as_prediction`).
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -16,6 +17,9 @@ import attrs
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.validation import real_number, sequence, text, texts, whole_number
+
+_REPR: Final = reprlib.Repr()
+"""Shows six entries of a list and 30 characters of a text."""
 
 
 def _are(values: Any, kind: type) -> bool:
@@ -103,7 +107,7 @@ def _mask_strings(value: Any) -> list[str]:
     return [text(v, f"detection_masks[{i}]", empty=True) for i, v in enumerate(sequence(value, "detection_masks"))]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PredictionFormat:
     """What all formats share; use one of the subclasses.
 
@@ -118,6 +122,11 @@ class PredictionFormat:
 
     detection_classes: list[int] = attrs.field(converter=_classes)
     """One per shape: index into the label map of the model version."""
+
+    def __repr__(self) -> str:
+        """Return the class and its fields, long ones cut: there may be a hundred thousand boxes."""
+        shown_fields = (f"{field.name}={_REPR.repr(getattr(self, field.name))}" for field in attrs.fields(type(self)))
+        return f"{type(self).__name__}({', '.join(shown_fields)})"
 
     def __attrs_post_init__(self) -> None:
         """Refuse lists of different lengths."""
@@ -135,7 +144,7 @@ class PredictionFormat:
             )
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ClassificationPredictionFormat(PredictionFormat):
     """Classes of a whole image."""
 
@@ -148,7 +157,7 @@ class ClassificationPredictionFormat(PredictionFormat):
     """One per class (recognised text, for instance), or None."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class DetectionPredictionFormat(PredictionFormat):
     """Rectangles."""
 
@@ -163,7 +172,7 @@ class DetectionPredictionFormat(PredictionFormat):
     """One per shape (recognised text, for instance), or None."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SegmentationPredictionFormat(PredictionFormat):
     """Polygons."""
 
@@ -176,13 +185,11 @@ class SegmentationPredictionFormat(PredictionFormat):
     """One polygon per shape, `[[x, y], ...]` in pixels; the flat `[x1, y1, ...]` and OpenCV contours are accepted."""
     detection_texts: list[str] | None = attrs.field(default=None, converter=_texts)
     """One per shape (recognised text, for instance), or None."""
-    detection_boxes: list[list[int]] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_boxes), repr=False
-    )
+    detection_boxes: list[list[int]] | None = attrs.field(default=None, converter=attrs.converters.optional(_boxes))
     """Accepted for code written for older versions of the service; never sent (WIRE.md section 12)."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class LinePredictionFormat(PredictionFormat):
     """Open lines."""
 
@@ -197,7 +204,7 @@ class LinePredictionFormat(PredictionFormat):
     """One per shape (recognised text, for instance), or None."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PointPredictionFormat(PredictionFormat):
     """Single points."""
 
@@ -212,7 +219,7 @@ class PointPredictionFormat(PredictionFormat):
     """One per shape (recognised text, for instance), or None."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class KeypointPredictionFormat(PredictionFormat):
     """Skeletons."""
 
@@ -227,7 +234,7 @@ class KeypointPredictionFormat(PredictionFormat):
     """One per shape (recognised text, for instance), or None."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MaskPredictionFormat(PredictionFormat):
     """Pixel masks."""
 

@@ -52,7 +52,10 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
     """
     if type(value) is not float and not _is_number(value):
         raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ConfigurationError(f"{name} must be finite, got {shown(value)}")
     if minimum is not None and number < minimum:

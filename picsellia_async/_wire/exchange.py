@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -10,6 +11,9 @@ import attrs
 from picsellia_async.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%25[a-z0-9._-]+)?")
+"""A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
 
 
 @attrs.frozen
@@ -45,7 +49,8 @@ class Origin:
             hostname = (parts.hostname or "").encode("idna").decode("ascii")
         except (ValueError, TypeError, AttributeError):
             raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}") from None
-        if parts.scheme not in _DEFAULT_PORTS or not hostname or port == 0:
+        # Some readers of URLs take a backslash for a slash: for them another host would follow.
+        if parts.scheme not in _DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname) or port == 0 or "\\" in url:
             raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}")
         return cls(parts.scheme, hostname, port or _DEFAULT_PORTS[parts.scheme])
 

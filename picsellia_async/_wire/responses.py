@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 from collections.abc import Hashable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
@@ -139,7 +140,7 @@ def _float(value: str | None) -> float | None:
         number = float(value) if value is not None else None
     except ValueError:
         return None
-    return number if number is None or 0 <= number < 1e9 else None
+    return number if number is not None and 0 <= number < math.inf else None
 
 
 def _date(value: str | None) -> datetime.datetime | None:

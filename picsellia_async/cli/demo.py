@@ -25,6 +25,7 @@ import anyio.from_thread
 import anyio.to_thread
 import attrs
 
+from picsellia_async._http.transport import FastTransport
 from picsellia_async.cli.motion import SeenFrame, open_cv, seen_frames
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
@@ -81,7 +82,10 @@ async def _demo(emulator: Any, source: Path | None, frames: int, concurrency: in
     tally = _Tally()
     async with (
         emulator,
-        AsyncClient(emulator.api_token, emulator.organization_id, host=emulator.url) as client,
+        # A transport of its own, since a proxy of the environment does not lead to this machine's own address.
+        AsyncClient(
+            emulator.api_token, emulator.organization_id, host=emulator.url, transport=FastTransport()
+        ) as client,
     ):
         deployment = await client.get_deployment(emulator.deployment_name)
         started = time.perf_counter()

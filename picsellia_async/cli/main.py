@@ -6,6 +6,7 @@ Exit codes: 0 all delivered, 1 something was not, 2 bad usage, 130 interrupted. 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,12 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of the given arguments, or of the process's; return the exit code."""
     chosen = parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        code = int(chosen.run(chosen))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who reads our output wants no more of it (`| head`). What is left must not fail again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigurationError as exc:
         print(f"picsellia-async {chosen.command}: {exc}", file=sys.stderr)
         return 2
     except PicselliaError as exc:
         print(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}", file=sys.stderr)
         return 1
+    return code

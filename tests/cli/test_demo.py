@@ -111,3 +111,22 @@ def test_an_interrupt_ends_it_with_130():
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_reader_that_went_away():
+    """`picsellia-async demo | true` ends without a traceback, and not as a success."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-m", "picsellia_async.cli", "demo", "--frames", "2"],
+            stdout=gone, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "no --source given: making moving frames of our own\n")
+
+
+def test_a_proxy_does_not_stand_between_the_demo_and_its_emulator():
+    """Behind a company's proxy the demo still reaches its own machine."""
+    proxied = os.environ | {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
+    done = picsellia_async("demo", "--frames", "2", "--json", env=proxied)
+    assert done.returncode == 0, done.stderr

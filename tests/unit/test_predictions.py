@@ -170,3 +170,19 @@ def test_plain_and_numpy_input_are_equal(shapes):
     plain = DetectionPredictionFormat(classes, boxes, scores)
     careful = DetectionPredictionFormat(tuple(classes), [np.array(b, dtype=float) for b in boxes], np.array(scores))
     assert plain == careful
+
+
+@pytest.mark.parametrize("score", [10**400, float("inf"), float("nan")], ids=["huge", "inf", "nan"])
+def test_a_score_that_no_float_holds_is_refused(score):
+    """An error of ours that names the place, whatever kind of number it is."""
+    with pytest.raises(ConfigurationError, match=r"detection_scores\[0\] must be finite"):
+        ClassificationPredictionFormat([0], [score])
+
+
+def test_the_repr_stays_short():
+    """A hundred thousand boxes do not fill a log."""
+    many = DetectionPredictionFormat([0] * 100_000, [[1, 2, 3, 4]] * 100_000, [0.5] * 100_000)
+    assert len(repr(many)) < 500
+    assert repr(ClassificationPredictionFormat([1], [0.5])) == (
+        "ClassificationPredictionFormat(detection_classes=[1], detection_scores=[0.5], detection_texts=None)"
+    )

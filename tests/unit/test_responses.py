@@ -124,6 +124,8 @@ def test_decode_raises_nothing_but_our_errors(name, status, content):
         ({"retry_after_ms": "250", "retry_after": "9"}, 0.25),
         ({"retry_after": "-4"}, None),
         ({"retry_after": "nan"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after": "1000000000000"}, 1e12),
         ({"retry_after": "soon"}, None),
         ({"retry_after": formatdate(1_700_000_030, usegmt=True), "date": formatdate(1_700_000_000, usegmt=True)}, 30.0),
         ({"retry_after": formatdate(1_700_000_000, usegmt=True), "date": formatdate(1_700_000_030, usegmt=True)}, 0.0),
