@@ -1,8 +1,9 @@
-"""Reading files off the event loop. The only module that imports aiofiles."""
+"""Reading and writing files off the event loop. The only module that imports aiofiles."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,27 @@ async def read_slice(path: Path, start: int, size: int, name: str = "path") -> b
     if len(content) != size:
         raise ConfigurationError(f"{name}: {str(path)!r} became shorter while it was read")
     return content
+
+
+async def exists(path: Path) -> bool:
+    """Say whether there is a file."""
+    return bool(await aiofiles.os.path.exists(path))
+
+
+async def write_file(path: Path, content: bytes, name: str) -> None:
+    """Write a file, and make its directory; it appears under its name only when it is whole.
+
+    Raises:
+        ConfigurationError: It may not be written there.
+    """
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        await aiofiles.os.makedirs(path.parent, exist_ok=True)
+        async with aiofiles.open(unfinished, "wb") as file:
+            await file.write(content)
+        await aiofiles.os.replace(unfinished, path)
+    except OSError as exc:
+        raise ConfigurationError(f"{name}: {str(path)!r} cannot be written: {exc.strerror}") from exc
 
 
 @contextmanager

@@ -213,18 +213,35 @@ class _Upload:
         ok: frozenset[int] = _STORED,
     ) -> Answer:
         """Send bytes to a presigned address. Storing the same bytes under the same name again harms nobody."""
-        parts = urlsplit(url)
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        endpoint = Endpoint(
-            name="store_object",
-            method=method,
-            path=target.replace("{", "{{").replace("}", "}}"),
-            host=Host.STORAGE,
-            returns=type(None),
-            ok=ok,
-            idempotent=True,
-        )
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers or [])
         service = self.connection.service(Origin.parse(url, "presigned url"), StaticCredential(lines.encode()))
+        endpoint = _presigned("store_object", method, url, ok)
         answer, _, _ = await service.send(endpoint, body=content, content_type=content_type)
         return answer
+
+
+async def fetch_object(connection: Connection, url: str) -> bytes:
+    """Return the bytes at a presigned address.
+
+    Raises:
+        StatusError: The storage refused; `PermissionDeniedError` where the address has run out.
+        TransportError: It could not be reached.
+    """
+    service = connection.service(Origin.parse(url, "presigned url"))
+    answer, _, _ = await service.send(_presigned("fetch_object", "GET", url, frozenset({200})))
+    return answer.content
+
+
+def _presigned(name: str, method: str, url: str, ok: frozenset[int]) -> Endpoint[None]:
+    """Return the endpoint that a presigned address is."""
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return Endpoint(
+        name=name,
+        method=method,
+        path=target.replace("{", "{{").replace("}", "}}"),
+        host=Host.STORAGE,
+        returns=type(None),
+        ok=ok,
+        idempotent=True,
+    )

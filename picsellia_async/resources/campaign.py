@@ -53,13 +53,14 @@ from picsellia_async.campaign_models import (
 from picsellia_async.enums import AssignmentStatus, CampaignStepType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NoUrlAvailable, shown
 from picsellia_async.models import Page
+from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import Handle, expect, expect_all
 from picsellia_async.resources.job import Job
 from picsellia_async.resources.user import User
 from picsellia_async.validation import real_number, sequence, text
 
 
-class Assignment(Handle[AssignmentDescription]):
+class Assignment(Handle[AssignmentDescription], Downloadable):
     """One task of a review campaign."""
 
     def __init__(self, description: AssignmentDescription, connection: Connection, campaign_id: UUID) -> None:
@@ -93,9 +94,19 @@ class Assignment(Handle[AssignmentDescription]):
         return self._description.status
 
     @property
+    def data_id(self) -> UUID | None:
+        """Identifier of the image's data; None where the platform did not say, here and below."""
+        return self._description.data.id if self._description.data else None
+
+    @property
     def filename(self) -> str | None:
         """Name of the image."""
         return self._description.data.filename if self._description.data else None
+
+    @property
+    def object_name(self) -> str | None:
+        """Name of the image in the object storage."""
+        return self._description.data.object_name if self._description.data else None
 
     async def sync(self) -> AssignmentDescription:
         """Fetch this task again. Idempotent.

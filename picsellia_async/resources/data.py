@@ -14,11 +14,12 @@ from picsellia_async.enums import TagTarget
 from picsellia_async.errors import WaitingAttemptsTimeout
 from picsellia_async.models import DataDescription
 from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.tag import Tag, Taggable
 from picsellia_async.validation import real_number, whole_number
 
 
-class Data(Taggable[DataDescription]):
+class Data(Taggable[DataDescription], Downloadable):
     """An image or video of a datalake."""
 
     tag_target = TagTarget.DATA

@@ -20,12 +20,13 @@ from picsellia_async.answers import AssetPrediction, AssetReview
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
 from picsellia_async.resources.data import Data
+from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import Handle, expect
 from picsellia_async.resources.label import Label
 from picsellia_async.validation import sequence, whole_number
 
 
-class PredictedAsset(Handle[PredictedAssetDescription]):
+class PredictedAsset(Handle[PredictedAssetDescription], Downloadable):
     """A monitored image on the platform."""
 
     def __init__(self, description: PredictedAssetDescription, connection: Connection, deployment_id: UUID) -> None:

@@ -106,6 +106,7 @@ BY_NAME: dict[str, list[Any]] = {
     **{name: [*NO_WHOLE, 0] for name in ("height", "width", "limit", "page_size", "threshold", "attempts")},
     "name": [*NO_TEXT, ""],
     "scan_config": NO_JSON,
+    "target_path": [3, b"x", True, "", ["x"], PNG],
 }
 """The same for arguments that take less than their annotation says."""
 

@@ -1,0 +1,77 @@
+"""Files from the object storage: data, predicted assets, tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, DownloadError, RetryPolicy
+from picsellia_async.emulator import Fault
+
+pytestmark = pytest.mark.anyio
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400
+QUICK = RetryPolicy(attempts=3, backoff_initial=0.001, backoff_max=0.002)
+
+
+@pytest.fixture
+async def asset(emulator):
+    """A monitored image, by a client that hardly waits."""
+    async with AsyncClient(emulator.api_token, host=emulator.url, retry=QUICK) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        prediction = DetectionPredictionFormat([], [], [])
+        answer = await deployment.monitor_bytes(PNG, "png", "../../f.png", 0.1, 4, 4, prediction)
+        yield await deployment.find_predicted_asset(oracle_prediction_id=answer["id"])
+
+
+async def test_what_was_monitored_comes_back_byte_for_byte(asset, tmp_path):
+    """As asset, as data and by id; directories in the name go nowhere."""
+    made = await asset.download(tmp_path / "new")
+    assert (made, made.read_bytes()) == (tmp_path / "new" / "f.png", PNG)
+    made = await (await asset.get_data()).download(str(tmp_path), use_id=True)
+    assert (made, made.read_bytes()) == (tmp_path / f"{asset.data_id}.png", PNG)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["new", "f.png", f"{asset.data_id}.png"])
+
+
+async def test_a_task_of_a_campaign_downloads_its_image(asset, emulator, tmp_path):
+    """Reviewers see the same bytes."""
+    async with AsyncClient(emulator.api_token, host=emulator.url) as client:
+        campaign = await (await client.get_deployment(emulator.deployment_name)).create_campaign()
+        await campaign.add_step("look", "REVIEW")
+        await campaign.sync_assets()
+        [task] = await campaign.list_assignments()
+        assert (task.data_id, task.object_name) == (asset.data_id, asset.object_name)
+        assert (await task.download(tmp_path)).read_bytes() == PNG
+
+
+async def test_a_file_that_is_there_is_left_alone(asset, emulator, tmp_path):
+    """Nothing is sent, unless replacing is asked for."""
+    (tmp_path / "f.png").write_bytes(b"mine")
+    before = len(emulator.journal)
+    assert (await asset.download(tmp_path)).read_bytes() == b"mine"
+    assert len(emulator.journal) == before
+    assert (await asset.download(tmp_path, force_replace=True)).read_bytes() == PNG
+
+
+@pytest.mark.parametrize("trouble", [{"status": 503, "times": 2}, {"status": 403, "times": 1}])
+async def test_a_storage_that_fails_for_a_while(asset, emulator, tmp_path, trouble):
+    """A 503 is repeated; after a 403 a new address is asked for, once."""
+    emulator.faults.add(Fault(kind="status", service="storage", **trouble))
+    assert (await asset.download(tmp_path)).read_bytes() == PNG
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"kind": "status", "status": 403}, {"kind": "status", "status": 404}, {"kind": "truncate"}]
+)
+async def test_a_storage_that_fails_for_good_leaves_nothing(asset, emulator, tmp_path, trouble):
+    """The error says what failed; no half file stays."""
+    emulator.faults.add(Fault(service="storage", **trouble))
+    with pytest.raises(DownloadError, match="could not be downloaded"):
+        await asset.download(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_directory_that_is_none(asset, tmp_path):
+    """A place where nothing can be written is a ConfigurationError that names it."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=r"target_path: .*cannot be written"):
+        await asset.download(tmp_path / "file")
