@@ -344,7 +344,7 @@ def _restore(status: int, family: type[StatusError] | None, fields: tuple[Any, .
 
 def _reduce(family: type[StatusError]) -> Callable[[StatusError], tuple[Any, ...]]:
     def reduce(self: StatusError) -> tuple[Any, ...]:
-        return _restore, (self.status, family, self.args)
+        return _restore, (self.status, family, self.args), vars(self)
 
     return reduce
 

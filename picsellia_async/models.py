@@ -61,9 +61,14 @@ class LoginReceipt:
     """Answer of a JWT sign-in (WIRE.md 3.2)."""
 
     jwt: str = attrs.field(repr=False)
-    """The token; never logged."""
+    """The token; never logged. Visible ASCII: it becomes a header, which an answer must not be able to add lines to."""
     expires: Any = None
     """Seconds of life, epoch seconds, or an ISO time: the service's format is not documented."""
+
+    @jwt.validator
+    def _check_jwt(self, _: object, value: str) -> None:
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError("the JWT must be visible ASCII characters (the value is not shown)")
 
 
 @attrs.frozen(kw_only=True)

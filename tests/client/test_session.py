@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from picsellia_async import (
     AsyncClient,
     ClosedError,
     ConfigurationError,
+    DecodeError,
     DetectionPredictionFormat,
     MonitorError,
     RetryPolicy,
@@ -192,3 +194,23 @@ async def test_the_wait_between_attempts_ends_when_the_client_closes(emulator):
     await client.aclose()
     with pytest.raises(ClosedError):
         await asyncio.wait_for(call, 10)
+
+
+@pytest.mark.parametrize("jwt", ["é", "jwt-secret\r\nX: y", "a b", ""], ids=["unicode", "lines", "space", "empty"])
+async def test_a_jwt_that_is_no_header_value_is_refused(jwt):
+    """A sign-in whose answer could add header lines is an unreadable answer; the token is shown nowhere."""
+    organization = {"id": ORGANIZATION, "name": "o", "default_organization": ORGANIZATION}
+    described = {"id": DEPLOYMENT, "name": "d", "type": "OBJECT_DETECTION", "oracle_host": "http://o"}
+    seen = []
+
+    def answer(request):
+        seen.append(request.url.path)
+        if request.url.path == "/api/auth/login":
+            return httpx.Response(200, json={"jwt": jwt, "expires": 60})
+        return httpx.Response(200, json=described if request.url.path.endswith("/find") else organization)
+
+    async with AsyncClient("t", host="http://a", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(DecodeError) as caught:
+            await monitor(client)
+    assert seen[-1] == "/api/auth/login"
+    assert "jwt-secret" not in "".join(traceback.format_exception(caught.value))

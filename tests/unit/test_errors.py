@@ -117,3 +117,16 @@ def test_who_must_act_is_a_base_class():
     assert not issubclass(ConfigurationError, (StatusError, TransportError))
     assert issubclass(errors.FileNotFoundException, FileNotFoundError)
     assert issubclass(errors.FileIsDirectoryError, IsADirectoryError)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize("family", [None, MonitorError, PredictionError])
+@pytest.mark.parametrize("status", [404, 409, 503])
+def test_a_copy_keeps_what_was_added(status, family, duplicate):
+    """Notes and what a listing had read travel with the error, whichever class stands for it."""
+    error = status_error_class(status, family)("m", status, "GET", "http://u")
+    error.items_read = [1]
+    error.add_note("while monitoring camera 7")
+    again = duplicate(error)
+    assert (type(again), str(again)) == (type(error), str(error))
+    assert (again.items_read, again.__notes__) == ([1], ["while monitoring camera 7"])
