@@ -16,6 +16,7 @@ import json
 import os
 import random
 import resource
+import socket
 import sys
 import threading
 import time
@@ -75,6 +76,32 @@ class Body(Arm):
 
     async def frame(self, number: int) -> str:
         return str(len(build(number, self.image)))
+
+
+class Wire(Arm):
+    """The floor with the network: one blocking socket, one frame after the other, no event loop, nothing checked."""
+
+    async def start(self) -> None:
+        secured, _, place = self.base.partition("://")
+        host, _, port = place.partition(":")
+        self.sock = socket.create_connection((host, int(port)))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if secured == "https":
+            self.sock = tls_context(self.base).wrap_socket(self.sock, server_hostname=host)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": place, **self.headers}.items())
+        self.head = f"POST {PATH} HTTP/1.1\r\n{lines}content-length: ".encode()
+
+    async def stop(self) -> None:
+        self.sock.close()
+
+    async def frame(self, number: int) -> str:
+        body = build(number, self.image)
+        self.sock.sendall(b"%b%d\r\n\r\n" % (self.head, len(body)))
+        self.sock.sendall(body)
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += self.sock.recv(1 << 16)
+        return orjson.loads(answer.partition(b"\r\n\r\n")[2])["id"]
 
 
 class Httpx(Arm):
@@ -297,6 +324,7 @@ class Vendor(Arm):
 
 ARMS: dict[str, type[Arm]] = {
     "body": Body,
+    "wire": Wire,
     "vendor": Vendor,
     "httpx": Httpx,
     "httpx-aiohttp": HttpxAiohttp,

@@ -11,18 +11,20 @@ from typing import Any
 from benchmarks.arms import ARMS
 from benchmarks.processes import Child, Sink, stage
 
-ALL = [name for name in ARMS if name != "body"]
+FLOORS = ["body", "wire"]
+ALL = [name for name in ARMS if name not in FLOORS]
 FAST = ["aiohttp", "pyreqwest", "ours-transport", "ours-exchange", "ours"]
 
 SCENARIOS: dict[str, dict[str, Any]] = {
-    "100KB x32": {"size": 100_000, "flight": 32, "arms": ["body", *ALL], "frames": 1000},
-    "100KB x32 TLS": {"size": 100_000, "flight": 32, "tls": True, "arms": ["body", *ALL], "frames": 600},
-    "10KB x32": {"size": 10_000, "flight": 32, "arms": ["body", "vendor", *FAST], "frames": 1500},
-    "10KB x1": {"size": 10_000, "flight": 1, "arms": ["body", "vendor", *FAST], "frames": 500},
-    "100KB x1": {"size": 100_000, "flight": 1, "arms": ["body", "vendor", *FAST], "frames": 500},
-    "1MB x32": {"size": 1_000_000, "flight": 32, "arms": ["body", "vendor", *FAST], "frames": 200},
-    "1MB x32 TLS": {"size": 1_000_000, "flight": 32, "tls": True, "arms": ["body", "vendor", *FAST], "frames": 150},
-    "5MB x8": {"size": 5_000_000, "flight": 8, "arms": ["body", "vendor", *FAST], "frames": 50},
+    "100KB x32": {"size": 100_000, "flight": 32, "arms": [*FLOORS, *ALL], "frames": 1000},
+    "100KB x32 TLS": {"size": 100_000, "flight": 32, "tls": True, "arms": [*FLOORS, *ALL], "frames": 600},
+    "10KB x32": {"size": 10_000, "flight": 32, "arms": [*FLOORS, "vendor", *FAST], "frames": 1500},
+    "10KB x1": {"size": 10_000, "flight": 1, "arms": [*FLOORS, "vendor", *FAST], "frames": 500},
+    "100KB x1": {"size": 100_000, "flight": 1, "arms": [*FLOORS, "vendor", *FAST], "frames": 500},
+    "1MB x32": {"size": 1_000_000, "flight": 32, "arms": [*FLOORS, "vendor", *FAST], "frames": 200},
+    "1MB x32 TLS": {"size": 1_000_000, "flight": 32, "tls": True, "arms": [*FLOORS, "vendor", *FAST], "frames": 150},
+    "5MB x8": {"size": 5_000_000, "flight": 8, "arms": [*FLOORS, "vendor", *FAST], "frames": 50},
+    "5MB x1": {"size": 5_000_000, "flight": 1, "arms": [*FLOORS, "vendor", *FAST], "frames": 30},
     "100KB x32 20ms": {"size": 100_000, "flight": 32, "delay": 0.02, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x32 50ms": {"size": 100_000, "flight": 32, "delay": 0.05, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x256": {"size": 100_000, "flight": 256, "arms": ["httpx", *FAST], "frames": 2000},
