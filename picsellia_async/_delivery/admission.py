@@ -99,8 +99,3 @@ class Admission:
     def waiting(self) -> int:
         """How many stand in line."""
         return len(self._line)
-
-    @property
-    def wanted_bytes(self) -> int:
-        """Bytes that the head of the line lacks; 0 where nobody waits."""
-        return max(0, self.used_bytes + self._line[0].size - self.max_bytes) if self._line else 0

@@ -272,7 +272,7 @@ class Backlog:
         """Put a record in line; False if its description cannot be read."""
         try:
             frame = codec.decode(record.description, record.image)
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             self.spool.reject(record.seq, f"unreadable: {error}")
             self._rejected_bytes += record.size
             return False

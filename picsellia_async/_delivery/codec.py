@@ -45,14 +45,17 @@ def decode(description: bytes, image: bytes) -> Frame:
     Raises:
         ValueError: The description is no such thing (`ConfigurationError` and JSON errors are ValueErrors).
     """
-    fields: dict[str, Any] = orjson.loads(description)
-    fields["id"] = UUID(fields["id"])
-    fields["content_type"] = SupportedContentType(fields["content_type"])
-    fields.setdefault("timestamp", None)
-    for name in ("prediction", "shadow_prediction"):
-        if name in fields:
-            fields[name] = _format(fields[name])
-    return Frame(image=image, **fields)
+    try:
+        fields: dict[str, Any] = orjson.loads(description)
+        fields["id"] = UUID(fields["id"])
+        fields["content_type"] = SupportedContentType(fields["content_type"])
+        fields.setdefault("timestamp", None)
+        for name in ("prediction", "shadow_prediction"):
+            if name in fields:
+                fields[name] = _format(fields[name])
+        return Frame(image=image, **fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no description of a frame: {error!r}") from error
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:

@@ -107,11 +107,3 @@ class Schedule(Generic[T]):
             if source not in self._out:
                 self._turn.remove(source)
         return item
-
-    def drain(self) -> list[T]:
-        """Take everything, in the order of arrival."""
-        items = sorted((item for line in self._lines.values() for item in line), key=lambda item: item.seq)
-        self._lines.clear()
-        self._turn.clear()
-        self._count = 0
-        return items

@@ -341,17 +341,6 @@ class Sender:
         if self._workers:
             await asyncio.wait(set(self._workers), timeout=grace)
 
-    def drain(self) -> list[Item]:
-        """Take everything that has no outcome, in the order of acceptance."""
-        items = self._schedule.drain() + [entry[2] for entry in self._waiting] + list(self._repeats)
-        self._waiting.clear()
-        self._repeats.clear()
-        return sorted(items, key=lambda item: item.seq)
-
-    def oldest_queued(self) -> Item | None:
-        """Take the item that waits longest and is not under way; None where all are."""
-        return self._schedule.pop_oldest()
-
     def health_of_gate(self) -> Signal:
         """Return what keeps senders waiting; WELL where nothing does."""
         if self.refused_since is not None:

@@ -29,7 +29,6 @@ from picsellia_async.errors import (
     ClosedError,
     ConflictError,
     DecodeError,
-    PicselliaError,
     RateLimitError,
     StatusError,
     TransportError,
@@ -229,8 +228,3 @@ class InFlight:
 def retry_after(error: BaseException) -> float | None:
     """Return the seconds that the service asked to wait, or None."""
     return error.retry_after if isinstance(error, StatusError) else None
-
-
-def is_typed(error: BaseException) -> bool:
-    """Return whether the library raised it on purpose; anything else is a bug or the caller's `send`."""
-    return isinstance(error, PicselliaError)

@@ -83,11 +83,3 @@ def test_the_oldest_is_found_while_its_source_is_out() -> None:
     assert schedule.pop_oldest().seq == 1  # type: ignore[union-attr]
     schedule.release("a")
     assert schedule.pop() is None
-
-
-def test_drain_takes_all_by_arrival() -> None:
-    """Draining returns everything in the order of arrival and leaves nothing."""
-    schedule: Schedule[Thing] = Schedule()
-    things = fill(schedule, "abba")
-    assert schedule.drain() == things
-    assert (len(schedule), schedule.has_ready) == (0, False)

@@ -15,8 +15,9 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Health, Outcome, Spooled
 from picsellia_async._delivery.spool import prepare
+from picsellia_async._delivery.spool_file import Record, SpoolFile
 
-from .makers import Service, fill, make_frame, uploader
+from .makers import OWNER, Service, fill, make_frame, uploader
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -172,3 +173,63 @@ def test_the_name_of_a_new_spool_is_on_disk_too(tmp_path: Path, monkeypatch: pyt
     assert sorted(flushed) == [str(tmp_path), str(tmp_path / "a")]
     prepare(tmp_path / "a" / "b")
     assert len(flushed) == 2
+
+
+@pytest.mark.parametrize("when_full", ["wait", "raise"])
+async def test_the_same_frame_submitted_by_many_at_once_is_one_frame(tmp_path: Path, when_full: str) -> None:
+    """Twins that wait for room together, or come when the frame is on disk only, share one record and one outcome."""
+    service = Service(is_up=False)
+    async with uploader(service, tmp_path, when_full=when_full, max_pending_bytes=3000, close_timeout=10.0) as up:
+        first = [await up.submit(make_frame(number)) for number in range(5)]
+        frame = make_frame(9)
+        twins = await asyncio.gather(*(up.submit(frame) for _ in range(8)))
+        assert len({id(receipt) for receipt in [*twins, await up.submit(frame)]}) == 1
+        assert up.report.accepted == 6
+        service.is_up = True
+        assert await up.flush(timeout=20) == 0
+        outcomes = [await receipt for receipt in [*first, *twins]]
+    assert len({outcome.frame.id for outcome in outcomes}) == 6  # type: ignore[union-attr]
+    assert len(service.stored) == len(set(service.stored)) == 6
+
+
+@pytest.mark.parametrize("text", [b'{"id": 1}', b"[]", b"null", b"{", b"{}", b'{"id": "x"}', b"\xff"])
+async def test_a_description_that_cannot_be_read_is_set_aside(tmp_path: Path, text: bytes) -> None:
+    """A record whose checksum fits but whose description is none (another writer's): quarantined, and the others arrive."""
+    await fill(tmp_path, 3)
+    file = SpoolFile(tmp_path, OWNER)
+    file.open()
+    file.apply([Record(100, b"x" * 16, text, b"image")], [], [])
+    file.close()
+    service = Service()
+    async with uploader(service, tmp_path) as up:
+        assert up.report.recovered == 4
+        assert await up.flush(timeout=20) == 0
+        assert up.statistics().health is Health.DEGRADED
+    report = up.report
+    assert (report.accepted, report.delivered, report.quarantined, report.is_balanced) == (3, 3, 1, True)
+
+
+async def test_a_disk_that_cannot_be_read_for_a_while_delays_and_loses_nothing(tmp_path: Path) -> None:
+    """Reading back fails with an I/O error, is told as health, and is tried again."""
+    service = Service(is_up=False)
+    async with uploader(service, tmp_path, max_pending_bytes=3000, close_timeout=10.0) as up:
+        for number in range(8):
+            await up.submit(make_frame(number))
+        backlog = up._backlog
+        assert backlog is not None
+
+        def hide(file: SpoolFile) -> None:
+            file._connection.execute("ALTER TABLE image RENAME TO hidden")
+
+        def show(file: SpoolFile) -> None:
+            file._connection.execute("ALTER TABLE hidden RENAME TO image")
+
+        await backlog.spool._ask(hide)
+        service.is_up = True
+        while backlog.error is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert up.statistics().health is Health.DEGRADED
+        await backlog.spool._ask(show)
+        assert await up.flush(timeout=20) == 0
+    assert len(set(service.stored)) == up.report.delivered == 8
+    assert up.report.is_balanced

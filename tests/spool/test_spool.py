@@ -193,14 +193,19 @@ async def test_a_refused_frame_becomes_a_dead_letter(tmp_path: Path) -> None:
         state, reason = db.execute("SELECT state, reason FROM frame").fetchone()
     db.close()
     assert (state, "bad box" in reason) == (1, True)
-    service.is_up = True
-    async with uploader(service, tmp_path, max_spool_bytes=10_000) as up:
+    service.error = None
+    async with uploader(service, tmp_path, max_spool_bytes=10_000, when_full="raise") as up:
         assert up.report.recovered == 0
         assert up.statistics().spool_bytes > 3000
-        for number in range(2, 5):
-            await up.submit(make_frame(number, 2500))
-            await up.flush()
-    assert up.report.is_complete
+        await up.submit(make_frame(2, 2000))
+        await up.submit(make_frame(3, 2000))
+        assert up.statistics().spool_bytes > 3000 + 2 * 2000
+        await up.submit(make_frame(4, 2000))
+        assert 3 * 2000 < up.statistics().spool_bytes < 10_000, "the dead letter made room"
+    assert (up.report.accepted, up.report.spooled) == (3, 3)
+    with sqlite3.connect(tmp_path / "spool.db") as db:
+        assert db.execute("SELECT count(*) FROM frame WHERE state = 1").fetchone() == (0,)
+    db.close()
 
 
 async def test_a_wrong_token_leaves_the_spool_untouched(tmp_path: Path) -> None:
