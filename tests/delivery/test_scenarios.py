@@ -324,3 +324,41 @@ async def test_a_prediction_of_another_type_is_that_frames_trouble(deployment: A
         good = await uploader.submit(make_frame(2))
         assert isinstance(await bad, Rejected)
         assert isinstance(await good, Delivered)
+
+
+async def test_deduplicate_that_asks_too_early_sends_again_and_loses_nothing() -> None:
+    """A platform that shows a frame only later cannot be asked in time: a duplicate, as the docs say, and never a loss."""
+    async with (
+        Emulator(visibility_delay=60.0) as emulator,
+        AsyncClient(emulator.api_token, host=emulator.url) as client,
+    ):
+        deployment = await client.get_deployment(emulator.deployment_name)
+        lost = emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=3))
+        async with deployment.uploader(deduplicate=True, retry=QUICK, concurrency=2) as uploader:
+            for number in range(10):
+                await uploader.submit(make_frame(number, 2_000))
+            assert await uploader.flush(timeout=60) == 0
+        copies = Counter(stored_names(emulator))
+        assert emulator.faults.fired(lost) == 3
+    assert (len(copies), copies.total(), uploader.report.delivered) == (10, 13, 10)
+
+
+async def test_a_file_that_vanishes_before_its_turn_is_that_frames_trouble(
+    deployment: AsyncDeployment, emulator: Emulator, tmp_path: Path
+) -> None:
+    """The file was there at `submit` and is gone when it is to be sent: rejected with the error; its sibling arrives."""
+    paths = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    for path in paths:
+        path.write_bytes(b"\xff\xd8\xff" + bytes(1000))
+    emulator.faults.add(Fault(kind="status", status=429, retry_after=1, endpoint="monitor", times=1))
+    async with deployment.uploader(concurrency=1) as uploader:
+        receipts = [
+            await uploader.submit(Frame(image=path, width=1, height=1, latency=0.0, prediction=PREDICTION))
+            for path in paths
+        ]
+        paths[0].unlink()
+        first, second = [await receipt for receipt in receipts]
+    assert isinstance(first, Rejected)
+    assert "a.jpg" in str(first.error)
+    assert isinstance(second, Delivered)
+    assert uploader.report.is_balanced
