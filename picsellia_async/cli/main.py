@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from picsellia_async._version import __version__
-from picsellia_async.cli import demo, emulator, replay
+from picsellia_async.cli import demo, doctor, emulator, monitor, replay
 from picsellia_async.errors import ConfigurationError, PicselliaError
 
 
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="picsellia-async", description="Picsellia deployments from the command line.")
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, emulator, replay):
+    for command in (demo, emulator, monitor, replay, doctor):
         command.add_parser(commands)
     return root
 

@@ -1,0 +1,327 @@
+"""The checks of `picsellia-async doctor`. No secret gets into a `Check`: tokens are "present", proxies lose their passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import enum
+import os
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import anyio.to_thread
+import attrs
+
+from picsellia_async._http.host import HttpSession, Service, bearer
+from picsellia_async._http.tls import shared_context
+from picsellia_async._wire.endpoints import PING, SERVING_LOGIN
+from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.requests import LoginRequest, encode_body
+from picsellia_async._wire.responses import decode
+from picsellia_async.client import AsyncClient
+from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    HostNotConfiguredError,
+    NotFoundError,
+    PicselliaError,
+)
+
+VARIABLES: Final = (
+    "PICSELLIA_HOST", "PICSELLIA_ORGANIZATION_ID", "PICSELLIA_ORGANIZATION_NAME", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""Settings whose values may be shown."""
+
+SKEW_SECONDS_MAX: Final = 30.0
+"""Difference of the clocks from which presigned addresses and JWTs may be refused."""
+
+EXPIRY_DAYS: Final = 14
+"""Days before a certificate's end that are worth a warning."""
+
+
+class Level(enum.StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    """As it should be."""
+    WARNING = "warning"
+    """It works, but look at it."""
+    FAILED = "failed"
+    """It does not work."""
+    SKIPPED = "skipped"
+    """Not checked, because an earlier check failed or it does not apply."""
+
+
+@attrs.frozen
+class Check:
+    """One line."""
+
+    name: str
+    level: Level
+    detail: str
+    advice: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the fields."""
+        return {"name": self.name, "level": self.level.value, "detail": self.detail, "advice": self.advice}
+
+
+class Examination:
+    """One run of all checks; what an earlier one found serves the later ones."""
+
+    def __init__(
+        self,
+        api_token: str | None,
+        host: str | None,
+        deployment: str | None,
+        timeout: float,
+        show: Callable[[Check], object],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Store the settings.
+
+        Args:
+            api_token: Else PICSELLIA_TOKEN.
+            host: Else PICSELLIA_HOST, else the default.
+            deployment: Name of a deployment to check, or None.
+            timeout: Seconds for each step.
+            show: Called with each check as it ends.
+            clock: Epoch seconds.
+        """
+        if not timeout > 0:
+            raise ConfigurationError(f"--timeout must be positive seconds, got {timeout}")
+        self._token = api_token or os.environ.get("PICSELLIA_TOKEN") or ""
+        self._is_token_argument = bool(api_token)
+        self._host = host or os.environ.get("PICSELLIA_HOST") or DEFAULT_HOST
+        self._deployment = deployment
+        self._timeout = timeout
+        self._show = show
+        self._clock = clock
+        self._checks: list[Check] = []
+
+    async def run(self) -> list[Check]:
+        """Check one thing after the other, and return the lines; a step that fails ends those that build on it."""
+        self._settings()
+        try:
+            origin = Origin.parse(self._host)
+        except ConfigurationError as error:
+            self._add("host", Level.FAILED, str(error), "set PICSELLIA_HOST to https://HOST, or leave it out")
+            return self._checks
+        self._check_host(origin)
+        proxy = self._proxy(origin)
+        if proxy is None and not await self._way(origin):
+            return self._checks
+        if self._token and await self._platform(origin):
+            await self._account()
+        return self._checks
+
+    def _add(self, name: str, level: Level, detail: str, advice: str = "") -> None:
+        check = Check(name, level, self._clean(detail), advice)
+        self._checks.append(check)
+        self._show(check)
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._token, "(token)") if self._token else text
+
+    # Settings.
+
+    def _settings(self) -> None:
+        found = [f"{name}={_shown_url(os.environ[name])}" for name in VARIABLES if os.environ.get(name)]
+        self._add("settings", Level.OK, ", ".join(found) or "no variable set but those below")
+        if not self._token:
+            advice = "set PICSELLIA_TOKEN to the API token of your profile on the platform"
+            self._add("token", Level.FAILED, "PICSELLIA_TOKEN is not set", advice)
+            return
+        where = "--api-token" if self._is_token_argument else "PICSELLIA_TOKEN"
+        if not self._token.isascii() or not self._token.isprintable() or " " in self._token:
+            self._add(
+                "token", Level.FAILED, f"{where} holds blanks, line ends or odd characters", "copy the token again"
+            )
+            self._token = ""
+        else:
+            self._add("token", Level.OK, f"present in {where}")
+
+    def _check_host(self, origin: Origin) -> None:
+        is_local = origin.host in {"localhost", "::1"} or origin.host.startswith("127.")
+        parts = urlsplit(self._host)
+        if origin.scheme == "http" and not is_local:
+            self._add("host", Level.WARNING, f"{origin} is not encrypted: the token travels in clear", "use https://")
+        elif parts.path.strip("/") or parts.query:
+            self._add("host", Level.WARNING, f"{origin}; path and query of the setting are not used", "leave them out")
+        else:
+            self._add("host", Level.OK, str(origin))
+
+    def _proxy(self, origin: Origin) -> str | None:
+        proxies = getproxies()
+        proxy = proxies.get(origin.scheme) or proxies.get("all")
+        if proxy is None:
+            self._add("proxy", Level.OK, "none")
+        elif proxy_bypass(origin.host):
+            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is set, but not used for {origin.host} (NO_PROXY)")
+            proxy = None
+        else:
+            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is used; name, TCP and TLS are its affair")
+        return proxy
+
+    # The way to the host.
+
+    async def _way(self, origin: Origin) -> bool:
+        steps: list[tuple[str, Callable[[Origin], Awaitable[None]]]] = [("name", self._name), ("tcp", self._tcp)]
+        if origin.scheme == "https":
+            steps.append(("tls", self._tls))
+        for name, step in steps:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await step(origin)
+            except ssl.SSLCertVerificationError as error:
+                advice = "if your network has a certificate authority of its own, set SSL_CERT_FILE to its file (PEM)"
+                self._add(name, Level.FAILED, f"the certificate is not trusted: {error.verify_message}", advice)
+                return False
+            except TimeoutError:
+                advice = "a firewall may drop the packets; is a proxy needed (HTTPS_PROXY)?"
+                self._add(name, Level.FAILED, f"no answer within {self._timeout:g} s", advice)
+                return False
+            except OSError as error:
+                advice = {"name": "is the host spelled right, and is there a network?"}.get(
+                    name, "is the port right, and does a firewall or proxy stand between?"
+                )
+                self._add(name, Level.FAILED, f"{origin}: {error.strerror or error}", advice)
+                return False
+        return True
+
+    async def _name(self, origin: Origin) -> None:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        self._add("name", Level.OK, f"{origin.host} is {', '.join(sorted({str(one[4][0]) for one in found}))}")
+
+    async def _tcp(self, origin: Origin) -> None:
+        started = time.perf_counter()
+        _, writer = await asyncio.open_connection(origin.host, origin.port)
+        writer.close()
+        self._add("tcp", Level.OK, f"port {origin.port} answers in {(time.perf_counter() - started) * 1000:.0f} ms")
+
+    async def _tls(self, origin: Origin) -> None:
+        context = await anyio.to_thread.run_sync(shared_context)
+        _, writer = await asyncio.open_connection(origin.host, origin.port, ssl=context)
+        try:
+            certificate: dict[str, Any] = writer.get_extra_info("peercert") or {}
+            version = writer.get_extra_info("ssl_object").version()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):  # the goodbye is no part of the check
+                await writer.wait_closed()
+        names = dict(pair for part in certificate.get("issuer", ()) for pair in part)
+        issuer = names.get("organizationName") or names.get("commonName") or "unknown"
+        end = ssl.cert_time_to_seconds(certificate["notAfter"])
+        days = int((end - self._clock()) // 86400)
+        until = datetime.datetime.fromtimestamp(end, datetime.UTC).date().isoformat()
+        detail = f"{version}, certificate of {issuer!r}, valid until {until}"
+        if days < EXPIRY_DAYS:
+            self._add("tls", Level.WARNING, f"{detail}: {days} days", "have the certificate renewed")
+        else:
+            self._add("tls", Level.OK, detail)
+
+    # The platform.
+
+    async def _platform(self, origin: Origin) -> bool:
+        session = HttpSession()
+        service = Service(session, origin, bearer(self._token), RetryPolicy.none(), Timeouts.of(self._timeout))
+        try:
+            answer, url, attempts = await service.send(PING)
+            self._add("ping", Level.OK, f"{origin} answers as the platform")
+            user = decode(PING, answer, url, attempts).username
+            self._add("user", Level.OK, f"the token is that of {user or 'a user without name'}")
+            self._skew(answer)
+        except AuthenticationError as error:
+            advice = "make a new token on the platform; is it a token of this host?"
+            self._add("user", Level.FAILED, f"the token is refused: {error}", advice)
+            return False
+        except PicselliaError as error:
+            self._add("ping", Level.FAILED, str(error), "is this the address of the platform? is it up?")
+            return False
+        finally:
+            await session.aclose()
+        return True
+
+    def _skew(self, answer: Answer) -> None:
+        said = answer.header(b"date")
+        try:
+            served = parsedate_to_datetime(said or "").timestamp()
+        except ValueError:
+            self._add("clock", Level.SKIPPED, "the platform does not say its time")
+            return
+        ahead = self._clock() - served
+        if abs(ahead) <= SKEW_SECONDS_MAX:
+            self._add("clock", Level.OK, f"within {SKEW_SECONDS_MAX:g} s of the platform's")
+            return
+        detail = f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the platform's"
+        self._add("clock", Level.FAILED, detail, "set the clock (NTP): frames get wrong times, sign-ins are refused")
+
+    async def _account(self) -> None:
+        client = AsyncClient(self._token, host=self._host, timeout=self._timeout, retry=RetryPolicy.none())
+        try:
+            await client.connect()
+            self._add("organization", Level.OK, f"{client.organization.name} ({client.organization.id})")
+            deployments = await client.list_deployments()
+            names = ", ".join(sorted(one.name for one in deployments)[:5])
+            more = ", ..." if len(deployments) > 5 else ""
+            level = Level.OK if deployments else Level.WARNING
+            self._add("deployments", level, f"{len(deployments)}" + (f": {names}{more}" if names else ""))
+            if self._deployment is not None:
+                await self._hosts(client, self._deployment)
+        except NotFoundError as error:
+            self._add(
+                "organization", Level.FAILED, str(error), "PICSELLIA_ORGANIZATION_ID or _NAME names none of yours"
+            )
+        except PicselliaError as error:
+            self._add(
+                "organization", Level.FAILED, str(error), "see PICSELLIA_ORGANIZATION_ID, PICSELLIA_ORGANIZATION_NAME"
+            )
+        finally:
+            await client.aclose()
+
+    # A deployment.
+
+    async def _hosts(self, client: AsyncClient, name: str) -> None:
+        try:
+            deployment = await client.get_deployment(name)
+        except NotFoundError:
+            self._add("deployment", Level.FAILED, f"there is no deployment {name!r}", "see the names above")
+            return
+        self._add("deployment", Level.OK, f"{deployment.name} ({deployment.type}, {deployment.id})")
+        await self._host_of("monitoring", deployment, deployment.retrieve_information)
+        await self._host_of("serving", deployment, lambda: _sign_in_to_serving(client, deployment))
+
+    async def _host_of(self, name: str, deployment: AsyncDeployment, call: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await call()
+        except HostNotConfiguredError as error:
+            self._add(name, Level.WARNING, str(error), "fine, if this deployment is not used that way")
+        except AuthenticationError as error:
+            self._add(name, Level.FAILED, f"sign-in is refused: {error}", "may this user use the deployment?")
+        except PicselliaError as error:
+            self._add(name, Level.FAILED, str(error), "is that host reachable from here?")
+        else:
+            self._add(name, Level.OK, f"{deployment.name} is reached, and sign-in works")
+
+
+async def _sign_in_to_serving(client: AsyncClient, deployment: AsyncDeployment) -> None:
+    service = deployment._predicting().service  # noqa: SLF001 - no public call signs in without predicting
+    anonymous = client._connection.service(service.origin)  # noqa: SLF001 - as above
+    request = LoginRequest(api_token=client._connection.api_token, deployment_id=deployment.id)  # noqa: SLF001 - as above
+    await anonymous.call(SERVING_LOGIN, body=encode_body(request))
+
+
+def _shown_url(value: str) -> str:
+    """Return a setting without user and password."""
+    scheme, separator, rest = value.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,0 +1,39 @@
+"""`picsellia-async doctor`: one check after the other, from the settings to the sign-in of a deployment, a line each."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+from picsellia_async.cli.checks import Check, Examination, Level
+
+_MARKS = {Level.OK: "ok      ", Level.WARNING: "warning ", Level.FAILED: "failed  ", Level.SKIPPED: "skipped "}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser("doctor", help="check token, host, clock, TLS, proxy, and a deployment")
+    parser.add_argument("--deployment", metavar="NAME", help="check monitoring and serving of this deployment too")
+    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
+    parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else Picsellia's)")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="of each step (default 10)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the lines")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check; 0 where nothing failed."""
+
+    def show(check: Check) -> None:
+        if not args.json:
+            print(_MARKS[check.level] + f"{check.name}: {check.detail}", flush=True)
+            if check.advice:
+                print(f"        -> {check.advice}", flush=True)
+
+    examination = Examination(args.api_token, args.host, args.deployment, args.timeout, show)
+    checks = asyncio.run(examination.run())
+    is_well = not any(check.level is Level.FAILED for check in checks)
+    if args.json:
+        print(json.dumps({"ok": is_well, "checks": [check.to_json() for check in checks]}))
+    return 0 if is_well else 1

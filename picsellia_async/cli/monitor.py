@@ -1,0 +1,227 @@
+"""`picsellia-async monitor DEPLOYMENT`: send the predictions of a file, with their images, to a deployment."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async.client import AsyncClient
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.errors import ConfigurationError, PicselliaError
+from picsellia_async.images import Frame
+from picsellia_async.progress import TerminalProgress
+from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
+from picsellia_async.uploader import Uploader, UploaderOptions
+
+FAILURES_NAMED: Final = 100
+"""Frames that the JSON names; all are counted."""
+
+_LINES_SHOWN: Final = 20
+_LOOK_SECONDS: Final = 0.5
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser("monitor", help="send predictions and their images to a deployment")
+    parser.add_argument("deployment", metavar="DEPLOYMENT", help="name or id")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--manifest", type=Path, metavar="FILE", help="JSON lines, one frame each")
+    what.add_argument("--coco", type=Path, metavar="RESULTS", help="COCO results; with --images")
+    what.add_argument("--yolo", type=Path, metavar="DIR", help="directory of YOLO label files; with --images")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="directory of the images of --coco or --yolo")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO file with the names of the images")
+    parser.add_argument("--segmentation", action="store_true", help="--coco, --yolo: polygons instead of boxes")
+    parser.add_argument("--empty", action="store_true", help="--coco, --yolo: images without any result too")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="skip and count what cannot be used; default: stop there"
+    )
+    parser.add_argument("--source", metavar="NAME", help="name of the source, where a frame has none")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="inference time (default 0)")
+    _add_delivery(parser)
+    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
+    parser.add_argument("--organization-id", metavar="UUID", help="organization (default: the token's)")
+    parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else Picsellia's)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def _add_delivery(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--concurrency", default="32", metavar="N", help='requests in flight, or "auto" (default 32)')
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="keep frames here until they are delivered")
+    parser.add_argument(
+        "--when-full", choices=("wait", "drop_newest", "drop_oldest"), default="wait", help="default: wait for room"
+    )
+    parser.add_argument("--deduplicate", action="store_true", help="look a frame up before it is sent a second time")
+    parser.add_argument("--close-timeout", type=float, default=30.0, metavar="SECONDS", help="at the end (default 30)")
+    parser.add_argument("--max-attempts", type=int, metavar="N", help="give a frame up after so many (default: never)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deliver; 0 where all was, 1 where something was refused, skipped or is left, 130 after an interrupt."""
+    source = _source(args)
+    options = _options(args)
+    result = asyncio.run(_interruptible(args, source, options))
+    if args.json:
+        print(json.dumps(_to_json(result, source)))
+    else:
+        _print(result, source)
+    if result.is_interrupted:
+        return 130
+    complete = result.report is not None and result.report.is_complete
+    return 0 if complete and result.error is None and not source.skipped else 1
+
+
+@attrs.define
+class _Result:
+    report: UploadReport | None = None
+    error: PicselliaError | None = None
+    is_interrupted: bool = False
+
+
+def _source(args: argparse.Namespace) -> Source[Frame]:
+    on_bad: OnBad = "skip" if args.skip_bad else "raise"
+    if args.manifest is not None:
+        for name in ("images", "annotations", "segmentation", "empty"):
+            if getattr(args, name):
+                raise ConfigurationError(f"--{name} does not go with --manifest")
+        _must_exist(args.manifest, "--manifest")
+        return manifest(args.manifest, source=args.source, latency=args.latency, on_bad=on_bad)
+    if args.images is None:
+        raise ConfigurationError("--coco and --yolo need --images, the directory of the images")
+    chosen: dict[str, Any] = {
+        "kind": "segmentation" if args.segmentation else "detection", "empty": args.empty, "source": args.source,
+        "latency": args.latency, "on_bad": on_bad,
+    }  # fmt: skip
+    _must_exist(args.images, "--images")
+    if args.coco is not None:
+        _must_exist(args.coco, "--coco")
+        return coco_results(args.coco, args.images, annotations=args.annotations, **chosen)
+    if args.annotations is not None:
+        raise ConfigurationError("--annotations goes with --coco only")
+    _must_exist(args.yolo, "--yolo")
+    return yolo_labels(args.yolo, args.images, **chosen)
+
+
+def _must_exist(path: Path, option: str) -> None:
+    if not path.exists():
+        raise ConfigurationError(f"{option}: there is no {str(path)!r}")
+
+
+def _options(args: argparse.Namespace) -> UploaderOptions:
+    concurrency: Any = args.concurrency
+    if concurrency != "auto":
+        if not concurrency.isdecimal():
+            raise ConfigurationError(f'--concurrency must be a number or "auto", got {concurrency!r}')
+        concurrency = int(concurrency)
+    return {
+        "concurrency": concurrency, "spool": args.spool, "when_full": args.when_full, "deduplicate": args.deduplicate,
+        "close_timeout": args.close_timeout, "max_attempts": args.max_attempts,
+    }  # fmt: skip
+
+
+async def _interruptible(args: argparse.Namespace, source: Source[Frame], options: UploaderOptions) -> _Result:
+    """Deliver; the first Ctrl-C (or SIGTERM) ends the reading and closes the uploader, the second one ends closing."""
+    result = _Result()
+    work = asyncio.create_task(_deliver(args, source, options, result))
+
+    def interrupt() -> None:
+        if not result.is_interrupted:
+            print("interrupted: closing, once more to stop at once", file=sys.stderr)
+        result.is_interrupted = True
+        work.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl-C into a cancellation itself
+            loop.add_signal_handler(number, interrupt)
+    try:
+        await asyncio.wait([work])
+    finally:
+        work.cancel()
+    if not work.cancelled():
+        work.result()
+    return result
+
+
+async def _deliver(args: argparse.Namespace, source: Source[Frame], options: UploaderOptions, result: _Result) -> None:
+    async with AsyncClient(args.api_token, args.organization_id, host=args.host) as client:
+        deployment = await _find(client, args.deployment)
+        with TerminalProgress() as progress:
+            options["progress"] = progress
+            uploader = deployment.uploader(**options)
+            try:
+                async with uploader:
+                    await _send(uploader, source)
+            except PicselliaError as error:
+                # What was sent before is reported all the same.
+                result.error = error
+            finally:
+                result.report = uploader.report if uploader.is_closed else None
+
+
+async def _find(client: AsyncClient, name: str) -> AsyncDeployment:
+    try:
+        id_ = UUID(name)
+    except ValueError:
+        return await client.get_deployment(name)
+    return await client.get_deployment_by_id(id_)
+
+
+async def _send(uploader: Uploader, source: Source[Frame]) -> None:
+    """Send all, and wait for the outcomes, as long as the service takes this account's frames."""
+
+    async def feed() -> None:
+        async for _ in uploader.stream(source):
+            pass
+        await uploader.flush()
+
+    task = asyncio.create_task(feed())
+    try:
+        while not (await asyncio.wait([task], timeout=_LOOK_SECONDS))[0]:
+            statistics = uploader.statistics()
+            if statistics.health is Health.REFUSED:
+                print(f"the service refuses this account: {statistics.last_error}", file=sys.stderr)
+                return
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _to_json(result: _Result, source: Source[Frame]) -> dict[str, Any]:
+    report: dict[str, Any] = {} if result.report is None else result.report.to_json()
+    failures = report.pop("failures", [])
+    return {
+        **report,
+        "skipped": source.skipped,
+        "interrupted": result.is_interrupted,
+        "error": None if result.error is None else f"{type(result.error).__name__}: {result.error}",
+        "failures_count": len(failures),
+        "failures": failures[:FAILURES_NAMED],
+        "problems": list(source.problems),
+    }
+
+
+def _print(result: _Result, source: Source[Frame]) -> None:
+    report = result.report
+    if report is not None:
+        print(
+            f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
+            f"{report.spooled} left in the spool, {source.skipped} skipped"
+        )
+        for line in report.failures[:_LINES_SHOWN]:
+            print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
+    for problem in source.problems[:_LINES_SHOWN]:
+        print(f"  skipped {problem}", file=sys.stderr)
+    if result.error is not None:
+        print(f"stopped: {type(result.error).__name__}: {result.error}", file=sys.stderr)
