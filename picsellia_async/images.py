@@ -20,11 +20,13 @@ from picsellia_async.validation import uuid as as_uuid
 
 T = TypeVar("T")
 
-_EXTENSIONS: Final = {
+EXTENSIONS: Final = {
     ".jpg": SupportedContentType.JPEG,
     ".jpeg": SupportedContentType.JPEG,
     ".png": SupportedContentType.PNG,
 }
+"""Content type of a file name's extension, in lower case."""
+
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
 
 
@@ -119,7 +121,7 @@ def _content_type(frame: Frame) -> SupportedContentType:
             raise ContentTypeUnknown(
                 f"Frame.content_type must be image/jpeg or image/png, got {shown(frame.content_type)}"
             ) from None
-    found = _EXTENSIONS.get("." + frame.filename.rpartition(".")[2].lower())
+    found = EXTENSIONS.get("." + frame.filename.rpartition(".")[2].lower())
     if found is not None:
         return found
     if isinstance(frame.image, bytes):

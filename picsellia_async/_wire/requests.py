@@ -26,6 +26,7 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
+from picsellia_async.images import EXTENSIONS
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
 
@@ -37,12 +38,6 @@ Query: TypeAlias = Iterable[tuple[str, Any]]
 
 PLACE_DEPTH: Final = 5
 """How deep in a value a message says where something has no JSON form."""
-
-_EXTENSIONS: Final = {
-    ".jpg": SupportedContentType.JPEG,
-    ".jpeg": SupportedContentType.JPEG,
-    ".png": SupportedContentType.PNG,
-}
 
 
 def encode_query(query: Query) -> str:
@@ -127,7 +122,7 @@ def content_type_of(value: Any, filename: str | PurePath | None = None) -> Suppo
             return SupportedContentType.of(value)
         except ConfigurationError:
             raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
-    found = _EXTENSIONS.get(PurePath(filename).suffix.lower())
+    found = EXTENSIONS.get(PurePath(filename).suffix.lower())
     if found is None:
         raise ContentTypeUnknown(
             f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png"
