@@ -33,7 +33,7 @@ class Conveyor(Generic[T]):
             capacity: Items at most.
             policy: What to do when it is full.
         """
-        self.dropped = {"full_oldest": 0, "full_newest": 0}
+        self.dropped: dict[str, int] = {"full_oldest": 0, "full_newest": 0}
         """Items given up, by reason."""
         self._capacity = capacity
         self._policy = policy
