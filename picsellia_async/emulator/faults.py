@@ -171,6 +171,9 @@ class Fault:
         Raises:
             ConfigurationError: A field is unknown, of the wrong type or out of range.
         """
+        kinds = [kind.value for kind in FaultKind]
+        if isinstance(data, Mapping) and data.get("kind") not in kinds:
+            raise ConfigurationError(f"kind {data.get('kind')!r} is unknown; accepted are {', '.join(kinds)}")
         try:
             return _CONVERTER.structure(dict(data), cls)
         except Exception as error:  # cattrs groups whatever the fields' converters and validators raise

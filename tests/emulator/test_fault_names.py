@@ -71,3 +71,12 @@ async def test_unknown_names_are_refused_with_the_list(emulator):
         assert answer.status_code == 422
         assert "predict_cloud_image" in answer.json()["message"]
         assert (await http.get("/emulator/faults")).json()["faults"] == []
+
+
+@pytest.mark.parametrize("body", [{"kind": "nope"}, {"status": 500}])
+async def test_unknown_kinds_are_refused_with_the_list(body, emulator):
+    """Whoever scripts a fault over HTTP learns what there is."""
+    async with httpx.AsyncClient(base_url=emulator.url) as http:
+        answer = await http.post("/emulator/faults", json=body)
+    assert answer.status_code == 422
+    assert "stored_then_dropped" in answer.json()["message"]
