@@ -90,7 +90,9 @@ class Paged(Generic[R]):
         count = self._count(matches)
         if cursor is not None:
             self.where.add("seq < ?", read_cursor(cursor))
-        order = ", ".join([*map(self._column, orders), "seq desc"])
+        # Items that are alike follow the direction of the order, so that turning it round turns the list round.
+        ties = "seq" if orders and not orders[0].startswith("-") else "seq desc"
+        order = ", ".join([*map(self._column, orders), ties])
         # One more than asked for tells whether there is a next page.
         rows = self._rows(matches, order, limit + 1, offset)
         is_last = len(rows) <= limit or bool(orders)

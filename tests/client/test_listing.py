@@ -213,3 +213,12 @@ async def test_an_emulator_of_its_own_may_lie_behind_another_address():
         async with AsyncClient(two.api_token, host=two.url) as client:
             deployment = await client.get_deployment(two.deployment_name)
             assert [asset async for asset in deployment.iter_predicted_assets()] == []
+
+
+async def test_an_order_turned_round_turns_the_list_round(client):
+    """Data of one and the same moment included: the emulator's first three are that."""
+    datalake = await client.get_datalake()
+    newest = await datalake.list_data()
+    assert len(newest) > 2
+    assert await datalake.list_data(order_by=["-created_at"]) == newest
+    assert await datalake.list_data(order_by=["created_at"]) == newest[::-1]
