@@ -1,8 +1,9 @@
 """Bodies with an image in them: JSON metadata first, the base64 of the image spliced in as bytes.
 
-No `str` of the image ever exists. Small bodies are built in one pass and one join. Large ones are `ChunkedBody`: slices
-of base64 made while the socket takes them, so that a 25 MB image costs one slice of memory and never holds the
-event loop for longer than one slice takes to encode (about 60 us).
+No `str` of the image ever exists. Small bodies are built in one pass and one join. Those of larger images are `ChunkedBody`:
+slices of base64 made while the socket takes them, so that a 25 MB image costs one slice of memory and never holds the
+event loop for longer than one slice takes to encode (about 60 us). Nothing large lives on while the answer is awaited, so that
+the next frame uses the same memory again: many bodies freed together go back to the kernel, which hands out fresh pages for each.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import pybase64
 SLICE_BYTES: Final = 3 * 2**16
 """Image bytes encoded at a time, 192 KiB (256 KiB of base64); a multiple of 3, so that no slice but the last is padded."""
 
-CHUNKED_FROM_BYTES: Final = 2 * SLICE_BYTES
-"""Images above this size travel as `ChunkedBody`. docs/performance.md has the measurement."""
+CHUNKED_FROM_BYTES: Final = 2**15
+"""Images above this size travel as `ChunkedBody`: encoded when they are written, nothing of it is left while the answer is awaited.
+docs/performance.md has the measurement."""
 
 
 @attrs.frozen
