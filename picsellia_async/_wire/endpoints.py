@@ -130,6 +130,7 @@ LIST_MODEL_VERSIONS: Final = _platform("list_model_versions", "GET", "/api/model
 FIND_MODEL_VERSION: Final = _platform("find_model_version", "GET", "/api/organization/{organization_id}/modelversions/find", m.ModelVersionDescription)
 GET_MODEL_VERSION: Final = _platform("get_model_version", "GET", "/api/model/version/{model_version_id}", m.ModelVersionDescription)
 GET_MODEL_CONTEXT: Final = _platform("get_model_context", "GET", "/api/model/version/{model_version_id}/context", m.ModelContextDescription)
+GET_CONTEXT: Final = _platform("get_context", "GET", "/api/model/context/{context_id}", m.ModelContextDescription)
 GET_PUBLIC_MODEL_CONTEXT: Final = _platform("get_public_model_context", "GET", "/api/model/version/{model_version_id}/public/context", m.ModelContextDescription)
 FIND_EXPERIMENT: Final = _platform("find_experiment", "GET", "/api/organization/{organization_id}/experiments/find", m.ExperimentDescription)
 GET_EXPERIMENT: Final = _platform("get_experiment", "GET", "/api/experiment/{experiment_id}", m.ExperimentDescription)
@@ -147,6 +148,7 @@ LIST_ASSETS: Final = _platform("list_assets", "GET", "/api/dataset/version/{data
 FILTER_ASSETS: Final = _platform("filter_assets", "XGET", "/api/dataset/version/{dataset_version_id}/assets", m.Page[m.AssetDescription], r.FilterRequest)
 FIND_PROJECT: Final = _platform("find_project", "GET", "/api/organization/{organization_id}/projects/find", m.ProjectDescription)
 LIST_PROJECTS: Final = _platform("list_projects", "GET", "/api/organization/{organization_id}/projects", m.Page[m.ProjectDescription])
+GET_PROJECT: Final = _platform("get_project", "GET", "/api/project/{project_id}", m.ProjectDescription)
 LIST_PROJECT_DATASET_VERSIONS: Final = _platform("list_project_dataset_versions", "GET", "/api/project/{project_id}/datasets", m.Page[m.DatasetVersionDescription])
 
 # Datalakes and data (WIRE.md 8.9).

@@ -43,6 +43,9 @@ DATA_TYPES: Final = (DataType.IMAGE, DataType.VIDEO)
 BULK_UPDATE_MAX: Final = 100
 """Most data in one bulk update (WIRE.md section 16)."""
 
+IMPORT_MAX: Final = 500
+"""Most named objects in one import."""
+
 
 def identifier(value: Any, name: str) -> UUID:
     """Return the id of a handle or description, or the UUID for a UUID or its text.
@@ -413,20 +416,6 @@ class CreateDataRequest:
 
 
 @attrs.frozen(kw_only=True)
-class ImportObjectsRequest:
-    """Objects of a bucket that shall become data."""
-
-    datalake_id: UUID
-    """The datalake."""
-    prefixes: list[str] = required(texts, "prefixes")
-    """Beginnings of object names."""
-    tag_ids: list[UUID]
-    """Ids of data tags."""
-    data_source_id: UUID | Unset = UNSET
-    """Where they come from."""
-
-
-@attrs.frozen(kw_only=True)
 class UpdateDataRequest:
     """New metadata of a data; null removes it."""
 
@@ -444,7 +433,7 @@ class UpdateCustomMetadataRequest:
 
 @attrs.frozen(kw_only=True)
 class DataChanges:
-    """Changes to one data in a bulk update; nulls travel."""
+    """What a bulk update changes of one data, or an import says of one object; nulls travel."""
 
     metadata: JsonObject | None = nullable(json_object, "metadata")
     """Known keys: WIRE.md 9.5."""
@@ -469,3 +458,24 @@ class UpdateMultipleDataRequest:
     def _check_count(self, _: object, value: dict[str, DataChanges]) -> None:
         if not 1 <= len(value) <= BULK_UPDATE_MAX:
             raise ConfigurationError(f"objects must have 1 to {BULK_UPDATE_MAX} entries, got {len(value)}")
+
+
+@attrs.frozen(kw_only=True)
+class ImportObjectsRequest:
+    """Objects of a bucket that shall become data: all below some prefixes, or named ones."""
+
+    datalake_id: UUID
+    """The datalake."""
+    prefixes: list[str] | Unset = optional(texts, "prefixes")
+    """Beginnings of object names."""
+    tag_ids: list[UUID] | Unset = UNSET
+    """Ids of data tags; with prefixes."""
+    data_source_id: UUID | Unset = UNSET
+    """Where they come from; with prefixes."""
+    objects: dict[str, DataChanges] | Unset = attrs.field(default=UNSET)
+    """What is said of each object, by its name."""
+
+    @objects.validator
+    def _check_count(self, _: object, value: dict[str, DataChanges] | Unset) -> None:
+        if value is not UNSET and not 1 <= len(value) <= IMPORT_MAX:
+            raise ConfigurationError(f"cloud_objects must have 1 to {IMPORT_MAX} entries, got {len(value)}")

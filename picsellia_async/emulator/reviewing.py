@@ -135,6 +135,9 @@ def _train(state: State, deployment: Document, training: Json) -> None:
         **{
             **champion, "id": state.new_id(), "name": f"v{number}", "version": number, "tag_ids": [],
             "experiment_id": experiment["id"], "parameters": training["experiment_parameters"],
+            "trained_with": [
+                {"name": entry["name"], "version_id": entry["dataset_version_id"]} for entry in training["datasets"]
+            ],
         },
     )  # fmt: skip
     _deploy(state, deployment, trained)

@@ -75,8 +75,8 @@ class _Furnisher:
         self._add("user", "reviewer", username="reviewer", api_token=None)
         datalake = self._datalake(connector)
         project, experiment = self._project()
-        versions = self._model(experiment)
         dataset_versions = self._dataset(datalake)
+        versions = self._model(experiment, dataset_versions)
         project["dataset_version_ids"] = [version["id"] for version in dataset_versions]
         self._store.documents.save("project", project)
         self._deployment(versions[0], datalake, user)
@@ -115,12 +115,17 @@ class _Furnisher:
         self._add("log", "parameters", name="parameters", experiment_id=experiment["id"], type="TABLE", data=parameters)
         return project, experiment
 
-    def _model(self, experiment: Document) -> list[Document]:
+    def _model(self, experiment: Document, dataset_versions: list[Document]) -> list[Document]:
+        trained_with = [
+            {"name": name, "version_id": version["id"]}
+            for name, version in zip(("train", "test"), dataset_versions, strict=False)
+        ]
         model = self._add("model", name="my-model", private=True, tag_ids=[])
         return [
             self._add(
                 "model_version", number, name=name, version=number, type="OBJECT_DETECTION", framework="ONNX", labels=LABELS,
                 model_id=model["id"], tag_ids=[], experiment_id=experiment["id"], parameters={"epochs": 20},
+                trained_with=trained_with,
             )
             for number, name in enumerate(("first", "latest"))
         ]  # fmt: skip

@@ -328,6 +328,33 @@ class Datalake(Handle[DatalakeDescription]):
             tag_ids=origin["tags"],
             data_source_id=given(origin["data_source_id"]),
         )
+        return await self._import(request)
+
+    async def import_cloud_objects(self, cloud_objects: Mapping[str, Mapping[str, Any]]) -> Job:
+        """Make data of named objects that are in the bucket already. Not idempotent: it starts a job.
+
+        Args:
+            cloud_objects: For 1 to 500 object names what the data shall have: `metadata`, `custom_metadata`, `tags` (names),
+                `data_source` (name). Tags and sources that do not exist are made.
+
+        Returns:
+            The job that does it.
+
+        Raises:
+            ConfigurationError: None or more than 500, or an unknown key.
+
+        Wire: POST {platform}/api/datalake/{datalake_id}/objects, 2xx.
+        """
+        if not isinstance(cloud_objects, Mapping):
+            raise ConfigurationError(f"cloud_objects must be a dict by object name, got {shown(cloud_objects)}")
+        said = {
+            text(name, "cloud_objects"): _changes({"tags": [], **json_object(one, place)}, place)
+            for name, one in cloud_objects.items()
+            for place in (f"cloud_objects[{name!r}]",)
+        }
+        return await self._import(ImportObjectsRequest(datalake_id=self.id, objects=said))
+
+    async def _import(self, request: ImportObjectsRequest) -> Job:
         receipt = await self._connection.call(IMPORT_BUCKET_OBJECTS, request, datalake_id=self.id)
         return Job(receipt.job, self._connection)
 

@@ -8,6 +8,8 @@ from uuid import UUID
 from picsellia_async._wire.endpoints import (
     DEPLOY_MODEL_VERSION,
     FIND_VERSION_OF_MODEL,
+    GET_CONTEXT,
+    GET_DATASET_VERSION,
     GET_EXPERIMENT,
     GET_MODEL,
     GET_MODEL_CONTEXT,
@@ -19,7 +21,13 @@ from picsellia_async._wire.listing import simple_query
 from picsellia_async._wire.platform_requests import DeployModelVersionRequest
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.enums import InferenceType, TagTarget
-from picsellia_async.errors import ConfigurationError, NoBaseExperimentError, PermissionDeniedError, shown
+from picsellia_async.errors import (
+    ConfigurationError,
+    NoBaseExperimentError,
+    NoDataError,
+    PermissionDeniedError,
+    shown,
+)
 from picsellia_async.models import (
     ModelContextData,
     ModelContextDescription,
@@ -27,6 +35,7 @@ from picsellia_async.models import (
     ModelVersionDescription,
 )
 from picsellia_async.resources.datalake import Datalake
+from picsellia_async.resources.dataset import DatasetVersion
 from picsellia_async.resources.handle import HANDLES, Handle, expect
 from picsellia_async.resources.project import Experiment
 from picsellia_async.resources.tag import Tag, Taggable
@@ -53,6 +62,48 @@ class ModelContext(Handle[ModelContextDescription]):
     def parameters(self) -> dict[str, Any]:
         """Training parameters."""
         return self._description.parameters or {}
+
+    async def sync(self) -> ModelContextDescription:
+        """Fetch this context again. Idempotent.
+
+        Wire: GET {platform}/api/model/context/{context_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_CONTEXT, context_id=self.id)
+        return self._description
+
+    async def get_dataset_version(self, name: str) -> DatasetVersion:
+        """Return the dataset version that it was trained with under that alias. Idempotent.
+
+        Args:
+            name: Alias in the experiment: train, test, ...
+
+        Raises:
+            NoDataError: There is none; the message names those that are there.
+
+        Wire: GET {platform}/api/dataset/version/{dataset_version_id}, 2xx.
+        """
+        wanted = text(name, "name")
+        for data in self.datasets:
+            if data.name == wanted:
+                return await self._dataset_version(data)
+        there = ", ".join(data.name for data in self.datasets) or "none"
+        raise NoDataError(f"this model version was not trained with a dataset {wanted!r}; there are: {there}")
+
+    async def retrieve_datasets(self) -> dict[str, DatasetVersion]:
+        """Return the dataset versions that it was trained with, by alias. Idempotent.
+
+        Raises:
+            NoDataError: There are none.
+
+        Wire: GET {platform}/api/dataset/version/{dataset_version_id} once for each, 2xx.
+        """
+        if not self.datasets:
+            raise NoDataError("this model version was trained with no datasets")
+        return {data.name: await self._dataset_version(data) for data in self.datasets}
+
+    async def _dataset_version(self, data: ModelContextData) -> DatasetVersion:
+        found = await self._connection.call(GET_DATASET_VERSION, dataset_version_id=data.version_id)
+        return DatasetVersion(found, self._connection)
 
     async def get_experiment(self) -> Experiment:
         """Return the experiment that made the model version. Idempotent.

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from picsellia_async._wire.endpoints import FIND_EXPERIMENT_LOG, GET_EXPERIMENT, LIST_PROJECT_DATASET_VERSIONS
+from picsellia_async._wire.endpoints import (
+    FIND_EXPERIMENT_LOG,
+    GET_EXPERIMENT,
+    GET_PROJECT,
+    LIST_PROJECT_DATASET_VERSIONS,
+)
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import DatasetDescription, ExperimentDescription, Log, ProjectDescription
 from picsellia_async.resources.dataset import Dataset, DatasetVersion
@@ -62,6 +67,14 @@ class Project(Handle[ProjectDescription]):
     def name(self) -> str:
         """Name."""
         return self._description.name
+
+    async def sync(self) -> ProjectDescription:
+        """Fetch this project again. Idempotent.
+
+        Wire: GET {platform}/api/project/{project_id}, 2xx.
+        """
+        self._description = await self._connection.call(GET_PROJECT, project_id=self.id)
+        return self._description
 
     async def list_dataset_versions(self) -> list[DatasetVersion]:
         """Return the dataset versions attached to this project. Idempotent.

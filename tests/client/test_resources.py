@@ -19,6 +19,7 @@ from picsellia_async import (
     NoBaseExperimentError,
     NoDataError,
     NotFoundError,
+    PermissionDeniedError,
     TagTarget,
     Target,
     WaitingAttemptsTimeout,
@@ -236,6 +237,32 @@ async def test_importing_from_the_bucket_is_a_job(client):
         await lake.import_bucket_objects([])
 
 
+async def test_importing_named_objects_is_a_job(client, emulator):
+    """Each with its own metadata, tags and source; what cannot be is refused before anything is sent."""
+    lake = await client.get_datalake()
+    name = "directory/s3/object-name.jpeg"
+    running = await lake.import_cloud_objects(
+        {name: {"metadata": {"weather": "rain"}, "tags": ["a"], "data_source": "bucket", "custom_metadata": {"n": 1}}}
+    )
+    assert running.has_ended
+    found = await lake.find_data(object_name=name)
+    assert (found.metadata, found.custom_metadata) == ({"weather": "rain"}, {"n": 1})
+    assert [tag.name for tag in await found.get_tags()] == ["a"]
+    assert (await found.get_datasource()).name == "bucket"
+    before = len(emulator.journal)
+    for objects, message in (
+        ({}, "cloud_objects must have 1 to 500 entries, got 0"),
+        ({f"o-{i}": {} for i in range(501)}, "cloud_objects must have 1 to 500 entries, got 501"),
+        ([name], "cloud_objects must be a dict by object name"),
+        ({name: {"tag": ["a"]}}, "unknown key 'tag'; known are metadata, custom_metadata, tags, data_source"),
+        ({"": {}}, "cloud_objects must be a non-empty str"),
+        ({name: {"tags": [5]}}, "tags"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            await lake.import_cloud_objects(objects)
+    assert len(emulator.journal) == before
+
+
 async def test_waiting_ends(client, emulator):
     """A job that does not end, a data that is not done: an error after the attempts, and no sleep beyond them."""
     lake = await client.get_datalake()
@@ -316,8 +343,19 @@ async def test_models_and_where_they_come_from(client):
     assert await client.get_experiment_by_id(experiment.id) == experiment
     assert (await experiment.sync()).status == experiment.status
     assert (await experiment.get_log("parameters")).data["epochs"]
-    assert isinstance(context.parameters, dict)
-    assert isinstance(context.datasets, list)
+    assert context.parameters == {"epochs": 20}
+    assert (await context.sync()).datas == context.datasets
+    datasets = await context.retrieve_datasets()
+    versions = await (await client.get_dataset("my-dataset")).list_versions()
+    assert datasets == {"train": versions[0], "test": versions[1]}
+    assert await context.get_dataset_version("test") == versions[1]
+    with pytest.raises(NoDataError, match="not trained with a dataset 'val'; there are: train, test"):
+        await context.get_dataset_version("val")
+    bare = type(context)(attrs.evolve(context.description, datas=None), None)
+    with pytest.raises(NoDataError, match="trained with no datasets"):
+        await bare.retrieve_datasets()
+    with pytest.raises(NoDataError, match="there are: none"):
+        await bare.get_dataset_version("train")
     for bad in (True, 1.5, None):
         with pytest.raises(ConfigurationError, match="version must be a number or a name"):
             await found.get_version(bad)
@@ -340,6 +378,7 @@ async def test_projects(client):
     assert await client.get_project("my-project") == found
     assert await client.get_project_by_id(found.id) == found
     assert await client.list_projects() == [found]
+    assert (await found.sync()).name == found.name == "my-project"
     dataset_ = await found.get_dataset("my-dataset")
     assert dataset_ == await client.get_dataset("my-dataset")
     assert {version.name for version in await found.list_dataset_versions()} == {"my-dataset"}
@@ -383,13 +422,20 @@ async def test_labels(client, deployment, emulator):
     assert (await found.sync()).name == found.name
     assert found.group_id is None
     for call in (found.update("other"), found.delete()):
-        try:
+        with pytest.raises(PermissionDeniedError, match="belongs to a deployment and cannot be changed"):
             await call
-        except Exception as error:  # noqa: BLE001 - whichever class the emulator's answer has
-            assert "label" in str(error)  # noqa: PT017
+    assert [label.name for label in await deployment.list_labels()] == ["person", "bicycle", "car", "truck"]
     with pytest.raises(ConfigurationError, match="group_id must be a UUID"):
         await found.update(group_id="x")
-    assert calls(emulator, "update_label")
+    (request,) = calls(emulator, "update_label")
+    assert request.status == 403
+    emulator.faults.add(
+        Fault(kind="status", status=200, endpoint="update_label", body=f'{{"id": "{found.id}", "name": "x"}}')
+    )
+    emulator.faults.add(Fault(kind="status", status=204, endpoint="delete_label", body=""))
+    await found.update("x")
+    assert found.name == "x"
+    await found.delete()
 
 
 async def test_an_answer_of_another_shape_is_a_decode_error(client, emulator):

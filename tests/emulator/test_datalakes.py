@@ -92,6 +92,36 @@ async def test_objects_of_the_bucket_are_imported(wire: Wire) -> None:
     ]
 
 
+async def test_named_objects_are_imported(wire: Wire) -> None:
+    """With what is said of each; what is a data already stays as it is, what is not in the storage is passed over."""
+    path = await datalake(wire)
+    before = (await wire.ok("GET", f"{path}/datas"))["items"]
+    said = {
+        "metadata": {"weather": "rain"},
+        "custom_metadata": {"line": 1},
+        "tags": ["a", "b"],
+        "data_source": "bucket",
+    }
+    nothing = {"metadata": None, "custom_metadata": None, "tags": [], "data_source": None}
+    objects = {
+        "directory/s3/object-name.jpeg": said,
+        before[0]["object_name"]: said | {"tags": ["c"]},
+        "directory/nowhere.jpeg": nothing,
+    }
+    body = {"datalake_id": path.rpartition("/")[2], "objects": objects}
+    assert (await wire.ok("POST", f"{path}/objects", body))["job"]["status"] == "SUCCEEDED"
+    after = (await wire.ok("GET", f"{path}/datas"))["items"]
+    (new,) = [item for item in after if item["id"] not in {old["id"] for old in before}]
+    assert new["object_name"] == "directory/s3/object-name.jpeg"
+    assert (new["metadata"], new["custom_metadata"]) == (said["metadata"], said["custom_metadata"])
+    assert ([tag["name"] for tag in new["tags"]], new["data_source"]["name"]) == (["a", "b"], "bucket")
+    assert (await wire.ok("GET", f"/api/data/{before[0]['id']}"))["tags"] == []
+    await wire.refused(422, "POST", f"{path}/objects", {**body, "prefixes": ["directory"], "tag_ids": []})
+    await wire.refused(422, "POST", f"{path}/objects", {"datalake_id": body["datalake_id"]})
+    await wire.refused(422, "POST", f"{path}/objects", {**body, "objects": {}})
+    await wire.refused(422, "POST", f"{path}/objects", {**body, "objects": {f"o-{i}": nothing for i in range(501)}})
+
+
 async def test_models_and_what_they_were_made_from(wire: Wire) -> None:
     """Two versions, found by name, number, `latest` and id; context, experiment and log lead to the parameters."""
     model = await wire.ok("GET", f"{wire.organization}/models/find", params={"name": "my-model"})
@@ -108,6 +138,11 @@ async def test_models_and_what_they_were_made_from(wire: Wire) -> None:
     assert found == first
     context = await wire.ok("GET", f"/api/model/version/{first['id']}/context")
     assert await wire.ok("GET", f"/api/model/version/{first['id']}/public/context") == context
+    assert await wire.ok("GET", f"/api/model/context/{context['id']}") == context
+    await wire.refused(404, "GET", f"/api/model/context/{NOWHERE}")
+    trained_with = {data["name"]: data["version_id"] for data in context["datas"]}
+    versions = await wire.versions("dataset")
+    assert trained_with == {"train": versions[0]["id"], "test": versions[1]["id"]}
     experiment = await wire.ok("GET", f"/api/experiment/{context['experiment_id']}")
     query = {"id": experiment["id"]}
     assert await wire.ok("GET", f"{wire.organization}/experiments/find", params=query) == experiment
@@ -140,23 +175,21 @@ async def test_datasets_and_projects(wire: Wire) -> None:
     assert found == latest == await wire.ok("GET", f"/api/dataset/version/{latest['id']}")
     project = await wire.ok("GET", f"{wire.organization}/projects/find", params={"name": "my-project"})
     assert (await wire.ok("GET", f"{wire.organization}/projects"))["items"] == [project]
+    assert await wire.ok("GET", f"/api/project/{project['id']}") == project
+    await wire.refused(404, "GET", f"/api/project/{NOWHERE}")
     assert (await wire.ok("GET", f"/api/project/{project['id']}/datasets"))["items"] == versions
 
 
 async def test_labels(wire: Wire) -> None:
-    """Read, renamed and deleted; predictions follow the name, and without a label keep their index."""
+    """Read, but neither renamed nor deleted: they come with the deployment and cannot be changed."""
     asset = await wire.asset()
     labels = (await wire.ok("GET", f"{wire.deployment}/labels"))["items"]
     path = f"/api/label/{labels[0]['id']}"
-    await wire.refused(409, "PATCH", path, {"name": labels[1]["name"]})
-    await wire.ok("PATCH", path, {"name": "walker", "group_id": NOWHERE})
-    assert await wire.ok("GET", path) == {"id": labels[0]["id"], "name": "walker", "group_id": NOWHERE}
-
-    async def predicted() -> str:
-        shown = await wire.ok("GET", f"/api/predicted/asset/{asset['id']}")
-        return str(shown["predictions"][0]["rectangles"][0]["label"]["name"])
-
-    assert await predicted() == "walker"
-    await wire.ok("DELETE", path, status=204)
-    await wire.refused(404, "GET", path)
-    assert await predicted() == "0"
+    for body in ({"name": "walker"}, {"group_id": NOWHERE}, {}):
+        assert "cannot be changed" in await wire.refused(403, "PATCH", path, body)
+    assert "cannot be changed" in await wire.refused(403, "DELETE", path)
+    assert await wire.ok("GET", path) == {"id": labels[0]["id"], "name": "person", "group_id": None}
+    shown = await wire.ok("GET", f"/api/predicted/asset/{asset['id']}")
+    assert shown["predictions"][0]["rectangles"][0]["label"] == {"id": labels[0]["id"], "name": "person"}
+    for method, body in (("PATCH", {"name": "walker"}), ("DELETE", None)):
+        await wire.refused(404, method, f"/api/label/{NOWHERE}", body)

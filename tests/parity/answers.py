@@ -221,7 +221,12 @@ _USER: Final = {"id": USER, "username": "ada"}
 _LABEL: Final = {"id": LABEL, "name": "person", "group_id": None}
 _JOB: Final = {"id": JOB, "status": "RUNNING"}
 _LOG: Final = {"id": LOG, "name": "parameters", "type": "TABLE", "data": {"epochs": 3}}
-_CONTEXT: Final = {"id": CONTEXT, "experiment_id": EXPERIMENT, "datas": [], "parameters": {}}
+_CONTEXT: Final = {
+    "id": CONTEXT,
+    "experiment_id": EXPERIMENT,
+    "datas": [{"name": "train", "version_id": DATASET_VERSION, "repartition": {}}],
+    "parameters": {},
+}
 _ORGANIZATION: Final = {"id": ORGANIZATION, "name": "my org", "default_connector_id": CONNECTOR}
 _PING: Final = {"sdk_version": "6.37.0", "default_organization": ORGANIZATION, "username": "ada"}
 
@@ -351,6 +356,7 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     ),
     ("get_public_model_context", "GET", "/api/model/version/{id}/public/context", 200, _constant(_CONTEXT)),
     ("get_model_context", "GET", "/api/model/version/{id}/context", 200, _constant(_CONTEXT)),
+    ("get_context", "GET", "/api/model/context/{id}", 200, _constant(_CONTEXT)),
     ("get_model_version", "GET", "/api/model/version/{id}", 200, _constant(_MODEL_VERSION)),
     ("get_model", "GET", "/api/model/{id}", 200, _constant(_MODEL)),
     ("find_experiment", "GET", "/api/organization/{id}/experiments/find", 200, _constant(_EXPERIMENT)),

@@ -50,8 +50,10 @@ def identity(result: Any) -> str:
 
 def outline(result: Any) -> Any:
     """Reduce a result to what both sides must agree on: values as they are, objects to their id, lists item by item."""
-    if result is None or isinstance(result, str | int | float | dict):
+    if result is None or isinstance(result, str | int | float):
         return result
+    if isinstance(result, dict):
+        return {name: str(value.id) if hasattr(value, "id") else value for name, value in result.items()}
     if isinstance(result, Sequence) or hasattr(result, "__len__"):
         return [outline(item) for item in result]
     return str(result.id)

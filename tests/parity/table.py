@@ -763,6 +763,13 @@ MODELS: Final = [
         lambda public_model_version: public_model_version.get_context(),
     ),
     Row("model_sync", "Model.sync", lambda model: model.sync(), differs=TYPED),
+    Row("context_sync", "ModelContext.sync", lambda context: context.sync(), differs=TYPED),
+    Row(
+        "context_get_dataset_version",
+        "ModelContext.get_dataset_version",
+        lambda context: context.get_dataset_version("train"),
+    ),
+    Row("context_retrieve_datasets", "ModelContext.retrieve_datasets", lambda context: context.retrieve_datasets()),
     Row("context_get_experiment", "ModelContext.get_experiment", lambda context: context.get_experiment()),
     Row(
         "get_experiment_by_id",
@@ -805,6 +812,7 @@ DATASETS: Final = [
     Row("get_project", "Client.get_project", lambda client: client.get_project("my-project")),
     Row("get_project_by_id", "Client.get_project_by_id", lambda client: client.get_project_by_id(answers.PROJECT)),
     Row("list_projects", "Client.list_projects", lambda client: client.list_projects()),
+    Row("project_sync", "Project.sync", lambda project: project.sync(), differs=TYPED),
     Row(
         "project_list_dataset_versions",
         "Project.list_dataset_versions",
@@ -891,6 +899,13 @@ DATALAKES: Final = [
         "import_bucket_objects",
         "Datalake.import_bucket_objects",
         lambda datalake: datalake.import_bucket_objects(["p/"]),
+    ),
+    Row(
+        "import_cloud_objects",
+        "Datalake.import_cloud_objects",
+        lambda datalake: datalake.import_cloud_objects(
+            {"d/o.jpg": {"metadata": {"weather": "rain"}, "tags": ["t"], "data_source": "s"}, "d/p.jpg": {}}
+        ),
     ),
     Row("data_sync", "Data.sync", lambda data: data.sync(), differs=TYPED),
     Row("data_get_tags", "Data.get_tags", lambda data: data.get_tags()),

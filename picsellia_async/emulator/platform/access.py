@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from picsellia_async._wire.platform_requests import UpdateLabelRequest
 from picsellia_async.emulator import listing, views
-from picsellia_async.emulator.call import Call, conflict, known
+from picsellia_async.emulator.call import Call, Refusal, forbidden
 from picsellia_async.emulator.state import State
 
 Json = dict[str, Any]
@@ -44,21 +44,16 @@ def get_label(state: State, call: Call) -> Json:
     return views.label(state.in_path(call, "label"))
 
 
-def update_label(state: State, call: Call, body: UpdateLabelRequest) -> Json:
-    """Change what is given. assumed: the service may refuse this for labels of deployments."""
-    label = state.in_path(call, "label")
-    name = known(body.name)
-    if name is not None:
-        other = state.store.documents.find("label", deployment_id=label["deployment_id"], name=name)
-        if other is not None and other["id"] != label["id"]:
-            raise conflict(f"there is a label called {name!r} already")
-        label["name"] = name
-    if (group_id := known(body.group_id)) is not None:
-        label["group_id"] = str(group_id)
-    state.store.documents.save("label", label)
-    return views.label(label)
+def update_label(state: State, call: Call, body: UpdateLabelRequest) -> None:  # noqa: ARG001 - read, then refused
+    """Refuse: every label here is a deployment's, and those cannot be changed."""
+    raise _fixed(state, call)
 
 
 def delete_label(state: State, call: Call) -> None:
-    """Delete a label; predictions of its class keep their index."""
-    state.store.documents.remove("label", [state.in_path(call, "label")["id"]])
+    """Refuse, as `update_label` does."""
+    raise _fixed(state, call)
+
+
+def _fixed(state: State, call: Call) -> Refusal:
+    label = state.in_path(call, "label")
+    return forbidden(f"the label {label['name']!r} belongs to a deployment and cannot be changed")  # assumed: 403

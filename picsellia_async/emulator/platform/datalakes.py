@@ -143,21 +143,33 @@ async def _row(state: State, datalake: Document, found: ObjectRow, filename: str
 
 
 async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> Json:
-    """Make data of all objects below some prefixes; the job is done when it is answered."""
+    """Make data of all objects below some prefixes, or of named ones; the job is done when it is answered."""
     datalake = state.in_path(call, "datalake")
-    tags = orjson.dumps([state.document(call, "tag", str(id_))["id"] for id_ in body.tag_ids])
+    prefixes, named = known(body.prefixes), known(body.objects)
+    if (prefixes is None) == (named is None):
+        raise unprocessable("exactly one of prefixes and objects must be given")
+    tags = [state.document(call, "tag", str(id_))["id"] for id_ in known(body.tag_ids) or ()]
     source_id = known(body.data_source_id)
     source = None if source_id is None else state.document(call, "datasource", str(source_id))["id"]
+    common = {"tag_ids": orjson.dumps(tags), "source_id": source}
     for found in state.store.objects.select("connector_id = ?", datalake["connector_id"]):
-        is_known = state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name)
-        if is_known or not found.object_name.startswith(tuple(body.prefixes)):
-            continue
-        filename = found.object_name.rpartition("/")[2]
-        content_type = _CONTENT_TYPES.get(filename[filename.rfind(".") :].lower(), found.content_type)
-        row = await _row(state, datalake, found, filename, content_type)
-        row.tag_ids, row.source_id = tags, source
-        state.store.data.insert(row)
+        if named is None and found.object_name.startswith(tuple(prefixes or ())):
+            await _import(state, datalake, found, common)
+        elif named is not None and found.object_name in named:
+            await _import(state, datalake, found, _columns_of(state, datalake, named[found.object_name]))
     return {"datalake": _show(datalake), "job": views.plain(state.finished_job(call.organization_id))}
+
+
+async def _import(state: State, datalake: Document, found: ObjectRow, columns: Json) -> None:
+    """Make a data of an object, unless there is one. assumed: one that is there stays as it is."""
+    if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
+        return
+    filename = found.object_name.rpartition("/")[2]
+    content_type = _CONTENT_TYPES.get(filename[filename.rfind(".") :].lower(), found.content_type)
+    row = await _row(state, datalake, found, filename, content_type)
+    for column, value in columns.items():
+        setattr(row, column, value)
+    state.store.data.insert(row)
 
 
 def get_data(state: State, call: Call) -> Json:

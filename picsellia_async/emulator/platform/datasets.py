@@ -122,6 +122,11 @@ def find_project(state: State, call: Call) -> Json:
     return _project(state.find(call, "project", *call.query.one_of("name", "id")))
 
 
+def get_project(state: State, call: Call) -> Json:
+    """Return a project."""
+    return _project(state.in_path(call, "project"))
+
+
 def list_projects(state: State, call: Call) -> Json:
     """List the projects of an organization."""
     organization = state.organization(call)

@@ -69,11 +69,19 @@ def get_model_version(state: State, call: Call) -> Json:
 
 def get_model_context(state: State, call: Call) -> Json:
     """Return what a model version was made from."""
-    model_version = state.in_path(call, "model_version")
+    return _context(state.in_path(call, "model_version"))
+
+
+def get_context(state: State, call: Call) -> Json:
+    """Return a context by its own id. assumed: it is that of the model version."""
+    return _context(state.in_path(call, "model_version", "context_id"))
+
+
+def _context(model_version: Document) -> Json:
     return {
         "id": model_version["id"],
         "experiment_id": model_version["experiment_id"],
-        "datas": [],
+        "datas": [{**data, "repartition": {}} for data in model_version["trained_with"]],
         "parameters": model_version["parameters"],
     }
 
