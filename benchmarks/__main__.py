@@ -9,6 +9,7 @@ import argparse
 import importlib
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from benchmarks import record
 
@@ -30,10 +31,20 @@ def main() -> None:
     result = record.facts(options.seed)
     for name in options.names or NAMES:
         module = importlib.import_module(f"benchmarks.bench_{name}")
-        sized = {"frames": options.frames} if options.frames and "frames" in signature(module.run).parameters else {}
-        result[name] = module.run(options.only, rounds=options.rounds, seed=options.seed, **sized)
-    if options.json:
-        record.write(options.json, result)
+        wanted = {
+            "frames": options.frames,
+            "keep": lambda figures, name=name: keep(options.json, result, name, figures),
+        }
+        extra = {key: wanted[key] for key in signature(module.run).parameters if wanted.get(key)}
+        figures = module.run(options.only, rounds=options.rounds, seed=options.seed, **extra)
+        keep(options.json, result, name, figures)
+
+
+def keep(file: Path | None, result: dict[str, Any], name: str, figures: dict[str, Any]) -> None:
+    """Note figures; a run that is interrupted leaves what it has."""
+    result[name] = figures
+    if file:
+        record.write(file, result)
 
 
 if __name__ == "__main__":

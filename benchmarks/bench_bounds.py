@@ -46,7 +46,7 @@ async def memory(frames: int) -> dict[str, Any]:
     seen = []
     async with AsyncClient("token", host=sink.base) as client:
         deployment = await client.get_deployment("bench")
-        before = sink.predictions()
+        before = sink.counts()["predictions"]
         async with deployment.uploader(max_pending_bytes=16 * 2**20) as uploader:
             begun = time.perf_counter()
             for number in range(frames):
@@ -54,7 +54,7 @@ async def memory(frames: int) -> dict[str, Any]:
                 if not number % max(1, frames // 100):
                     seen.append(resident())
         seconds = time.perf_counter() - begun
-    arrived = sink.predictions() - before
+    arrived = sink.counts()["predictions"] - before
     sink.child.end()
     if arrived != frames or not uploader.report.is_complete:
         raise RuntimeError(f"{arrived} of {frames} frames arrived")

@@ -6,6 +6,7 @@ Supports the claims of docs/performance.md.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.arms import ARMS
@@ -29,15 +30,20 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "100KB x32 20ms": {"size": 100_000, "flight": 32, "delay": 0.02, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x32 50ms": {"size": 100_000, "flight": 32, "delay": 0.05, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x256": {"size": 100_000, "flight": 256, "arms": ["httpx", *FAST], "frames": 600},
-    "100KB x256 50ms": {"size": 100_000, "flight": 256, "delay": 0.05, "arms": FAST, "frames": 3000},
-    "100KB x1000 50ms": {"size": 100_000, "flight": 1000, "delay": 0.05, "arms": FAST, "frames": 6000},
+    "100KB x256 50ms": {"size": 100_000, "flight": 256, "delay": 0.05, "arms": FAST, "frames": 6000},
+    "100KB x1000 50ms": {"size": 100_000, "flight": 1000, "delay": 0.05, "arms": FAST, "frames": 20000},
     "lag 200KB 300/s": {"size": 200_000, "flight": 32, "arms": LAG, "frames": 900, "rate": 300.0, "lag": True},
     "lag 5MB 10/s": {"size": 5_000_000, "flight": 8, "arms": LAG, "frames": 30, "rate": 10.0, "lag": True},
 }
 
 
-def run(only: list[str], *, rounds: int, seed: int) -> dict[str, Any]:
-    return {name: scenario(name, rounds=rounds, seed=seed) for name in (only or SCENARIOS)}
+def run(only: list[str], *, rounds: int, seed: int, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Run scenarios; after each, `keep` gets all results so far."""
+    results: dict[str, Any] = {}
+    for name in only or SCENARIOS:
+        results[name] = scenario(name, rounds=rounds, seed=seed)
+        keep(results)
+    return results
 
 
 def scenario(name: str, *, rounds: int, seed: int) -> dict[str, Any]:
@@ -57,9 +63,11 @@ def scenario(name: str, *, rounds: int, seed: int) -> dict[str, Any]:
 
 
 def measure(sink: Sink, arm: str, child: Child, frames: int, order: dict[str, Any]) -> dict[str, Any]:
-    before = sink.predictions()
+    before = sink.counts()
     report = child.ask(frames=frames, **order)
-    arrived = sink.predictions() - before
+    after = sink.counts()
+    report["server"] = after["cpu"] - before["cpu"]
+    arrived = after["predictions"] - before["predictions"]
     if arm != "body" and arrived != frames:
         raise RuntimeError(f"{arm}: sent {frames} frames, {arrived} arrived")
     return report
@@ -72,6 +80,7 @@ def summary(reports: list[dict[str, Any]]) -> dict[str, Any]:
         "cpu_us_all": [round(value, 1) for value in cpu],
         "user_us": statistics.median(r["user"] / r["frames"] * 1e6 for r in reports),
         "system_us": statistics.median(r["system"] / r["frames"] * 1e6 for r in reports),
+        "server_cpu_us": statistics.median(r["server"] / r["frames"] * 1e6 for r in reports),
         "frames_per_second": statistics.median(r["frames"] / r["wall"] for r in reports),
         "p50_ms": statistics.median(r["p50"] for r in reports) * 1e3,
         "p99_ms": statistics.median(r["p99"] for r in reports) * 1e3,
@@ -88,7 +97,17 @@ def summary(reports: list[dict[str, Any]]) -> dict[str, Any]:
 def show(name: str, result: dict[str, Any]) -> None:
     print(f"\n{name}: {result['settings']['rounds']} rounds of {result['settings']['frames']} frames")
     ours = result["arms"].get("ours")
-    columns = ["cpu_us", "user_us", "system_us", "frames_per_second", "p50_ms", "p99_ms", "peak_mb", "lag_p99_ms"]
+    columns = [
+        "cpu_us",
+        "user_us",
+        "system_us",
+        "server_cpu_us",
+        "frames_per_second",
+        "p50_ms",
+        "p99_ms",
+        "peak_mb",
+        "lag_p99_ms",
+    ]
     print(f"{'arm':>24} " + " ".join(f"{column:>17}" for column in columns) + f" {'cpu / ours':>12}")
     for arm, figures in result["arms"].items():
         cells = " ".join(f"{figures[c]:>17.2f}" if c in figures else f"{'':>17}" for c in columns)

@@ -16,6 +16,7 @@ import json
 import os
 import ssl
 import sys
+import time
 
 DEPLOYMENT = "00000000-0000-4000-8000-000000000001"
 ORGANIZATION = "00000000-0000-4000-8000-000000000002"
@@ -97,7 +98,7 @@ class Sink(asyncio.BufferedProtocol):
         if path == "/api/auth/login":
             return {"jwt": "e30.e30.bench", "expires": 3600}
         if path == "/counts":
-            return {"predictions": self.counts.predictions, "octets": self.counts.octets}
+            return {"predictions": self.counts.predictions, "octets": self.counts.octets, "cpu": time.process_time()}
         return {}
 
 
