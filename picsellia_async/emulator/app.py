@@ -243,25 +243,32 @@ def _pattern(path: str) -> re.Pattern[str]:
 _PATTERNS: Final = [(e.method, _pattern(e.path), e.host.value, e.name) for e in ENDPOINTS.values()]
 
 
-def named(method: str, path: str) -> tuple[str, str]:
-    """Return service and endpoint of a request by verb and path alone; empty texts where the table knows none."""
+def named(method: str, path: str, is_jwt: bool = False) -> tuple[str, str]:
+    """Return service and endpoint of a request; empty texts where the table knows none.
+
+    Args:
+        method: HTTP verb.
+        path: Path without the query.
+        is_jwt: Whether the credential is a JWT; it decides where the platform and another service share verb and path.
+    """
     if path.startswith("/storage/"):
         return "storage", "storage"
-    for verb, pattern, service, name in _PATTERNS:
-        if verb == method and pattern.fullmatch(path):
-            return service, name
-    return "", ""
+    fitting = [(e[2], e[3]) for e in _PATTERNS if e[0] == method and e[1].fullmatch(path)] or [("", "")]
+    meant = [line for line in fitting if (line[0] == Host.PLATFORM.value) is not is_jwt]
+    return (meant or fitting)[0]
 
 
-def identify(method: str, path: str) -> tuple[str, str]:
+def identify(method: str, path: str, is_jwt: bool = False) -> tuple[str, str]:
     """Return service and endpoint as fault scripts call them: the short names of `faults.identify`, else those of the table."""
-    service, name = faults.identify(method, path)
-    return (service, name) if name else named(method, path)
+    service, name = faults.identify(method, path, is_jwt)
+    return (service, name) if name else named(method, path, is_jwt)
 
 
-def routes(method: str, path: str) -> frozenset[str]:
-    """Return the names of all endpoints of the table that a verb and a path may mean."""
-    return frozenset(name for verb, pattern, _, name in _PATTERNS if verb == method and pattern.fullmatch(path))
+def routes(method: str, path: str, service: str) -> frozenset[str]:
+    """Return the names of the endpoints of a service that a verb and a path may mean."""
+    return frozenset(
+        name for verb, pattern, host, name in _PATTERNS if (verb, host) == (method, service) and pattern.fullmatch(path)
+    )
 
 
 FAULT_NAMES: Final = faults.SHORT_NAMES | frozenset(ENDPOINTS)

@@ -43,7 +43,8 @@ class FaultMiddleware:
         if scope["type"] != "http" or not len(self._faults) or scope["path"].startswith("/emulator"):
             await self._app(scope, receive, send)
             return
-        request = self._faults.request(scope["method"], scope["path"])
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        request = self._faults.request(scope["method"], scope["path"], authorization)
         draw = self._faults.draw(request, byte_level=False)
 
         async def rest(scope: Scope, receive: Receive, send: Send) -> None:

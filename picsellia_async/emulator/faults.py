@@ -83,7 +83,8 @@ class Fault:
     kind: FaultKind = attrs.field(converter=FaultKind)
     """What goes wrong."""
     service: str | None = None
-    """Only requests to this service: `platform`, `oracle`, `serving`, `storage`. None: any."""
+    """Only requests to this service: `platform`, `oracle`, `serving`, `storage`. None: any. Where platform and monitoring share a path
+    (`get_deployment` and `retrieve_information`), the credential tells them apart: an api token or a JWT."""
     endpoint: str | None = None
     """Only this endpoint: a short name (`monitor`, `login`, `predict`, `storage`, ...), which may stand for several routes, or the
     name that the journal shows (`oracle_login`, `predict_cloud_image`, ...). None: any."""
@@ -197,8 +198,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
-Routes: TypeAlias = Callable[[str, str], frozenset[str]]
-"""From verb and path to the names of the routes that they may mean: one path serves platform and monitoring."""
+Routes: TypeAlias = Callable[[str, str, str], frozenset[str]]
+"""From verb, path and service to the names of the routes that they may mean."""
 
 
 @attrs.frozen
@@ -219,7 +220,7 @@ class Request:
     def is_called(self, name: str) -> bool:
         """Say whether a name, in lower case, is that of the endpoint or of its route."""
         return name == self.endpoint.lower() or (
-            self.routes is not None and name in self.routes(self.method, self.path)
+            self.routes is not None and name in self.routes(self.method, self.path, self.service)
         )
 
 
@@ -255,22 +256,28 @@ _ENDPOINTS: Final[tuple[tuple[str, str, str, re.Pattern[str]], ...]] = tuple(
 SHORT_NAMES: Final = frozenset(endpoint for _, endpoint, _, _ in _ENDPOINTS if endpoint)
 """Names of endpoints that `identify` knows."""
 
-Identify: TypeAlias = Callable[[str, str], tuple[str, str]]
-"""From verb and path to the names of service and endpoint."""
+Identify: TypeAlias = Callable[[str, str, bool], tuple[str, str]]
+"""From verb, path and whether the credential is a JWT to the names of service and endpoint."""
 
 
-def identify(method: str, path: str) -> tuple[str, str]:
-    """Name service and endpoint of a request by its path, as far as the path alone tells.
+def has_jwt(authorization: bytes) -> bool:
+    """Say whether a credential is a JWT, three parts with dots between, and not the platform's api token."""
+    return authorization.count(b".") == 2
+
+
+def identify(method: str, path: str, is_jwt: bool = False) -> tuple[str, str]:
+    """Name service and endpoint of a request, as far as path and credential tell.
 
     Args:
         method: HTTP verb.
         path: Path without the query; a leading `/oracle`, `/serving` or `/storage` names the service.
+        is_jwt: Whether the credential is a JWT, which the platform does not take.
     """
     head = path[1:].partition("/")[0]
     prefix = head if head in ("oracle", "serving", "storage") else ""
     for service, endpoint, verb, pattern in _ENDPOINTS:
         if (not verb or verb == method) and pattern.search(path) and (not prefix or prefix == service):
-            return service, endpoint
+            return "oracle" if is_jwt and service == "platform" else service, endpoint
     return prefix, ""
 
 
@@ -356,8 +363,8 @@ class Faults:
         """Begin with no faults.
 
         Args:
-            identify: Names service and endpoint of a request from its verb and path.
-            routes: Names the routes that a verb and a path may mean; None: they have no names of their own.
+            identify: Names service and endpoint of a request from its verb, path and kind of credential.
+            routes: Names the routes that a verb and a path may mean at a service; None: they have no names of their own.
             known: Names of endpoints that a fault may have; another one would never fire.
             clock: Seconds; for `for_seconds`, `rate_limit` and the account.
         """
@@ -461,9 +468,9 @@ class Faults:
         self.add(*faults)
         return faults
 
-    def request(self, method: str, path: str) -> Request:
+    def request(self, method: str, path: str, authorization: bytes = b"") -> Request:
         """Return a request with its service and endpoint named."""
-        return Request(method, path, *self.identify(method, path), routes=self._routes)
+        return Request(method, path, *self.identify(method, path, has_jwt(authorization)), routes=self._routes)
 
     def draw(self, request: Request, *, byte_level: bool) -> Iterator[tuple[Fault, Script]]:
         """Yield the faults of one level that fire at a request, in order; the caller stops when one ends it."""

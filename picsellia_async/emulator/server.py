@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,8 +171,9 @@ class Emulator:
         """Start serving.
 
         Raises:
-            ConfigurationError: The data directory is in use by another emulator, or was written by another version.
-            OSError: The port is taken, or the directory cannot be written.
+            ConfigurationError: The data directory cannot be written, is in use by another emulator, or was written by another
+                version.
+            OSError: The port is taken.
         """
         await self.start()
         return self
@@ -188,8 +190,11 @@ class Emulator:
             return
         async with contextlib.AsyncExitStack() as stack:
             if self._directory is not None:
-                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-                stack.enter_context(lock_directory(self._directory))
+                try:
+                    self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    stack.enter_context(lock_directory(self._directory))
+                except OSError as exc:
+                    raise self._unusable(exc.strerror or exc) from exc
             state = self._open_state()
             stack.push_async_callback(state.store.close)
             await state.store.settle()
@@ -214,6 +219,8 @@ class Emulator:
             store = Store(self._directory)
         except ValueError as exc:
             raise ConfigurationError(str(exc)) from None
+        except sqlite3.Error as exc:
+            raise self._unusable(exc) from exc
         secret = store.documents.peek("secret", "jwt") or store.documents.add(
             "secret", id="jwt", key=secrets.token_hex(32)
         )
@@ -223,6 +230,9 @@ class Emulator:
         # Sampling is no secret: the same seed has to keep the same images.
         draws = random.Random(self._seed)  # noqa: S311
         return State(store=store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
+
+    def _unusable(self, reason: object) -> ConfigurationError:
+        return ConfigurationError(f"the data directory {self._directory} cannot be used: {reason}")
 
     async def stop(self) -> None:
         """Stop serving; requests under way get a second. Stopping twice is fine."""

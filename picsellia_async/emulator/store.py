@@ -192,6 +192,22 @@ class Documents:
         self._connection.execute("delete from document")
 
 
+def _open(path: str) -> sqlite3.Connection:
+    # The store is opened, used and closed on the thread of one event loop; a threaded emulator is closed from there too.
+    connection = sqlite3.connect(path, check_same_thread=False, cached_statements=256)
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            raise ValueError(f"{path} has version {version} of the emulator's tables, this one reads {SCHEMA_VERSION}")
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Store:
     """Database and contents of one emulator."""
 
@@ -204,17 +220,10 @@ class Store:
 
         Raises:
             ValueError: The directory was written by another version of the emulator.
+            sqlite3.Error: The database cannot be opened, or is none.
         """
         path = ":memory:" if directory is None else str(directory / "emulator.sqlite")
-        # The store is opened, used and closed on the thread of one event loop; a threaded emulator is closed from there too.
-        self._connection = connection = sqlite3.connect(path, check_same_thread=False, cached_statements=256)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")
-        version = connection.execute("pragma user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            connection.close()
-            raise ValueError(f"{path} has version {version} of the emulator's tables, this one reads {SCHEMA_VERSION}")
-        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        self._connection = connection = _open(path)
         self.data: Table[DataRow] = Table(connection, "data", DataRow)
         self.predictions: Table[PredictionRow] = Table(connection, "prediction", PredictionRow)
         self.assignments: Table[AssignmentRow] = Table(connection, "assignment", AssignmentRow)

@@ -27,6 +27,7 @@ from picsellia_async.emulator.faults import TAP_EXTENSION, Fault, FaultKind, Fau
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_AUTHORIZATION: Final = re.compile(rb"\r\nauthorization:[ \t]*([^\r]*)", re.IGNORECASE)
 _CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -206,7 +207,8 @@ class Tap:
     def _begin(self, head: bytes) -> None:
         method, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1")
-        self._request = self._faults.request(method.decode("latin-1"), path)
+        credential = _AUTHORIZATION.search(head)
+        self._request = self._faults.request(method.decode("latin-1"), path, credential[1] if credential else b"")
         self._passed = 0
         self._is_answering = False
         self._answer_framing = _Framing()

@@ -354,3 +354,11 @@ def test_bad_scripts_are_refused(data: object) -> None:
 def test_identify(method: str, path: str, named: tuple[str, str]) -> None:
     """The path alone names service and endpoint as far as it can."""
     assert identify(method, path) == named
+
+
+def test_a_jwt_is_for_no_platform() -> None:
+    """One path serves platform and monitoring; the credential tells them apart."""
+    faults = Faults()
+    assert faults.request("GET", "/api/deployment/1", b"Bearer 0123456789abcdef").service == "platform"
+    assert faults.request("GET", "/api/deployment/1", b"Bearer aa.bb.cc").service == "oracle"
+    assert faults.request("POST", "/api/v2/deployments/1/predict", b"Bearer aa.bb.cc").service == "serving"

@@ -12,6 +12,7 @@ from picsellia_async import (
     PredictionError,
     RetryPolicy,
     StatusError,
+    TransportError,
 )
 from picsellia_async.emulator import Fault
 from picsellia_async.emulator.app import FAULT_NAMES
@@ -51,6 +52,26 @@ async def test_the_names_that_one_would_guess(names, call, error, once, emulator
         with pytest.raises(error) as refused:
             await call(deployment)
         assert (refused.value.status, emulator.faults.fired(fault)) == (418, 1)
+
+
+@pytest.mark.parametrize("kind", ["status", "truncate"])
+@pytest.mark.parametrize("narrowed", ["endpoint", "service"])
+async def test_one_path_of_two_services(kind, narrowed, once, emulator):
+    """A fault on what monitoring answers leaves the platform's answer on the same path alone, and the other way round."""
+    deployment = await once
+    script = {"kind": kind, "status": 418 if kind == "status" else 0, "direction": "up" if kind == "status" else "down"}
+    await deployment.retrieve_information()
+    for hit, missed, names in (
+        (deployment.retrieve_information, deployment.sync, {"endpoint": "retrieve_information", "service": "oracle"}),
+        (deployment.sync, deployment.retrieve_information, {"endpoint": "get_deployment", "service": "platform"}),
+    ):
+        emulator.faults.clear()
+        fault = emulator.faults.add(Fault(**script, **{narrowed: names[narrowed]}))
+        await missed()
+        assert emulator.faults.fired(fault) == 0
+        with pytest.raises(StatusError if kind == "status" else TransportError):
+            await hit()
+        assert emulator.faults.fired(fault) == 1
 
 
 async def test_every_name_of_the_journal_can_be_scripted(deployment, emulator):

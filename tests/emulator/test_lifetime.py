@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import signal
 import socket
 import ssl
@@ -66,6 +67,22 @@ async def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(ConfigurationError, match="version 99"):
         await Emulator(data_dir=tmp_path).start()
+
+
+@pytest.mark.parametrize("obstacle", ["directory", "database", "lock"])
+async def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path, obstacle: str) -> None:
+    """A file in its place, a database that is none, a lock that is no file: the message says which directory, nothing stays open."""
+    data = tmp_path / "data"
+    if obstacle == "directory":
+        data.write_text("a file")
+    else:
+        data.mkdir()
+        (data / "emulator.sqlite").write_bytes(b"no database " * 100)
+    if obstacle == "lock":
+        (data / "lock").mkdir()
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=re.escape(f"data directory {data} cannot be used: ")):
+            await Emulator(data_dir=data).start()
 
 
 async def test_a_taken_port_is_an_error() -> None:

@@ -61,3 +61,5 @@ def test_requests_are_named_by_the_table() -> None:
     assert app.named("GET", "/nowhere") == ("", "")
     assert app.identify("POST", "/api/auth/login") == ("oracle", "login")
     assert app.identify("GET", "/api/tag/1") == ("platform", "get_tag")
+    assert app.identify("GET", "/api/deployment/1") == ("platform", "get_deployment")
+    assert app.identify("GET", "/api/deployment/1", True) == ("oracle", "retrieve_information")
