@@ -30,7 +30,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "100KB x32 20ms": {"size": 100_000, "flight": 32, "delay": 0.02, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x32 50ms": {"size": 100_000, "flight": 32, "delay": 0.05, "arms": ["httpx", *FAST], "frames": 1000},
     "100KB x256": {"size": 100_000, "flight": 256, "arms": ["httpx", *FAST], "frames": 600},
-    "100KB x256 50ms": {"size": 100_000, "flight": 256, "delay": 0.05, "arms": FAST, "frames": 6000},
+    "100KB x256 50ms": {"size": 100_000, "flight": 256, "delay": 0.05, "arms": FAST, "frames": 10240},
     "100KB x1000 50ms": {"size": 100_000, "flight": 1000, "delay": 0.05, "arms": FAST, "frames": 20000},
     "lag 200KB 300/s": {"size": 200_000, "flight": 32, "arms": LAG, "frames": 900, "rate": 300.0, "lag": True},
     "lag 5MB 10/s": {"size": 5_000_000, "flight": 8, "arms": LAG, "frames": 30, "rate": 10.0, "lag": True},
