@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def keep(file: Path | None, result: dict[str, Any], name: str, figures: dict[str, Any]) -> None:
-    """Note figures; a run that is interrupted leaves what it has."""
+    """Note figures; a run that is interrupted leaves what it has, and what the file has of other scenarios stays."""
     result[name] = figures
     if file:
         record.write(file, result)

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import record
 from benchmarks.arms import ARMS
 from benchmarks.processes import Child, Sink, stage
 
@@ -57,7 +58,11 @@ def scenario(name: str, *, rounds: int, seed: int) -> dict[str, Any]:
         for _ in range(rounds):
             for arm, child in children.items():
                 measured[arm].append(measure(sink, arm, child, frames, order))
-    result = {"settings": {**SCENARIOS[name], "rounds": rounds}, "arms": {a: summary(m) for a, m in measured.items()}}
+    result = {
+        "settings": {**SCENARIOS[name], "rounds": rounds},
+        "run": record.moment(),
+        "arms": {a: summary(m) for a, m in measured.items()},
+    }
     show(name, result)
     return result
 

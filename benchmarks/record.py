@@ -24,22 +24,34 @@ def facts(seed: int) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--", "picsellia_async")),
+        **moment(),
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
-        "load": os.getloadavg(),
         "seed": seed,
         "versions": versions,
     }
 
 
+def moment() -> dict[str, Any]:
+    """What may differ between the scenarios of one file."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--", "picsellia_async")),
+        "load": os.getloadavg(),
+    }
+
+
 def write(path: Path, result: dict[str, Any]) -> None:
+    """Write results; scenarios that the file has from other runs stay, each with the moment of its run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    before = json.loads(path.read_text()) if path.exists() else {}
+    for name, figures in result.items():
+        kept = before.get(name)
+        before[name] = {**kept, **figures} if isinstance(kept, dict) and isinstance(figures, dict) else figures
+    path.write_text(json.dumps(before, indent=1) + "\n")
 
 
 def _git(*arguments: str) -> str:
