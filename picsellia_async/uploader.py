@@ -94,11 +94,11 @@ class Uploader:
             Admission(chosen.max_pending_bytes, chosen.max_pending_frames),
             chosen.when_full,
             chosen.on_outcome,
-            self._schedule.pop_oldest,
             self._after_end,
         )
         find = find if chosen.deduplicate else None
         self._sender = Sender(send, find, self._schedule, limit, rules, random, self._books.end)
+        self._books.oldest_idle = self._sender.pop_oldest
         self._backlog: Backlog | None = None
         if chosen.spool is not None:
             files = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)

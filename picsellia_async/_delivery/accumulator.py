@@ -45,10 +45,10 @@ class Accumulator:
     """Policy."""
     on_outcome: Callable[[Outcome], object] | None
     """The user's callback."""
-    oldest_queued: Callable[[], Item | None]
-    """Takes the item that `drop_oldest` drops."""
     after_end: Callable[[Item, Outcome], None]
     """Called with every item in memory that ended."""
+    oldest_idle: Callable[[], Item | None] = attrs.field(init=False)
+    """Takes the item that `drop_oldest` drops; set before the first frame."""
     tally: Tally = attrs.field(factory=Tally, init=False)
     """The counters."""
     known: dict[UUID, Item] = attrs.field(factory=dict, init=False)
@@ -85,7 +85,7 @@ class Accumulator:
         if when_full == "drop_newest":
             return DropReason.FULL_NEWEST
         while not admission.reserve(size):
-            item = self.oldest_queued()
+            item = self.oldest_idle()
             if item is None:
                 return DropReason.FULL_NEWEST
             if isinstance(item.state, Queued):

@@ -133,6 +133,8 @@ class Backlog:
         if not self.disk.fits(disk_bytes) and self._rejected_bytes:
             await self._drop_rejected(disk_bytes)
         dropped = await books.enter(self.disk, disk_bytes, books.when_full)
+        while dropped is not None and books.when_full == "drop_oldest" and await self._drop_behind():
+            dropped = await books.enter(self.disk, disk_bytes, books.when_full)
         if dropped is None:
             try:
                 await books.enter(books.memory, size, "wait")
@@ -140,6 +142,19 @@ class Backlog:
                 self.disk.release(disk_bytes)
                 raise
         return dropped
+
+    async def _drop_behind(self) -> bool:
+        """Drop the oldest frame that is on disk only, or wait for frames that are being read; False if that changes nothing."""
+        before = self.behind
+        if not before or self._is_closed:
+            return False
+        if self._loader is None:
+            self._loader = asyncio.get_running_loop().create_task(self._load(1, self._drop))
+        await asyncio.wait([self._loader])
+        return self.behind < before
+
+    def _drop(self, item: Item) -> None:
+        self._books.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, may_be_stored=item.state.may_be_stored))
 
     def _release(self, disk_bytes: int, size: int) -> None:
         self.disk.release(disk_bytes)
@@ -237,11 +252,10 @@ class Backlog:
         """Read frames back from disk, if there are any and there is room."""
         memory = self._books.memory
         if self.behind and self._loader is None and not self._is_closed and memory.used_bytes <= memory.max_bytes // 4:
-            self._loader = asyncio.get_running_loop().create_task(self._load())
+            room = max(1, memory.max_bytes // 2 - memory.used_bytes)
+            self._loader = asyncio.get_running_loop().create_task(self._load(room, self._schedule))
 
-    async def _load(self) -> None:
-        memory = self._books.memory
-        room = max(1, memory.max_bytes // 2 - memory.used_bytes)
+    async def _load(self, room: int, take: Callable[[Item], None]) -> None:
         try:
             claimed = await self.spool.claim(self._cursor, room)
             self.error = None
@@ -256,7 +270,7 @@ class Backlog:
         lost = len(claimed.damaged)
         for record in claimed.records:
             self._cursor = record.seq
-            lost += not self._take_in(record)
+            lost += not self._take_in(record, take)
         self.behind -= len(claimed.records) + len(claimed.damaged)
         for size in claimed.damaged:
             self.disk.release(size)
@@ -268,8 +282,8 @@ class Backlog:
             logger.error("%d damaged records were set aside in the spool %s", lost + gone, self.spool.directory)
             self._books.lose(lost + gone)
 
-    def _take_in(self, record: Record) -> bool:
-        """Put a record in line; False if its description cannot be read."""
+    def _take_in(self, record: Record, take: Callable[[Item], None]) -> bool:
+        """Bring a record into memory, and hand it on; False if its description cannot be read."""
         try:
             frame = codec.decode(record.description, record.image)
         except ValueError as error:
@@ -285,7 +299,7 @@ class Backlog:
         )
         self._books.known[frame.id] = item
         self._books.memory.occupy(item.size)
-        self._schedule(item)
+        take(item)
         return True
 
     # Going out.

@@ -6,6 +6,7 @@ that must be repeated is put back at the head of its source.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
@@ -93,13 +94,15 @@ class Schedule(Generic[T]):
             if source in self._lines:
                 self._turn.append(source)
 
-    def pop_oldest(self) -> T | None:
-        """Take the item that came first, whose turn ever it is; None where none is in line."""
+    def pop_oldest(self, before: float = math.inf) -> T | None:
+        """Take the item that came first, whose turn ever it is; None where none is in line that came before `before`."""
         if not self._lines:
             return None
         # One look per source: this happens only while frames are dropped, and keeps no second list of them.
         source = min(self._lines, key=lambda name: self._lines[name][0].seq)
         line = self._lines[source]
+        if line[0].seq >= before:
+            return None
         item = line.popleft()
         self._count -= 1
         if not line:

@@ -311,6 +311,22 @@ class Sender:
                 item.state = item.state.due()
             self._repeats.append(item)
 
+    def pop_oldest(self) -> Item | None:
+        """Take the oldest item that is not under way, to be dropped: from the line, or of those that wait to be repeated."""
+        waiting = [entry[2] for entry in self._waiting]
+        tried = min((*waiting, *self._repeats), key=lambda item: item.seq, default=None)
+        item = self._schedule.pop_oldest(math.inf if tried is None else tried.seq)
+        if item is not None or tried is None:
+            return item
+        if tried in self._repeats:
+            self._repeats.remove(tried)
+        else:
+            del self._waiting[waiting.index(tried)]
+            heapq.heapify(self._waiting)
+        self._schedule.release(tried.source)
+        self.kick()
+        return tried
+
     # Ending.
 
     def hurry(self) -> None:

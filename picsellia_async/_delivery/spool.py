@@ -92,6 +92,9 @@ class SpoolLock:
             _held.discard(self._fd)
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
+                if fcntl is not None:
+                    # Closing alone would leave it to a child that was forked and did not get round to `_let_go` yet.
+                    fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
 
 

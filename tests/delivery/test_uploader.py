@@ -193,6 +193,26 @@ async def test_drop_oldest_drops_what_is_not_under_way() -> None:
         service.hold.set()
 
 
+async def test_drop_oldest_drops_what_waits_to_be_repeated() -> None:
+    """In an outage the oldest frames were tried and wait: they give way, tell of their failure, and free the turn of their source."""
+    service = Service(script=lambda frame, attempt: down())
+    options: dict[str, Any] = {"max_pending_frames": 3, "when_full": "drop_oldest", "close_timeout": 0.0}
+    async with uploader(service, ordered_by="source", **options) as up:
+        receipts = [await up.submit(make_frame(number, source=f"cam-{number % 2}")) for number in range(3)]
+        await asyncio.sleep(0.0101)
+        assert (up.statistics().waiting, up.statistics().queued) == (2, 1)
+        receipts += [await up.submit(make_frame(number, source=f"cam-{number % 2}")) for number in (3, 4)]
+        await asyncio.sleep(0)
+        for receipt in receipts[:2]:
+            assert isinstance(receipt.outcome, Dropped)
+            assert receipt.outcome.reason is DropReason.FULL_OLDEST
+            assert isinstance(receipt.outcome.error, TransportError)
+        assert [receipt.outcome for receipt in receipts[2:]] == [None] * 3
+        assert [service.attempts[f"frame-{number:06d}.jpg"] for number in range(5)] == [1, 1, 1, 1, 0]
+    assert up.report.is_balanced
+    assert up.report.dropped_by_reason == {"full_oldest": 2, "closed": 3}
+
+
 async def test_a_large_frame_is_not_starved() -> None:
     """Small frames that come later do not overtake a large one in the line."""
     service = Service(hold=asyncio.Event())

@@ -45,6 +45,19 @@ class Service:
         return {"id": frame.filename}
 
 
+@attrs.define
+class StalledService(Service):
+    """Takes a request and does not answer before `go` is set."""
+
+    begun: asyncio.Event = attrs.field(factory=asyncio.Event)
+    go: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def send(self, frame: Frame) -> dict[str, Any]:
+        self.begun.set()
+        await self.go.wait()
+        return await super().send(frame)
+
+
 def uploader(service: Service, directory: Path, **options: Any) -> Uploader:
     """Return an uploader with a spool that closes quickly."""
     values: dict[str, Any] = {"close_timeout": 0.0 if not service.is_up else 10.0, "owner": OWNER, **options}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from picsellia_async._delivery import spool as spool_module
 from picsellia_async._delivery.outcomes import Health, Outcome, Spooled
 from picsellia_async._delivery.spool import prepare
 from picsellia_async._delivery.spool_file import Record, SpoolFile
@@ -125,6 +126,19 @@ async def test_a_forked_child_does_not_hold_the_spool(tmp_path: Path) -> None:
         os.close(read)
         os.close(write)
         await asyncio.to_thread(os.waitpid, child, 0)
+
+
+async def test_a_forked_child_that_has_not_run_yet_does_not_hold_the_spool(tmp_path: Path) -> None:
+    """Closing gives the spool free although a child shares the open lock: it may be forked and not scheduled yet."""
+    async with uploader(Service(), tmp_path):
+        (held,) = spool_module._held
+        shared = os.dup(held)
+    try:
+        async with uploader(Service(), tmp_path) as again:
+            await again.submit(make_frame(1))
+            assert await again.flush(timeout=20) == 0
+    finally:
+        os.close(shared)
 
 
 async def test_a_wall_clock_that_jumps_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from picsellia_async._delivery import codec
-from picsellia_async._delivery.outcomes import Delivered, Dropped, Health, Outcome, Rejected, Spooled
+from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Health, Outcome, Rejected, Spooled
 from picsellia_async._delivery.spool_file import Record, SpoolFile, owner_of
 from picsellia_async.errors import (
     AuthenticationError,
@@ -36,7 +36,7 @@ from picsellia_async.predictions import (
     SegmentationPredictionFormat,
 )
 
-from .makers import OWNER, PREDICTION, Service, fill, make_frame, uploader
+from .makers import OWNER, PREDICTION, Service, StalledService, fill, make_frame, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -249,6 +249,56 @@ async def test_the_size_limit_holds_over_restarts(tmp_path: Path) -> None:
         await up.flush()
     assert up.report.is_complete
     assert receipt.outcome is not None
+
+
+async def test_drop_oldest_keeps_the_newest_while_frames_are_read_back(tmp_path: Path) -> None:
+    """A full spool whose frames are being read back at this moment gives up its oldest frame, never the one that comes."""
+    await fill(tmp_path, 4, 2000, max_spool_bytes=12_000)
+    service = Service(is_up=False)
+    async with uploader(service, tmp_path, max_spool_bytes=12_000, when_full="drop_oldest", concurrency=1) as up:
+        receipts = [await up.submit(make_frame(9 + number, 2000)) for number in range(3)]
+        assert [receipt.outcome for receipt in receipts] == [None] * 3
+        assert up.statistics().dropped_by_reason == {DropReason.FULL_OLDEST: 3}
+    assert up.report.is_balanced
+    assert up.report.spooled == 4
+
+
+async def test_drop_oldest_reaches_what_is_on_disk_only(tmp_path: Path) -> None:
+    """Where all that is in memory is under way, the oldest frame on disk gives way to the one that comes."""
+    await fill(tmp_path, 4, 2000, max_spool_bytes=12_000)
+    service = StalledService()
+    outcomes: list[Outcome] = []
+    options = {"max_spool_bytes": 12_000, "max_pending_bytes": 8192, "concurrency": 2, "when_full": "drop_oldest"}
+    async with uploader(service, tmp_path, on_outcome=outcomes.append, **options) as up:
+        await service.begun.wait()
+        receipt = await up.submit(make_frame(9, 2000))
+        assert receipt.outcome is None
+        (dropped,) = outcomes
+        assert isinstance(dropped, Dropped)
+        assert (dropped.reason, dropped.frame.filename) == (DropReason.FULL_OLDEST, "frame-000002.jpg")
+        assert up.statistics().in_flight == 2
+        service.go.set()
+        assert await up.flush(timeout=20) == 0
+    assert service.stored == [f"frame-{number:06d}.jpg" for number in (0, 1, 3, 9)]
+
+
+async def test_drop_oldest_drops_the_newest_while_the_disk_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the oldest frames cannot be read, `submit` still ends, with the new frame dropped and counted."""
+    await fill(tmp_path, 4, 2000, max_spool_bytes=12_000)
+    monkeypatch.setattr("picsellia_async._delivery.backlog._TRY_AGAIN_SECONDS", 0.01)
+
+    def unreadable(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(SpoolFile, "claim", unreadable)
+    async with uploader(Service(is_up=False), tmp_path, max_spool_bytes=12_000, when_full="drop_oldest") as up:
+        outcome = (await up.submit(make_frame(9, 2000))).outcome
+    assert isinstance(outcome, Dropped)
+    assert outcome.reason is DropReason.FULL_NEWEST
+    assert up.report.is_balanced
+    assert up.report.spooled == 4
 
 
 async def test_a_second_process_is_told_who_holds_the_spool(tmp_path: Path) -> None:
