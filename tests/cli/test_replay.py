@@ -1,0 +1,142 @@
+"""`picsellia-async replay` on spools that an outage left: the emulator on real TCP, the command in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from picsellia_async import AsyncDeployment
+from picsellia_async.cli.main import main
+from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.errors import TransportError
+from picsellia_async.images import Frame
+from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.uploader import Uploader
+
+pytestmark = pytest.mark.anyio
+
+PREDICTION = DetectionPredictionFormat([1], [[1, 2, 3, 4]], [0.5])
+
+
+def make_frame(number: int) -> Frame:
+    image = b"\xff\xd8\xff\xe0%08d" % number
+    return Frame(image=image, filename=f"frame-{number}.jpg", width=64, height=48, latency=0.02, prediction=PREDICTION)
+
+
+@pytest.fixture
+async def spool(tmp_path: Path, deployment: AsyncDeployment, emulator: Emulator) -> Path:
+    """A spool with twelve frames of the emulator's deployment."""
+    directory = tmp_path / "spool"
+    down = Fault(kind="status", status=503, endpoint="monitor")
+    emulator.faults.add(down)
+    async with deployment.uploader(spool=directory, close_timeout=0.0) as uploader:
+        for number in range(12):
+            await uploader.submit(make_frame(number))
+    emulator.faults.clear()
+    return directory
+
+
+async def replay(emulator: Emulator, *arguments: object, token: str | None = None) -> int:
+    """Run the command in a thread, which gets an event loop of its own."""
+    given = ["replay", *map(str, arguments), "--api-token", token or emulator.api_token]
+    return await asyncio.to_thread(main, given)
+
+
+async def names(deployment: AsyncDeployment) -> list[str]:
+    return sorted(asset.filename for asset in await deployment.list_predicted_assets())
+
+
+async def test_everything_is_delivered_where_the_spool_says(
+    spool: Path, emulator: Emulator, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Platform and deployment come from the spool; the sum is told on stdout, and a second run finds nothing."""
+    assert await replay(emulator, spool) == 0
+    assert capsys.readouterr() == ("12 of 12 delivered, 0 refused, 0 still in the spool, 0 damaged\n", "")
+    assert await names(deployment) == sorted(f"frame-{number}.jpg" for number in range(12))
+    assert await replay(emulator, spool, "--json", "--concurrency", "auto") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["accepted"], report["delivered"]) == (0, 0)
+
+
+async def test_refused_frames_are_named(spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """A frame that the service refuses makes the exit code 1, and is named on stderr with the reason."""
+    emulator.faults.add(Fault(kind="status", status=413, endpoint="monitor", times=2))
+    assert await replay(emulator, spool, "--concurrency", 1) == 1
+    out, err = capsys.readouterr()
+    assert out == "10 of 12 delivered, 2 refused, 0 still in the spool, 0 damaged\n"
+    first, second = err.splitlines()
+    assert first.startswith("  rejected frame-0.jpg: ")
+    assert second.startswith("  rejected frame-1.jpg: ")
+    assert "413" in first
+
+
+async def test_what_the_time_does_not_allow_stays(
+    spool: Path, emulator: Emulator, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --timeout the command ends though the service is down; the next one delivers the rest."""
+    emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
+    assert await replay(emulator, spool, "--timeout", 0.1, "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["delivered"], report["spooled"]) == (0, 12)
+    emulator.faults.clear()
+    assert await replay(emulator, spool, "--deduplicate") == 0
+    assert len(await names(deployment)) == 12
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_account_ends_it_at_once(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    """Where the monitoring host refuses the account nothing is gained by waiting: it is said, and the spool is left as it was."""
+    emulator.faults.add(Fault(kind="status", status=status, endpoint="monitor"))
+    assert await replay(emulator, spool, "--json") == 1
+    out, err = capsys.readouterr()
+    assert "the service refuses this account: " in err
+    assert str(status) in err
+    assert json.loads(out)["spooled"] == 12
+
+
+async def test_a_wrong_token_is_told(spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The platform's refusal is one line on stderr, and costs no frame."""
+    assert await replay(emulator, spool, token="wrong") == 1
+    assert capsys.readouterr().err.startswith("picsellia-async replay: AuthenticationError: ")
+    assert await replay(emulator, spool) == 0
+
+
+async def test_a_spool_without_a_deployment_asks_for_one(
+    tmp_path: Path, emulator: Emulator, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A spool that an uploader without an owner left is delivered to the deployment that is named, and not before."""
+
+    async def send(frame: Frame) -> dict[str, object]:
+        raise TransportError("refused", "POST", "http://x")
+
+    async with Uploader(send, spool=tmp_path, close_timeout=0.0) as uploader:
+        await uploader.submit(make_frame(1))
+    assert await replay(emulator, tmp_path, "--host", emulator.url) == 2
+    assert "--deployment" in capsys.readouterr().err
+    named = (tmp_path, "--host", emulator.url, "--deployment", emulator.deployment_name)
+    assert await replay(emulator, *named) == 0
+    assert await names(deployment) == ["frame-1.jpg"]
+
+
+@pytest.mark.parametrize("concurrency", ["many", "-1", "0", "1001"])
+async def test_a_concurrency_that_is_none_is_bad_usage(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], concurrency: str
+) -> None:
+    """Exit code 2, with the argument named."""
+    assert await replay(emulator, spool, f"--concurrency={concurrency}") == 2
+    assert "concurrency" in capsys.readouterr().err
+
+
+async def test_a_directory_without_a_spool_is_told(
+    tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is made there."""
+    assert await replay(emulator, tmp_path) == 1
+    assert "there is no spool in" in capsys.readouterr().err
+    assert not os.listdir(tmp_path)  # noqa: PTH208 - a pathlib call here is what another rule forbids
