@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import assert_type
+from typing import assert_never, assert_type
 from uuid import UUID
 
 import httpx
 
 from picsellia_async import (
+    Asset,
+    Assignment,
     AsyncClient,
     AsyncDeployment,
     ClassificationPredictionFormat,
+    ConfigurationError,
+    ConflictError,
+    ContinuousDeploymentPolicy,
+    Data,
+    Datalake,
+    DatasetVersion,
+    Delivered,
+    DeploymentInformation,
     DetectionPredictionFormat,
+    DownloadError,
+    Dropped,
+    DropReason,
+    Frame,
+    Health,
     InferenceType,
+    Job,
+    Label,
+    ModelVersion,
+    MonitorAnswer,
     MonitorError,
+    PredictedAsset,
+    PredictionAnswer,
+    PredictionFormat,
+    Project,
     RateLimitError,
+    Receipt,
+    Rejected,
     RetryPolicy,
+    ReviewCampaign,
+    SegmentationPredictionFormat,
+    ServiceMetrics,
+    Spooled,
+    Statistics,
+    StatusError,
     SupportedContentType,
+    Tag,
     TransportError,
+    Uploader,
+    UploaderFullError,
+    UploaderStatistics,
+    UploadReport,
+    User,
 )
+from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.sources import Image, Source, camera, coco_results, directory, manifest, video, yolo_labels
 
 
 async def connect() -> None:
@@ -61,3 +101,203 @@ async def handle(deployment: AsyncDeployment) -> None:
         assert_type(error.status, int)
     except TransportError as error:
         assert_type(error.request_sent, bool)
+
+
+async def set_up(client: AsyncClient, deployment: AsyncDeployment) -> None:
+    """Settings and pipelines; enums as members and as text."""
+    tag = await client.create_deployment_tag("night")
+    await deployment.add_tags(tag)
+    await deployment.remove_tags([tag])
+    assert_type(await deployment.get_tags(), list[Tag])
+    assert_type(await deployment.list_labels(), list[Label])
+    assert_type(await deployment.list_users(), list[User])
+    await deployment.update(name="n", min_threshold=0.3, sample_rate=1)
+    version = await deployment.get_model_version()
+    assert_type(version, ModelVersion)
+    assert_type(version.labels, dict[str, str] | None)
+    await deployment.set_shadow_model(version)
+    dataset_version = await (await client.get_dataset("d")).get_version("latest")
+    assert_type(dataset_version, DatasetVersion)
+    await deployment.setup_feedback_loop()
+    await deployment.attach_dataset_version_to_feedback_loop(dataset_version)
+    project = await client.get_project(name="p")
+    assert_type(project, Project)
+    context = await version.get_context()
+    assert_type(await context.retrieve_datasets(), dict[str, DatasetVersion])
+    log = await (await context.get_experiment()).get_log("parameters")
+    await deployment.setup_continuous_training(
+        project, trigger="FEEDBACK_LOOP", threshold=150, experiment_parameters=log
+    )
+    await deployment.setup_continuous_deployment(ContinuousDeploymentPolicy.DEPLOY_MANUAL)
+    await deployment.setup_continuous_deployment("DEPLOY_SHADOW")
+    assert_type(await deployment.check_training_data_metrics_status(), str)
+
+
+async def answers(deployment: AsyncDeployment, prediction: PredictionFormat) -> None:
+    """What the hosts answer are dicts with known keys."""
+    monitored = await deployment.monitor_bytes(b"", "image/png", "f.png", 1, 10, 20, prediction, timestamp=3)
+    assert_type(monitored, MonitorAnswer)
+    await deployment.monitor_shadow_from_oracle_prediction_id(monitored["id"], 0.1, prediction)
+    predicted = await deployment.predict_cloud_image("o.png", tags="one", monitor=True)
+    assert_type(predicted, PredictionAnswer)
+    if "detection_scores" in predicted:
+        assert_type(predicted["detection_scores"], list[float])
+    assert_type(predicted.get("detection_classes"), list[int] | None)
+    assert_type(await deployment.retrieve_information(), DeploymentInformation)
+    statistics = await deployment.get_stats("PREDICTIONS_DATA", since=3600, tags=["night"])
+    assert_type(statistics, Statistics)
+    assert_type(await deployment.get_stats(ServiceMetrics.AGGREGATED_LABEL_DISTRIBUTION), Statistics)
+
+
+async def look(deployment: AsyncDeployment, datalake: Datalake, version: DatasetVersion) -> None:
+    """Lists, iterators and downloads."""
+    assert_type(await deployment.list_predicted_assets(limit=10, order_by=["-created_at"]), list[PredictedAsset])
+    async for asset in deployment.iter_predicted_assets(q='data.filename = "f.jpg"', page_size=100):
+        assert_type(asset, PredictedAsset)
+        assert_type(asset.width, int | None)
+        try:
+            assert_type(await asset.download("out"), Path)
+        except DownloadError:
+            continue
+    assert_type(await deployment.find_predicted_asset(filename="f.jpg"), PredictedAsset)
+    assert_type([data async for data in datalake.iter_data(tags="night")], list[Data])
+    assert_type([asset async for asset in version.iter_assets()], list[Asset])
+    assert_type(await datalake.upload_data(["a.jpg", Path("b.jpg")], tags=["t"], sizes=(20, 10)), list[Data])
+    job = await datalake.import_cloud_objects({"o.jpg": {"tags": ["t"]}})
+    assert_type(job, Job)
+    await job.wait_for_done(0.5, 10)
+
+
+async def review(deployment: AsyncDeployment, asset: PredictedAsset, label: Label, user: User) -> None:
+    """Reviews and campaigns."""
+    await asset.add_review(rectangles=[(1, 2, 3, 4, label)])
+    campaign = await deployment.create_campaign(description="d", instructions_file_path=Path("i.pdf"))
+    assert_type(campaign, ReviewCampaign)
+    await campaign.add_step("first", "REVIEW", assignees=[(user, 1), (user.id, 0.5)])
+    assert_type([task async for task in campaign.iter_assignments()], list[Assignment])
+
+
+async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
+    """An uploader with every option, its outcomes and its report."""
+
+    def seen(statistics: UploaderStatistics) -> None:
+        assert_type(statistics.pending_frames, int)
+        assert_type(statistics.health, Health)
+
+    async with deployment.uploader(
+        concurrency="auto",
+        max_pending_bytes=2**20,
+        max_pending_frames=None,
+        when_full="raise",
+        ordered_by="source",
+        spool=Path("spool"),
+        max_spool_bytes=2**30,
+        durability="interval",
+        commit_interval=1,
+        deduplicate=True,
+        close_timeout=10,
+        on_outcome=print,
+        progress=seen,
+        retry=RetryPolicy(),
+        max_attempts=5,
+        max_age=60,
+    ) as uploader:
+        assert_type(uploader, Uploader)
+        try:
+            receipt = await uploader.submit(frames[0])
+        except UploaderFullError:
+            return
+        assert_type(receipt, Receipt)
+        assert_type(await uploader.flush(timeout=3), int)
+        async for outcome in uploader.stream(frames):
+            match outcome:
+                case Delivered():
+                    assert_type(outcome.attempts, int)
+                case Rejected():
+                    assert_type(outcome.error, BaseException)
+                case Dropped():
+                    assert_type(outcome.reason, DropReason)
+                case Spooled():
+                    assert_type(outcome.frame, Frame | None)
+                case _:
+                    assert_never(outcome)
+    report = await deployment.monitor_many(iter(frames), concurrency=8)
+    assert_type(report, UploadReport)
+    assert_type(report.is_complete, bool)
+
+
+def frame(path: Path, prediction: SegmentationPredictionFormat) -> Frame:
+    """Frames of bytes and of files; numbers and enums in every form that is taken."""
+    Frame(image=b"", filename="f.jpg", width=10, height=10, latency=1, prediction=prediction)
+    return Frame(
+        image=path,
+        width=10,
+        height=10,
+        latency=0.5,
+        prediction=prediction,
+        content_type="image/png",
+        source="camera-1",
+        tags=["night"],
+        timestamp=1700000000,
+        metadata={"weather": "rain"},
+        sample=True,
+        shadow_latency=0.1,
+        shadow_prediction=prediction,
+    )
+
+
+async def read(deployment: AsyncDeployment) -> None:
+    """Sources are async iterables of frames or images; frames go where the uploader takes them."""
+    assert_type(manifest("m.jsonl"), Source[Frame])
+    assert_type(coco_results("r.json", "images", on_bad="skip"), Source[Frame])
+    assert_type(yolo_labels("labels", "images"), Source[Frame])
+    await deployment.monitor_many(manifest(Path("m.jsonl")))
+    images = directory("images", ["*.jpg"], recursive=False)
+    assert_type(images, Source[Image])
+    async for image in images:
+        assert_type(image, Image)
+        prediction = ClassificationPredictionFormat([0], [0.5])
+        assert_type(image.with_prediction(prediction, latency=0.1, tags=["t"]), Frame)
+    async for picture in video("v.mp4"):
+        assert_type(picture, Image)
+    async with camera("rtsp://camera") as live:
+        async for picture in live:
+            assert_type(picture, Image)
+
+    async def own() -> AsyncIterator[Frame]:
+        async for one in manifest("m.jsonl"):
+            yield one
+
+    await deployment.monitor_many(own())
+
+
+async def test() -> None:
+    """The emulator in a user's test."""
+    async with Emulator(jwt_lifetime=5, data_dir="d") as emulator:
+        fault = emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor", times=2))
+        assert_type(emulator.faults.fired(fault), int)
+        assert_type(emulator.url, str)
+    with Emulator.run_in_thread() as threaded:
+        assert_type(threaded, Emulator)
+
+
+async def refused(deployment: AsyncDeployment, prediction: PredictionFormat) -> None:
+    """Families of errors: by what is wrong, by status, by call."""
+    try:
+        await deployment.monitor("f.jpg", 0.1, 10, 20, prediction)
+    except ConflictError as error:
+        assert_type(error.status, int)
+    except (ConfigurationError, StatusError) as error:
+        assert_type(error.message, str)
+
+
+async def mistakes(deployment: AsyncDeployment, prediction: PredictionFormat) -> None:
+    """What a checker must find: an ignore without need is an error of mypy --strict."""
+    deployment.uploader(concurency=8)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    deployment.uploader(when_full="explode")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    deployment.monitor_many(Path("frames"))  # type: ignore[arg-type, unused-coroutine] # pyright: ignore[reportArgumentType, reportUnusedCoroutine]
+    await deployment.monitor("f.jpg", "fast", 10, 20, prediction)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await deployment.set_model("latest")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    answer = await deployment.monitor("f.jpg", 0.1, 10, 20, prediction)
+    print(answer["prediction_id"])  # type: ignore[typeddict-item] # pyright: ignore[reportGeneralTypeIssues]
+    Frame(image=b"", width=1, height=1, latency=0.1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
