@@ -299,5 +299,5 @@ async def mistakes(deployment: AsyncDeployment, prediction: PredictionFormat) ->
     await deployment.monitor("f.jpg", "fast", 10, 20, prediction)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await deployment.set_model("latest")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     answer = await deployment.monitor("f.jpg", 0.1, 10, 20, prediction)
-    print(answer["prediction_id"])  # type: ignore[typeddict-item] # pyright: ignore[reportGeneralTypeIssues]
+    str(answer["prediction_id"])  # type: ignore[typeddict-item] # pyright: ignore[reportGeneralTypeIssues]
     Frame(image=b"", width=1, height=1, latency=0.1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
