@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._delivery.outcomes import Outcome
-from picsellia_async._delivery.state import InFlight, Queued
+from picsellia_async._delivery.state import FRESH, InFlight, Queued
 from picsellia_async.images import Frame
 
 
@@ -28,7 +28,7 @@ class Receipt:
         Args:
             frame_id: `Frame.id` of the frame.
         """
-        self.frame_id = frame_id
+        self.frame_id: UUID = frame_id
         self._outcome: Outcome | None = None
         self._callbacks: list[Callable[[Outcome], None]] | None = None
 
@@ -84,7 +84,7 @@ class Item:
     """When, on the loop's clock."""
     source: str = ""
     """`Frame.source`, empty for none."""
-    state: Queued | InFlight = attrs.field(factory=Queued)
+    state: Queued | InFlight = FRESH
     """Where it stands; `Waiting` is a `Queued`."""
     disk_bytes: int = 0
     """Bytes it takes on disk; 0: it is not there."""

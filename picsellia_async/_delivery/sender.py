@@ -28,6 +28,7 @@ from picsellia_async._delivery.limit import Limit
 from picsellia_async._delivery.outcomes import Outcome
 from picsellia_async._delivery.schedule import Schedule
 from picsellia_async._delivery.state import (
+    FRESH,
     Answered,
     Failed,
     Found,
@@ -53,8 +54,6 @@ Find: TypeAlias = Callable[[Frame], Awaitable[bool]]
 """Looks a frame up on the platform."""
 
 Result: TypeAlias = Answered | Failed | Found | Interrupted
-
-_FRESH: Final = Queued()
 
 _KICK_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
@@ -151,7 +150,7 @@ class Sender:
 
     def _give_back(self, item: Item) -> None:
         """Put an item that was taken but not sent back to where it came from."""
-        if item.state == _FRESH:
+        if item.state == FRESH:
             self._schedule.put_back(item)
         else:
             self._repeats.appendleft(item)

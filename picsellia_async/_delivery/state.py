@@ -155,6 +155,10 @@ class Queued:
         return Spooled(frame.id, frame, self.error)
 
 
+FRESH: Final = Queued()
+"""In line for the first time."""
+
+
 @attrs.frozen
 class Waiting(Queued):
     """To be repeated, but not before a time."""
