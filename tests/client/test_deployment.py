@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import json
 import time
 from uuid import uuid4
 
@@ -22,10 +24,12 @@ from picsellia_async import (
     ServiceMetrics,
     StatusError,
 )
-from picsellia_async.emulator import Fault
+from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.emulator.pictures import make_png
 
 pytestmark = pytest.mark.anyio
 
+IMAGE = make_png(8, 6, 0)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 SHADOW = DetectionPredictionFormat([1], [[2, 3, 4, 5]], [0.8])
@@ -266,6 +270,30 @@ async def test_the_connector_is_asked_for_anew_after_the_datalake_changed(client
     await deployment.update(target_datalake=await client.get_datalake())
     await deployment.predict_cloud_image(OBJECT, monitor=False)
     assert len(calls(emulator, "get_deployment_connector")) == 2
+
+
+async def test_many_cloud_images_at_once_ask_for_the_connector_once(deployment, emulator):
+    """Whoever comes while the question is under way waits for its answer."""
+    await asyncio.gather(*(deployment.predict_cloud_image(OBJECT, monitor=False) for _ in range(5)))
+    assert len(calls(emulator, "get_deployment_connector")) == 1
+
+
+async def test_hosts_that_moved_are_called_where_they_are_now(deployment, emulator):
+    """After a sync that names other hosts both services are called there, signed in anew."""
+    await monitor(deployment)
+    await deployment.predict_bytes("f.png", IMAGE, monitor=False)
+    async with Emulator() as moved:
+        user = moved.state.store.documents.find("user", username="user")
+        user["api_token"] = emulator.api_token
+        names = ("id", "name", "type")
+        told = {name: str(getattr(deployment.description, name)) for name in names}
+        body = json.dumps(told | {"oracle_host": moved.url, "serving_host": moved.url})
+        emulator.faults.add(Fault(kind="status", status=200, body=body, endpoint="get_deployment", times=1))
+        await deployment.sync()
+        await monitor(deployment)
+        await deployment.predict_bytes("f.png", IMAGE, monitor=False)
+        for endpoint in ("oracle_login", "monitor", "serving_login", "predict"):
+            assert len(calls(moved, endpoint)) == len(calls(emulator, endpoint)) == 1, endpoint
 
 
 async def test_monitor_and_predict_data(client, deployment):

@@ -72,6 +72,24 @@ async def test_offsets_with_an_order(wire: Wire) -> None:
     await wire.refused(400, "GET", path, params={"cursor": "what?"})
 
 
+async def test_offsets_and_cursors_among_what_a_query_chose(wire: Wire) -> None:
+    """Offset, limit, count and cursor are those of the chosen items."""
+    await wire.emulator.add_predictions(9)
+    path = f"{wire.deployment}/predictedassets"
+    query = {"q": 'data.filename != "invented-000004.jpg"'}
+
+    async def page(**params: Any) -> tuple[list[str], str | None]:
+        found = await wire.ok("GET", path, params={**query, **params})
+        assert found["count"] == 8
+        return [item["data"]["filename"][-5:-4] for item in found["items"]], found["next_cursor"]
+
+    assert await page(limit=2, offset=3, order_by="filename") == (["3", "5"], None)
+    assert await page(limit=3, offset=6, order_by="-filename") == (["1", "0"], None)
+    names, cursor = await page(limit=3, offset=2)
+    assert names == ["6", "5", "3"]
+    assert (await page(limit=9, cursor=cursor)) == (["2", "1", "0"], None)
+
+
 async def test_a_page_has_a_thousand_items_at_most(wire: Wire) -> None:
     """Asking for more gives a thousand and a cursor."""
     await wire.emulator.add_predictions(1001)
