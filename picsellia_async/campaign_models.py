@@ -9,11 +9,11 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async.models import JobDescription
+from picsellia_async.models import JobDescription, Value
 
 
-@attrs.frozen(kw_only=True)
-class ReviewCampaignDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ReviewCampaignDescription(Value):
     """A review campaign (WIRE.md 8.5). All but the first two fields are what its updates set; the platform need not repeat them."""
 
     id: UUID
@@ -38,8 +38,8 @@ class ReviewCampaignDescription:
     """Whether it is closed."""
 
 
-@attrs.frozen(kw_only=True)
-class CampaignStepDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CampaignStepDescription(Value):
     """A step of a review campaign."""
 
     id: UUID
@@ -52,8 +52,8 @@ class CampaignStepDescription:
     """See `CampaignStepType`; compares equal to its members."""
 
 
-@attrs.frozen(kw_only=True)
-class AssignmentData:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AssignmentData(Value):
     """The image of an assignment."""
 
     id: UUID
@@ -66,8 +66,8 @@ class AssignmentData:
     """Download address, good for about an hour."""
 
 
-@attrs.frozen(kw_only=True)
-class AssignmentDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AssignmentDescription(Value):
     """One task of a review campaign."""
 
     id: UUID
@@ -84,8 +84,8 @@ class AssignmentDescription:
     """The image."""
 
 
-@attrs.frozen(kw_only=True)
-class SyncAvailability:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SyncAvailability(Value):
     """Whether a campaign can take in new assets now."""
 
     is_sync_available: bool | None = None
@@ -96,24 +96,24 @@ class SyncAvailability:
     """How many assets wait."""
 
 
-@attrs.frozen(kw_only=True)
-class JobReceipt:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class JobReceipt(Value):
     """Answer of calls that start a job."""
 
     job: JobDescription
     """The job."""
 
 
-@attrs.frozen(kw_only=True)
-class ReassignReceipt:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ReassignReceipt(Value):
     """Answer to a reassignment."""
 
     processed_ids: list[UUID] = attrs.field(factory=list)
     """Assignments that changed hands."""
 
 
-@attrs.frozen(kw_only=True)
-class IssueCount:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class IssueCount(Value):
     """Issues that one reviewer raised in a campaign."""
 
     user_id: UUID | None = None

@@ -9,12 +9,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.outcomes import UploadReport
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.connection import Connection
 from picsellia_async._services.files import read_image
@@ -49,8 +48,11 @@ from picsellia_async.resources.handle import expect, registered
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.predicted_asset import PredictedAsset
 from picsellia_async.resources.tag import Tag, tag_names
-from picsellia_async.uploader import Uploader, UploaderOptions, deliver_all
 from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
+
+if TYPE_CHECKING:
+    from picsellia_async._delivery.outcomes import UploadReport
+    from picsellia_async.uploader import Uploader, UploaderOptions
 
 Tags = str | Tag | list[str | Tag] | None
 """Names of data tags, tag objects, or a list of both."""
@@ -696,6 +698,9 @@ class AsyncDeployment(DeploymentWithAssets):
             ConfigurationError: An option is out of range, or options contradict each other.
             HostNotConfiguredError: The deployment has no monitoring host.
         """
+        # The uploader is a quarter of the package: who does not use it does not load it.
+        from picsellia_async.uploader import Uploader  # noqa: PLC0415
+
         oracle = self._monitoring()
         # One attempt: the uploader decides on the next one, for all its frames together.
         once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
@@ -731,6 +736,8 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201, per frame.
         """
+        from picsellia_async.uploader import deliver_all  # noqa: PLC0415 - see `uploader`
+
         return await deliver_all(self.uploader(**options), frames)
 
     def _frame_request(self, frame: Frame) -> MonitorRequest:

@@ -15,13 +15,40 @@ from picsellia_async.enums import InferenceType, TagTarget
 T = TypeVar("T")
 
 
+class Value:
+    """Equality, hash and repr of a frozen value, by its fields. Written once: generated for each class they doubled the time of import."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *_values(self)))
+
+    def __repr__(self) -> str:
+        shown = (field.name for field in _fields(self) if field.repr)
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+def _fields(value: Any) -> tuple[attrs.Attribute[Any], ...]:
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(type(value))
+    return fields
+
+
+def _values(value: Any) -> list[Any]:
+    return [getattr(value, field.name) for field in _fields(value)]
+
+
 def _upper(value: Any) -> Any:
     """Words of the platform that services spell in either case; kept as text, so that a new word does not break a listing."""
     return value.upper() if isinstance(value, str) else value
 
 
-@attrs.frozen(kw_only=True)
-class Page(Generic[T]):
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Page(Value, Generic[T]):
     """One page of a listing (WIRE.md section 7)."""
 
     items: list[T]
@@ -32,8 +59,8 @@ class Page(Generic[T]):
     """Opaque text that fetches the next page; None or empty on the last."""
 
 
-@attrs.frozen(kw_only=True)
-class Ping:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Ping(Value):
     """Answer of the platform's greeting (WIRE.md 3.5)."""
 
     username: str | None = None
@@ -44,8 +71,8 @@ class Ping:
     """Version of the vendor's SDK that the platform expects."""
 
 
-@attrs.frozen(kw_only=True)
-class Organization:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Organization(Value):
     """An organization of the platform."""
 
     id: UUID
@@ -56,8 +83,8 @@ class Organization:
     """Storage used where nothing else is said. Without one the platform gets no `X-Picsellia-Organization` header (WIRE.md section 2)."""
 
 
-@attrs.frozen(kw_only=True)
-class LoginReceipt:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class LoginReceipt(Value):
     """Answer of a JWT sign-in (WIRE.md 3.2)."""
 
     jwt: str = attrs.field(repr=False)
@@ -71,8 +98,8 @@ class LoginReceipt:
             raise ValueError("the JWT must be visible ASCII characters (the value is not shown)")
 
 
-@attrs.frozen(kw_only=True)
-class TagDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TagDescription(Value):
     """A tag (WIRE.md 9.6)."""
 
     id: UUID
@@ -83,8 +110,8 @@ class TagDescription:
     """What it can be put on."""
 
 
-@attrs.frozen(kw_only=True)
-class DeploymentDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DeploymentDescription(Value):
     """A deployment as the platform tells it (WIRE.md 9.1)."""
 
     id: UUID
@@ -113,8 +140,8 @@ class DeploymentDescription:
     """Tags of the deployment."""
 
 
-@attrs.frozen(kw_only=True)
-class LabelDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class LabelDescription(Value):
     """A label: one entry of a label map (WIRE.md 9.6)."""
 
     id: UUID
@@ -125,8 +152,8 @@ class LabelDescription:
     """Group of labels that it belongs to, if any."""
 
 
-@attrs.frozen(kw_only=True)
-class UserDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class UserDescription(Value):
     """A user of the platform."""
 
     id: UUID
@@ -135,16 +162,16 @@ class UserDescription:
     """Name."""
 
 
-@attrs.frozen(kw_only=True)
-class UserList:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class UserList(Value):
     """Users of an organization or a deployment; these lists do not say `items` (WIRE.md 7.1)."""
 
     users: list[UserDescription]
     """Those who have access."""
 
 
-@attrs.frozen(kw_only=True)
-class JobDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class JobDescription(Value):
     """A job that the platform runs by itself."""
 
     id: UUID
@@ -153,8 +180,8 @@ class JobDescription:
     """See `JobRunStatus`, for older jobs `JobStatus`; compares equal to their members."""
 
 
-@attrs.frozen(kw_only=True)
-class Connector:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Connector(Value):
     """Where a deployment's images are stored (WIRE.md 8.2)."""
 
     id: UUID
@@ -165,8 +192,8 @@ class Connector:
     """Bucket."""
 
 
-@attrs.frozen(kw_only=True)
-class ModelDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelDescription(Value):
     """A model: a name over its versions."""
 
     id: UUID
@@ -179,8 +206,8 @@ class ModelDescription:
     """Tags of the model; only told when it is fetched by itself."""
 
 
-@attrs.frozen(kw_only=True)
-class ModelVersionDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelVersionDescription(Value):
     """A version of a model (WIRE.md 9.3)."""
 
     id: UUID
@@ -201,8 +228,8 @@ class ModelVersionDescription:
     """Tags of the version."""
 
 
-@attrs.frozen(kw_only=True)
-class ModelContextData:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelContextData(Value):
     """A dataset version that a model version was trained with."""
 
     name: str
@@ -213,8 +240,8 @@ class ModelContextData:
     """Shapes per label; passed through."""
 
 
-@attrs.frozen(kw_only=True)
-class ModelContextDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelContextDescription(Value):
     """Where a model version comes from (WIRE.md 8.7)."""
 
     id: UUID
@@ -227,8 +254,8 @@ class ModelContextDescription:
     """Training parameters."""
 
 
-@attrs.frozen(kw_only=True)
-class ExperimentDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ExperimentDescription(Value):
     """A training run."""
 
     id: UUID
@@ -241,8 +268,8 @@ class ExperimentDescription:
     """See `ExperimentStatus`; compares equal to its members."""
 
 
-@attrs.frozen(kw_only=True)
-class Log:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Log(Value):
     """Something an experiment logged. A log of parameters can be handed on as `experiment_parameters`."""
 
     id: UUID
@@ -255,8 +282,8 @@ class Log:
     """What was logged; its shape depends on `type`."""
 
 
-@attrs.frozen(kw_only=True)
-class DatasetDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DatasetDescription(Value):
     """A dataset: a name over its versions."""
 
     id: UUID
@@ -267,8 +294,8 @@ class DatasetDescription:
     """Tags of the dataset; only told when it is fetched by itself."""
 
 
-@attrs.frozen(kw_only=True)
-class DatasetVersionDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DatasetVersionDescription(Value):
     """A version of a dataset (WIRE.md 9.4)."""
 
     id: UUID
@@ -287,24 +314,24 @@ class DatasetVersionDescription:
     """Tags of the version."""
 
 
-@attrs.frozen(kw_only=True)
-class FeedbackLoopDataset:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class FeedbackLoopDataset(Value):
     """One entry of a deployment's feedback loop."""
 
     dataset_version: DatasetVersionDescription
     """Where submitted reviews go."""
 
 
-@attrs.frozen(kw_only=True)
-class TrainingDataStatus:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TrainingDataStatus(Value):
     """How far the platform is with the metrics over the training data."""
 
     status: str
     """Words of the platform; not enumerated anywhere."""
 
 
-@attrs.frozen(kw_only=True)
-class ProjectDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ProjectDescription(Value):
     """A project: a set of experiments."""
 
     id: UUID
@@ -313,8 +340,8 @@ class ProjectDescription:
     """Name."""
 
 
-@attrs.frozen(kw_only=True)
-class DatalakeDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DatalakeDescription(Value):
     """A datalake: where images live."""
 
     id: UUID
@@ -325,8 +352,8 @@ class DatalakeDescription:
     """Storage behind it."""
 
 
-@attrs.frozen(kw_only=True)
-class DataSourceDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DataSourceDescription(Value):
     """A data source: where images come from (a camera, say)."""
 
     id: UUID
@@ -335,8 +362,8 @@ class DataSourceDescription:
     """Name."""
 
 
-@attrs.frozen(kw_only=True)
-class DataMeta:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DataMeta(Value):
     """Size of an image."""
 
     width: int | None = None
@@ -345,8 +372,8 @@ class DataMeta:
     """Pixels."""
 
 
-@attrs.frozen(kw_only=True)
-class DataDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DataDescription(Value):
     """An image or video of a datalake (WIRE.md 9.5)."""
 
     id: UUID
@@ -377,8 +404,8 @@ class DataDescription:
     """Where it comes from."""
 
 
-@attrs.frozen(kw_only=True)
-class AssetDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AssetDescription(Value):
     """A data in a dataset version."""
 
     id: UUID
@@ -387,8 +414,8 @@ class AssetDescription:
     """The image."""
 
 
-@attrs.frozen(kw_only=True)
-class PredictedAssetDescription:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class PredictedAssetDescription(Value):
     """A monitored image on the platform (WIRE.md 9.2)."""
 
     id: UUID

@@ -150,3 +150,40 @@ def test_names_are_loaded_when_used():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+NOT_FOR_THE_CLIENT = (
+    "picsellia_async._delivery",
+    "picsellia_async.uploader",
+    "picsellia_async.sources",
+    "picsellia_async.emulator",
+    "picsellia_async.cli",
+    "picsellia_async.progress",
+    "sqlite3",
+    "starlette",
+    "uvicorn",
+    "jwt",
+    "rich",
+    "av",
+    "cv2",
+    "numpy",
+    "opentelemetry",
+)
+"""What a program that imports `AsyncClient` must not pay for: the uploader is loaded when one is made, the extras never."""
+
+
+def test_the_client_loads_no_uploader_and_no_extra():
+    """Importing `AsyncClient` loads what a single call needs; beside the core dependencies, only the standard library."""
+    code = (
+        "import httpx, attrs, cattrs.preconf.orjson, orjson, aiofiles, anyio.to_thread, httptools, pybase64, sys\n"
+        "before = set(sys.modules)\n"
+        "from picsellia_async import AsyncClient\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "picsellia_async.client" in loaded
+    assert [name for name in loaded if name.startswith(tuple(f"{n}." for n in NOT_FOR_THE_CLIENT))] == []
+    assert set(loaded).isdisjoint(NOT_FOR_THE_CLIENT)
+    roots = {name.partition(".")[0] for name in loaded}
+    assert roots - sys.stdlib_module_names <= {"picsellia_async", "aiofiles", "anyio"}

@@ -87,7 +87,7 @@ def day(value: Any, name: str) -> str:
 # Deployments
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CreateDeploymentRequest:
     """A new deployment (WIRE.md 8.1)."""
 
@@ -105,7 +105,7 @@ class CreateDeploymentRequest:
     """True: no serving host. Travels only when it is True."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DeployModelVersionRequest:
     """A new deployment of a model version."""
 
@@ -117,7 +117,7 @@ class DeployModelVersionRequest:
     """The default datalake otherwise."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateDeploymentRequest:
     """Changes to a deployment; what is left out stays as it is."""
 
@@ -131,7 +131,7 @@ class UpdateDeploymentRequest:
     """Share of monitored images that the platform keeps, 0 to 1."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ModelVersionRequest:
     """Names a model version: set as champion, or as shadow."""
 
@@ -139,12 +139,12 @@ class ModelVersionRequest:
     """The model version."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class EmptyRequest:
     """`{}`."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ToggleRequest:
     """Switches a pipeline on or off."""
 
@@ -152,7 +152,7 @@ class ToggleRequest:
     """On or off."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DatasetVersionRequest:
     """Names a dataset version: attached to a pipeline, or set as training data."""
 
@@ -162,7 +162,7 @@ class DatasetVersionRequest:
     """Alias in the training (`train`, `test`, ...); continuous training only."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class IdsRequest:
     """Names objects to detach or to delete."""
 
@@ -170,7 +170,7 @@ class IdsRequest:
     """Their ids."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ContinuousTrainingRequest:
     """Sets up continuous training."""
 
@@ -195,7 +195,7 @@ class ContinuousTrainingRequest:
             )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ContinuousDeploymentRequest:
     """Sets up continuous deployment."""
 
@@ -203,7 +203,7 @@ class ContinuousDeploymentRequest:
     """What happens to a new model version."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class AddUserRequest:
     """Gives a user access."""
 
@@ -216,7 +216,7 @@ class AddUserRequest:
 # Campaigns
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CreateCampaignRequest:
     """A new review campaign; the first five travel even as null."""
 
@@ -234,7 +234,7 @@ class CreateCampaignRequest:
     """Instructions file, by its name in the object storage."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateCampaignRequest:
     """Changes to a campaign; what is left out stays as it is."""
 
@@ -254,7 +254,7 @@ class UpdateCampaignRequest:
     """Step where new tasks begin."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Assignee:
     """Who gets tasks of a step, and how many compared to the others."""
 
@@ -264,7 +264,7 @@ class Assignee:
     """Share of the tasks, relative to the other weights."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class AddStepRequest:
     """A new step of a review campaign; nulls travel."""
 
@@ -289,7 +289,7 @@ class AddStepRequest:
             )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateStepRequest:
     """Changes to a step; what is left out stays as it is."""
 
@@ -301,7 +301,7 @@ class UpdateStepRequest:
     """Who gets the tasks; takes the place of all assignees before."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DeleteStepRequest:
     """Says where the tasks of a deleted step go."""
 
@@ -309,7 +309,7 @@ class DeleteStepRequest:
     """Another step of the campaign."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ReassignRequest:
     """Gives tasks to somebody else."""
 
@@ -319,7 +319,7 @@ class ReassignRequest:
     """Who gets them; null: nobody."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ReviewRequest:
     """A review of a predicted asset; without any shape it says "nothing there". Coordinates are pixels, x before y."""
 
@@ -338,7 +338,7 @@ class ReviewRequest:
 # Tags, data sources, labels
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CreateTagRequest:
     """A new tag of the organization."""
 
@@ -348,7 +348,7 @@ class CreateTagRequest:
     """What it can be put on."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class NameRequest:
     """A name: of a new data tag or data source, or the new one of an old object."""
 
@@ -356,7 +356,7 @@ class NameRequest:
     """The name."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateLabelRequest:
     """Changes to a label; what is left out stays as it is."""
 
@@ -369,7 +369,7 @@ class UpdateLabelRequest:
 # Data
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class FilterRequest:
     """Body of the XGET lists: one list of values, then what every list says (WIRE.md 7.3)."""
 
@@ -391,7 +391,7 @@ class FilterRequest:
     """Both."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CreateDataRequest:
     """A new data, whose file is in the storage already."""
 
@@ -415,7 +415,7 @@ class CreateDataRequest:
     """Free keys."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateDataRequest:
     """New metadata of a data; null removes it."""
 
@@ -423,7 +423,7 @@ class UpdateDataRequest:
     """Known keys: WIRE.md 9.5."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateCustomMetadataRequest:
     """New custom metadata of a data; null removes it."""
 
@@ -431,7 +431,7 @@ class UpdateCustomMetadataRequest:
     """Free keys."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DataChanges:
     """What a bulk update changes of one data, or an import says of one object; nulls travel."""
 
@@ -445,7 +445,7 @@ class DataChanges:
     """Name of the data source."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UpdateMultipleDataRequest:
     """Changes to up to 100 data."""
 
@@ -460,7 +460,7 @@ class UpdateMultipleDataRequest:
             raise ConfigurationError(f"objects must have 1 to {BULK_UPDATE_MAX} entries, got {len(value)}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ImportObjectsRequest:
     """Objects of a bucket that shall become data: all below some prefixes, or named ones."""
 

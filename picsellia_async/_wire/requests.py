@@ -153,7 +153,7 @@ def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
     return {name: getattr(prediction, name) for name in names}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class LoginRequest:
     """Sign-in at the monitoring or serving host (WIRE.md 3.2)."""
 
@@ -163,7 +163,7 @@ class LoginRequest:
     """Deployment that the JWT is for."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CloudImage:
     """An image that already lies in the object storage (WIRE.md 10.1, 17')."""
 
@@ -177,7 +177,7 @@ class CloudImage:
     """Name in the bucket."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class MonitorRequest:
     """One prediction for the monitoring host (WIRE.md 10.1). Empty values are sent, only what was not given is left out."""
 
@@ -224,7 +224,7 @@ class MonitorRequest:
             raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class MonitorShadowRequest:
     """A prediction of the shadow model, added to a stored one (WIRE.md 8.3)."""
 
@@ -248,7 +248,7 @@ def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
     return metadata if image is None else splice(metadata, b"image", image)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictRequest:
     """One image for the serving host (WIRE.md 11). Empty values are left out here, as opposed to monitoring."""
 
@@ -268,7 +268,7 @@ class PredictRequest:
     """Free keys."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictCloudImageRequest:
     """One stored image for the serving host (WIRE.md 11.2). Tags always travel."""
 
@@ -288,7 +288,7 @@ class PredictCloudImageRequest:
     """Where the image lies."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictShadowRequest:
     """A stored image for the shadow model (WIRE.md 8.4)."""
 

@@ -13,7 +13,7 @@ from picsellia_async.enums import ObjectDataType
 from picsellia_async.validation import json_object, text, whole_number
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ObjectName:
     """A name made for a new object."""
 
@@ -21,7 +21,7 @@ class ObjectName:
     """Name in the bucket."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PresignedTarget:
     """Where a whole file goes."""
 
@@ -31,7 +31,7 @@ class PresignedTarget:
     """Form fields (headers, for azure) that have to go along."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PresignedUpload:
     """Permission to store one file in one request."""
 
@@ -41,7 +41,7 @@ class PresignedUpload:
     """Where and with what."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class MultipartUpload:
     """Permission to store one file in parts."""
 
@@ -53,7 +53,7 @@ class MultipartUpload:
     """Address of the resumable upload (google)."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PartTarget:
     """Where one part goes."""
 
@@ -61,7 +61,7 @@ class PartTarget:
     """Address; its query is a signature."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PresignedDownload:
     """Permission to read an object."""
 
@@ -69,7 +69,7 @@ class PresignedDownload:
     """Address, good for about an hour."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ObjectNameRequest:
     """Asks for a name in the bucket."""
 
@@ -83,7 +83,7 @@ class ObjectNameRequest:
     """Prefix of the object name; private storage only."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PresignRequest:
     """Asks for permission to store an object, whole or in parts."""
 
@@ -93,7 +93,7 @@ class PresignRequest:
     """MIME type."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class PartRequest:
     """Asks for permission to store one part."""
 
@@ -105,7 +105,7 @@ class PartRequest:
     """From 1."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CompleteUploadRequest:
     """Says that all parts are stored."""
 
@@ -117,7 +117,7 @@ class CompleteUploadRequest:
     """`{ETag, PartNumber}` each, in order."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DownloadRequest:
     """Asks for permission to read an object."""
 
