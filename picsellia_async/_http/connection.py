@@ -153,7 +153,7 @@ class Connection(asyncio.BufferedProtocol):
             streaming: Wake the caller for the head and for each piece of the body, not only at the end.
         """
         self._begin_fields()
-        self.response.begin(head_only=head_only)
+        self.response.begin(head_only=head_only, whole=not streaming)
         self.busy = True
         self._streaming = streaming
         self._read_timeout = read

@@ -30,7 +30,10 @@ async def open_socket(origin: Origin, loop: asyncio.AbstractEventLoop) -> socket
     Raises:
         OSError: The name is not known, or no address answers.
     """
-    addresses = await _resolve(origin.host, origin.port, loop)
+    host = (
+        origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
+    )  # a zone, as URLs write it (RFC 6874)
+    addresses = await _resolve(host, origin.port, loop)
     if len(addresses) == 1:
         return await _connect(addresses[0], loop)
     return await _race(addresses, loop)

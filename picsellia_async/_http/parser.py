@@ -7,15 +7,22 @@ anything beyond the response?
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import httptools
+
+VERSIONS: Final = ("1.1", "1.0")
+"""Versions of HTTP that we speak."""
 
 HEAD_BYTES_MAX: Final = 1 << 16
 """Bytes of status line, headers, chunk framing and trailers accepted per response."""
 
 FRAMING_PER_BODY_BYTE: Final = 16
 """Framing allowed beyond that for each byte of body: a server may send chunks of one byte."""
+
+ERROR_BYTES_MAX: Final = 1 << 18
+"""Bytes of body read at most of an answer that is no success, where the whole answer is wanted: nobody reads more of it."""
 
 
 class MalformedResponse(Exception):
@@ -26,11 +33,13 @@ class ResponseParser:
     """The response that is being read. The fields are its public face; `begin` clears them for the next one."""
 
     __slots__ = (
+        "_body_max",
         "_chunks",
         "_framing",
         "_head_only",
         "_interim",
         "_parser",
+        "_whole",
         "complete",
         "head_seen",
         "headers",
@@ -46,12 +55,14 @@ class ResponseParser:
         self._parser: Any = None
         self.begin(head_only=False)
 
-    def begin(self, *, head_only: bool) -> None:
+    def begin(self, *, head_only: bool, whole: bool = False) -> None:
         """Expect a response.
 
         Args:
             head_only: It has no body, whatever its headers say: the answer to HEAD.
+            whole: Nobody takes the body before its end, so that of an error is cut after `ERROR_BYTES_MAX`.
         """
+        self._whole = whole
         self.status = 0
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -68,6 +79,7 @@ class ResponseParser:
         """Size of the body received and not taken."""
         self._chunks: list[bytes] = []
         self._framing = HEAD_BYTES_MAX
+        self._body_max = math.inf
         self._head_only = head_only
         self._interim = False
         if self._parser is None:
@@ -128,7 +140,7 @@ class ResponseParser:
     def on_status(self, reason: bytes) -> None:
         """Keep the reason phrase."""
         if not self.head_seen:
-            self.reason = reason
+            self.reason += reason  # it comes in as many pieces as the bytes did
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; those of a trailer are dropped."""
@@ -143,11 +155,18 @@ class ResponseParser:
         if status < 200:
             if status == 101:
                 raise MalformedResponse("the peer switched protocols without being asked")
+            if status < 100:
+                raise MalformedResponse(f"there is no status {status:03}")
             self._interim = True
             self.headers = []
+            self.reason = b""
             return
+        if self._parser.get_http_version() not in VERSIONS:
+            raise MalformedResponse("the peer answered in another version of HTTP")
         self.status = status
         self.head_seen = True
+        if status >= 300 and self._whole:
+            self._body_max = ERROR_BYTES_MAX
         if self._head_only:
             # The C parser does not know the request and would wait for a body; the next response gets a new one.
             words = b",".join(value for name, value in self.headers if name.lower() == b"connection").lower()
@@ -164,6 +183,8 @@ class ResponseParser:
         self._framing += size * (FRAMING_PER_BODY_BYTE + 1)
         self.waiting_bytes += size
         self._chunks.append(data)
+        if self.waiting_bytes > self._body_max:
+            self.complete = self.surplus = True
 
     def on_message_complete(self) -> None:
         """The response is whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from typing import Final
 
 import httpx
@@ -57,11 +57,15 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
     for name, value in headers:
         lower = name.lower()
         if lower == b"content-length":
-            if not value.isdigit():
-                raise failure(httpx.LocalProtocolError, "Content-Length is not a number")
+            if not value.isdigit() or length not in (None, int(value)):
+                raise failure(httpx.LocalProtocolError, "Content-Length is not a number, or there are two of them")
             length = int(value)
         elif lower == b"transfer-encoding":
+            if chunked or value.lower() != b"chunked":
+                raise failure(httpx.LocalProtocolError, "the one Transfer-Encoding for requests is chunked")
             chunked = True
+    if chunked and length is not None:  # httpx adds a length to a header of its user's; both would be two readings
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers if header[0].lower() != b"content-length"])
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines), None if chunked else length or 0, chunked
 
 
@@ -116,17 +120,22 @@ async def send_stream(
     Raises:
         httpx.LocalProtocolError: Content-Length says something else.
     """
+    pieces = aiter(stream)
     connection.write(head)
     total = 0
-    async for piece in stream:
-        total += len(piece)
-        if length is not None and total > length:
-            raise failure(httpx.LocalProtocolError, f"the body is longer than its Content-Length, {length}")
-        if piece:
-            await _send_piece(connection, piece, chunked=chunked)
-        if connection.answered:
-            connection.give_up()
-            return
+    try:
+        async for piece in pieces:
+            total += len(piece)
+            if length is not None and total > length:
+                raise failure(httpx.LocalProtocolError, f"the body is longer than its Content-Length, {length}")
+            if piece:
+                await _send_piece(connection, piece, chunked=chunked)
+            if connection.answered:
+                connection.give_up()
+                return
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()  # now, not when the garbage collector comes by
     if length is not None and total < length:
         raise failure(httpx.LocalProtocolError, f"the body has {total} bytes, its Content-Length is {length}")
     if chunked:

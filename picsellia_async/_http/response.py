@@ -3,27 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
 import httpx
 
 from picsellia_async._http.connection import Connection
+from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.pool import Pool
 from picsellia_async._http.trace import Trace, traced
 from picsellia_async._wire.exchange import Answer
+from picsellia_async.errors import DecodeError
+
+PACKED_BYTES: Final = 1 << 12
+"""Bytes of an error's packed body that are unpacked at once: 4 MB of it at most, the way gzip packs."""
 
 
-def answer_of(connection: Connection) -> Answer:
-    """Take a complete response from a connection."""
+def answer_of(connection: Connection, method: bytes, target: bytes) -> Answer:
+    """Take a complete response from a connection.
+
+    Raises:
+        DecodeError: The body of a success is not packed as its Content-Encoding says.
+    """
     response = connection.response
     headers = [(name.lower(), value) for name, value in response.headers]
     content = response.take()
     for name, _ in headers:
         if name == b"content-encoding":  # unasked for, yet allowed
-            content = httpx.Response(response.status, headers=headers, content=content).content
+            url = f"{connection.origin}{target.partition(b'?')[0].decode('ascii')}"
+            content = unpack(response.status, headers, content, method.decode("ascii"), url)
             break
     return Answer(response.status, headers, content)
+
+
+def unpack(status: int, headers: list[tuple[bytes, bytes]], content: bytes, method: str, url: str) -> bytes:
+    """Undo the content coding of a body. That of an error is read as far as it can be, and as far as anybody reads it.
+
+    Raises:
+        DecodeError: The body of a success is not packed as its Content-Encoding says.
+    """
+    good = status < 300
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        for piece in httpx.Response(status, headers=headers, stream=_Packed(content, whole=good)).iter_bytes():
+            pieces.append(piece)
+            size += len(piece)
+            if size > ERROR_BYTES_MAX and not good:
+                break
+    except httpx.DecodingError as error:
+        if good:
+            problem = "the body is not packed as its Content-Encoding says"
+            raise DecodeError(problem, status, method, url, (str(error),)) from None
+        return b"".join(pieces) or content
+    return b"".join(pieces)
+
+
+class _Packed(httpx.SyncByteStream):
+    """A packed body, whole or in pieces that cannot grow out of all bounds."""
+
+    def __init__(self, content: bytes, *, whole: bool) -> None:
+        self._content = content
+        self._step = max(len(content), 1) if whole else PACKED_BYTES
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._content), self._step):
+            yield self._content[start : start + self._step]
 
 
 class ResponseStream(httpx.AsyncByteStream):

@@ -67,9 +67,10 @@ class TlsLayer(asyncio.BufferedProtocol):
     ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self.ssl_object = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=connection.origin.host, session=session
-        )
+        name = connection.origin.host.partition("%")[0].rstrip(
+            "."
+        )  # certificates know neither zones nor the root's dot
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name, session=session)
         self.written = 0
         """Bytes of ciphertext given to the socket's transport."""
         self.session_kept = False

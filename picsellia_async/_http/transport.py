@@ -102,6 +102,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: As httpx's own transport raises it, with an attribute `request_sent`.
             ClosedError: `aclose` was called.
+            DecodeError: The body is not packed as its Content-Encoding says.
         """
         pool = self._pool
         if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
@@ -117,7 +118,7 @@ class FastTransport(httpx.AsyncBaseTransport):
                     size = len(body) if isinstance(body, bytes) else body.content_length
                     await send_body(connection, b"%bContent-Length: %d\r\n\r\n" % (head, size), size, body)
                 await connection.receive_all()
-                return answer_of(connection)
+                return answer_of(connection, method, target)
             except Exception:
                 if not repeatable(connection, method):
                     raise

@@ -54,7 +54,9 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
     try:
         value = orjson.loads(answer.content)
     except orjson.JSONDecodeError as exc:
-        raise failed(f"the body of {len(answer.content)} bytes is not JSON", str(exc)) from None
+        coding = answer.header(b"content-encoding")
+        said = str(exc) if coding is None else f"{exc}; Content-Encoding {coding}"
+        raise failed(f"the body of {len(answer.content)} bytes is not JSON", said) from None
     takes_object, is_plain = _shape(cast("Hashable", endpoint.returns))
     if takes_object and not isinstance(value, dict):
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
