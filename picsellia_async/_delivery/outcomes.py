@@ -211,7 +211,8 @@ class UploadReport:
     dropped_by_source: dict[str, int]
     """`dropped` by `Frame.source`; empty text for none."""
     failures: tuple[Failure, ...] = attrs.field(repr=False)
-    """A line for each frame that was not delivered, without image; at most 10,000 of them."""
+    """A line for each frame that was not delivered, without image; at most for the first 10,000 rejected, 1,000 dropped and 1,000
+    spooled ones."""
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
 

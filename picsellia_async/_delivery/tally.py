@@ -18,8 +18,10 @@ from picsellia_async._delivery.outcomes import (
     failure_of,
 )
 
-FAILURES_MAX: Final = 10_000
-"""Lines that a report keeps; the counters count all."""
+REJECTED_LINES_MAX: Final = 10_000
+"""Lines about rejected frames that a report keeps; the counters count all."""
+OTHER_LINES_MAX: Final = 1_000
+"""Lines about dropped and about spooled frames. Fewer: a long outage drops many, all for one reason, and memory must stay flat."""
 
 
 @attrs.define(eq=False)
@@ -76,13 +78,16 @@ class Tally:
             return
         if isinstance(outcome, Rejected):
             self.rejected += 1
+            has_room = self.rejected <= REJECTED_LINES_MAX
         elif isinstance(outcome, Dropped):
             self.dropped += 1
             self.dropped_by_reason[outcome.reason.value] += 1
             self.dropped_by_source[outcome.frame.source or ""] += 1
+            has_room = self.dropped <= OTHER_LINES_MAX
         else:
             self.spooled += 1
-        if len(self.failures) < FAILURES_MAX:
+            has_room = self.spooled <= OTHER_LINES_MAX
+        if has_room:
             self.failures.append(failure_of(outcome))
 
     def lose(self, count: int) -> None:
