@@ -22,7 +22,7 @@ from typing import Final
 import attrs
 import orjson
 
-from picsellia_async.errors import SpoolError
+from picsellia_async.errors import ConfigurationError, SpoolError
 
 VERSION: Final = 1
 """Of the layout."""
@@ -350,11 +350,12 @@ def owner_of(directory: Path) -> dict[str, str]:
     """Return what a spool says about whose frames it holds, without opening it for delivery.
 
     Raises:
-        SpoolError: There is no spool, or it cannot be read.
+        ConfigurationError: There is no spool.
+        SpoolError: It cannot be read.
     """
     path = directory / "spool.db"
     if not path.is_file():
-        raise SpoolError(f"there is no spool in {str(directory)!r}")
+        raise ConfigurationError(f"there is no spool in {str(directory)!r}")
     try:
         with contextlib.closing(sqlite3.connect(path)) as db:
             row = db.execute("SELECT owner FROM spool").fetchone()

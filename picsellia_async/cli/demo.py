@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.from_thread
@@ -30,6 +30,9 @@ from picsellia_async.cli.motion import SeenFrame, open_cv, seen_frames
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError
+
+NAMES_SHOWN: Final = 5
+"""Unreadable files that are named; all are counted."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,6 +70,7 @@ class _Tally:
     boxes: int = 0
     bytes: int = 0
     round_trips: list[float] = attrs.field(factory=list)
+    unreadable: list[Path] = attrs.field(factory=list)
 
 
 def _emulator() -> Any:
@@ -93,6 +97,9 @@ async def _demo(emulator: Any, source: Path | None, frames: int, concurrency: in
             await _monitor_all(deployment, source, frames, concurrency, tally, advance)
         seconds = time.perf_counter() - started
         stored = await _stored(emulator.url)
+    if tally.unreadable:
+        names = ", ".join(path.name for path in tally.unreadable[:NAMES_SHOWN])
+        print(f"not readable as images, skipped ({len(tally.unreadable)}): {names}", file=sys.stderr)
     return _result(source, tally, stored, seconds)
 
 
@@ -103,7 +110,7 @@ async def _monitor_all(
     sending, receiving = anyio.create_memory_object_stream[tuple[int, SeenFrame]](concurrency)
 
     def read() -> None:
-        for item in enumerate(seen_frames(source, frames, time.perf_counter)):
+        for item in enumerate(seen_frames(source, frames, time.perf_counter, tally.unreadable)):
             anyio.from_thread.run(sending.send, item)
         anyio.from_thread.run_sync(sending.close)
 
@@ -163,6 +170,7 @@ def _result(source: Path | None, tally: _Tally, stored: dict[str, Any], seconds:
         "source": str(source) if source else "own moving frames",
         "frames_sent": sent,
         "frames_stored": stored["count"],
+        "files_skipped": len(tally.unreadable),
         "boxes": tally.boxes,
         "image_bytes": tally.bytes,
         "seconds": round(seconds, 3),
@@ -211,3 +219,5 @@ def _progress(total: int) -> Iterator[_Advance]:
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("monitoring", total=total)
         yield lambda: bar.advance(task)
+        # A clip may hold fewer frames than asked for; nobody knew before.
+        bar.update(task, total=bar.tasks[task].completed)

@@ -14,7 +14,16 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async._delivery.outcomes import UploadReport
+from picsellia_async.cli.delivering import (
+    LINES_SHOWN,
+    LOOK_SECONDS,
+    add_account,
+    add_concurrency,
+    concurrency_of,
+    is_refused,
+    print_failures,
+)
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError
@@ -25,9 +34,6 @@ from picsellia_async.uploader import Uploader, UploaderOptions
 
 FAILURES_NAMED: Final = 100
 """Frames that the JSON names; all are counted."""
-
-_LINES_SHOWN: Final = 20
-_LOOK_SECONDS: Final = 0.5
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,15 +54,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--source", metavar="NAME", help="name of the source, where a frame has none")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="inference time (default 0)")
     _add_delivery(parser)
-    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
-    parser.add_argument("--organization-id", metavar="UUID", help="organization (default: the token's)")
-    parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else Picsellia's)")
+    add_account(parser, default_host="Picsellia's")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=run)
 
 
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--concurrency", default="32", metavar="N", help='requests in flight, or "auto" (default 32)')
+    add_concurrency(parser)
     parser.add_argument("--spool", type=Path, metavar="DIR", help="keep frames here until they are delivered")
     parser.add_argument(
         "--when-full", choices=("wait", "drop_newest", "drop_oldest"), default="wait", help="default: wait for room"
@@ -118,13 +122,8 @@ def _must_exist(path: Path, option: str) -> None:
 
 
 def _options(args: argparse.Namespace) -> UploaderOptions:
-    concurrency: Any = args.concurrency
-    if concurrency != "auto":
-        if not concurrency.isdecimal():
-            raise ConfigurationError(f'--concurrency must be a number or "auto", got {concurrency!r}')
-        concurrency = int(concurrency)
     return {
-        "concurrency": concurrency, "spool": args.spool, "when_full": args.when_full, "deduplicate": args.deduplicate,
+        "concurrency": concurrency_of(args), "spool": args.spool, "when_full": args.when_full, "deduplicate": args.deduplicate,
         "close_timeout": args.close_timeout, "max_attempts": args.max_attempts,
     }  # fmt: skip
 
@@ -187,10 +186,8 @@ async def _send(uploader: Uploader, source: Source[Frame]) -> None:
 
     task = asyncio.create_task(feed())
     try:
-        while not (await asyncio.wait([task], timeout=_LOOK_SECONDS))[0]:
-            statistics = uploader.statistics()
-            if statistics.health is Health.REFUSED:
-                print(f"the service refuses this account: {statistics.last_error}", file=sys.stderr)
+        while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
+            if is_refused(uploader):
                 return
         task.result()
     finally:
@@ -206,7 +203,7 @@ def _to_json(result: _Result, source: Source[Frame]) -> dict[str, Any]:
         "skipped": source.skipped,
         "interrupted": result.is_interrupted,
         "error": None if result.error is None else f"{type(result.error).__name__}: {result.error}",
-        "failures_count": len(failures),
+        "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
         "failures": failures[:FAILURES_NAMED],
         "problems": list(source.problems),
     }
@@ -219,9 +216,8 @@ def _print(result: _Result, source: Source[Frame]) -> None:
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
             f"{report.spooled} left in the spool, {source.skipped} skipped"
         )
-        for line in report.failures[:_LINES_SHOWN]:
-            print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
-    for problem in source.problems[:_LINES_SHOWN]:
+        print_failures(report)
+    for problem in source.problems[:LINES_SHOWN]:
         print(f"  skipped {problem}", file=sys.stderr)
     if result.error is not None:
         print(f"stopped: {type(result.error).__name__}: {result.error}", file=sys.stderr)

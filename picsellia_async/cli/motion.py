@@ -1,12 +1,14 @@
 """Frames of a clip, a folder or our own making, and the moving objects in them. Needs OpenCV (extra `demo`).
 
 The vision is real: a background model (MOG2) learns the scene, what differs from it is cleaned of specks, and each remaining
-blob becomes a box. It needs no weights, so it runs anywhere.
+blob becomes a box. It needs no weights, so it runs anywhere. The frames are read by OpenCV too, and
+not by `picsellia_async.sources`: the background model works on decoded pixels, also of a folder's images, which a source hands on
+as they are; and so the demo does without PyAV.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,8 +53,13 @@ def open_cv() -> Any:
     return cv2
 
 
-def pictures(source: Path | None, limit: int) -> Iterator[Any]:
+def pictures(source: Path | None, limit: int, unreadable: list[Path]) -> Iterator[Any]:
     """Yield at most `limit` frames as BGR arrays of shape (height, width, 3): of a video, a folder of images, or our own.
+
+    Args:
+        source: Video file, folder of images, or None for our own.
+        limit: At most so many.
+        unreadable: Gets the files of a folder that are no images, though named so.
 
     Raises:
         ConfigurationError: The source does not exist or holds no frame that can be read.
@@ -62,7 +69,7 @@ def pictures(source: Path | None, limit: int) -> Iterator[Any]:
         return
     if not source.exists():
         raise ConfigurationError(f"--source: there is no {str(source)!r}")
-    found = _folder_pictures(source) if source.is_dir() else _video_pictures(source)
+    found = _folder_pictures(source, unreadable) if source.is_dir() else _video_pictures(source)
     count = 0
     for count, picture in enumerate(found, start=1):
         yield picture
@@ -84,12 +91,14 @@ def _video_pictures(path: Path) -> Iterator[Any]:
         capture.release()
 
 
-def _folder_pictures(path: Path) -> Iterator[Any]:
+def _folder_pictures(path: Path, unreadable: list[Path]) -> Iterator[Any]:
     cv2 = open_cv()
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in IMAGE_SUFFIXES:
             picture = cv2.imread(str(file))
-            if picture is not None:
+            if picture is None:
+                unreadable.append(file)
+            else:
                 yield picture
 
 
@@ -108,18 +117,21 @@ def _own_pictures(limit: int, width: int = 640, height: int = 360) -> Iterator[A
         yield picture
 
 
-def seen_frames(source: Path | None, limit: int, clock: Any) -> Iterator[SeenFrame]:
+def seen_frames(
+    source: Path | None, limit: int, clock: Callable[[], float], unreadable: list[Path]
+) -> Iterator[SeenFrame]:
     """Yield the frames with their moving objects. Blocking: run it in a thread.
 
     Args:
         source: Video file, folder of images, or None for our own moving frames.
         limit: At most so many.
         clock: Returns monotonic seconds.
+        unreadable: Gets the files of a folder that are no images, though named so.
     """
     cv2 = open_cv()
     background = cv2.createBackgroundSubtractorMOG2(history=120, varThreshold=25, detectShadows=False)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    for picture in pictures(source, limit):
+    for picture in pictures(source, limit, unreadable):
         started = clock()
         moving = cv2.morphologyEx(background.apply(picture), cv2.MORPH_OPEN, kernel)
         moving = cv2.dilate(moving, kernel, iterations=2)

@@ -6,30 +6,32 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Literal
 
-from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async._delivery.outcomes import UploadReport
 from picsellia_async._delivery.spool_file import owner_of
+from picsellia_async.cli.delivering import (
+    LOOK_SECONDS,
+    add_account,
+    add_concurrency,
+    concurrency_of,
+    is_refused,
+    print_failures,
+)
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.uploader import Uploader
-
-_LOOK_SECONDS: Final = 0.5
-"""How often it is checked whether the service refuses the account."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser("replay", help="deliver the frames that a spool holds")
     parser.add_argument("spool", type=Path, metavar="SPOOL", help="directory that was given as spool=")
-    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
-    parser.add_argument("--organization-id", metavar="UUID", help="organization (default: the token's)")
-    parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else what the spool says)")
+    add_account(parser, default_host="what the spool says")
     parser.add_argument("--deployment", metavar="NAME", help="deployment (default: the one that the spool names)")
-    parser.add_argument("--concurrency", default="32", metavar="N", help='requests in flight, or "auto" (default 32)')
+    add_concurrency(parser)
     parser.add_argument("--deduplicate", action="store_true", help="look frames up by file name before sending them")
     parser.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
@@ -41,12 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Deliver; 0 where everything was delivered, 1 where something was refused or stays in the spool."""
     owner = owner_of(args.spool)
-    concurrency: Any = args.concurrency
-    if concurrency != "auto":
-        if not concurrency.isdecimal():
-            raise ConfigurationError(f'--concurrency must be a number or "auto", got {concurrency!r}')
-        concurrency = int(concurrency)
-    report = asyncio.run(_replay(args, owner, concurrency))
+    report = asyncio.run(_replay(args, owner, concurrency_of(args)))
     if args.json:
         print(json.dumps(report.to_json()))
     else:
@@ -54,12 +51,11 @@ def run(args: argparse.Namespace) -> int:
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.spooled} still in the "
             f"spool, {report.quarantined} damaged"
         )
-        for line in report.failures[:20]:
-            print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
+        print_failures(report)
     return 0 if report.is_complete and not report.quarantined else 1
 
 
-async def _replay(args: argparse.Namespace, owner: dict[str, str], concurrency: Any) -> UploadReport:
+async def _replay(args: argparse.Namespace, owner: dict[str, str], concurrency: int | Literal["auto"]) -> UploadReport:
     host = args.host or os.environ.get("PICSELLIA_HOST") or owner.get("host")
     async with AsyncClient(args.api_token, args.organization_id, host=host) as client:
         if args.deployment is not None:
@@ -85,10 +81,6 @@ async def _drain(uploader: Uploader, seconds: float | None) -> None:
     """Wait for the end of everything, unless the time is over or the service refuses the account."""
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
-    while await uploader.flush(timeout=_LOOK_SECONDS):
-        statistics = uploader.statistics()
-        if statistics.health is Health.REFUSED:
-            print(f"the service refuses this account: {statistics.last_error}", file=sys.stderr)
-            return
-        if deadline is not None and loop.time() >= deadline:
+    while await uploader.flush(timeout=LOOK_SECONDS):
+        if is_refused(uploader) or (deadline is not None and loop.time() >= deadline):
             return

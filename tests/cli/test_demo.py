@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -40,13 +42,14 @@ def test_own_frames_arrive():
 
 
 def test_the_table(tmp_path, capsys):
-    """A folder of images, some of them broken: the table tells what arrived."""
-    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0)):
+    """A folder of images, one of them broken: the table tells what arrived, and stderr what was left out."""
+    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0, [])):
         (tmp_path / f"{number}.jpg").write_bytes(frame.image)
     (tmp_path / "broken.png").write_bytes(b"no image")
     (tmp_path / "note.txt").write_text("not a frame")
     assert main(["demo", "--source", str(tmp_path)]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err == "not readable as images, skipped (1): broken.png\n"
     assert "frames stored             5\n" in out
     assert "sent equals stored        yes\n" in out
 
@@ -54,19 +57,38 @@ def test_the_table(tmp_path, capsys):
 def test_a_video(tmp_path):
     """A video file is read frame by frame, no further than asked."""
     writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (640, 360))
-    for frame in seen_frames(None, 12, lambda: 0.0):
+    for frame in seen_frames(None, 12, lambda: 0.0, []):
         import numpy as np
 
         writer.write(cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR))
     writer.release()
-    frames = list(seen_frames(tmp_path / "clip.avi", 10, lambda: 0.0))
+    frames = list(seen_frames(tmp_path / "clip.avi", 10, lambda: 0.0, []))
     assert len(frames) == 10
     assert {(f.width, f.height) for f in frames} == {(640, 360)}
 
 
+def test_the_bar_ends_with_the_clip(tmp_path):
+    """A clip with fewer frames than `--frames` fills the bar; it is drawn on the terminal."""
+    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0, [])):
+        (tmp_path / f"{number}.jpg").write_bytes(frame.image)
+    rest, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "picsellia_async.cli", "demo", "--source", str(tmp_path), "--frames", "90", "--json"],
+        stderr=terminal, stdout=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux: end of a terminal that nobody holds
+            while part := os.read(rest, 65536):
+                shown += part
+    os.close(rest)
+    assert process.returncode == 0, shown
+    assert b"100%" in shown
+
+
 def test_moving_things_become_boxes():
     """Once the background is known, the three discs are found, each box within the frame."""
-    last = list(seen_frames(None, 40, lambda: 0.0))[-1]
+    last = list(seen_frames(None, 40, lambda: 0.0, []))[-1]
     boxes = last.prediction.detection_boxes
     assert len(boxes) >= 3
     assert all(0 <= top < bottom <= 360 and 0 <= left < right <= 640 for top, left, bottom, right in boxes)

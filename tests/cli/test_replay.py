@@ -136,7 +136,7 @@ async def test_a_concurrency_that_is_none_is_bad_usage(
 async def test_a_directory_without_a_spool_is_told(
     tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is made there."""
-    assert await replay(emulator, tmp_path) == 1
-    assert "there is no spool in" in capsys.readouterr().err
+    """Bad usage: one line, and nothing is made there."""
+    assert await replay(emulator, tmp_path) == 2
+    assert capsys.readouterr().err == f"picsellia-async replay: there is no spool in {str(tmp_path)!r}\n"
     assert not os.listdir(tmp_path)  # noqa: PTH208 - a pathlib call here is what another rule forbids

@@ -331,7 +331,7 @@ async def test_a_spool_of_another_deployment_is_refused(tmp_path: Path) -> None:
         await up.flush()
         assert up.report.delivered == 1
     assert owner_of(tmp_path) == moved
-    with pytest.raises(SpoolError, match="no spool"):
+    with pytest.raises(ConfigurationError, match="no spool"):
         owner_of(tmp_path / "nowhere")
 
 

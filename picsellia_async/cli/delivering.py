@@ -1,0 +1,58 @@
+"""What the commands that deliver frames share: options, the watch for a refused account, the lines about failures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Final, Literal
+
+from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.uploader import Uploader
+
+LOOK_SECONDS: Final = 0.5
+"""How often it is checked whether the service refuses the account."""
+
+LINES_SHOWN: Final = 20
+"""Failures that are told one by one on a terminal; all are counted."""
+
+
+def add_account(parser: argparse.ArgumentParser, *, default_host: str) -> None:
+    """Add the options that say who connects, and where to."""
+    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
+    parser.add_argument("--organization-id", metavar="UUID", help="organization (default: the token's)")
+    parser.add_argument("--host", metavar="URL", help=f"platform (default: PICSELLIA_HOST, else {default_host})")
+
+
+def add_concurrency(parser: argparse.ArgumentParser) -> None:
+    """Add `--concurrency`; `concurrency_of` reads it."""
+    parser.add_argument("--concurrency", default="32", metavar="N", help='requests in flight, or "auto" (default 32)')
+
+
+def concurrency_of(arguments: argparse.Namespace) -> int | Literal["auto"]:
+    """Return what `--concurrency` says.
+
+    Raises:
+        ConfigurationError: It is neither a number nor "auto".
+    """
+    given: str = arguments.concurrency
+    if given == "auto":
+        return "auto"
+    if not given.isdecimal():
+        raise ConfigurationError(f'--concurrency must be a number or "auto", got {given!r}')
+    return int(given)
+
+
+def is_refused(uploader: Uploader) -> bool:
+    """Return whether the service refuses the account, which no waiting mends; say so on stderr."""
+    statistics = uploader.statistics()
+    if statistics.health is not Health.REFUSED:
+        return False
+    print(f"the service refuses this account: {statistics.last_error}", file=sys.stderr)
+    return True
+
+
+def print_failures(report: UploadReport) -> None:
+    """Name the first frames that were not delivered, on stderr."""
+    for line in report.failures[:LINES_SHOWN]:
+        print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
