@@ -27,6 +27,7 @@ from picsellia_async.errors import (
     ConflictError,
     FrameTooLargeError,
     PayloadTooLargeError,
+    PicselliaError,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
@@ -431,6 +432,38 @@ async def test_an_outage_is_probed_not_hammered() -> None:
     assert len(during) - len(set(during)) <= 0.1 * 400
     assert len(during) <= 32 + 15
     assert up.report.delivered == 400
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        down(),
+        lost(),
+        RequestTimeoutError("ReadTimeout", "POST", "http://x", 1, request_sent=True),
+        ServerError("bad gateway", 502, "POST", "x"),
+        RateLimitError("unavailable", 503, "POST", "x"),
+    ],
+    ids=["refused", "reset", "timeout", "502", "503"],
+)
+async def test_one_probe_at_a_time_while_the_service_is_down(error: PicselliaError) -> None:
+    """Whatever an outage looks like: of 64 in flight one is left, its pauses grow to 15 seconds, and then all are back."""
+    service = Service(seconds=0.2, script=lambda frame, attempt: error if is_out else None)
+    is_out = True
+    async with uploader(service, concurrency=64) as up:
+        for frame in frames(200):
+            await up.submit(frame)
+        await asyncio.sleep(0.45)
+        assert (service.busiest, service.busy) == (64, 0)
+        begun, service.busiest = len(service.arrivals), 0
+        await asyncio.sleep(600)
+        assert service.busiest == 1
+        probes = [at for at, _ in service.arrivals[begun:]]
+        pauses = [after - before for before, after in itertools.pairwise(probes)]
+        assert all(0.5 <= pause <= 15.0 * 1.2 + 0.3 for pause in pauses)
+        assert min(pauses[5:]) >= 15.0
+        is_out = False
+        assert await up.flush(timeout=60) == 0
+    assert up.report.delivered == 200
 
 
 async def test_repeats_stay_within_the_budget() -> None:
