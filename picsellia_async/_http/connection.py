@@ -327,6 +327,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self.attached:
             self.sock.close()
             self.connection_lost(None)
+            self.tls = None  # it refers to us
 
     def close(self) -> None:
         """Close an idle connection: with TLS, say so first."""

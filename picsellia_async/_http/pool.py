@@ -175,6 +175,7 @@ class Pool:
         finally:
             if timer is not None:
                 timer.cancel()
+            del waiter  # a PoolTimeout in it refers to this frame, and through it to the request
 
     def _return(self, got: Connection | _Attempt) -> None:
         """Hand on what a waiter was given that was cancelled before it woke."""

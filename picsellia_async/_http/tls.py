@@ -81,6 +81,7 @@ class TlsLayer(asyncio.BufferedProtocol):
         self._ready = False
         self._backlog: list[bytes] = []
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failure: Exception | None = None
 
     async def handshake(self) -> None:
         """Wait for the end of the handshake.
@@ -90,6 +91,12 @@ class TlsLayer(asyncio.BufferedProtocol):
             OSError: The connection broke.
         """
         await self._handshake
+        error, self._failure = self._failure, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback refers to this frame
 
     # -- what a connection uses -----------------------------------------------------------------------------------
 
@@ -187,7 +194,8 @@ class TlsLayer(asyncio.BufferedProtocol):
 
     def _fail_handshake(self, error: Exception) -> None:
         if not self._handshake.done():
-            self._handshake.set_exception(error)
+            self._failure = error.with_traceback(None)
+            self._handshake.set_result(None)
         self._raw.abort()
 
     def _read(self) -> None:
@@ -240,7 +248,6 @@ class TlsLayer(asyncio.BufferedProtocol):
         if self._ready and exc is not None and self._connection.waiting and (rest := tcp.unread(self._connection.sock)):
             self._incoming.write(rest)
             self._read()
-        if not self._handshake.done():
-            self._handshake.set_exception(exc or ConnectionResetError("the connection broke during the TLS handshake"))
-            self._handshake.exception()  # the caller may have been cancelled: nobody will look
+        self._fail_handshake(exc or ConnectionResetError("the connection broke during the TLS handshake"))
         self._connection.connection_lost(exc)
+        del self._connection  # it refers to us, and may hold the bytes of half a response
