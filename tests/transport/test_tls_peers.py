@@ -1,0 +1,127 @@
+"""TLS as a peer sees it: client certificates, versions, renegotiation and new keys in the middle of a call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from picsellia_async._http.transport import FastTransport
+from picsellia_async._wire.exchange import Origin
+
+from .peers import TIMEOUTS, Certificate, Wire, echo, free_port, scripted
+
+pytestmark = pytest.mark.anyio
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run every async test on both event loops, in debug mode."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"debug": True, "use_uvloop": request.param == "uvloop"}
+
+
+def contexts(certificate: Certificate, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl.SSLContext, trustme.CA]:
+    """Make a server that speaks one version and wants certificates of an authority, and a client without one."""
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate.chain, certificate.key)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.minimum_version = server.maximum_version = version
+    authority.configure_trust(server)
+    return server, ssl.create_default_context(cafile=str(certificate.authority)), authority
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_client_certificate(make_transport: Any, certificate: Certificate, version: ssl.TLSVersion) -> None:
+    """A client certificate is shown to a server that asks for it, over all of its connections."""
+    server, client, authority = contexts(certificate, version)
+    authority.issue_cert("camera@example.org").configure_cert(client)
+    seen = []
+
+    async def script(wire: Wire) -> None:
+        facts = wire.writer.get_extra_info("ssl_object")
+        seen.append((facts.version(), facts.getpeercert()["subjectAltName"]))
+        await echo(wire)
+
+    transport: FastTransport = make_transport(ssl_context=client, max_keepalive_connections=0)
+    async with scripted(script, server) as peer:
+        for _ in range(2):
+            answer = await transport.exchange(peer.origin, b"POST", b"/in", b"", bytes(1 << 20), TIMEOUTS)
+            assert answer.content == b"/in"
+    name = "TLSv1.2" if version is ssl.TLSVersion.TLSv1_2 else "TLSv1.3"
+    assert seen == [(name, (("email", "camera@example.org"),))] * 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_no_client_certificate(make_transport: Any, certificate: Certificate, version: ssl.TLSVersion) -> None:
+    """Without the certificate that a server wants, the call ends with an error and no slot is lost.
+
+    TLS 1.2 says so in the handshake, 1.3 in place of the answer.
+    """
+    server, client, _ = contexts(certificate, version)
+    transport: FastTransport = make_transport(ssl_context=client, max_connections=1)
+    async with scripted(echo, server) as peer:
+        for _ in range(3):
+            with pytest.raises((httpx.NetworkError, httpx.RemoteProtocolError)):
+                await transport.exchange(peer.origin, b"POST", b"/in", b"", bytes(1 << 20), TIMEOUTS)
+        assert peer.accepted == 0
+
+
+@contextlib.asynccontextmanager
+async def openssl(certificate: Certificate, *options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Run `openssl s_server`, whose standard input goes to the client and also takes commands."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed")
+    port = free_port()
+    server = await asyncio.create_subprocess_exec(
+        program, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(certificate.chain),
+        "-key", str(certificate.key), *options,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        async with asyncio.timeout(20):
+            await server.stdout.readuntil(b"ACCEPT\n")
+            yield server, port
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.kill()
+        await server.communicate()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [(b"r", ["-tls1_2"]), (b"R", ["-tls1_2"]), (b"k", ["-tls1_3"]), (b"K", ["-tls1_3"])],
+    ids=["renegotiation", "renegotiation for a certificate", "new key", "new keys of both"],
+)
+async def test_new_keys_in_the_middle_of_a_call(
+    transport: FastTransport, certificate: Certificate, command: bytes, options: list[str], tmp_path: Path
+) -> None:
+    """A server may change the keys between the request and its answer, and before the next request."""
+    async with openssl(certificate, *options) as (server, port):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        origin = Origin("https", "localhost", port)
+        for number in range(3):
+            call = asyncio.ensure_future(
+                transport.exchange(origin, b"POST", b"/", b"", b"body %d\n" % number, TIMEOUTS)
+            )
+            await server.stdout.readuntil(b"body %d\n" % number)
+            for line in (command + b"\n", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nkeys\r\n"):
+                server.stdin.write(line)
+                await server.stdin.drain()
+            assert (await call).content == b"keys\r\n"
+        assert len(transport._pool._connections) == 1
