@@ -125,3 +125,77 @@ async def test_new_keys_in_the_middle_of_a_call(
                 await server.stdin.drain()
             assert (await call).content == b"keys\r\n"
         assert len(transport._pool._connections) == 1
+
+
+@contextlib.asynccontextmanager
+async def held_back(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Event]]:
+    """Forward to a TLS 1.2 server; hold its answer to the client's second greeting back until told.
+
+    Yields the port, an event of that greeting, and the event that lets the answer through.
+    """
+    greeted, go = asyncio.Event(), asyncio.Event()
+    tasks = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool) -> None:
+        encrypted = False
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readexactly(5)
+                record = head + await reader.readexactly(int.from_bytes(head[3:]))
+                if not to_server and greeted.is_set():
+                    await go.wait()
+                writer.write(record)
+                await writer.drain()
+                if to_server and encrypted and head[0] == 22:
+                    greeted.set()
+                encrypted = encrypted or head[0] == 23
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
+        tasks.append(asyncio.ensure_future(forward(reader, other_writer, to_server=True)))
+        tasks.append(asyncio.ensure_future(forward(other_reader, writer, to_server=False)))
+        await asyncio.wait(tasks)
+        for end in (writer, other_writer):
+            end.transport.abort()
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield proxy.sockets[0].getsockname()[1], greeted, go
+    finally:
+        proxy.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20])
+async def test_a_request_while_keys_are_changed(transport: FastTransport, certificate: Certificate, size: int) -> None:
+    """TLS 1.2 can write nothing while a renegotiation runs: a request waits for its end and then goes out whole."""
+    async with openssl(certificate, "-tls1_2") as (server, port), held_back(port) as (front, greeted, go):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        origin = Origin("https", "localhost", front)
+
+        async def call(body: bytes) -> bytes:
+            return (await transport.exchange(origin, b"POST", b"/", b"", body, TIMEOUTS)).content
+
+        async def answer(*lines: bytes) -> None:
+            for line in lines:
+                server.stdin.write(line)
+                await server.stdin.drain()
+
+        first = asyncio.ensure_future(call(b"first\n"))
+        await server.stdout.readuntil(b"first\n")
+        await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok\r\n")
+        assert await first == b"ok\r\n"
+        await answer(b"r\n")
+        await greeted.wait()
+        second = asyncio.ensure_future(call(b"x" * size + b"second\n"))
+        while not transport._pool._connections or not any(c.tls._backlog for c in transport._pool._connections):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        go.set()
+        while b"second" not in await server.stdout.read(1 << 16):
+            pass
+        await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok\r\n")
+        assert await second == b"ok\r\n"
+        assert len(transport._pool._connections) == 1
