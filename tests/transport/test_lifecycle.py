@@ -136,6 +136,25 @@ async def test_in_use_by_another_running_loop(make_transport) -> None:
         assert peer.accepted == 1
 
 
+async def test_close_from_another_loop(make_transport) -> None:
+    """Closed from another thread's loop, a transport ends the calls in flight and in line in their own loop."""
+    transport = make_transport(max_connections=1)
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.until_gone()
+
+    async with scripted(script) as peer:
+        calls = [asyncio.create_task(ask(transport, peer)) for _ in range(3)]
+        await peer.until(lambda: bool(peer.wires))
+        await asyncio.to_thread(asyncio.run, transport.aclose())
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(end) for end in ends] == [ClosedError] * 3
+        await peer.until(lambda: peer.open == 0)
+        with pytest.raises(ClosedError):
+            await ask(transport, peer)
+
+
 # -- in processes of their own, with every warning an error ---------------------------------------------------------
 
 PRELUDE = """

@@ -19,6 +19,7 @@ from .peers import OK, TIMEOUTS, Wire, answering, new_tasks, scripted
 pytestmark = pytest.mark.anyio
 
 SHORT = 0.05
+LIMIT = 0.3
 LARGE = bytes(1 << 24)
 
 
@@ -185,6 +186,32 @@ async def test_pool_timeout(transport: FastTransport, make_transport) -> None:
         assert (await first).content == b"ok"
         assert not narrow._pool._waiters
     assert caught.value.request_sent is False
+
+
+@pytest.mark.parametrize("seam", ["exchange", "httpx"])
+async def test_waiting_in_line_is_not_charged(make_transport, seam: str) -> None:
+    """The time in line for a connection counts neither as connecting nor as reading or writing."""
+    go = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await go.wait()
+        while True:
+            await wire.send(OK)
+            await wire.request()
+
+    narrow = make_transport(max_connections=1)
+    async with scripted(script) as peer, httpx.AsyncClient(transport=narrow) as client:
+        first = asyncio.create_task(narrow.exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS))
+        await peer.until(lambda: peer.accepted == 1)
+        if seam == "exchange":
+            limits = Timeouts(LIMIT, LIMIT, LIMIT, None)
+            second = asyncio.create_task(narrow.exchange(peer.origin, b"GET", b"/", b"", None, limits))
+        else:
+            second = asyncio.create_task(client.get(peer.url, timeout=httpx.Timeout(LIMIT, pool=None)))
+        assert not (await asyncio.wait([second], timeout=2 * LIMIT))[0]
+        go.set()
+        assert (await first).content == (await second).content == b"ok"
 
 
 async def test_no_limits(transport: FastTransport) -> None:
