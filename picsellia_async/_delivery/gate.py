@@ -161,7 +161,7 @@ _SHARE: Final = 0.1
 class RepeatBudget:
     """How many repeats the service gets on top of first attempts: a tenth, and what succeeds is given back.
 
-    With an empty budget repeats go one at a time, so that a frame is never stuck.
+    With an empty budget repeats go one at a time, and only where no first attempt can go instead: so no frame is ever stuck.
     """
 
     capacity: float = 20.0
@@ -171,10 +171,13 @@ class RepeatBudget:
     in_flight: int = attrs.field(default=0, init=False)
     """Repeats under way."""
 
-    @property
-    def allows(self) -> bool:
-        """Whether a repeat may start."""
-        return self.tokens >= 1.0 or not self.in_flight
+    def allows(self, *, others_wait: bool) -> bool:
+        """Return whether a repeat may start.
+
+        Args:
+            others_wait: Whether a first attempt could start instead.
+        """
+        return self.tokens >= 1.0 or not (others_wait or self.in_flight)
 
     def first_attempt(self) -> None:
         """Earn a share for a first attempt."""

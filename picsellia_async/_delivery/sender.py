@@ -5,7 +5,7 @@ idle uploader has no tasks, and a busy one creates none per frame. `kick` starts
 whenever something changed that may let one start: an item came, an attempt ended, a time was reached.
 
 A failed attempt never keeps its worker waiting. Its item goes to a heap of waiting items, and the one timer brings it back when
-its time has come. Repeats go before first attempts, as far as the budget for repeats allows.
+its time has come. Repeats go before first attempts, as far as the budget for repeats allows; while the service is probed, after.
 
 A worker may be cancelled by somebody else (a debugger, a task killer, the end of `asyncio.run`). Its item then goes back to the
 head of its line, and a timer kicks; if the loop is ending, the timer never fires, and nothing is left behind.
@@ -158,8 +158,11 @@ class Sender:
 
     def _take(self) -> Item | None:
         """Return the next item that may be sent now, or None; then whatever changes that will kick."""
-        repeats = self._repeats and self._budget.allows
-        if self._is_stopped or not (repeats or self._schedule.has_ready):
+        is_ready = self._schedule.has_ready
+        # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
+        is_probe = is_ready and not self.gate.is_open
+        repeats = self._repeats and not is_probe and self._budget.allows(others_wait=is_ready)
+        if self._is_stopped or not (repeats or is_ready):
             return None
         if not self.gate.is_open:
             now = self._loop.time()

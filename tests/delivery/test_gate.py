@@ -161,14 +161,15 @@ def test_the_budget_bounds_extra_load() -> None:
 
 
 def test_an_empty_budget_still_lets_one_repeat_go() -> None:
-    """A frame is never stuck: with nothing saved, repeats go one at a time; what succeeds is given back."""
+    """With nothing saved, repeats go one at a time, and only where nothing else can go; what succeeds is given back."""
     budget = RepeatBudget()
     for _ in range(30):
         budget.start_repeat()
         budget.end_repeat(succeeded=False)
     assert budget.tokens < 1.0
-    assert budget.allows
+    assert not budget.allows(others_wait=True)
+    assert budget.allows(others_wait=False)
     budget.start_repeat()
-    assert not budget.allows
+    assert not budget.allows(others_wait=False)
     budget.end_repeat(succeeded=True)
     assert budget.tokens >= 1.0
