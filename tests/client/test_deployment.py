@@ -8,6 +8,7 @@ import json
 import time
 from uuid import uuid4
 
+import attrs
 import pytest
 
 from picsellia_async import (
@@ -17,10 +18,12 @@ from picsellia_async import (
     ContinuousDeploymentPolicy,
     ContinuousTrainingTrigger,
     DetectionPredictionFormat,
+    Frame,
     HostNotConfiguredError,
     NoShadowModel,
     NotFoundError,
     PointPredictionFormat,
+    RetryPolicy,
     ServiceMetrics,
     StatusError,
 )
@@ -294,6 +297,40 @@ async def test_hosts_that_moved_are_called_where_they_are_now(deployment, emulat
         await deployment.predict_bytes("f.png", IMAGE, monitor=False)
         for endpoint in ("oracle_login", "monitor", "serving_login", "predict"):
             assert len(calls(moved, endpoint)) == len(calls(emulator, endpoint)) == 1, endpoint
+
+
+async def test_a_frame_brings_all_its_fields(deployment, emulator):
+    """What the uploader sends of a frame is what `monitor_bytes` sends of the same arguments."""
+    common = {
+        "latency": 0.25, "height": 48, "width": 64, "prediction": PREDICTION, "source": "cam", "tags": ["a", "b"],
+        "timestamp": 1700000000.5, "shadow_latency": 0.5, "shadow_prediction": SHADOW, "metadata": {"weather": "rain"},
+        "upload_dir": "up", "custom_metadata": {"n": 1}, "sample": True, "custom_metrics": {"q": 2},
+    }  # fmt: skip
+    await deployment.monitor_bytes(PNG, "image/png", "one.png", **common)
+    report = await deployment.monitor_many([Frame(image=PNG, filename="two.png", **common)])
+    assert report.is_complete
+    first, second = emulator.state.store.predictions.select()
+    own = {"id", "seq", "filename", "object_name", "asset_id", "data_id", "received_at", "visible_at"}
+    as_dicts = [attrs.asdict(row, filter=lambda field, _: field.name not in own) for row in (first, second)]
+    assert as_dicts[0] == as_dicts[1]
+    data = [(await deployment.find_predicted_asset(filename=f"{name}.png")).description.data for name in ("one", "two")]
+    assert [one.object_name.partition("/")[0] for one in data] == ["up", "up"]
+    assert data[0].custom_metadata == data[1].custom_metadata == {"n": 1}
+    assert json.loads(second.custom_metrics) == {"q": 2}
+
+
+async def test_a_look_up_that_finds_several_of_the_name_sends_again(deployment, emulator):
+    """Which of them is the frame cannot be told, so it counts as not there: at least once."""
+    for _ in range(2):
+        await monitor(deployment, "same.png")
+    emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=1))
+    frame = Frame(image=PNG, filename="same.png", width=4, height=4, latency=0.1, prediction=PREDICTION)
+    report = await deployment.monitor_many(
+        [frame], deduplicate=True, retry=RetryPolicy(backoff_initial=0.01, backoff_max=0.01)
+    )
+    assert (report.delivered, report.duplicates, report.retries) == (1, 0, 1)
+    assert len(calls(emulator, "find_predicted_asset")) == 1
+    assert emulator.state.store.predictions.count("1") == 4
 
 
 async def test_monitor_and_predict_data(client, deployment):

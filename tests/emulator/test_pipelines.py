@@ -137,6 +137,8 @@ async def test_enough_reviews_train_and_deploy(wire: Wire, policy: str) -> None:
     await wire.ok("POST", f"{wire.deployment}/pipeline/fl/setup", {})
     await wire.ok("POST", f"{wire.deployment}/pipeline/ct", await training(wire, wire.deployment))
     await wire.ok("POST", f"{wire.deployment}/pipeline/cd", {"policy": policy})
+    dataset = (await wire.versions("dataset"))[2]
+    await wire.ok("POST", f"{wire.deployment}/ct/datasets", {"dataset_version_id": dataset["id"], "name": "fresh"})
     await review(wire)
     assert len(await wire.versions("model")) == 2
     await review(wire)
@@ -146,6 +148,7 @@ async def test_enough_reviews_train_and_deploy(wire: Wire, policy: str) -> None:
     context = await wire.ok("GET", f"/api/model/version/{new['id']}/context")
     log = await wire.ok("GET", f"/api/experiment/{context['experiment_id']}/logs/find", params={"name": "parameters"})
     assert log["data"] == {"epochs": 3}
+    assert context["datas"] == [{"name": "fresh", "version_id": dataset["id"], "repartition": {}}]
     deployment = await wire.ok("GET", wire.deployment)
     assert (deployment["model_version_id"] == new["id"]) is (policy == "DEPLOY_CHAMPION")
     assert (deployment["shadow_model_version_id"] == new["id"]) is (policy == "DEPLOY_SHADOW")
