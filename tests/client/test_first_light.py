@@ -36,7 +36,6 @@ from picsellia_async import (
     ServerError,
     TransportError,
 )
-from picsellia_async.config import RETRY_STATUSES
 from picsellia_async.emulator import Emulator, Fault
 
 pytestmark = pytest.mark.anyio
@@ -386,7 +385,7 @@ async def test_a_second_401_is_final(deployment, emulator):
 # Repetition
 
 
-@pytest.mark.parametrize("status", sorted(RETRY_STATUSES))
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 async def test_scenario_62_an_answer_for_now_is_repeated(quick, emulator, status):
     """408, 425, 429, 500, 502 to 504, 520 to 524: twice refused, then stored once."""
     deployment = await quick.get_deployment(emulator.deployment_name)
@@ -407,6 +406,11 @@ async def test_an_answer_for_good_is_not_repeated(quick, emulator, status, error
         await monitor(deployment)
     assert (caught.value.status, caught.value.attempts) == (status, 1)
     assert isinstance(caught.value, MonitorError)
+
+
+def test_scenario_62_no_other_status_is_repeated():
+    """The table of statuses is exactly this one, so that none is left out and none slips in."""
+    assert RetryPolicy().statuses == {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 
 async def test_the_last_failure_is_raised_with_the_attempts(quick, emulator):
@@ -488,10 +492,13 @@ async def test_waits_are_cancelled_at_once(emulator):
 # Scenarios of closing, loops and processes
 
 
-async def test_scenario_7_a_hundred_calls_at_once_with_default_settings(deployment, emulator):
-    """No PoolTimeout, no lost call."""
-    receipts = await asyncio.gather(*(monitor(deployment, name=f"{i}.jpg") for i in range(100)))
-    assert len({r["id"] for r in receipts}) == 100
+async def test_scenario_7_a_hundred_calls_at_once_with_default_settings(deployment, emulator, caplog):
+    """No PoolTimeout, no lost call; neither where more calls than connections are made, so that most have to wait in line."""
+    caplog.set_level("DEBUG", "picsellia_async")
+    for count in (100, 300):
+        receipts = await asyncio.gather(*(monitor(deployment, name=f"{i}.jpg") for i in range(count)))
+        assert len({r["id"] for r in receipts}) == count
+    assert "failed" not in caplog.text, "no call needed a second attempt"
 
 
 async def test_scenario_4_a_long_queue_is_not_a_timeout(emulator):
@@ -670,6 +677,33 @@ def test_scenario_17_a_fork_after_use(url_and_token):
             os._exit(0)
     """), *url_and_token)  # fmt: skip
     assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_scenario_17_a_fork_while_the_loop_runs(url_and_token):
+    """The parent's loop looks as if it ran in the child too; the child's own takes over all the same, and the parent goes on."""
+    done = run(PRELUDE + textwrap.dedent("""
+        import os, warnings
+        warnings.simplefilter("ignore", ResourceWarning)
+        async def main():
+            async with client:
+                await once()
+                child = os.fork()
+                if child == 0:
+                    asyncio.events._set_running_loop(None)
+                    try:
+                        asyncio.run(asyncio.wait_for(once(), 5))
+                    except BaseException as error:
+                        print(repr(error), flush=True)
+                        os._exit(1)
+                    os._exit(0)
+                status = await asyncio.to_thread(os.waitpid, child, 0)
+                assert os.waitstatus_to_exitcode(status[1]) == 0
+                await once()
+            print("done")
+        asyncio.run(main())
+    """), *url_and_token)  # fmt: skip
+    assert done.stdout == "done\n", (done.stdout, done.stderr)
 
 
 def test_scenario_21_trio_is_refused_clearly():
