@@ -289,9 +289,8 @@ async def test_an_error_that_cannot_be_unpacked(engine: Any) -> None:
 
 
 async def test_a_packed_bomb_in_an_error(engine: Any) -> None:
-    """An error body that unpacks to a gigabyte is unpacked as far as it is read."""
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(squeeze.compress(bytes(1 << 20)) for _ in range(100)) + squeeze.flush()
+    """An error body that unpacks to a thousand times its size is unpacked as far as it is read."""
+    bomb = gzip.compress(bytes(32 << 20))
     async with scripted(answering(packed(500, b"gzip", bomb))) as peer:
         answer = await get(engine, peer)
     assert answer.status == 500
