@@ -1,0 +1,105 @@
+"""The race between addresses: one socket wins, no other stays open, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from picsellia_async._http import connector
+from picsellia_async._wire.exchange import Origin
+
+pytestmark = pytest.mark.anyio
+
+ADDRESSES = [(socket.AF_INET, ("192.0.2.1", 1)), (socket.AF_INET, ("192.0.2.2", 1)), (socket.AF_INET, ("192.0.2.3", 1))]
+
+
+class Network:
+    """Connections that come about when told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go = asyncio.Event()
+        self.begun: list[Any] = []
+        self.made: list[socket.socket] = []
+        self.all_begun = asyncio.Event()
+        monkeypatch.setattr(connector, "_connect", self.connect)
+        monkeypatch.setattr(connector, "HEAD_START_SECONDS", 0)
+
+    async def connect(self, address: Any, _loop: Any) -> socket.socket:
+        """Connect when told."""
+        self.begun.append(address)
+        if len(self.begun) == len(ADDRESSES):
+            self.all_begun.set()
+        await self.go.wait()
+        self.made.append(socket.socket())
+        return self.made[-1]
+
+    def open(self) -> list[socket.socket]:
+        """Return the sockets that nobody has closed."""
+        return [sock for sock in self.made if sock.fileno() != -1]
+
+
+async def test_several_win_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of connections that come about in the same turn of the loop, one is used and the others are closed."""
+    network = Network(monkeypatch)
+    racing = asyncio.create_task(connector._race(ADDRESSES, asyncio.get_running_loop()))
+    await network.all_begun.wait()
+    network.go.set()
+    winner = await racing
+    assert network.begun == ADDRESSES
+    assert network.open() == [winner]
+    winner.close()
+
+
+async def test_cancelled_while_they_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A race that is cancelled in the moment of its end leaves no socket open."""
+    network = Network(monkeypatch)
+    racing = asyncio.create_task(connector._race(ADDRESSES, asyncio.get_running_loop()))
+    await network.all_begun.wait()
+    network.go.set()
+    racing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await racing
+    await asyncio.sleep(0)
+    assert network.open() == []
+
+
+async def test_cancelled_while_the_losers_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A race that is cancelled while its losers are sent away closes the winner."""
+    network = Network(monkeypatch)
+    leaving = asyncio.Event()
+
+    async def discard(_losers: Any) -> None:
+        leaving.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(connector, "_discard", discard)
+    racing = asyncio.create_task(connector._race(ADDRESSES, asyncio.get_running_loop()))
+    await network.all_begun.wait()
+    network.go.set()
+    await leaving.wait()
+    racing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await racing
+    assert network.open() == []
+
+
+async def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that finds nothing is an OSError that names the host."""
+    loop = asyncio.get_running_loop()
+
+    async def nothing(*_place: Any, **_options: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(loop, "getaddrinfo", nothing)
+    with pytest.raises(OSError, match=r"empty\.test"):
+        await connector.open_socket(Origin("http", "empty.test", 80), loop)
+
+
+async def test_addresses_are_interleaved() -> None:
+    """The families alternate, beginning with the one that the resolver prefers (RFC 8305, section 4)."""
+    six, four = socket.AF_INET6, socket.AF_INET
+    found: list[Any] = [(six, ("a",)), (six, ("b",)), (six, ("c",)), (four, ("d",))]
+    assert connector._interleave(found) == [found[0], found[3], found[1], found[2]]
