@@ -319,7 +319,7 @@ async def test_a_frame_brings_all_its_fields(deployment, emulator):
     assert json.loads(second.custom_metrics) == {"q": 2}
 
 
-async def test_a_look_up_that_finds_several_of_the_name_sends_again(deployment, emulator):
+async def test_a_look_up_that_finds_several_of_the_name_sends_again(deployment, emulator, caplog):
     """Which of them is the frame cannot be told, so it counts as not there: at least once."""
     for _ in range(2):
         await monitor(deployment, "same.png")
@@ -331,6 +331,7 @@ async def test_a_look_up_that_finds_several_of_the_name_sends_again(deployment, 
     assert (report.delivered, report.duplicates, report.retries) == (1, 0, 1)
     assert len(calls(emulator, "find_predicted_asset")) == 1
     assert emulator.state.store.predictions.count("1") == 4
+    assert "cannot be looked up" not in caplog.text
 
 
 async def test_monitor_and_predict_data(client, deployment):
