@@ -330,13 +330,15 @@ class Connection(asyncio.BufferedProtocol):
             self.tls = None  # it refers to us
 
     def close(self) -> None:
-        """Close an idle connection: with TLS, say so first."""
+        """Close an idle connection: with TLS, say so first; in its handshake, do not wait for its end."""
         self.gone = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._transport is not None:
             self._transport.close()
+        elif self.tls is not None:
+            self.tls.abort()
 
     # -- time -----------------------------------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ class Pool:
         stack.append(connection)
         self._idle_count += 1
         if self._sweep_timer is None and self._expiry is not None:
-            self._sweep_timer = self.loop.call_at(now + self._expiry, self._sweep)
+            self._sweep_timer = self.loop.call_at(now + self._expiry, self._sweep, self._expiry)
 
     def _slot_free(self) -> bool:
         return len(self._connections) + len(self._attempts) < self._max_connections
@@ -223,12 +223,10 @@ class Pool:
             oldest.close()
         return True
 
-    def _sweep(self) -> None:
+    def _sweep(self, expiry: float) -> None:
         """Close what has been idle too long, and come back when the next one will be."""
         self._sweep_timer = None
-        if self._expiry is None:
-            return
-        limit = self.loop.time() - self._expiry + 0.001
+        limit = self.loop.time() - expiry + 0.001
         for origin, stack in list(self._idle.items()):
             while stack and (stack[0].gone or stack[0].idle_since <= limit):
                 self._idle_count -= 1
@@ -237,7 +235,7 @@ class Pool:
                 del self._idle[origin]
         oldest = min((stack[0].idle_since for stack in self._idle.values()), default=None)
         if oldest is not None:
-            self._sweep_timer = self.loop.call_at(oldest + self._expiry, self._sweep)
+            self._sweep_timer = self.loop.call_at(oldest + expiry, self._sweep, expiry)
 
     # -- opening --------------------------------------------------------------------------------------------------
 
@@ -246,11 +244,11 @@ class Pool:
             await self._see_the_loop_off()
             async with asyncio.timeout(seconds) as attempt.scope:
                 return await self._connect(origin, attempt, trace)
-        except TimeoutError as error:
+        except OSError as error:  # TimeoutError, ssl.SSLError and socket.gaierror are among them
             if self.closed:
                 raise ClosedError("the transport was closed while a connection was opened") from None
-            raise failure(httpx.ConnectTimeout, f"no connection to {origin.host}:{origin.port} in time") from error
-        except OSError as error:  # ssl.SSLError and socket.gaierror are among them
+            if isinstance(error, TimeoutError):
+                raise failure(httpx.ConnectTimeout, f"no connection to {origin.host}:{origin.port} in time") from error
             raise failure(httpx.ConnectError, f"cannot connect to {origin.host}:{origin.port}: {error}") from error
         finally:
             if attempt in self._attempts:  # it came to nothing, no socket is left

@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from picsellia_async._http.transport import FastTransport
+from picsellia_async._wire.exchange import Origin
+from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError
 
 from .peers import TIMEOUTS, Certificate, Wire, answering, echo, new_tasks, scripted
@@ -134,6 +136,30 @@ async def test_in_use_by_another_running_loop(make_transport) -> None:
         assert "another running event loop" in str(errors[0])
         assert (await ask(transport, peer)).content == b"/a"
         assert peer.accepted == 1
+
+
+@pytest.mark.parametrize("limit", [5, None])
+async def test_close_during_the_tls_handshake(make_transport, limit: float | None) -> None:
+    """A peer that is silent in the handshake does not hold up closing; the caller gets `ClosedError`."""
+    transport = make_transport()
+
+    async def script(wire: Wire) -> None:
+        await wire.reader.read(1)
+        wire.changed.set()
+        await wire.until_gone()
+
+    async with scripted(script) as peer:
+        secure = Origin("https", "127.0.0.1", peer.origin.port)
+        limits = Timeouts(limit, 5, 5, 5)
+        call = asyncio.create_task(transport.exchange(secure, b"GET", b"/", b"", None, limits))
+        await peer.until(lambda: bool(peer.wires))
+        peer.changed.clear()
+        await peer.changed.wait()
+        async with asyncio.timeout(2):
+            await transport.aclose()
+        with pytest.raises(ClosedError):
+            await call
+        await peer.until(lambda: peer.open == 0)
 
 
 async def test_close_from_another_loop(make_transport) -> None:
