@@ -11,12 +11,11 @@ from picsellia_async._services.connection import Connection
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
 from picsellia_async.enums import TagTarget
-from picsellia_async.errors import WaitingAttemptsTimeout
 from picsellia_async.models import DataDescription
 from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.downloadable import Downloadable
+from picsellia_async.resources.handle import wait_for_state
 from picsellia_async.resources.tag import Tag, Taggable
-from picsellia_async.validation import real_number, whole_number
 
 
 class Data(Taggable[DataDescription], Downloadable):
@@ -169,11 +168,10 @@ class Data(Taggable[DataDescription], Downloadable):
 
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
-        real_number(blocking_time_increment, "blocking_time_increment", 0.0)
-        for attempt in range(whole_number(attempts, "attempts", 1)):
-            if attempt:
-                await sleep(blocking_time_increment)
+
+        async def look() -> str | None:
             await self.sync()
-            if self.upload_status in {"DONE", "ERROR"}:
-                return
-        raise WaitingAttemptsTimeout(f"data {self.id} was still {self.upload_status} after {attempts} looks")
+            return self.upload_status
+
+        states = {"DONE", "ERROR"}
+        await wait_for_state(f"data {self.id}", look, states, blocking_time_increment, attempts, sleep)

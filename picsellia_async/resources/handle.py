@@ -6,12 +6,13 @@ whose module lies above its own, without an import that points up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from picsellia_async._services.connection import Connection
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, WaitingAttemptsTimeout, shown
+from picsellia_async.validation import real_number, whole_number
 
 
 class Described(Protocol):
@@ -64,6 +65,39 @@ class Handle(Generic[D]):
             f"{type(self).__name__} cannot be pickled: it is tied to a connection. Pickle its `description` or `id`, and "
             "fetch it anew from an AsyncClient of the other process"
         )
+
+
+async def wait_for_state(
+    name: str,
+    look: Callable[[], Awaitable[str | None]],
+    wanted: Container[str],
+    seconds: float,
+    attempts: int,
+    sleep: Callable[[float], Awaitable[Any]],
+) -> None:
+    """Look until something is in one of some states.
+
+    Args:
+        name: What is looked at, for the message.
+        look: Fetches it and returns its state.
+        wanted: States that end the waiting.
+        seconds: Between two looks.
+        attempts: How often to look.
+        sleep: Waits so many seconds.
+
+    Raises:
+        ConfigurationError: `seconds` or `attempts` cannot be used.
+        WaitingAttemptsTimeout: It was in none of them at the last look.
+    """
+    real_number(seconds, "blocking_time_increment", 0.0)
+    state: str | None = None
+    for attempt in range(whole_number(attempts, "attempts", 1)):
+        if attempt:
+            await sleep(seconds)
+        state = await look()
+        if state in wanted:
+            return
+    raise WaitingAttemptsTimeout(f"{name} was still {state} after {attempts} looks")
 
 
 HANDLES: Final[dict[str, Callable[[Any, Connection], Any]]] = {}

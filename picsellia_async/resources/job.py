@@ -9,10 +9,10 @@ from typing import Any, Final
 from picsellia_async._services.connection import Connection
 from picsellia_async._wire.endpoints import GET_JOB, GET_OLD_JOB
 from picsellia_async.enums import JobRunStatus, JobStatus
-from picsellia_async.errors import ConfigurationError, WaitingAttemptsTimeout
+from picsellia_async.errors import ConfigurationError
 from picsellia_async.models import JobDescription
-from picsellia_async.resources.handle import Handle
-from picsellia_async.validation import real_number, sequence, whole_number
+from picsellia_async.resources.handle import Handle, wait_for_state
+from picsellia_async.validation import sequence
 
 ENDED: Final = frozenset({"SUCCEEDED", "SUCCESS", "TERMINATED", "FAILED", "KILLED"})
 """Words for a job that will not change any more (WIRE.md 8.10)."""
@@ -107,11 +107,8 @@ class Job(Handle[JobDescription]):
     async def _wait(
         self, wanted: frozenset[str], seconds: float, attempts: int, sleep: Callable[[float], Awaitable[Any]]
     ) -> None:
-        real_number(seconds, "blocking_time_increment", 0.0)
-        for attempt in range(whole_number(attempts, "attempts", 1)):
-            if attempt:
-                await sleep(seconds)
+        async def look() -> str:
             await self.sync()
-            if self.status in wanted:
-                return
-        raise WaitingAttemptsTimeout(f"job {self.id} was still {self.status} after {attempts} looks")
+            return self.status
+
+        await wait_for_state(f"job {self.id}", look, wanted, seconds, attempts, sleep)
