@@ -331,3 +331,9 @@ def test_ids_are_uuids():
     text = "00000000-0000-4000-8000-000000000001"
     [body] = values_in_chunks(Listing(), data_ids=[text])
     assert body.data_ids == [UUID(text)]
+
+
+def test_a_chunked_list_without_a_limit_still_skips():
+    """The offset holds by itself."""
+    assert Listing(offset=2).cut([1, 2, 3, 4]) == [3, 4]
+    assert Listing().cut([1, 2]) == [1, 2]
