@@ -7,13 +7,13 @@ import contextlib
 import shutil
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trustme
 
+from picsellia_async._http.tls import TlsLayer
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 
@@ -108,9 +108,21 @@ async def openssl(certificate: Certificate, *options: str) -> AsyncIterator[tupl
     ids=["renegotiation", "renegotiation for a certificate", "new key", "new keys of both"],
 )
 async def test_new_keys_in_the_middle_of_a_call(
-    transport: FastTransport, certificate: Certificate, command: bytes, options: list[str], tmp_path: Path
+    transport: FastTransport,
+    certificate: Certificate,
+    command: bytes,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server may change the keys between the request and its answer, and before the next request."""
+    heard = asyncio.Event()
+    read = TlsLayer.buffer_updated
+
+    def listen(layer: TlsLayer, size: int) -> None:
+        read(layer, size)
+        heard.set()
+
+    monkeypatch.setattr(TlsLayer, "buffer_updated", listen)
     async with openssl(certificate, *options) as (server, port):
         assert server.stdin is not None
         assert server.stdout is not None
@@ -120,9 +132,10 @@ async def test_new_keys_in_the_middle_of_a_call(
                 transport.exchange(origin, b"POST", b"/", b"", b"body %d\n" % number, TIMEOUTS)
             )
             await server.stdout.readuntil(b"body %d\n" % number)
-            for line in (command + b"\n", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nkeys\r\n"):
-                server.stdin.write(line)
-                await server.stdin.drain()
+            heard.clear()
+            server.stdin.write(command + b"\n")
+            await heard.wait()  # else the server might read both lines at once, and take the second for nothing
+            server.stdin.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nkeys\r\n")
             assert (await call).content == b"keys\r\n"
         assert len(transport._pool._connections) == 1
 
