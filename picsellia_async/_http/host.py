@@ -264,30 +264,33 @@ class Service:
         repeat = endpoint.idempotent if idempotent is None else idempotent
         started = self.clock()
         attempt = 1
-        while True:
-            failure: PicselliaError
-            try:
-                answer = await self._attempt(endpoint, target, headers, body)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:  # the latter also for one that is too long
-                raise ConfigurationError(f"{url}: {exc}") from exc
-            except httpx.RequestError as exc:
-                failure, cause = _transport_error(exc, endpoint.method, url, attempt), exc
-                failure.__cause__ = cause
-            else:
-                if answer.status in endpoint.ok:
-                    return answer, url, attempt
-                failure = status_error(endpoint, answer, url, attempt)
-            delay = next_delay(
-                self.retry, failure=failure, idempotent=repeat, attempt=attempt,
-                elapsed=self.clock() - started, random=self.random,
-            )  # fmt: skip
-            if delay is None:
-                raise failure
-            logger.debug(
-                "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
-            )
-            await self.session.sleep(delay)
-            attempt += 1
+        failure: PicselliaError | None = None
+        try:
+            while True:
+                try:
+                    answer = await self._attempt(endpoint, target, headers, body)
+                except (httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:  # the latter also for one that is too long
+                    raise ConfigurationError(f"{url}: {exc}") from exc
+                except httpx.RequestError as exc:
+                    failure = _transport_error(exc, endpoint.method, url, attempt)
+                    failure.__cause__ = exc
+                else:
+                    if answer.status in endpoint.ok:
+                        return answer, url, attempt
+                    failure = status_error(endpoint, answer, url, attempt)
+                delay = next_delay(
+                    self.retry, failure=failure, idempotent=repeat, attempt=attempt,
+                    elapsed=self.clock() - started, random=self.random,
+                )  # fmt: skip
+                if delay is None:
+                    raise failure
+                logger.debug(
+                    "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
+                )
+                await self.session.sleep(delay)
+                attempt += 1
+        finally:
+            failure = None  # its traceback refers to this frame, and so to the body of the request
 
     async def _attempt(self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None) -> Answer:
         """Send once; once more with a new credential where the first one was refused."""
