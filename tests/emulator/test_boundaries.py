@@ -49,3 +49,12 @@ async def test_a_reviewed_box_is_matched_once(wire: Wire) -> None:
     await review(wire, await wire.asset(raw_predictions=twice), ("person", 2, 1, 20, 10))
     data = (await stats(wire, "object_detection"))["data"]
     assert (data["true_positives"], data["false_positives"], data["false_negatives"]) == (1, 1, 0)
+
+
+async def test_the_better_score_chooses_its_box_first(wire: Wire) -> None:
+    """It takes the box that it overlaps most, and a worse score that fits this one only is left without."""
+    boxes = [[0, 0, 20, 16], [0, 0, 20, 22]]
+    raw = {**BOXES, "detection_classes": [0, 0], "detection_boxes": boxes, "detection_scores": [0.5, 0.9]}
+    await review(wire, await wire.asset(raw_predictions=raw), ("person", 0, 0, 20, 20), ("person", 6, 0, 22, 20))
+    data = (await stats(wire, "object_detection"))["data"]
+    assert (data["true_positives"], data["false_positives"], data["false_negatives"]) == (1, 1, 1)

@@ -222,6 +222,16 @@ async def test_a_deleted_step_hands_its_tasks_over(wire: Wire) -> None:
     assert (await wire.ok("GET", campaign.path))["default_entry_step_id"] is None
 
 
+async def test_deleted_data_take_their_tasks_along(wire: Wire) -> None:
+    """Tasks of other assets stay."""
+    campaign = await Campaign.create(wire)
+    await campaign.step()
+    gone, other = await wire.asset(), await wire.asset()
+    await campaign.sync()
+    await wire.ok("DELETE", f"/api/data/{gone['data']['id']}", status=204)
+    assert [task["asset_id"] for task in await campaign.tasks()] == [other["id"]]
+
+
 async def test_tasks_of_assets_that_are_not_visible_yet() -> None:
     """A campaign that takes new assets by itself lists their tasks before the visibility delay is over."""
     async with Emulator(visibility_delay=3600.0) as emulator:

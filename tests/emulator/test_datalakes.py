@@ -79,6 +79,32 @@ async def test_several_data_are_changed_and_deleted_at_once(wire: Wire) -> None:
     assert [item["id"] for item in (await wire.ok("GET", f"{path}/datas"))["items"]] == [third]
 
 
+async def test_data_of_another_datalake_are_left_alone(wire: Wire) -> None:
+    """One of them among those to change or to delete, and nothing at all is changed or deleted."""
+    path = await datalake(wire)
+    documents = wire.emulator.state.store.documents
+    default = documents.get("datalake", path.rpartition("/")[2])
+    facts = {name: value for name, value in default.items() if name not in ("id", "seq")}
+    other = documents.add("datalake", **{**facts, "name": "other"})
+    own, foreign, *_ = (item["id"] for item in (await wire.ok("GET", f"{path}/datas"))["items"])
+    wire.emulator.state.store.data.update(foreign, datalake_id=other["id"])
+    objects = {own: changes(metadata={"x": 1}), foreign: changes(metadata={"x": 1})}
+    body = {"datalake_id": default["id"], "objects": objects}
+    assert "another datalake" in await wire.refused(400, "PATCH", f"{path}/data/bulk", body)
+    assert "another datalake" in await wire.refused(400, "DELETE", f"{path}/datas", {"ids": [own, foreign]})
+    for id_ in (own, foreign):
+        assert (await wire.ok("GET", f"/api/data/{id_}"))["metadata"] is None
+
+
+async def test_deleted_data_leave_the_dataset_versions(wire: Wire) -> None:
+    """Their assets are gone; the others stay."""
+    version = (await wire.versions("dataset"))[0]
+    path = f"/api/dataset/version/{version['id']}/assets"
+    gone, *others = (await wire.ok("GET", path))["items"]
+    await wire.ok("DELETE", f"/api/data/{gone['data']['id']}", status=204)
+    assert [asset["id"] for asset in (await wire.ok("GET", path))["items"]] == [asset["id"] for asset in others]
+
+
 async def test_objects_of_the_bucket_are_imported(wire: Wire) -> None:
     """Below the prefixes, once."""
     path = await datalake(wire)

@@ -230,10 +230,16 @@ async def test_assets_appear_after_the_visibility_delay() -> None:
         async with wire.http:
             receipt = await wire.monitored()
             path, query = f"{wire.deployment}/predictedassets/find", {"oracle_prediction_id": receipt["id"]}
+            row = emulator.state.store.predictions.get(receipt["id"], "prediction")
+            single = f"/api/predicted/asset/{row.asset_id}"
             await wire.refused(404, "GET", path, params=query)
+            await wire.refused(404, "GET", single)
+            await wire.refused(404, "POST", f"{single}/reviews", {})
+            await wire.refused(404, "DELETE", single)
             assert (await wire.ok("GET", f"{wire.deployment}/predictedassets"))["count"] == 0
             now += 5.0
             assert (await wire.ok("GET", path, params=query))["oracle_prediction_id"] == receipt["id"]
+            assert (await wire.ok("GET", single))["oracle_prediction_id"] == receipt["id"]
 
 
 async def test_a_large_image_arrives_byte_for_byte(wire: Wire) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from picsellia_async.emulator import Emulator
 
-from .conftest import Wire
+from .conftest import BOXES, Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +76,18 @@ async def test_a_jwt_is_good_for_its_own_deployment_only(wire: Wire) -> None:
     await wire.login("oracle")
     answer = await wire.call("GET", f"/api/deployment/{other['id']}", token=wire.jwts["oracle"])
     assert answer.status_code == 403
+
+
+async def test_a_jwt_is_good_for_the_predictions_of_its_own_deployment_only(wire: Wire) -> None:
+    """The path of a prediction names no deployment; that of another one is forbidden all the same."""
+    receipt = await wire.monitored()
+    version = (await wire.versions("model"))[0]
+    other = await wire.ok("POST", f"/api/model/version/{version['id']}/deploy", {"name": "other"})
+    await wire.login("oracle", deployment_id=other["id"])
+    path, body = f"/api/prediction/{receipt['id']}/shadow", {"shadow_raw_predictions": BOXES, "shadow_latency": 0.1}
+    assert (await wire.on("oracle", "POST", path, body)).status_code == 403
+    await wire.login("oracle")
+    assert (await wire.on("oracle", "POST", path, body)).status_code == 201
 
 
 async def test_a_jwt_expires() -> None:

@@ -42,6 +42,9 @@ def test_kolmogorov_smirnov() -> None:
     assert kolmogorov_smirnov([1, 2], [3, 4])["statistic"] == 1.0
     # By hand: the largest gap is after 2, where 2 of 3 and 0 of 2 values lie.
     assert kolmogorov_smirnov([1, 2, 5], [3, 4])["statistic"] == pytest.approx(2 / 3)
+    # By hand: root = sqrt(1.5), scaled = root + 0.12 + 0.11 / root = 1.4346, p = 2 exp(-2 scaled^2); 0.0996 uncorrected.
+    small = kolmogorov_smirnov([1, 2, 3], [4, 5, 6])
+    assert (small["p_value"], small["is_drifting"]) == (pytest.approx(0.0326, abs=1e-4), True)
     draw = random.Random(2)
     first, second = [draw.gauss(0, 1) for _ in range(300)], [draw.gauss(0, 1) for _ in range(300)]
     assert not kolmogorov_smirnov(first, second)["is_drifting"]

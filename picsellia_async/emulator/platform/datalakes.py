@@ -199,12 +199,19 @@ def update_custom_metadata(state: State, call: Call, body: UpdateCustomMetadataR
 def update_multiple_data(state: State, call: Call, body: UpdateMultipleDataRequest) -> None:
     """Change up to 100 data; nulls leave things as they are, tags take the place of all tags before (assumed)."""
     datalake = state.in_path(call, "datalake")
-    rows = {id_: state.data(call, id_) for id_ in body.objects}
+    _rows_of(state, call, datalake, list(body.objects))
     for id_, changes in body.objects.items():
-        if rows[id_].datalake_id != datalake["id"]:
-            raise bad_request(f"the data {id_} is in another datalake")
         if columns := _columns_of(state, datalake, changes):
             state.store.data.update(id_, **columns)
+
+
+def _rows_of(state: State, call: Call, datalake: Document, ids: list[str]) -> list[DataRow]:
+    """Return data by their ids. assumed: those of another datalake are a bad request."""
+    rows = [state.data(call, id_) for id_ in ids]
+    for row in rows:
+        if row.datalake_id != datalake["id"]:
+            raise bad_request(f"the data {row.id} is in another datalake")
+    return rows
 
 
 def _columns_of(state: State, datalake: Document, changes: DataChanges) -> Json:
@@ -227,8 +234,8 @@ def delete_data(state: State, call: Call) -> None:
 
 def delete_multiple_data(state: State, call: Call, body: IdsRequest) -> None:
     """Delete several data of a datalake; all of them or none."""
-    state.in_path(call, "datalake")
-    _delete(state, [state.data(call, str(id_)) for id_ in body.ids])
+    datalake = state.in_path(call, "datalake")
+    _delete(state, _rows_of(state, call, datalake, [str(id_) for id_ in body.ids]))
 
 
 def _delete(state: State, rows: list[DataRow]) -> None:

@@ -77,7 +77,7 @@ def attach_dataset_version(state: State, call: Call, body: DatasetVersionRequest
     attached: list[Json] = pipeline["datasets"]
     if any(entry["dataset_version_id"] == dataset_version["id"] for entry in attached):
         raise conflict("this dataset version is attached already")
-    if is_training and any(entry["name"] == body.name for entry in attached):
+    if any(entry["name"] == body.name for entry in attached):
         raise conflict(f"another dataset version is attached as {body.name!r} already")
     attached.append({"id": state.new_id(), "dataset_version_id": dataset_version["id"], "name": known(body.name)})
     state.store.documents.save("deployment", deployment)
