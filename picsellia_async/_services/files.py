@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import aiofiles
 import aiofiles.os
 
 from picsellia_async.config import IMAGE_BYTES_MAX
@@ -37,9 +36,7 @@ async def read_image(path: str | Path, name: str = "image_path") -> bytes:
     if size > IMAGE_BYTES_MAX:
         raise ConfigurationError(f"{name}: {str(path)!r} has {size} bytes; an image has 1 to {IMAGE_BYTES_MAX}")
     with _explained(path, name):
-        async with aiofiles.open(path, "rb") as file:
-            content: bytes = await file.read()
-    return content
+        return await _read(path)
 
 
 async def file_size(path: str | Path, name: str) -> int:
@@ -66,9 +63,7 @@ async def read_slice(path: Path, start: int, size: int, name: str = "path") -> b
         ConfigurationError: The file is gone, may not be read, or is shorter than it was.
     """
     with _explained(path, name):
-        async with aiofiles.open(path, "rb") as file:
-            await file.seek(start)
-            content: bytes = await file.read(size)
+        content = await _read(path, start, size)
     if len(content) != size:
         raise ConfigurationError(f"{name}: {str(path)!r} became shorter while it was read")
     return content
@@ -88,11 +83,24 @@ async def write_file(path: Path, content: bytes, name: str) -> None:
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         await aiofiles.os.makedirs(path.parent, exist_ok=True)
-        async with aiofiles.open(unfinished, "wb") as file:
-            await file.write(content)
+        await _write(unfinished, content)
         await aiofiles.os.replace(unfinished, path)
     except OSError as exc:
         raise ConfigurationError(f"{name}: {str(path)!r} cannot be written: {exc.strerror}") from exc
+
+
+# Opened and closed in one turn of a thread: a file that is opened in one and closed in another stays open where the call is
+# cancelled in between.
+@aiofiles.os.wrap
+def _read(path: str | Path, start: int = 0, size: int = -1) -> bytes:
+    with Path(path).open("rb") as file:
+        file.seek(start)
+        return file.read(size)
+
+
+@aiofiles.os.wrap
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from picsellia_async.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%25[a-z0-9._-]+)?")
+_HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-f:.]+(%25[a-z0-9._-]+)?")
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -20,6 +23,7 @@ from picsellia_async import (
     RetryPolicy,
     UploadError,
 )
+from picsellia_async._services.files import read_slice
 from picsellia_async._services.storage import MULTIPART_FROM_BYTES, PART_BYTES
 from picsellia_async.emulator import Fault
 
@@ -336,3 +340,23 @@ async def test_a_file_without_read_permission(deployment, big):
     path.chmod(0)
     with pytest.raises(PermissionError):
         await deployment.create_campaign(instructions_file_path=path)
+
+
+async def test_a_read_that_is_cancelled_leaves_no_file_open(tmp_path):
+    """Not even where the file is being opened at that moment: the thread that opens it closes it."""
+    slow = tmp_path / "slow"
+    os.mkfifo(slow)  # opening it waits for somebody who writes
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as threads:
+        loop.set_default_executor(threads)
+        task = asyncio.create_task(read_slice(slow, 0, 1))
+        await asyncio.sleep(0)  # it runs up to the thread
+        assert threads._threads
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        writer = threading.Thread(target=lambda: os.close(os.open(slow, os.O_WRONLY)))
+        writer.start()
+        await asyncio.sleep(0)
+        writer.join()
+    gc.collect()  # a file left open warns here, and warnings are errors
