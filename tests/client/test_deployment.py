@@ -26,6 +26,7 @@ from picsellia_async import (
     RetryPolicy,
     ServiceMetrics,
     StatusError,
+    TransportError,
 )
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.emulator.pictures import make_png
@@ -177,10 +178,21 @@ async def test_model_versions(deployment, versions):
         await deployment.get_shadow_model()
     await deployment.set_model(versions[1])
     await deployment.set_shadow_model(versions[0])
+    told = deployment.description
+    assert (told.model_version_id, told.shadow_model_version_id) == (versions[1].id, versions[0].id)
     assert await deployment.get_model_version() == versions[1]
     assert await deployment.get_shadow_model() == versions[0]
     with pytest.raises(ConfigurationError, match="model_version must be a ModelVersion, got <Async"):
         await deployment.set_model(deployment)
+
+
+async def test_models_that_another_client_set(client, deployment, versions):
+    """Champion and shadow are asked for, not remembered."""
+    other = await client.get_deployment(deployment.name)
+    await other.set_model(versions[1])
+    assert await deployment.get_model_version() == versions[1]
+    await other.set_shadow_model(versions[0])
+    assert await deployment.get_shadow_model() == versions[0]
 
 
 # Pipelines
@@ -368,6 +380,35 @@ async def test_shadow_predictions(deployment, versions):
     asset = await deployment.find_predicted_asset(oracle_prediction_id=third["id"])
     assert await deployment.predict_shadow(asset)
     assert (await asset.get_shadow_prediction())["is_shadow"] is True
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "call"),
+    [
+        ("predict", lambda d, _, monitor: d.predict_bytes("f.png", IMAGE, monitor=monitor)),
+        ("predict_cloud_image", lambda d, _, monitor: d.predict_cloud_image(OBJECT, monitor=monitor)),
+        ("predict_shadow", lambda d, asset, monitor: d.predict_shadow(asset, monitor=monitor)),
+    ],
+    ids=["bytes", "stored", "shadow"],
+)
+async def test_a_prediction_whose_answer_was_lost(endpoint, call, client, versions, emulator):
+    """It is asked for again where nothing was stored; what is monitored would be stored twice."""
+    quick = client.with_options(retry=RetryPolicy(backoff_initial=0.01, backoff_max=0.01))
+    deployment = await quick.get_deployment(emulator.deployment_name)
+    await deployment.predict_bytes("asset.png", IMAGE)
+    asset = await deployment.find_predicted_asset(filename="asset.png")
+    await deployment.set_shadow_model(versions[1])
+    lost = Fault(kind="stored_then_dropped", endpoint=endpoint, times=1)
+    emulator.journal.clear()
+    emulator.faults.add(lost)
+    assert await call(deployment, asset, False)
+    assert len(calls(emulator, endpoint)) == 2
+    emulator.faults.clear()
+    emulator.faults.add(lost)
+    with pytest.raises(TransportError) as caught:
+        await call(deployment, asset, True)
+    assert caught.value.request_sent
+    assert len(calls(emulator, endpoint)) == 3
 
 
 # Statistics

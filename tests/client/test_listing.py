@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import tracemalloc
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from picsellia_async import (
@@ -222,3 +224,29 @@ async def test_an_order_turned_round_turns_the_list_round(client):
     assert len(newest) > 2
     assert await datalake.list_data(order_by=["-created_at"]) == newest
     assert await datalake.list_data(order_by=["created_at"]) == newest[::-1]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["deployments", "datasources", "datasets", "models", "projects", "data_tags", "dataset_versions", "model_versions"],
+)
+async def test_a_service_that_ignores_the_limit(kind, client, emulator):
+    """Lists that come in one answer are no longer than was asked."""
+    lake = await client.get_datalake()
+    await client.create_datasource("camera")
+    await lake.create_data_tag("seen")
+    ask = {
+        "data_tags": lake.list_data_tags,
+        "dataset_versions": (await client.get_dataset("my-dataset")).list_versions,
+        "model_versions": (await client.get_model("my-model")).list_versions,
+    }.get(kind) or getattr(client, f"list_{kind}")
+    first = (await ask())[0]
+    asked = list(emulator.journal)[-1]
+    async with httpx.AsyncClient(
+        base_url=emulator.url, headers={"Authorization": f"Bearer {emulator.api_token}"}
+    ) as http:
+        answer = (await http.get(asked.path)).json()
+    body = json.dumps({**answer, "items": answer["items"][:1] * 3})
+    emulator.faults.add(Fault(kind="status", status=200, body=body, endpoint=asked.endpoint))
+    assert len(await ask()) == 3
+    assert await ask(limit=2) == [first, first]
