@@ -436,7 +436,8 @@ async def test_retry_after_is_reported(emulator):
             )
             with pytest.raises(RateLimitError) as caught:
                 await monitor(deployment)
-            assert caught.value.retry_after == pytest.approx(7, abs=1)
+            # From a date the answer's Date is taken, which uvicorn renews about once a second, later on a busy machine.
+            assert caught.value.retry_after == pytest.approx(7, abs=4 if form == "date" else 0)
 
 
 async def test_scenario_58_a_lost_answer_stores_one_prediction(quick, emulator):
