@@ -176,6 +176,7 @@ if TYPE_CHECKING:
     )
     from picsellia_async.uploader import (
         Uploader,
+        UploaderOptions,
     )
 
 __all__ = [
@@ -292,6 +293,7 @@ __all__ = [
     "UploadReport",
     "Uploader",
     "UploaderFullError",
+    "UploaderOptions",
     "UploaderStatistics",
     "User",
     "WaitingAttemptsTimeout",
@@ -323,7 +325,7 @@ _MODULES = {
     "resources.project": "Experiment Project",
     "resources.tag": "Tag",
     "resources.user": "User Worker",
-    "uploader": "Uploader",
+    "uploader": "Uploader UploaderOptions",
 }
 """Module of each public name."""
 _WHERE = {name: module for module, names in _MODULES.items() for name in names.split()}
