@@ -76,8 +76,10 @@ async def storm(
             if how < 0.4:
                 for _ in range(chance.randrange(12)):
                     await asyncio.sleep(0)
-            else:
+            elif how < 0.95:
                 await asyncio.sleep(chance.random() * patience)
+            else:  # some end by themselves, however slow the machine
+                await asyncio.wait([task])
             task.cancel()
             try:
                 await task
