@@ -152,6 +152,23 @@ def boolean(value: Any, name: str) -> bool:
     return value
 
 
+def choice(value: Any, name: str, choices: Iterable[str | None]) -> None:
+    """Refuse what is none of a few texts.
+
+    Args:
+        value: What was given.
+        name: How the message calls it.
+        choices: What it may be; the message lists them in this order.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    allowed = list(choices)
+    if not isinstance(value, (str, type(None))) or value not in allowed:
+        *others, last = ("None" if one is None else f'"{one}"' for one in allowed)
+        raise ConfigurationError(f"{name} must be {', '.join(others)} or {last}, got {shown(value)}")
+
+
 def epoch_seconds(value: Any, name: str) -> float:
     """Return seconds since 1970 for a number or an aware datetime.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,15 @@ from picsellia_async.emulator import Emulator
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Run every async test on asyncio, in debug mode."""
     return "asyncio", {"debug": True}
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing but reference counts frees memory."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import orjson
@@ -15,9 +15,9 @@ from picsellia_async.images import Frame
 from picsellia_async.sources.folder import IMAGE_PATTERNS, checked_path, walk
 from picsellia_async.sources.header import known_size, open_source
 from picsellia_async.sources.problems import OnBad, Problems, SourceError
-from picsellia_async.sources.shapes import Shape, ShapeKind, checked_kind, label_of, polygon_from, prediction_from
+from picsellia_async.sources.shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
 from picsellia_async.sources.source import Source
-from picsellia_async.validation import real_number, sequence, whole_number
+from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 
 def coco_results(
@@ -57,7 +57,7 @@ def coco_results(
     """
     file, folder = checked_path(json, "json"), checked_path(images, "images")
     names_file = None if annotations is None else checked_path(annotations, "annotations")
-    checked_kind(kind)
+    choice(kind, "kind", get_args(ShapeKind))
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         content, modified = _load(file)

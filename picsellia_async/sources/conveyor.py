@@ -14,9 +14,6 @@ import threading
 from collections import deque
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.validation import whole_number
-
 T = TypeVar("T")
 
 Policy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest"]
@@ -121,23 +118,3 @@ class Conveyor(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
         self._wake()
-
-
-def checked_policy(value: Policy) -> Policy:
-    """Return the value.
-
-    Raises:
-        ConfigurationError: It is no policy.
-    """
-    if value not in {"wait", "drop_oldest", "drop_newest"}:
-        raise ConfigurationError(f'policy must be "wait", "drop_oldest" or "drop_newest", got {shown(value)}')
-    return value
-
-
-def checked_capacity(value: int) -> int:
-    """Return the value.
-
-    Raises:
-        ConfigurationError: It is no positive whole number.
-    """
-    return whole_number(value, "buffer", 1)

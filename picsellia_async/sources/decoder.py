@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -17,7 +17,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.sources.address import checked_address, is_url, redacted, source_name
 from picsellia_async.sources.image import Image
 from picsellia_async.sources.problems import SourceError
-from picsellia_async.validation import epoch_seconds, real_number, whole_number
+from picsellia_async.validation import choice, epoch_seconds, real_number, whole_number
 
 Pixels: TypeAlias = Literal["rgb", "bgr"]
 """Order of the channels of `Image.pixels`."""
@@ -69,15 +69,14 @@ class Decoding:
         whole_number(given["every"], "every", 1)
         if not 1 <= whole_number(given["quality"], "quality") <= 100:
             raise ConfigurationError(f"quality must be 1 to 100, got {shown(given['quality'])}")
-        if given["pixels"] not in {None, "rgb", "bgr"}:
-            raise ConfigurationError(f'pixels must be None, "rgb" or "bgr", got {shown(given["pixels"])}')
+        choice(given["pixels"], "pixels", (None, *get_args(Pixels)))
         if real_number(given["timeout"], "timeout") <= 0:
             raise ConfigurationError(f"timeout must be positive seconds, got {shown(given['timeout'])}")
         started_at = given["started_at"]
         given["started_at"] = None if started_at is None else epoch_seconds(started_at, "started_at")
         given["source"] = given["source"] or source_name(text)
-        given["options"] = {"rtsp_transport": "tcp"} if text.startswith("rtsp") else {}, given["options"] or {}
-        given["options"] = {**given["options"][0], **given["options"][1]}
+        usual = {"rtsp_transport": "tcp"} if text.startswith("rtsp") else {}
+        given["options"] = {**usual, **(given["options"] or {})}
         if given["format"] is None and text.startswith("/dev/video"):
             given["format"] = "v4l2"
         return cls(address=text, **given)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from picsellia_async.errors import ConfigurationError, FileNotFoundException, FileNotReadableError, shown
+from picsellia_async.images import EXTENSIONS
 from picsellia_async.sources.header import file_facts
 from picsellia_async.sources.image import Image
 from picsellia_async.sources.problems import OnBad, Problems, SourceError
 from picsellia_async.sources.source import Source
 
-IMAGE_PATTERNS: Final = ("*.jpg", "*.jpeg", "*.png")
+IMAGE_PATTERNS: Final = tuple(f"*{extension}" for extension in EXTENSIONS)
 """Names that the service takes images by."""
 
 

@@ -9,17 +9,18 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import closing
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, get_args
 
 import attrs
 
 from picsellia_async._http.retry import backoff
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
-from picsellia_async.sources.conveyor import Conveyor, Policy, checked_capacity, checked_policy
+from picsellia_async.sources.conveyor import Conveyor, Policy
 from picsellia_async.sources.decoder import Decoding, Pixels, decoded, open_av
 from picsellia_async.sources.image import Image
 from picsellia_async.sources.problems import SourceError
+from picsellia_async.validation import choice, whole_number
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
 """As often as it takes: a camera may be away for a night."""
@@ -248,4 +249,5 @@ def camera(
         url, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, source=source, started_at=None,
         timeout=timeout, options=options, format=format,
     )  # fmt: skip
-    return Camera(settings, checked_policy(policy), checked_capacity(buffer), reconnect, on_state)
+    choice(policy, "policy", get_args(Policy))
+    return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, PicselliaError, shown
+from picsellia_async.errors import PicselliaError
 
 PROBLEMS_KEPT: Final = 100
 """Messages kept of what was skipped; all are counted."""
@@ -41,14 +41,3 @@ class Problems:
         self.skipped += 1
         if len(self.messages) < PROBLEMS_KEPT:
             self.messages.append(message)
-
-
-def checked_on_bad(value: OnBad) -> OnBad:
-    """Return the value.
-
-    Raises:
-        ConfigurationError: It is neither "raise" nor "skip".
-    """
-    if value not in {"raise", "skip"}:
-        raise ConfigurationError(f'on_bad must be "raise" or "skip", got {shown(value)}')
-    return value

@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import DetectionPredictionFormat, PredictionFormat, SegmentationPredictionFormat
 from picsellia_async.sources.problems import SourceError
 
@@ -40,17 +39,6 @@ def prediction_from(shapes: Iterable[Shape], kind: ShapeKind) -> PredictionForma
     if kind == "segmentation":
         return SegmentationPredictionFormat(labels, scores, [one.polygon for one in found])
     return DetectionPredictionFormat(labels, [one.box for one in found], scores)
-
-
-def checked_kind(value: ShapeKind) -> ShapeKind:
-    """Return the value.
-
-    Raises:
-        ConfigurationError: It is neither "detection" nor "segmentation".
-    """
-    if value not in {"detection", "segmentation"}:
-        raise ConfigurationError(f'kind must be "detection" or "segmentation", got {shown(value)}')
-    return value
 
 
 def label_of(category: int, categories: Mapping[int, int] | None) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, get_args
 
 import anyio.to_thread
 import attrs
 
 from picsellia_async.errors import PicselliaError
-from picsellia_async.sources.problems import OnBad, Problems, checked_on_bad
+from picsellia_async.sources.problems import OnBad, Problems
+from picsellia_async.validation import choice
 
 T = TypeVar("T")
 
@@ -43,7 +44,8 @@ class Source(Generic[T]):
         """
         self._name = name
         self._read = read
-        self._on_bad: OnBad = checked_on_bad(on_bad)
+        choice(on_bad, "on_bad", get_args(OnBad))
+        self._on_bad = on_bad
         self._problems = Problems(self._on_bad)
 
     def __repr__(self) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.images import Frame
+from picsellia_async.images import EXTENSIONS, Frame
 from picsellia_async.sources.folder import IMAGE_PATTERNS, checked_path, walk
 from picsellia_async.sources.header import known_size, open_source
 from picsellia_async.sources.problems import OnBad, Problems, SourceError
-from picsellia_async.sources.shapes import Shape, ShapeKind, checked_kind, label_of, polygon_from, prediction_from
+from picsellia_async.sources.shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
 from picsellia_async.sources.source import Source
-from picsellia_async.validation import real_number
+from picsellia_async.validation import choice, real_number
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+_SUFFIXES = (*EXTENSIONS, *(extension.upper() for extension in EXTENSIONS))
 
 
 def yolo_labels(
@@ -51,7 +52,7 @@ def yolo_labels(
         ConfigurationError: An argument is of the wrong kind. While iterating: a directory is not there.
     """
     labels, folder = checked_path(dir, "dir"), checked_path(images, "images")
-    checked_kind(kind)
+    choice(kind, "kind", get_args(ShapeKind))
 
     def frame(image: Path, shapes: list[Shape], size: tuple[int, int], modified: float) -> Frame:
         return Frame(

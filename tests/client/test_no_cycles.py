@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,15 +20,6 @@ PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Asyncio without debug mode, which keeps tracebacks on purpose."""
     return "asyncio", {"debug": False}
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    """Nothing but reference counts frees memory."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.parametrize(

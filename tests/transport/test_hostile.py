@@ -7,7 +7,7 @@ import gzip
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -129,6 +129,22 @@ async def test_a_coding_that_looks_like_chunked(transport: FastTransport) -> Non
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
 
+def poisoned(head: bytes, *, together: bool) -> Callable[[Wire], Awaitable[None]]:
+    """Return a peer that answers its first connection with a head and more bytes than it may, every other one well."""
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        if wire.number == 0:
+            await wire.send(head + POISON if together else head)
+            if not together:
+                await wire.send(POISON)
+            await wire.until_gone()
+        else:
+            await wire.send(OK)
+
+    return script
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -142,18 +158,7 @@ POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_hidden_second_response_is_nobodys(transport: FastTransport, head: bytes, together: bool) -> None:
     """A body where none may be, or a second response, never answers the next call: not even in a segment of its own."""
-
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        if wire.number == 0:
-            await wire.send(head + POISON if together else head)
-            if not together:
-                await wire.send(POISON)
-            await wire.until_gone()
-        else:
-            await wire.send(OK)
-
-    async with scripted(script) as peer:
+    async with scripted(poisoned(head, together=together)) as peer:
         await get(transport, peer)
         if not together:
             await peer.until(lambda: peer.open == 0)
@@ -165,17 +170,7 @@ async def test_a_body_after_head_is_nobodys(transport: FastTransport, together: 
     """A server that sends a body after HEAD loses the connection, not its next caller the answer."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(POISON)
 
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        if wire.number == 0:
-            await wire.send(head + POISON if together else head)
-            if not together:
-                await wire.send(POISON)
-            await wire.until_gone()
-        else:
-            await wire.send(OK)
-
-    async with scripted(script) as peer:
+    async with scripted(poisoned(head, together=together)) as peer:
         assert (await get(transport, peer, b"HEAD")).content == b""
         if not together:
             await peer.until(lambda: peer.open == 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -26,15 +25,6 @@ pytestmark = pytest.mark.anyio
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Asyncio without debug mode, which keeps tracebacks on purpose."""
     return "asyncio", {"debug": False}
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    """Nothing but reference counts frees memory."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def alive() -> list[Any]:
