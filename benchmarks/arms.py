@@ -229,7 +229,7 @@ class OursUploaderReceipts(Ours):
         await super().stop()
 
     def make_frame(self, number: int):
-        from picsellia_async.images import Frame
+        from picsellia_async.frames import Frame
 
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
         return Frame(

@@ -18,7 +18,7 @@ from benchmarks.arms import BOXES, CLASSES, SCORES, LagProbe, resident
 from benchmarks.processes import Sink as SinkProcess
 from benchmarks.sink import Counts, Sink
 from picsellia_async import AsyncClient
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
 
 PREDICTION = DetectionPredictionFormat(CLASSES, BOXES, SCORES)

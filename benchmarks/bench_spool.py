@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arms import LagProbe
-from picsellia_async._delivery import codec
-from picsellia_async._delivery.spool_file import Record, SpoolFile
+from picsellia_async._delivery.spool import codec
+from picsellia_async._delivery.spool.store import Record, SpoolFile
 from picsellia_async.errors import TransportError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
 from picsellia_async.uploader import Uploader
 

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 from picsellia_async._version import __version__
 
 if TYPE_CHECKING:
-    from picsellia_async._delivery.item import (
-        Receipt,
-    )
     from picsellia_async._delivery.outcomes import (
         Delivered,
         Dropped,
@@ -25,11 +22,8 @@ if TYPE_CHECKING:
         UploaderStatistics,
         UploadReport,
     )
-    from picsellia_async.answers import (
-        DeploymentInformation,
-        MonitorAnswer,
-        PredictionAnswer,
-        Statistics,
+    from picsellia_async._delivery.receipt import (
+        Receipt,
     )
     from picsellia_async.client import (
         AsyncClient,
@@ -113,7 +107,7 @@ if TYPE_CHECKING:
         UploadError,
         WaitingAttemptsTimeout,
     )
-    from picsellia_async.images import (
+    from picsellia_async.frames import (
         Frame,
     )
     from picsellia_async.models import (
@@ -173,6 +167,12 @@ if TYPE_CHECKING:
     from picsellia_async.resources.user import (
         User,
         Worker,
+    )
+    from picsellia_async.responses import (
+        DeploymentInformation,
+        MonitorAnswer,
+        PredictionAnswer,
+        Statistics,
     )
     from picsellia_async.uploader import (
         Uploader,
@@ -302,15 +302,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_delivery.item": "Receipt",
+    "_delivery.receipt": "Receipt",
     "_delivery.outcomes": "Delivered DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
-    "answers": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
+    "responses": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
     "client": "AsyncClient",
     "config": "RetryPolicy Timeouts",
     "deployment": "AsyncDeployment",
     "enums": "AssignmentStatus CampaignStepType ContinuousDeploymentPolicy ContinuousTrainingTrigger ContinuousTrainingType DataType DataUploadStatus ExperimentStatus Framework InferenceType JobRunStatus JobStatus LogType ObjectDataType ServiceMetrics SupportedContentType TagTarget Target",
     "errors": "AuthenticationError BadConfigurationContinuousTrainingError BadGatewayError BadRequestError ClosedError ConfigurationError ConflictError ContentTypeUnknown DecodeError DistantStorageError DownloadError FileIsDirectoryError FileNotFoundException FileNotReadableError ForbiddenError FrameTooLargeError HostNotConfiguredError InsufficientResourcesError InternalServerError LockedError MonitorError MonitoringConnectionError NetworkError NoBaseExperimentError NoConnectorFound NoDataError NoShadowModel NoUrlAvailable NotFoundError PayloadTooLargeError PermissionDeniedError PicselliaError PredictionError QuotaExceededError RateLimitError RequestTimeoutError RequestTooLargeError ResourceConflictError ResourceLockedError ResourceNotFoundError ServerError SpoolError StatusError TooManyRequestError TransportError UnauthorizedError UndefinedObjectError UploadError UploaderFullError WaitingAttemptsTimeout",
-    "images": "Frame",
+    "frames": "Frame",
     "models": "DeploymentDescription Organization",
     "predictions": "ClassificationPredictionFormat DetectionPredictionFormat KeypointPredictionFormat LinePredictionFormat MaskPredictionFormat PointPredictionFormat PredictionFormat SegmentationPredictionFormat",
     "resources.campaign": "Assignment ReviewCampaign ReviewCampaignStep",

@@ -1,6 +1,6 @@
 """Review campaigns as frozen values: what the platform says of a campaign, its steps and its tasks. Nothing here waits or acts.
 
-Shapes: WIRE.md 8.5.
+Shapes: docs/wire.md#predicted-asset-endpoints.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from picsellia_async.models import JobDescription, Value
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ReviewCampaignDescription(Value):
-    """A review campaign (WIRE.md 8.5). All but the first two fields are what its updates set; the platform need not repeat them."""
+    """A review campaign (docs/wire.md#predicted-asset-endpoints). All but the first two fields are what its updates set; the platform need not repeat them."""
 
     id: UUID
     """Identifier."""

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import httpx
 
-from picsellia_async._http.host import HttpSession
-from picsellia_async._services.connection import Connection
+from picsellia_async._http.service import HttpSession
+from picsellia_async._services.account import Connection
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
 from picsellia_async._wire.exchange import Origin
-from picsellia_async._wire.listing import simple_query
 from picsellia_async._wire.platform_requests import CreateDeploymentRequest
+from picsellia_async._wire.queries import simple_query
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment

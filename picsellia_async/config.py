@@ -12,13 +12,13 @@ import attrs
 from picsellia_async.errors import ConfigurationError, shown
 
 DEFAULT_HOST: Final = "https://app.picsellia.com"
-"""Platform used when neither `host` nor `PICSELLIA_HOST` names one (WIRE.md section 1)."""
+"""Platform used when neither `host` nor `PICSELLIA_HOST` names one (docs/wire.md#hosts)."""
 
 RETRY_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Answers by which a service (or a gateway before it) says that the call failed for now."""
 
 IMAGE_BYTES_MAX: Final = 100 * 2**20
-"""Largest image taken, in bytes. WIRE.md section 16 knows no limit of the service; ours keeps a mistake (a video,
+"""Largest image taken, in bytes. docs/wire.md#limits knows no limit of the service; ours keeps a mistake (a video,
 a disk image) from becoming a request of hundreds of megabytes."""
 
 

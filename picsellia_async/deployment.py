@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.single_flight import SingleFlight
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._services.files import read_image
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.serving import ServingService
@@ -34,11 +34,10 @@ from picsellia_async._wire.requests import (
     raw_predictions,
 )
 from picsellia_async._wire.unset import UNSET, given
-from picsellia_async.answers import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
 from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType
 from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError, shown
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.data import Data
@@ -48,6 +47,7 @@ from picsellia_async.resources.handle import expect, registered
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.predicted_asset import PredictedAsset
 from picsellia_async.resources.tag import Tag, tag_names
+from picsellia_async.responses import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
 from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class AsyncDeployment(DeploymentWithAssets):
         super()._adopt(description)
         self._oracle: OracleService | None = None
         self._serving: ServingService | None = None
-        # The vendor's SDK keeps the connector for ever, also after the target datalake was changed (WIRE.md 18.1).
+        # The vendor's SDK keeps the connector for ever, also after the target datalake was changed (docs/wire.md#vendor-quirks).
         self._connector: Connector | None = None
         self._connector_fetch: SingleFlight[Connector] = SingleFlight()
 
@@ -242,7 +242,7 @@ class AsyncDeployment(DeploymentWithAssets):
             raw_image: Encoded image; not copied, so it must not change before the call returns.
             tags: Tag names or `Tag` objects, one or a list, for the data that is created.
             source: Name of a data source, or a `DataSource`, for the data that is created.
-            metadata: For the data that is created. Keys: WIRE.md 9.5. An empty dict is left out.
+            metadata: For the data that is created. Keys: docs/wire.md#data-shape. An empty dict is left out.
             monitor: Whether the result also goes to monitoring and the platform.
             custom_metadata: Free keys for the data that is created.
             upload_dir: Prefix of the object name; private object storage only.
@@ -482,7 +482,7 @@ class AsyncDeployment(DeploymentWithAssets):
             timestamp: When the prediction was made: epoch seconds, or an aware datetime. The service's own time by default.
             shadow_latency: Inference time of the shadow model; goes together with `shadow_prediction`.
             shadow_prediction: What the shadow model predicted, of the deployment's type.
-            metadata: For the created data. Keys: WIRE.md 9.5. Sent even when empty.
+            metadata: For the created data. Keys: docs/wire.md#data-shape. Sent even when empty.
             upload_dir: Prefix of the object name; private object storage only.
             custom_metadata: Free keys for the created data.
             sample: True: the platform always keeps the image; False: never, it only counts; None: the deployment's sample rate decides.

@@ -1,4 +1,4 @@
-"""Closed sets of the wire, with its exact values (WIRE.md 12.1 and 8.3)."""
+"""Closed sets of the wire, with its exact values (docs/wire.md#enums and 8.3)."""
 
 from __future__ import annotations
 

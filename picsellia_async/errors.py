@@ -289,7 +289,7 @@ class DownloadError(PicselliaError):
     """A file could not be fetched from the object storage."""
 
 
-# The vendor's names for the same things (WIRE.md 5.5), so that an `except` written for its SDK still catches.
+# The vendor's names for the same things (docs/wire.md#error-names), so that an `except` written for its SDK still catches.
 ForbiddenError = PermissionDeniedError
 InsufficientResourcesError = QuotaExceededError
 NetworkError = TransportError

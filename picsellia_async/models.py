@@ -1,6 +1,6 @@
 """What the services say, as frozen values. Only fields that the documented API shows; nothing here waits or acts.
 
-Unknown fields of an answer are ignored, since services grow. Shapes: WIRE.md section 9.
+Unknown fields of an answer are ignored, since services grow. Shapes: docs/wire.md#shapes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _upper(value: Any) -> Any:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Page(Value, Generic[T]):
-    """One page of a listing (WIRE.md section 7)."""
+    """One page of a listing (docs/wire.md#lists)."""
 
     items: list[T]
     """What the page holds; an answer without it is no page."""
@@ -61,7 +61,7 @@ class Page(Value, Generic[T]):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Ping(Value):
-    """Answer of the platform's greeting (WIRE.md 3.5)."""
+    """Answer of the platform's greeting (docs/wire.md#connecting)."""
 
     username: str | None = None
     """Name of the token's user."""
@@ -80,12 +80,12 @@ class Organization(Value):
     name: str
     """Name, unique on the platform."""
     default_connector_id: UUID | None = None
-    """Storage used where nothing else is said. Without one the platform gets no `X-Picsellia-Organization` header (WIRE.md section 2)."""
+    """Storage used where nothing else is said. Without one the platform gets no `X-Picsellia-Organization` header (docs/wire.md#headers)."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class LoginReceipt(Value):
-    """Answer of a JWT sign-in (WIRE.md 3.2)."""
+    """Answer of a JWT sign-in (docs/wire.md#sign-in)."""
 
     jwt: str = attrs.field(repr=False)
     """The token; never logged. Visible ASCII: it becomes a header, which an answer must not be able to add lines to."""
@@ -100,7 +100,7 @@ class LoginReceipt(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class TagDescription(Value):
-    """A tag (WIRE.md 9.6)."""
+    """A tag (docs/wire.md#other-shapes)."""
 
     id: UUID
     """Identifier."""
@@ -112,7 +112,7 @@ class TagDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class DeploymentDescription(Value):
-    """A deployment as the platform tells it (WIRE.md 9.1)."""
+    """A deployment as the platform tells it (docs/wire.md#deployment-shape)."""
 
     id: UUID
     """Identifier."""
@@ -142,7 +142,7 @@ class DeploymentDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class LabelDescription(Value):
-    """A label: one entry of a label map (WIRE.md 9.6)."""
+    """A label: one entry of a label map (docs/wire.md#other-shapes)."""
 
     id: UUID
     """Identifier; reviews name their labels by it."""
@@ -164,7 +164,7 @@ class UserDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UserList(Value):
-    """Users of an organization or a deployment; these lists do not say `items` (WIRE.md 7.1)."""
+    """Users of an organization or a deployment; these lists do not say `items` (docs/wire.md#simple-lists)."""
 
     users: list[UserDescription]
     """Those who have access."""
@@ -182,7 +182,7 @@ class JobDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Connector(Value):
-    """Where a deployment's images are stored (WIRE.md 8.2)."""
+    """Where a deployment's images are stored (docs/wire.md#deployment-endpoints)."""
 
     id: UUID
     """Identifier."""
@@ -208,7 +208,7 @@ class ModelDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ModelVersionDescription(Value):
-    """A version of a model (WIRE.md 9.3)."""
+    """A version of a model (docs/wire.md#model-version-shape)."""
 
     id: UUID
     """Identifier."""
@@ -242,7 +242,7 @@ class ModelContextData(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ModelContextDescription(Value):
-    """Where a model version comes from (WIRE.md 8.7)."""
+    """Where a model version comes from (docs/wire.md#model-endpoints)."""
 
     id: UUID
     """Identifier."""
@@ -296,7 +296,7 @@ class DatasetDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class DatasetVersionDescription(Value):
-    """A version of a dataset (WIRE.md 9.4)."""
+    """A version of a dataset (docs/wire.md#dataset-version-shape)."""
 
     id: UUID
     """Identifier."""
@@ -374,7 +374,7 @@ class DataMeta(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class DataDescription(Value):
-    """An image or video of a datalake (WIRE.md 9.5)."""
+    """An image or video of a datalake (docs/wire.md#data-shape)."""
 
     id: UUID
     """Identifier."""
@@ -393,7 +393,7 @@ class DataDescription(Value):
     presigned_url: str | None = attrs.field(default=None, repr=False)
     """Download address, good for about an hour; whoever has it may read the image."""
     metadata: dict[str, Any] | None = None
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: dict[str, Any] | None = None
     """Free keys."""
     meta: DataMeta | None = None
@@ -416,7 +416,7 @@ class AssetDescription(Value):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictedAssetDescription(Value):
-    """A monitored image on the platform (WIRE.md 9.2)."""
+    """A monitored image on the platform (docs/wire.md#predicted-asset-shape)."""
 
     id: UUID
     """Identifier."""

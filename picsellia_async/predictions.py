@@ -186,7 +186,7 @@ class SegmentationPredictionFormat(PredictionFormat):
     detection_texts: list[str] | None = attrs.field(default=None, converter=_texts)
     """One per shape (recognised text, for instance), or None."""
     detection_boxes: list[list[int]] | None = attrs.field(default=None, converter=attrs.converters.optional(_boxes))
-    """Accepted for code written for older versions of the service; never sent (WIRE.md section 12)."""
+    """Accepted for code written for older versions of the service; never sent (docs/wire.md#prediction-formats)."""
 
 
 @attrs.frozen(repr=False)

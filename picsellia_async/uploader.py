@@ -17,12 +17,11 @@ from typing import Final, Literal, Self, Unpack
 import anyio
 import anyio.to_thread
 
-from picsellia_async._delivery.accumulator import Accumulator
-from picsellia_async._delivery.admission import Admission
-from picsellia_async._delivery.backlog import Backlog, committed
-from picsellia_async._delivery.gate import Signal
-from picsellia_async._delivery.item import Item, Receipt
-from picsellia_async._delivery.limit import AdaptiveLimit, FixedLimit, Limit
+from picsellia_async._delivery.circuit_breaker import Signal
+from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
+from picsellia_async._delivery.fair_queue import Schedule
+from picsellia_async._delivery.flow_control import Admission
+from picsellia_async._delivery.ledger import Accumulator
 from picsellia_async._delivery.options import Options, UploaderOptions
 from picsellia_async._delivery.outcomes import (
     Dropped,
@@ -33,15 +32,16 @@ from picsellia_async._delivery.outcomes import (
     UploaderStatistics,
     UploadReport,
 )
-from picsellia_async._delivery.schedule import Schedule
+from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.sender import Find, Send, Sender, call_safely
-from picsellia_async._delivery.spool import Spool
+from picsellia_async._delivery.spool.queue import Backlog, committed
+from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.state import InFlight, Queued, Rules
 from picsellia_async._delivery.stream import Stream
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import read_image
 from picsellia_async.errors import ClosedError, ConfigurationError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 

@@ -117,7 +117,7 @@ def test_every_call_of_a_deployment_names_its_wire(name):
     assert "Wire:" in doc or "`" in doc
 
 
-def test_scenario_71_the_installed_package_is_typed():
+def test_the_installed_package_is_typed():
     """`py.typed` is installed beside the modules."""
     assert (PACKAGE / "py.typed").exists()
 

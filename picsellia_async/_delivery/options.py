@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, TypedDict
 
 import attrs
 
-from picsellia_async._delivery.accumulator import WhenFull
+from picsellia_async._delivery.ledger import WhenFull
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics
-from picsellia_async._delivery.spool import Durability
+from picsellia_async._delivery.spool.spool import Durability
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
 

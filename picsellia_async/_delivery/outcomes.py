@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 
 
 class DropReason(enum.StrEnum):

@@ -22,11 +22,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from picsellia_async._delivery.gate import Gate, RepeatBudget, Signal
-from picsellia_async._delivery.item import Item
-from picsellia_async._delivery.limit import Limit
+from picsellia_async._delivery.circuit_breaker import Gate, RepeatBudget, Signal
+from picsellia_async._delivery.concurrency_limit import Limit
+from picsellia_async._delivery.fair_queue import Schedule
 from picsellia_async._delivery.outcomes import Outcome
-from picsellia_async._delivery.schedule import Schedule
+from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.state import (
     FRESH,
     Answered,
@@ -43,7 +43,7 @@ from picsellia_async._delivery.state import (
     signal_of,
 )
 from picsellia_async.errors import PicselliaError, RequestTimeoutError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
 

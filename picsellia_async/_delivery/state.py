@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import attrs
 
-from picsellia_async._delivery.gate import Signal
+from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
 from picsellia_async._http.retry import backoff, is_repeatable
 from picsellia_async.config import RetryPolicy
@@ -33,7 +33,7 @@ from picsellia_async.errors import (
     StatusError,
     TransportError,
 )
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 
 _ACCOUNT_STATUSES: Final = frozenset({401, 402, 403, 404})
 """Answers about the account or the deployment: the next frame would get the same one."""

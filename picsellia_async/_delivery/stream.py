@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
 
-from picsellia_async._delivery.accumulator import Accumulator
-from picsellia_async._delivery.item import Receipt
+from picsellia_async._delivery.ledger import Accumulator
 from picsellia_async._delivery.outcomes import Outcome, Rejected
+from picsellia_async._delivery.receipt import Receipt
 from picsellia_async.errors import ConfigurationError, UploaderFullError, shown
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 
 _OUTCOMES_MAX: Final = 64
 """Outcomes that may lie ready before feeding pauses: each holds its frame."""

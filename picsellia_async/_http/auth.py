@@ -52,7 +52,7 @@ class StaticCredential:
         return self.lines
 
     def invalidate(self, lines: bytes) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Return False: there is nothing to renew (WIRE.md 3.1)."""
+        """Return False: there is nothing to renew (docs/wire.md#sign-in)."""
         return False
 
 
@@ -104,7 +104,7 @@ def lifetime_seconds(expires: object, now: datetime.datetime) -> float:
     """Return how long a JWT lives, in seconds; infinity where `expires` says nothing usable, since then only a 401 can tell.
 
     Args:
-        expires: Seconds of life, epoch seconds, or an ISO time (WIRE.md 3.2 knows the field, not its format).
+        expires: Seconds of life, epoch seconds, or an ISO time (docs/wire.md#sign-in knows the field, not its format).
         now: The service's time when it answered.
     """
     seconds = 0.0

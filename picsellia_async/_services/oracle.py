@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._http.host import Service
+from picsellia_async._http.service import Service
 from picsellia_async._wire.endpoints import (
     GET_AGGREGATED_STATS,
     GET_PREDICTION_STATS,
@@ -16,8 +16,8 @@ from picsellia_async._wire.endpoints import (
     RETRIEVE_INFORMATION,
 )
 from picsellia_async._wire.requests import MonitorRequest, MonitorShadowRequest, Query, encode_body, monitor_body
-from picsellia_async.answers import DeploymentInformation, MonitorAnswer, Statistics
 from picsellia_async.enums import ServiceMetrics
+from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
 
 
 @attrs.frozen(eq=False)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._http.host import Service
+from picsellia_async._http.service import Service
 from picsellia_async._wire.endpoints import FIND_ORGANIZATION, GET_ORGANIZATION, PING, Endpoint
 from picsellia_async._wire.requests import Query, encode_body
 from picsellia_async.errors import ConfigurationError, NotFoundError
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 async def find_organization(service: Service, organization_id: UUID | None, name: str | None) -> Organization:
-    """Greet the platform and fetch the organization: by id, by name, or the token's default (WIRE.md 3.5).
+    """Greet the platform and fetch the organization: by id, by name, or the token's default (docs/wire.md#connecting).
 
     Raises:
         ConfigurationError: None was named and the token has no default.

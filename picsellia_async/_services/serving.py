@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._http.host import Service
+from picsellia_async._http.service import Service
 from picsellia_async._wire.endpoints import PREDICT, PREDICT_CLOUD_IMAGE, PREDICT_SHADOW
 from picsellia_async._wire.requests import (
     PredictCloudImageRequest,
@@ -17,7 +17,7 @@ from picsellia_async._wire.requests import (
     multipart_body,
     predict_form,
 )
-from picsellia_async.answers import PredictionAnswer
+from picsellia_async.responses import PredictionAnswer
 
 
 @attrs.frozen(eq=False)

@@ -1,4 +1,4 @@
-"""The object storage: files sent to presigned addresses, whole or in parts (WIRE.md 13).
+"""The object storage: files sent to presigned addresses, whole or in parts (docs/wire.md#object-storage).
 
 The platform gives a name and a permission, the storage takes the bytes. Files above `MULTIPART_FROM_BYTES` go in parts, several
 at once. The vendor's SDK has 25 MiB for both the threshold and the parts; ours are smaller, so that an upload holds
@@ -17,9 +17,9 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.auth import StaticCredential
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._services.files import file_size, read_slice
-from picsellia_async._services.listing import concurrently
+from picsellia_async._services.paging import concurrently
 from picsellia_async._wire.endpoint import Endpoint, Host
 from picsellia_async._wire.endpoints import (
     COMPLETE_PART_UPLOAD,

@@ -12,7 +12,7 @@ from picsellia_async.errors import StatusError
 T = TypeVar("T")
 
 SUCCESS: Final = frozenset(range(200, 300)) - {208}
-"""What the platform accepts: any 2xx but 208, which says that an object name is taken (WIRE.md 5.1)."""
+"""What the platform accepts: any 2xx but 208, which says that an object name is taken (docs/wire.md#statuses)."""
 
 
 class Host(enum.Enum):
@@ -52,7 +52,7 @@ class Endpoint(Generic[T]):
     name: str
     """Name of the constant in lower case; the emulator's handler is called so."""
     method: str
-    """HTTP verb; `XGET` is a verb of the platform (WIRE.md 7.3)."""
+    """HTTP verb; `XGET` is a verb of the platform (docs/wire.md#long-lists)."""
     path: str
     """Template; names in braces are filled in by the call."""
     host: Host

@@ -1,7 +1,7 @@
 """The table of endpoints: verb, path, host, success and result of every call. The map of the API.
 
 The client builds its requests from it and the emulator registers its handlers by it, so no path is spelled twice.
-Facts come from WIRE.md; the section stands behind each group.
+Facts come from docs/wire.md; the section stands behind each group.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ Nothing = type(None)
 # A table: one line, one endpoint.
 # fmt: off
 
-# Sign-in (WIRE.md 3.2). The body holds the api token, so redirects are not followed.
+# Sign-in (docs/wire.md#sign-in). The body holds the api token, so redirects are not followed.
 ORACLE_LOGIN: Final = _oracle("oracle_login", "POST", "/api/auth/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
 SERVING_LOGIN: Final = _serving("serving_login", "POST", "/api/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
 
-# Bootstrap (WIRE.md 3.5).
+# Bootstrap (docs/wire.md#connecting).
 PING: Final = _platform("ping", "GET", "/api/home/ping", m.Ping)
 FIND_ORGANIZATION: Final = _platform("find_organization", "GET", "/api/organizations/find", m.Organization)
 GET_ORGANIZATION: Final = _platform("get_organization", "GET", "/api/organization/{organization_id}", m.Organization)
 
-# Deployments of an organization (WIRE.md 8.1).
+# Deployments of an organization (docs/wire.md#organization-endpoints).
 FIND_DEPLOYMENT: Final = _platform("find_deployment", "GET", "/api/organization/{organization_id}/deployments/find", m.DeploymentDescription)
 LIST_DEPLOYMENTS: Final = _platform("list_deployments", "GET", "/api/organization/{organization_id}/deployments", m.Page[m.DeploymentDescription])
 CREATE_DEPLOYMENT: Final = _platform("create_deployment", "POST", "/api/organization/{organization_id}/deployments", m.DeploymentDescription, r.CreateDeploymentRequest)
 DEPLOY_MODEL_VERSION: Final = _platform("deploy_model_version", "POST", "/api/model/version/{model_version_id}/deploy", m.DeploymentDescription, r.DeployModelVersionRequest)
 
-# One deployment, platform side (WIRE.md 8.2). An update may answer without the id, so it is read as it is.
+# One deployment, platform side (docs/wire.md#deployment-endpoints). An update may answer without the id, so it is read as it is.
 GET_DEPLOYMENT: Final = _platform("get_deployment", "GET", "/api/deployment/{deployment_id}", m.DeploymentDescription)
 UPDATE_DEPLOYMENT: Final = _platform("update_deployment", "PATCH", "/api/deployment/{deployment_id}", dict[str, Any], r.UpdateDeploymentRequest)
 DELETE_DEPLOYMENT: Final = _platform("delete_deployment", "DELETE", "/api/deployment/{deployment_id}", Nothing)
@@ -77,14 +77,14 @@ DISABLE_TRAINING_DATA: Final = _platform("disable_training_data", "PUT", "/api/d
 SETUP_CONTINUOUS_TRAINING: Final = _platform("setup_continuous_training", "POST", "/api/deployment/{deployment_id}/pipeline/ct", Nothing, r.ContinuousTrainingRequest)
 SETUP_CONTINUOUS_DEPLOYMENT: Final = _platform("setup_continuous_deployment", "POST", "/api/deployment/{deployment_id}/pipeline/cd", Nothing, r.ContinuousDeploymentRequest)
 
-# Predicted assets (WIRE.md 8.2, 8.5).
+# Predicted assets (docs/wire.md#deployment-endpoints, 8.5).
 FIND_PREDICTED_ASSET: Final = _platform("find_predicted_asset", "GET", "/api/deployment/{deployment_id}/predictedassets/find", m.PredictedAssetDescription)
 LIST_PREDICTED_ASSETS: Final = _platform("list_predicted_assets", "GET", "/api/deployment/{deployment_id}/predictedassets", m.Page[m.PredictedAssetDescription])
 GET_PREDICTED_ASSET: Final = _platform("get_predicted_asset", "GET", "/api/predicted/asset/{predicted_asset_id}", m.PredictedAssetDescription)
 DELETE_PREDICTED_ASSET: Final = _platform("delete_predicted_asset", "DELETE", "/api/predicted/asset/{predicted_asset_id}", Nothing)
 ADD_REVIEW: Final = _platform("add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", dict[str, Any], r.ReviewRequest)
 
-# Review campaigns (WIRE.md 8.2, 8.5).
+# Review campaigns (docs/wire.md#deployment-endpoints, 8.5).
 CREATE_CAMPAIGN: Final = _platform("create_campaign", "POST", "/api/deployment/{deployment_id}/campaigns", c.ReviewCampaignDescription, r.CreateCampaignRequest)
 LIST_CAMPAIGNS: Final = _platform("list_campaigns", "GET", "/api/organization/{organization_id}/reviewcampaigns", m.Page[c.ReviewCampaignDescription])
 GET_CAMPAIGN: Final = _platform("get_campaign", "GET", "/api/campaigns/review/{campaign_id}", c.ReviewCampaignDescription)
@@ -105,7 +105,7 @@ REASSIGN_ASSIGNMENTS: Final = _platform("reassign_assignments", "POST", "/api/ca
 GET_ASSIGNMENT: Final = _platform("get_assignment", "GET", "/api/campaigns/review/assignments/{assignment_id}", c.AssignmentDescription)
 COUNT_CAMPAIGN_ISSUES: Final = _platform("count_campaign_issues", "GET", "/api/campaigns/review/analytics/{campaign_id}/issues/counts/users", list[c.IssueCount])
 
-# Tags and data sources (WIRE.md 8.6). Attaching takes a bare array of ids.
+# Tags and data sources (docs/wire.md#tag-endpoints). Attaching takes a bare array of ids.
 CREATE_TAG: Final = _platform("create_tag", "POST", "/api/organization/{organization_id}/tags", m.TagDescription, r.CreateTagRequest)
 LIST_TAGS: Final = _platform("list_tags", "GET", "/api/organization/{organization_id}/tags", m.Page[m.TagDescription])
 FIND_TAG: Final = _platform("find_tag", "GET", "/api/organization/{organization_id}/tags/find", m.TagDescription)
@@ -121,7 +121,7 @@ GET_DATA_SOURCE: Final = _platform("get_data_source", "GET", "/api/data/source/{
 UPDATE_DATA_SOURCE: Final = _platform("update_data_source", "PATCH", "/api/data/source/{data_source_id}", m.DataSourceDescription, r.NameRequest)
 DELETE_DATA_SOURCE: Final = _platform("delete_data_source", "DELETE", "/api/data/source/{data_source_id}", Nothing)
 
-# Models and experiments (WIRE.md 8.7).
+# Models and experiments (docs/wire.md#model-endpoints).
 FIND_MODEL: Final = _platform("find_model", "GET", "/api/organization/{organization_id}/models/find", m.ModelDescription)
 LIST_MODELS: Final = _platform("list_models", "GET", "/api/organization/{organization_id}/models", m.Page[m.ModelDescription])
 GET_MODEL: Final = _platform("get_model", "GET", "/api/model/{model_id}", m.ModelDescription)
@@ -136,7 +136,7 @@ FIND_EXPERIMENT: Final = _platform("find_experiment", "GET", "/api/organization/
 GET_EXPERIMENT: Final = _platform("get_experiment", "GET", "/api/experiment/{experiment_id}", m.ExperimentDescription)
 FIND_EXPERIMENT_LOG: Final = _platform("find_experiment_log", "GET", "/api/experiment/{experiment_id}/logs/find", m.Log)
 
-# Datasets and projects (WIRE.md 8.8). `filter_*`: the XGET form of a list, for explicit lists of values (7.3).
+# Datasets and projects (docs/wire.md#dataset-endpoints). `filter_*`: the XGET form of a list, for explicit lists of values (7.3).
 FIND_DATASET: Final = _platform("find_dataset", "GET", "/api/organization/{organization_id}/datasets/find", m.DatasetDescription)
 LIST_DATASETS: Final = _platform("list_datasets", "GET", "/api/organization/{organization_id}/datasets", m.Page[m.DatasetDescription])
 GET_DATASET: Final = _platform("get_dataset", "GET", "/api/dataset/{dataset_id}", m.DatasetDescription)
@@ -151,7 +151,7 @@ LIST_PROJECTS: Final = _platform("list_projects", "GET", "/api/organization/{org
 GET_PROJECT: Final = _platform("get_project", "GET", "/api/project/{project_id}", m.ProjectDescription)
 LIST_PROJECT_DATASET_VERSIONS: Final = _platform("list_project_dataset_versions", "GET", "/api/project/{project_id}/datasets", m.Page[m.DatasetVersionDescription])
 
-# Datalakes and data (WIRE.md 8.9).
+# Datalakes and data (docs/wire.md#datalake-endpoints).
 FIND_DATALAKE: Final = _platform("find_datalake", "GET", "/api/organization/{organization_id}/datalake", m.DatalakeDescription)
 LIST_DATALAKES: Final = _platform("list_datalakes", "GET", "/api/organization/{organization_id}/datalakes", m.Page[m.DatalakeDescription])
 GET_DATALAKE: Final = _platform("get_datalake", "GET", "/api/datalake/{datalake_id}", m.DatalakeDescription)
@@ -171,7 +171,7 @@ UPDATE_CUSTOM_METADATA: Final = _platform("update_custom_metadata", "PATCH", "/a
 DELETE_DATA: Final = _platform("delete_data", "DELETE", "/api/data/{data_id}", Nothing)
 GET_DATA_URL: Final = _platform("get_data_url", "GET", "/api/data/{data_id}/presigned-url", s.PresignedDownload)
 
-# Users, jobs, labels (WIRE.md 8.10).
+# Users, jobs, labels (docs/wire.md#user-endpoints).
 LIST_USERS: Final = _platform("list_users", "GET", "/api/access/organization/{organization_id}/users", m.UserList)
 FIND_JOB: Final = _platform("find_job", "GET", "/api/organization/{organization_id}/jobv2s/find", m.JobDescription)
 GET_JOB: Final = _platform("get_job", "GET", "/api/v2/job/{job_id}", m.JobDescription)
@@ -180,7 +180,7 @@ GET_LABEL: Final = _platform("get_label", "GET", "/api/label/{label_id}", m.Labe
 UPDATE_LABEL: Final = _platform("update_label", "PATCH", "/api/label/{label_id}", m.LabelDescription, r.UpdateLabelRequest)
 DELETE_LABEL: Final = _platform("delete_label", "DELETE", "/api/label/{label_id}", Nothing)
 
-# Object storage (WIRE.md 13). Asking for a name or a permission again makes another one, which harms nobody.
+# Object storage (docs/wire.md#object-storage). Asking for a name or a permission again makes another one, which harms nobody.
 GENERATE_OBJECT_NAME: Final = _platform("generate_object_name", "POST", "/api/organization/{organization_id}/connector/{connector_id}/generate_object_name", s.ObjectName, s.ObjectNameRequest, idempotent=True)
 GENERATE_PRESIGNED_URL: Final = _platform("generate_presigned_url", "POST", "/api/object-storage/{connector_id}/generate_presigned_url", s.PresignedUpload, s.PresignRequest, idempotent=True)
 INIT_MULTIPART_UPLOAD: Final = _platform("init_multipart_upload", "POST", "/api/object-storage/{connector_id}/init_multipart_upload", s.MultipartUpload, s.PresignRequest, idempotent=True)
@@ -188,14 +188,14 @@ GENERATE_PART_PRESIGNED_URL: Final = _platform("generate_part_presigned_url", "P
 COMPLETE_PART_UPLOAD: Final = _platform("complete_part_upload", "POST", "/api/object-storage/{connector_id}/complete_part_upload", Nothing, s.CompleteUploadRequest)
 RETRIEVE_PRESIGNED_URL: Final = _platform("retrieve_presigned_url", "POST", "/api/object-storage/{connector_id}/retrieve_presigned_url", s.PresignedDownload, s.DownloadRequest, idempotent=True, ok=frozenset({200}))
 
-# Monitoring host (WIRE.md 8.3): success is exactly 201 for predictions. Reading checks the status, unlike the vendor's SDK.
+# Monitoring host (docs/wire.md#monitoring-endpoints): success is exactly 201 for predictions. Reading checks the status, unlike the vendor's SDK.
 RETRIEVE_INFORMATION: Final = _oracle("retrieve_information", "GET", "/api/deployment/{deployment_id}", dict[str, Any])
 GET_PREDICTION_STATS: Final = _oracle("get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any])
 GET_AGGREGATED_STATS: Final = _oracle("get_aggregated_stats", "GET", "/api/deployment/{deployment_id}/stats", dict[str, Any])
 MONITOR: Final = _oracle("monitor", "POST", "/api/deployment/{deployment_id}/predictions", dict[str, Any], q.MonitorRequest, ok=frozenset({201}), errors=MonitorError)
 MONITOR_SHADOW: Final = _oracle("monitor_shadow", "POST", "/api/prediction/{prediction_id}/shadow", Nothing, q.MonitorShadowRequest, ok=frozenset({201}), errors=MonitorError)
 
-# Serving host (WIRE.md 8.4): "deployments" in the plural, success is exactly 200. `predict` takes a form (`PredictRequest`).
+# Serving host (docs/wire.md#serving-endpoints): "deployments" in the plural, success is exactly 200. `predict` takes a form (`PredictRequest`).
 PREDICT: Final = _serving("predict", "POST", "/api/deployments/{deployment_id}/predict", dict[str, Any], ok=frozenset({200}), errors=PredictionError)
 PREDICT_CLOUD_IMAGE: Final = _serving("predict_cloud_image", "POST", "/api/v2/deployments/{deployment_id}/predict", dict[str, Any], q.PredictCloudImageRequest, ok=frozenset({200}), errors=PredictionError)
 PREDICT_SHADOW: Final = _serving("predict_shadow", "POST", "/api/v2/deployments/{deployment_id}/predict/shadow", dict[str, Any], q.PredictShadowRequest, ok=frozenset({200}), errors=PredictionError)

@@ -39,7 +39,7 @@ class Origin:
 
     @classmethod
     def parse(cls, url: str, name: str = "host") -> Self:
-        """Read the origin of an absolute URL; path, query and user information are dropped (WIRE.md section 1).
+        """Read the origin of an absolute URL; path, query and user information are dropped (docs/wire.md#hosts).
 
         Raises:
             ConfigurationError: The text is no http or https URL with a host.

@@ -1,4 +1,4 @@
-"""Bodies that the platform takes, in the order in which the wire carries their fields (WIRE.md 8.1, 8.2, 8.5 to 8.10).
+"""Bodies that the platform takes, in the order in which the wire carries their fields (docs/wire.md#organization-endpoints, 8.2, 8.5 to 8.10).
 
 Monitoring and serving bodies live in `requests`, those of the object storage in `storage`. A field that was not given is `UNSET` and stays out; fields that travel even as
 null are declared `nullable` and have no default. Rules that tie fields together are validators, for client and emulator alike.
@@ -35,13 +35,13 @@ UPLOAD_STATUSES: Final = (
     DataUploadStatus.DONE,
     DataUploadStatus.ERROR,
 )
-"""Always named on paged lists, all four (WIRE.md 7.2)."""
+"""Always named on paged lists, all four (docs/wire.md#paged-lists)."""
 
 DATA_TYPES: Final = (DataType.IMAGE, DataType.VIDEO)
-"""Always named on paged lists, both (WIRE.md 7.2)."""
+"""Always named on paged lists, both (docs/wire.md#paged-lists)."""
 
 BULK_UPDATE_MAX: Final = 100
-"""Most data in one bulk update (WIRE.md section 16)."""
+"""Most data in one bulk update (docs/wire.md#limits)."""
 
 IMPORT_MAX: Final = 500
 """Most named objects in one import."""
@@ -89,7 +89,7 @@ def day(value: Any, name: str) -> str:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CreateDeploymentRequest:
-    """A new deployment (WIRE.md 8.1)."""
+    """A new deployment (docs/wire.md#organization-endpoints)."""
 
     model_version_id: UUID
     """The champion."""
@@ -186,7 +186,7 @@ class ContinuousTrainingRequest:
     """Training parameters."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse half of a trigger: the vendor's SDK drops it in silence, and no training ever starts (WIRE.md 8.2)."""
+        """Refuse half of a trigger: the vendor's SDK drops it in silence, and no training ever starts (docs/wire.md#deployment-endpoints)."""
         if (self.trigger is UNSET) != (self.threshold is UNSET):
             lone, missing = ("threshold", "trigger") if self.trigger is UNSET else ("trigger", "threshold")
             raise BadConfigurationContinuousTrainingError(
@@ -371,7 +371,7 @@ class UpdateLabelRequest:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class FilterRequest:
-    """Body of the XGET lists: one list of values, then what every list says (WIRE.md 7.3)."""
+    """Body of the XGET lists: one list of values, then what every list says (docs/wire.md#long-lists)."""
 
     ids: list[UUID] | Unset = UNSET
     """Identifiers."""
@@ -384,7 +384,7 @@ class FilterRequest:
     data_ids: list[UUID] | Unset = UNSET
     """Identifiers of the data behind assets; assets only."""
     q: str | Unset = optional(text, "q")
-    """Query (WIRE.md 7.4)."""
+    """Query (docs/wire.md#query-language)."""
     upload_statuses: list[DataUploadStatus]
     """All four."""
     types: list[DataType]
@@ -410,7 +410,7 @@ class CreateDataRequest:
     meta: JsonObject | Unset = optional(json_object, "meta")
     """`{width, height}` in pixels."""
     metadata: JsonObject | Unset = optional(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
 
@@ -420,7 +420,7 @@ class UpdateDataRequest:
     """New metadata of a data; null removes it."""
 
     metadata: JsonObject | None = nullable(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -436,7 +436,7 @@ class DataChanges:
     """What a bulk update changes of one data, or an import says of one object; nulls travel."""
 
     metadata: JsonObject | None = nullable(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | None = nullable(json_object, "custom_metadata")
     """Free keys."""
     tags: list[str] | None = nullable(texts, "tags")

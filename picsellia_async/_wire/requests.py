@@ -1,4 +1,4 @@
-"""Bodies and queries of the calls as attrs classes, in the order in which the wire carries their fields (WIRE.md 10, 11).
+"""Bodies and queries of the calls as attrs classes, in the order in which the wire carries their fields (docs/wire.md#monitor-request, 11).
 
 Optional fields default to `UNSET`, which is left out; an explicit None travels as null. Rules that tie fields together are
 validators here, so that they hold in the client and in the emulator alike.
@@ -26,7 +26,7 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
-from picsellia_async.images import EXTENSIONS
+from picsellia_async.frames import EXTENSIONS
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
 
@@ -41,7 +41,7 @@ PLACE_DEPTH: Final = 5
 
 
 def encode_query(query: Query) -> str:
-    """Encode a query as the vendor's SDK does: form encoding, `True`/`False`, repeated keys, dicts as compact JSON (WIRE.md 6)."""
+    """Encode a query as the vendor's SDK does: form encoding, `True`/`False`, repeated keys, dicts as compact JSON (docs/wire.md#encoding)."""
     pairs: list[tuple[str, str]] = []
     for key, value in query:
         if value is None or value is UNSET:
@@ -58,7 +58,7 @@ def _query_text(value: Any, name: str) -> str:
 
 
 def dump_json(value: Any, name: str = "") -> bytes:
-    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (WIRE.md section 2).
+    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (docs/wire.md#headers).
 
     Args:
         value: What is written.
@@ -155,7 +155,7 @@ def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class LoginRequest:
-    """Sign-in at the monitoring or serving host (WIRE.md 3.2)."""
+    """Sign-in at the monitoring or serving host (docs/wire.md#sign-in)."""
 
     api_token: str = attrs.field(repr=False)
     """Token of the user."""
@@ -165,7 +165,7 @@ class LoginRequest:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CloudImage:
-    """An image that already lies in the object storage (WIRE.md 10.1, 17')."""
+    """An image that already lies in the object storage (docs/wire.md#monitor-request, 17')."""
 
     connector_id: UUID
     """Storage connector."""
@@ -179,7 +179,7 @@ class CloudImage:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class MonitorRequest:
-    """One prediction for the monitoring host (WIRE.md 10.1). Empty values are sent, only what was not given is left out."""
+    """One prediction for the monitoring host (docs/wire.md#monitor-request). Empty values are sent, only what was not given is left out."""
 
     filename: str = required(text, "filename")
     """Name of the image on the platform."""
@@ -198,7 +198,7 @@ class MonitorRequest:
     tags: list[str] | Unset = optional(texts, "tags")
     """Names of data tags."""
     metadata: JsonObject | Unset = optional(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
     timestamp: float | Unset = optional(epoch_seconds, "timestamp")
@@ -226,7 +226,7 @@ class MonitorRequest:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class MonitorShadowRequest:
-    """A prediction of the shadow model, added to a stored one (WIRE.md 8.3)."""
+    """A prediction of the shadow model, added to a stored one (docs/wire.md#monitoring-endpoints)."""
 
     shadow_raw_predictions: JsonObject = required(json_object, "shadow_prediction")
     """Prediction in its wire form."""
@@ -250,7 +250,7 @@ def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictRequest:
-    """One image for the serving host (WIRE.md 11). Empty values are left out here, as opposed to monitoring."""
+    """One image for the serving host (docs/wire.md#predict-request). Empty values are left out here, as opposed to monitoring."""
 
     tags: list[str] = attrs.field(factory=list)
     """Names of data tags."""
@@ -263,14 +263,14 @@ class PredictRequest:
     upload_dir: str | Unset = optional(any_text, "upload_dir")
     """Prefix of the object name; private storage only."""
     metadata: JsonObject | Unset = optional(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictCloudImageRequest:
-    """One stored image for the serving host (WIRE.md 11.2). Tags always travel."""
+    """One stored image for the serving host (docs/wire.md#predict-json). Tags always travel."""
 
     tags: list[str]
     """Names of data tags; may be empty."""
@@ -281,7 +281,7 @@ class PredictCloudImageRequest:
     source: str | Unset = UNSET
     """Name of the data source."""
     metadata: JsonObject | Unset = optional(json_object, "metadata")
-    """Known keys: WIRE.md 9.5."""
+    """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
     """Free keys."""
     cloud_image: CloudImage
@@ -290,7 +290,7 @@ class PredictCloudImageRequest:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class PredictShadowRequest:
-    """A stored image for the shadow model (WIRE.md 8.4)."""
+    """A stored image for the shadow model (docs/wire.md#serving-endpoints)."""
 
     prediction_id: UUID
     """Identifier at the monitoring host."""
@@ -301,7 +301,7 @@ class PredictShadowRequest:
 
 
 def predict_form(request: PredictRequest) -> list[tuple[str, str]]:
-    """Return the text parts of the multipart form, in order (WIRE.md 11.1); dicts as ASCII JSON with spaces, as the vendor's."""
+    """Return the text parts of the multipart form, in order (docs/wire.md#predict-form); dicts as ASCII JSON with spaces, as the vendor's."""
     parts = [("tags", tag) for tag in request.tags]
     parts += [("monitor", str(request.monitor)), ("postprocess", str(request.postprocess))]
     for name in ("source", "upload_dir"):
@@ -319,7 +319,7 @@ def multipart_body(
 ) -> tuple[bytes, str]:
     """Return a multipart/form-data body and its Content-Type.
 
-    httpx's encoder adds a Content-Type to file parts, which the vendor's requests do not have (WIRE.md 11.1).
+    httpx's encoder adds a Content-Type to file parts, which the vendor's requests do not have (docs/wire.md#predict-form).
 
     Args:
         form: Text parts in order.

@@ -1,4 +1,4 @@
-"""What the platform's storage calls take and answer (WIRE.md 13). Used by the upload alone, so no part of the public models."""
+"""What the platform's storage calls take and answer (docs/wire.md#object-storage). Used by the upload alone, so no part of the public models."""
 
 # ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values
 

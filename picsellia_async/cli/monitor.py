@@ -27,7 +27,7 @@ from picsellia_async.cli.delivering import (
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
 from picsellia_async.uploader import Uploader, UploaderOptions

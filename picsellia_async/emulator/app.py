@@ -26,11 +26,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from picsellia_async._wire.endpoints import ENDPOINTS, Endpoint, Host
-from picsellia_async.emulator import faults, oracle, serving, storage
-from picsellia_async.emulator.call import Call, Query, Refusal, unauthorized, unprocessable
-from picsellia_async.emulator.journal import Entry, Journal
-from picsellia_async.emulator.messages import error_response, json_response, origin_of, read_body, structure
-from picsellia_async.emulator.platform import (
+from picsellia_async.emulator.context import Call, Query, Refusal, unauthorized, unprocessable
+from picsellia_async.emulator.services import oracle, serving, storage
+from picsellia_async.emulator.services.platform import (
     access,
     assignments,
     bootstrap,
@@ -43,8 +41,11 @@ from picsellia_async.emulator.platform import (
     predicted_assets,
     tags,
 )
-from picsellia_async.emulator.state import State
-from picsellia_async.emulator.store import Document
+from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.store.store import Document
+from picsellia_async.emulator.transport import faults
+from picsellia_async.emulator.transport.journal import Entry, Journal
+from picsellia_async.emulator.transport.messages import error_response, json_response, origin_of, read_body, structure
 
 Handler: TypeAlias = Callable[..., Any]
 
@@ -231,7 +232,7 @@ class _Exchange:
         if call.query.pairs and not state.options.loose and (unknown := call.query.unknown()):
             raise unprocessable("unknown names in the query", unknown)
         if binding.endpoint.method == "DELETE":
-            # Exactly 204 is what the vendor's SDK wants where a data is deleted (WIRE.md 8.9); assumed for the others.
+            # Exactly 204 is what the vendor's SDK wants where a data is deleted (docs/wire.md#datalake-endpoints); assumed for the others.
             return Response(status_code=204)
         return json_response({} if value is None else value, min(binding.endpoint.ok))
 

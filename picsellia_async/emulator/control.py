@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picsellia_async.emulator import dashboard
-from picsellia_async.emulator.call import Refusal, bad_request
-from picsellia_async.emulator.faults import Faults
-from picsellia_async.emulator.journal import Journal
-from picsellia_async.emulator.messages import json_response
-from picsellia_async.emulator.records import PredictionRow
-from picsellia_async.emulator.state import State
+from picsellia_async.emulator.context import Refusal, bad_request
+from picsellia_async.emulator.store.rows import PredictionRow
+from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.journal import Journal
+from picsellia_async.emulator.transport.messages import json_response
 from picsellia_async.errors import ConfigurationError
 
 Json = dict[str, Any]

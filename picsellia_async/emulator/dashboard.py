@@ -10,8 +10,8 @@ from typing import Final
 
 import orjson
 
-from picsellia_async.emulator.journal import Journal
-from picsellia_async.emulator.state import State
+from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.transport.journal import Journal
 
 _LATEST: Final = 50
 

@@ -11,9 +11,9 @@ import secrets
 import uuid
 from typing import Any, Final
 
-from picsellia_async.emulator.pictures import make_png
-from picsellia_async.emulator.records import DataRow, ObjectRow
-from picsellia_async.emulator.store import Document, Store
+from picsellia_async.emulator.domain.pictures import make_png
+from picsellia_async.emulator.store.rows import DataRow, ObjectRow
+from picsellia_async.emulator.store.store import Document, Store
 
 ORGANIZATION_NAME: Final = "emulated-organization"
 DEPLOYMENT_NAME: Final = "awesome-deploy"
@@ -162,7 +162,7 @@ class _Furnisher:
 
 
 def add_labels(store: Store, deployment: Document, labels: dict[str, str]) -> None:
-    """Make the labels of a deployment from the label map of its model version (WIRE.md section 17)."""
+    """Make the labels of a deployment from the label map of its model version (docs/wire.md#service-behaviour)."""
     for index, name in labels.items():
         store.documents.add(
             "label", id=id_of(deployment["id"], "label", name), organization_id=deployment["organization_id"],

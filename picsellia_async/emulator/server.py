@@ -14,18 +14,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from picsellia_async.emulator import app, recording, seed, storage
+from picsellia_async.emulator import app, seed
 from picsellia_async.emulator.control import Control
-from picsellia_async.emulator.fault_middleware import FaultMiddleware
-from picsellia_async.emulator.faults import Faults
-from picsellia_async.emulator.inventions import invent
-from picsellia_async.emulator.journal import JOURNAL_MAX, Journal
-from picsellia_async.emulator.listening import Server, bracketed, listen
-from picsellia_async.emulator.locking import lock_directory
-from picsellia_async.emulator.recording import Observation
-from picsellia_async.emulator.state import Options, State
-from picsellia_async.emulator.store import Document, Store
-from picsellia_async.emulator.tokens import Tokens
+from picsellia_async.emulator.domain import predictions as recording
+from picsellia_async.emulator.domain.fake_predictions import invent
+from picsellia_async.emulator.domain.predictions import Observation
+from picsellia_async.emulator.services import storage
+from picsellia_async.emulator.services.tokens import Tokens
+from picsellia_async.emulator.store.lock import lock_directory
+from picsellia_async.emulator.store.state import Options, State
+from picsellia_async.emulator.store.store import Document, Store
+from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
+from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
+from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.errors import ClosedError, ConfigurationError
 
 
@@ -64,8 +66,8 @@ class Emulator:
             port: TCP port; 0 takes a free one.
             data_dir: Directory that keeps everything across runs, made if it is not there; None keeps it in memory.
             host: Address to listen on. Whoever can reach it can use the emulator, so it is the loopback by default.
-            strict_images: Refuse images that begin neither as JPEG nor as PNG; the service does not look (WIRE.md 10.2).
-            loose: Ignore fields and query names that WIRE.md does not know instead of refusing them.
+            strict_images: Refuse images that begin neither as JPEG nor as PNG; the service does not look (docs/wire.md#monitor-variants).
+            loose: Ignore fields and query names that docs/wire.md does not know instead of refusing them.
             jwt_lifetime: Seconds that the JWTs of monitoring and serving live.
             visibility_delay: Seconds between the answer of monitoring and the predicted asset's appearance.
             max_body_bytes: Larger requests are answered with 413.

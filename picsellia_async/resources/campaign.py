@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
-from picsellia_async._services.listing import collect, iterate
+from picsellia_async._services.account import Connection
+from picsellia_async._services.paging import collect, iterate
 from picsellia_async._services.storage import upload_file
 from picsellia_async._wire.endpoints import (
     ADD_CAMPAIGN_STEP,
@@ -31,7 +31,6 @@ from picsellia_async._wire.endpoints import (
     UPDATE_CAMPAIGN,
     UPDATE_CAMPAIGN_STEP,
 )
-from picsellia_async._wire.listing import Listing, metadata_filter, user_filter
 from picsellia_async._wire.platform_requests import (
     AddStepRequest,
     Assignee,
@@ -43,6 +42,7 @@ from picsellia_async._wire.platform_requests import (
     day,
     identifier,
 )
+from picsellia_async._wire.queries import Listing, metadata_filter, user_filter
 from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.campaign_models import (
     AssignmentDescription,
@@ -273,7 +273,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
             ConfigurationError: The file is missing, a directory, empty, or not readable.
             UploadError: It could not be stored.
 
-        Wire: POST {platform}/api/object-storage/{connector_id}/generate_presigned_url and others (WIRE.md 13),
+        Wire: POST {platform}/api/object-storage/{connector_id}/generate_presigned_url and others (docs/wire.md#object-storage),
             PATCH {platform}/api/campaigns/review/{campaign_id}, 2xx.
         """
         object_name = await upload_instructions(self._connection, path, self.deployment_id, "path")
@@ -382,7 +382,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
             status: Only those in this state.
             user: Only those of this user; "unassigned": those of nobody.
             custom_metadata: Only those of data with these custom metadata.
-            query: Query (WIRE.md 7.4).
+            query: Query (docs/wire.md#query-language).
             limit: At most so many; all by default.
 
         Returns:

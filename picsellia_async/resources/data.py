@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
 from picsellia_async.enums import TagTarget
@@ -76,7 +76,7 @@ class Data(Taggable[DataDescription], Downloadable):
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        """Metadata with known keys (WIRE.md 9.5)."""
+        """Metadata with known keys (docs/wire.md#data-shape)."""
         return self._description.metadata
 
     @property
@@ -124,7 +124,7 @@ class Data(Taggable[DataDescription], Downloadable):
         """Replace the metadata. Idempotent.
 
         Args:
-            metadata: Keys: WIRE.md 9.5. None removes it.
+            metadata: Keys: docs/wire.md#data-shape. None removes it.
 
         Wire: PATCH {platform}/api/data/{data_id}, 2xx.
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.listing import collect, collect_chunks, concurrently, iterate
+from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._services.storage import content_type_of_file, upload_file
 from picsellia_async._wire.endpoints import (
     CREATE_DATA,
@@ -25,15 +25,6 @@ from picsellia_async._wire.endpoints import (
     LIST_DATA_TAGS,
     UPDATE_MULTIPLE_DATA,
 )
-from picsellia_async._wire.listing import (
-    Listing,
-    either,
-    metadata_filter,
-    paged_constants,
-    query_of_tags,
-    simple_query,
-    values_in_chunks,
-)
 from picsellia_async._wire.platform_requests import (
     CreateDataRequest,
     DataChanges,
@@ -42,6 +33,15 @@ from picsellia_async._wire.platform_requests import (
     NameRequest,
     UpdateMultipleDataRequest,
     identifier,
+)
+from picsellia_async._wire.queries import (
+    Listing,
+    either,
+    metadata_filter,
+    paged_constants,
+    query_of_tags,
+    simple_query,
+    values_in_chunks,
 )
 from picsellia_async._wire.requests import dump_json
 from picsellia_async._wire.unset import UNSET, Unset, given
@@ -138,7 +138,7 @@ class Datalake(Handle[DatalakeDescription]):
             filenames: Only data of these names. Excludes `object_names` and `ids`.
             intersect_tags: Ask for data that has all `tags`.
             object_names: Only data of these object names.
-            q: Query (WIRE.md 7.4).
+            q: Query (docs/wire.md#query-language).
             ids: Only data of these ids.
             custom_metadata: Only data with these custom metadata.
 
@@ -228,7 +228,7 @@ class Datalake(Handle[DatalakeDescription]):
             filepaths: One path or a list.
             tags: Data tags, or names of tags, which are made where they do not exist.
             source: Data source, or its name, which is made where it does not exist.
-            metadata: One for each data alike, or one per path. Keys: WIRE.md 9.5.
+            metadata: One for each data alike, or one per path. Keys: docs/wire.md#data-shape.
             custom_metadata: One for each data alike, or one per path. Free keys.
             upload_dir: Prefix of the object names; private object storage only.
             sizes: `(width, height)` in pixels of the one path, or one per path. The files are not opened here: without sizes the platform finds

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.listing import collect, collect_chunks, iterate
+from picsellia_async._services.paging import collect, collect_chunks, iterate
 from picsellia_async._wire.endpoints import (
     FILTER_ASSETS,
     FIND_VERSION_OF_DATASET,
@@ -16,8 +16,8 @@ from picsellia_async._wire.endpoints import (
     LIST_ASSETS,
     LIST_DATASET_VERSIONS,
 )
-from picsellia_async._wire.listing import Listing, metadata_filter, query_of_tags, simple_query, values_in_chunks
 from picsellia_async._wire.platform_requests import FilterRequest, identifier
+from picsellia_async._wire.queries import Listing, metadata_filter, query_of_tags, simple_query, values_in_chunks
 from picsellia_async.enums import InferenceType, TagTarget
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import (
@@ -132,7 +132,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
             object_names: Only assets of these object names.
             ids: Only assets of these ids.
             filenames_startswith: Only assets whose names begin so.
-            q: Query (WIRE.md 7.4).
+            q: Query (docs/wire.md#query-language).
             data_ids: Only assets of these data.
             custom_metadata: Only assets with these custom metadata.
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._wire.decode import updated
 from picsellia_async._wire.endpoints import (
     ADD_DEPLOYMENT_USER,
     ATTACH_DATASET_VERSION,
@@ -43,7 +44,6 @@ from picsellia_async._wire.platform_requests import (
     ToggleRequest,
     UpdateDeploymentRequest,
 )
-from picsellia_async._wire.responses import updated
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.enums import (
     ContinuousDeploymentPolicy,

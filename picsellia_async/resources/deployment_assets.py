@@ -10,10 +10,10 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._services.listing import collect, iterate
+from picsellia_async._services.paging import collect, iterate
 from picsellia_async._wire.endpoints import CREATE_CAMPAIGN, FIND_PREDICTED_ASSET, GET_CAMPAIGN, LIST_PREDICTED_ASSETS
-from picsellia_async._wire.listing import Listing, either, metadata_filter, user_filter
 from picsellia_async._wire.platform_requests import CreateCampaignRequest, day, identifier
+from picsellia_async._wire.queries import Listing, either, metadata_filter, user_filter
 from picsellia_async.errors import NoDataError, NotFoundError
 from picsellia_async.models import Page, PredictedAssetDescription
 from picsellia_async.resources.campaign import ReviewCampaign, upload_instructions
@@ -86,7 +86,7 @@ class DeploymentWithAssets(DeploymentHandle):
             offset: Skip so many.
             page_size: Items per request, up to 1000, the default.
             order_by: Names of fields, `-` before a name for descending order. Lets the pages be fetched at once.
-            q: Query (WIRE.md 7.4).
+            q: Query (docs/wire.md#query-language).
             assignment_status: Only assets with a task in this state.
             assignment_step_id: Only assets with a task in this step.
             assignment_user_id: Only assets with a task of this user; "unassigned": of nobody.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._services.files import exists, write_file
 from picsellia_async._services.storage import fetch_object
 from picsellia_async.errors import (

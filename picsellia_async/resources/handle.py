@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async.errors import ConfigurationError, WaitingAttemptsTimeout, shown
 from picsellia_async.validation import real_number, whole_number
 

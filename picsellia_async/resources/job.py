@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._wire.endpoints import GET_JOB, GET_OLD_JOB
 from picsellia_async.enums import JobRunStatus, JobStatus
 from picsellia_async.errors import ConfigurationError
@@ -15,7 +15,7 @@ from picsellia_async.resources.handle import Handle, wait_for_state
 from picsellia_async.validation import sequence
 
 ENDED: Final = frozenset({"SUCCEEDED", "SUCCESS", "TERMINATED", "FAILED", "KILLED"})
-"""Words for a job that will not change any more (WIRE.md 8.10)."""
+"""Words for a job that will not change any more (docs/wire.md#user-endpoints)."""
 
 
 class Job(Handle[JobDescription]):

@@ -17,8 +17,8 @@ from picsellia_async._wire.endpoints import (
     GET_PUBLIC_MODEL_CONTEXT,
     LIST_MODEL_VERSIONS,
 )
-from picsellia_async._wire.listing import simple_query
 from picsellia_async._wire.platform_requests import DeployModelVersionRequest
+from picsellia_async._wire.queries import simple_query
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.enums import InferenceType, TagTarget
 from picsellia_async.errors import (

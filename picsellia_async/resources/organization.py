@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._wire.endpoints import (
     CREATE_DATA_SOURCE,
     CREATE_TAG,
@@ -31,8 +31,8 @@ from picsellia_async._wire.endpoints import (
     LIST_TAGS,
     LIST_USERS,
 )
-from picsellia_async._wire.listing import simple_query
 from picsellia_async._wire.platform_requests import CreateTagRequest, NameRequest
+from picsellia_async._wire.queries import simple_query
 from picsellia_async.enums import TagTarget
 from picsellia_async.errors import ConfigurationError, NotFoundError
 from picsellia_async.resources.campaign import ReviewCampaign

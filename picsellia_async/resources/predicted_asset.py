@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 from uuid import UUID
 
-from picsellia_async._services.connection import Connection
+from picsellia_async._services.account import Connection
 from picsellia_async._wire.endpoints import (
     ADD_REVIEW,
     DELETE_PREDICTED_ASSET,
@@ -16,13 +16,13 @@ from picsellia_async._wire.endpoints import (
 )
 from picsellia_async._wire.platform_requests import ReviewRequest
 from picsellia_async._wire.unset import UNSET, Unset
-from picsellia_async.answers import AssetPrediction, AssetReview
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import Handle, expect
 from picsellia_async.resources.label import Label
+from picsellia_async.responses import AssetPrediction, AssetReview
 from picsellia_async.validation import sequence, whole_number
 
 

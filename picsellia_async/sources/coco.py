@@ -11,12 +11,12 @@ import attrs
 import orjson
 
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.images import Frame
-from picsellia_async.sources.folder import IMAGE_PATTERNS, checked_path, walk
-from picsellia_async.sources.header import known_size, open_source
-from picsellia_async.sources.problems import OnBad, Problems, SourceError
-from picsellia_async.sources.shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
-from picsellia_async.sources.source import Source
+from picsellia_async.frames import Frame
+from picsellia_async.sources._errors import OnBad, Problems, SourceError
+from picsellia_async.sources._image_header import known_size, open_source
+from picsellia_async.sources._shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
+from picsellia_async.sources._source import Source
+from picsellia_async.sources.directory import IMAGE_PATTERNS, checked_path, walk
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 

@@ -63,7 +63,7 @@ async def stored(client, emulator):
     return await deployment.list_predicted_assets()
 
 
-async def test_scenario_72_a_manifest_is_delivered_without_noise(emulator, client, manifest_file):
+async def test_a_manifest_is_delivered_without_noise(emulator, client, manifest_file):
     """Exit code 0, the report on stdout, and nothing at all on a stderr that is no terminal."""
     code, out, err = await monitor(emulator, emulator.deployment_name, "--manifest", manifest_file, "--json")
     assert (code, err) == (0, "")
@@ -75,7 +75,7 @@ async def test_scenario_72_a_manifest_is_delivered_without_noise(emulator, clien
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 @pytest.mark.parametrize("switched_off", [False, True])
-async def test_scenario_72_progress_on_a_terminal_has_a_switch(emulator, manifest_file, switched_off):
+async def test_progress_on_a_terminal_has_a_switch(emulator, manifest_file, switched_off):
     """On a terminal the bar is shown, unless the environment says no."""
     ours, theirs = pty.openpty()
     more = {"PICSELLIA_ASYNC_NO_PROGRESS": "1"} if switched_off else {}

@@ -13,7 +13,7 @@ from picsellia_async import AsyncDeployment
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.errors import TransportError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
 from picsellia_async.uploader import Uploader
 

@@ -29,7 +29,7 @@ from picsellia_async import (
     TransportError,
 )
 from picsellia_async.emulator import Emulator, Fault
-from picsellia_async.emulator.pictures import make_png
+from picsellia_async.emulator.domain.pictures import make_png
 
 pytestmark = pytest.mark.anyio
 
@@ -280,7 +280,7 @@ async def test_monitor_a_cloud_image(deployment, emulator):
 
 
 async def test_the_connector_is_asked_for_anew_after_the_datalake_changed(client, deployment, emulator):
-    """The vendor's SDK goes on with the old one for ever (WIRE.md 18.1)."""
+    """The vendor's SDK goes on with the old one for ever (docs/wire.md#vendor-quirks)."""
     await deployment.predict_cloud_image(OBJECT, monitor=False)
     await deployment.update(target_datalake=await client.get_datalake())
     await deployment.predict_cloud_image(OBJECT, monitor=False)
@@ -428,7 +428,7 @@ async def test_statistics(deployment, emulator, service, dataset_versions):
 
 
 async def test_statistics_that_fail_raise(deployment, emulator):
-    """An error body is an error; the vendor's SDK returns it as if it were the statistics (WIRE.md 5.2)."""
+    """An error body is an error; the vendor's SDK returns it as if it were the statistics (docs/wire.md#statuses)."""
     emulator.faults.add(Fault(kind="status", status=404, endpoint="get_prediction_stats"))
     with pytest.raises(NotFoundError):
         await deployment.get_stats(ServiceMetrics.PREDICTIONS_DATA)

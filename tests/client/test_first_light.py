@@ -344,7 +344,7 @@ async def test_predict_bytes_and_file(deployment, emulator, tmp_path):
 # Sign-in
 
 
-async def test_scenario_64_an_expired_jwt_under_200_calls_is_renewed_once(deployment, emulator):
+async def test_an_expired_jwt_under_200_calls_is_renewed_once(deployment, emulator):
     """All JWTs are void, 200 calls are under way: exactly one login, and all succeed."""
     await monitor(deployment)
     emulator.state.tokens.expire()
@@ -386,7 +386,7 @@ async def test_a_second_401_is_final(deployment, emulator):
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
-async def test_scenario_62_an_answer_for_now_is_repeated(quick, emulator, status):
+async def test_an_answer_for_now_is_repeated(quick, emulator, status):
     """408, 425, 429, 500, 502 to 504, 520 to 524: twice refused, then stored once."""
     deployment = await quick.get_deployment(emulator.deployment_name)
     emulator.faults.add(Fault(kind="status", endpoint="monitor", status=status, times=2))
@@ -408,7 +408,7 @@ async def test_an_answer_for_good_is_not_repeated(quick, emulator, status, error
     assert isinstance(caught.value, MonitorError)
 
 
-def test_scenario_62_no_other_status_is_repeated():
+def test_no_other_status_is_repeated():
     """The table of statuses is exactly this one, so that none is left out and none slips in."""
     assert RetryPolicy().statuses == {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
@@ -440,7 +440,7 @@ async def test_retry_after_is_reported(emulator):
             assert caught.value.retry_after == pytest.approx(7, abs=4 if form == "date" else 0)
 
 
-async def test_scenario_58_a_lost_answer_stores_one_prediction(quick, emulator):
+async def test_a_lost_answer_stores_one_prediction(quick, emulator):
     """The service stored the frame and dropped the connection: the error says so, and nothing is sent twice."""
     deployment = await quick.get_deployment(emulator.deployment_name)
     await monitor(deployment)
@@ -493,7 +493,7 @@ async def test_waits_are_cancelled_at_once(emulator):
 # Scenarios of closing, loops and processes
 
 
-async def test_scenario_7_a_hundred_calls_at_once_with_default_settings(deployment, emulator, caplog):
+async def test_a_hundred_calls_at_once_with_default_settings(deployment, emulator, caplog):
     """No PoolTimeout, no lost call; neither where more calls than connections are made, so that most have to wait in line."""
     caplog.set_level("DEBUG", "picsellia_async")
     for count in (100, 300):
@@ -502,7 +502,7 @@ async def test_scenario_7_a_hundred_calls_at_once_with_default_settings(deployme
     assert "failed" not in caplog.text, "no call needed a second attempt"
 
 
-async def test_scenario_4_a_long_queue_is_not_a_timeout(emulator):
+async def test_a_long_queue_is_not_a_timeout(emulator):
     """Two connections, 300 calls, a short timeout: waiting in line is not charged to the request."""
     async with AsyncClient(emulator.api_token, host=emulator.url, max_connections=2, timeout=1.0) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
@@ -511,7 +511,7 @@ async def test_scenario_4_a_long_queue_is_not_a_timeout(emulator):
     assert len(receipts) == 300
 
 
-async def test_scenario_9_closing_twice_and_use_after_close(emulator):
+async def test_closing_twice_and_use_after_close(emulator):
     """Closing twice is fine; a call after it is one typed error that says what to do."""
     client = AsyncClient(emulator.api_token, host=emulator.url)
     deployment = await client.get_deployment(emulator.deployment_name)
@@ -579,7 +579,7 @@ async def once():
 """
 
 
-def test_scenario_11_three_event_loops_one_after_the_other(url_and_token):
+def test_three_event_loops_one_after_the_other(url_and_token):
     """Made outside of any loop, then used in three `asyncio.run`: each works."""
     done = run(PRELUDE + textwrap.dedent("""
         import warnings
@@ -592,7 +592,7 @@ def test_scenario_11_three_event_loops_one_after_the_other(url_and_token):
     assert done.stdout == "done\n", done.stderr
 
 
-def test_scenario_12_dropping_an_open_client_only_warns(url_and_token):
+def test_dropping_an_open_client_only_warns(url_and_token):
     """A client that nobody closed says so by a ResourceWarning, and nothing else is printed."""
     done = run(PRELUDE + textwrap.dedent("""
         import gc, warnings
@@ -608,7 +608,7 @@ def test_scenario_12_dropping_an_open_client_only_warns(url_and_token):
     assert url_and_token[1] not in done.stderr
 
 
-def test_scenario_14_made_at_import_used_in_a_loop_of_its_own(url_and_token):
+def test_made_at_import_used_in_a_loop_of_its_own(url_and_token):
     """As a web framework with its own loop does."""
     done = run(PRELUDE + textwrap.dedent("""
         loop = asyncio.new_event_loop()
@@ -621,7 +621,7 @@ def test_scenario_14_made_at_import_used_in_a_loop_of_its_own(url_and_token):
     assert done.stdout == "done\n", done.stderr
 
 
-def test_scenario_15_the_constructor_needs_no_loop():
+def test_the_constructor_needs_no_loop():
     """Plain synchronous code may make a client; no socket is opened."""
     client = AsyncClient("token", host="http://127.0.0.1:1")
     assert not client.is_closed
@@ -648,7 +648,7 @@ def test_two_running_loops_are_refused(url_and_token):
     assert "one AsyncClient per event loop" in done.stdout, done.stderr
 
 
-async def test_scenario_16_settings_travel_to_other_processes(client, emulator):
+async def test_settings_travel_to_other_processes(client, emulator):
     """A client is pickled as its settings and connects anew; a deployment says why it is not, and its description is a value."""
     again = pickle.loads(pickle.dumps(client))
     async with again:
@@ -662,7 +662,7 @@ async def test_scenario_16_settings_travel_to_other_processes(client, emulator):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
-def test_scenario_17_a_fork_after_use(url_and_token):
+def test_a_fork_after_use(url_and_token):
     """The child of a pre-loading server opens connections of its own."""
     done = run(PRELUDE + textwrap.dedent("""
         import os, warnings
@@ -681,7 +681,7 @@ def test_scenario_17_a_fork_after_use(url_and_token):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
-def test_scenario_17_a_fork_while_the_loop_runs(url_and_token):
+def test_a_fork_while_the_loop_runs(url_and_token):
     """The parent's loop looks as if it ran in the child too; the child's own takes over all the same, and the parent goes on."""
     done = run(PRELUDE + textwrap.dedent("""
         import os, warnings
@@ -707,7 +707,7 @@ def test_scenario_17_a_fork_while_the_loop_runs(url_and_token):
     assert done.stdout == "done\n", (done.stdout, done.stderr)
 
 
-def test_scenario_21_trio_is_refused_clearly():
+def test_trio_is_refused_clearly():
     """Only asyncio is supported, and the error says so."""
     trio = pytest.importorskip("trio")
 

@@ -49,7 +49,7 @@ async def test_an_empty_list(deployment):
 
 
 async def test_limits_over_a_page_are_exact(deployment, emulator):
-    """A limit of 1500 gives 1500 in two requests; the vendor's SDK gives 2000 here (WIRE.md 7.2)."""
+    """A limit of 1500 gives 1500 in two requests; the vendor's SDK gives 2000 here (docs/wire.md#paged-lists)."""
     await emulator.add_predictions(2300)
     assets = await deployment.list_predicted_assets(limit=1500)
     assert len({asset.id for asset in assets}) == len(assets) == 1500
@@ -138,7 +138,7 @@ def _of_the_client():
 
 
 async def test_assets_whose_size_is_not_known_do_not_fail_the_list(deployment, emulator):
-    """An asset without `meta` is listed like any other; the vendor's SDK fails the whole list (WIRE.md 9.2)."""
+    """An asset without `meta` is listed like any other; the vendor's SDK fails the whole list (docs/wire.md#predicted-asset-shape)."""
     await emulator.add_predictions(3)
     store = emulator.state.store
     row = store.data.select("filename = ?", "invented-000001.jpg")[0]

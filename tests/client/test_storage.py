@@ -107,7 +107,7 @@ async def test_the_bound_between_whole_and_parts(quick, emulator, big):
 
 
 async def test_a_platform_without_multipart_takes_the_file_whole(quick, emulator, big):
-    """A 400 to the multipart call falls back to one request; the vendor's SDK fails here (WIRE.md 13.2)."""
+    """A 400 to the multipart call falls back to one request; the vendor's SDK fails here (docs/wire.md#storage-uploads)."""
     path = big(MULTIPART_FROM_BYTES + 1)
     emulator.faults.add(Fault(kind="status", status=400, endpoint="init_multipart_upload"))
     deployment = await quick.get_deployment(emulator.deployment_name)

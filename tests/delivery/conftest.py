@@ -13,9 +13,9 @@ import orjson
 import pytest
 import uvicorn
 
-from picsellia_async.emulator.fault_middleware import FaultMiddleware
-from picsellia_async.emulator.faults import Faults
-from picsellia_async.emulator.tap import tapped_protocol
+from picsellia_async.emulator.transport.byte_faults import tapped_protocol
+from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
+from picsellia_async.emulator.transport.faults import Faults
 
 
 @attrs.define

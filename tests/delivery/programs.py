@@ -17,7 +17,7 @@ from typing import Any
 
 from picsellia_async import AsyncClient
 from picsellia_async.config import RetryPolicy, Timeouts
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
 
 PREDICTION = DetectionPredictionFormat([1], [[1, 2, 3, 4]], [0.5])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsellia_async._delivery.admission import Admission
+from picsellia_async._delivery.flow_control import Admission
 
 
 def test_frames_and_bytes_are_both_bounds() -> None:

@@ -16,10 +16,10 @@ from picsellia_async import AsyncClient
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.faults import Fault
+from picsellia_async.emulator.transport.faults import Fault
 
+from ..support.frames import make_frame
 from .emulated import stored as stored_rows
-from .makers import make_frame
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
@@ -77,7 +77,7 @@ def matrix(seed: int) -> dict[str, Fault]:
     }
 
 
-async def test_scenario_51_whatever_goes_wrong_the_books_balance() -> None:
+async def test_whatever_goes_wrong_the_books_balance() -> None:
     """The report balances, and what the server stored is what was delivered, by id and SHA-256.
 
     More than one copy, or a copy of a frame that was not delivered, exists only where an answer was lost.

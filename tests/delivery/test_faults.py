@@ -10,8 +10,8 @@ from collections import Counter
 import attrs
 import pytest
 
-from picsellia_async.emulator.fault_proxy import FaultProxy
-from picsellia_async.emulator.faults import Fault, FaultKind, Faults, identify
+from picsellia_async.emulator.transport.fault_proxy import FaultProxy
+from picsellia_async.emulator.transport.faults import Fault, FaultKind, Faults, identify
 from picsellia_async.errors import ConfigurationError
 
 from .conftest import SmallServer

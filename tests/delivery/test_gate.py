@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from picsellia_async._delivery.gate import RETRY_AFTER_MAX, Gate, RepeatBudget, Signal
+from picsellia_async._delivery.circuit_breaker import RETRY_AFTER_MAX, Gate, RepeatBudget, Signal
 
 
 def make_gate(**settings: float) -> Gate:

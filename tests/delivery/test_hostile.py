@@ -9,10 +9,11 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Outcome
 from picsellia_async.errors import ClosedError, TransportError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
-from .makers import VirtualLoop, make_frame
+from ..support.frames import make_frame
+from ..support.virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 

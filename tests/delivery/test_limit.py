@@ -11,7 +11,7 @@ from statistics import fmean
 import attrs
 import pytest
 
-from picsellia_async._delivery.limit import AdaptiveLimit, FixedLimit
+from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit
 
 
 @attrs.define

@@ -22,13 +22,13 @@ from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
 from picsellia_async.config import RetryPolicy
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.faults import Fault
+from picsellia_async.emulator.transport.faults import Fault
 from picsellia_async.errors import ClosedError
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
+from ..support.frames import PREDICTION, make_frame
 from .emulated import stored, stored_names
-from .makers import PREDICTION, make_frame
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -54,7 +54,7 @@ async def run(name: str, emulator: Emulator, **arguments: Any) -> Any:
     return json.loads(out.splitlines()[-1])
 
 
-def test_scenario_21_trio_is_refused_clearly() -> None:
+def test_trio_is_refused_clearly() -> None:
     """Under trio the uploader says that it needs asyncio, instead of failing somewhere inside."""
     pytest.importorskip("trio")
 
@@ -66,7 +66,7 @@ def test_scenario_21_trio_is_refused_clearly() -> None:
         anyio.run(main, backend="trio")
 
 
-async def test_scenario_22_a_stalled_service_costs_no_more_memory_than_allowed(emulator: Emulator) -> None:
+async def test_a_stalled_service_costs_no_more_memory_than_allowed(emulator: Emulator) -> None:
     """Frames of 200 KB offered to a service that reads nothing: memory grows by at most `max_pending_bytes` + 20 %, then stays."""
     emulator.faults.add(Fault(kind="stall", endpoint="monitor", skip=1))
     limit = 64 * 2**20
@@ -78,7 +78,7 @@ async def test_scenario_22_a_stalled_service_costs_no_more_memory_than_allowed(e
     assert seen["drift"] <= limit * 0.02
 
 
-async def test_scenario_23_a_slow_service_does_not_fill_the_memory(emulator: Emulator) -> None:
+async def test_a_slow_service_does_not_fill_the_memory(emulator: Emulator) -> None:
     """A service that takes much longer than the cameras' pace: memory is flat, and the drops are counted."""
     emulator.faults.add(Fault(kind="latency", endpoint="monitor", seconds=2.0 if IS_SOAK else 0.2))
     options = {"max_pending_bytes": 8 * 2**20, "when_full": "drop_oldest", "concurrency": 4, "close_timeout": 1.0}
@@ -88,7 +88,7 @@ async def test_scenario_23_a_slow_service_does_not_fill_the_memory(emulator: Emu
     assert slope(seen["seen"]) <= 0.1 * 8 * 2**20
 
 
-async def test_scenario_32_a_long_run_leaks_nothing(emulator: Emulator) -> None:
+async def test_a_long_run_leaks_nothing(emulator: Emulator) -> None:
     """Minutes of frames with trouble among them: memory in the last quarter is what it was in the second."""
     for kind in ("reset", "garbage", "stored_then_dropped"):
         emulator.faults.add(Fault(kind=kind, endpoint="monitor", probability=0.02))  # type: ignore[arg-type]
@@ -109,9 +109,7 @@ def slope(seen: list[int]) -> float:
     return sum(seen[-quarter:]) / quarter - sum(seen[quarter : 2 * quarter]) / quarter
 
 
-async def test_scenario_25_a_huge_directory_takes_little(
-    deployment: AsyncDeployment, emulator: Emulator, tmp_path: Path
-) -> None:
+async def test_a_huge_directory_takes_little(deployment: AsyncDeployment, emulator: Emulator, tmp_path: Path) -> None:
     """A directory far larger than memory is delivered with few files open and few bytes held."""
     count, size = (10_000, 2**20) if IS_SOAK else (300, 2**20)
     first = tmp_path / "0.jpg"
@@ -142,7 +140,7 @@ def open_files() -> int:
     return len(list(path.iterdir())) if path.exists() else 0
 
 
-async def test_scenario_29_a_large_frame_is_not_copied_about(emulator: Emulator) -> None:
+async def test_a_large_frame_is_not_copied_about(emulator: Emulator) -> None:
     """A frame of 25 MB takes at most three times its size while it is delivered."""
     size = 25 * 2**20
     seen = await run("one_large", emulator, size=size)
@@ -151,7 +149,7 @@ async def test_scenario_29_a_large_frame_is_not_copied_about(emulator: Emulator)
     assert seen["extra"] <= 3 * size
 
 
-async def test_scenario_39_a_restarted_service_gets_everything(tmp_path: Path) -> None:
+async def test_a_restarted_service_gets_everything(tmp_path: Path) -> None:
     """The service goes away in the middle of a batch and comes back at the same address: nothing is lost, nothing is given up."""
     emulator = Emulator(data_dir=tmp_path / "data")
     await emulator.start()
@@ -182,13 +180,13 @@ async def submit_all(uploader: Uploader, count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_scenario_40_a_normal_exit_delivers(emulator: Emulator) -> None:
+async def test_a_normal_exit_delivers(emulator: Emulator) -> None:
     """500 frames, and the block and the interpreter end at once: 500 arrive."""
     report = await run("leave", emulator, count=500)
     assert (report["delivered"], len(set(stored_names(emulator)))) == (500, 500)
 
 
-async def test_scenario_45_a_service_that_never_answers_does_not_hold_the_process(emulator: Emulator) -> None:
+async def test_a_service_that_never_answers_does_not_hold_the_process(emulator: Emulator) -> None:
     """The process is gone within the close timeout, with its report."""
     emulator.faults.add(Fault(kind="stall", endpoint="monitor", direction="down"))
     process = await start("leave", emulator, count=50, options={"close_timeout": 1.0})
@@ -201,7 +199,7 @@ async def test_scenario_45_a_service_that_never_answers_does_not_hold_the_proces
     assert (report["dropped"], process.returncode) == (50, 0), err.decode()
 
 
-async def test_scenario_52_replay_delivers_what_a_killed_run_left(emulator: Emulator, tmp_path: Path) -> None:
+async def test_replay_delivers_what_a_killed_run_left(emulator: Emulator, tmp_path: Path) -> None:
     """A run is killed in the middle of an outage; `picsellia-async replay` delivers every frame that was accepted."""
     emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
     accepted = await accept_and_kill(emulator, tmp_path, start_number=0, seconds=0.7)
@@ -260,7 +258,7 @@ async def test_kill_at_random_points_loses_no_accepted_frame(emulator: Emulator,
     assert uploader.report.quarantined == 0
 
 
-async def test_scenario_66_every_missing_image_is_named(deployment: AsyncDeployment, emulator: Emulator) -> None:
+async def test_every_missing_image_is_named(deployment: AsyncDeployment, emulator: Emulator) -> None:
     """Two per cent of 500 frames are refused at random: the report names each of them, and the others are all there."""
     fault = emulator.faults.add(Fault(kind="status", status=422, endpoint="monitor", probability=0.02, seed=9))
     report = await deployment.monitor_many([make_frame(number, 5_000) for number in range(500)])
@@ -271,9 +269,7 @@ async def test_scenario_66_every_missing_image_is_named(deployment: AsyncDeploym
     assert (report.delivered, report.rejected) == (500 - len(missing), len(missing))
 
 
-async def test_scenario_60_over_the_wire_nobody_comes_before_retry_after(
-    deployment: AsyncDeployment, emulator: Emulator
-) -> None:
+async def test_over_the_wire_nobody_comes_before_retry_after(deployment: AsyncDeployment, emulator: Emulator) -> None:
     """A hundred in flight get 429 with Retry-After: 2 from the real server; the journal shows when the others came."""
     emulator.faults.add(Fault(kind="status", status=429, retry_after=2, endpoint="monitor", times=100))
     async with deployment.uploader(concurrency=100) as uploader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from picsellia_async._delivery.schedule import Schedule
+from picsellia_async._delivery.fair_queue import Schedule
 
 
 @attrs.define(eq=False)

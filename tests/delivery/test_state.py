@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsellia_async._delivery.gate import Signal
+from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
 from picsellia_async._delivery.state import (
     Answered,
@@ -34,7 +34,7 @@ from picsellia_async.errors import (
     status_error_class,
 )
 
-from .makers import make_frame
+from ..support.frames import make_frame
 
 FRAME = make_frame()
 POLICY = RetryPolicy()

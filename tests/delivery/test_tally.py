@@ -8,7 +8,7 @@ from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected, Sp
 from picsellia_async._delivery.tally import Tally
 from picsellia_async.errors import BadRequestError
 
-from .makers import make_frame
+from ..support.frames import make_frame
 
 
 def test_a_flood_of_drops_hides_no_rejection() -> None:

@@ -34,10 +34,11 @@ from picsellia_async.errors import (
     TransportError,
     UploaderFullError,
 )
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader, deliver_all
 
-from .makers import VirtualLoop, make_frame
+from ..support.frames import make_frame
+from ..support.virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +127,7 @@ async def test_an_idle_uploader_has_no_tasks() -> None:
         assert isinstance(await (await up.submit(make_frame(2))), Delivered)
 
 
-async def test_scenario_27_a_full_uploader_waits_or_raises_with_sizes() -> None:
+async def test_a_full_uploader_waits_or_raises_with_sizes() -> None:
     """With "wait" a full uploader just takes its time; with "raise" it says how much is held and what was wanted."""
     service = Service(hold=asyncio.Event())
     async with uploader(service, max_pending_bytes=3000, when_full="raise") as up:
@@ -265,7 +266,7 @@ async def test_the_same_id_is_the_same_frame() -> None:
     assert (up.report.accepted, max(service.attempts.values())) == (3, 1)
 
 
-async def test_scenario_28_one_oversize_frame_fails_alone() -> None:
+async def test_one_oversize_frame_fails_alone() -> None:
     """Of a hundred frames one is too large for the service: 99 are delivered, and one is reported with its error."""
 
     def script(frame: Frame, attempt: int) -> BaseException | None:
@@ -392,7 +393,7 @@ async def test_order_within_a_source_survives_failures() -> None:
     assert service.busiest == 3
 
 
-async def test_scenario_60_nobody_comes_before_retry_after_and_arrivals_are_spread() -> None:
+async def test_nobody_comes_before_retry_after_and_arrivals_are_spread() -> None:
     """A hundred in flight get 429 with Retry-After 2: none comes earlier, one probe goes first, the others follow spread out."""
     throttled_at: list[float] = []
 
@@ -519,7 +520,7 @@ async def test_a_token_that_worked_is_believed_for_a_while() -> None:
         assert isinstance(await (await up.submit(make_frame(2))), Rejected)
 
 
-async def test_scenario_24_the_reader_does_not_run_ahead() -> None:
+async def test_the_reader_does_not_run_ahead() -> None:
     """A generator is pulled no further ahead of the outcomes than the uploader holds."""
     pulled = acknowledged = 0
     lead: list[int] = []
@@ -664,7 +665,7 @@ async def test_files_are_read_when_sent_and_missing_ones_rejected(tmp_path: Path
     assert (up.report.accepted, up.report.bytes) == (2, 5000)
 
 
-async def test_scenario_41_a_killed_worker_is_replaced() -> None:
+async def test_a_killed_worker_is_replaced() -> None:
     """When somebody cancels the workers, flush returns in time and reports, and the frames arrive after all."""
     service = Service(seconds=0.5)
     async with uploader(service, concurrency=2) as up:
@@ -689,7 +690,7 @@ async def test_a_worker_cancelled_before_its_first_step_loses_nothing() -> None:
         assert isinstance(await receipt, Delivered)
 
 
-async def test_scenario_42_closing_against_a_dead_service_is_bounded() -> None:
+async def test_closing_against_a_dead_service_is_bounded() -> None:
     """`close_timeout=2` against a service that never answers returns within 2.5 seconds and lists what is undelivered."""
     service = Service(hold=asyncio.Event())
     loop = asyncio.get_running_loop()
@@ -725,7 +726,7 @@ async def test_closing_is_bounded_though_send_ignores_cancellation() -> None:
     assert (up.report.delivered, up.report.dropped, up.report.is_balanced) == (0, 1, True)
 
 
-async def test_scenario_43_frames_submitted_right_before_closing_arrive() -> None:
+async def test_frames_submitted_right_before_closing_arrive() -> None:
     """1,500 frames and an immediate close: 1,500 arrive."""
     service = Service()
     async with uploader(service) as up:
@@ -734,7 +735,7 @@ async def test_scenario_43_frames_submitted_right_before_closing_arrive() -> Non
     assert (up.report.delivered, len(set(service.stored))) == (1500, 1500)
 
 
-async def test_scenario_47_closing_during_a_long_retry_after_wakes_at_once() -> None:
+async def test_closing_during_a_long_retry_after_wakes_at_once() -> None:
     """A pause of 60 seconds that the service asked for is longer than closing may take, so closing does not wait at all."""
     service = Service(script=lambda frame, attempt: RateLimitError("later", 429, "POST", "x", retry_after=60.0))
     loop = asyncio.get_running_loop()
@@ -766,7 +767,7 @@ async def test_closing_ends_own_pauses_and_delivers() -> None:
     assert receipt.outcome is not None
 
 
-async def test_scenario_48_producers_and_flushes_do_not_deadlock() -> None:
+async def test_producers_and_flushes_do_not_deadlock() -> None:
     """64 producers that flush all the time, and everything ends."""
     service = Service()
     async with uploader(service, max_pending_frames=20) as up:

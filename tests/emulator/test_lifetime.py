@@ -21,8 +21,8 @@ import pytest
 import trustme
 
 from picsellia_async.emulator import Emulator, Fault
-from picsellia_async.emulator.journal import Journal
-from picsellia_async.emulator.store import Store
+from picsellia_async.emulator.store.store import Store
+from picsellia_async.emulator.transport.journal import Journal
 from picsellia_async.errors import ClosedError, ConfigurationError
 
 from .conftest import JPEG, Wire
@@ -274,7 +274,7 @@ async def test_the_journal_can_be_waited_for(wire: Wire) -> None:
 
 def test_the_journal_is_bounded() -> None:
     """The oldest entries go, the total stays; cleared it begins anew."""
-    from picsellia_async.emulator.journal import Entry
+    from picsellia_async.emulator.transport.journal import Entry
 
     journal = Journal(2)
     facts = dict.fromkeys(("method", "path", "query", "service", "endpoint"), "x")

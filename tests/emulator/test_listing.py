@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from picsellia_async.emulator import querying
-from picsellia_async.emulator.call import Refusal
+from picsellia_async.emulator.context import Refusal
+from picsellia_async.emulator.query import language as querying
 
 from .conftest import Wire
 

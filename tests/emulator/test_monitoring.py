@@ -129,7 +129,7 @@ async def test_a_body_that_is_no_image_is_flagged() -> None:
 
 
 async def test_loose_ignores_unknown_fields() -> None:
-    """`loose` takes fields and query names that WIRE.md does not know."""
+    """`loose` takes fields and query names that docs/wire.md does not know."""
     async with Emulator(loose=True) as emulator:
         wire = Wire(emulator)
         async with wire.http:

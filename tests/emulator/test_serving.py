@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from picsellia_async.emulator.inventions import above_threshold, invent
-from picsellia_async.emulator.pictures import make_png, size_of
+from picsellia_async.emulator.domain.fake_predictions import above_threshold, invent
+from picsellia_async.emulator.domain.pictures import make_png, size_of
 from picsellia_async.emulator.seed import CLOUD_OBJECT
 from picsellia_async.predictions import PREDICTION_FORMATS
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.statistics import distribution, kolmogorov_smirnov, overlap, quantile
+from picsellia_async.emulator.domain.statistics import distribution, kolmogorov_smirnov, overlap, quantile
 
 from .conftest import BOXES, Wire
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from picsellia_async.emulator.statistics import distribution, kolmogorov_smirnov
+from picsellia_async.emulator.domain.statistics import distribution, kolmogorov_smirnov
 
 from .conftest import JPEG, Wire
 from .test_statistics import review, stats

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.pictures import make_png
+from picsellia_async.emulator.domain.pictures import make_png
 
 from .conftest import Wire
 

@@ -1,6 +1,6 @@
 """What the recorder answers: one short, valid body per endpoint, the same for every caller.
 
-Here belong ids, names and bodies. A body has the fields that the vendor's SDK 6.37.0 reads (WIRE.md section 9) and
+Here belong ids, names and bodies. A body has the fields that the vendor's SDK 6.37.0 reads (docs/wire.md#shapes) and
 no more. Not here: any state, and the errors (tests/client has those).
 """
 

@@ -2,7 +2,7 @@
 
 Here belongs the meaning of "the same call". Left out on purpose: User-Agent, Accept, Accept-Encoding, Connection and
 the boundary text of a multipart body (no service reads them), Content-Type where there is no body, and, on the
-monitoring and serving services, a JSON Content-Type where the vendor sends none (WIRE.md section 2 allows it).
+monitoring and serving services, a JSON Content-Type where the vendor sends none (docs/wire.md#headers allows it).
 """
 
 from __future__ import annotations

@@ -1020,7 +1020,8 @@ REVIEWS: Final = [
         "assignment_sync",
         "ReviewCampaignAssignment.sync",
         lambda assignments: assignments[0].sync(),
-        differs=TYPED | {"requests": "the vendor doubles the prefix of this path (WIRE.md 8.5)"},
+        differs=TYPED
+        | {"requests": "the vendor doubles the prefix of this path (docs/wire.md#predicted-asset-endpoints)"},
         instead=(f"GET /api/campaigns/review/assignments/{answers.ASSIGNMENT}",),
     ),
     Row("assignment_reset_url", "ReviewCampaignAssignment.reset_url", lambda assignments: assignments[0].reset_url()),

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:list_workers is deprecated:Depre
 
 
 def test_the_version_under_comparison_is_installed() -> None:
-    """The table, WIRE.md and the recorded files speak of this version and no other."""
+    """The table, docs/wire.md and the recorded files speak of this version and no other."""
     assert importlib.metadata.version("picsellia") == sides.VENDOR_VERSION
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from picsellia_async import ConfigurationError
 from picsellia_async.predictions import DetectionPredictionFormat, SegmentationPredictionFormat
-from picsellia_async.sources import SourceError, coco_results, directory, folder, manifest, yolo_labels
-from picsellia_async.sources import source as source_module
+from picsellia_async.sources import SourceError, coco_results, directory, manifest, yolo_labels
+from picsellia_async.sources import _source as source_module
+from picsellia_async.sources import directory as folder
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +96,7 @@ async def test_what_is_no_directory_is_refused(tmp_path, make_image):
         directory(tmp_path, on_bad="ignore")
 
 
-async def test_scenario_25_a_directory_is_read_as_far_as_asked(tmp_path, make_image, monkeypatch):
+async def test_a_directory_is_read_as_far_as_asked(tmp_path, make_image, monkeypatch):
     """Of ten thousand images, a reader that takes forty has no more than one batch beyond them opened, in threads only."""
     image = make_image(tmp_path / "0/0.jpg").read_bytes()
     for number in range(10_000):
@@ -137,7 +138,7 @@ async def test_images_become_frames_that_are_delivered(tmp_path, make_image, dep
     assert sorted(asset.filename for asset in assets) == ["a/1.jpg", "b/1.jpg"]
 
 
-async def test_scenario_24_a_source_does_not_run_ahead_of_its_reader(tmp_path, make_image):
+async def test_a_source_does_not_run_ahead_of_its_reader(tmp_path, make_image):
     """A slow reader holds the file back: never more than one batch is read beyond what was taken."""
     pulled = 0
 

@@ -14,7 +14,7 @@ import pytest
 
 from picsellia_async import ClosedError, ConfigurationError, DetectionPredictionFormat, RetryPolicy
 from picsellia_async.sources import CameraState, SourceError, camera, video
-from picsellia_async.sources.address import redacted, source_name
+from picsellia_async.sources._address import redacted, source_name
 
 pytest.importorskip("av")
 pytestmark = pytest.mark.anyio
@@ -191,7 +191,7 @@ def test_addresses_are_redacted(address, expected):
 
 
 @pytest.mark.parametrize("policy", ["wait", "drop_oldest", "drop_newest"])
-async def test_scenario_67_waiting_never_drops_and_drops_are_counted(tmp_path, make_clip, policy):
+async def test_waiting_never_drops_and_drops_are_counted(tmp_path, make_clip, policy):
     """A reader that takes the first frame, and the rest once the source has ended: every frame is accounted for, by reason."""
     turned = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -226,7 +226,7 @@ async def test_scenario_67_waiting_never_drops_and_drops_are_counted(tmp_path, m
 
 
 @pytest.mark.parametrize("how", ["aclose", "cancel"])
-async def test_scenario_68_stopping_while_it_connects(mjpeg, how):
+async def test_stopping_while_it_connects(mjpeg, how):
     """A camera that takes the connection and never answers: leaving returns at once, and the thread ends by itself."""
     mjpeg.plays = ["hang"]
     source = camera(mjpeg.url, timeout=10)
@@ -246,7 +246,7 @@ async def test_scenario_68_stopping_while_it_connects(mjpeg, how):
     await ended("camera")
 
 
-async def test_scenario_68_stopping_while_it_waits_to_connect_again(mjpeg):
+async def test_stopping_while_it_waits_to_connect_again(mjpeg):
     """The wait between two attempts ends at once, with its thread."""
     mjpeg.plays = ["nonsense"]
     waiting = asyncio.Event()

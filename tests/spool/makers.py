@@ -9,19 +9,12 @@ from typing import Any
 import attrs
 
 from picsellia_async.errors import TransportError
-from picsellia_async.images import Frame
-from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
-PREDICTION = DetectionPredictionFormat([1, 0], [[1, 2, 3, 4], [5, 6, 7, 8]], [0.5, 0.75])
+from ..support.frames import make_frame
+
 OWNER = {"deployment_id": "01234567-89ab-cdef-0123-456789abcdef", "host": "http://x"}
-
-
-def make_frame(number: int = 0, size: int = 1000, **fields: Any) -> Frame:
-    """Return a frame whose name and image tell its number."""
-    image = (b"\xff\xd8\xff\xe0" + b"%08d" % number).ljust(size, b".")
-    values = {"filename": f"frame-{number:06d}.jpg", "width": 64, "height": 48, "latency": 0.02}
-    return Frame(image=image, **{"prediction": PREDICTION, **values, **fields})
 
 
 @attrs.define

@@ -13,20 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from picsellia_async._delivery import spool as spool_module
 from picsellia_async._delivery.outcomes import Health, Outcome, Spooled
-from picsellia_async._delivery.spool import prepare
-from picsellia_async._delivery.spool_file import Record, SpoolFile
+from picsellia_async._delivery.spool import spool as spool_module
+from picsellia_async._delivery.spool.spool import prepare
+from picsellia_async._delivery.spool.store import Record, SpoolFile
 
-from .makers import OWNER, Service, fill, make_frame, uploader
+from ..support.frames import make_frame
+from .makers import OWNER, Service, fill, uploader
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 CROWDED = """
     import asyncio, resource, sys
-    sys.path.insert(0, sys.argv[1])
+    sys.path.append(sys.argv[1])  # behind the installed package
     from pathlib import Path
-    from spool.makers import Service, make_frame, uploader
+    from tests.spool.makers import Service, uploader
+    from tests.support.frames import make_frame
     from picsellia_async.errors import SpoolError
 
     async def main(durability):
@@ -56,7 +58,7 @@ CROWDED = """
 @pytest.mark.parametrize("durability", ["commit", "interval"])
 def test_a_file_that_cannot_grow_loses_nothing_accepted(tmp_path: Path, durability: str) -> None:
     """The kernel refuses to write any further: in commit mode frames are refused, in interval mode kept in memory; later all go on."""
-    tests = str(Path(__file__).parents[1])
+    tests = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(CROWDED), tests, str(tmp_path), durability],
         capture_output=True, text=True, check=False,

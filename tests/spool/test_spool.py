@@ -15,9 +15,9 @@ from uuid import UUID
 import attrs
 import pytest
 
-from picsellia_async._delivery import codec
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Health, Outcome, Rejected, Spooled
-from picsellia_async._delivery.spool_file import Record, SpoolFile, owner_of
+from picsellia_async._delivery.spool import codec
+from picsellia_async._delivery.spool.store import Record, SpoolFile, owner_of
 from picsellia_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -26,7 +26,7 @@ from picsellia_async.errors import (
     SpoolError,
     UploaderFullError,
 )
-from picsellia_async.images import Frame
+from picsellia_async.frames import Frame
 from picsellia_async.predictions import (
     ClassificationPredictionFormat,
     KeypointPredictionFormat,
@@ -36,7 +36,8 @@ from picsellia_async.predictions import (
     SegmentationPredictionFormat,
 )
 
-from .makers import OWNER, PREDICTION, Service, StalledService, fill, make_frame, uploader
+from ..support.frames import PREDICTION, make_frame
+from .makers import OWNER, Service, StalledService, fill, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -287,7 +288,7 @@ async def test_drop_oldest_drops_the_newest_while_the_disk_cannot_be_read(
 ) -> None:
     """Where the oldest frames cannot be read, `submit` still ends, with the new frame dropped and counted."""
     await fill(tmp_path, 4, 2000, max_spool_bytes=12_000)
-    monkeypatch.setattr("picsellia_async._delivery.backlog._TRY_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("picsellia_async._delivery.spool.queue._TRY_AGAIN_SECONDS", 0.01)
 
     def unreadable(*_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
@@ -308,7 +309,7 @@ async def test_a_second_process_is_told_who_holds_the_spool(tmp_path: Path) -> N
         with pytest.raises(SpoolError, match=rf"in use by process {os.getpid()} \(this process\)"):
             await uploader(Service(), tmp_path).__aenter__()
         code = (
-            "import sys; from pathlib import Path; from picsellia_async._delivery.spool import SpoolLock\n"
+            "import sys; from pathlib import Path; from picsellia_async._delivery.spool.spool import SpoolLock\n"
             "try: SpoolLock(Path(sys.argv[1]))\nexcept Exception as error: print(error)"
         )
         told = await asyncio.to_thread(
@@ -370,7 +371,7 @@ def flip(path: Path, marker: bytes, offset: int = 100) -> None:
     path.write_bytes(data)
 
 
-async def test_scenario_56_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Path) -> None:
+async def test_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Path) -> None:
     """A flipped byte in an image: that record is quarantined, the others arrive, and health says that something is wrong."""
     await fill(tmp_path, 20, 5000)
     flip(tmp_path / "spool.db", b"\xff\xd8\xff\xe000000007")
@@ -509,7 +510,7 @@ def open_files() -> int:
     return len(list(path.iterdir())) if path.exists() else 0
 
 
-async def test_scenario_53_fifty_thousand_spooled_frames_open_quickly(tmp_path: Path) -> None:
+async def test_fifty_thousand_spooled_frames_open_quickly(tmp_path: Path) -> None:
     """A spool of 50,000 frames opens in under two seconds, and holds neither its frames nor file handles in memory."""
     file = SpoolFile(tmp_path, OWNER)
     file.open()

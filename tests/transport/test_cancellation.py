@@ -232,7 +232,7 @@ async def test_cancelled_just_when_given_a_connection(make_transport) -> None:
         assert not transport._pool._waiters
 
 
-async def test_scenario_1_cancellation_under_contention(make_transport) -> None:
+async def test_cancellation_under_contention(make_transport) -> None:
     """10 connections, 20 workers, each call cancelled after 0 to 10 ms; then 20 calls all succeed."""
     transport = make_transport(max_connections=10)
     async with scripted(jittery) as peer:
@@ -241,7 +241,7 @@ async def test_scenario_1_cancellation_under_contention(make_transport) -> None:
         await asyncio.wait_for(asyncio.gather(*calls), 20)
 
 
-async def test_scenario_2_losers_of_a_race(make_transport) -> None:
+async def test_losers_of_a_race(make_transport) -> None:
     """Racing calls and cancelling the losers, 1,000 rounds: open descriptors stay within the limit."""
     transport = make_transport(max_connections=10)
     rounds, most = (1000 if SOAK else 150), 0
@@ -262,7 +262,7 @@ async def test_scenario_2_losers_of_a_race(make_transport) -> None:
         assert descriptors() - base <= 2 * 10 + 4  # both ends of each connection live in this process
 
 
-async def test_scenario_3_timeout_in_the_body(make_transport) -> None:
+async def test_timeout_in_the_body(make_transport) -> None:
     """A `wait_for` that ends in the middle of a dripping body: leaving the client is clean."""
 
     async def script(wire: Wire) -> None:

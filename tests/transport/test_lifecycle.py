@@ -230,7 +230,7 @@ def alone(code: str, *flags: str) -> str:
     return done.stderr
 
 
-def test_scenario_11_several_loops() -> None:
+def test_several_loops() -> None:
     """Three `asyncio.run` calls share one transport, made before any of them; each closes its connections; no word on stderr."""
     code = """
 transport = FastTransport()
@@ -313,7 +313,7 @@ gc.collect()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_scenario_17_fork() -> None:
+def test_fork() -> None:
     """Made and used before a fork: the child connects anew within seconds, and the parent's connections are not harmed."""
     code = """
 transport = FastTransport()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from picsellia_async._http.client_exchange import ClientExchange
+from picsellia_async._http.httpx_engine import ClientExchange
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 
 from .peers import OK, TIMEOUTS, Received, Wire, answering, scripted

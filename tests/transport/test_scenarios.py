@@ -87,7 +87,7 @@ def frame(deployment, image: bytes, number: int = 0):
     return deployment.monitor_bytes(image, "image/jpeg", f"{number}.jpg", 0.02, 1080, 1920, prediction)
 
 
-async def test_scenario_18_cameras_do_not_starve_the_loop(deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cameras_do_not_starve_the_loop(deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten cameras sending 200 KB frames: no turn of the loop encodes more than one frame of each."""
     image = b"\xff\xd8\xff" + bytes(200_000)
 
@@ -99,13 +99,13 @@ async def test_scenario_18_cameras_do_not_starve_the_loop(deployment, monkeypatc
     assert most <= 10 * len(image)
 
 
-async def test_scenario_33_a_large_frame_does_not_stall_the_loop(deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_frame_does_not_stall_the_loop(deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """A 5 MB frame is encoded over many turns of the loop, half a megabyte of base64 at most in each."""
     most = await most_encoded_in_a_turn(monkeypatch, [frame(deployment, b"\xff\xd8\xff" + bytes(5_000_000))])
     assert most <= YIELD_BYTES
 
 
-async def test_scenario_30_a_huge_body_streams(transport: FastTransport) -> None:
+async def test_a_huge_body_streams(transport: FastTransport) -> None:
     """A body of 200 MB is sent in slices: less than 4 MB of memory beside the image."""
     image = memoryview(bytes(150 * MIB))
     async with scripted(count_and_answer) as peer:
@@ -120,7 +120,7 @@ async def test_scenario_30_a_huge_body_streams(transport: FastTransport) -> None
         assert peak < 4 * MIB
 
 
-async def test_scenario_30_a_huge_frame_is_refused(deployment) -> None:
+async def test_a_huge_frame_is_refused(deployment) -> None:
     """A frame of 200 MB is refused before anything is encoded or sent."""
     image = b"\xff\xd8\xff" + bytes(200 * MIB)
     tracemalloc.start()
@@ -152,7 +152,7 @@ print("done")
 """
 
 
-def test_scenario_34_no_warning_for_large_frames() -> None:
+def test_no_warning_for_large_frames() -> None:
     """Frames of 2 MB, in development mode with every warning an error, leave nothing on stderr."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", LARGE_FRAMES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -160,7 +160,7 @@ def test_scenario_34_no_warning_for_large_frames() -> None:
 
 
 @pytest.mark.parametrize("shape", ["bytes", "chunked"])
-async def test_scenario_35_a_slow_reader_costs_no_copies(transport: FastTransport, shape: str) -> None:
+async def test_a_slow_reader_costs_no_copies(transport: FastTransport, shape: str) -> None:
     """While 50 MB go to a slow reader, the write buffer never holds more than what is written in one go."""
     most = 0
 
@@ -184,7 +184,7 @@ async def test_scenario_35_a_slow_reader_costs_no_copies(transport: FastTranspor
     assert 0 < most <= SLICE_BYTES + 1024
 
 
-async def test_scenario_57_stale_connections_are_replaced(transport: FastTransport) -> None:
+async def test_stale_connections_are_replaced(transport: FastTransport) -> None:
     """A server that closes each connection silently once it is idle: 1,000 spaced calls, no error."""
 
     async def script(wire: Wire) -> None:

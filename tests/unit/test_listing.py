@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from picsellia_async import ConfigurationError, DecodeError, ServerError
-from picsellia_async._services.listing import PAGES_AT_ONCE, collect, collect_chunks, concurrently, iterate
-from picsellia_async._wire.listing import (
+from picsellia_async._services.paging import PAGES_AT_ONCE, collect, collect_chunks, concurrently, iterate
+from picsellia_async._wire.queries import (
     PAGE_SIZE,
     Listing,
     either,
@@ -256,7 +256,7 @@ def test_explicit_values_that_cannot_be_used(filters, message):
 
 
 async def test_a_chunked_list_is_cut_to_the_limit():
-    """The service ignores limit and offset there (WIRE.md 7.3); the client does not."""
+    """The service ignores limit and offset there (docs/wire.md#long-lists); the client does not."""
 
     async def fetch(start):
         return Page(items=list(range(start, start + 10)), count=30)
@@ -316,7 +316,7 @@ def test_filters_that_cannot_be_used():
 
 
 def test_tags_in_the_query_language():
-    """Any of them, all of them, beside the caller's own query (WIRE.md 7.4)."""
+    """Any of them, all of them, beside the caller's own query (docs/wire.md#query-language)."""
     assert query_of_tags(None, [], intersect=False) is None
     assert query_of_tags("x", [], intersect=True) == "x"
     assert query_of_tags(None, ["a", "b"], intersect=False) == 'tags.name in ("a","b")'

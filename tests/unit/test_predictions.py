@@ -56,7 +56,7 @@ def test_a_format_names_its_type(type_):
     ids=str,
 )
 def test_the_wire_order_of_each_format(type_, keys):
-    """WIRE.md section 12: classes, texts (null when not given), then the format's own keys in its order."""
+    """docs/wire.md#prediction-formats: classes, texts (null when not given), then the format's own keys in its order."""
     wire = raw_predictions(EXAMPLES[type_])
     assert list(wire) == ["detection_classes", "detection_texts", *keys]
     assert wire["detection_texts"] is None

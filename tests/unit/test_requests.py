@@ -45,7 +45,7 @@ MINIMAL = {
 
 
 def test_the_captured_minimal_body():
-    """Byte for byte the body captured from the vendor's SDK (WIRE.md 10.1)."""
+    """Byte for byte the body captured from the vendor's SDK (docs/wire.md#monitor-request)."""
     assert monitor_body(MonitorRequest(**MINIMAL), memoryview(b"raw")) == (
         b'{"filename":"f.jpg","content_type":"IMAGE/JPEG","height":10,"width":20,"raw_predictions":{"detection_classes":[1,2],'
         b'"detection_texts":null,"detection_boxes":[[1,2,3,4],[5,6,7,8]],"detection_scores":[0.9,0.5]},"latency":0.25,"image":"cmF3"}'
@@ -53,7 +53,7 @@ def test_the_captured_minimal_body():
 
 
 def test_empty_values_are_sent_and_none_is_left_out():
-    """Monitoring omits only what was not given (WIRE.md 10.1)."""
+    """Monitoring omits only what was not given (docs/wire.md#monitor-request)."""
     request = MonitorRequest(
         **MINIMAL, tags=[], metadata={}, custom_metadata=None, sample=False, timestamp=0, shadow_latency=0.0,
         shadow_raw_predictions=PREDICTION,
@@ -181,7 +181,7 @@ def test_an_image_beyond_the_limit_is_refused_early():
 
 @pytest.mark.parametrize("value", ["jpeg", "JPEG", "image/jpeg", "IMAGE/JPEG", SupportedContentType.JPEG], ids=repr)
 def test_content_types_in_every_spelling(value):
-    """Members, names and MIME types in any case (WIRE.md 10.2)."""
+    """Members, names and MIME types in any case (docs/wire.md#monitor-variants)."""
     assert content_type_of(value, "x") is SupportedContentType.JPEG
 
 
@@ -201,7 +201,7 @@ def test_other_content_types_are_refused(value, name):
 
 
 def test_queries_are_encoded_as_the_vendor_does():
-    """WIRE.md section 6, row by row."""
+    """docs/wire.md#encoding, row by row."""
     assert encode_query(
         [("order_by", ["-created_at", "id"]), ("name", "my org"), ("object_name", "o/n.jpg"), ("force_delete", False), ("none", None),
          ("unset", UNSET), ("from_timestamp", 1.5), ("custom_metadata", {"a": {"b": [1, 2]}})]
@@ -212,7 +212,7 @@ def test_queries_are_encoded_as_the_vendor_does():
 
 
 def test_the_multipart_form():
-    """Order, spelling and absence of Content-Types (WIRE.md 11.1); empty values are left out here."""
+    """Order, spelling and absence of Content-Types (docs/wire.md#predict-form); empty values are left out here."""
     request = PredictRequest(
         tags=["a", "b"], monitor=True, postprocess=False, source=UNSET, metadata={}, custom_metadata={"z": "é"}, upload_dir="",
     )  # fmt: skip

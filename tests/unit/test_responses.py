@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picsellia_async._wire.decode import decode, error_text, retry_after, status_error
 from picsellia_async._wire.endpoints import ENDPOINTS, FIND_DEPLOYMENT, MONITOR, ORACLE_LOGIN, PREDICT
 from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async._wire.responses import decode, error_text, retry_after, status_error
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import (
     AuthenticationError,
@@ -40,7 +40,7 @@ def test_a_value_is_structured_and_new_fields_are_ignored():
 
 @pytest.mark.parametrize("status", [200, 202, 204, 208, 301])
 def test_monitoring_succeeds_only_on_201(status):
-    """WIRE.md 5.2: even another success status is an error there."""
+    """docs/wire.md#statuses: even another success status is an error there."""
     with pytest.raises(MonitorError) as caught:
         decode(MONITOR, answer(status, b'{"id":"x"}'), "u")
     assert caught.value.status == status
@@ -48,7 +48,7 @@ def test_monitoring_succeeds_only_on_201(status):
 
 @pytest.mark.parametrize("status", [201, 202, 204])
 def test_predicting_succeeds_only_on_200(status):
-    """WIRE.md 5.3: even another success status is an error there."""
+    """docs/wire.md#statuses: even another success status is an error there."""
     with pytest.raises(PredictionError):
         decode(PREDICT, answer(status, b"{}"), "u")
 
@@ -73,7 +73,7 @@ def test_a_refused_login_is_an_authentication_error(status):
     "content", [b"", b"<html>502</html>", b'{"message": "trunc', b"[1]", b"null", b'{"message":null}', b"\xff\xfe"]
 )
 @pytest.mark.parametrize("status", [400, 404, 500, 502])
-def test_scenario_63_error_bodies_of_any_kind_give_a_typed_error(content, status):
+def test_error_bodies_of_any_kind_give_a_typed_error(content, status):
     """HTML, nothing, half a JSON, a list: never a JSON error."""
     with pytest.raises(StatusError) as caught:
         decode(FIND_DEPLOYMENT, answer(status, content), "u")
@@ -163,7 +163,7 @@ def test_a_long_error_body_is_cut():
     ],
 )
 def test_an_origin_drops_what_is_no_origin(url, text, header):
-    """WIRE.md section 1: scheme and authority are kept, a path prefix is dropped."""
+    """docs/wire.md#hosts: scheme and authority are kept, a path prefix is dropped."""
     origin = Origin.parse(url)
     assert str(origin) == text
     assert origin.host_header == header

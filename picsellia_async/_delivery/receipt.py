@@ -1,0 +1,92 @@
+"""A frame on its way (`Item`) and what its owner holds of it (`Receipt`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from picsellia_async._delivery.outcomes import Outcome
+from picsellia_async._delivery.state import FRESH, InFlight, Queued
+from picsellia_async.frames import Frame
+
+
+class Receipt:
+    """Proof that a frame was accepted. Awaiting it gives the outcome; not awaiting it costs nothing.
+
+    May be awaited any number of times, by several tasks. Cancelling the waiting cancels nothing else.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_outcome", "frame_id")
+
+    def __init__(self, frame_id: UUID) -> None:
+        """Begin without an outcome.
+
+        Args:
+            frame_id: `Frame.id` of the frame.
+        """
+        self.frame_id: UUID = frame_id
+        self._outcome: Outcome | None = None
+        self._callbacks: list[Callable[[Outcome], None]] | None = None
+
+    def __repr__(self) -> str:
+        """Return the frame's id and what is known."""
+        state = "pending" if self._outcome is None else type(self._outcome).__name__
+        return f"<Receipt {self.frame_id} {state}>"
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome, or None while there is none."""
+        return self._outcome
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        """Wait for the outcome."""
+        if self._outcome is None:
+            # One future per waiter: cancelling one must not cancel the others.
+            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            self.call(lambda outcome: None if future.done() else future.set_result(outcome))
+            return (yield from future.__await__())
+        return self._outcome
+
+    def call(self, callback: Callable[[Outcome], None]) -> None:
+        """Call back with the outcome: when it comes, or at once. The callback must not raise."""
+        if self._outcome is not None:
+            callback(self._outcome)
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    def resolve(self, outcome: Outcome) -> None:
+        """Tell whoever waits. For the uploader."""
+        self._outcome = outcome
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback(outcome)
+
+
+@attrs.define(eq=False)
+class Item:
+    """A frame on its way, in memory."""
+
+    frame: Frame
+    """The frame."""
+    receipt: Receipt
+    """What its owner holds."""
+    seq: int
+    """Order of acceptance."""
+    size: int
+    """Bytes reserved for it in memory."""
+    accepted_at: float
+    """When, on the loop's clock."""
+    source: str = ""
+    """`Frame.source`, empty for none."""
+    state: Queued | InFlight = FRESH
+    """Where it stands; `Waiting` is a `Queued`."""
+    disk_bytes: int = 0
+    """Bytes it takes on disk; 0: it is not there."""
+    committed: asyncio.Future[None] | None = None
+    """With a spool: done when the record is on disk."""

@@ -1,0 +1,67 @@
+"""A frame as bytes, for the spool: its description as JSON, the image apart. Pure.
+
+The description holds every field of `Frame` but the image, under the names of the fields; predictions carry the name of their
+type. JSON instead of pickle: a spool may outlive a version of this library, and loading it must never run code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+import orjson
+
+from picsellia_async.enums import InferenceType, SupportedContentType
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.frames import Frame
+from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
+
+_PLAIN: Final = tuple(
+    name for name in attrs.fields_dict(Frame) if name not in {"image", "prediction", "shadow_prediction", "id"}
+)
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the description of a frame.
+
+    Raises:
+        ConfigurationError: A value in `metadata`, `custom_metadata` or `custom_metrics` has no JSON form.
+    """
+    fields = {name: value for name in _PLAIN if (value := getattr(frame, name)) is not None}
+    fields["id"] = frame.id
+    fields["prediction"] = _prediction(frame.prediction)
+    if frame.shadow_prediction is not None:
+        fields["shadow_prediction"] = _prediction(frame.shadow_prediction)
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise ConfigurationError(f"frame {frame.filename!r} cannot be spooled: {error}") from error
+
+
+def decode(description: bytes, image: bytes) -> Frame:
+    """Return the frame of a description and its image.
+
+    Raises:
+        ValueError: The description is no such thing (`ConfigurationError` and JSON errors are ValueErrors).
+    """
+    try:
+        fields: dict[str, Any] = orjson.loads(description)
+        fields["id"] = UUID(fields["id"])
+        fields["content_type"] = SupportedContentType(fields["content_type"])
+        fields.setdefault("timestamp", None)
+        for name in ("prediction", "shadow_prediction"):
+            if name in fields:
+                fields[name] = _format(fields[name])
+        return Frame(image=image, **fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no description of a frame: {error!r}") from error
+
+
+def _prediction(prediction: PredictionFormat) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(prediction, name) for name in attrs.fields_dict(type(prediction))}
+    return {"type": prediction.model_type.value, **fields}
+
+
+def _format(fields: dict[str, Any]) -> PredictionFormat:
+    return PREDICTION_FORMATS[InferenceType(fields.pop("type"))](**fields)

@@ -1,0 +1,154 @@
+"""Reading answers: `decode` returns the value or raises the error that the status means. Pure.
+
+No status is compared anywhere else (the retry policy compares those of the errors made here).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import math
+from collections.abc import Hashable
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar, cast, get_origin
+
+import attrs
+import orjson
+from cattrs import BaseValidationError, transform_error
+
+from picsellia_async._wire.converter import CONVERTER
+from picsellia_async._wire.endpoints import Endpoint
+from picsellia_async._wire.exchange import Answer
+from picsellia_async.errors import DecodeError, StatusError, status_error_class
+
+T = TypeVar("T")
+
+BODY_KEPT: Final = 64 * 1024
+"""Bytes of an error body that stay on the error."""
+
+
+def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -> T:
+    """Read an answer.
+
+    Args:
+        endpoint: What was called.
+        answer: What came back.
+        url: Where it was sent, without query and user information.
+        attempts: How often it was sent.
+
+    Returns:
+        The body, structured into `endpoint.returns`; None where nothing is returned.
+
+    Raises:
+        StatusError: The status does not mean success; the subclass says which one it was.
+        DecodeError: It does, but the body is not what the call returns.
+    """
+    if answer.status not in endpoint.ok:
+        raise status_error(endpoint, answer, url, attempts)
+    if endpoint.returns is type(None):
+        return None
+
+    def failed(problem: str, *problems: str) -> DecodeError:
+        return DecodeError(problem, answer.status, endpoint.method, url, problems)
+
+    try:
+        value = orjson.loads(answer.content)
+    except orjson.JSONDecodeError as exc:
+        coding = answer.header(b"content-encoding")
+        said = str(exc) if coding is None else f"{exc}; Content-Encoding {coding}"
+        raise failed(f"the body of {len(answer.content)} bytes is not JSON", said) from None
+    takes_object, is_plain = _shape(cast("Hashable", endpoint.returns))
+    if takes_object and not isinstance(value, dict):
+        raise failed(f"a JSON object was expected, got {type(value).__name__}")
+    if is_plain:
+        return cast("T", value)
+    try:
+        return CONVERTER.structure(value, endpoint.returns)
+    except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise failed(f"cannot read the answer as {endpoint.returns.__name__}", *_problems(exc)) from exc
+
+
+@functools.cache
+def _shape(returns: Hashable) -> tuple[bool, bool]:
+    """Return whether a type is read from a JSON object, and whether it is that object itself."""
+    kind = get_origin(returns) or returns
+    return kind is dict or attrs.has(cast("type", kind)), kind is dict
+
+
+def _problems(exc: Exception) -> list[str]:
+    return [str(problem) for problem in transform_error(exc)] if isinstance(exc, BaseValidationError) else [repr(exc)]
+
+
+def updated(description: T, answer: dict[str, Any]) -> T:
+    """Return a description with the fields of an answer in place of its own; an update need not repeat them all.
+
+    Raises:
+        DecodeError: A field of the answer cannot be read.
+    """
+    fields = {**CONVERTER.unstructure(description), **answer}
+    try:
+        return CONVERTER.structure(fields, type(description))
+    except BaseValidationError as exc:
+        raise DecodeError("the answer to the update cannot be read", problems=tuple(transform_error(exc))) from exc
+
+
+def status_error(endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1) -> StatusError:
+    """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses)."""
+    message, detail = error_text(answer)
+    cls = status_error_class(answer.status, endpoint.errors)
+    return cls(
+        message, answer.status, endpoint.method, url, detail, answer.content[:BODY_KEPT], attempts, retry_after(answer)
+    )
+
+
+def error_text(answer: Answer) -> tuple[str, Any]:
+    """Return message and detail of an error body: `{"message", "detail"}`, else the raw text, else the bare status."""
+    try:
+        body = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        body = answer.content.decode("utf-8", "replace").strip()
+    if isinstance(body, dict):
+        message = body.get("message")
+        detail = body.get("detail")
+        if not isinstance(message, str) or not message:
+            message = str(detail) if detail else f"the service said no more than status {answer.status}"
+            detail = None
+        return message, detail
+    return (str(body) if body else f"the service said no more than status {answer.status}"), None
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds to wait that an answer asks for, or None.
+
+    Reads `Retry-After-Ms` (milliseconds), and `Retry-After` in seconds or as an HTTP date. A date is measured against the
+    answer's own `Date`, so that a wrong clock on either side does not matter; never below 0.
+    """
+    if (milliseconds := _float(answer.header(b"retry-after-ms"))) is not None:
+        return max(0.0, milliseconds / 1000)
+    header = answer.header(b"retry-after")
+    if header is None:
+        return None
+    if (seconds := _float(header)) is not None:
+        return max(0.0, seconds)
+    when = _date(header)
+    if when is None:
+        return None
+    now = _date(answer.header(b"date")) or datetime.datetime.now(datetime.UTC)
+    return max(0.0, (when - now).total_seconds())
+
+
+def _float(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < math.inf else None
+
+
+def _date(value: str | None) -> datetime.datetime | None:
+    try:
+        when = parsedate_to_datetime(value) if value else None
+    except ValueError:
+        return None
+    # A date in the form "-0000" is naive and means UTC.
+    return when.replace(tzinfo=datetime.UTC) if when is not None and when.tzinfo is None else when

@@ -1,0 +1,235 @@
+"""How the platform shows things: JSON shapes of docs/wire.md#shapes, made from documents and rows.
+
+What the vendor's SDK does not read is our own invention (docs/emulator-assumptions.md).
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from picsellia_async.emulator.context import Call
+from picsellia_async.emulator.store.rows import AssignmentRow, DataRow, PredictionRow
+from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.store.store import Document
+
+Json = dict[str, Any]
+
+_INTERNAL: Final = frozenset({"organization_id", "api_token", "tag_ids"})
+
+
+def iso(epoch: float) -> str:
+    """Return an epoch time as ISO text in UTC."""
+    return datetime.datetime.fromtimestamp(epoch, datetime.UTC).isoformat()
+
+
+def plain(document: Document) -> Json:
+    """Return a document without what is only the emulator's concern."""
+    return {key: value for key, value in document.items() if key not in _INTERNAL}
+
+
+def user(document: Document) -> Json:
+    """Return a user."""
+    return {"id": document["id"], "username": document["username"]}
+
+
+def label(document: Document) -> Json:
+    """Return a label."""
+    return {"id": document["id"], "name": document["name"], "group_id": document["group_id"]}
+
+
+def tags(state: State, ids: list[str]) -> list[Json]:
+    """Return the tags of these ids; deleted ones are left out."""
+    found = (state.store.documents.peek("tag", id_) for id_ in ids)
+    return [tag(document) for document in found if document]
+
+
+def tag(document: Document) -> Json:
+    """Return a tag."""
+    return {"id": document["id"], "name": document["name"], "target_type": document["target_type"]}
+
+
+def deployment(state: State, call: Call, document: Document) -> Json:
+    """Return a deployment (docs/wire.md#deployment-shape)."""
+    campaign = state.store.documents.find("campaign", deployment_id=document["id"])
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "type": document["type"],
+        "oracle_host": call.origin,
+        "serving_host": call.origin if document["is_serving"] else None,
+        "review_campaign_id": campaign["id"] if campaign else None,
+        "tags": tags(state, document["tag_ids"]),
+        "model_version_id": document["model_version_id"],
+        "shadow_model_version_id": document["shadow_model_version_id"],
+        "target_datalake_id": document["target_datalake_id"],
+        "min_threshold": document["min_threshold"],
+        "sample_rate": document["sample_rate"],
+    }
+
+
+def model_version(state: State, document: Document) -> Json:
+    """Return a model version (docs/wire.md#model-version-shape)."""
+    origin = state.store.documents.get("model", document["model_id"])
+    return {
+        **{key: document[key] for key in ("id", "name", "version", "type", "framework", "labels")},
+        "origin": plain(origin),
+        "origin_id": origin["id"],
+        "origin_name": origin["name"],
+        "tags": tags(state, document["tag_ids"]),
+    }
+
+
+def dataset_version(state: State, document: Document) -> Json:
+    """Return a dataset version (docs/wire.md#dataset-version-shape)."""
+    origin = state.store.documents.get("dataset", document["dataset_id"])
+    return {
+        **{key: document[key] for key in ("id", "version", "type", "annotation_campaign_id")},
+        "origin_id": origin["id"],
+        "origin_name": origin["name"],
+        "tags": tags(state, document["tag_ids"]),
+    }
+
+
+def data_by_id(state: State, ids: list[str]) -> dict[str, DataRow]:
+    """Return some data by their ids, fetched at once."""
+    rows = state.store.data.select(f"id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    return {row.id: row for row in rows}
+
+
+def data(state: State, call: Call, row: DataRow) -> Json:
+    """Return a data (docs/wire.md#data-shape)."""
+    source = state.store.documents.peek("datasource", row.source_id)
+    datalake = state.store.documents.get("datalake", row.datalake_id)
+    return {
+        "id": row.id,
+        "datalake_id": row.datalake_id,
+        "object_name": row.object_name,
+        "filename": row.filename,
+        "type": row.type,
+        "content_type": row.content_type,
+        "upload_status": row.upload_status,
+        "presigned_url": presigned_url(state, call, datalake["connector_id"], row.object_name),
+        "metadata": orjson.loads(row.metadata),
+        "custom_metadata": orjson.loads(row.custom_metadata),
+        "meta": {"width": row.width, "height": row.height},
+        "tags": tags(state, orjson.loads(row.tag_ids)),
+        "data_source": {"id": source["id"], "name": source["name"]} if source else None,
+        "created_at": iso(row.created_at),
+    }
+
+
+def predicted_assets(state: State, call: Call, rows: list[PredictionRow]) -> list[Json]:
+    """Return predicted assets as lists show them."""
+    found = data_by_id(state, [row.data_id or "" for row in rows])
+    return [_predicted_asset(state, call, row, found[row.data_id or ""]) for row in rows]
+
+
+def predicted_asset(state: State, call: Call, row: PredictionRow) -> Json:
+    """Return a predicted asset with predictions and reviews (docs/wire.md#predicted-asset-shape)."""
+    shown = _predicted_asset(state, call, row, state.store.data.get(row.data_id or "", "data"))
+    return {**shown, "predictions": predictions(state, row), "reviews": orjson.loads(row.reviews)}
+
+
+def _predicted_asset(state: State, call: Call, row: PredictionRow, data_row: DataRow) -> Json:
+    return {
+        "id": row.asset_id,
+        "oracle_prediction_id": row.id,
+        "deployment_id": row.deployment_id,
+        "data": data(state, call, data_row),
+        "status": row.status,
+        "source": row.source,
+        "latency": row.latency,
+        "timestamp": row.timestamp,
+        "custom_metrics": orjson.loads(row.custom_metrics),
+        "created_at": iso(row.received_at),
+    }
+
+
+def predictions(state: State, row: PredictionRow) -> list[Json]:
+    """Return the champion's prediction and the shadow model's, if there is one."""
+    labels = {found["index"]: found for found in state.store.documents.list("label", deployment_id=row.deployment_id)}
+    common = {"timestamp": row.timestamp, "status": row.status}
+    found = [
+        {
+            "id": row.id, "is_shadow": False, "model_version_id": row.model_version_id, "latency": row.latency, **common,
+            **shapes(row.prediction(), labels),
+        }
+    ]  # fmt: skip
+    if row.shadow_raw is not None:
+        shadow = orjson.loads(row.shadow_raw)
+        found.append(
+            {
+                "id": row.id, "is_shadow": True, "model_version_id": row.shadow_model_version_id,
+                "latency": row.shadow_latency, **common, **shapes(shadow, labels),
+            }
+        )  # fmt: skip
+    return found
+
+
+def shapes(raw: Json, labels: dict[int, Document]) -> Json:
+    """Return a prediction as shapes with labels (docs/wire.md#review-shapes): boxes become x, y, w, h."""
+    texts = raw.get("detection_texts") or [None] * len(raw["detection_classes"])
+    common = [
+        {"label": _label(index, labels), "confidence": score, "text": text}
+        for index, score, text in zip(raw["detection_classes"], raw["detection_scores"], texts, strict=False)
+    ]
+    if "detection_boxes" in raw:
+        boxes = [
+            {"x": left, "y": top, "w": right - left, "h": bottom - top}
+            for top, left, bottom, right in raw["detection_boxes"]
+        ]
+        return {"rectangles": _joined(boxes, common)}
+    for field, shape, name in (
+        ("lines", "line", "lines"), ("points", "point", "points"), ("keypoints", "keypoints", "keypoints"),
+    ):  # fmt: skip
+        if field in raw:
+            return {name: _joined([{shape: value} for value in raw[field]], common)}
+    if "detection_masks" in raw:
+        is_mask = any(isinstance(value, str) for value in raw["detection_masks"])
+        shape, name = ("mask", "masks") if is_mask else ("polygon", "polygons")
+        return {name: _joined([{shape: value} for value in raw["detection_masks"]], common)}
+    return {"classifications": common}
+
+
+def _label(index: int, labels: dict[int, Document]) -> Json:
+    known = labels.get(index)
+    # assumed: a class outside the label map keeps its index as name
+    return {"id": known["id"], "name": known["name"]} if known else {"id": None, "name": str(index)}
+
+
+def _joined(shapes_: list[Json], common: list[Json]) -> list[Json]:
+    return [{**shape, **rest} for shape, rest in zip(shapes_, common, strict=False)]
+
+
+def assignments(state: State, call: Call, rows: list[AssignmentRow]) -> list[Json]:
+    """Return tasks of a review campaign (docs/wire.md#predicted-asset-endpoints)."""
+    ids = [row.asset_id for row in rows]
+    found = state.store.predictions.select(f"asset_id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    data_ids = {row.asset_id: row.data_id or "" for row in found}
+    data_rows = data_by_id(state, list(data_ids.values()))
+    return [
+        {
+            "id": row.id,
+            "asset_id": row.asset_id,
+            "assigned_user_id": row.user_id,
+            "step_id": row.step_id,
+            "status": row.status,
+            "data": data(state, call, data_rows[data_ids[row.asset_id]]),
+        }
+        for row in rows
+    ]
+
+
+def presigned_url(
+    state: State, call: Call, connector_id: str, object_name: str, method: str = "GET", **query: str
+) -> str:
+    """Return a URL of the object storage that is good for an hour and for one verb (docs/wire.md#limits)."""
+    expires = f"{state.clock() + state.options.url_lifetime:.3f}"
+    extra = "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items())
+    signature = state.tokens.sign(method, connector_id, object_name, *query.values(), expires)
+    path = f"/storage/{connector_id}/{quote(object_name)}"
+    return f"{call.origin}{path}?expires={expires}{extra}&signature={signature}"

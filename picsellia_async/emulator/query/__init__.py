@@ -1,0 +1,1 @@
+"""Listings: the query language, pages and order."""

@@ -1,0 +1,37 @@
+"""Handlers of the first calls of a client: greeting, organization (docs/wire.md#connecting)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from picsellia_async.emulator.context import Call, not_found
+from picsellia_async.emulator.store.state import State
+
+Json = dict[str, Any]
+
+SDK_VERSION: Final = "6.37.0"
+"""Version of the vendor's SDK that the emulator was made for; an older one warns its user."""
+
+
+def ping(_state: State, call: Call) -> Json:
+    """Greet."""
+    return {
+        "sdk_version": SDK_VERSION,
+        "default_organization": call.organization_id,
+        "username": call.user["username"],
+    }
+
+
+def find_organization(state: State, call: Call) -> Json:
+    """Find an organization of the user by name."""
+    name = call.query.required("name")
+    organization = state.store.documents.find("organization", name=name)
+    if organization is None or organization["id"] != call.organization_id:
+        # assumed: what one may not see does not exist
+        raise not_found("organization", name)
+    return organization
+
+
+def get_organization(state: State, call: Call) -> Json:
+    """Return an organization of the user."""
+    return state.organization(call)

@@ -1,0 +1,256 @@
+"""Handlers of datalakes and their data (docs/wire.md#datalake-endpoints)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from picsellia_async._wire.platform_requests import (
+    CreateDataRequest,
+    DataChanges,
+    FilterRequest,
+    IdsRequest,
+    ImportObjectsRequest,
+    UpdateCustomMetadataRequest,
+    UpdateDataRequest,
+    UpdateMultipleDataRequest,
+)
+from picsellia_async.emulator.context import Call, bad_request, conflict, known, not_found, unprocessable
+from picsellia_async.emulator.domain import pictures, views
+from picsellia_async.emulator.query import paging as listing
+from picsellia_async.emulator.query.paging import Paged, Where, has_custom_metadata
+from picsellia_async.emulator.services.platform.predicted_assets import check_listed_kinds
+from picsellia_async.emulator.store.rows import DataRow, ObjectRow
+from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.store.store import Document
+
+Json = dict[str, Any]
+
+_COLUMNS: Final = {name: name for name in ("id", "created_at", "filename", "object_name", "width", "height", "type")}
+"""What data can be ordered by. assumed."""
+
+_CONTENT_TYPES: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+
+
+def _show(document: Document) -> Json:
+    return {key: document[key] for key in ("id", "name", "connector_id")}
+
+
+def find_datalake(state: State, call: Call) -> Json:
+    """Find a datalake by id or name; the default one where neither is given."""
+    organization = state.organization(call)
+    facts = {name: value for name in ("id", "name") if (value := call.query.text(name)) is not None}
+    found = state.store.documents.find("datalake", organization_id=organization["id"], **facts)
+    if found is None:
+        raise not_found("datalake", " ".join(facts.values()))
+    return _show(found)
+
+
+def list_datalakes(state: State, call: Call) -> Json:
+    """List the datalakes of an organization."""
+    organization = state.organization(call)
+    return listing.simple(call, state.store.documents.list("datalake", organization_id=organization["id"]), _show)
+
+
+def get_datalake(state: State, call: Call) -> Json:
+    """Return a datalake."""
+    return _show(state.in_path(call, "datalake"))
+
+
+def list_data(state: State, call: Call) -> Json:
+    """List the data of a datalake."""
+    check_listed_kinds(call)
+    where = Where()
+    where.add("datalake_id = ?", state.in_path(call, "datalake")["id"])
+    for name, column in (("upload_statuses", "upload_status"), ("types", "type")):
+        if values := call.query.texts(name):
+            where.add_any_of(column, values)
+    page = Paged(
+        table=state.store.data,
+        where=where,
+        show=lambda rows: [views.data(state, call, row) for row in rows],
+        columns=_COLUMNS,
+        matches=has_custom_metadata(call.query.json("custom_metadata"), "custom_metadata"),
+    )
+    return page.page(call)
+
+
+def filter_data(state: State, call: Call, body: FilterRequest) -> Json:
+    """List the data that one list of values names (docs/wire.md#long-lists)."""
+    datalake = state.in_path(call, "datalake")
+    call.query.texts("order_by")
+    where = Where()
+    where.add("datalake_id = ?", datalake["id"])
+    given = [
+        (column, [str(value) for value in values])
+        for name, column in (("ids", "id"), ("filenames", "filename"), ("object_names", "object_name"))
+        if (values := known(getattr(body, name))) is not None
+    ]
+    others = (body.data_ids, body.filename_startswith)
+    if len(given) != 1 or any(known(values) is not None for values in others):
+        raise unprocessable("exactly one of ids, filenames and object_names must be given")
+    where.add_any_of(*given[0])
+    rows = state.store.data.select(where.text(), *where.values)
+    items = [views.data(state, call, row) for row in rows]
+    return listing.filtered(call, items, body, {}, "custom_metadata")
+
+
+def find_data(state: State, call: Call) -> Json:
+    """Find the one data that has all the given properties."""
+    datalake = state.in_path(call, "datalake")
+    check_listed_kinds(call)
+    where = Where()
+    where.add("datalake_id = ?", datalake["id"])
+    for name in ("id", "filename", "object_name"):
+        value = call.query.uuid(name) if name == "id" else call.query.text(name)
+        if value is not None:
+            where.add(f"{name} = ?", value)
+    if len(where.sql) == 1:
+        raise unprocessable("at least one of id, filename and object_name must be in the query")
+    rows = state.store.data.select(where.text(), *where.values, limit=2)
+    if not rows:
+        raise not_found("data", "with these properties")
+    if len(rows) > 1:
+        raise bad_request("more than one data has these properties")  # assumed: 400
+    return views.data(state, call, rows[0])
+
+
+async def create_data(state: State, call: Call, body: CreateDataRequest) -> Json:
+    """Make a data of an object that was uploaded before."""
+    datalake = state.in_path(call, "datalake")
+    objects = state.store.objects.select("id = ?", f"{datalake['connector_id']}/{body.object_name}", limit=1)
+    if not objects:
+        raise bad_request(f"no object {body.object_name} in the storage of the datalake")  # assumed
+    tags = [state.document(call, "tag", str(id_))["id"] for id_ in body.tags]
+    source = None if body.data_source_id is None else state.document(call, "datasource", str(body.data_source_id))["id"]
+    row = await _row(state, datalake, objects[0], body.filename, body.content_type)
+    row.type, row.source_id, row.tag_ids = body.type.value, source, orjson.dumps(tags)
+    row.metadata, row.custom_metadata = orjson.dumps(known(body.metadata)), orjson.dumps(known(body.custom_metadata))
+    if (meta := known(body.meta)) is not None:
+        row.width, row.height = int(meta["width"]), int(meta["height"])
+    return views.data(state, call, state.store.data.insert(row))
+
+
+async def _row(state: State, datalake: Document, found: ObjectRow, filename: str, content_type: str) -> DataRow:
+    if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
+        raise conflict(f"{found.object_name} is a data of this datalake already")
+    size = pictures.size_of(await state.store.blobs.get(found.sha256)) or (0, 0)
+    return DataRow(
+        id=state.new_id(), datalake_id=datalake["id"], object_name=found.object_name, filename=filename,
+        content_type=content_type, width=size[0], height=size[1], created_at=state.clock(), sha256=found.sha256,
+        size=found.size,
+    )  # fmt: skip
+
+
+async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> Json:
+    """Make data of all objects below some prefixes, or of named ones; the job is done when it is answered."""
+    datalake = state.in_path(call, "datalake")
+    prefixes, named = known(body.prefixes), known(body.objects)
+    if (prefixes is None) == (named is None):
+        raise unprocessable("exactly one of prefixes and objects must be given")
+    tags = [state.document(call, "tag", str(id_))["id"] for id_ in known(body.tag_ids) or ()]
+    source_id = known(body.data_source_id)
+    source = None if source_id is None else state.document(call, "datasource", str(source_id))["id"]
+    common = {"tag_ids": orjson.dumps(tags), "source_id": source}
+    for found in state.store.objects.select("connector_id = ?", datalake["connector_id"]):
+        if named is None and found.object_name.startswith(tuple(prefixes or ())):
+            await _import(state, datalake, found, common)
+        elif named is not None and found.object_name in named:
+            await _import(state, datalake, found, _columns_of(state, datalake, named[found.object_name]))
+    return {"datalake": _show(datalake), "job": views.plain(state.finished_job(call.organization_id))}
+
+
+async def _import(state: State, datalake: Document, found: ObjectRow, columns: Json) -> None:
+    """Make a data of an object, unless there is one. assumed: one that is there stays as it is."""
+    if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
+        return
+    filename = found.object_name.rpartition("/")[2]
+    content_type = _CONTENT_TYPES.get(filename[filename.rfind(".") :].lower(), found.content_type)
+    row = await _row(state, datalake, found, filename, content_type)
+    for column, value in columns.items():
+        setattr(row, column, value)
+    state.store.data.insert(row)
+
+
+def get_data(state: State, call: Call) -> Json:
+    """Return a data."""
+    return views.data(state, call, _in_path(state, call))
+
+
+def _in_path(state: State, call: Call) -> DataRow:
+    return state.data(call, call.id("data_id", "data"))
+
+
+def update_data(state: State, call: Call, body: UpdateDataRequest) -> Json:
+    """Put new metadata in the place of the old."""
+    row = _in_path(state, call)
+    row.metadata = orjson.dumps(body.metadata)
+    state.store.data.update(row.id, metadata=row.metadata)
+    return views.data(state, call, row)
+
+
+def update_custom_metadata(state: State, call: Call, body: UpdateCustomMetadataRequest) -> Json:
+    """Put new custom metadata in the place of the old."""
+    row = _in_path(state, call)
+    state.store.data.update(row.id, custom_metadata=orjson.dumps(body.custom_metadata))
+    return {"id": row.id, "custom_metadata": body.custom_metadata}
+
+
+def update_multiple_data(state: State, call: Call, body: UpdateMultipleDataRequest) -> None:
+    """Change up to 100 data; nulls leave things as they are, tags take the place of all tags before (assumed)."""
+    datalake = state.in_path(call, "datalake")
+    _rows_of(state, call, datalake, list(body.objects))
+    for id_, changes in body.objects.items():
+        if columns := _columns_of(state, datalake, changes):
+            state.store.data.update(id_, **columns)
+
+
+def _rows_of(state: State, call: Call, datalake: Document, ids: list[str]) -> list[DataRow]:
+    """Return data by their ids. assumed: those of another datalake are a bad request."""
+    rows = [state.data(call, id_) for id_ in ids]
+    for row in rows:
+        if row.datalake_id != datalake["id"]:
+            raise bad_request(f"the data {row.id} is in another datalake")
+    return rows
+
+
+def _columns_of(state: State, datalake: Document, changes: DataChanges) -> Json:
+    columns: Json = {}
+    if changes.metadata is not None:
+        columns["metadata"] = orjson.dumps(changes.metadata)
+    if changes.custom_metadata is not None:
+        columns["custom_metadata"] = orjson.dumps(changes.custom_metadata)
+    if changes.tags is not None:
+        columns["tag_ids"] = orjson.dumps(state.data_tags(datalake, changes.tags))
+    if changes.data_source is not None:
+        columns["source_id"] = state.source(datalake["organization_id"], changes.data_source)["id"]
+    return columns
+
+
+def delete_data(state: State, call: Call) -> None:
+    """Delete a data; its predicted assets go with it (docs/wire.md#service-behaviour)."""
+    _delete(state, [_in_path(state, call)])
+
+
+def delete_multiple_data(state: State, call: Call, body: IdsRequest) -> None:
+    """Delete several data of a datalake; all of them or none."""
+    datalake = state.in_path(call, "datalake")
+    _delete(state, _rows_of(state, call, datalake, [str(id_) for id_ in body.ids]))
+
+
+def _delete(state: State, rows: list[DataRow]) -> None:
+    for row in rows:
+        for prediction in state.store.predictions.select("data_id = ?", row.id):
+            state.store.assignments.delete("asset_id = ?", prediction.asset_id)
+            state.store.predictions.update(prediction.id, asset_id=None, data_id=None)
+        assets = state.store.documents.list("asset", data_id=row.id)
+        state.store.documents.remove("asset", [asset["id"] for asset in assets])
+        state.store.data.delete("id = ?", row.id)
+
+
+def get_data_url(state: State, call: Call) -> Json:
+    """Return a fresh presigned URL of a data."""
+    row = _in_path(state, call)
+    connector_id = state.store.documents.get("datalake", row.datalake_id)["connector_id"]
+    return {"presigned_url": views.presigned_url(state, call, connector_id, row.object_name)}

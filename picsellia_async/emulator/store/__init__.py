@@ -1,0 +1,1 @@
+"""What the emulator remembers: database, contents, and the lock of its directory."""

@@ -1,0 +1,1 @@
+"""Everything between the socket and a handler: runner, messages, journal, faults."""

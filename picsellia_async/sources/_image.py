@@ -1,0 +1,51 @@
+"""`Image`: a picture to predict on, on its way to become a `Frame`. A value; nothing here does I/O."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from picsellia_async.frames import Frame
+
+
+@attrs.frozen(kw_only=True)
+class Image:
+    """One picture, before a model has seen it."""
+
+    image: bytes | Path = attrs.field(
+        repr=lambda image: str(image) if isinstance(image, Path) else f"{len(image)} bytes"
+    )
+    """The encoded image, or the file it is in."""
+    filename: str
+    """Name on the platform. From a directory: the path below it, with `/`, so that names stay unique."""
+    width: int | None
+    """Pixels, as stored; None where the header does not tell."""
+    height: int | None
+    """Pixels, as stored; None where the header does not tell."""
+    timestamp: float
+    """Epoch seconds: when the file was modified, or when the frame was read (`started_at` of `video` changes that)."""
+    source: str | None = None
+    """Name of the camera or folder."""
+    position: float | None = None
+    """Seconds from the beginning of the video, by its own clock; None elsewhere, and where the video does not tell."""
+    pixels: Any = attrs.field(default=None, repr=False, eq=False)
+    """numpy array of shape (height, width, 3) and dtype uint8, where `video` or `camera` was asked for it; else None."""
+
+    def with_prediction(self, prediction: Any, *, latency: float, **fields: Any) -> Frame:
+        """Return the frame for the uploader.
+
+        Args:
+            prediction: What the model said; of the deployment's type.
+            latency: Inference time in seconds.
+            **fields: Any other field of `Frame`; they win over those of this image.
+
+        Raises:
+            ConfigurationError: A value cannot be used; width or height is not known and was not given.
+        """
+        own = {
+            "image": self.image, "filename": self.filename, "width": self.width, "height": self.height,
+            "timestamp": self.timestamp, "source": self.source,
+        }  # fmt: skip
+        return Frame(**{**own, "prediction": prediction, "latency": latency, **fields})

@@ -1,0 +1,122 @@
+"""`Source`: an async iterable over files, read in threads a few items at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Final, Generic, TypeVar, get_args
+
+import anyio.to_thread
+import attrs
+
+from picsellia_async.errors import PicselliaError
+from picsellia_async.sources._errors import OnBad, Problems
+from picsellia_async.validation import choice
+
+T = TypeVar("T")
+
+BATCH_ITEMS: Final = 32
+"""Items that one visit to a thread brings at most: what a source may be ahead of its reader."""
+
+BATCH_SECONDS: Final = 0.02
+"""A visit ends after so long, so that a slow disk does not hold back what it has given."""
+
+
+class Source(Generic[T]):
+    """Frames or images of files. Each `async for` begins anew; nothing is read before.
+
+    Leaving the loop early ends the reading; `contextlib.aclosing(aiter(source))` does so at a known place.
+    """
+
+    def __init__(
+        self, name: str, read: Callable[[Problems], Generator[T, None, None]], *, on_bad: OnBad = "raise"
+    ) -> None:
+        """Store what is read.
+
+        Args:
+            name: For `repr`.
+            read: Blocking generator of the items; runs in threads.
+            on_bad: What to do with an item that cannot be used.
+
+        Raises:
+            ConfigurationError: `on_bad` is neither "raise" nor "skip".
+        """
+        self._name = name
+        self._read = read
+        choice(on_bad, "on_bad", get_args(OnBad))
+        self._on_bad = on_bad
+        self._problems = Problems(self._on_bad)
+
+    def __repr__(self) -> str:
+        """Return what is read."""
+        return f"<Source {self._name}>"
+
+    @property
+    def skipped(self) -> int:
+        """Bad items that the latest pass skipped so far; always 0 with `on_bad="raise"`."""
+        return self._problems.skipped
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong with them, at most the first 100."""
+        return tuple(self._problems.messages)
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
+        """Yield the items.
+
+        Raises:
+            SourceError: Something cannot be used, and `on_bad` is "raise".
+            ConfigurationError: The file or directory is not there, or may not be read.
+        """
+        self._problems = Problems(self._on_bad)
+        steps = _Steps(self._read(self._problems))
+        try:
+            is_over = False
+            while not is_over:
+                items: list[T] = []
+                try:
+                    is_over = await anyio.to_thread.run_sync(steps.take, items)
+                except PicselliaError:
+                    for item in items:
+                        yield item
+                    raise
+                for item in items:
+                    yield item
+        finally:
+            steps.leave()
+
+
+@attrs.define(eq=False)
+class _Steps(Generic[T]):
+    """A generator that threads advance one after the other."""
+
+    _generator: Generator[T, None, None]
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _is_left: bool = attrs.field(default=False, init=False)
+
+    def take(self, items: list[T]) -> bool:
+        """Append the next items; return whether they were the last. What the generator raises comes after the items before it."""
+        until = time.monotonic() + BATCH_SECONDS
+        try:
+            with self._lock:
+                while len(items) < BATCH_ITEMS and not self._is_left:
+                    try:
+                        items.append(next(self._generator))
+                    except StopIteration:
+                        return True
+                    if time.monotonic() >= until:
+                        break
+        finally:
+            if self._is_left:
+                self.leave()
+        return False
+
+    def leave(self) -> None:
+        """Close the generator; where a thread is in it (a cancelled task does not wait), that thread does so."""
+        self._is_left = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._generator.close()
+            finally:
+                self._lock.release()

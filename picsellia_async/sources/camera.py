@@ -1,0 +1,253 @@
+"""`camera`: live video that is never waited for unless you say so, and that comes back after trouble. Needs the extra `video`."""
+
+from __future__ import annotations
+
+import enum
+import os
+import random
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import Final, Self, get_args
+
+import attrs
+
+from picsellia_async._http.retry import backoff
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import ClosedError, ConfigurationError, shown
+from picsellia_async.sources._decoder import Decoding, Pixels, decoded, open_av
+from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._image import Image
+from picsellia_async.sources._thread_queue import Conveyor, Policy
+from picsellia_async.validation import choice, whole_number
+
+RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
+"""As often as it takes: a camera may be away for a night."""
+
+
+class CameraState(enum.StrEnum):
+    """What a camera is doing."""
+
+    IDLE = "idle"
+    """Nobody iterates over it yet."""
+    CONNECTING = "connecting"
+    """It is being opened."""
+    LIVE = "live"
+    """Frames come."""
+    WAITING = "waiting"
+    """It failed, and is opened again after a while."""
+    ENDED = "ended"
+    """The stream ended, or the last attempt failed."""
+    CLOSED = "closed"
+    """Its reader left, or `aclose` was called."""
+
+
+@attrs.frozen(kw_only=True)
+class CameraStatistics:
+    """A snapshot of a camera. `received == taken + buffered + dropped`, but for what closing gives up."""
+
+    state: CameraState
+    """What it is doing."""
+    received: int
+    """Frames decoded and chosen by `every`."""
+    taken: int
+    """Frames that the reader has."""
+    buffered: int
+    """Frames that wait for the reader."""
+    dropped: int
+    """Frames given up because the buffer was full."""
+    dropped_by_reason: dict[str, int]
+    """The same by reason: `full_oldest`, `full_newest`."""
+    connects: int
+    """Times that it was opened."""
+    failures: int
+    """Times that opening failed or the stream broke off."""
+    last_error: SourceError | None
+    """The latest failure."""
+
+
+class Camera:
+    """A live source, made by `camera`. An async iterable of `Image`, for one reader, once."""
+
+    def __init__(
+        self, settings: Decoding, policy: Policy, buffer: int, reconnect: RetryPolicy | None, on_state: OnState | None
+    ) -> None:
+        """Store the settings; nothing is opened before the iteration begins. See `camera`."""
+        self._settings = settings
+        self._policy = policy
+        self._capacity = buffer
+        self._reconnect = reconnect
+        self._on_state = on_state
+        self._conveyor: Conveyor[Image] | None = None
+        self._state = CameraState.IDLE
+        self._received = self._taken = self._connects = self._failures = 0
+        self._last_error: SourceError | None = None
+
+    def __repr__(self) -> str:
+        """Return address and state; user, password and query are not shown."""
+        return f"<Camera {self._settings.shown!r} {self._state.value}>"
+
+    async def __aenter__(self) -> Self:
+        """Return the camera, which the end of the block closes."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the iteration at once, also while it connects.
+
+        The thread that hangs in a connect or read is not waited for; it ends by itself within `timeout` seconds.
+        """
+        self._turn(CameraState.CLOSED)
+        if self._conveyor is not None:
+            self._conveyor.stop()
+
+    def statistics(self) -> CameraStatistics:
+        """Return a snapshot of the numbers."""
+        conveyor = self._conveyor
+        dropped = {"full_oldest": 0, "full_newest": 0} if conveyor is None else dict(conveyor.dropped)
+        return CameraStatistics(
+            state=self._state,
+            received=self._received,
+            taken=self._taken,
+            buffered=0 if conveyor is None else len(conveyor),
+            dropped=sum(dropped.values()),
+            dropped_by_reason=dropped,
+            connects=self._connects,
+            failures=self._failures,
+            last_error=self._last_error,
+        )
+
+    async def __aiter__(self) -> AsyncGenerator[Image, None]:
+        """Open the camera, and yield its frames as they come.
+
+        Raises:
+            SourceError: It cannot be opened or broke off, and `reconnect` gives no further attempt.
+            ClosedError: It was closed, or iterated over before.
+        """
+        if self._state is not CameraState.IDLE:
+            raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
+        open_av()
+        self._conveyor = conveyor = Conveyor[Image](self._capacity, self._policy)
+        self._turn(CameraState.CONNECTING)
+        # A daemon: a process that ends does not wait for a camera that hangs.
+        threading.Thread(
+            target=self._read, args=(conveyor,), name=f"camera {self._settings.source}", daemon=True
+        ).start()
+        try:
+            while (image := await conveyor.take()) is not None:
+                self._taken += 1
+                yield image
+            self._turn(CameraState.ENDED)
+        finally:
+            conveyor.stop()
+            self._turn(CameraState.CLOSED)
+
+    # In the thread.
+
+    def _read(self, conveyor: Conveyor[Image]) -> None:
+        attempt = 0
+        try:
+            while not conveyor.is_stopped:
+                before = self._received
+                error = self._read_once(conveyor)
+                attempt = 1 if self._received > before else attempt + 1
+                if conveyor.is_stopped:
+                    break
+                if self._reconnect is None or attempt >= self._reconnect.attempts:
+                    self._turn(CameraState.ENDED)
+                    return conveyor.end(error)
+                self._turn(CameraState.WAITING)
+                if not conveyor.rest(backoff(self._reconnect, attempt, random.random)):
+                    break
+                self._turn(CameraState.CONNECTING)
+            conveyor.end()
+        except BaseException as error:  # the reader must not wait for ever
+            conveyor.end(error)
+            if not isinstance(error, Exception):
+                raise
+        return None
+
+    def _read_once(self, conveyor: Conveyor[Image]) -> SourceError | None:
+        """Open and read until it ends; return what it failed with, None for an end of its own."""
+        try:
+            with closing(decoded(self._settings, self._connected, self._received)) as images:
+                for image in images:
+                    self._received += 1
+                    if not conveyor.put(image):
+                        break
+        except SourceError as error:
+            self._failures += 1
+            self._last_error = error
+            return error
+        return None
+
+    def _connected(self) -> None:
+        self._connects += 1
+        self._turn(CameraState.LIVE)
+
+    def _turn(self, state: CameraState) -> None:
+        if self._state in {CameraState.CLOSED, CameraState.ENDED, state}:
+            return
+        self._state = state
+        if self._on_state is not None:
+            self._on_state(state)
+
+
+OnState = Callable[[CameraState], object]
+"""Called with each new state, from the thread that reads or the loop that takes; must be quick and must not raise."""
+
+
+def camera(
+    url: str | os.PathLike[str],
+    *,
+    policy: Policy = "drop_oldest",
+    buffer: int = 8,
+    reconnect: RetryPolicy | None = RECONNECT,
+    every: int = 1,
+    every_seconds: float | None = None,
+    quality: int = 90,
+    pixels: Pixels | None = None,
+    source: str | None = None,
+    timeout: float = 10.0,
+    options: Mapping[str, str] | None = None,
+    format: str | None = None,  # noqa: A002 - FFmpeg's word
+    on_state: OnState | None = None,
+) -> Camera:
+    """Return a live source: RTSP, MJPEG over HTTP, a V4L2 device, or anything else that FFmpeg opens.
+
+    A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most.
+
+    Args:
+        url: Address; user and password in it are shown nowhere. `/dev/video0` and the like are opened as V4L2.
+        policy: When the buffer is full: "drop_oldest" (the reader always gets the newest there is), "drop_newest", or "wait"
+            (nothing is dropped here; what the camera does meanwhile is its own affair).
+        buffer: Frames that may wait, each a JPEG.
+        reconnect: Waits between attempts, and how many in a row may fail (`total`, `statuses` and `retry_after_max` do not apply). An
+            attempt that brought frames begins a new row. None: the first end or failure is the last.
+        every: Take every n-th frame.
+        every_seconds: Instead, take a frame per so many seconds of the video's clock.
+        quality: Of the JPEG, 1 to 100.
+        pixels: "rgb" or "bgr" adds the decoded frame as a numpy array.
+        source: Name for `Image.source` and file names; by default host and path, or the device's name.
+        timeout: Seconds for opening, and without a packet, after which the camera counts as failed.
+        options: Further options of FFmpeg; RTSP goes over TCP unless they say otherwise.
+        format: FFmpeg's name of the input format, where it cannot be told from the address.
+        on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick and not raise.
+
+    Raises:
+        ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed.
+    """
+    if reconnect is not None and not isinstance(reconnect, RetryPolicy):
+        raise ConfigurationError(f"reconnect must be a RetryPolicy or None, got {shown(reconnect)}")
+    settings = Decoding.of(
+        url, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, source=source, started_at=None,
+        timeout=timeout, options=options, format=format,
+    )  # fmt: skip
+    choice(policy, "policy", get_args(Policy))
+    return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
