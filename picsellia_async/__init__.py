@@ -110,6 +110,9 @@ if TYPE_CHECKING:
     from picsellia_async.frames import (
         Frame,
     )
+    from picsellia_async.image_header import (
+        image_size,
+    )
     from picsellia_async.models import (
         DeploymentDescription,
         Organization,
@@ -299,6 +302,7 @@ __all__ = [
     "WaitingAttemptsTimeout",
     "Worker",
     "__version__",
+    "image_size",
 ]
 
 _MODULES = {
@@ -311,6 +315,7 @@ _MODULES = {
     "enums": "AssignmentStatus CampaignStepType ContinuousDeploymentPolicy ContinuousTrainingTrigger ContinuousTrainingType DataType DataUploadStatus ExperimentStatus Framework InferenceType JobRunStatus JobStatus LogType ObjectDataType ServiceMetrics SupportedContentType TagTarget Target",
     "errors": "AuthenticationError BadConfigurationContinuousTrainingError BadGatewayError BadRequestError ClosedError ConfigurationError ConflictError ContentTypeUnknown DecodeError DistantStorageError DownloadError FileIsDirectoryError FileNotFoundException FileNotReadableError ForbiddenError FrameTooLargeError HostNotConfiguredError InsufficientResourcesError InternalServerError LockedError MonitorError MonitoringConnectionError NetworkError NoBaseExperimentError NoConnectorFound NoDataError NoShadowModel NoUrlAvailable NotFoundError PayloadTooLargeError PermissionDeniedError PicselliaError PredictionError QuotaExceededError RateLimitError RequestTimeoutError RequestTooLargeError ResourceConflictError ResourceLockedError ResourceNotFoundError ServerError SpoolError StatusError TooManyRequestError TransportError UnauthorizedError UndefinedObjectError UploadError UploaderFullError WaitingAttemptsTimeout",
     "frames": "Frame",
+    "image_header": "image_size",
     "models": "DeploymentDescription Organization",
     "predictions": "ClassificationPredictionFormat DetectionPredictionFormat KeypointPredictionFormat LinePredictionFormat MaskPredictionFormat PointPredictionFormat PredictionFormat SegmentationPredictionFormat",
     "resources.campaign": "Assignment ReviewCampaign ReviewCampaignStep",
