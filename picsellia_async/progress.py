@@ -1,4 +1,4 @@
-"""Progress of an uploader on a terminal. Needs the extra `cli` (rich), which is imported on use.
+"""Progress on a terminal. Needs the extra `cli` (rich), which is imported on use.
 
 Anything else takes the numbers itself: `progress=` of the uploader is called with `UploaderStatistics`.
 """
@@ -8,35 +8,33 @@ from __future__ import annotations
 import os
 import sys
 from types import TracebackType
-from typing import Any, Final, Self, TextIO
+from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from picsellia_async._delivery.outcomes import Health, UploaderStatistics
 from picsellia_async.errors import ConfigurationError
+
+if TYPE_CHECKING:  # an extra
+    from rich.progress import Progress, TaskID
 
 OFF_VARIABLE: Final = "PICSELLIA_ASYNC_NO_PROGRESS"
 """Environment variable that, set to anything, keeps progress off terminals too."""
 
 
-class TerminalProgress:
-    """A line on a terminal that follows an uploader; nothing at all where the output is no terminal.
+class ProgressBar:
+    """A bar of things done; nothing at all where the output is no terminal."""
 
-    ```python
-    with TerminalProgress(total=len(frames)) as progress:
-        report = await deployment.monitor_many(frames, progress=progress)
-    ```
-    """
-
-    def __init__(self, total: int | None = None, *, stream: TextIO | None = None) -> None:
-        """Choose where to write.
+    def __init__(self, description: str, total: int | None = None, *, stream: TextIO | None = None) -> None:
+        """Choose what to show, and where.
 
         Args:
-            total: Number of frames, if known; else the bar follows what was accepted so far.
+            description: Shown before the bar.
+            total: Number of things, if known.
             stream: Terminal; stderr by default, so that stdout stays free for results.
         """
+        self._description = description
         self._total = total
         self._stream = stream or sys.stderr
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: tuple[Progress, TaskID] | None = None
 
     def __enter__(self) -> Self:
         """Begin to show, if there is a terminal.
@@ -53,13 +51,13 @@ class TerminalProgress:
             raise ConfigurationError(
                 "progress on a terminal needs the extra 'cli': pip install 'picsellia-async[cli]'"
             ) from error
-        # No refresh thread: the uploader calls often enough, and the library owns no threads that nobody asked for.
-        self._bar = Progress(
+        # No refresh thread: updates come often enough, and the library owns no threads that nobody asked for.
+        bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=Console(file=self._stream), auto_refresh=False,
         )  # fmt: skip
-        self._task = self._bar.add_task("delivering", total=self._total)
-        self._bar.start()
+        self._bar = bar, bar.add_task(self._description, total=self._total)
+        bar.start()
         return self
 
     def __exit__(
@@ -67,16 +65,67 @@ class TerminalProgress:
     ) -> None:
         """Leave the last state on the terminal."""
         if self._bar is not None:
-            self._bar.stop()
+            self._bar[0].stop()
             self._bar = None
+
+    def show(self, completed: int, total: int | None, description: str) -> None:
+        """Show how many of how many are done; nothing before the block begins and after it ends."""
+        if self._bar is not None:
+            bar, task = self._bar
+            bar.update(task, completed=completed, total=total, description=description, refresh=True)
+
+    def advance(self) -> None:
+        """Count one thing done."""
+        if self._bar is not None:
+            bar, task = self._bar
+            bar.update(task, advance=1, refresh=True)
+
+    def finish(self) -> None:
+        """Say that no more comes: what was done is the total."""
+        if self._bar is not None:
+            bar, task = self._bar
+            bar.update(task, total=bar.tasks[task].completed, refresh=True)
+
+
+class TerminalProgress:
+    """A bar that follows an uploader; nothing at all where the output is no terminal.
+
+    ```python
+    with TerminalProgress(total=len(frames)) as progress:
+        report = await deployment.monitor_many(frames, progress=progress)
+    ```
+    """
+
+    def __init__(self, total: int | None = None, *, stream: TextIO | None = None) -> None:
+        """Choose where to write.
+
+        Args:
+            total: Number of frames, if known; else the bar follows what was accepted so far.
+            stream: Terminal; stderr by default, so that stdout stays free for results.
+        """
+        self._total = total
+        self._bar = ProgressBar("delivering", total, stream=stream)
+
+    def __enter__(self) -> Self:
+        """Begin to show, if there is a terminal.
+
+        Raises:
+            ConfigurationError: There is one, but rich is not installed.
+        """
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state on the terminal."""
+        self._bar.__exit__(kind, error, trace)
 
     def __call__(self, statistics: UploaderStatistics) -> None:
         """Show a snapshot; for `progress=` of the uploader."""
-        if self._bar is None:
-            return
         ended = statistics.accepted - statistics.pending_frames
         total = self._total if self._total is not None else statistics.accepted
-        self._bar.update(self._task, description=describe(statistics), completed=ended, total=total, refresh=True)
+        self._bar.show(ended, total, describe(statistics))
 
 
 def describe(statistics: UploaderStatistics) -> str:

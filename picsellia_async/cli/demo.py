@@ -15,10 +15,8 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
 import anyio.from_thread
@@ -30,6 +28,7 @@ from picsellia_async.cli.motion import SeenFrame, open_cv, seen_frames
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.progress import ProgressBar
 
 NAMES_SHOWN: Final = 5
 """Unreadable files that are named; all are counted."""
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @attrs.define
-class _Tally:
+class _Sent:
     """What was sent."""
 
     digests: Counter[str] = attrs.field(factory=Counter)
@@ -83,7 +82,7 @@ def _emulator() -> Any:
 
 
 async def _demo(emulator: Any, source: Path | None, frames: int, concurrency: int) -> dict[str, Any]:
-    tally = _Tally()
+    sent = _Sent()
     async with (
         emulator,
         # A transport of its own, since a proxy of the environment does not lead to this machine's own address.
@@ -93,31 +92,33 @@ async def _demo(emulator: Any, source: Path | None, frames: int, concurrency: in
     ):
         deployment = await client.get_deployment(emulator.deployment_name)
         started = time.perf_counter()
-        with _progress(frames) as advance:
-            await _monitor_all(deployment, source, frames, concurrency, tally, advance)
+        with ProgressBar("monitoring", total=frames) as bar:
+            await _monitor_all(deployment, source, frames, concurrency, sent, bar)
+            # A clip may hold fewer frames than asked for; nobody knew before.
+            bar.finish()
         seconds = time.perf_counter() - started
         stored = await _stored(emulator.url)
-    if tally.unreadable:
-        names = ", ".join(path.name for path in tally.unreadable[:NAMES_SHOWN])
-        print(f"not readable as images, skipped ({len(tally.unreadable)}): {names}", file=sys.stderr)
-    return _result(source, tally, stored, seconds)
+    if sent.unreadable:
+        names = ", ".join(path.name for path in sent.unreadable[:NAMES_SHOWN])
+        print(f"not readable as images, skipped ({len(sent.unreadable)}): {names}", file=sys.stderr)
+    return _result(source, sent, stored, seconds)
 
 
 async def _monitor_all(
-    deployment: AsyncDeployment, source: Path | None, frames: int, concurrency: int, tally: _Tally, advance: _Advance
+    deployment: AsyncDeployment, source: Path | None, frames: int, concurrency: int, sent: _Sent, bar: ProgressBar
 ) -> None:
     """Read and detect in a thread, send from the loop; the stream between them holds `concurrency` frames at most."""
     sending, receiving = anyio.create_memory_object_stream[tuple[int, SeenFrame]](concurrency)
 
     def read() -> None:
-        for item in enumerate(seen_frames(source, frames, time.perf_counter, tally.unreadable)):
+        for item in enumerate(seen_frames(source, frames, time.perf_counter, sent.unreadable)):
             anyio.from_thread.run(sending.send, item)
         anyio.from_thread.run_sync(sending.close)
 
     async def work() -> None:
         async for number, frame in receiving:
-            await _monitor(deployment, number, frame, tally)
-            advance()
+            await _monitor(deployment, number, frame, sent)
+            bar.advance()
 
     try:
         async with anyio.create_task_group() as group:
@@ -132,7 +133,7 @@ async def _monitor_all(
         receiving.close()
 
 
-async def _monitor(deployment: AsyncDeployment, number: int, frame: SeenFrame, tally: _Tally) -> None:
+async def _monitor(deployment: AsyncDeployment, number: int, frame: SeenFrame, sent: _Sent) -> None:
     started = time.perf_counter()
     await deployment.monitor_bytes(
         frame.image,
@@ -145,10 +146,10 @@ async def _monitor(deployment: AsyncDeployment, number: int, frame: SeenFrame, t
         source="demo",
         timestamp=time.time(),
     )
-    tally.round_trips.append(time.perf_counter() - started)
-    tally.digests[hashlib.sha256(frame.image).hexdigest()] += 1
-    tally.boxes += len(frame.prediction.detection_boxes)
-    tally.bytes += len(frame.image)
+    sent.round_trips.append(time.perf_counter() - started)
+    sent.digests[hashlib.sha256(frame.image).hexdigest()] += 1
+    sent.boxes += len(frame.prediction.detection_boxes)
+    sent.bytes += len(frame.image)
 
 
 async def _stored(url: str) -> dict[str, Any]:
@@ -161,24 +162,24 @@ async def _stored(url: str) -> dict[str, Any]:
     return await anyio.to_thread.run_sync(fetch)
 
 
-def _result(source: Path | None, tally: _Tally, stored: dict[str, Any], seconds: float) -> dict[str, Any]:
-    sent = sum(tally.digests.values())
+def _result(source: Path | None, sent: _Sent, stored: dict[str, Any], seconds: float) -> dict[str, Any]:
+    count = sum(sent.digests.values())
     digests = Counter(item["sha256"] for item in stored["items"])
-    trips = sorted(tally.round_trips)
+    trips = sorted(sent.round_trips)
     quantiles = statistics.quantiles(trips, n=100, method="inclusive") if len(trips) > 1 else trips * 99
     return {
         "source": str(source) if source else "own moving frames",
-        "frames_sent": sent,
+        "frames_sent": count,
         "frames_stored": stored["count"],
-        "files_skipped": len(tally.unreadable),
-        "boxes": tally.boxes,
-        "image_bytes": tally.bytes,
+        "files_skipped": len(sent.unreadable),
+        "boxes": sent.boxes,
+        "image_bytes": sent.bytes,
         "seconds": round(seconds, 3),
-        "frames_per_second": round(sent / seconds, 1),
+        "frames_per_second": round(count / seconds, 1),
         "round_trip_p50_ms": round(quantiles[49] * 1000, 2),
         "round_trip_p95_ms": round(quantiles[94] * 1000, 2),
-        "sha256_equal": digests == tally.digests,
-        "equal": stored["count"] == sent and digests == tally.digests and sent > 0,
+        "sha256_equal": digests == sent.digests,
+        "equal": stored["count"] == count > 0 and digests == sent.digests,
     }
 
 
@@ -199,25 +200,3 @@ def _print_table(result: dict[str, Any]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
-
-
-class _Advance(Protocol):
-    def __call__(self) -> None:
-        """Count one frame."""
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[_Advance]:
-    """Show a bar on a terminal; elsewhere, or without rich, nothing."""
-    try:
-        from rich.console import Console  # noqa: PLC0415 - an extra, imported on use
-        from rich.progress import Progress  # noqa: PLC0415 - an extra, imported on use
-    except ImportError:
-        yield lambda: None
-        return
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("monitoring", total=total)
-        yield lambda: bar.advance(task)
-        # A clip may hold fewer frames than asked for; nobody knew before.
-        bar.update(task, total=bar.tasks[task].completed)

@@ -1,4 +1,4 @@
-"""`Conveyor`: the bounded buffer between one thread that makes items and one task that takes them.
+"""`ThreadQueue`: the bounded queue between one thread that makes items and one task that takes them.
 
 Theory of operation. The thread calls `put`; what happens when the buffer is full is the policy, and every item that is given up
 is counted. The task calls `take`. `stop` may come from either side at any time: it wakes a `put` that waits for room, a
@@ -20,7 +20,7 @@ Policy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest"]
 """What a full buffer does: make the reading thread wait, drop the oldest frame in it, or drop the one that came."""
 
 
-class Conveyor(Generic[T]):
+class ThreadQueue(Generic[T]):
     """Made in the event loop of its taker."""
 
     def __init__(self, capacity: int, policy: Policy) -> None:

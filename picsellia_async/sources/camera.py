@@ -19,7 +19,7 @@ from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.sources._decoder import Decoding, Pixels, decoded, open_av
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
-from picsellia_async.sources._thread_queue import Conveyor, Policy
+from picsellia_async.sources._thread_queue import Policy, ThreadQueue
 from picsellia_async.validation import choice, whole_number
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
@@ -79,7 +79,7 @@ class Camera:
         self._capacity = buffer
         self._reconnect = reconnect
         self._on_state = on_state
-        self._conveyor: Conveyor[Image] | None = None
+        self._queue: ThreadQueue[Image] | None = None
         self._state = CameraState.IDLE
         self._received = self._taken = self._connects = self._failures = 0
         self._last_error: SourceError | None = None
@@ -104,18 +104,18 @@ class Camera:
         The thread that hangs in a connect or read is not waited for; it ends by itself within `timeout` seconds.
         """
         self._turn(CameraState.CLOSED)
-        if self._conveyor is not None:
-            self._conveyor.stop()
+        if self._queue is not None:
+            self._queue.stop()
 
     def statistics(self) -> CameraStatistics:
         """Return a snapshot of the numbers."""
-        conveyor = self._conveyor
-        dropped = {"full_oldest": 0, "full_newest": 0} if conveyor is None else dict(conveyor.dropped)
+        queue = self._queue
+        dropped = {"full_oldest": 0, "full_newest": 0} if queue is None else dict(queue.dropped)
         return CameraStatistics(
             state=self._state,
             received=self._received,
             taken=self._taken,
-            buffered=0 if conveyor is None else len(conveyor),
+            buffered=0 if queue is None else len(queue),
             dropped=sum(dropped.values()),
             dropped_by_reason=dropped,
             connects=self._connects,
@@ -133,53 +133,51 @@ class Camera:
         if self._state is not CameraState.IDLE:
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
         open_av()
-        self._conveyor = conveyor = Conveyor[Image](self._capacity, self._policy)
+        self._queue = queue = ThreadQueue[Image](self._capacity, self._policy)
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
-        threading.Thread(
-            target=self._read, args=(conveyor,), name=f"camera {self._settings.source}", daemon=True
-        ).start()
+        threading.Thread(target=self._read, args=(queue,), name=f"camera {self._settings.source}", daemon=True).start()
         try:
-            while (image := await conveyor.take()) is not None:
+            while (image := await queue.take()) is not None:
                 self._taken += 1
                 yield image
             self._turn(CameraState.ENDED)
         finally:
-            conveyor.stop()
+            queue.stop()
             self._turn(CameraState.CLOSED)
 
     # In the thread.
 
-    def _read(self, conveyor: Conveyor[Image]) -> None:
+    def _read(self, queue: ThreadQueue[Image]) -> None:
         attempt = 0
         try:
-            while not conveyor.is_stopped:
+            while not queue.is_stopped:
                 before = self._received
-                error = self._read_once(conveyor)
+                error = self._read_once(queue)
                 attempt = 1 if self._received > before else attempt + 1
-                if conveyor.is_stopped:
+                if queue.is_stopped:
                     break
                 if self._reconnect is None or attempt >= self._reconnect.attempts:
                     self._turn(CameraState.ENDED)
-                    return conveyor.end(error)
+                    return queue.end(error)
                 self._turn(CameraState.WAITING)
-                if not conveyor.rest(backoff(self._reconnect, attempt, random.random)):
+                if not queue.rest(backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
-            conveyor.end()
+            queue.end()
         except BaseException as error:  # the reader must not wait for ever
-            conveyor.end(error)
+            queue.end(error)
             if not isinstance(error, Exception):
                 raise
         return None
 
-    def _read_once(self, conveyor: Conveyor[Image]) -> SourceError | None:
+    def _read_once(self, queue: ThreadQueue[Image]) -> SourceError | None:
         """Open and read until it ends; return what it failed with, None for an end of its own."""
         try:
             with closing(decoded(self._settings, self._connected, self._received)) as images:
                 for image in images:
                     self._received += 1
-                    if not conveyor.put(image):
+                    if not queue.put(image):
                         break
         except SourceError as error:
             self._failures += 1

@@ -11,7 +11,7 @@ from typing import Final
 
 from picsellia_async.sources._decoder import Decoding, Pixels, decoded, open_av
 from picsellia_async.sources._image import Image
-from picsellia_async.sources._thread_queue import Conveyor
+from picsellia_async.sources._thread_queue import ThreadQueue
 
 FRAMES_AHEAD: Final = 4
 """Frames decoded before the reader asks for them."""
@@ -76,23 +76,23 @@ class Video:
             SourceError: It cannot be opened, is no video, or broke off.
         """
         open_av()
-        conveyor = Conveyor[Image](FRAMES_AHEAD, "wait")
+        queue = ThreadQueue[Image](FRAMES_AHEAD, "wait")
         name = f"video {self._settings.source}"
-        threading.Thread(target=self._read, args=(conveyor,), name=name, daemon=True).start()
+        threading.Thread(target=self._read, args=(queue,), name=name, daemon=True).start()
         try:
-            while (image := await conveyor.take()) is not None:
+            while (image := await queue.take()) is not None:
                 yield image
         finally:
-            conveyor.stop()
+            queue.stop()
 
-    def _read(self, conveyor: Conveyor[Image]) -> None:
+    def _read(self, queue: ThreadQueue[Image]) -> None:
         try:
             with closing(decoded(self._settings)) as images:
                 for image in images:
-                    if not conveyor.put(image):
+                    if not queue.put(image):
                         break
-            conveyor.end()
+            queue.end()
         except BaseException as error:  # the reader must not wait for ever
-            conveyor.end(error)
+            queue.end(error)
             if not isinstance(error, Exception):
                 raise

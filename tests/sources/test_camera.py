@@ -1,0 +1,160 @@
+"""`camera`: real MJPEG over HTTP, streams that break, hang and lie."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+
+from picsellia_async import ClosedError, ConfigurationError, DetectionPredictionFormat, RetryPolicy
+from picsellia_async.sources import CameraState, SourceError, camera, video
+
+from ..support.sources import ended, listed
+
+pytest.importorskip("av")
+
+pytestmark = pytest.mark.anyio
+
+AT_ONCE = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.0)
+
+
+def test_bad_camera_options_are_refused_at_once():
+    """Policy, buffer, and what is no policy of reconnecting."""
+    for options in ({"policy": "drop"}, {"buffer": 0}, {"reconnect": 3}):
+        with pytest.raises(ConfigurationError, match=next(iter(options))):
+            camera("rtsp://x", **options)
+    with pytest.raises(ConfigurationError, match="url_or_path"):
+        camera("")
+
+
+@pytest.mark.parametrize("policy", ["wait", "drop_oldest", "drop_newest"])
+async def test_waiting_never_drops_and_drops_are_counted(tmp_path, make_clip, policy):
+    """A reader that takes the first frame, and the rest once the source has ended: every frame is accounted for, by reason."""
+    turned = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_state(state):
+        if state is CameraState.ENDED:
+            loop.call_soon_threadsafe(turned.set)
+
+    source = camera(
+        make_clip(tmp_path / "a.mp4", frames=30), policy=policy, buffer=4, reconnect=None, on_state=on_state
+    )
+    images = []
+    async for image in source:
+        images.append(image)
+        if policy != "wait":
+            await turned.wait()
+    found = source.statistics()
+    assert (found.received, found.taken, found.state) == (30, len(images), CameraState.ENDED)
+    assert found.taken + found.dropped == 30
+    numbers = [int(image.filename[-10:-4]) for image in images]
+    if policy == "wait":
+        assert numbers == list(range(30))
+        assert found.dropped == 0
+    elif policy == "drop_oldest":
+        assert numbers[-4:] == [26, 27, 28, 29]
+        assert found.dropped_by_reason == {"full_oldest": 30 - len(images), "full_newest": 0}
+    else:
+        assert numbers == sorted(numbers)
+        assert numbers[:2] == [0, 1]
+        assert found.dropped_by_reason == {"full_oldest": 0, "full_newest": 30 - len(images)}
+    assert found.dropped > 0 or policy == "wait"
+
+
+@pytest.mark.parametrize("how", ["aclose", "cancel"])
+async def test_stopping_while_it_connects(mjpeg, how):
+    """A camera that takes the connection and never answers: leaving returns at once, and the thread ends by itself."""
+    mjpeg.plays = ["hang"]
+    source = camera(mjpeg.url, timeout=10)
+    task = asyncio.create_task(listed(source))
+    await mjpeg.arrived.wait()
+    assert source.statistics().state is CameraState.CONNECTING
+    with anyio.fail_after(1):  # the row's own figure
+        if how == "aclose":
+            await source.aclose()
+            assert await task == []
+        else:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert source.statistics().state is CameraState.CLOSED
+    mjpeg.released.set()
+    await ended("camera")
+
+
+async def test_stopping_while_it_waits_to_connect_again(mjpeg):
+    """The wait between two attempts ends at once, with its thread."""
+    mjpeg.plays = ["nonsense"]
+    waiting = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    source = camera(
+        mjpeg.url, reconnect=RetryPolicy(backoff_initial=3600, backoff_max=3600),
+        on_state=lambda state: state is CameraState.WAITING and loop.call_soon_threadsafe(waiting.set),
+    )  # fmt: skip
+    task = asyncio.create_task(listed(source))
+    await waiting.wait()
+    with anyio.fail_after(1):
+        await source.aclose()
+        assert await task == []
+        await ended("camera")
+    assert source.statistics().failures == 1
+
+
+async def test_a_camera_comes_back(mjpeg):
+    """It breaks off, hangs up before the first frame, answers nonsense: frames go on, numbers too, and the account tells."""
+    mjpeg.plays = [6, 0, "nonsense", 6]
+    states = []
+    async with camera(mjpeg.url, reconnect=AT_ONCE, policy="wait", source="gate", on_state=states.append) as source:
+        names = []
+        async for image in source:
+            names.append(image.filename)
+            if len(names) == 20:
+                break
+    assert names == [f"gate-{number:06d}.jpg" for number in range(20)]
+    found = source.statistics()
+    assert found.connects >= 4
+    assert found.failures >= 2
+    assert isinstance(found.last_error, SourceError)
+    assert "secret" not in str(found.last_error)
+    assert states[:3] == [CameraState.CONNECTING, CameraState.LIVE, CameraState.WAITING]
+    assert found.state is CameraState.CLOSED
+    await ended("camera")
+
+
+async def test_attempts_that_fail_in_a_row_are_bounded(mjpeg):
+    """After the last one the reader gets the error."""
+    mjpeg.plays = ["nonsense"]
+    source = camera(mjpeg.url, reconnect=RetryPolicy(attempts=3, backoff_initial=0.0))
+    with pytest.raises(SourceError, match="cannot open"):
+        await listed(source)
+    assert len(mjpeg.requests) == source.statistics().failures == 3
+    assert source.statistics().state is CameraState.ENDED
+    with pytest.raises(ClosedError, match="once"):
+        await listed(source)
+
+
+async def test_a_camera_feeds_the_uploader(mjpeg, deployment):
+    """Frames of a camera that waits, through the uploader: as many arrive as were taken."""
+    mjpeg.plays = [8]
+
+    async def frames():
+        async for image in source:
+            yield image.with_prediction(DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5]), latency=0.01)
+            if source.statistics().taken == 20:
+                return
+
+    source = camera(mjpeg.url, policy="wait", reconnect=AT_ONCE, source="gate")
+    report = await deployment.monitor_many(frames(), ordered_by="source")
+    assert (report.is_complete, report.delivered) == (True, 20)
+    await source.aclose()
+    await ended("camera")
+
+
+async def test_without_pyav_the_extra_is_named(monkeypatch):
+    """The error comes when the source is read, as every error of reading does."""
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    for source in (video("a.mp4"), camera("rtsp://x")):
+        with pytest.raises(ConfigurationError, match=r"picsellia-async\[video\]"):
+            await listed(source)

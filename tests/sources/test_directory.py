@@ -1,0 +1,123 @@
+"""`directory`: the images of a folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from picsellia_async import ConfigurationError
+from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.sources import _source as source_module
+from picsellia_async.sources import directory
+
+from ..support.sources import listed
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_images_come_in_order_with_their_facts(tmp_path, make_image):
+    """Names in order, subdirectories at their own; JPEG and PNG sizes from the header; other and hidden files stay out."""
+    for name in ("b.jpg", "a/2.PNG", "a/1.jpeg", "c/deep/x.jpg", ".hidden.jpg", ".cache/y.jpg"):
+        make_image(tmp_path / name, 65, 33)
+    (tmp_path / "note.txt").write_text("no image")
+    os.utime(tmp_path / "b.jpg", (0, 1_700_000_000))
+    images = await listed(directory(tmp_path, source="belt"))
+    assert [one.filename for one in images] == ["a/1.jpeg", "a/2.PNG", "b.jpg", "c/deep/x.jpg"]
+    assert {(one.width, one.height, one.source) for one in images} == {(65, 33, "belt")}
+    assert images[2].timestamp == 1_700_000_000
+    assert images[2].image == tmp_path / "b.jpg"
+    assert [one.filename for one in await listed(directory(tmp_path, "B*", recursive=False))] == ["b.jpg"]
+    assert len(await listed(directory(tmp_path, hidden=True))) == 6
+
+
+async def test_links_are_files_but_no_directories(tmp_path, make_image):
+    """A link to a file is taken, a link to a directory (a loop, here) and a broken link are not."""
+    make_image(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    assert [one.filename for one in await listed(directory(tmp_path))] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00", b"\x89PNG\r\n\x1a\nxxxx", b"text", b"\xff\xd8\xff\xc4\x00\x00"],
+)
+async def test_a_broken_header_gives_no_size(tmp_path, content):
+    """The image comes, its size is None, and a frame of it asks for the size."""
+    (tmp_path / "a.jpg").write_bytes(content)
+    (image,) = await listed(directory(tmp_path))
+    assert (image.width, image.height) == (None, None)
+    with pytest.raises(ConfigurationError, match=r"Frame\.width"):
+        image.with_prediction(DetectionPredictionFormat([], [], []), latency=0.1)
+    frame = image.with_prediction(DetectionPredictionFormat([], [], []), latency=0.1, width=3, height=4)
+    assert (frame.width, frame.height, frame.filename) == (3, 4, "a.jpg")
+
+
+async def test_segments_before_the_frame_are_passed_over(tmp_path, make_image):
+    """A thumbnail in EXIF, itself a JPEG of another size, and fill bytes do not confuse the reader."""
+    inner = make_image(tmp_path / "inner.jpg", 16, 8).read_bytes()
+    whole = make_image(tmp_path / "a.jpg", 640, 360).read_bytes()
+    exif = b"\xff\xff\xe1" + (len(inner) + 2).to_bytes(2) + inner
+    (tmp_path / "a.jpg").write_bytes(whole[:2] + exif + whole[2:])
+    (image,) = await listed(directory(tmp_path, "a.jpg"))
+    assert (image.width, image.height) == (640, 360)
+
+
+async def test_what_is_no_directory_is_refused(tmp_path, make_image):
+    """One error for what the caller named: missing, or a file."""
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        await listed(directory(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationError, match="cannot be listed"):
+        await listed(directory(make_image(tmp_path / "a.jpg")))
+    for arguments in (("",), (3,), (tmp_path, ""), (tmp_path, [])):
+        with pytest.raises(ConfigurationError):
+            directory(*arguments)
+    with pytest.raises(ConfigurationError, match="on_bad"):
+        directory(tmp_path, on_bad="ignore")
+
+
+async def test_a_directory_is_read_as_far_as_asked(tmp_path, make_image, monkeypatch):
+    """Of ten thousand images, a reader that takes forty has no more than one batch beyond them opened, in threads only."""
+    image = make_image(tmp_path / "0/0.jpg").read_bytes()
+    for number in range(10_000):
+        path = tmp_path / f"{number // 500}" / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(image) if not number % 500 else os.link(
+            tmp_path / f"{number // 500}/{number // 500 * 500}.jpg", path
+        )
+    opened = []
+    read = Path.open
+
+    def counted(path, *arguments):
+        opened.append(threading.current_thread())
+        return read(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", counted)
+    count = 0
+    async with aclosing(aiter(directory(tmp_path))) as images:
+        async for _ in images:
+            count += 1
+            if count == 40:
+                break
+    assert 40 <= len(opened) <= 40 + source_module.BATCH_ITEMS
+    assert threading.main_thread() not in opened
+
+
+async def test_images_become_frames_that_are_delivered(tmp_path, make_image, deployment, emulator):
+    """A directory, a model between, the uploader: the names on the platform tell the folders apart."""
+    for name in ("a/1.jpg", "b/1.jpg"):
+        make_image(tmp_path / name)
+
+    async def frames():
+        async for image in directory(tmp_path):
+            yield image.with_prediction(DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5]), latency=0.01)
+
+    report = await deployment.monitor_many(frames())
+    assert (report.accepted, report.is_complete) == (2, True)
+    assets = await deployment.list_predicted_assets()
+    assert sorted(asset.filename for asset in assets) == ["a/1.jpg", "b/1.jpg"]

@@ -1,0 +1,128 @@
+"""`manifest`: frames from JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import aclosing
+
+import pytest
+
+from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.sources import SourceError, manifest
+
+from ..support.sources import listed
+
+pytestmark = pytest.mark.anyio
+
+DETECTION = {"detection_classes": [1], "detection_boxes": [[1, 2, 30, 40]], "detection_scores": [0.5]}
+
+
+def write_lines(path, *lines):
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+async def test_a_manifest_gives_frames(tmp_path, make_image):
+    """Images relative to the manifest; sizes from the header; every other field of a frame is taken over."""
+    make_image(tmp_path / "images/a.jpg", 80, 60)
+    path = write_lines(
+        tmp_path / "m.jsonl",
+        "\ufeff" + json.dumps({"image": "images/a.jpg", "prediction": DETECTION}),
+        "",
+        {
+            "image": "images/a.jpg", "filename": "other.jpg", "width": 5, "height": 6, "latency": 0.25, "source": "cam-9",
+            "tags": ["x"], "timestamp": "2026-01-02T03:04:05+00:00", "metadata": {"k": 1}, "sample": True,
+            "prediction": {"type": "OBJECT_DETECTION", **DETECTION}, "id": "0e0f6b5e-6f0b-4a55-9d57-1d1f0c6f1a11",
+        },
+    )  # fmt: skip
+    os.utime(path, (0, 1_600_000_000))
+    first, second = await listed(manifest(path, source="belt", latency=0.5))
+    assert (first.image, first.filename, first.width, first.height) == (
+        tmp_path / "images/a.jpg",
+        "images/a.jpg",
+        80,
+        60,
+    )
+    assert (first.source, first.latency, first.timestamp) == ("belt", 0.5, 1_600_000_000)
+    assert first.prediction == DetectionPredictionFormat([1], [[1, 2, 30, 40]], [0.5])
+    assert (second.filename, second.width, second.height, second.latency) == ("other.jpg", 5, 6, 0.25)
+    assert (second.source, second.tags, second.metadata, second.sample) == ("cam-9", ["x"], {"k": 1}, True)
+    assert second.timestamp == 1_767_323_045
+    assert str(second.id).startswith("0e0f6b5e")
+
+
+@pytest.mark.parametrize(
+    ("prediction", "name"),
+    [
+        ({"detection_classes": [1], "detection_scores": [0.5]}, "Classification"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "detection_masks": [[[0, 0], [1, 1], [2, 0]]]}, "Segmentation"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "detection_masks": ["abc"]}, "Mask"),
+        ({"type": "MASK", "detection_classes": [], "detection_scores": [], "detection_masks": []}, "Mask"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "lines": [[[0, 0], [1, 1]]]}, "Line"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "points": [[0, 0]]}, "Point"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "keypoints": [[[0, 0, 1]]]}, "Keypoint"),
+    ],
+)  # fmt: skip
+async def test_the_fields_tell_the_format(tmp_path, make_image, prediction, name):
+    """`type` is needed only where the fields leave it open."""
+    make_image(tmp_path / "a.jpg")
+    path = write_lines(tmp_path / "m.jsonl", {"image": "a.jpg", "prediction": prediction})
+    (frame,) = await listed(manifest(path))
+    assert type(frame.prediction).__name__ == f"{name}PredictionFormat"
+
+
+GOOD = {"image": "a.jpg", "prediction": DETECTION}
+BAD_LINES = [
+    ("{", "no JSON"),
+    ("[1]", "must be a JSON object"),
+    ({"prediction": DETECTION}, "field 'image' is missing"),
+    ({"image": "a.jpg"}, "field 'prediction' is missing"),
+    ({**GOOD, "colour": 1}, "unknown field 'colour'"),
+    ({**GOOD, "image": "b.jpg"}, "there is no file"),
+    ({**GOOD, "image": "b.jpg", "width": 1, "height": 1}, "there is no file"),
+    ({**GOOD, "image": ["a.jpg"]}, "image must be a str or Path"),
+    ({**GOOD, "image": "broken.jpg"}, "does not begin as a JPEG or PNG"),
+    ({**GOOD, "latency": "fast"}, "Frame.latency"),
+    ({**GOOD, "timestamp": "yesterday"}, "ISO 8601"),
+    ({**GOOD, "prediction": [1]}, "prediction must be a JSON object"),
+    ({**GOOD, "prediction": {**DETECTION, "type": "POLYGON"}}, "POLYGON"),
+    ({**GOOD, "prediction": {**DETECTION, "lines": []}}, "has no field 'lines'"),
+    ({**GOOD, "prediction": {"detection_boxes": []}}, "needs the field 'detection_classes'"),
+    ({**GOOD, "prediction": {**DETECTION, "detection_scores": []}}, "detection_scores"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), BAD_LINES, ids=[f"{n}-{message}" for n, (_, message) in enumerate(BAD_LINES)]
+)
+async def test_a_bad_line_is_named_or_skipped(tmp_path, make_image, line, message):
+    """The error has file and line; skipping counts it, keeps what was wrong, and gives the lines around it."""
+    make_image(tmp_path / "a.jpg")
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    path = write_lines(tmp_path / "m.jsonl", GOOD, "", line, GOOD)
+    seen = []
+    with pytest.raises(SourceError, match="line 3: ") as caught:
+        async for frame in manifest(path):
+            seen.append(frame)
+    assert message in str(caught.value)
+    assert len(seen) == 1
+    source = manifest(path, on_bad="skip")
+    assert len(await listed(source)) == 2
+    assert source.skipped == 1
+    assert message in source.problems[0]
+
+
+async def test_a_missing_manifest_is_a_configuration_error(tmp_path):
+    """It is the FileNotFoundError, too, that everybody expects."""
+    with pytest.raises(FileNotFoundError, match="manifest: there is no file"):
+        await listed(manifest(tmp_path / "none.jsonl"))
+
+
+async def test_a_manifest_is_read_line_by_line(tmp_path, make_image):
+    """The end of a long file is not needed for its beginning."""
+    make_image(tmp_path / "a.jpg")
+    path = write_lines(tmp_path / "m.jsonl", *[GOOD] * 200, "broken")
+    frames = aiter(manifest(path))
+    async with aclosing(frames):
+        assert (await anext(frames)).filename == "a.jpg"
