@@ -1,4 +1,4 @@
-"""Closed sets of the wire, with its exact values (docs/wire.md#enums and 8.3)."""
+"""Closed sets of the wire, with its exact values (docs/wire.md#enums)."""
 
 from __future__ import annotations
 

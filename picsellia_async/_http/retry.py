@@ -1,4 +1,4 @@
-"""When to attempt again, and after how long: pure functions. The one retry loop is in `_http/host.py`.
+"""When to attempt again, and after how long: pure functions. The one retry loop is in `_http/service.py`.
 
 The rules, in order:
 

@@ -1,4 +1,4 @@
-"""Paged lists: page by page as an iterator, or whole (docs/wire.md#lists). What the pages ask for is `_wire/listing`."""
+"""Paged lists: page by page as an iterator, or whole (docs/wire.md#lists). What the pages ask for is `_wire/queries`."""
 
 from __future__ import annotations
 

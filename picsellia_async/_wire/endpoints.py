@@ -1,7 +1,7 @@
 """The table of endpoints: verb, path, host, success and result of every call. The map of the API.
 
 The client builds its requests from it and the emulator registers its handlers by it, so no path is spelled twice.
-Facts come from docs/wire.md; the section stands behind each group.
+docs/wire.md explains every line; each group names its section.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ DISABLE_TRAINING_DATA: Final = _platform("disable_training_data", "PUT", "/api/d
 SETUP_CONTINUOUS_TRAINING: Final = _platform("setup_continuous_training", "POST", "/api/deployment/{deployment_id}/pipeline/ct", Nothing, r.ContinuousTrainingRequest)
 SETUP_CONTINUOUS_DEPLOYMENT: Final = _platform("setup_continuous_deployment", "POST", "/api/deployment/{deployment_id}/pipeline/cd", Nothing, r.ContinuousDeploymentRequest)
 
-# Predicted assets (docs/wire.md#deployment-endpoints, 8.5).
+# Predicted assets (docs/wire.md#deployment-endpoints, docs/wire.md#predicted-asset-endpoints).
 FIND_PREDICTED_ASSET: Final = _platform("find_predicted_asset", "GET", "/api/deployment/{deployment_id}/predictedassets/find", m.PredictedAssetDescription)
 LIST_PREDICTED_ASSETS: Final = _platform("list_predicted_assets", "GET", "/api/deployment/{deployment_id}/predictedassets", m.Page[m.PredictedAssetDescription])
 GET_PREDICTED_ASSET: Final = _platform("get_predicted_asset", "GET", "/api/predicted/asset/{predicted_asset_id}", m.PredictedAssetDescription)
 DELETE_PREDICTED_ASSET: Final = _platform("delete_predicted_asset", "DELETE", "/api/predicted/asset/{predicted_asset_id}", Nothing)
 ADD_REVIEW: Final = _platform("add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", dict[str, Any], r.ReviewRequest)
 
-# Review campaigns (docs/wire.md#deployment-endpoints, 8.5).
+# Review campaigns (docs/wire.md#predicted-asset-endpoints).
 CREATE_CAMPAIGN: Final = _platform("create_campaign", "POST", "/api/deployment/{deployment_id}/campaigns", c.ReviewCampaignDescription, r.CreateCampaignRequest)
 LIST_CAMPAIGNS: Final = _platform("list_campaigns", "GET", "/api/organization/{organization_id}/reviewcampaigns", m.Page[c.ReviewCampaignDescription])
 GET_CAMPAIGN: Final = _platform("get_campaign", "GET", "/api/campaigns/review/{campaign_id}", c.ReviewCampaignDescription)
@@ -136,7 +136,7 @@ FIND_EXPERIMENT: Final = _platform("find_experiment", "GET", "/api/organization/
 GET_EXPERIMENT: Final = _platform("get_experiment", "GET", "/api/experiment/{experiment_id}", m.ExperimentDescription)
 FIND_EXPERIMENT_LOG: Final = _platform("find_experiment_log", "GET", "/api/experiment/{experiment_id}/logs/find", m.Log)
 
-# Datasets and projects (docs/wire.md#dataset-endpoints). `filter_*`: the XGET form of a list, for explicit lists of values (7.3).
+# Datasets and projects (docs/wire.md#dataset-endpoints). `filter_*`: the XGET form of a list, for explicit lists of values (docs/wire.md#long-lists).
 FIND_DATASET: Final = _platform("find_dataset", "GET", "/api/organization/{organization_id}/datasets/find", m.DatasetDescription)
 LIST_DATASETS: Final = _platform("list_datasets", "GET", "/api/organization/{organization_id}/datasets", m.Page[m.DatasetDescription])
 GET_DATASET: Final = _platform("get_dataset", "GET", "/api/dataset/{dataset_id}", m.DatasetDescription)

@@ -1,4 +1,4 @@
-"""Bodies that the platform takes, in the order in which the wire carries their fields (docs/wire.md#organization-endpoints, 8.2, 8.5 to 8.10).
+"""Bodies that the platform takes, in the order in which the wire carries their fields (docs/wire.md#endpoints).
 
 Monitoring and serving bodies live in `requests`, those of the object storage in `storage`. A field that was not given is `UNSET` and stays out; fields that travel even as
 null are declared `nullable` and have no default. Rules that tie fields together are validators, for client and emulator alike.

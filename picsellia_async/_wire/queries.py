@@ -1,4 +1,4 @@
-"""What paged lists ask for, page by page (docs/wire.md#lists). Pure; `_services/listing` sends it.
+"""What paged lists ask for, page by page (docs/wire.md#lists). Pure; `_services/paging` sends it.
 
 Two ways to page, picked by the caller's arguments as the vendor's SDK picks them:
 

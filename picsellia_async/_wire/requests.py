@@ -1,4 +1,4 @@
-"""Bodies and queries of the calls as attrs classes, in the order in which the wire carries their fields (docs/wire.md#monitor-request, 11).
+"""Bodies and queries of the calls as attrs classes, in the order in which the wire carries their fields (docs/wire.md#monitor-request, docs/wire.md#predict-request).
 
 Optional fields default to `UNSET`, which is left out; an explicit None travels as null. Rules that tie fields together are
 validators here, so that they hold in the client and in the emulator alike.
@@ -165,7 +165,7 @@ class LoginRequest:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CloudImage:
-    """An image that already lies in the object storage (docs/wire.md#monitor-request, 17')."""
+    """An image that already lies in the object storage (docs/wire.md#monitor-request, `cloud_image`)."""
 
     connector_id: UUID
     """Storage connector."""

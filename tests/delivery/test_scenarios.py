@@ -1,4 +1,4 @@
-"""Rows of SCENARIOS.md, told with the real client, the real emulator, and where it matters processes of their own."""
+"""What must hold whatever fails, told with the real client, the real emulator, and where it matters processes of their own."""
 
 from __future__ import annotations
 

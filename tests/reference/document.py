@@ -1,16 +1,18 @@
 """Read the vendor's reference text: methods, their parameters, their examples.
 
-Used only where the text is at hand; the tests themselves work on the data in `signatures.py` and `examples.py`.
+Used only where `PICSELLIA_ASYNC_REFERENCE` names the text; the tests themselves work on the data in `signatures.py` and `examples.py`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-DOCUMENT: Final = Path("/work/shared/reference/deployment.txt")
+DOCUMENT: Final = Path(os.environ.get("PICSELLIA_ASYNC_REFERENCE", "reference/deployment.txt"))
+"""The vendor's page of `Deployment` as text. It is the vendor's, so it is not part of this repository."""
 
 _METHOD: Final = re.compile(r"^(\w+)\n\n\1\((.*?)\n?\)\n\nDescription\n", re.MULTILINE | re.DOTALL)
 _EXAMPLE: Final = re.compile(r"\nExamples\n\n(.*?)(?=\n\n\*{0,2}(?:Arguments|Returns)\b|\n\n\n|\Z)", re.DOTALL)

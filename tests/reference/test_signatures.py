@@ -15,7 +15,7 @@ from .signatures import SIGNATURES
 METHODS = 41
 """Methods of the reference of 6.37.0."""
 
-here = pytest.mark.skipif(not DOCUMENT.exists(), reason="the reference's text is not on this machine")
+here = pytest.mark.skipif(not DOCUMENT.exists(), reason="PICSELLIA_ASYNC_REFERENCE names no text of the reference")
 
 
 def documented(parameter: inspect.Parameter) -> str:

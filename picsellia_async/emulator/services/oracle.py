@@ -1,4 +1,4 @@
-"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints, 10): sign-in, predictions, shadows, information, statistics."""
+"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints): sign-in, predictions, shadows, information, statistics."""
 
 from __future__ import annotations
 

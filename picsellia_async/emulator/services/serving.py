@@ -1,4 +1,4 @@
-"""Handlers of the serving host (docs/wire.md#serving-endpoints, 11): sign-in and predictions, which are inventions but always the same ones."""
+"""Handlers of the serving host (docs/wire.md#serving-endpoints): sign-in and predictions, which are inventions but always the same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers of review campaigns and their steps (docs/wire.md#deployment-endpoints, 8.5)."""
+"""Handlers of review campaigns and their steps (docs/wire.md#predicted-asset-endpoints)."""
 
 from __future__ import annotations
 

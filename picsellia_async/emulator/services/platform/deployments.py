@@ -1,4 +1,4 @@
-"""Handlers of deployments themselves (docs/wire.md#organization-endpoints, 8.2): find, list, create, change, delete; models, labels, connector, users."""
+"""Handlers of deployments themselves (docs/wire.md#organization-endpoints, docs/wire.md#deployment-endpoints): find, list, create, change, delete; models, labels, connector, users."""
 
 from __future__ import annotations
 

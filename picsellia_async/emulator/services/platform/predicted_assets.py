@@ -1,4 +1,4 @@
-"""Handlers of predicted assets (docs/wire.md#deployment-endpoints, 8.5): find, list, show, delete, review."""
+"""Handlers of predicted assets (docs/wire.md#predicted-asset-endpoints): find, list, show, delete, review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers of tags and data sources (docs/wire.md#tag-endpoints, 8.9)."""
+"""Handlers of tags and data sources (docs/wire.md#tag-endpoints)."""
 
 from __future__ import annotations
 
