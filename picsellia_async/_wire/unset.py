@@ -32,3 +32,8 @@ Unset: TypeAlias = Literal[UnsetType.UNSET]
 def given(value: T | None) -> T | Unset:
     """Return the value, or `UNSET` for None: documented signatures say None where they mean "not given"."""
     return UNSET if value is None else value
+
+
+def or_none(value: T | Unset) -> T | None:
+    """Return the value, or None where it was not given: the way back from `given`."""
+    return None if value is UNSET else value

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator import dashboard
-from picsellia_async.emulator.context import Refusal, bad_request
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.endpoint_index import CONTROL_PREFIX
+from picsellia_async.emulator.refusal import Refusal, bad_request
 from picsellia_async.emulator.store.rows import PredictionRow
-from picsellia_async.emulator.store.state import State
 from picsellia_async.emulator.transport.faults import Faults
 from picsellia_async.emulator.transport.journal import Journal
 from picsellia_async.emulator.transport.messages import json_response
 from picsellia_async.errors import ConfigurationError
 
-Json = dict[str, Any]
 
-
-def prediction(row: PredictionRow) -> Json:
+def prediction(row: PredictionRow) -> JsonObject:
     """Return one stored prediction as `GET /emulator/predictions` shows it."""
     return {
         "id": row.id,
@@ -67,14 +66,14 @@ class Control:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/emulator", self.page, methods=["GET"]),
-            Route("/emulator/", self.page, methods=["GET"]),
-            Route("/emulator/predictions", self.predictions, methods=["GET"]),
-            Route("/emulator/journal", self.journal, methods=["GET"]),
-            Route("/emulator/reset", self.reset, methods=["POST"]),
-            Route("/emulator/faults", self.list_faults, methods=["GET"]),
-            Route("/emulator/faults", self.add_faults, methods=["POST"]),
-            Route("/emulator/faults", self.clear_faults, methods=["DELETE"]),
+            Route(CONTROL_PREFIX, self.page, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/", self.page, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/predictions", self.predictions, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/journal", self.journal, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/reset", self.reset, methods=["POST"]),
+            Route(f"{CONTROL_PREFIX}/faults", self.list_faults, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/faults", self.add_faults, methods=["POST"]),
+            Route(f"{CONTROL_PREFIX}/faults", self.clear_faults, methods=["DELETE"]),
         ]
 
     async def page(self, _request: Request) -> Response:

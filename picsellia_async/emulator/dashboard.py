@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.transport.journal import Journal
 
 _LATEST: Final = 50

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import uuid
 from typing import Any, Final
 
+from picsellia_async.emulator.domain.champion import add_labels
+from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.pictures import make_png
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, ObjectRow
-from picsellia_async.emulator.store.store import Document, Store
+from picsellia_async.emulator.store.store import Store
 
 ORGANIZATION_NAME: Final = "emulated-organization"
 DEPLOYMENT_NAME: Final = "awesome-deploy"
@@ -24,7 +26,6 @@ CLOUD_OBJECT: Final = "directory/s3/object-name.jpeg"
 LABELS: Final = {"0": "person", "1": "bicycle", "2": "car", "3": "truck"}
 """Label map of both model versions: class index to name."""
 
-_NAMESPACE: Final = uuid.UUID("6d0c3a54-7f0e-4f5e-9d55-1d9a8f3a7c11")
 _JPEG: Final = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/"
     "wAALCAAwAEABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAL/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AJAAAAAAAAAAAAAAAB//2Q=="
@@ -32,16 +33,13 @@ _JPEG: Final = base64.b64decode(
 _DATA_COUNT: Final = 3
 
 
-def id_of(organization: str, *names: object) -> str:
-    """Return the id that a thing of this name gets."""
-    return str(uuid.uuid5(_NAMESPACE, "/".join(map(str, (organization, *names)))))
-
-
-def furnish(store: Store, now: float, organization: str = ORGANIZATION_NAME, api_token: str | None = None) -> Document:
-    """Fill a store with one organization and everything in it.
+def add_organization(
+    store: Store, now: float, organization: str = ORGANIZATION_NAME, api_token: str | None = None
+) -> Document:
+    """Add an organization and everything in it to a store.
 
     Args:
-        store: Store to fill; documents of other organizations stay.
+        store: Where to; other organizations stay as they are.
         now: Epoch seconds, for the dates of what is made.
         organization: Name of the organization.
         api_token: Token of its user; random unless given.
@@ -49,24 +47,24 @@ def furnish(store: Store, now: float, organization: str = ORGANIZATION_NAME, api
     Returns:
         The user.
     """
-    return _Furnisher(store, now, organization).furnish(api_token or secrets.token_hex(20))
+    return _Organization(store, now, organization).add(api_token or secrets.token_hex(20))
 
 
-class _Furnisher:
-    """Makes the documents of one organization."""
+class _Organization:
+    """Makes everything that a new organization holds."""
 
     def __init__(self, store: Store, now: float, organization: str) -> None:
         self._store = store
         self._now = now
         self._name = organization
-        self._organization_id = id_of(organization)
+        self._organization_id = stable_id(organization)
 
     def _add(self, kind: str, *names: object, **fields: Any) -> Document:
         return self._store.documents.add(
-            kind, **{"id": id_of(self._name, kind, *names), "organization_id": self._organization_id, **fields}
+            kind, **{"id": stable_id(self._name, kind, *names), "organization_id": self._organization_id, **fields}
         )
 
-    def furnish(self, api_token: str) -> Document:
+    def add(self, api_token: str) -> Document:
         connector = self._add("connector", client_type="minio", bucket_name=BUCKET_NAME)
         self._store.documents.add(
             "organization", id=self._organization_id, name=self._name, default_connector_id=connector["id"]
@@ -89,7 +87,7 @@ class _Furnisher:
             content = make_png(64, 48, 60 * index)
             sha256 = self._object(connector, f"{datalake['id']}/{name}", content, "image/png")
             row = DataRow(
-                id=id_of(self._name, "data", name), datalake_id=datalake["id"], object_name=f"{datalake['id']}/{name}",
+                id=stable_id(self._name, "data", name), datalake_id=datalake["id"], object_name=f"{datalake['id']}/{name}",
                 filename=name, content_type="image/png", width=64, height=48, created_at=self._now, sha256=sha256,
                 size=len(content),
             )  # fmt: skip
@@ -159,12 +157,3 @@ class _Furnisher:
         self._store.documents.add(
             "access", resource="deployment", resource_id=deployment["id"], user_id=user["id"], role="ADMIN"
         )
-
-
-def add_labels(store: Store, deployment: Document, labels: dict[str, str]) -> None:
-    """Make the labels of a deployment from the label map of its model version (docs/wire.md#service-behaviour)."""
-    for index, name in labels.items():
-        store.documents.add(
-            "label", id=id_of(deployment["id"], "label", name), organization_id=deployment["organization_id"],
-            deployment_id=deployment["id"], name=name, index=int(index), group_id=None,
-        )  # fmt: skip

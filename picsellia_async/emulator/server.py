@@ -16,17 +16,20 @@ from typing import Any, Self
 
 from picsellia_async.emulator import app, seed
 from picsellia_async.emulator.control import Control
-from picsellia_async.emulator.domain import predictions as recording
+from picsellia_async.emulator.domain import predictions
 from picsellia_async.emulator.domain.fake_predictions import invent
+from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.predictions import Observation
-from picsellia_async.emulator.services import storage
-from picsellia_async.emulator.services.tokens import Tokens
+from picsellia_async.emulator.domain.state import Options, State
+from picsellia_async.emulator.domain.tokens import Tokens
+from picsellia_async.emulator.services import bucket
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.lock import lock_directory
-from picsellia_async.emulator.store.state import Options, State
-from picsellia_async.emulator.store.store import Document, Store
+from picsellia_async.emulator.store.store import Store
 from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.transport.faults import Faults
 from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
+from picsellia_async.emulator.transport.journal_middleware import JournalMiddleware
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.errors import ClosedError, ConfigurationError
 
@@ -97,7 +100,7 @@ class Emulator:
         )  # fmt: skip
         self.journal: Journal = Journal(journal_max)
         """What arrived."""
-        self.faults: Faults = Faults(identify=app.identify, routes=app.routes, known=app.FAULT_NAMES)
+        self.faults: Faults = Faults()
         """Scripted trouble, and its account."""
         self._keep_alive = keep_alive
         self._tls = None if tls is None else (str(tls[0]), str(tls[1]))
@@ -129,7 +132,7 @@ class Emulator:
     @property
     def organization_id(self) -> str:
         """Id of the seeded organization."""
-        return seed.id_of(seed.ORGANIZATION_NAME)
+        return stable_id(seed.ORGANIZATION_NAME)
 
     @property
     def organization_name(self) -> str:
@@ -144,7 +147,7 @@ class Emulator:
     @property
     def deployment_id(self) -> str:
         """Id of the seeded deployment."""
-        return seed.id_of(seed.ORGANIZATION_NAME, "deployment")
+        return stable_id(seed.ORGANIZATION_NAME, "deployment")
 
     @property
     def dashboard(self) -> str:
@@ -167,7 +170,7 @@ class Emulator:
         return self._address
 
     def _document(self, kind: str, *names: object) -> Document:
-        return self.state.store.documents.get(kind, seed.id_of(seed.ORGANIZATION_NAME, kind, *names))
+        return self.state.store.documents.get(kind, stable_id(seed.ORGANIZATION_NAME, kind, *names))
 
     async def __aenter__(self) -> Self:
         """Start serving.
@@ -203,10 +206,10 @@ class Emulator:
             listener = listen(self._host, self._port)
             stack.callback(listener.close)
             control = Control(state, self.journal, self.faults, self.reset)
-            application = app.build(state, [*storage.routes(state), *control.routes()])
+            application = app.build(state, [*bucket.routes(state), *control.routes()])
             application.add_middleware(FaultMiddleware, faults=self.faults)
             self.faults.expire_tokens = state.tokens.expire
-            served = app.journaled(application, self.journal, state)
+            served = JournalMiddleware(application, self.journal, self._clock)
             server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
             stack.push_async_callback(server.stop)
             self._running = _Running(state, server, stack.pop_all())
@@ -228,7 +231,7 @@ class Emulator:
         )
         tokens = Tokens(bytes.fromhex(secret["key"]), self._jwt_lifetime, self._clock)
         if not store.documents.list("organization"):
-            seed.furnish(store, self._clock())
+            seed.add_organization(store, self._clock())
         # Sampling is no secret: the same seed has to keep the same images.
         draws = random.Random(self._seed)  # noqa: S311
         return State(store=store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
@@ -249,7 +252,7 @@ class Emulator:
         secret = dict(state.store.documents.get("secret", "jwt"))
         state.store.clear()
         state.store.documents.add("secret", **secret)
-        seed.furnish(state.store, self._clock(), api_token=token)
+        seed.add_organization(state.store, self._clock(), api_token=token)
         state.random.seed(self._seed)
         await state.store.settle()
         self.journal.clear()
@@ -257,14 +260,14 @@ class Emulator:
         self.faults.forget()
 
     async def add_organization(self, name: str) -> tuple[str, str]:
-        """Add another organization, furnished like the first; return its id and the api token of its user.
+        """Add another organization, with the same things in it as the first; return its id and the api token of its user.
 
         Raises:
             ConfigurationError: The name is taken.
         """
         if self.state.store.documents.find("organization", name=name):
             raise ConfigurationError(f"there is an organization {name!r} already")
-        user = seed.furnish(self.state.store, self._clock(), name)
+        user = seed.add_organization(self.state.store, self._clock(), name)
         await self.state.store.settle()
         return user["organization_id"], user["api_token"]
 
@@ -285,7 +288,7 @@ class Emulator:
                 latency=0.02,
                 raw=raw,
             )
-            recording.record(self.state, deployment, seen)
+            predictions.record(self.state, deployment, seen)
             if number % 500 == 499:
                 await self.state.store.settle()
                 await asyncio.sleep(0)

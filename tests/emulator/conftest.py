@@ -12,6 +12,8 @@ import pytest
 
 from picsellia_async.emulator import Emulator
 
+from ..support.small_server import SmallServer, serve_with_faults
+
 JPEG = b"\xff\xd8\xff\xe0 an image"
 BOXES = {
     "detection_classes": [0, 1],
@@ -116,3 +118,10 @@ async def wire(emulator: Emulator) -> AsyncIterator[Wire]:
     wire = Wire(emulator)
     async with wire.http:
         yield wire
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[SmallServer]:
+    """A small server with an empty register of faults."""
+    async with serve_with_faults() as small:
+        yield small

@@ -15,7 +15,7 @@ from picsellia_async import (
     TransportError,
 )
 from picsellia_async.emulator import Fault
-from picsellia_async.emulator.app import FAULT_NAMES
+from picsellia_async.emulator.endpoint_index import FAULT_NAMES
 
 pytestmark = pytest.mark.anyio
 

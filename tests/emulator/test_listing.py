@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from picsellia_async.emulator.context import Refusal
-from picsellia_async.emulator.query import language as querying
+from picsellia_async.emulator.query import language
+from picsellia_async.emulator.refusal import Refusal
 
 from .conftest import Wire
 
@@ -154,7 +154,7 @@ async def test_assets_of_a_dataset_version(wire: Wire) -> None:
 )
 def test_queries(query: str, is_true: bool) -> None:
     """Comparisons, lists, connectors and brackets mean what they say."""
-    condition = querying.condition(query)
+    condition = language.condition(query)
     assert condition is not None
     assert condition(ITEM) is is_true
 
@@ -179,10 +179,10 @@ def test_queries(query: str, is_true: bool) -> None:
 def test_broken_queries(query: str) -> None:
     """A query that cannot be read, or names no field, is a bad request that quotes it."""
     with pytest.raises(Refusal) as caught:
-        querying.condition(query)(ITEM)  # type: ignore[misc]
+        language.condition(query)(ITEM)  # type: ignore[misc]
     assert caught.value.status == 400
 
 
 def test_no_query_is_no_condition() -> None:
     """Nothing, and nothing but blanks."""
-    assert querying.condition(None) is querying.condition("  ") is None
+    assert language.condition(None) is language.condition("  ") is None

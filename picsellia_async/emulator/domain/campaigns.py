@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import AssignmentRow, PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-
-Json = dict[str, Any]
 
 
 def steps_of(state: State, campaign: Document) -> list[Document]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from picsellia_async._wire.converter import JsonObject
 
 _SHAPES_MAX: Final = 5
 
 
-def invent(type_: str, size: tuple[int, int], classes: int, seed: str) -> Json:
+def invent(type_: str, size: tuple[int, int], classes: int, seed: str) -> JsonObject:
     """Return a prediction in its wire form, inside the image.
 
     Args:
@@ -21,7 +21,7 @@ def invent(type_: str, size: tuple[int, int], classes: int, seed: str) -> Json:
     """
     draw = random.Random(seed)  # noqa: S311 - inventions, no secrets
     count = draw.randint(1, _SHAPES_MAX)
-    raw: Json = {
+    raw: JsonObject = {
         "detection_classes": [draw.randrange(max(1, classes)) for _ in range(count)],
         "detection_texts": None,
     }
@@ -37,7 +37,7 @@ def _box(draw: random.Random, width: int, height: int) -> list[int]:
     return [top, left, draw.randint(top + 1, max(top + 1, height)), draw.randint(left + 1, max(left + 1, width))]
 
 
-def _shapes(type_: str, boxes: list[list[int]]) -> Json:
+def _shapes(type_: str, boxes: list[list[int]]) -> JsonObject:
     if type_ == "SEGMENTATION":
         return {"detection_masks": [[[x1, y1], [x2, y1], [x2, y2], [x1, y2]] for y1, x1, y2, x2 in boxes]}
     if type_ == "LINE":
@@ -51,7 +51,7 @@ def _shapes(type_: str, boxes: list[list[int]]) -> Json:
     return {}
 
 
-def above_threshold(raw: Json, threshold: float) -> Json:
+def above_threshold(raw: JsonObject, threshold: float) -> JsonObject:
     """Return a prediction without the shapes that score lower (docs/wire.md#monitor-fields)."""
     keep = [index for index, score in enumerate(raw["detection_scores"]) if score >= threshold]
     return {

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 import pybase64
 
-from picsellia_async.emulator.context import bad_request
+from picsellia_async.emulator.refusal import bad_request
 
 INLINE_MAX: Final = 2**18
 """Base64 characters decoded and hashed on the event loop, where a thread would cost more than it saves."""

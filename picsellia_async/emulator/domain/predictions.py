@@ -8,12 +8,12 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from picsellia_async.emulator.context import bad_request, conflict, unprocessable
-from picsellia_async.emulator.domain import campaigns as campaigning
+from picsellia_async.emulator.domain import campaigns, objects
 from picsellia_async.emulator.domain.pictures import Picture
-from picsellia_async.emulator.store.rows import DataRow, ObjectRow, PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.refusal import bad_request, conflict, unprocessable
+from picsellia_async.emulator.store.documents import Document
+from picsellia_async.emulator.store.rows import DataRow, PredictionRow
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import PREDICTION_FORMATS
@@ -127,7 +127,7 @@ def record(state: State, deployment: Document, seen: Observation) -> PredictionR
         row.asset_id, row.data_id, row.object_name = state.new_id(), data.id, data.object_name
     state.store.predictions.insert(row)
     if is_kept:
-        campaigning.welcome(state, row)
+        campaigns.welcome(state, row)
     return row
 
 
@@ -164,7 +164,9 @@ def _data(state: State, deployment: Document, seen: Observation, row: Prediction
     if seen.picture is not None:
         data.sha256, data.size = row.sha256, row.size
         content = seen.picture.content
-        store_object(state, datalake["connector_id"], object_name, content, data.content_type, row.sha256, is_new=True)
+        objects.store_object(
+            state, datalake["connector_id"], object_name, content, data.content_type, row.sha256, is_new=True
+        )
     return state.store.data.insert(data)
 
 
@@ -173,9 +175,9 @@ def _known_data(state: State, deployment: Document, datalake: Document, seen: Ob
     found = state.store.data.select("datalake_id = ? and object_name = ?", datalake["id"], object_name, limit=1)
     if not found:
         data = _new_data(state, datalake, seen, object_name)
-        objects = state.store.objects.select("id = ?", f"{datalake['connector_id']}/{object_name}", limit=1)
-        if objects:
-            data.sha256, data.size = objects[0].sha256, objects[0].size
+        stored = objects.find_object(state, datalake["connector_id"], object_name)
+        if stored is not None:
+            data.sha256, data.size = stored.sha256, stored.size
         return state.store.data.insert(data)
     data = found[0]
     # assumed: connector and object name are what makes a duplicate; the documentation contradicts itself (docs/wire.md#idempotency)
@@ -203,25 +205,3 @@ def _new_data(state: State, datalake: Document, seen: Observation, object_name: 
         tag_ids=orjson.dumps(state.data_tags(datalake, seen.tags)),
         created_at=state.clock(),
     )
-
-
-def store_object(
-    state: State,
-    connector_id: str,
-    object_name: str,
-    content: bytes,
-    content_type: str,
-    sha256: str,
-    *,
-    is_new: bool = False,
-) -> ObjectRow:
-    """Put an object into the storage; one of the same name is replaced unless the name `is_new`."""
-    state.store.blobs.put(sha256, content)
-    id_ = f"{connector_id}/{object_name}"
-    if not is_new:
-        state.store.objects.delete("id = ?", id_)
-    row = ObjectRow(
-        id=id_, connector_id=connector_id, object_name=object_name, sha256=sha256, size=len(content),
-        content_type=content_type, etag=sha256[:32], created_at=state.clock(),
-    )  # fmt: skip
-    return state.store.objects.insert(row)

@@ -11,19 +11,18 @@ from typing import Any, Final
 
 import orjson
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import ReviewRequest
 from picsellia_async._wire.unset import UNSET
-from picsellia_async.emulator.context import Call, bad_request, not_found, unprocessable
-from picsellia_async.emulator.domain import campaigns as campaigning
-from picsellia_async.emulator.domain import views
-from picsellia_async.emulator.services.platform.deployments import put_champion
+from picsellia_async.emulator.domain import campaigns, views
+from picsellia_async.emulator.domain.caller import Caller
+from picsellia_async.emulator.domain.champion import put_champion
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.refusal import bad_request, not_found, unprocessable
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.validation import sequence, whole_number
-
-Json = dict[str, Any]
 
 
 def _number(value: Any, name: str) -> int:
@@ -51,15 +50,15 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Callable[[Any, str], Any]]]]] = {
 """Kinds of shapes: type of the deployments that take them, and how their fields are read."""
 
 
-def read(state: State, call: Call, deployment: Document, body: ReviewRequest) -> Json:
+def read(state: State, caller: Caller, deployment: Document, body: ReviewRequest) -> JsonObject:
     """Return the review that a request describes.
 
     Raises:
         Refusal: 400, shapes that do not belong to the deployment's type; 404, an unknown label; 422, broken shapes.
     """
-    review: Json = {
+    review: JsonObject = {
         "id": state.new_id(),
-        "reviewer": views.user(call.user),
+        "reviewer": views.user(caller.user),
         "created_at": views.iso(state.clock()),
     }
     for kind, (type_, fields) in _SHAPES.items():
@@ -73,8 +72,8 @@ def read(state: State, call: Call, deployment: Document, body: ReviewRequest) ->
 
 
 def _shape(
-    state: State, deployment: Document, shape: Json, fields: dict[str, Callable[[Any, str], Any]], name: str
-) -> Json:
+    state: State, deployment: Document, shape: JsonObject, fields: dict[str, Callable[[Any, str], Any]], name: str
+) -> JsonObject:
     wrong = set(shape) ^ {*fields, "label_id"}
     if wrong:
         raise unprocessable(f"{name} must have the fields {', '.join([*fields, 'label_id'])}", sorted(wrong))
@@ -88,13 +87,13 @@ def _shape(
     return {"id": state.new_id(), **read_fields, "label": {"id": label["id"], "name": label["name"]}}
 
 
-def apply(state: State, deployment: Document, row: PredictionRow, review: Json) -> None:
+def apply(state: State, deployment: Document, row: PredictionRow, review: JsonObject) -> None:
     """Write a review down and let everything that waits for it take note."""
-    loop: Json | None = deployment["feedback_loop"]
+    loop: JsonObject | None = deployment["feedback_loop"]
     is_submitted = loop is not None and loop["active"]
     status = "SUBMITTED" if is_submitted else "REVIEWED"
     state.store.predictions.update(row.id, status=status, reviews=orjson.dumps([review]))
-    campaigning.advance(state, row)
+    campaigns.advance(state, row)
     if loop is not None and is_submitted:
         for entry in loop["datasets"]:
             facts = {"dataset_version_id": entry["dataset_version_id"], "data_id": row.data_id}
@@ -106,7 +105,7 @@ def apply(state: State, deployment: Document, row: PredictionRow, review: Json) 
 
 def _count(state: State, deployment: Document) -> None:
     """Count a submitted review and train where there are enough."""
-    training: Json | None = deployment["continuous_training"]
+    training: JsonObject | None = deployment["continuous_training"]
     if training is None or not training["active"]:
         return
     training["reviews"] += 1
@@ -117,7 +116,7 @@ def _count(state: State, deployment: Document) -> None:
         _train(state, deployment, training)
 
 
-def _train(state: State, deployment: Document, training: Json) -> None:
+def _train(state: State, deployment: Document, training: JsonObject) -> None:
     documents = state.store.documents
     organization_id = deployment["organization_id"]
     champion = documents.get("model_version", deployment["model_version_id"])
@@ -145,7 +144,7 @@ def _train(state: State, deployment: Document, training: Json) -> None:
 
 
 def _deploy(state: State, deployment: Document, model_version: Document) -> None:
-    policy: Json | None = deployment["continuous_deployment"]
+    policy: JsonObject | None = deployment["continuous_deployment"]
     if policy is None or not policy["active"]:
         return
     if policy["policy"] == "DEPLOY_CHAMPION":

@@ -15,11 +15,10 @@ from typing import Any, Final, Self, TypeAlias
 import attrs
 import orjson
 
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-
-Json = dict[str, Any]
 
 _IOU_MIN: Final = 0.5
 """Overlap from which a predicted box counts as the reviewed one."""
@@ -33,7 +32,7 @@ class Sample:
 
     rows: list[PredictionRow]
     """Predictions, oldest first."""
-    predictions: list[Json]
+    predictions: list[JsonObject]
     """Their wire forms, in the same order."""
     labels: dict[int, str]
     """Names by class index."""
@@ -58,21 +57,21 @@ class Sample:
         """Return the label of a class index."""
         return self.labels.get(index, str(index))
 
-    def reviewed(self) -> list[tuple[PredictionRow, Json, Json]]:
+    def reviewed(self) -> list[tuple[PredictionRow, JsonObject, JsonObject]]:
         """Return row, prediction and last review of what was reviewed."""
         pairs = zip(self.rows, self.predictions, strict=True)
         return [(row, raw, reviews[-1]) for row, raw in pairs if (reviews := orjson.loads(row.reviews))]
 
 
-Service: TypeAlias = Callable[[Sample], Json]
+Service: TypeAlias = Callable[[Sample], JsonObject]
 """Computes one kind of statistics."""
 
 
-def _answer(data: Any, count: int, info: str | None = None) -> Json:
+def _answer(data: Any, count: int, info: str | None = None) -> JsonObject:
     return {"data": data, "count": count, "infos": {} if info is None else {"info": info}}
 
 
-def metrics(sample: Sample) -> Json:
+def metrics(sample: Sample) -> JsonObject:
     """Return latency, shapes and scores of each prediction."""
     data = [
         {
@@ -85,7 +84,7 @@ def metrics(sample: Sample) -> Json:
     return _answer(data, len(data))
 
 
-def aggregated_metrics(sample: Sample) -> Json:
+def aggregated_metrics(sample: Sample) -> JsonObject:
     """Return counts and the distributions of latency, shapes and scores."""
     scores = [score for raw in sample.predictions for score in raw["detection_scores"]]
     shapes = [len(raw["detection_classes"]) for raw in sample.predictions]
@@ -106,7 +105,7 @@ def aggregated_metrics(sample: Sample) -> Json:
     return _answer(data, len(sample.rows))
 
 
-def distribution(values: Sequence[float]) -> Json | None:
+def distribution(values: Sequence[float]) -> JsonObject | None:
     """Return smallest, largest, mean, quantiles and a histogram; None for no values."""
     if not values:
         return None
@@ -135,40 +134,40 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def label_distribution(sample: Sample) -> Json:
+def label_distribution(sample: Sample) -> JsonObject:
     """Return how often each label was predicted."""
     counts = Counter(sample.name(index) for raw in sample.predictions for index in raw["detection_classes"])
     return _answer(dict(counts.most_common()), sum(counts.values()))
 
 
-def reviewed_label_distribution(sample: Sample) -> Json:
+def reviewed_label_distribution(sample: Sample) -> JsonObject:
     """Return how often each label was reviewed."""
     counts = Counter(_label(shape) for _, _, review in sample.reviewed() for shape in _shapes(review))
     return _answer(dict(counts.most_common()), sum(counts.values()))
 
 
-def _shapes(review: Json) -> Iterable[Json]:
+def _shapes(review: JsonObject) -> Iterable[JsonObject]:
     return (shape for value in review.values() if isinstance(value, list) for shape in value)
 
 
-def _label(shape: Json) -> str:
+def _label(shape: JsonObject) -> str:
     return str(shape["label"]["name"])
 
 
-def detection_agreement(sample: Sample) -> Json:
+def detection_agreement(sample: Sample) -> JsonObject:
     """Return for each reviewed prediction how many boxes agree with the review."""
     data = [{"id": row.id, **_agreement(*_matched(sample, raw, review))} for row, raw, review in sample.reviewed()]
     return _answer(data, len(data), None if data else "no prediction was reviewed yet")
 
 
-def aggregated_detection_agreement(sample: Sample) -> Json:
+def aggregated_detection_agreement(sample: Sample) -> JsonObject:
     """Return precision and recall over all reviewed predictions."""
     found = [_matched(sample, raw, review) for _, raw, review in sample.reviewed()]
     totals = [sum(column) for column in zip(*found, strict=True)] if found else [0, 0, 0]
     return _answer(_agreement(*totals), len(found), None if found else "no prediction was reviewed yet")
 
 
-def _agreement(matched: int, predicted: int, reviewed: int) -> Json:
+def _agreement(matched: int, predicted: int, reviewed: int) -> JsonObject:
     return {
         "true_positives": matched,
         "false_positives": predicted - matched,
@@ -179,7 +178,7 @@ def _agreement(matched: int, predicted: int, reviewed: int) -> Json:
     }
 
 
-def _matched(sample: Sample, raw: Json, review: Json) -> tuple[int, int, int]:
+def _matched(sample: Sample, raw: JsonObject, review: JsonObject) -> tuple[int, int, int]:
     """Return how many boxes agree, were predicted, and were reviewed; each reviewed box is matched once, the best scores first."""
     boxes = list(zip(raw["detection_scores"], raw["detection_classes"], raw.get("detection_boxes", []), strict=False))
     left = list(review.get("rectangles", []))
@@ -192,7 +191,7 @@ def _matched(sample: Sample, raw: Json, review: Json) -> tuple[int, int, int]:
     return matched, len(boxes), len(review.get("rectangles", []))
 
 
-def overlap(box: Sequence[int], shape: Json) -> float:
+def overlap(box: Sequence[int], shape: JsonObject) -> float:
     """Return intersection over union of a predicted box (top, left, bottom, right) and a reviewed one (x, y, w, h)."""
     top, left, bottom, right = box
     wide = min(right, shape["x"] + shape["w"]) - max(left, shape["x"])
@@ -202,7 +201,7 @@ def overlap(box: Sequence[int], shape: Json) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def classification_agreement(sample: Sample) -> Json:
+def classification_agreement(sample: Sample) -> JsonObject:
     """Return for each reviewed prediction whether its best class is the reviewed one."""
     data = []
     for row, raw, review in sample.reviewed():
@@ -220,7 +219,7 @@ def _features(rows: Iterable[PredictionRow | DataRow]) -> dict[str, list[float]]
     return {name: [values[i] for values in found] for i, name in enumerate(("width", "height", "size"))}
 
 
-def outlier_scores(sample: Sample) -> Json:
+def outlier_scores(sample: Sample) -> JsonObject:
     """Return how far each image is from the training data: the largest deviation of width, height and bytes, in sigmas, as 0 to 1."""
     if not sample.reference:
         return _answer([], 0, "outliers need training data; set them first")
@@ -236,7 +235,7 @@ def outlier_scores(sample: Sample) -> Json:
     return _answer(data, len(data))
 
 
-def drift(sample: Sample) -> Json:
+def drift(sample: Sample) -> JsonObject:
     """Return Kolmogorov-Smirnov distances: of image features to the training data, else of the later half to the earlier one."""
     if sample.reference:
         earlier, later, against = _features(sample.reference), _features(sample.rows), "training_data"
@@ -262,7 +261,7 @@ def _series(sample: Sample, start: int, end: int) -> dict[str, list[float]]:
     }
 
 
-def kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> Json:
+def kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> JsonObject:
     """Return the two-sample statistic and its asymptotic p-value, with the correction for small samples by Stephens."""
     a, b = sorted(first), sorted(second)
     statistic = max(abs(bisect.bisect_right(a, x) / len(a) - bisect.bisect_right(b, x) / len(b)) for x in (*a, *b))

@@ -6,17 +6,16 @@ What the vendor's SDK does not read is our own invention (docs/emulator-assumpti
 from __future__ import annotations
 
 import datetime
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
 import orjson
 
-from picsellia_async.emulator.context import Call
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async.emulator.domain import objects
+from picsellia_async.emulator.domain.caller import Caller
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import AssignmentRow, DataRow, PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-
-Json = dict[str, Any]
 
 _INTERNAL: Final = frozenset({"organization_id", "api_token", "tag_ids"})
 
@@ -26,41 +25,41 @@ def iso(epoch: float) -> str:
     return datetime.datetime.fromtimestamp(epoch, datetime.UTC).isoformat()
 
 
-def plain(document: Document) -> Json:
+def plain(document: Document) -> JsonObject:
     """Return a document without what is only the emulator's concern."""
     return {key: value for key, value in document.items() if key not in _INTERNAL}
 
 
-def user(document: Document) -> Json:
+def user(document: Document) -> JsonObject:
     """Return a user."""
     return {"id": document["id"], "username": document["username"]}
 
 
-def label(document: Document) -> Json:
+def label(document: Document) -> JsonObject:
     """Return a label."""
     return {"id": document["id"], "name": document["name"], "group_id": document["group_id"]}
 
 
-def tags(state: State, ids: list[str]) -> list[Json]:
+def tags(state: State, ids: list[str]) -> list[JsonObject]:
     """Return the tags of these ids; deleted ones are left out."""
     found = (state.store.documents.peek("tag", id_) for id_ in ids)
     return [tag(document) for document in found if document]
 
 
-def tag(document: Document) -> Json:
+def tag(document: Document) -> JsonObject:
     """Return a tag."""
     return {"id": document["id"], "name": document["name"], "target_type": document["target_type"]}
 
 
-def deployment(state: State, call: Call, document: Document) -> Json:
+def deployment(state: State, caller: Caller, document: Document) -> JsonObject:
     """Return a deployment (docs/wire.md#deployment-shape)."""
     campaign = state.store.documents.find("campaign", deployment_id=document["id"])
     return {
         "id": document["id"],
         "name": document["name"],
         "type": document["type"],
-        "oracle_host": call.origin,
-        "serving_host": call.origin if document["is_serving"] else None,
+        "oracle_host": caller.origin,
+        "serving_host": caller.origin if document["is_serving"] else None,
         "review_campaign_id": campaign["id"] if campaign else None,
         "tags": tags(state, document["tag_ids"]),
         "model_version_id": document["model_version_id"],
@@ -71,7 +70,7 @@ def deployment(state: State, call: Call, document: Document) -> Json:
     }
 
 
-def model_version(state: State, document: Document) -> Json:
+def model_version(state: State, document: Document) -> JsonObject:
     """Return a model version (docs/wire.md#model-version-shape)."""
     origin = state.store.documents.get("model", document["model_id"])
     return {
@@ -83,7 +82,7 @@ def model_version(state: State, document: Document) -> Json:
     }
 
 
-def dataset_version(state: State, document: Document) -> Json:
+def dataset_version(state: State, document: Document) -> JsonObject:
     """Return a dataset version (docs/wire.md#dataset-version-shape)."""
     origin = state.store.documents.get("dataset", document["dataset_id"])
     return {
@@ -100,7 +99,7 @@ def data_by_id(state: State, ids: list[str]) -> dict[str, DataRow]:
     return {row.id: row for row in rows}
 
 
-def data(state: State, call: Call, row: DataRow) -> Json:
+def data(state: State, caller: Caller, row: DataRow) -> JsonObject:
     """Return a data (docs/wire.md#data-shape)."""
     source = state.store.documents.peek("datasource", row.source_id)
     datalake = state.store.documents.get("datalake", row.datalake_id)
@@ -112,7 +111,7 @@ def data(state: State, call: Call, row: DataRow) -> Json:
         "type": row.type,
         "content_type": row.content_type,
         "upload_status": row.upload_status,
-        "presigned_url": presigned_url(state, call, datalake["connector_id"], row.object_name),
+        "presigned_url": objects.presigned_url(state, caller, datalake["connector_id"], row.object_name),
         "metadata": orjson.loads(row.metadata),
         "custom_metadata": orjson.loads(row.custom_metadata),
         "meta": {"width": row.width, "height": row.height},
@@ -122,24 +121,24 @@ def data(state: State, call: Call, row: DataRow) -> Json:
     }
 
 
-def predicted_assets(state: State, call: Call, rows: list[PredictionRow]) -> list[Json]:
+def predicted_assets(state: State, caller: Caller, rows: list[PredictionRow]) -> list[JsonObject]:
     """Return predicted assets as lists show them."""
     found = data_by_id(state, [row.data_id or "" for row in rows])
-    return [_predicted_asset(state, call, row, found[row.data_id or ""]) for row in rows]
+    return [_predicted_asset(state, caller, row, found[row.data_id or ""]) for row in rows]
 
 
-def predicted_asset(state: State, call: Call, row: PredictionRow) -> Json:
+def predicted_asset(state: State, caller: Caller, row: PredictionRow) -> JsonObject:
     """Return a predicted asset with predictions and reviews (docs/wire.md#predicted-asset-shape)."""
-    shown = _predicted_asset(state, call, row, state.store.data.get(row.data_id or "", "data"))
+    shown = _predicted_asset(state, caller, row, state.store.data.get(row.data_id or "", "data"))
     return {**shown, "predictions": predictions(state, row), "reviews": orjson.loads(row.reviews)}
 
 
-def _predicted_asset(state: State, call: Call, row: PredictionRow, data_row: DataRow) -> Json:
+def _predicted_asset(state: State, caller: Caller, row: PredictionRow, data_row: DataRow) -> JsonObject:
     return {
         "id": row.asset_id,
         "oracle_prediction_id": row.id,
         "deployment_id": row.deployment_id,
-        "data": data(state, call, data_row),
+        "data": data(state, caller, data_row),
         "status": row.status,
         "source": row.source,
         "latency": row.latency,
@@ -149,7 +148,7 @@ def _predicted_asset(state: State, call: Call, row: PredictionRow, data_row: Dat
     }
 
 
-def predictions(state: State, row: PredictionRow) -> list[Json]:
+def predictions(state: State, row: PredictionRow) -> list[JsonObject]:
     """Return the champion's prediction and the shadow model's, if there is one."""
     labels = {found["index"]: found for found in state.store.documents.list("label", deployment_id=row.deployment_id)}
     common = {"timestamp": row.timestamp, "status": row.status}
@@ -170,7 +169,7 @@ def predictions(state: State, row: PredictionRow) -> list[Json]:
     return found
 
 
-def shapes(raw: Json, labels: dict[int, Document]) -> Json:
+def shapes(raw: JsonObject, labels: dict[int, Document]) -> JsonObject:
     """Return a prediction as shapes with labels (docs/wire.md#review-shapes): boxes become x, y, w, h."""
     texts = raw.get("detection_texts") or [None] * len(raw["detection_classes"])
     common = [
@@ -195,17 +194,17 @@ def shapes(raw: Json, labels: dict[int, Document]) -> Json:
     return {"classifications": common}
 
 
-def _label(index: int, labels: dict[int, Document]) -> Json:
+def _label(index: int, labels: dict[int, Document]) -> JsonObject:
     known = labels.get(index)
     # assumed: a class outside the label map keeps its index as name
     return {"id": known["id"], "name": known["name"]} if known else {"id": None, "name": str(index)}
 
 
-def _joined(shapes_: list[Json], common: list[Json]) -> list[Json]:
+def _joined(shapes_: list[JsonObject], common: list[JsonObject]) -> list[JsonObject]:
     return [{**shape, **rest} for shape, rest in zip(shapes_, common, strict=False)]
 
 
-def assignments(state: State, call: Call, rows: list[AssignmentRow]) -> list[Json]:
+def assignments(state: State, caller: Caller, rows: list[AssignmentRow]) -> list[JsonObject]:
     """Return tasks of a review campaign (docs/wire.md#predicted-asset-endpoints)."""
     ids = [row.asset_id for row in rows]
     found = state.store.predictions.select(f"asset_id in ({', '.join('?' * len(ids))})", *ids) if ids else []
@@ -218,18 +217,7 @@ def assignments(state: State, call: Call, rows: list[AssignmentRow]) -> list[Jso
             "assigned_user_id": row.user_id,
             "step_id": row.step_id,
             "status": row.status,
-            "data": data(state, call, data_rows[data_ids[row.asset_id]]),
+            "data": data(state, caller, data_rows[data_ids[row.asset_id]]),
         }
         for row in rows
     ]
-
-
-def presigned_url(
-    state: State, call: Call, connector_id: str, object_name: str, method: str = "GET", **query: str
-) -> str:
-    """Return a URL of the object storage that is good for an hour and for one verb (docs/wire.md#limits)."""
-    expires = f"{state.clock() + state.options.url_lifetime:.3f}"
-    extra = "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items())
-    signature = state.tokens.sign(method, connector_id, object_name, *query.values(), expires)
-    path = f"/storage/{connector_id}/{quote(object_name)}"
-    return f"{call.origin}{path}?expires={expires}{extra}&signature={signature}"

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import orjson
 
-from picsellia_async.emulator.context import Refusal, bad_request
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async.emulator.refusal import Refusal, bad_request
 
-Json = dict[str, Any]
-Condition = Callable[[Json], bool]
+Condition = Callable[[JsonObject], bool]
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign><=|>=|!=|=|<|>|\(|\)|,)"""
@@ -42,7 +42,7 @@ def condition(text: str | None) -> Condition | None:
     return _Parser(text).parse()
 
 
-def value_of(item: Json, path: str) -> Any:
+def value_of(item: JsonObject, path: str) -> Any:
     """Return the value at a path of names joined by dots; a list on the way gives the list of what its elements hold.
 
     Raises:

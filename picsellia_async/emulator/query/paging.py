@@ -6,40 +6,54 @@ import base64
 import binascii
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import FilterRequest
-from picsellia_async.emulator.context import Call, bad_request, known, unprocessable
-from picsellia_async.emulator.query import language as querying
-from picsellia_async.emulator.store.store import Row, Table
+from picsellia_async._wire.unset import or_none
+from picsellia_async.emulator.query import language
+from picsellia_async.emulator.query.parameters import Parameters
+from picsellia_async.emulator.refusal import bad_request, unprocessable
+from picsellia_async.emulator.store.table import Row, Table
+from picsellia_async.enums import DataType, DataUploadStatus
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
-
-Json = dict[str, Any]
 
 PAGE_MAX: Final = 1000
 """Items of a page at most, and without a limit (docs/wire.md#limits)."""
 
 
-def simple(call: Call, items: list[T], show: Callable[[T], Json], name: str = "items") -> Json:
+def simple(query: Parameters, items: list[T], show: Callable[[T], JsonObject], name: str = "items") -> JsonObject:
     """Return one page of a simple list: everything unless `limit` says otherwise (docs/wire.md#simple-lists, assumed)."""
-    limit = call.query.integer("limit", 1)
-    offset = call.query.integer("offset") or 0
+    limit = query.integer("limit", 1)
+    offset = query.integer("offset") or 0
     shown = [show(item) for item in items]
-    for order in reversed(call.query.texts("order_by")):
+    for order in reversed(query.texts("order_by")):
         _sort(shown, order)
     end = None if limit is None else offset + limit
     return {name: shown[offset:end], "count": len(shown)}
 
 
-def _sort(shown: list[Json], order: str) -> None:
+def _sort(shown: list[JsonObject], order: str) -> None:
     name = order.removeprefix("-")
     if any(name not in item for item in shown):
         raise unprocessable(f"order_by {order!r} is no field of the items")
     shown.sort(key=lambda item: (item[name] is not None, item[name]), reverse=order.startswith("-"))
+
+
+def check_listed_kinds(query: Parameters) -> None:
+    """Read what every paged list says (docs/wire.md#paged-lists) and refuse words that are no status or type.
+
+    Raises:
+        Refusal: 422.
+    """
+    for name, enum in (("upload_statuses", DataUploadStatus), ("types", DataType)):
+        wrong = [value for value in query.texts(name) if value not in enum.__members__]
+        if wrong:
+            raise unprocessable(f"unknown {name}", wrong)
 
 
 @attrs.define(kw_only=True)
@@ -73,20 +87,20 @@ class Paged(Generic[R]):
     """Where the rows are."""
     where: Where
     """Which ones."""
-    show: Callable[[list[R]], list[Json]]
+    show: Callable[[list[R]], list[JsonObject]]
     """Makes the items of some rows."""
     columns: Mapping[str, str]
     """What `order_by` may name, and the column that stands for it."""
-    matches: Callable[[Json], bool] | None = None
+    matches: Callable[[JsonObject], bool] | None = None
     """A further condition on the item; None: there is none."""
 
-    def page(self, call: Call) -> Json:
+    def page(self, query: Parameters) -> JsonObject:
         """Return the page that the query asks for: by cursor, newest first, or by offset where there is an order."""
-        limit = min(call.query.integer("limit", 1) or PAGE_MAX, PAGE_MAX)
-        offset = call.query.integer("offset") or 0
-        orders = call.query.texts("order_by")
-        cursor = call.query.text("cursor")
-        matches = _all_of(self.matches, querying.condition(call.query.text("q")))
+        limit = min(query.integer("limit", 1) or PAGE_MAX, PAGE_MAX)
+        offset = query.integer("offset") or 0
+        orders = query.texts("order_by")
+        cursor = query.text("cursor")
+        matches = _all_of(self.matches, language.condition(query.text("q")))
         count = self._count(matches)
         if cursor is not None:
             self.where.add("seq < ?", read_cursor(cursor))
@@ -106,23 +120,23 @@ class Paged(Generic[R]):
             raise unprocessable(f"order_by {order!r} must be one of {', '.join(self.columns)}")
         return f"{column} desc" if order.startswith("-") else column
 
-    def _count(self, matches: Callable[[Json], bool] | None) -> int:
+    def _count(self, matches: Callable[[JsonObject], bool] | None) -> int:
         if matches is None:
             return self.table.count(self.where.text(), *self.where.values)
         return sum(1 for _ in self._matching(matches, "seq"))
 
-    def _rows(self, matches: Callable[[Json], bool] | None, order: str, limit: int, offset: int) -> list[R]:
+    def _rows(self, matches: Callable[[JsonObject], bool] | None, order: str, limit: int, offset: int) -> list[R]:
         if matches is None:
             return self.table.select(self.where.text(), *self.where.values, order=order, limit=limit, offset=offset)
         return list(itertools.islice(self._matching(matches, order), offset, offset + limit))
 
-    def _matching(self, matches: Callable[[Json], bool], order: str) -> Iterator[R]:
+    def _matching(self, matches: Callable[[JsonObject], bool], order: str) -> Iterator[R]:
         for row in self.table.select(self.where.text(), *self.where.values, order=order):
             if matches(self.show([row])[0]):
                 yield row
 
 
-def _all_of(*conditions: Callable[[Json], bool] | None) -> Callable[[Json], bool] | None:
+def _all_of(*conditions: Callable[[JsonObject], bool] | None) -> Callable[[JsonObject], bool] | None:
     given = [condition for condition in conditions if condition is not None]
     return (lambda item: all(condition(item) for condition in given)) if given else None
 
@@ -144,29 +158,29 @@ def read_cursor(cursor: str) -> int:
         raise bad_request(f"{cursor!r} is no cursor") from None
 
 
-def has_custom_metadata(wanted: Json | None, path: str) -> Callable[[Json], bool] | None:
+def has_custom_metadata(wanted: JsonObject | None, path: str) -> Callable[[JsonObject], bool] | None:
     """Return the condition that the object at a path holds these keys with these values; None where nothing is asked."""
     if wanted is None:
         return None
 
-    def matches(item: Json) -> bool:
-        found = querying.value_of(item, path)
+    def matches(item: JsonObject) -> bool:
+        found = language.value_of(item, path)
         return isinstance(found, dict) and all(key in found and found[key] == value for key, value in wanted.items())
 
     return matches
 
 
 def filtered(
-    call: Call,
-    items: list[Json],
+    query: Parameters,
+    items: list[JsonObject],
     body: FilterRequest,
     paths: Mapping[str, str],
     metadata_path: str = "data.custom_metadata",
-) -> Json:
+) -> JsonObject:
     """Return the items that the body's list names, and that match its query and the custom metadata (docs/wire.md#long-lists).
 
     Args:
-        call: The call; `custom_metadata` is in its query.
+        query: The query of the URL; `custom_metadata` is in it.
         items: What there is to choose from.
         body: The lists and the query.
         paths: Where the values of each list stand in the items; empty where the items are chosen already.
@@ -175,7 +189,7 @@ def filtered(
     Raises:
         Refusal: 422, none or several lists are given.
     """
-    lists = {name: values for name in paths if (values := known(getattr(body, name))) is not None}
+    lists = {name: values for name in paths if (values := or_none(getattr(body, name))) is not None}
     if paths and len(lists) != 1:
         raise unprocessable(f"exactly one of {', '.join(paths)} must be given")
     wanted = [
@@ -183,7 +197,7 @@ def filtered(
         for name, values in lists.items()
     ]
     tests = [
-        querying.condition(known(body.q)), has_custom_metadata(call.query.json("custom_metadata"), metadata_path),
+        language.condition(or_none(body.q)), has_custom_metadata(query.json("custom_metadata"), metadata_path),
         *wanted,
     ]  # fmt: skip
     matches = _all_of(*tests)
@@ -191,10 +205,10 @@ def filtered(
     return {"items": found, "count": len(found), "next_cursor": None}
 
 
-def _begins_with(path: str, values: set[str]) -> Callable[[Json], bool]:
+def _begins_with(path: str, values: set[str]) -> Callable[[JsonObject], bool]:
     beginnings = tuple(values)
-    return lambda item: str(querying.value_of(item, path)).startswith(beginnings)
+    return lambda item: str(language.value_of(item, path)).startswith(beginnings)
 
 
-def _is_among(path: str, values: set[str]) -> Callable[[Json], bool]:
-    return lambda item: querying.value_of(item, path) in values
+def _is_among(path: str, values: set[str]) -> Callable[[JsonObject], bool]:
+    return lambda item: language.value_of(item, path) in values

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
-from picsellia_async._wire.requests import CloudImage, LoginRequest, MonitorRequest, MonitorShadowRequest
-from picsellia_async._wire.unset import UNSET
-from picsellia_async.emulator.context import Call, Refusal, bad_request, known, unprocessable
-from picsellia_async.emulator.domain import predictions as recording
-from picsellia_async.emulator.domain import statistics
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async._wire.requests import MonitorRequest, MonitorShadowRequest
+from picsellia_async._wire.unset import UNSET, or_none
+from picsellia_async.emulator.domain import objects, predictions, statistics
 from picsellia_async.emulator.domain.pictures import Picture, decode
 from picsellia_async.emulator.domain.predictions import Observation, check_prediction
+from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query.paging import Where
+from picsellia_async.emulator.refusal import bad_request, unprocessable
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-
-Json = dict[str, Any]
 
 
-def sign_in(state: State, call: Call, body: LoginRequest, service: str) -> Json:
-    """Return a JWT for one service and one deployment.
-
-    Raises:
-        Refusal: 401, the api token is unknown; 403, 404, the deployment is foreign or unknown.
-    """
-    user = state.user_of_token(body.api_token)
-    if user is None:
-        raise Refusal(401, "the api token is not valid")
-    call.user = user
-    deployment = state.document(call, "deployment", str(body.deployment_id))
-    token, seconds = state.tokens.issue(service, deployment["id"], user["id"])
-    return {"jwt": token, "expires": seconds}  # assumed: whole seconds
-
-
-def oracle_login(state: State, call: Call, body: LoginRequest) -> Json:
-    """Sign in for monitoring."""
-    return sign_in(state, call, body, "oracle")
-
-
-def retrieve_information(state: State, call: Call) -> Json:
+def retrieve_information(state: State, call: Call) -> JsonObject:
     """Tell what monitoring knows about a deployment. assumed: the shape."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     count = state.store.predictions.count("deployment_id = ?", deployment["id"])
     reference = deployment["training_data"]
     return {
@@ -60,9 +39,9 @@ def retrieve_information(state: State, call: Call) -> Json:
     }
 
 
-async def monitor(state: State, call: Call, body: MonitorRequest) -> Json:
+async def monitor(state: State, call: Call, body: MonitorRequest) -> JsonObject:
     """Take one prediction and its image; answered with 201."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     check_prediction(deployment, body.raw_predictions, "raw_predictions", is_loose=state.options.loose)
     if body.shadow_raw_predictions is not UNSET:
         check_prediction(
@@ -74,10 +53,10 @@ async def monitor(state: State, call: Call, body: MonitorRequest) -> Json:
         call.images.append(observation.picture.sha256)
         check_picture(state, observation.picture)
     elif body.cloud_image is not UNSET and body.image is UNSET:
-        observation.object_name = check_cloud_image(state, deployment, body.cloud_image)
+        observation.object_name = objects.name_of_cloud_image(state, deployment, body.cloud_image)
     else:
         raise unprocessable("exactly one of image and cloud_image must be given")
-    row = recording.record(state, deployment, observation)
+    row = predictions.record(state, deployment, observation)
     return receipt(row.id, row.asset_id, deployment, body, row.timestamp)
 
 
@@ -102,32 +81,20 @@ def observe(body: MonitorRequest) -> Observation:
         height=body.height,
         latency=body.latency,
         raw=body.raw_predictions,
-        source=known(body.source),
-        tags=known(body.tags) or [],
-        metadata=known(body.metadata),
-        custom_metadata=known(body.custom_metadata),
-        timestamp=known(body.timestamp),
-        upload_dir=known(body.upload_dir) or "",
-        shadow_raw=known(body.shadow_raw_predictions),
-        shadow_latency=known(body.shadow_latency),
-        sample=known(body.sample),
-        custom_metrics=known(body.custom_metrics),
+        source=or_none(body.source),
+        tags=or_none(body.tags) or [],
+        metadata=or_none(body.metadata),
+        custom_metadata=or_none(body.custom_metadata),
+        timestamp=or_none(body.timestamp),
+        upload_dir=or_none(body.upload_dir) or "",
+        shadow_raw=or_none(body.shadow_raw_predictions),
+        shadow_latency=or_none(body.shadow_latency),
+        sample=or_none(body.sample),
+        custom_metrics=or_none(body.custom_metrics),
     )
 
 
-def check_cloud_image(state: State, deployment: Document, image: CloudImage) -> str:
-    """Return the object name of a cloud image in the deployment's own storage.
-
-    Raises:
-        Refusal: 400, it lies in another storage.
-    """
-    connector = state.connector_of(deployment)
-    if str(image.connector_id) != connector["id"] or image.bucket_name != connector["bucket_name"]:
-        raise bad_request("the cloud image is not in the storage of the deployment's target datalake")
-    return image.object_name
-
-
-def receipt(id_: str, asset_id: str | None, deployment: Document, body: MonitorRequest, timestamp: float) -> Json:
+def receipt(id_: str, asset_id: str | None, deployment: Document, body: MonitorRequest, timestamp: float) -> JsonObject:
     """Return the answer to a monitored prediction. assumed: everything but `id` (docs/wire.md#unknowns)."""
     return {
         "id": id_,
@@ -144,7 +111,7 @@ def receipt(id_: str, asset_id: str | None, deployment: Document, body: MonitorR
     }
 
 
-def monitor_shadow(state: State, call: Call, body: MonitorShadowRequest) -> Json:
+def monitor_shadow(state: State, call: Call, body: MonitorShadowRequest) -> JsonObject:
     """Add the shadow model's prediction to one that was monitored; answered with 201.
 
     Raises:
@@ -154,7 +121,7 @@ def monitor_shadow(state: State, call: Call, body: MonitorShadowRequest) -> Json
     deployment = state.document(call, "deployment", row.deployment_id)
     raw = body.shadow_raw_predictions
     check_prediction(deployment, raw, "shadow_raw_predictions", is_loose=state.options.loose)
-    recording.add_shadow(state, row, raw, body.shadow_latency, deployment["shadow_model_version_id"])
+    predictions.add_shadow(state, row, raw, body.shadow_latency, deployment["shadow_model_version_id"])
     return {"id": row.id, "deployment_id": row.deployment_id}
 
 
@@ -163,18 +130,18 @@ def _prediction(state: State, call: Call) -> PredictionRow:
     return state.prediction(call, call.id("prediction_id", "prediction"))
 
 
-def get_prediction_stats(state: State, call: Call) -> Json:
+def get_prediction_stats(state: State, call: Call) -> JsonObject:
     """Compute statistics prediction by prediction. assumed: the shapes."""
     return _statistics(state, call, statistics.SINGLE)
 
 
-def get_aggregated_stats(state: State, call: Call) -> Json:
+def get_aggregated_stats(state: State, call: Call) -> JsonObject:
     """Compute statistics over all chosen predictions. assumed: the shapes, and that they are never outdated."""
     return _statistics(state, call, statistics.AGGREGATED)
 
 
-def _statistics(state: State, call: Call, services: Mapping[str, statistics.Service]) -> Json:
-    deployment = state.in_path(call, "deployment")
+def _statistics(state: State, call: Call, services: Mapping[str, statistics.Service]) -> JsonObject:
+    deployment = in_path(state, call, "deployment")
     service = call.query.required("service")
     if service not in services:
         raise unprocessable(f"service must be one of {', '.join(services)} here, got {service!r}")

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from picsellia_async._wire.requests import CloudImage, LoginRequest, PredictCloudImageRequest, PredictShadowRequest
-from picsellia_async.emulator.context import Call, bad_request, known, not_found
-from picsellia_async.emulator.domain import predictions as recording
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async._wire.requests import CloudImage, PredictCloudImageRequest, PredictShadowRequest
+from picsellia_async._wire.unset import or_none
+from picsellia_async.emulator.domain import objects, predictions
 from picsellia_async.emulator.domain.fake_predictions import above_threshold, invent
 from picsellia_async.emulator.domain.pictures import Picture, inspect, size_of
 from picsellia_async.emulator.domain.predictions import Observation
-from picsellia_async.emulator.services.oracle import check_cloud_image, sign_in
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.refusal import bad_request
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path
+from picsellia_async.emulator.services.prediction_form import PredictionForm, read_form
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-from picsellia_async.emulator.transport.multipart import Form, read_form
-
-Json = dict[str, Any]
 
 _SIZE_UNKNOWN: Final = (640, 480)
 """Pixels taken for images whose header says nothing."""
 
 
-def serving_login(state: State, call: Call, body: LoginRequest) -> Json:
-    """Sign in for predictions."""
-    return sign_in(state, call, body, "serving")
-
-
-async def predict(state: State, call: Call) -> Json:
+async def predict(state: State, call: Call) -> JsonObject:
     """Predict on the image of a multipart form (docs/wire.md#predict-form)."""
     deployment = _deployment(state, call)
     form = await read_form(call, is_loose=state.options.loose)
@@ -43,18 +39,18 @@ async def predict(state: State, call: Call) -> Json:
     served = _serve(state, deployment, picture)
     if not form.monitor:
         return served.answer(None)
-    row = recording.record(state, deployment, _observe(served, form))
+    row = predictions.record(state, deployment, _observe(served, form))
     return served.answer(row)
 
 
 def _deployment(state: State, call: Call) -> Document:
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     if not deployment["is_serving"]:
         raise bad_request("this deployment has no serving")
     return deployment
 
 
-async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> Json:
+async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> JsonObject:
     """Predict on an image of the object storage (docs/wire.md#predict-json)."""
     deployment = _deployment(state, call)
     picture = await _cloud_picture(state, deployment, body.cloud_image)
@@ -68,23 +64,23 @@ async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageR
         height=served.size[1],
         latency=served.latency,
         raw=served.raw,
-        source=known(body.source),
+        source=or_none(body.source),
         tags=body.tags,
-        metadata=known(body.metadata),
-        custom_metadata=known(body.custom_metadata),
+        metadata=or_none(body.metadata),
+        custom_metadata=or_none(body.custom_metadata),
         shadow_raw=served.shadow_raw,
         shadow_latency=served.shadow_latency,
         object_name=body.cloud_image.object_name,
         is_served=True,
     )
-    row = recording.record(state, deployment, observation)
+    row = predictions.record(state, deployment, observation)
     state.store.predictions.update(
         row.id, sha256=picture.sha256, size=len(picture.content), signature=picture.signature
     )
     return served.answer(row)
 
 
-async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -> Json:
+async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -> JsonObject:
     """Let the shadow model predict on an image that the champion has seen (docs/wire.md#serving-endpoints).
 
     Raises:
@@ -98,17 +94,15 @@ async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -
     picture = await _cloud_picture(state, deployment, body.cloud_image)
     raw, latency = run_model(state, deployment, shadow_id, picture, size_of(picture.content) or (row.width, row.height))
     if body.monitor:
-        recording.add_shadow(state, row, raw, latency, shadow_id)
+        predictions.add_shadow(state, row, raw, latency, shadow_id)
     return {"id": row.id, **raw, "latency": latency}
 
 
 async def _cloud_picture(state: State, deployment: Document, image: CloudImage) -> Picture:
     """Return an image of the deployment's storage. assumed: 404 where there is none, 400 where it is no image."""
-    object_name = check_cloud_image(state, deployment, image)
-    objects = state.store.objects.select("id = ?", f"{image.connector_id}/{object_name}", limit=1)
-    if not objects:
-        raise not_found("object", object_name)
-    picture = await inspect(await state.store.blobs.get(objects[0].sha256))
+    object_name = objects.name_of_cloud_image(state, deployment, image)
+    stored = objects.get_object(state, str(image.connector_id), object_name)
+    picture = await inspect(await state.store.blobs.get(stored.sha256))
     if not picture.signature:
         raise bad_request("the image is neither JPEG nor PNG")
     return picture
@@ -120,14 +114,14 @@ class _Served:
 
     picture: Picture
     size: tuple[int, int]
-    raw: Json
+    raw: JsonObject
     latency: float
-    shadow_raw: Json | None
+    shadow_raw: JsonObject | None
     shadow_latency: float | None
 
-    def answer(self, row: PredictionRow | None) -> Json:
+    def answer(self, row: PredictionRow | None) -> JsonObject:
         """Return the answer. assumed: all of it (docs/wire.md#unknowns)."""
-        shown: Json = {**self.raw, "latency": self.latency, "width": self.size[0], "height": self.size[1]}
+        shown: JsonObject = {**self.raw, "latency": self.latency, "width": self.size[0], "height": self.size[1]}
         if self.shadow_raw is not None:
             shown["shadow"] = {**self.shadow_raw, "latency": self.shadow_latency}
         return shown if row is None else {"id": row.id, **shown}
@@ -147,7 +141,7 @@ def _serve(state: State, deployment: Document, picture: Picture) -> _Served:
 
 def run_model(
     state: State, deployment: Document, model_version_id: str, picture: Picture, size: tuple[int, int]
-) -> tuple[Json, float]:
+) -> tuple[JsonObject, float]:
     """Return what a model version says about an image, and the seconds it took."""
     started = time.perf_counter()
     model_version = state.store.documents.get("model_version", model_version_id)
@@ -156,7 +150,7 @@ def run_model(
     return above_threshold(raw, deployment["min_threshold"]), time.perf_counter() - started
 
 
-def _observe(served: _Served, form: Form) -> Observation:
+def _observe(served: _Served, form: PredictionForm) -> Observation:
     return Observation(
         filename=form.filename,
         content_type=f"IMAGE/{served.picture.signature}",

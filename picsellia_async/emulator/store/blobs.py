@@ -12,7 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
-from picsellia_async.emulator.context import not_found
+from picsellia_async.emulator.refusal import not_found
 
 MEMORY_MAX: Final = 512 * 2**20
 """Bytes of contents kept without a directory; the oldest are forgotten first, their hashes and sizes are not."""

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - names of tables and columns come from the code, values are bound
 """What the emulator remembers: documents and large tables in one SQLite database, contents beside it.
 
 Theory of operation. The database lives on the event loop's thread: a statement costs tens of microseconds, less than handing it to
@@ -13,30 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import uuid
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final
 
-import attrs
-import orjson
-
-from picsellia_async.emulator.context import not_found
 from picsellia_async.emulator.store.blobs import MEMORY_MAX, Blobs
+from picsellia_async.emulator.store.documents import Documents
 from picsellia_async.emulator.store.rows import AssignmentRow, DataRow, ObjectRow, PredictionRow
-
-
-class Row(Protocol):
-    """What all rows have."""
-
-    id: str
-    seq: int | None
-
-
-R = TypeVar("R", bound=Row)
-
-Document = dict[str, Any]
-"""A small thing: a JSON object with an `id`."""
+from picsellia_async.emulator.store.table import Table
 
 SCHEMA_VERSION: Final = 1
 """Version of the tables; another one in a data directory is refused rather than misread."""
@@ -53,143 +35,6 @@ create index if not exists prediction_by_object on prediction (object_name);
 create index if not exists assignment_by_campaign on assignment (campaign_id, seq);
 create index if not exists assignment_by_asset on assignment (asset_id);
 """
-
-
-class Table(Generic[R]):
-    """One large table; its columns are the fields of an attrs class, its key is `id`."""
-
-    def __init__(self, connection: sqlite3.Connection, name: str, record: type[R]) -> None:
-        """Make the table if it is not there."""
-        self._connection = connection
-        self._record = record
-        self._name = name
-        fields: Iterable[attrs.Attribute[Any]] = attrs.fields(record)  # type: ignore[arg-type] # rows are attrs classes
-        columns = [field.name for field in fields if field.name != "seq"]  # that one is the table's own
-        declared = ", ".join("id text not null unique" if column == "id" else column for column in columns)
-        connection.execute(f"create table if not exists {name} (seq integer primary key autoincrement, {declared})")
-        self._columns = (*columns, "seq")
-        marks = ", ".join("?" * len(columns))
-        self._insert = f"insert into {name} ({', '.join(columns)}) values ({marks})"
-        self._select = f"select {', '.join(self._columns)} from {name}"
-        self._values = tuple(columns)
-
-    def insert(self, row: R) -> R:
-        """Add a row and return it with its `seq`."""
-        cursor = self._connection.execute(self._insert, [getattr(row, name) for name in self._values])
-        row.seq = cursor.lastrowid
-        return row
-
-    def select(self, where: str = "1", *args: object, order: str = "seq", limit: int = -1, offset: int = 0) -> list[R]:
-        """Return the rows that match."""
-        return list(self.iterate(where, *args, order=order, limit=limit, offset=offset))
-
-    def iterate(
-        self, where: str = "1", *args: object, order: str = "seq", limit: int = -1, offset: int = 0
-    ) -> Iterator[R]:
-        """Yield the rows that match, without holding all of them."""
-        sql = f"{self._select} where {where} order by {order} limit ? offset ?"
-        for values in self._connection.execute(sql, (*args, limit, offset)):
-            yield self._record(**dict(zip(self._columns, values, strict=True)))
-
-    def get(self, id_: str, what: str) -> R:
-        """Return the row of an id.
-
-        Raises:
-            Refusal: 404, there is none.
-        """
-        found = self.select("id = ?", id_, limit=1)
-        if not found:
-            raise not_found(what, id_)
-        return found[0]
-
-    def count(self, where: str = "1", *args: object) -> int:
-        """Return how many rows match."""
-        found: int = self._connection.execute(f"select count(*) from {self._name} where {where}", args).fetchone()[0]
-        return found
-
-    def total(self, column: str, where: str = "1", *args: object) -> int:
-        """Return the sum of a column over the rows that match."""
-        found: int = self._connection.execute(
-            f"select total({column}) from {self._name} where {where}", args
-        ).fetchone()[0]
-        return int(found)
-
-    def update(self, id_: str, **changes: object) -> None:
-        """Change columns of one row."""
-        assignments = ", ".join(f"{name} = ?" for name in changes)
-        self._connection.execute(f"update {self._name} set {assignments} where id = ?", (*changes.values(), id_))
-
-    def delete(self, where: str, *args: object) -> int:
-        """Remove the rows that match and return how many there were."""
-        return self._connection.execute(f"delete from {self._name} where {where}", args).rowcount
-
-
-class Documents:
-    """The small things by kind and id, in the order of their creation."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Read what the database holds."""
-        self._connection = connection
-        connection.execute(
-            "create table if not exists document (seq integer primary key autoincrement, kind text not null, id text not null,"
-            " body blob not null, unique (kind, id))"
-        )
-        self._kinds: dict[str, dict[str, Document]] = {}
-        for kind, id_, body in connection.execute("select kind, id, body from document order by seq"):
-            self._kinds.setdefault(kind, {})[id_] = orjson.loads(body)
-
-    def add(self, kind: str, **fields: Any) -> Document:
-        """Add a document; an `id` is made up unless given."""
-        document = {"id": str(uuid.uuid4()), **fields}
-        self._kinds.setdefault(kind, {})[document["id"]] = document
-        self.save(kind, document)
-        return document
-
-    def save(self, kind: str, document: Document) -> None:
-        """Write a document that was changed in place."""
-        self._connection.execute(
-            "insert into document (kind, id, body) values (?, ?, ?) on conflict (kind, id) do update set body = excluded.body",
-            (kind, document["id"], orjson.dumps(document)),
-        )
-
-    def get(self, kind: str, id_: str | None) -> Document:
-        """Return a document.
-
-        Raises:
-            Refusal: 404, there is none.
-        """
-        found = self._kinds.get(kind, {}).get(id_ or "")
-        if found is None:
-            raise not_found(kind, id_ or "")
-        return found
-
-    def peek(self, kind: str, id_: str | None) -> Document | None:
-        """Return a document, or None."""
-        return self._kinds.get(kind, {}).get(id_ or "")
-
-    def list(self, kind: str, **fields: Any) -> list[Document]:
-        """Return the documents whose fields have these values, oldest first."""
-        wanted = fields.items()
-        return [doc for doc in self._kinds.get(kind, {}).values() if all(doc.get(k) == v for k, v in wanted)]
-
-    def find(self, kind: str, **fields: Any) -> Document | None:
-        """Return the first document whose fields have these values, or None."""
-        wanted = fields.items()
-        for document in self._kinds.get(kind, {}).values():
-            if all(document.get(key) == value for key, value in wanted):
-                return document
-        return None
-
-    def remove(self, kind: str, ids: Iterable[str]) -> None:
-        """Remove documents."""
-        for id_ in list(ids):
-            self._kinds.get(kind, {}).pop(id_, None)
-            self._connection.execute("delete from document where kind = ? and id = ?", (kind, id_))
-
-    def clear(self) -> None:
-        """Remove all documents."""
-        self._kinds.clear()
-        self._connection.execute("delete from document")
 
 
 def _open(path: str) -> sqlite3.Connection:

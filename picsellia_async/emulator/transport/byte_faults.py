@@ -1,14 +1,10 @@
-"""A tap on a connection: acts out the byte-level faults of `picsellia_async.emulator.transport.faults`.
+"""Byte-level faults: what happens to the bytes of one connection when a `Fault` resets, stalls, drips, truncates or lies.
 
-`tapped_protocol` gives uvicorn an HTTP protocol with a tap between the accepted socket and the server, so no second TCP hop
-is needed; `fault_proxy` puts the same tap in front of any other server. Nothing here knows the emulator.
-
-Theory of operation. A `Tap` sees the bytes from the client (`received`) and those from the server (`written`) and passes
-both on. While no byte-level fault is scripted, the uvicorn protocol has no tap at all: the price is one attribute read per
-piece of data. Once one is scripted, a connection gets its tap where its next request begins. The tap reads the head of
-each request, draws a fault for it, and from then on counts the bytes of the body (`up`) or of the answer (`down`) until
-the threshold, where the fault acts. Held bytes stay in one queue per direction, and while any are held the client's
-socket is not read, so that a stalled server exerts the back-pressure of a real one.
+Theory of operation. A `FaultyConnection` stands between the socket and the server. It sees the bytes from the client (`received`) and
+those from the server (`written`) and passes both on. It reads the head of each request, draws a fault for it, and from then on
+counts the bytes of the body (`up`) or of the answer (`down`) until the threshold, where the fault acts. Held bytes stay in one
+queue per direction, and while any are held the client's socket is not read, so that a stalled server exerts the
+back-pressure of a real one. Everything runs on one event loop; nothing here knows uvicorn (`faulty_protocol`) or the emulator.
 """
 
 from __future__ import annotations
@@ -20,12 +16,9 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from picsellia_async.emulator.transport.faults import TAP_EXTENSION, Fault, FaultKind, Faults, Request
-
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from picsellia_async.emulator.transport.faults import Fault, FaultKind, Faults, Request
 
 _AUTHORIZATION: Final = re.compile(rb"\r\nauthorization:[ \t]*([^\r]*)", re.IGNORECASE)
 _CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -37,6 +30,7 @@ _DRIP_SECONDS: Final = 0.02
 
 def reset(transport: asyncio.BaseTransport) -> None:
     """Close a connection with RST instead of FIN; what is still unsent is lost."""
+    # A close with a linger time of 0 is what makes the kernel send RST: nothing may be left to be delivered.
     sock = transport.get_extra_info("socket")
     if sock is not None:
         # Suppressed: the peer was faster, there is no connection left to reset.
@@ -72,6 +66,7 @@ class _Framing:
     def advance(self, data: bytes) -> int:
         """Count body bytes; return how many of `data` belong to this body."""
         if self.left is None:
+            # Chunks are not parsed: who sends the final chunk sends nothing behind it, as nobody pipelines.
             if data.endswith(b"0\r\n\r\n"):
                 self.left = 0
             return len(data)
@@ -80,7 +75,7 @@ class _Framing:
         return taken
 
 
-class _Queue:
+class _HeldBytes:
     """Bytes held back in one direction, let go at once or drop by drop."""
 
     def __init__(self, out: Callable[[bytes], None], emptied: Callable[[], None]) -> None:
@@ -90,6 +85,7 @@ class _Queue:
         self._timer: asyncio.TimerHandle | None = None
         self.is_holding = False
         self.is_over = False
+        """Whether the connection is gone; bytes that still come are dropped."""
 
     def put(self, data: bytes) -> None:
         """Pass bytes on, or hold them; once the connection is gone, drop them."""
@@ -115,6 +111,7 @@ class _Queue:
         def step() -> None:
             data = b"".join(self._held)
             self._held.clear()
+            # Caught up with the sender: from here on bytes pass as they come, or a keep-alive connection would drip for ever.
             if not data:
                 self.release()
                 return
@@ -126,6 +123,7 @@ class _Queue:
         self._timer = asyncio.get_running_loop().call_later(pause, step)
 
     def release(self) -> None:
+        # Stopped first: what `_out` sets off (the server answers at once) must not find this queue holding, and join it out of order.
         self.stop()
         held = b"".join(self._held)
         self._held.clear()
@@ -140,21 +138,21 @@ class _Queue:
             self._timer = None
 
 
-class Tap:
-    """One connection's tap. `link` is the transport to the client, `up` hands bytes to the server."""
+class FaultyConnection:
+    """Both directions of one connection, with the fault of the request that is under way."""
 
     def __init__(self, faults: Faults, link: asyncio.Transport, up: Callable[[bytes], None]) -> None:
         """Begin at the head of a request.
 
         Args:
             faults: The register to draw from.
-            link: Transport of the connection to the client.
+            link: Transport to the client.
             up: Takes what the server is to receive.
         """
         self._faults = faults
         self._link = link
-        self._up = _Queue(up, self._settle)
-        self._down = _Queue(link.write, self._settle)
+        self._up = _HeldBytes(up, self._settle)
+        self._down = _HeldBytes(link.write, self._settle)
         self._request_framing = _Framing()
         self._answer_framing = _Framing()
         self._request: Request | None = None
@@ -181,7 +179,8 @@ class Tap:
         reset(self._link)
 
     def end(self) -> None:
-        """Stop every timer: the connection is gone."""
+        """Stop every timer and drop what is held: the connection is gone."""
+        # Marked before the timers stop: a release that is due in this very turn of the loop would write to a closed transport.
         self._is_over = self._up.is_over = self._down.is_over = True
         self._up.stop()
         self._down.stop()
@@ -197,6 +196,7 @@ class Tap:
                 if split is None:
                     return
                 self._begin(split[0])
+                # The head goes through the fault as well: a threshold of 0 acts before the server has seen the request.
                 self._pass_up(split[0], 0)
                 data = split[1]
             else:
@@ -233,7 +233,8 @@ class Tap:
             return
         allowed = max(0, threshold - before) if body_bytes else 0
         if allowed and threshold == length:
-            allowed -= 1  # the whole request arrived here, but the server must not be able to act on it
+            # The whole request arrived here, but the server must not be able to act on it: "up" promises that nothing is stored.
+            allowed -= 1
         self._up.put(data[:allowed])
         self._act(self._up)
         self._up.put(data[allowed:])
@@ -246,6 +247,7 @@ class Tap:
         if self._is_over:
             return
         if fault is None or fault.acts_on == "up" or self._down.is_holding:
+            # Behind held bytes there is only the queue: a fault has acted already, and order must be kept.
             self._down.put(data)
             return
         framing = self._answer_framing
@@ -283,6 +285,7 @@ class Tap:
         if fault.kind is FaultKind.LYING_LENGTH:
             self._down.put(data)
             if framing.left == 0 and fault.delta > 0:
+                # The client waits for bytes that never come; a server that promised too much closes behind its answer.
                 self._link.close()
             return
         threshold = fault.threshold(framing.length)
@@ -296,15 +299,17 @@ class Tap:
 
     # The faults themselves.
 
-    def _act(self, queue: _Queue) -> None:
+    def _act(self, queue: _HeldBytes) -> None:
         fault = self._fault
         if fault is None:
             return
+        # It acts once per request: a drip or stall that ended must not begin again with the next piece.
         self._record()
         self._fault = None
         if fault.kind is FaultKind.RESET:
             self.abort()
         elif fault.kind is FaultKind.TRUNCATE:
+            # FIN, not RST: what was passed on before is still delivered. The server's own writes are dropped from here on.
             self.end()
             self._link.close()
         elif fault.kind is FaultKind.STALL:
@@ -312,6 +317,7 @@ class Tap:
         elif fault.kind is FaultKind.DRIP:
             queue.drip(fault.bytes_per_second)
         if queue is self._up and queue.is_holding and not self._link.is_closing():
+            # Unread bytes fill the kernel's buffers, so that the client meets the back-pressure of a server that reads no more.
             self._link.pause_reading()
 
     def _record(self) -> None:
@@ -332,6 +338,7 @@ class Tap:
 
     def close(self) -> None:
         """Close in good order once nothing is held any more."""
+        # With `Connection: close` the server closes behind its answer; what is dripping or stalled must go out before.
         self._is_closing = True
         if not self._down.is_holding:
             self._link.close()
@@ -340,112 +347,6 @@ class Tap:
         """After a queue emptied: go on reading, and close if the server wanted that meanwhile."""
         if self._is_closing and not self._down.is_holding:
             self._link.close()
+        # Two may have paused the socket, the server and a fault; it is read again when neither wants it paused.
         if not self._is_paused_by_server and not self._up.is_holding and not self._link.is_closing():
             self._link.resume_reading()
-
-
-class _TappedTransport:
-    """The transport that the server sees: passes writes through the tap while there is one."""
-
-    def __init__(self, link: asyncio.Transport) -> None:
-        self.link = link
-        self.tap: Tap | None = None
-
-    def write(self, data: bytes) -> None:
-        if self.tap is None:
-            self.link.write(data)
-        else:
-            self.tap.written(data)
-
-    def writelines(self, pieces: list[bytes]) -> None:
-        self.write(b"".join(pieces))
-
-    def close(self) -> None:
-        (self.tap or self.link).close()
-
-    def pause_reading(self) -> None:
-        (self.tap or self.link).pause_reading()
-
-    def resume_reading(self) -> None:
-        (self.tap or self.link).resume_reading()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.link, name)
-
-
-class _Cutter:
-    """What the middleware finds in the ASGI scope: the power to cut this connection."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-
-    def abort(self) -> None:
-        reset(self._transport)
-
-
-_STANDS_FOR_XGET: Final = b"REPORT"
-
-
-def tapped_protocol(faults: Faults) -> type[HttpToolsProtocol]:  # noqa: C901 - a class of short methods
-    """Return a class for uvicorn's `Config(http=...)` whose connections obey the byte-level faults.
-
-    Args:
-        faults: The register to draw from; may be changed while the server runs.
-
-    Returns:
-        A subclass of uvicorn's httptools protocol. Each request's scope offers `extensions["picsellia_async.tap"].abort()`.
-    """
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - extra `emulator`
-
-    class TappedProtocol(HttpToolsProtocol):
-        """uvicorn's protocol, tapped."""
-
-        _tap: Tap | None = None
-        _is_idle = True
-        _tapped: _TappedTransport
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self._tapped = _TappedTransport(transport)  # type: ignore[arg-type] # always a full transport here
-            super().connection_made(self._tapped)  # type: ignore[arg-type]
-
-        def data_received(self, data: bytes) -> None:
-            if self._tap is None and faults.has_byte_level and self._is_idle:
-                self._tap = self._tapped.tap = Tap(faults, self._tapped.link, self._parse)
-            self._is_idle = False
-            if self._tap is None:
-                self._parse(data)
-                return
-            self._tap.received(data)
-
-        def _parse(self, data: bytes) -> None:
-            # httptools knows no XGET (docs/wire.md#long-lists): its parser is told of a verb that nobody sends here.
-            super().data_received(_STANDS_FOR_XGET + data[4:] if data.startswith(b"XGET /") else data)
-
-        def on_headers_complete(self) -> None:
-            super().on_headers_complete()
-            if self.scope["method"] == _STANDS_FOR_XGET.decode():
-                self.scope["method"] = "XGET"
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            extensions: dict[Any, Any] = {TAP_EXTENSION: _Cutter(self._tapped.link)}
-            self.scope["extensions"] = extensions
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._is_idle = not self.pipeline
-            if self._tap is not None and not faults.has_byte_level and self._tap.is_between_requests:
-                self._tap = self._tapped.tap = None
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._tap is not None:
-                self._tap.end()
-            super().connection_lost(exc)
-
-        def shutdown(self) -> None:
-            if self._tap is not None and self._tap.is_holding:
-                self._tap.abort()  # a stall has no end of its own; the server's has come
-                return
-            super().shutdown()
-
-    return TappedProtocol

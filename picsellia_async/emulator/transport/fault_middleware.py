@@ -12,7 +12,9 @@ from typing import Any, Final, TypeAlias
 import attrs
 import orjson
 
-from picsellia_async.emulator.transport.faults import TAP_EXTENSION, Fault, FaultKind, Faults, Request, Script
+from picsellia_async.emulator.endpoint_index import is_control
+from picsellia_async.emulator.transport.faults import Fault, FaultKind, Faults, Request, Script
+from picsellia_async.emulator.transport.faulty_protocol import ABORT_EXTENSION
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -40,7 +42,7 @@ class FaultMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or what the script makes of it. Requests under `/emulator/` are never disturbed."""
-        if scope["type"] != "http" or not len(self._faults) or scope["path"].startswith("/emulator"):
+        if scope["type"] != "http" or not len(self._faults) or is_control(scope["path"]):
             await self._app(scope, receive, send)
             return
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
@@ -53,7 +55,7 @@ class FaultMiddleware:
                 exchange = _Exchange(self._faults, fault, script, request, scope, receive, send)
                 if fault.kind is FaultKind.LATENCY:
                     await exchange.wait()
-                elif not exchange.lets_pass():
+                elif not exchange.is_let_through():
                     await exchange.act(self._app, rest)
                     return
             await self._app(scope, receive, send)
@@ -77,7 +79,7 @@ class _Exchange:
         self.faults.record(self.fault, self.request)
         await asyncio.sleep((self.fault.seconds or 0.0) + self.script.random.random() * self.fault.jitter)
 
-    def lets_pass(self) -> bool:
+    def is_let_through(self) -> bool:
         """Whether a limit is not reached, so that the request goes on to the next fault."""
         return self.fault.kind is FaultKind.RATE_LIMIT and not self.script.is_over_rate(self.faults.now())
 
@@ -90,7 +92,7 @@ class _Exchange:
         elif kind is FaultKind.CONCURRENCY_LIMIT:
             await self._limit(rest)
         elif kind is FaultKind.CAPACITY:
-            await self._serve_in_line(rest)
+            await self._serve_in_turn(rest)
         elif kind is FaultKind.CONFLICT:
             await self._refuse_known(rest)
         elif kind is FaultKind.GARBAGE or kind is FaultKind.STORED_THEN_DROPPED:
@@ -112,11 +114,11 @@ class _Exchange:
         finally:
             self.script.busy -= 1
 
-    async def _serve_in_line(self, app: ASGIApp) -> None:
-        if self.script.seats is None:
-            self.script.seats = asyncio.Semaphore(int(self.fault.limit))
+    async def _serve_in_turn(self, app: ASGIApp) -> None:
+        if self.script.turns is None:
+            self.script.turns = asyncio.Semaphore(int(self.fault.limit))
         self.faults.record(self.fault, self.request)
-        async with self.script.seats:
+        async with self.script.turns:
             await asyncio.sleep(self.fault.seconds or 0.0)
             await app(self.scope, self.receive, self.send)
 
@@ -168,12 +170,12 @@ class _Exchange:
         self.faults.record(self.fault, self.request)
         status = answer[0]["status"] if answer else 500
         body = b"".join(message.get("body", b"") for message in answer[1:])
-        tap = self.scope.get("extensions", {}).get(TAP_EXTENSION)
-        if self.fault.kind is FaultKind.STORED_THEN_DROPPED and tap is not None:
-            tap.abort()
+        abort = self.scope.get("extensions", {}).get(ABORT_EXTENSION)
+        if self.fault.kind is FaultKind.STORED_THEN_DROPPED and abort is not None:
+            abort()
             return
         body = body[: len(body) // 2]
-        # Without a tap the nearest to a cut that ASGI allows: a head that promises a body that never comes.
+        # In another server, the nearest to a cut that ASGI allows: a head that promises a body that never comes.
         is_cut = self.fault.kind is FaultKind.STORED_THEN_DROPPED
         length = len(body) + 1 if is_cut else len(body)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]

@@ -1,11 +1,11 @@
-"""Scripted trouble: what may go wrong, how often, and an account of what really did.
+"""Scripted faults: what goes wrong, at which requests, how often, and an account of what really did.
 
 Here are the values (`Fault`, `Firing`) and the register that decides when one fires (`Faults`). They are acted out by
-`fault_middleware` (what an application can do) and by `tap` (what needs the bytes of the connection); both draw from one
+`fault_middleware` (what an application can do) and by `byte_faults` (what needs the bytes of the connection); both draw from one
 register. Handlers of the emulator know nothing of any of them.
 
 Theory of operation. A fault is drawn once per request and level: at the HTTP level when the application is called, at the
-byte level when the head of the request has passed the tap. In the order in which they were added, the first fault that
+byte level when the head of the request has arrived. In the order in which they were added, the first fault that
 matches and whose turn it is (`skip`, `times`, `probability`, `for_seconds`) fires; `latency` fires and lets the draw go
 on. A byte-level fault enters the account when it acts, not when it is drawn: a reset after a megabyte that never
 came did not happen.
@@ -21,19 +21,17 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self
 
 import attrs
 import cattrs
 
+from picsellia_async.emulator.endpoint_index import FAULT_NAMES, Target, has_jwt, resolve
 from picsellia_async.errors import ConfigurationError
-
-TAP_EXTENSION: Final = "picsellia_async.tap"
-"""Key in the ASGI scope's `extensions` under which a tapped server offers `abort()` of the connection."""
 
 
 class FaultKind(enum.StrEnum):
-    """What goes wrong. The first group is made by the middleware, the second by the tap."""
+    """What goes wrong. The first group is answered, delayed or spoiled as a whole; the second acts on the bytes of the connection."""
 
     LATENCY = "latency"
     """The request waits `seconds` (plus up to `jitter`) before it is handled."""
@@ -48,7 +46,7 @@ class FaultKind(enum.StrEnum):
     CONCURRENCY_LIMIT = "concurrency_limit"
     """More than `limit` requests at once are answered with `status` (503 unless given)."""
     CAPACITY = "capacity"
-    """`limit` requests at once are served, `seconds` each; further ones wait in line, so the round trip grows."""
+    """`limit` requests at once are served, `seconds` each; further ones wait for their turn, so the round trip grows."""
     CONFLICT = "conflict"
     """A request with a body that was handled with success before is answered with 409, as by a service that knows its data."""
     GARBAGE = "garbage"
@@ -71,7 +69,7 @@ class FaultKind(enum.StrEnum):
 BYTE_LEVEL: Final = frozenset(
     {FaultKind.RESET, FaultKind.STALL, FaultKind.DRIP, FaultKind.TRUNCATE, FaultKind.LYING_LENGTH}
 )
-"""Kinds that only a tap can make."""
+"""Kinds that act on the bytes of the connection."""
 
 _STATUS: Final = {FaultKind.HTML: 502, FaultKind.RATE_LIMIT: 429, FaultKind.CONCURRENCY_LIMIT: 503}
 
@@ -139,7 +137,7 @@ class Fault:
 
     @property
     def is_byte_level(self) -> bool:
-        """Whether a tap makes it, not the middleware."""
+        """Whether it acts on the bytes of the connection."""
         return self.kind in BYTE_LEVEL
 
     @property
@@ -198,30 +196,16 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
-Routes: TypeAlias = Callable[[str, str, str], frozenset[str]]
-"""From verb, path and service to the names of the routes that they may mean."""
-
-
 @attrs.frozen
 class Request:
-    """What a fault can match: the request line, and what the register makes of it."""
+    """What a fault can match: the request line, and what it is for."""
 
     method: str
     """HTTP verb."""
     path: str
     """Path without the query."""
-    service: str = ""
-    """Service that the request is for, empty where unknown."""
-    endpoint: str = ""
-    """Name of the endpoint, empty where unknown."""
-    routes: Routes | None = attrs.field(default=None, repr=False, eq=False)
-    """Names the routes that verb and path may mean."""
-
-    def is_called(self, name: str) -> bool:
-        """Say whether a name, in lower case, is that of the endpoint or of its route."""
-        return name == self.endpoint.lower() or (
-            self.routes is not None and name in self.routes(self.method, self.path, self.service)
-        )
+    target: Target = attrs.field(factory=Target)
+    """Service and endpoint, as far as the table of endpoints knows them."""
 
 
 @attrs.frozen
@@ -236,49 +220,6 @@ class Firing:
     """The request it happened to."""
     at: float
     """When, in seconds of the register's clock."""
-
-
-_ENDPOINTS: Final[tuple[tuple[str, str, str, re.Pattern[str]], ...]] = tuple(
-    (service, endpoint, method, re.compile(path))
-    for service, endpoint, method, path in (
-        ("oracle", "login", "POST", r"/api/auth/login$"),
-        ("serving", "login", "POST", r"/api/login$"),
-        ("oracle", "monitor", "POST", r"/api/deployment/[^/]+/predictions$"),
-        ("oracle", "monitor_shadow", "POST", r"/api/prediction/[^/]+/shadow$"),
-        ("serving", "predict_shadow", "POST", r"/api/v2/deployments/[^/]+/predict/shadow$"),
-        ("serving", "predict", "POST", r"/api/(v2/)?deployments/[^/]+/predict$"),
-        ("storage", "storage", "", r"^/storage/"),
-        ("platform", "ping", "GET", r"/api/home/ping$"),
-        ("platform", "", "", r"^/api/"),
-    )
-)
-
-SHORT_NAMES: Final = frozenset(endpoint for _, endpoint, _, _ in _ENDPOINTS if endpoint)
-"""Names of endpoints that `identify` knows."""
-
-Identify: TypeAlias = Callable[[str, str, bool], tuple[str, str]]
-"""From verb, path and whether the credential is a JWT to the names of service and endpoint."""
-
-
-def has_jwt(authorization: bytes) -> bool:
-    """Say whether a credential is a JWT, three parts with dots between, and not the platform's api token."""
-    return authorization.count(b".") == 2
-
-
-def identify(method: str, path: str, is_jwt: bool = False) -> tuple[str, str]:
-    """Name service and endpoint of a request, as far as path and credential tell.
-
-    Args:
-        method: HTTP verb.
-        path: Path without the query; a leading `/oracle`, `/serving` or `/storage` names the service.
-        is_jwt: Whether the credential is a JWT, which the platform does not take.
-    """
-    head = path[1:].partition("/")[0]
-    prefix = head if head in ("oracle", "serving", "storage") else ""
-    for service, endpoint, verb, pattern in _ENDPOINTS:
-        if (not verb or verb == method) and pattern.search(path) and (not prefix or prefix == service):
-            return "oracle" if is_jwt and service == "platform" else service, endpoint
-    return prefix, ""
 
 
 @attrs.define
@@ -305,15 +246,15 @@ class Script:
     """Of `concurrency_limit`: requests inside."""
     known: set[bytes] = attrs.field(factory=set)
     """Of `conflict`: digests of the bodies that were handled."""
-    seats: asyncio.Semaphore | None = None
+    turns: asyncio.Semaphore | None = None
     """Of `capacity`: made in the loop that serves."""
 
     def matches(self, request: Request) -> bool:
         """Say whether service, endpoint and pattern fit."""
         fault = self.fault
-        if fault.service is not None and fault.service != request.service:
+        if fault.service is not None and fault.service != request.target.service:
             return False
-        if fault.endpoint is not None and not request.is_called(fault.endpoint.lower()):
+        if fault.endpoint is not None and not request.target.is_called(fault.endpoint.lower()):
             return False
         return self.pattern is None or self.pattern.search(f"{request.method} {request.path}") is not None
 
@@ -352,29 +293,16 @@ class Faults:
     Safe to change while the server runs; one event loop only.
     """
 
-    def __init__(
-        self,
-        *,
-        identify: Identify = identify,
-        routes: Routes | None = None,
-        known: frozenset[str] = SHORT_NAMES,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with no faults.
 
         Args:
-            identify: Names service and endpoint of a request from its verb, path and kind of credential.
-            routes: Names the routes that a verb and a path may mean at a service; None: they have no names of their own.
-            known: Names of endpoints that a fault may have; another one would never fire.
             clock: Seconds; for `for_seconds`, `rate_limit` and the account.
         """
-        self.identify = identify
-        self._routes = routes
-        self._known = known
         self.expire_tokens: Callable[[], None] | None = None
         """What `jwt_expiry` calls; the server's store sets it."""
         self.has_byte_level: bool = False
-        """Whether a tap has anything to do. A plain attribute: taps read it for every piece of data."""
+        """Whether a fault on the bytes of connections is scripted. A plain attribute: it is read for every piece of data."""
         self._clock = clock
         self._scripts: list[Script] = []
         self._account: list[Firing] = []
@@ -391,8 +319,8 @@ class Faults:
         if not faults:
             raise ConfigurationError("Faults.add needs at least one fault")
         for fault in faults:
-            if fault.endpoint is not None and fault.endpoint.lower() not in self._known:
-                accepted = ", ".join(sorted(self._known))
+            if fault.endpoint is not None and fault.endpoint.lower() not in FAULT_NAMES:
+                accepted = ", ".join(sorted(FAULT_NAMES))
                 raise ConfigurationError(f"Fault.endpoint {fault.endpoint!r} is unknown; accepted are {accepted}")
         for fault in faults:
             if any(script.fault.id == fault.id for script in self._scripts):
@@ -447,7 +375,7 @@ class Faults:
             "counts": self.counts(),
             "account": [
                 {"fault_id": f.fault_id, "kind": f.kind.value, "at": f.at, "method": f.request.method, "path": f.request.path,
-                 "service": f.request.service, "endpoint": f.request.endpoint}
+                 "service": f.request.target.service, "endpoint": f.request.target.endpoint}
                 for f in self._account
             ],
         }  # fmt: skip
@@ -470,7 +398,7 @@ class Faults:
 
     def request(self, method: str, path: str, authorization: bytes = b"") -> Request:
         """Return a request with its service and endpoint named."""
-        return Request(method, path, *self.identify(method, path, has_jwt(authorization)), routes=self._routes)
+        return Request(method, path, resolve(method, path, is_jwt=has_jwt(authorization)))
 
     def draw(self, request: Request, *, byte_level: bool) -> Iterator[tuple[Fault, Script]]:
         """Yield the faults of one level that fire at a request, in order; the caller stops when one ends it."""

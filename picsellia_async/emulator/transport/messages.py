@@ -12,8 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from picsellia_async._wire.converter import make
-from picsellia_async.emulator.context import Refusal, bad_request, unprocessable
-from picsellia_async.emulator.store.state import State
+from picsellia_async.emulator.refusal import Refusal, bad_request, unprocessable
 
 
 def _exactly(type_: type, *also: type) -> Callable[[Any, Any], Any]:
@@ -72,9 +71,9 @@ async def read_body(request: Request, maximum: int) -> bytes:
     return bytes(pieces)
 
 
-def origin_of(request: Request, state: State) -> str:
+def origin_of(request: Request, public_url: str | None) -> str:
     """Return scheme, host and port that the client used, or the public ones."""
-    return state.options.public_url or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
+    return public_url or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
 
 
 def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from picsellia_async.emulator.transport.byte_faults import tapped_protocol
 from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.faulty_protocol import faulty_protocol
 
 _BACKLOG: Final = 2048
 _GRACE: Final = 1.0
@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
         """
         certfile, keyfile = tls or (None, None)
         config = uvicorn.Config(
-            application, http=tapped_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
+            application, http=faulty_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, timeout_keep_alive=keep_alive,  # type: ignore[arg-type] # fractions work as well
             ssl_certfile=certfile, ssl_keyfile=keyfile, backlog=_BACKLOG,
         )  # fmt: skip

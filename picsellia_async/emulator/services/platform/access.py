@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import UpdateLabelRequest
-from picsellia_async.emulator.context import Call, Refusal, forbidden
 from picsellia_async.emulator.domain import views
-from picsellia_async.emulator.query import paging as listing
-from picsellia_async.emulator.store.state import State
-
-Json = dict[str, Any]
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
+from picsellia_async.emulator.refusal import Refusal, forbidden
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import find, in_path, organization_in_path
 
 _OLD_STATUSES: Final = {"SUCCEEDED": "SUCCESS", "KILLED": "TERMINATED"}
 """Words of older jobs for the states of newer ones, where they differ."""
 
 
-def list_users(state: State, call: Call) -> Json:
+def list_users(state: State, call: Call) -> JsonObject:
     """List the users of an organization, or the one of a name."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     name = call.query.text("username")
     found = state.store.documents.list("user", organization_id=organization["id"])
-    return listing.simple(call, [user for user in found if name in (None, user["username"])], views.user, "users")
+    return paging.simple(call.query, [user for user in found if name in (None, user["username"])], views.user, "users")
 
 
-def find_job(state: State, call: Call) -> Json:
+def find_job(state: State, call: Call) -> JsonObject:
     """Find a job by id."""
-    return views.plain(state.find(call, "job", "id", call.query.required("id")))
+    return views.plain(find(state, call, "job", "id", call.query.required("id")))
 
 
-def get_job(state: State, call: Call) -> Json:
+def get_job(state: State, call: Call) -> JsonObject:
     """Return a job."""
-    return views.plain(state.in_path(call, "job"))
+    return views.plain(in_path(state, call, "job"))
 
 
-def get_old_job(state: State, call: Call) -> Json:
+def get_old_job(state: State, call: Call) -> JsonObject:
     """Return a job in the words of older jobs."""
-    job = state.in_path(call, "job")
+    job = in_path(state, call, "job")
     return {**views.plain(job), "status": _OLD_STATUSES.get(job["status"], job["status"])}
 
 
-def get_label(state: State, call: Call) -> Json:
+def get_label(state: State, call: Call) -> JsonObject:
     """Return a label."""
-    return views.label(state.in_path(call, "label"))
+    return views.label(in_path(state, call, "label"))
 
 
 def update_label(state: State, call: Call, body: UpdateLabelRequest) -> None:  # noqa: ARG001 - read, then refused
@@ -56,5 +57,5 @@ def delete_label(state: State, call: Call) -> None:
 
 
 def _fixed(state: State, call: Call) -> Refusal:
-    label = state.in_path(call, "label")
+    label = in_path(state, call, "label")
     return forbidden(f"the label {label['name']!r} belongs to a deployment and cannot be changed")  # assumed: 403

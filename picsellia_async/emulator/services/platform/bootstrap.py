@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from picsellia_async.emulator.context import Call, not_found
-from picsellia_async.emulator.store.state import State
-
-Json = dict[str, Any]
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.refusal import not_found
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import organization_in_path
 
 SDK_VERSION: Final = "6.37.0"
 """Version of the vendor's SDK that the emulator was made for; an older one warns its user."""
 
 
-def ping(_state: State, call: Call) -> Json:
+def ping(_state: State, call: Call) -> JsonObject:
     """Greet."""
     return {
         "sdk_version": SDK_VERSION,
@@ -22,7 +23,7 @@ def ping(_state: State, call: Call) -> Json:
     }
 
 
-def find_organization(state: State, call: Call) -> Json:
+def find_organization(state: State, call: Call) -> JsonObject:
     """Find an organization of the user by name."""
     name = call.query.required("name")
     organization = state.store.documents.find("organization", name=name)
@@ -32,6 +33,6 @@ def find_organization(state: State, call: Call) -> Json:
     return organization
 
 
-def get_organization(state: State, call: Call) -> Json:
+def get_organization(state: State, call: Call) -> JsonObject:
     """Return an organization of the user."""
-    return state.organization(call)
+    return organization_in_path(state, call)

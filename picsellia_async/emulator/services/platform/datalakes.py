@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import (
     CreateDataRequest,
     DataChanges,
@@ -16,16 +17,16 @@ from picsellia_async._wire.platform_requests import (
     UpdateDataRequest,
     UpdateMultipleDataRequest,
 )
-from picsellia_async.emulator.context import Call, bad_request, conflict, known, not_found, unprocessable
-from picsellia_async.emulator.domain import pictures, views
-from picsellia_async.emulator.query import paging as listing
+from picsellia_async._wire.unset import or_none
+from picsellia_async.emulator.domain import objects, pictures, views
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.query.paging import Paged, Where, has_custom_metadata
-from picsellia_async.emulator.services.platform.predicted_assets import check_listed_kinds
+from picsellia_async.emulator.refusal import bad_request, conflict, not_found, unprocessable
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, ObjectRow
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
-
-Json = dict[str, Any]
 
 _COLUMNS: Final = {name: name for name in ("id", "created_at", "filename", "object_name", "width", "height", "type")}
 """What data can be ordered by. assumed."""
@@ -33,13 +34,13 @@ _COLUMNS: Final = {name: name for name in ("id", "created_at", "filename", "obje
 _CONTENT_TYPES: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
 
-def _show(document: Document) -> Json:
+def _show(document: Document) -> JsonObject:
     return {key: document[key] for key in ("id", "name", "connector_id")}
 
 
-def find_datalake(state: State, call: Call) -> Json:
+def find_datalake(state: State, call: Call) -> JsonObject:
     """Find a datalake by id or name; the default one where neither is given."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     facts = {name: value for name in ("id", "name") if (value := call.query.text(name)) is not None}
     found = state.store.documents.find("datalake", organization_id=organization["id"], **facts)
     if found is None:
@@ -47,22 +48,22 @@ def find_datalake(state: State, call: Call) -> Json:
     return _show(found)
 
 
-def list_datalakes(state: State, call: Call) -> Json:
+def list_datalakes(state: State, call: Call) -> JsonObject:
     """List the datalakes of an organization."""
-    organization = state.organization(call)
-    return listing.simple(call, state.store.documents.list("datalake", organization_id=organization["id"]), _show)
+    organization = organization_in_path(state, call)
+    return paging.simple(call.query, state.store.documents.list("datalake", organization_id=organization["id"]), _show)
 
 
-def get_datalake(state: State, call: Call) -> Json:
+def get_datalake(state: State, call: Call) -> JsonObject:
     """Return a datalake."""
-    return _show(state.in_path(call, "datalake"))
+    return _show(in_path(state, call, "datalake"))
 
 
-def list_data(state: State, call: Call) -> Json:
+def list_data(state: State, call: Call) -> JsonObject:
     """List the data of a datalake."""
-    check_listed_kinds(call)
+    paging.check_listed_kinds(call.query)
     where = Where()
-    where.add("datalake_id = ?", state.in_path(call, "datalake")["id"])
+    where.add("datalake_id = ?", in_path(state, call, "datalake")["id"])
     for name, column in (("upload_statuses", "upload_status"), ("types", "type")):
         if values := call.query.texts(name):
             where.add_any_of(column, values)
@@ -73,33 +74,33 @@ def list_data(state: State, call: Call) -> Json:
         columns=_COLUMNS,
         matches=has_custom_metadata(call.query.json("custom_metadata"), "custom_metadata"),
     )
-    return page.page(call)
+    return page.page(call.query)
 
 
-def filter_data(state: State, call: Call, body: FilterRequest) -> Json:
+def filter_data(state: State, call: Call, body: FilterRequest) -> JsonObject:
     """List the data that one list of values names (docs/wire.md#long-lists)."""
-    datalake = state.in_path(call, "datalake")
+    datalake = in_path(state, call, "datalake")
     call.query.texts("order_by")
     where = Where()
     where.add("datalake_id = ?", datalake["id"])
     given = [
         (column, [str(value) for value in values])
         for name, column in (("ids", "id"), ("filenames", "filename"), ("object_names", "object_name"))
-        if (values := known(getattr(body, name))) is not None
+        if (values := or_none(getattr(body, name))) is not None
     ]
     others = (body.data_ids, body.filename_startswith)
-    if len(given) != 1 or any(known(values) is not None for values in others):
+    if len(given) != 1 or any(or_none(values) is not None for values in others):
         raise unprocessable("exactly one of ids, filenames and object_names must be given")
     where.add_any_of(*given[0])
     rows = state.store.data.select(where.text(), *where.values)
     items = [views.data(state, call, row) for row in rows]
-    return listing.filtered(call, items, body, {}, "custom_metadata")
+    return paging.filtered(call.query, items, body, {}, "custom_metadata")
 
 
-def find_data(state: State, call: Call) -> Json:
+def find_data(state: State, call: Call) -> JsonObject:
     """Find the one data that has all the given properties."""
-    datalake = state.in_path(call, "datalake")
-    check_listed_kinds(call)
+    datalake = in_path(state, call, "datalake")
+    paging.check_listed_kinds(call.query)
     where = Where()
     where.add("datalake_id = ?", datalake["id"])
     for name in ("id", "filename", "object_name"):
@@ -116,18 +117,21 @@ def find_data(state: State, call: Call) -> Json:
     return views.data(state, call, rows[0])
 
 
-async def create_data(state: State, call: Call, body: CreateDataRequest) -> Json:
+async def create_data(state: State, call: Call, body: CreateDataRequest) -> JsonObject:
     """Make a data of an object that was uploaded before."""
-    datalake = state.in_path(call, "datalake")
-    objects = state.store.objects.select("id = ?", f"{datalake['connector_id']}/{body.object_name}", limit=1)
-    if not objects:
+    datalake = in_path(state, call, "datalake")
+    stored = objects.find_object(state, datalake["connector_id"], body.object_name)
+    if stored is None:
         raise bad_request(f"no object {body.object_name} in the storage of the datalake")  # assumed
     tags = [state.document(call, "tag", str(id_))["id"] for id_ in body.tags]
     source = None if body.data_source_id is None else state.document(call, "datasource", str(body.data_source_id))["id"]
-    row = await _row(state, datalake, objects[0], body.filename, body.content_type)
+    row = await _row(state, datalake, stored, body.filename, body.content_type)
     row.type, row.source_id, row.tag_ids = body.type.value, source, orjson.dumps(tags)
-    row.metadata, row.custom_metadata = orjson.dumps(known(body.metadata)), orjson.dumps(known(body.custom_metadata))
-    if (meta := known(body.meta)) is not None:
+    row.metadata, row.custom_metadata = (
+        orjson.dumps(or_none(body.metadata)),
+        orjson.dumps(or_none(body.custom_metadata)),
+    )
+    if (meta := or_none(body.meta)) is not None:
         row.width, row.height = int(meta["width"]), int(meta["height"])
     return views.data(state, call, state.store.data.insert(row))
 
@@ -143,14 +147,14 @@ async def _row(state: State, datalake: Document, found: ObjectRow, filename: str
     )  # fmt: skip
 
 
-async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> Json:
+async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> JsonObject:
     """Make data of all objects below some prefixes, or of named ones; the job is done when it is answered."""
-    datalake = state.in_path(call, "datalake")
-    prefixes, named = known(body.prefixes), known(body.objects)
+    datalake = in_path(state, call, "datalake")
+    prefixes, named = or_none(body.prefixes), or_none(body.objects)
     if (prefixes is None) == (named is None):
         raise unprocessable("exactly one of prefixes and objects must be given")
-    tags = [state.document(call, "tag", str(id_))["id"] for id_ in known(body.tag_ids) or ()]
-    source_id = known(body.data_source_id)
+    tags = [state.document(call, "tag", str(id_))["id"] for id_ in or_none(body.tag_ids) or ()]
+    source_id = or_none(body.data_source_id)
     source = None if source_id is None else state.document(call, "datasource", str(source_id))["id"]
     common = {"tag_ids": orjson.dumps(tags), "source_id": source}
     for found in state.store.objects.select("connector_id = ?", datalake["connector_id"]):
@@ -161,7 +165,7 @@ async def import_bucket_objects(state: State, call: Call, body: ImportObjectsReq
     return {"datalake": _show(datalake), "job": views.plain(state.finished_job(call.organization_id))}
 
 
-async def _import(state: State, datalake: Document, found: ObjectRow, columns: Json) -> None:
+async def _import(state: State, datalake: Document, found: ObjectRow, columns: JsonObject) -> None:
     """Make a data of an object, unless there is one. assumed: one that is there stays as it is."""
     if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
         return
@@ -173,7 +177,7 @@ async def _import(state: State, datalake: Document, found: ObjectRow, columns: J
     state.store.data.insert(row)
 
 
-def get_data(state: State, call: Call) -> Json:
+def get_data(state: State, call: Call) -> JsonObject:
     """Return a data."""
     return views.data(state, call, _in_path(state, call))
 
@@ -182,7 +186,7 @@ def _in_path(state: State, call: Call) -> DataRow:
     return state.data(call, call.id("data_id", "data"))
 
 
-def update_data(state: State, call: Call, body: UpdateDataRequest) -> Json:
+def update_data(state: State, call: Call, body: UpdateDataRequest) -> JsonObject:
     """Put new metadata in the place of the old."""
     row = _in_path(state, call)
     row.metadata = orjson.dumps(body.metadata)
@@ -190,7 +194,7 @@ def update_data(state: State, call: Call, body: UpdateDataRequest) -> Json:
     return views.data(state, call, row)
 
 
-def update_custom_metadata(state: State, call: Call, body: UpdateCustomMetadataRequest) -> Json:
+def update_custom_metadata(state: State, call: Call, body: UpdateCustomMetadataRequest) -> JsonObject:
     """Put new custom metadata in the place of the old."""
     row = _in_path(state, call)
     state.store.data.update(row.id, custom_metadata=orjson.dumps(body.custom_metadata))
@@ -199,7 +203,7 @@ def update_custom_metadata(state: State, call: Call, body: UpdateCustomMetadataR
 
 def update_multiple_data(state: State, call: Call, body: UpdateMultipleDataRequest) -> None:
     """Change up to 100 data; nulls leave things as they are, tags take the place of all tags before (assumed)."""
-    datalake = state.in_path(call, "datalake")
+    datalake = in_path(state, call, "datalake")
     _rows_of(state, call, datalake, list(body.objects))
     for id_, changes in body.objects.items():
         if columns := _columns_of(state, datalake, changes):
@@ -215,8 +219,8 @@ def _rows_of(state: State, call: Call, datalake: Document, ids: list[str]) -> li
     return rows
 
 
-def _columns_of(state: State, datalake: Document, changes: DataChanges) -> Json:
-    columns: Json = {}
+def _columns_of(state: State, datalake: Document, changes: DataChanges) -> JsonObject:
+    columns: JsonObject = {}
     if changes.metadata is not None:
         columns["metadata"] = orjson.dumps(changes.metadata)
     if changes.custom_metadata is not None:
@@ -235,7 +239,7 @@ def delete_data(state: State, call: Call) -> None:
 
 def delete_multiple_data(state: State, call: Call, body: IdsRequest) -> None:
     """Delete several data of a datalake; all of them or none."""
-    datalake = state.in_path(call, "datalake")
+    datalake = in_path(state, call, "datalake")
     _delete(state, _rows_of(state, call, datalake, [str(id_) for id_ in body.ids]))
 
 
@@ -249,8 +253,8 @@ def _delete(state: State, rows: list[DataRow]) -> None:
         state.store.data.delete("id = ?", row.id)
 
 
-def get_data_url(state: State, call: Call) -> Json:
+def get_data_url(state: State, call: Call) -> JsonObject:
     """Return a fresh presigned URL of a data."""
     row = _in_path(state, call)
     connector_id = state.store.documents.get("datalake", row.datalake_id)["connector_id"]
-    return {"presigned_url": views.presigned_url(state, call, connector_id, row.object_name)}
+    return {"presigned_url": objects.presigned_url(state, call, connector_id, row.object_name)}

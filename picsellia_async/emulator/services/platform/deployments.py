@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import (
     AddUserRequest,
     CreateDeploymentRequest,
@@ -12,19 +12,20 @@ from picsellia_async._wire.platform_requests import (
     ModelVersionRequest,
     UpdateDeploymentRequest,
 )
-from picsellia_async.emulator import seed
-from picsellia_async.emulator.context import Call, bad_request, conflict, known, not_found
+from picsellia_async._wire.unset import or_none
 from picsellia_async.emulator.domain import views
-from picsellia_async.emulator.query import paging as listing
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
+from picsellia_async.emulator.domain.champion import add_labels, put_champion
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
+from picsellia_async.emulator.refusal import bad_request, conflict, not_found
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.store.documents import Document
 
-Json = dict[str, Any]
 
-
-def find_deployment(state: State, call: Call) -> Json:
+def find_deployment(state: State, call: Call) -> JsonObject:
     """Find a deployment by name or id."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     key, value = call.query.one_of("name", "id")
     found = state.store.documents.find("deployment", organization_id=organization["id"], **{key: value})
     if found is None:
@@ -32,38 +33,38 @@ def find_deployment(state: State, call: Call) -> Json:
     return views.deployment(state, call, found)
 
 
-def list_deployments(state: State, call: Call) -> Json:
+def list_deployments(state: State, call: Call) -> JsonObject:
     """List the deployments of an organization."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     found = state.store.documents.list("deployment", organization_id=organization["id"])
-    return listing.simple(call, found, lambda document: views.deployment(state, call, document))
+    return paging.simple(call.query, found, lambda document: views.deployment(state, call, document))
 
 
-def create_deployment(state: State, call: Call, body: CreateDeploymentRequest) -> Json:
+def create_deployment(state: State, call: Call, body: CreateDeploymentRequest) -> JsonObject:
     """Deploy a model version."""
-    state.organization(call)
-    shadow = known(body.shadow_model_version_id)
+    organization_in_path(state, call)
+    shadow = or_none(body.shadow_model_version_id)
     return _create(
         state,
         call,
         str(body.model_version_id),
-        name=known(body.name),
-        min_threshold=known(body.min_threshold),
-        datalake_id=known(body.target_datalake_id),
+        name=or_none(body.name),
+        min_threshold=or_none(body.min_threshold),
+        datalake_id=or_none(body.target_datalake_id),
         shadow_model_version_id=None if shadow is None else str(shadow),
-        is_serving=not known(body.disable_serving),
+        is_serving=not or_none(body.disable_serving),
     )
 
 
-def deploy_model_version(state: State, call: Call, body: DeployModelVersionRequest) -> Json:
+def deploy_model_version(state: State, call: Call, body: DeployModelVersionRequest) -> JsonObject:
     """Deploy the model version of the path."""
     return _create(
         state,
         call,
         call.id("model_version_id", "model version"),
-        name=known(body.name),
-        min_threshold=known(body.min_threshold),
-        datalake_id=known(body.target_datalake_id),
+        name=or_none(body.name),
+        min_threshold=or_none(body.min_threshold),
+        datalake_id=or_none(body.target_datalake_id),
     )
 
 
@@ -77,7 +78,7 @@ def _create(
     datalake_id: UUID | None,
     shadow_model_version_id: str | None = None,
     is_serving: bool = True,
-) -> Json:
+) -> JsonObject:
     model_version = state.document(call, "model_version", model_version_id)
     if shadow_model_version_id is not None:
         _check_type(state.document(call, "model_version", shadow_model_version_id), model_version["type"])
@@ -89,7 +90,7 @@ def _create(
         min_threshold=min_threshold or 0.0, sample_rate=1.0, is_serving=is_serving, tag_ids=[], created_at=state.clock(),
         feedback_loop=None, training_data=None, continuous_training=None, continuous_deployment=None,
     )  # fmt: skip
-    seed.add_labels(state.store, deployment, model_version["labels"] or {})
+    add_labels(state.store, deployment, model_version["labels"] or {})
     facts = {"resource": "deployment", "resource_id": deployment["id"], "user_id": call.user["id"]}
     state.store.documents.add("access", **facts, role="ADMIN")
     return views.deployment(state, call, deployment)
@@ -119,20 +120,20 @@ def _check_type(model_version: Document, type_: str) -> Document:
     return model_version
 
 
-def get_deployment(state: State, call: Call) -> Json:
+def get_deployment(state: State, call: Call) -> JsonObject:
     """Return a deployment."""
-    return views.deployment(state, call, state.in_path(call, "deployment"))
+    return views.deployment(state, call, in_path(state, call, "deployment"))
 
 
-def update_deployment(state: State, call: Call, body: UpdateDeploymentRequest) -> Json:
+def update_deployment(state: State, call: Call, body: UpdateDeploymentRequest) -> JsonObject:
     """Change what is given; the rest stays."""
-    deployment = state.in_path(call, "deployment")
-    changes: Json = {
-        "name": known(body.name), "min_threshold": known(body.min_threshold), "sample_rate": known(body.sample_rate),
+    deployment = in_path(state, call, "deployment")
+    changes: JsonObject = {
+        "name": or_none(body.name), "min_threshold": or_none(body.min_threshold), "sample_rate": or_none(body.sample_rate),
     }  # fmt: skip
     if changes["name"] is not None:
         _free_name(state, call, changes["name"], deployment["id"])
-    if (datalake_id := known(body.target_datalake_id)) is not None:
+    if (datalake_id := or_none(body.target_datalake_id)) is not None:
         changes["target_datalake_id"] = _datalake(state, call, datalake_id)["id"]
     deployment.update({key: value for key, value in changes.items() if value is not None})
     state.store.documents.save("deployment", deployment)
@@ -141,7 +142,7 @@ def update_deployment(state: State, call: Call, body: UpdateDeploymentRequest) -
 
 def delete_deployment(state: State, call: Call) -> None:
     """Delete a deployment with its predicted assets; its data stay. assumed: `force_delete` changes nothing."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     call.query.boolean("force_delete")
     documents = state.store.documents
     for campaign in documents.list("campaign", deployment_id=deployment["id"]):
@@ -154,58 +155,49 @@ def delete_deployment(state: State, call: Call) -> None:
     documents.remove("deployment", [deployment["id"]])
 
 
-def set_model(state: State, call: Call, body: ModelVersionRequest) -> Json:
+def set_model(state: State, call: Call, body: ModelVersionRequest) -> JsonObject:
     """Make a model version the champion. assumed: it has to be of the deployment's type."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     model_version = state.document(call, "model_version", str(body.model_version_id))
     put_champion(state, deployment, _check_type(model_version, deployment["type"]))
     return views.deployment(state, call, deployment)
 
 
-def put_champion(state: State, deployment: Document, model_version: Document) -> None:
-    """Make a model version the champion; labels that it brings are added."""
-    deployment["model_version_id"] = model_version["id"]
-    state.store.documents.save("deployment", deployment)
-    names = {label["name"] for label in state.store.documents.list("label", deployment_id=deployment["id"])}
-    labels: dict[str, str] = model_version["labels"] or {}
-    seed.add_labels(state.store, deployment, {key: name for key, name in labels.items() if name not in names})
-
-
-def set_shadow_model(state: State, call: Call, body: ModelVersionRequest) -> Json:
+def set_shadow_model(state: State, call: Call, body: ModelVersionRequest) -> JsonObject:
     """Let a model version run beside the champion."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     model_version = state.document(call, "model_version", str(body.model_version_id))
     deployment["shadow_model_version_id"] = _check_type(model_version, deployment["type"])["id"]
     state.store.documents.save("deployment", deployment)
     return views.deployment(state, call, deployment)
 
 
-def list_deployment_labels(state: State, call: Call) -> Json:
+def list_deployment_labels(state: State, call: Call) -> JsonObject:
     """List the labels that reviews of the deployment use."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     labels = state.store.documents.list("label", deployment_id=deployment["id"])
-    return listing.simple(call, labels, views.label)
+    return paging.simple(call.query, labels, views.label)
 
 
-def get_deployment_connector(state: State, call: Call) -> Json:
+def get_deployment_connector(state: State, call: Call) -> JsonObject:
     """Return the storage of the target datalake."""
-    return views.plain(state.connector_of(state.in_path(call, "deployment")))
+    return views.plain(state.connector_of(in_path(state, call, "deployment")))
 
 
-def list_deployment_users(state: State, call: Call) -> Json:
+def list_deployment_users(state: State, call: Call) -> JsonObject:
     """List who may work on the deployment, and so review its predictions."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     access = state.store.documents.list("access", resource="deployment", resource_id=deployment["id"])
     users = [state.store.documents.get("user", entry["user_id"]) for entry in access]
-    return listing.simple(call, users, views.user, "users")
+    return paging.simple(call.query, users, views.user, "users")
 
 
-def add_deployment_user(state: State, call: Call, body: AddUserRequest) -> Json:
+def add_deployment_user(state: State, call: Call, body: AddUserRequest) -> JsonObject:
     """Let a user of the organization work on the deployment; one who may already gets the role (assumed)."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     user = state.document(call, "user", str(body.user_id))
     facts = {"resource": "deployment", "resource_id": deployment["id"], "user_id": user["id"]}
     access = state.store.documents.find("access", **facts) or state.store.documents.add("access", **facts, role="USER")
-    access["role"] = known(body.role) or access["role"]
+    access["role"] = or_none(body.role) or access["role"]
     state.store.documents.save("access", access)
     return views.user(user)

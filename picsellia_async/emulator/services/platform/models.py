@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from picsellia_async.emulator.context import Call, not_found
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator.domain import views
-from picsellia_async.emulator.query import paging as listing
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
+from picsellia_async.emulator.refusal import not_found
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import find, in_path, organization_in_path
+from picsellia_async.emulator.store.documents import Document
 
-Json = dict[str, Any]
 
-
-def _show(state: State, document: Document) -> Json:
+def _show(state: State, document: Document) -> JsonObject:
     return {**views.plain(document), "tags": views.tags(state, document["tag_ids"])}
 
 
-def find_model(state: State, call: Call) -> Json:
+def find_model(state: State, call: Call) -> JsonObject:
     """Find a model by name or id."""
-    return _show(state, state.find(call, "model", *call.query.one_of("name", "id")))
+    return _show(state, find(state, call, "model", *call.query.one_of("name", "id")))
 
 
-def list_models(state: State, call: Call) -> Json:
+def list_models(state: State, call: Call) -> JsonObject:
     """List the models of an organization."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     found = state.store.documents.list("model", organization_id=organization["id"])
-    return listing.simple(call, found, lambda document: _show(state, document))
+    return paging.simple(call.query, found, lambda document: _show(state, document))
 
 
-def get_model(state: State, call: Call) -> Json:
+def get_model(state: State, call: Call) -> JsonObject:
     """Return a model."""
-    return _show(state, state.in_path(call, "model"))
+    return _show(state, in_path(state, call, "model"))
 
 
-def find_version_of_model(state: State, call: Call) -> Json:
+def find_version_of_model(state: State, call: Call) -> JsonObject:
     """Find a version of a model by name or number. assumed: `latest` is the highest number unless one is called so."""
-    model = state.in_path(call, "model")
+    model = in_path(state, call, "model")
     key, value = call.query.one_of("name", "version")
     versions = state.store.documents.list("model_version", model_id=model["id"])
     if key == "version":
@@ -51,34 +50,34 @@ def find_version_of_model(state: State, call: Call) -> Json:
     return views.model_version(state, matching[0])
 
 
-def list_model_versions(state: State, call: Call) -> Json:
+def list_model_versions(state: State, call: Call) -> JsonObject:
     """List the versions of a model."""
-    model = state.in_path(call, "model")
+    model = in_path(state, call, "model")
     found = state.store.documents.list("model_version", model_id=model["id"])
-    return listing.simple(call, found, lambda document: views.model_version(state, document))
+    return paging.simple(call.query, found, lambda document: views.model_version(state, document))
 
 
-def find_model_version(state: State, call: Call) -> Json:
+def find_model_version(state: State, call: Call) -> JsonObject:
     """Find a model version by id."""
-    return views.model_version(state, state.find(call, "model_version", "id", call.query.required("id")))
+    return views.model_version(state, find(state, call, "model_version", "id", call.query.required("id")))
 
 
-def get_model_version(state: State, call: Call) -> Json:
+def get_model_version(state: State, call: Call) -> JsonObject:
     """Return a model version."""
-    return views.model_version(state, state.in_path(call, "model_version"))
+    return views.model_version(state, in_path(state, call, "model_version"))
 
 
-def get_model_context(state: State, call: Call) -> Json:
+def get_model_context(state: State, call: Call) -> JsonObject:
     """Return what a model version was made from."""
-    return _context(state.in_path(call, "model_version"))
+    return _context(in_path(state, call, "model_version"))
 
 
-def get_context(state: State, call: Call) -> Json:
+def get_context(state: State, call: Call) -> JsonObject:
     """Return a context by its own id. assumed: it is that of the model version."""
-    return _context(state.in_path(call, "model_version", "context_id"))
+    return _context(in_path(state, call, "model_version", "context_id"))
 
 
-def _context(model_version: Document) -> Json:
+def _context(model_version: Document) -> JsonObject:
     return {
         "id": model_version["id"],
         "experiment_id": model_version["experiment_id"],
@@ -87,28 +86,28 @@ def _context(model_version: Document) -> Json:
     }
 
 
-def get_public_model_context(state: State, call: Call) -> Json:
+def get_public_model_context(state: State, call: Call) -> JsonObject:
     """Return what a model version was made from. assumed: as for members."""
     return get_model_context(state, call)
 
 
-def _experiment(document: Document) -> Json:
+def _experiment(document: Document) -> JsonObject:
     return {key: document[key] for key in ("id", "name", "project_id", "status")}
 
 
-def find_experiment(state: State, call: Call) -> Json:
+def find_experiment(state: State, call: Call) -> JsonObject:
     """Find an experiment by id."""
-    return _experiment(state.find(call, "experiment", "id", call.query.required("id")))
+    return _experiment(find(state, call, "experiment", "id", call.query.required("id")))
 
 
-def get_experiment(state: State, call: Call) -> Json:
+def get_experiment(state: State, call: Call) -> JsonObject:
     """Return an experiment."""
-    return _experiment(state.in_path(call, "experiment"))
+    return _experiment(in_path(state, call, "experiment"))
 
 
-def find_experiment_log(state: State, call: Call) -> Json:
+def find_experiment_log(state: State, call: Call) -> JsonObject:
     """Find a log of an experiment by name."""
-    experiment = state.in_path(call, "experiment")
+    experiment = in_path(state, call, "experiment")
     name = call.query.required("name")
     found = state.store.documents.find("log", experiment_id=experiment["id"], name=name)
     if found is None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import ReviewRequest
-from picsellia_async.emulator.context import Call, Refusal, bad_request, not_found, unprocessable
-from picsellia_async.emulator.domain import reviews as reviewing
-from picsellia_async.emulator.domain import views
+from picsellia_async.emulator.domain import reviews, views
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.query.paging import Paged, Where, has_custom_metadata
-from picsellia_async.emulator.store.state import State
-from picsellia_async.enums import DataType, DataUploadStatus
-
-Json = dict[str, Any]
+from picsellia_async.emulator.refusal import Refusal, bad_request, not_found, unprocessable
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path
 
 _COLUMNS: Final = {
     "id": "asset_id",
@@ -42,9 +42,9 @@ def _visible(state: State, deployment_id: str) -> Where:
     return where
 
 
-def find_predicted_asset(state: State, call: Call) -> Json:
+def find_predicted_asset(state: State, call: Call) -> JsonObject:
     """Find the one predicted asset that has all the given properties."""
-    deployment = state.in_path(call, "deployment")
+    deployment = in_path(state, call, "deployment")
     where = _visible(state, deployment["id"])
     asked = 0
     for name, column in _KEYS.items():
@@ -63,22 +63,10 @@ def find_predicted_asset(state: State, call: Call) -> Json:
     return views.predicted_asset(state, call, rows[0])
 
 
-def check_listed_kinds(call: Call) -> None:
-    """Read what every paged list says (docs/wire.md#paged-lists) and refuse words that are no status or type.
-
-    Raises:
-        Refusal: 422.
-    """
-    for name, enum in (("upload_statuses", DataUploadStatus), ("types", DataType)):
-        wrong = [value for value in call.query.texts(name) if value not in enum.__members__]
-        if wrong:
-            raise unprocessable(f"unknown {name}", wrong)
-
-
-def list_predicted_assets(state: State, call: Call) -> Json:
+def list_predicted_assets(state: State, call: Call) -> JsonObject:
     """List the predicted assets of a deployment."""
-    deployment = state.in_path(call, "deployment")
-    check_listed_kinds(call)
+    deployment = in_path(state, call, "deployment")
+    paging.check_listed_kinds(call.query)
     where = _visible(state, deployment["id"])
     _restrict_to_assignments(call, where)
     page = Paged(
@@ -88,7 +76,7 @@ def list_predicted_assets(state: State, call: Call) -> Json:
         columns=_COLUMNS,
         matches=has_custom_metadata(call.query.json("custom_metadata"), "data.custom_metadata"),
     )
-    return page.page(call)
+    return page.page(call.query)
 
 
 def _restrict_to_assignments(call: Call, where: Where) -> None:
@@ -106,7 +94,7 @@ def _restrict_to_assignments(call: Call, where: Where) -> None:
         where.add(f"asset_id in (select asset_id from assignment where {' and '.join(conditions)})", *values)  # noqa: S608
 
 
-def get_predicted_asset(state: State, call: Call) -> Json:
+def get_predicted_asset(state: State, call: Call) -> JsonObject:
     """Return a predicted asset with its predictions and reviews."""
     row = state.predicted_asset(call, call.id("predicted_asset_id", "predicted asset"))
     return views.predicted_asset(state, call, row)
@@ -119,7 +107,7 @@ def delete_predicted_asset(state: State, call: Call) -> None:
     state.store.assignments.delete("asset_id = ?", row.asset_id)
 
 
-def add_review(state: State, call: Call, body: ReviewRequest) -> Json:
+def add_review(state: State, call: Call, body: ReviewRequest) -> JsonObject:
     """Review a predicted asset; a review is final.
 
     Raises:
@@ -129,6 +117,6 @@ def add_review(state: State, call: Call, body: ReviewRequest) -> Json:
     deployment = state.document(call, "deployment", row.deployment_id)
     if row.status != "TO_REVIEW":
         raise Refusal(409, "this predicted asset was reviewed before")  # assumed: 409
-    review = reviewing.read(state, call, deployment, body)
-    reviewing.apply(state, deployment, row, review)
+    review = reviews.read(state, call, deployment, body)
+    reviews.apply(state, deployment, row, review)
     return review

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.platform_requests import CreateTagRequest, NameRequest
-from picsellia_async.emulator.context import Call, Refusal, conflict, not_found, unprocessable
 from picsellia_async.emulator.domain import views
-from picsellia_async.emulator.query import paging as listing
-from picsellia_async.emulator.store.state import State
-from picsellia_async.emulator.store.store import Document
+from picsellia_async.emulator.domain.state import State
+from picsellia_async.emulator.query import paging
+from picsellia_async.emulator.refusal import Refusal, conflict, not_found, unprocessable
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.enums import TagTarget
-
-Json = dict[str, Any]
 
 _KINDS: Final = {
     "ASSET": "asset", "MODEL_VERSION": "model_version", "MODEL": "model", "DATASET_VERSION": "dataset_version",
@@ -25,16 +26,16 @@ _KINDS: Final = {
 """Kind of document behind each target; data are rows instead."""
 
 
-def create_tag(state: State, call: Call, body: CreateTagRequest) -> Json:
+def create_tag(state: State, call: Call, body: CreateTagRequest) -> JsonObject:
     """Make a tag. assumed: data tags made here belong to the default datalake."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     datalake_id = None
     if body.target_type is TagTarget.DATA:
         datalake_id = state.store.documents.list("datalake", organization_id=organization["id"])[0]["id"]
     return _create(state, call, body.name, body.target_type.value, datalake_id)
 
 
-def _create(state: State, call: Call, name: str, target_type: str, datalake_id: str | None) -> Json:
+def _create(state: State, call: Call, name: str, target_type: str, datalake_id: str | None) -> JsonObject:
     facts = {
         "organization_id": call.organization_id,
         "target_type": target_type,
@@ -53,16 +54,16 @@ def _target(call: Call) -> str:
     return target
 
 
-def list_tags(state: State, call: Call) -> Json:
+def list_tags(state: State, call: Call) -> JsonObject:
     """List the tags of one target."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     found = state.store.documents.list("tag", organization_id=organization["id"], target_type=_target(call))
-    return listing.simple(call, found, views.tag)
+    return paging.simple(call.query, found, views.tag)
 
 
-def find_tag(state: State, call: Call) -> Json:
+def find_tag(state: State, call: Call) -> JsonObject:
     """Find a tag by name and target."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     name = call.query.required("name")
     found = state.store.documents.find("tag", organization_id=organization["id"], target_type=_target(call), name=name)
     if found is None:
@@ -70,14 +71,14 @@ def find_tag(state: State, call: Call) -> Json:
     return views.tag(found)
 
 
-def create_data_tag(state: State, call: Call, body: NameRequest) -> Json:
+def create_data_tag(state: State, call: Call, body: NameRequest) -> JsonObject:
     """Make a data tag of a datalake."""
-    return _create(state, call, body.name, "DATA", state.in_path(call, "datalake")["id"])
+    return _create(state, call, body.name, "DATA", in_path(state, call, "datalake")["id"])
 
 
-def find_data_tag(state: State, call: Call) -> Json:
+def find_data_tag(state: State, call: Call) -> JsonObject:
     """Find a data tag by name."""
-    datalake = state.in_path(call, "datalake")
+    datalake = in_path(state, call, "datalake")
     name = call.query.required("name")
     found = state.store.documents.find("tag", datalake_id=datalake["id"], name=name)
     if found is None:
@@ -85,20 +86,20 @@ def find_data_tag(state: State, call: Call) -> Json:
     return views.tag(found)
 
 
-def list_data_tags(state: State, call: Call) -> Json:
+def list_data_tags(state: State, call: Call) -> JsonObject:
     """List the data tags of a datalake."""
-    datalake = state.in_path(call, "datalake")
-    return listing.simple(call, state.store.documents.list("tag", datalake_id=datalake["id"]), views.tag)
+    datalake = in_path(state, call, "datalake")
+    return paging.simple(call.query, state.store.documents.list("tag", datalake_id=datalake["id"]), views.tag)
 
 
-def get_tag(state: State, call: Call) -> Json:
+def get_tag(state: State, call: Call) -> JsonObject:
     """Return a tag."""
-    return views.tag(state.in_path(call, "tag"))
+    return views.tag(in_path(state, call, "tag"))
 
 
-def update_tag(state: State, call: Call, body: NameRequest) -> Json:
+def update_tag(state: State, call: Call, body: NameRequest) -> JsonObject:
     """Rename a tag."""
-    tag = state.in_path(call, "tag")
+    tag = in_path(state, call, "tag")
     facts = {key: tag[key] for key in ("organization_id", "target_type", "datalake_id")}
     other = state.store.documents.find("tag", **facts, name=body.name)
     if other is not None and other["id"] != tag["id"]:
@@ -110,12 +111,12 @@ def update_tag(state: State, call: Call, body: NameRequest) -> Json:
 
 def delete_tag(state: State, call: Call) -> None:
     """Delete a tag; whatever it was on loses it."""
-    state.store.documents.remove("tag", [state.in_path(call, "tag")["id"]])
+    state.store.documents.remove("tag", [in_path(state, call, "tag")["id"]])
 
 
-def attach_tag(state: State, call: Call, body: list[UUID]) -> Json:
+def attach_tag(state: State, call: Call, body: list[UUID]) -> JsonObject:
     """Put a tag on objects; those that have it already are not counted."""
-    tag = state.in_path(call, "tag")
+    tag = in_path(state, call, "tag")
     count = 0
     for holder in _holders(state, call, tag, body):
         if tag["id"] not in holder.tag_ids:
@@ -124,13 +125,13 @@ def attach_tag(state: State, call: Call, body: list[UUID]) -> Json:
     return {"tag": views.tag(tag), "count": count}
 
 
-def detach_tag(state: State, call: Call, body: list[UUID]) -> Json:
+def detach_tag(state: State, call: Call, body: list[UUID]) -> JsonObject:
     """Take a tag off objects.
 
     Raises:
         Refusal: 404, none of them has it (assumed).
     """
-    tag = state.in_path(call, "tag")
+    tag = in_path(state, call, "tag")
     holders = [holder for holder in _holders(state, call, tag, body) if tag["id"] in holder.tag_ids]
     if not holders:
         raise Refusal(404, f"the tag {tag['name']!r} is on none of these objects")
@@ -169,25 +170,25 @@ def _holders(state: State, call: Call, tag: Document, ids: Iterable[UUID]) -> li
     return [_Holder(state, kind, document, "", document["tag_ids"]) for document in documents]
 
 
-def create_data_source(state: State, call: Call, body: NameRequest) -> Json:
+def create_data_source(state: State, call: Call, body: NameRequest) -> JsonObject:
     """Make a data source."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     facts = {"organization_id": organization["id"], "name": body.name}
     if state.store.documents.find("datasource", **facts):
         raise conflict(f"there is a data source called {body.name!r} already")
     return views.plain(state.store.documents.add("datasource", **facts))
 
 
-def list_data_sources(state: State, call: Call) -> Json:
+def list_data_sources(state: State, call: Call) -> JsonObject:
     """List the data sources of an organization."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     found = state.store.documents.list("datasource", organization_id=organization["id"])
-    return listing.simple(call, found, views.plain)
+    return paging.simple(call.query, found, views.plain)
 
 
-def find_data_source(state: State, call: Call) -> Json:
+def find_data_source(state: State, call: Call) -> JsonObject:
     """Find a data source by name."""
-    organization = state.organization(call)
+    organization = organization_in_path(state, call)
     name = call.query.required("name")
     found = state.store.documents.find("datasource", organization_id=organization["id"], name=name)
     if found is None:
@@ -195,14 +196,14 @@ def find_data_source(state: State, call: Call) -> Json:
     return views.plain(found)
 
 
-def get_data_source(state: State, call: Call) -> Json:
+def get_data_source(state: State, call: Call) -> JsonObject:
     """Return a data source."""
-    return views.plain(state.in_path(call, "datasource", "data_source_id"))
+    return views.plain(in_path(state, call, "datasource", "data_source_id"))
 
 
-def update_data_source(state: State, call: Call, body: NameRequest) -> Json:
+def update_data_source(state: State, call: Call, body: NameRequest) -> JsonObject:
     """Rename a data source."""
-    source = state.in_path(call, "datasource", "data_source_id")
+    source = in_path(state, call, "datasource", "data_source_id")
     other = state.store.documents.find("datasource", organization_id=call.organization_id, name=body.name)
     if other is not None and other["id"] != source["id"]:
         raise conflict(f"there is a data source called {body.name!r} already")
@@ -213,4 +214,4 @@ def update_data_source(state: State, call: Call, body: NameRequest) -> Json:
 
 def delete_data_source(state: State, call: Call) -> None:
     """Delete a data source; its data have none from then on."""
-    state.store.documents.remove("datasource", [state.in_path(call, "datasource", "data_source_id")["id"]])
+    state.store.documents.remove("datasource", [in_path(state, call, "datasource", "data_source_id")["id"]])

@@ -1,82 +1,20 @@
-"""What a handler is given beside the state, and how it refuses. Nothing here knows Starlette or the store."""
+"""`Parameters`: the query of a URL, read by type."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 import attrs
 import orjson
 
-from picsellia_async._wire.unset import UNSET, Unset
-
-T = TypeVar("T")
+from picsellia_async.emulator.refusal import unprocessable
 
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
-@attrs.define(slots=False, eq=False)
-class Refusal(Exception):
-    """A handler's answer that is no success; the application turns it into status and error body."""
-
-    status: int
-    """HTTP status."""
-    message: str
-    """What is wrong; `message` of the error body."""
-    detail: Any = None
-    """Text, a list of texts, or None; `detail` of the error body."""
-
-
-def bad_request(message: str, detail: Any = None) -> Refusal:
-    """Return a 400: the request contradicts itself or the state it meets."""
-    return Refusal(400, message, detail)
-
-
-def unauthorized(message: str) -> Refusal:
-    """Return a 401: no token, or not one for this service."""
-    return Refusal(401, message)
-
-
-def forbidden(message: str) -> Refusal:
-    """Return a 403: the token is good, but not for this object."""
-    return Refusal(403, message)
-
-
-def not_found(what: str, key: object = "") -> Refusal:
-    """Return a 404 that names what was looked for."""
-    return Refusal(404, f"no {what} {key}".rstrip())
-
-
-def conflict(message: str) -> Refusal:
-    """Return a 409: the name is taken, or the work was done before."""
-    return Refusal(409, message)
-
-
-def unprocessable(message: str, detail: Any = None) -> Refusal:
-    """Return a 422: the content of the request cannot be used."""
-    return Refusal(422, message, detail)
-
-
-def known(value: T | Unset) -> T | None:
-    """Return a field of a request, or None where it was not given."""
-    return None if value is UNSET else value
-
-
-def uuid_or_404(text: str, what: str) -> str:
-    """Return an id in its canonical form; an id that is no UUID names nothing.
-
-    Raises:
-        Refusal: 404.
-    """
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise not_found(what, text) from None
-
-
 @attrs.define
-class Query:
+class Parameters:
     """The query of a request, read by type; remembers which names were asked for, so that unknown ones can be refused."""
 
     pairs: list[tuple[str, str]]
@@ -202,38 +140,3 @@ class Query:
 
     def _refuse(self, name: str, expected: str, value: str) -> NoReturn:
         raise unprocessable(f"{name} in the query must be {expected}, got {value!r}")
-
-
-@attrs.define(kw_only=True)
-class Call:
-    """One request, as far as a handler needs it."""
-
-    path: Mapping[str, str]
-    """Values of the names in braces of the endpoint's path."""
-    query: Query
-    """The query."""
-    origin: str
-    """`http://host:port` under which the client reached the emulator; what presigned URLs and hosts are built on."""
-    user: dict[str, Any]
-    """Document of the user whose token was used; of the deployment's JWT on the oracle and serving hosts."""
-    deployment_id: str | None = None
-    """Deployment that the JWT is for; None where an api token was used."""
-    content: bytes = attrs.field(default=b"", repr=False)
-    """The body as it arrived."""
-    content_type: str = ""
-    """Content-Type header; only multipart forms look at it."""
-    images: list[str] = attrs.field(factory=list)
-    """SHA-256 of the images found in the body; for the journal."""
-
-    @property
-    def organization_id(self) -> str:
-        """Organization of the user."""
-        return str(self.user["organization_id"])
-
-    def id(self, name: str, what: str) -> str:
-        """Return an id of the path in canonical form.
-
-        Raises:
-            Refusal: 404, it is no UUID.
-        """
-        return uuid_or_404(self.path[name], what)

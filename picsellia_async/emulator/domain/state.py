@@ -9,10 +9,12 @@ from typing import Any
 
 import attrs
 
-from picsellia_async.emulator.context import Call, forbidden, not_found
-from picsellia_async.emulator.services.tokens import Tokens
+from picsellia_async.emulator.domain.caller import Caller
+from picsellia_async.emulator.domain.tokens import Tokens
+from picsellia_async.emulator.refusal import forbidden, not_found
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, PredictionRow
-from picsellia_async.emulator.store.store import Document, Store
+from picsellia_async.emulator.store.store import Store
 
 
 @attrs.frozen(kw_only=True)
@@ -52,63 +54,32 @@ class State:
         """Return a new identifier."""
         return str(uuid.uuid4())
 
-    def document(self, call: Call, kind: str, id_: str | None) -> Document:
+    def document(self, caller: Caller, kind: str, id_: str | None) -> Document:
         """Return a document of the caller's organization.
 
         Raises:
             Refusal: 404, there is none; 403, it belongs to another organization.
         """
         found = self.store.documents.get(kind, id_)
-        if found.get("organization_id", call.organization_id) != call.organization_id:
+        if found.get("organization_id", caller.organization_id) != caller.organization_id:
             raise forbidden(f"this {kind} belongs to another organization")
-        return found
-
-    def in_path(self, call: Call, kind: str, name: str = "") -> Document:
-        """Return the document that the path names, `{kind}_id` unless told otherwise.
-
-        Raises:
-            Refusal: 404, there is none; 403, it belongs to another organization.
-        """
-        return self.document(call, kind, call.id(name or f"{kind}_id", kind))
-
-    def organization(self, call: Call) -> Document:
-        """Return the organization of the path.
-
-        Raises:
-            Refusal: 404, there is none; 403, the user does not belong to it.
-        """
-        organization = self.store.documents.get("organization", call.id("organization_id", "organization"))
-        if organization["id"] != call.organization_id:
-            raise forbidden("the user does not belong to this organization")
-        return organization
-
-    def find(self, call: Call, kind: str, key: str, value: str) -> Document:
-        """Return the document of the path's organization that has a value.
-
-        Raises:
-            Refusal: 404, there is none, or no such organization; 403, the user does not belong to it.
-        """
-        organization = self.organization(call)
-        found = self.store.documents.find(kind, organization_id=organization["id"], **{key: value})
-        if found is None:
-            raise not_found(kind.replace("_", " "), value)
         return found
 
     def finished_job(self, organization_id: str) -> Document:
         """Return a job that is done: the emulator's work is over when it answers."""
         return self.store.documents.add("job", organization_id=organization_id, status="SUCCEEDED")
 
-    def data(self, call: Call, id_: str) -> DataRow:
+    def data(self, caller: Caller, id_: str) -> DataRow:
         """Return a data of the caller's organization.
 
         Raises:
             Refusal: 404, there is none; 403, it belongs to another organization.
         """
         row = self.store.data.get(id_, "data")
-        self.document(call, "datalake", row.datalake_id)
+        self.document(caller, "datalake", row.datalake_id)
         return row
 
-    def predicted_asset(self, call: Call, id_: str) -> PredictionRow:
+    def predicted_asset(self, caller: Caller, id_: str) -> PredictionRow:
         """Return a predicted asset of the caller's organization that is visible by now.
 
         Raises:
@@ -117,19 +88,19 @@ class State:
         rows = self.store.predictions.select("asset_id = ? and visible_at <= ?", id_, self.clock(), limit=1)
         if not rows:
             raise not_found("predicted asset", id_)
-        self.document(call, "deployment", rows[0].deployment_id)
+        self.document(caller, "deployment", rows[0].deployment_id)
         return rows[0]
 
-    def prediction(self, call: Call, id_: str) -> PredictionRow:
+    def prediction(self, caller: Caller, id_: str) -> PredictionRow:
         """Return a monitored prediction of the deployment that the caller's JWT is for.
 
         Raises:
             Refusal: 404, there is none; 403, it belongs to another deployment.
         """
         row = self.store.predictions.get(id_, "prediction")
-        if call.deployment_id not in (None, row.deployment_id):
+        if caller.deployment_id not in (None, row.deployment_id):
             raise forbidden("the JWT is for another deployment")
-        self.document(call, "deployment", row.deployment_id)
+        self.document(caller, "deployment", row.deployment_id)
         return row
 
     def connector_of(self, deployment: Document) -> Document:

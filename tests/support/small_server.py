@@ -1,4 +1,4 @@
-"""Fixtures of the delivery tests: a small tapped server over real TCP."""
+"""A small server over real TCP whose connections and answers obey scripted faults."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import Any
 
 import attrs
 import orjson
-import pytest
 import uvicorn
 
-from picsellia_async.emulator.transport.byte_faults import tapped_protocol
 from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.faulty_protocol import faulty_protocol
 
 
 @attrs.define
 class SmallServer:
-    """An ASGI application that keeps each request's body and answers 201, tapped and with faults."""
+    """An ASGI application that keeps each request's body and answers 201."""
 
     faults: Faults
     port: int = 0
@@ -66,11 +65,10 @@ async def serve(app: Any, **config: Any) -> AsyncIterator[int]:
         listener.close()
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[SmallServer]:
-    """A small tapped server with an empty register of faults."""
-    faults = Faults()
-    small = SmallServer(faults)
-    async with serve(FaultMiddleware(small.app, faults), http=tapped_protocol(faults)) as port:
+@asynccontextmanager
+async def serve_with_faults() -> AsyncIterator[SmallServer]:
+    """Serve a small server with an empty register of faults."""
+    small = SmallServer(Faults())
+    async with serve(FaultMiddleware(small.app, small.faults), http=faulty_protocol(small.faults)) as port:
         small.port = port
         yield small

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import jwt
 
-from picsellia_async.emulator.context import Refusal, forbidden, unauthorized
+from picsellia_async.emulator.refusal import Refusal, forbidden, unauthorized
 
 _ALGORITHM: Final = "HS256"
 _CACHE_MAX: Final = 10_000

@@ -1,0 +1,90 @@
+"""`PredictionForm`: the multipart form that serving predicts on (docs/wire.md#predict-form)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import orjson
+from starlette.datastructures import FormData, UploadFile
+
+from picsellia_async.emulator.refusal import unprocessable
+from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.transport import multipart
+
+_TEXTS: Final = frozenset({"tags", "monitor", "postprocess", "source", "upload_dir", "metadata", "custom_metadata"})
+
+
+@attrs.frozen(kw_only=True)
+class PredictionForm:
+    """The form of a prediction."""
+
+    media: bytes = attrs.field(repr=False)
+    """The image."""
+    filename: str
+    """Its name."""
+    tags: list[str]
+    """Names of data tags."""
+    monitor: bool
+    """Whether the prediction is also monitored."""
+    postprocess: bool
+    """Undocumented. assumed: without effect."""
+    source: str | None
+    """Name of the data source."""
+    upload_dir: str | None
+    """Prefix of the object name."""
+    metadata: dict[str, Any] | None
+    """Known keys."""
+    custom_metadata: dict[str, Any] | None
+    """Free keys."""
+
+
+async def read_form(call: Call, *, is_loose: bool) -> PredictionForm:
+    """Return the form of a prediction.
+
+    Raises:
+        Refusal: 400, 422.
+    """
+    async with multipart.parsed(call.content, call.content_type) as form:
+        media = form.get("media")
+        if not isinstance(media, UploadFile):
+            raise unprocessable("the file part media is missing")
+        unknown = sorted(set(form) - _TEXTS - {"media"})
+        if unknown and not is_loose:
+            raise unprocessable("unknown parts in the form", unknown)
+        return PredictionForm(
+            media=await media.read(),
+            filename=media.filename or "image",
+            tags=[str(tag) for tag in form.getlist("tags")],
+            monitor=_boolean(form, "monitor"),
+            postprocess=_boolean(form, "postprocess"),
+            source=_text(form, "source"),
+            upload_dir=_text(form, "upload_dir"),
+            metadata=_json(form, "metadata"),
+            custom_metadata=_json(form, "custom_metadata"),
+        )
+
+
+def _text(form: FormData, name: str) -> str | None:
+    value = form.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _boolean(form: FormData, name: str) -> bool:
+    value = _text(form, name)
+    if value is None or value.lower() not in ("true", "false"):
+        raise unprocessable(f"{name} must be True or False, got {value!r}")
+    return value.lower() == "true"
+
+
+def _json(form: FormData, name: str) -> dict[str, Any] | None:
+    value = _text(form, name)
+    if value is None:
+        return None
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise unprocessable(f"{name} must be a JSON object, got {value!r}")
+    return found
