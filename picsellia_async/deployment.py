@@ -6,6 +6,7 @@ inherited from `DeploymentWithAssets` and `DeploymentHandle`.
 
 from __future__ import annotations
 
+import datetime
 import posixpath
 from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
@@ -22,15 +23,14 @@ from picsellia_async._services.serving import ServingService
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR
 from picsellia_async._wire.requests import (
     CloudImage,
-    MonitorRequest,
     MonitorShadowRequest,
     PredictCloudImageRequest,
     PredictRequest,
     PredictShadowRequest,
     Query,
-    content_type_of,
     encode_body,
     image_view,
+    monitor_metadata,
     raw_predictions,
 )
 from picsellia_async._wire.unset import UNSET, given
@@ -39,6 +39,7 @@ from picsellia_async.enums import ServiceMetrics, SupportedContentType
 from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import Connector, DeploymentDescription
+from picsellia_async.monitor_options import MonitorOptions, content_type_of
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.data_source import DataSource, source_name
@@ -107,9 +108,7 @@ class AsyncDeployment(DeploymentWithAssets):
             self._serving = self._connection.serving(host, self.id)
         return self._serving
 
-    async def _cloud_image(
-        self, object_name: str, request: MonitorRequest | PredictRequest | None = None
-    ) -> CloudImage:
+    async def _cloud_image(self, object_name: str, request: PredictRequest | None = None) -> CloudImage:
         """Say where a stored image lies; the connector is fetched once, however many callers wait for it."""
         if self._connector is None:
             if request is not None:
@@ -143,8 +142,8 @@ class AsyncDeployment(DeploymentWithAssets):
         self,
         service: ServiceMetrics | str,
         model_version: ModelVersion | None = None,
-        from_timestamp: float | None = None,
-        to_timestamp: float | None = None,
+        from_timestamp: float | datetime.datetime | None = None,
+        to_timestamp: float | datetime.datetime | None = None,
         since: int | None = None,
         includes: list[str] | None = None,
         excludes: list[str] | None = None,
@@ -370,7 +369,7 @@ class AsyncDeployment(DeploymentWithAssets):
         prediction: PredictionFormat,
         source: str | None = None,
         tags: list[str] | None = None,
-        timestamp: float | None = None,
+        timestamp: float | datetime.datetime | None = None,
         model_version: Any = None,  # noqa: ARG002 - documented, unused since 6.7
         shadow_model_version: Any = None,  # noqa: ARG002 - documented, unused since 6.7
         shadow_latency: float | None = None,
@@ -421,9 +420,9 @@ class AsyncDeployment(DeploymentWithAssets):
         oracle = self._monitoring()
         if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
             raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
-        request = self._monitor_request(
+        options = MonitorOptions(
             filename=Path(image_path).name,
-            content_type=content_type_of(content_type, image_path),
+            content_type=content_type,
             latency=latency,
             height=height,
             width=width,
@@ -439,7 +438,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await oracle.monitor(request, image_view(await read_image(image_path)))
+        return await oracle.monitor(self._metadata(options), image_view(await read_image(image_path)))
 
     async def monitor_bytes(
         self,
@@ -452,7 +451,7 @@ class AsyncDeployment(DeploymentWithAssets):
         prediction: PredictionFormat,
         source: str | None = None,
         tags: list[str] | None = None,
-        timestamp: float | None = None,
+        timestamp: float | datetime.datetime | None = None,
         shadow_latency: float | None = None,
         shadow_prediction: PredictionFormat | None = None,
         metadata: dict[str, Any] | None = None,
@@ -501,7 +500,7 @@ class AsyncDeployment(DeploymentWithAssets):
         """
         oracle = self._monitoring()
         image = image_view(raw_image)
-        request = self._monitor_request(
+        options = MonitorOptions(
             filename=filename,
             content_type=content_type_of(content_type),
             latency=latency,
@@ -519,7 +518,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await oracle.monitor(request, image)
+        return await oracle.monitor(self._metadata(options), image)
 
     async def monitor_cloud_image(
         self,
@@ -531,7 +530,7 @@ class AsyncDeployment(DeploymentWithAssets):
         content_type: SupportedContentType | str,
         source: str | None = None,
         tags: list[str] | None = None,
-        timestamp: float | None = None,
+        timestamp: float | datetime.datetime | None = None,
         shadow_latency: float | None = None,
         shadow_prediction: PredictionFormat | None = None,
         metadata: dict[str, Any] | None = None,
@@ -569,7 +568,7 @@ class AsyncDeployment(DeploymentWithAssets):
             POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
         name = text(object_name, "object_name")
-        request = self._monitor_request(
+        options = MonitorOptions(
             filename=posixpath.basename(name) or name,
             content_type=content_type_of(content_type),
             latency=latency,
@@ -586,7 +585,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await self._monitor_stored(name, request)
+        return await self._monitor_stored(name, options)
 
     async def monitor_data(
         self,
@@ -596,7 +595,7 @@ class AsyncDeployment(DeploymentWithAssets):
         width: int,
         prediction: PredictionFormat,
         tags: list[str] | None = None,
-        timestamp: float | None = None,
+        timestamp: float | datetime.datetime | None = None,
         shadow_latency: float | None = None,
         shadow_prediction: PredictionFormat | None = None,
         *,
@@ -628,7 +627,7 @@ class AsyncDeployment(DeploymentWithAssets):
             POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
         name = expect(data, Data, "data").object_name
-        request = self._monitor_request(
+        options = MonitorOptions(
             filename=posixpath.basename(name) or name,
             content_type=content_type_of(data.content_type),
             latency=latency,
@@ -642,7 +641,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await self._monitor_stored(name, request)
+        return await self._monitor_stored(name, options)
 
     async def monitor_shadow(
         self, predicted_asset: PredictedAsset, shadow_latency: float, shadow_prediction: PredictionFormat
@@ -706,8 +705,9 @@ class AsyncDeployment(DeploymentWithAssets):
         once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
 
         async def send(frame: Frame) -> dict[str, Any]:
-            image = await read_image(frame.image, "Frame.image") if isinstance(frame.image, Path) else frame.image
-            return dict(await once.monitor(self._frame_request(frame), image_view(image, "Frame.image")))
+            metadata = self._metadata(frame)
+            image = await read_image(frame.image, "image") if isinstance(frame.image, Path) else frame.image
+            return dict(await once.monitor(metadata, image_view(image, "image")))
 
         async def find(frame: Frame) -> bool:
             try:
@@ -740,50 +740,17 @@ class AsyncDeployment(DeploymentWithAssets):
 
         return await deliver_all(self.uploader(**options), frames)
 
-    def _frame_request(self, frame: Frame) -> MonitorRequest:
-        return self._monitor_request(
-            filename=frame.filename,
-            content_type=content_type_of(frame.content_type),
-            latency=frame.latency,
-            height=frame.height,
-            width=frame.width,
-            prediction=frame.prediction,
-            source=frame.source,
-            tags=frame.tags,
-            timestamp=frame.timestamp,
-            shadow_latency=frame.shadow_latency,
-            shadow_prediction=frame.shadow_prediction,
-            metadata=frame.metadata,
-            upload_dir=frame.upload_dir,
-            custom_metadata=frame.custom_metadata,
-            sample=frame.sample,
-            custom_metrics=frame.custom_metrics,
-        )
-
-    async def _monitor_stored(self, object_name: str, request: MonitorRequest) -> MonitorAnswer:
+    async def _monitor_stored(self, object_name: str, options: MonitorOptions) -> MonitorAnswer:
         oracle = self._monitoring()
-        cloud_image = await self._cloud_image(object_name, request)
-        return await oracle.monitor(attrs.evolve(request, cloud_image=cloud_image), None)
+        metadata = self._metadata(options)  # what cannot be written is refused before anything is sent
+        return await oracle.monitor(metadata, await self._cloud_image(object_name))
 
-    def _monitor_request(
-        self,
-        *,
-        filename: Any,
-        content_type: SupportedContentType,
-        prediction: Any,
-        shadow_prediction: Any,
-        **fields: Any,
-    ) -> MonitorRequest:
-        """Make the request of one prediction; fields that are None are left out."""
-        return MonitorRequest(
-            filename=filename,
-            content_type=content_type,
-            raw_predictions=self._wire_prediction(prediction, "prediction"),
-            shadow_raw_predictions=(
-                UNSET if shadow_prediction is None else self._wire_prediction(shadow_prediction, "shadow_prediction")
-            ),
-            **fields,
-        )
+    def _metadata(self, options: MonitorOptions) -> bytes:
+        """Return the request without its image; the predictions must be of this deployment's type."""
+        check_prediction_type(options.prediction, self.type, "prediction")
+        if options.shadow_prediction is not None:
+            check_prediction_type(options.shadow_prediction, self.type, "shadow_prediction")
+        return monitor_metadata(options)
 
     def _wire_prediction(self, prediction: Any, name: str) -> dict[str, Any]:
         return raw_predictions(self._checked(prediction, name))

@@ -9,10 +9,15 @@ import datetime
 import math
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from picsellia_async.errors import ConfigurationError, shown
+
+JSON_DEPTH_MAX: Final = 250
+"""How deep JSON may be nested; orjson writes a little more."""
+
+_IMMUTABLE: Final = frozenset({str, int, float, bool})
 
 
 def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: bool = False) -> int:
@@ -50,17 +55,21 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
     Raises:
         ConfigurationError: The value is no finite number, or below `minimum`.
     """
-    if type(value) is not float and not _is_number(value):
-        raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
+    number = value if type(value) is float else _to_float(value, name)
     if not math.isfinite(number):
         raise ConfigurationError(f"{name} must be finite, got {shown(value)}")
     if minimum is not None and number < minimum:
         raise ConfigurationError(f"{name} must be at least {minimum:g}, got {shown(value)}")
     return number
+
+
+def _to_float(value: Any, name: str) -> float:
+    if not _is_number(value):
+        raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_number(value: Any) -> bool:
@@ -125,6 +134,27 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise ConfigurationError(f"{name} must be a dict with str keys, got {shown(value)}")
     return value
+
+
+def copied_object(value: Any, name: str) -> dict[str, Any]:
+    """Return a copy of a dict with text keys. Dicts, lists and arrays in it are copied too: it is nobody else's to change.
+
+    Raises:
+        ConfigurationError: The value is no dict of text keys, or nested deeper than JSON is written (it may hold itself).
+    """
+    return {key: _copied(item, name, 1) for key, item in json_object(value, name).items()}
+
+
+def _copied(value: Any, name: str, depth: int) -> Any:
+    if value is None or type(value) in _IMMUTABLE:
+        return value
+    if depth > JSON_DEPTH_MAX:
+        raise ConfigurationError(f"{name} is nested more than {JSON_DEPTH_MAX} deep, or holds itself")
+    if isinstance(value, dict):
+        return {key: _copied(item, name, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(item, name, depth + 1) for item in value]
+    return value.copy() if hasattr(value, "tolist") else value
 
 
 def uuid(value: Any, name: str) -> UUID:

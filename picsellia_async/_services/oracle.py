@@ -15,7 +15,7 @@ from picsellia_async._wire.endpoints import (
     MONITOR_SHADOW,
     RETRIEVE_INFORMATION,
 )
-from picsellia_async._wire.requests import MonitorRequest, MonitorShadowRequest, Query, encode_body, monitor_body
+from picsellia_async._wire.requests import CloudImage, MonitorShadowRequest, Query, encode_body, monitor_body
 from picsellia_async.enums import ServiceMetrics
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
 
@@ -41,9 +41,9 @@ class OracleService:
         answer = await self.service.call(endpoint, path={"deployment_id": self.deployment_id}, query=pairs)
         return cast("Statistics", answer)
 
-    async def monitor(self, request: MonitorRequest, image: memoryview | None) -> MonitorAnswer:
-        """POST one prediction; the image lies in the request's cloud image where it is None."""
-        body = monitor_body(request, image)
+    async def monitor(self, metadata: bytes, image: memoryview | CloudImage) -> MonitorAnswer:
+        """POST one prediction, as `monitor_metadata` wrote it, with its image or the place of it."""
+        body = monitor_body(metadata, image)
         answer = await self.service.call(MONITOR, path={"deployment_id": self.deployment_id}, body=body)
         return cast("MonitorAnswer", answer)
 

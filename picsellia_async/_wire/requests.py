@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
-from pathlib import PurePath
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
@@ -25,8 +25,8 @@ from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
-from picsellia_async.frames import EXTENSIONS
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
 
@@ -104,30 +104,6 @@ def encode_body(request: Any) -> bytes:
     # cattrs puts fields without a default first, the wire does not.
     ordered = {name: fields[name] for name in attrs.fields_dict(type(request)) if name in fields}
     return dump_json(ordered)
-
-
-def content_type_of(value: Any, filename: str | PurePath | None = None) -> SupportedContentType:
-    """Return the content type that was given, else the one of the file name's extension.
-
-    Args:
-        value: A member, its name (`jpeg`), its MIME type (`image/jpeg`) in any case, or None.
-        filename: Name whose extension decides where no type was given: `.jpg`, `.jpeg` or `.png` in any case. None: the type
-            must be given.
-
-    Raises:
-        ContentTypeUnknown: Neither says JPEG or PNG; the monitoring host takes nothing else.
-    """
-    if value is not None or filename is None:
-        try:
-            return SupportedContentType.of(value)
-        except ConfigurationError:
-            raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
-    found = EXTENSIONS.get(PurePath(filename).suffix.lower())
-    if found is None:
-        raise ContentTypeUnknown(
-            f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png"
-        )
-    return found
 
 
 def image_view(image: Any, name: str = "raw_image") -> memoryview:
@@ -214,7 +190,7 @@ class MonitorRequest:
     custom_metrics: JsonObject | Unset = optional(json_object, "custom_metrics")
     """Kept on the predicted asset."""
     image: str | Unset = UNSET
-    """Base64 of the image. The client splices it into the bytes instead (`monitor_body`)."""
+    """Base64 of the image. The client splices it into the bytes (`monitor_body`)."""
     cloud_image: CloudImage | Unset = UNSET
     """Takes the place of `image`."""
 
@@ -234,18 +210,41 @@ class MonitorShadowRequest:
     """Inference time of the shadow model, in seconds."""
 
 
-def monitor_body(request: MonitorRequest, image: memoryview | None) -> Body:
-    """Return the body: metadata through orjson, the image's base64 last and as bytes.
+_READERS: Final[dict[str, Callable[[MonitorOptions], Any]]] = {
+    "raw_predictions": lambda options: raw_predictions(options.prediction),
+    "shadow_raw_predictions": lambda options: (
+        None if options.shadow_prediction is None else raw_predictions(options.shadow_prediction)
+    ),
+}
+"""How fields of `MonitorRequest` are read that no option is named after."""
 
-    Args:
-        request: Everything but the image.
-        image: Raw image, or None where the request names a cloud image.
+_MONITOR_FIELDS: Final = tuple(
+    (name, _READERS.get(name) or attrgetter(name))
+    for name in attrs.fields_dict(MonitorRequest)
+    if name not in {"image", "cloud_image"}
+)
+
+
+def monitor_metadata(options: MonitorOptions) -> bytes:
+    """Return the JSON of a `MonitorRequest` without its image. The options were checked when they were made; nothing is checked again.
 
     Raises:
         ConfigurationError: Metadata that has no JSON form.
     """
-    metadata = dump_json(CONVERTER.unstructure(request, MonitorRequest))
-    return metadata if image is None else splice(metadata, b"image", image)
+    fields = {name: value for name, read in _MONITOR_FIELDS if (value := read(options)) is not None}
+    return dump_json(fields)
+
+
+def monitor_body(metadata: bytes, image: memoryview | CloudImage) -> Body:
+    """Return the body: what `monitor_metadata` made, and the image last, its base64 as bytes.
+
+    Args:
+        metadata: Everything but the image.
+        image: The raw image, or where it lies.
+    """
+    if isinstance(image, CloudImage):
+        return b'%b,"cloud_image":%b}' % (metadata[:-1], encode_body(image))
+    return splice(metadata, b"image", image)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from picsellia_async.errors import ConfigurationError, FileNotFoundException, FileNotReadableError, shown
-from picsellia_async.frames import EXTENSIONS
+from picsellia_async.monitor_options import EXTENSIONS
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._image_header import file_facts

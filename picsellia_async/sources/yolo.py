@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.frames import EXTENSIONS, Frame
+from picsellia_async.frames import Frame
+from picsellia_async.monitor_options import EXTENSIONS
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._image_header import known_size, open_source
 from picsellia_async.sources._shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from

@@ -83,7 +83,7 @@ BAD_LINES = [
     ({**GOOD, "image": "b.jpg", "width": 1, "height": 1}, "there is no file"),
     ({**GOOD, "image": ["a.jpg"]}, "image must be a str or Path"),
     ({**GOOD, "image": "broken.jpg"}, "does not begin as a JPEG or PNG"),
-    ({**GOOD, "latency": "fast"}, "Frame.latency"),
+    ({**GOOD, "latency": "fast"}, "latency"),
     ({**GOOD, "timestamp": "yesterday"}, "ISO 8601"),
     ({**GOOD, "prediction": [1]}, "prediction must be a JSON object"),
     ({**GOOD, "prediction": {**DETECTION, "type": "POLYGON"}}, "POLYGON"),

@@ -5,125 +5,26 @@ from __future__ import annotations
 import base64
 import datetime
 import json
-import tracemalloc
 import uuid
 
-import attrs
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from picsellia_async import validation
 from picsellia_async._wire.body import CHUNKED_FROM_BYTES, SLICE_BYTES, ChunkedBody, base64_size, splice
-from picsellia_async._wire.converter import CONVERTER, make
 from picsellia_async._wire.requests import (
-    CloudImage,
-    MonitorRequest,
     PredictRequest,
-    content_type_of,
     dump_json,
     encode_query,
     image_view,
-    monitor_body,
     multipart_body,
     predict_form,
-    raw_predictions,
 )
 from picsellia_async._wire.unset import UNSET
 from picsellia_async._wire.unset import given as given_or_unset
 from picsellia_async.config import IMAGE_BYTES_MAX, Timeouts
-from picsellia_async.enums import ServiceMetrics, SupportedContentType, TagTarget
-from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
-from picsellia_async.predictions import DetectionPredictionFormat
-
-PREDICTION = raw_predictions(DetectionPredictionFormat([1, 2], [[1, 2, 3, 4], [5, 6, 7, 8]], [0.9, 0.5]))
-MINIMAL = {
-    "filename": "f.jpg", "content_type": SupportedContentType.JPEG, "height": 10, "width": 20,
-    "raw_predictions": PREDICTION, "latency": 0.25,
-}  # fmt: skip
-
-
-def test_the_captured_minimal_body():
-    """Byte for byte the body captured from the vendor's SDK (docs/wire.md#monitor-request)."""
-    assert monitor_body(MonitorRequest(**MINIMAL), memoryview(b"raw")) == (
-        b'{"filename":"f.jpg","content_type":"IMAGE/JPEG","height":10,"width":20,"raw_predictions":{"detection_classes":[1,2],'
-        b'"detection_texts":null,"detection_boxes":[[1,2,3,4],[5,6,7,8]],"detection_scores":[0.9,0.5]},"latency":0.25,"image":"cmF3"}'
-    )
-
-
-def test_empty_values_are_sent_and_none_is_left_out():
-    """Monitoring omits only what was not given (docs/wire.md#monitor-request)."""
-    request = MonitorRequest(
-        **MINIMAL, tags=[], metadata={}, custom_metadata=None, sample=False, timestamp=0, shadow_latency=0.0,
-        shadow_raw_predictions=PREDICTION,
-    )  # fmt: skip
-    body = json.loads(monitor_body(request, memoryview(b"raw")))
-    assert {k: body[k] for k in ("tags", "metadata", "sample", "timestamp")} == {
-        "tags": [], "metadata": {}, "sample": False, "timestamp": 0.0,
-    }  # fmt: skip
-    assert "custom_metadata" not in body
-    assert list(body)[-1] == "image"
-
-
-def test_a_cloud_image_takes_the_place_of_the_bytes():
-    """It comes last, and nothing is called image."""
-    cloud = CloudImage(connector_id=uuid.UUID(int=7), client_type="AWS", bucket_name="b", object_name="d/o.jpeg")
-    body = json.loads(monitor_body(MonitorRequest(**MINIMAL, cloud_image=cloud), None))
-    assert list(body)[-1] == "cloud_image"
-    assert body["cloud_image"] == {
-        "connector_id": str(uuid.UUID(int=7)), "client_type": "AWS", "bucket_name": "b", "object_name": "d/o.jpeg",
-    }  # fmt: skip
-
-
-@given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "source": st.text(min_size=1), "tags": st.lists(st.text()), "metadata": st.dictionaries(st.text(), st.integers(0, 9)),
-            "timestamp": st.floats(0, 1e10), "sample": st.booleans(), "upload_dir": st.text(min_size=1),
-        },
-    )
-)  # fmt: skip
-def test_requests_survive_the_wire(options):
-    """What the client unstructures the strict converter of the emulator reads back, equal."""
-    request = MonitorRequest(**MINIMAL, **options)
-    again = make(strict=True).structure(CONVERTER.unstructure(request), MonitorRequest)
-    assert attrs.asdict(again) == attrs.asdict(request)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"height": 0}, "height must be at least 1, got 0"),
-        ({"width": 10.5}, r"width must be a whole number, got 10\.5"),
-        ({"width": "10"}, "width must be a whole number, got '10'"),
-        ({"latency": -0.1}, "latency must be at least 0"),
-        ({"latency": float("nan")}, "latency must be finite"),
-        ({"latency": None}, "latency must be a number, got None"),
-        ({"filename": ""}, "filename must be a non-empty str"),
-        ({"tags": "cam"}, "tags must be a list, got 'cam'"),
-        ({"tags": [3]}, r"tags\[0\] must be a str, got 3"),
-        ({"metadata": [1]}, "metadata must be a dict"),
-        ({"metadata": {1: 2}}, "metadata must be a dict with str keys"),
-        ({"timestamp": datetime.datetime.fromisoformat("2026-01-01T00:00:00")}, "timestamp must have a time zone"),
-        ({"sample": "yes"}, "sample must be True or False, got 'yes'"),
-        ({"shadow_latency": 0.1}, "must be given together"),
-        ({"shadow_raw_predictions": PREDICTION}, "must be given together"),
-        ({"source": 3}, "source must be a str, got 3"),
-    ],
-)  # fmt: skip
-def test_bad_values_are_named(options, message):
-    """Field and value are in the message; nothing was sent."""
-    with pytest.raises(ConfigurationError, match=message):
-        MonitorRequest(**(MINIMAL | options))
-
-
-def test_numbers_of_numpy_and_whole_latencies_are_taken():
-    """An int latency becomes a float, numpy scalars become plain numbers."""
-    request = MonitorRequest(**(MINIMAL | {"latency": 1, "height": np.int64(3), "width": np.float32(4)}))
-    assert json.loads(monitor_body(request, None))["latency"] == 1.0
-    assert (request.height, request.width, type(request.height)) == (3, 4, int)
+from picsellia_async.enums import ServiceMetrics, TagTarget
+from picsellia_async.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -147,17 +48,6 @@ def test_a_sliced_body_can_be_sent_twice():
     assert list(body) == list(body)
 
 
-def test_a_large_image_costs_a_slice_of_memory():
-    """25 MB: the issue allows 2.5 times the size; a pass over the slices takes one slice at a time."""
-    image = bytes(25 * 2**20)
-    tracemalloc.start()
-    for _piece in monitor_body(MonitorRequest(**MINIMAL), image_view(image)):
-        pass
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2**21
-
-
 @pytest.mark.parametrize(
     ("value", "message"),
     [("text", "got str"), (None, "got NoneType"), (b"", "1 to"), (np.zeros(3), "got ndarray"),
@@ -174,30 +64,9 @@ def test_images_are_bytes(value, message):
 
 
 def test_an_image_beyond_the_limit_is_refused_early():
-    """Scenario 30: no request of hundreds of megabytes is begun by mistake."""
+    """No request of hundreds of megabytes is begun by mistake."""
     with pytest.raises(ConfigurationError, match=f"1 to {IMAGE_BYTES_MAX} bytes"):
         image_view(memoryview(bytearray(IMAGE_BYTES_MAX + 1)))
-
-
-@pytest.mark.parametrize("value", ["jpeg", "JPEG", "image/jpeg", "IMAGE/JPEG", SupportedContentType.JPEG], ids=repr)
-def test_content_types_in_every_spelling(value):
-    """Members, names and MIME types in any case (docs/wire.md#monitor-variants)."""
-    assert content_type_of(value, "x") is SupportedContentType.JPEG
-
-
-@pytest.mark.parametrize(("name", "type_"), [("a.JPG", "JPEG"), ("a.jpeg", "JPEG"), ("b/c.PnG", "PNG")])
-def test_content_types_by_extension(name, type_):
-    """Without an argument the extension decides, in any case."""
-    assert content_type_of(None, name) is SupportedContentType[type_]
-
-
-@pytest.mark.parametrize(
-    ("value", "name"), [("image/webp", "a.jpg"), (3, "a.jpg"), (None, "a.webp"), (None, "a"), ("", "a")]
-)
-def test_other_content_types_are_refused(value, name):
-    """The monitoring host takes JPEG and PNG only."""
-    with pytest.raises(ContentTypeUnknown):
-        content_type_of(value, name)
 
 
 def test_queries_are_encoded_as_the_vendor_does():

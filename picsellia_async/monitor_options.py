@@ -1,0 +1,166 @@
+"""`MonitorOptions`: what is said about one image when it is monitored. Checked once, when it is made; nothing here does I/O."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import PurePath
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async.enums import SupportedContentType
+from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
+from picsellia_async.predictions import PredictionFormat, as_prediction
+from picsellia_async.validation import boolean, copied_object, epoch_seconds, real_number, text, texts, whole_number
+
+EXTENSIONS: Final = {
+    ".jpg": SupportedContentType.JPEG,
+    ".jpeg": SupportedContentType.JPEG,
+    ".jpe": SupportedContentType.JPEG,
+    ".jfif": SupportedContentType.JPEG,
+    ".png": SupportedContentType.PNG,
+}
+"""Content type of a file name's extension, in lower case."""
+
+
+def content_type_of(
+    value: SupportedContentType | str | None, filename: str | PurePath | None = None
+) -> SupportedContentType:
+    """Return the content type that was given, else the one of the file name's extension.
+
+    Args:
+        value: A member, its name (`jpeg`), its MIME type (`image/jpeg`) in any case, or None.
+        filename: Name whose extension decides where no type was given: `.jpg`, `.jpeg`, `.jpe`, `.jfif` or `.png` in any case.
+            None: the type must be given.
+
+    Raises:
+        ContentTypeUnknown: Neither says JPEG or PNG; the monitoring host takes nothing else.
+    """
+    if value is not None or filename is None:
+        try:
+            return SupportedContentType.of(value)  # type: ignore[arg-type]  # what is no content type is refused here
+        except ConfigurationError:
+            raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
+    found = EXTENSIONS.get(os.path.splitext(filename)[1].lower())  # noqa: PTH122 - a tenth of the time of `PurePath`
+    if found is None:
+        raise ContentTypeUnknown(
+            f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png"
+        )
+    return found
+
+
+# One converter per option: type checkers and `help()` read what an option takes from its signature.
+
+
+def _filename(value: str) -> str:
+    return text(value, "filename")
+
+
+def _width(value: int) -> int:
+    return whole_number(value, "width", 1)
+
+
+def _height(value: int) -> int:
+    return whole_number(value, "height", 1)
+
+
+def _latency(value: float) -> float:
+    return real_number(value, "latency", 0.0)
+
+
+def _prediction(value: PredictionFormat) -> PredictionFormat:
+    return as_prediction(value, "prediction")
+
+
+def _source(value: str | None) -> str | None:
+    return None if value is None else text(value, "source", empty=True)
+
+
+def _tags(value: list[str] | None) -> list[str] | None:
+    return None if value is None else texts(value, "tags")
+
+
+def timestamp_of(value: float | datetime.datetime | None) -> float | None:
+    """Return the epoch seconds of a timestamp; None stays None."""
+    return None if value is None else epoch_seconds(value, "timestamp")
+
+
+def _metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else copied_object(value, "metadata")
+
+
+def _custom_metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else copied_object(value, "custom_metadata")
+
+
+def _upload_dir(value: str | None) -> str | None:
+    return None if value is None else text(value, "upload_dir", empty=True)
+
+
+def _sample(value: bool | None) -> bool | None:
+    return None if value is None else boolean(value, "sample")
+
+
+def _custom_metrics(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else copied_object(value, "custom_metrics")
+
+
+def _shadow_latency(value: float | None) -> float | None:
+    return None if value is None else real_number(value, "shadow_latency", 0.0)
+
+
+def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
+    return None if value is None else as_prediction(value, "shadow_prediction")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class MonitorOptions:
+    """What is said about one image: the options of `monitor`, `monitor_bytes` and the like, and of `Frame`, which adds the image.
+
+    Numbers of numpy are taken for their values. Dicts and lists are copied: changing yours afterwards changes nothing here.
+
+    Raises:
+        ConfigurationError: A value is of the wrong kind or out of range; the message names option and value.
+        ContentTypeUnknown: Neither `content_type` nor the file name says JPEG or PNG.
+    """
+
+    filename: str = attrs.field(converter=_filename)
+    """Name of the image on the platform."""
+    width: int = attrs.field(converter=_width)
+    """Width of the image in pixels, at least 1; trusted, the image is not opened."""
+    height: int = attrs.field(converter=_height)
+    """Height of the image in pixels, at least 1."""
+    latency: float = attrs.field(converter=_latency)
+    """Inference time of the model, 0 or more. The vendor states no unit; its dashboards read as seconds."""
+    prediction: PredictionFormat = attrs.field(converter=_prediction, repr=False)
+    """What the model said; of the deployment's type. The vendor's own prediction objects are accepted."""
+    content_type: SupportedContentType | str | None = attrs.field(default=None)
+    """`image/jpeg` or `image/png`. None: told by the extension of `filename`."""
+    source: str | None = attrs.field(default=None, converter=_source)
+    """Name of the data source (a camera, say) of the created data; None: the service takes "serving"."""
+    tags: list[str] | None = attrs.field(default=None, repr=False, converter=_tags)
+    """Names of data tags."""
+    timestamp: float | None = attrs.field(default=None, converter=timestamp_of)
+    """When the prediction was made: epoch seconds, or an aware datetime. None: the service takes the time of arrival."""
+    metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_metadata)
+    """For the created data. Keys: docs/wire.md#data-shape. Sent even when empty."""
+    custom_metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metadata)
+    """Free keys for the created data."""
+    upload_dir: str | None = attrs.field(default=None, repr=False, converter=_upload_dir)
+    """Prefix of the object name; private object storage only."""
+    sample: bool | None = attrs.field(default=None, repr=False, converter=_sample)
+    """True: the platform always keeps the image; False: never, it only counts; None: the deployment's sample rate decides."""
+    custom_metrics: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metrics)
+    """Free keys, kept on the predicted asset."""
+    shadow_latency: float | None = attrs.field(default=None, repr=False, converter=_shadow_latency)
+    """Inference time of the shadow model, as `latency`; goes together with `shadow_prediction`."""
+    shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False, converter=_shadow_prediction)
+    """What the shadow model said; of the deployment's type."""
+
+    def __attrs_post_init__(self) -> None:
+        """Settle the content type, and refuse what only shows when options are seen together."""
+        # The service would drop a latency without prediction in silence.
+        if (self.shadow_latency is None) != (self.shadow_prediction is None):
+            raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
+        object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))
