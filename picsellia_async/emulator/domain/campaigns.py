@@ -1,4 +1,4 @@
-"""How the tasks of a review campaign come to be, are handed out and move on. Handlers are in `platform.campaigns`."""
+"""How the tasks of a review campaign are made, assigned and moved on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add_tasks(state: State, campaign: Document, step: Document, rows: list[Predi
         )
 
 
-def welcome(state: State, row: PredictionRow) -> None:
+def add_new_asset(state: State, row: PredictionRow) -> None:
     """Make a task of a new predicted asset where the campaign of its deployment takes such by itself."""
     campaign = state.store.documents.find("campaign", deployment_id=row.deployment_id)
     if campaign is None or campaign["is_closed"] or not campaign["auto_add_new_assets"]:

@@ -13,14 +13,10 @@ import attrs
 import pybase64
 
 from picsellia_async.emulator.refusal import bad_request
+from picsellia_async.image_header import JPEG_SIGNATURE, PNG_SIGNATURE, read_header
 
 INLINE_MAX: Final = 2**18
 """Base64 characters decoded and hashed on the event loop, where a thread would cost more than it saves."""
-
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
-_JPEG: Final = b"\xff\xd8\xff"
-_NO_SIZE: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers that look like a start of frame and are none."""
 
 
 @attrs.frozen
@@ -60,32 +56,14 @@ async def inspect(content: bytes) -> Picture:
 
 def examine(content: bytes) -> Picture:
     """Return what is known about raw bytes."""
-    signature = "JPEG" if content.startswith(_JPEG) else "PNG" if content.startswith(_PNG) else ""
+    signature = "JPEG" if content.startswith(JPEG_SIGNATURE) else "PNG" if content.startswith(PNG_SIGNATURE) else ""
     return Picture(content, hashlib.sha256(content).hexdigest(), signature)
 
 
 def size_of(content: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels from the header of a JPEG or PNG, or None."""
-    if content.startswith(_PNG) and len(content) >= 24:
-        width, height = struct.unpack(">II", content[16:24])
-        return (width, height) if width and height else None
-    if content.startswith(_JPEG):
-        return _jpeg_size(content)
-    return None
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    position = 2
-    while position + 9 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
-            height, width = struct.unpack(">HH", content[position + 5 : position + 9])
-            return (width, height) if width and height else None
-        if marker == 0xFF:
-            position += 1
-            continue
-        position += 2 + struct.unpack(">H", content[position + 2 : position + 4])[0]
-    return None
+    """Return width and height in pixels as a viewer shows the image, from its header; None where that tells none."""
+    header = read_header(content)
+    return None if header is None else header.shown_size
 
 
 def make_png(width: int, height: int, grey: int) -> bytes:
@@ -96,4 +74,4 @@ def make_png(width: int, height: int, grey: int) -> bytes:
 
     rows = (b"\x00" + bytes([grey]) * width) * height
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return _PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""How a prediction becomes data and predicted asset: sampling, sources, tags, duplicates. Monitoring and serving both end here."""
+"""How a prediction becomes data and predicted asset: sampling, sources, tags, duplicates. Monitoring and serving share it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,15 @@ DEFAULT_SOURCE: Final = "serving"
 
 @attrs.define(kw_only=True)
 class Observation:
-    """One prediction as it came in, whichever way."""
+    """One prediction as it came in, from monitoring or serving. Width and height are pixels, latencies are seconds."""
 
     filename: str
     """Name of the image."""
     content_type: str
     """`IMAGE/JPEG` or `IMAGE/PNG`."""
     width: int
-    """Pixels."""
     height: int
-    """Pixels."""
     latency: float
-    """Seconds."""
     raw: dict[str, Any]
     """Prediction in its wire form."""
     source: str | None = None
@@ -53,7 +50,6 @@ class Observation:
     shadow_raw: dict[str, Any] | None = None
     """Prediction of the shadow model."""
     shadow_latency: float | None = None
-    """Seconds."""
     sample: bool | None = None
     """True: keep the image; False: do not; None: the sample rate decides."""
     custom_metrics: dict[str, Any] | None = None
@@ -127,7 +123,7 @@ def record(state: State, deployment: Document, seen: Observation) -> PredictionR
         row.asset_id, row.data_id, row.object_name = state.new_id(), data.id, data.object_name
     state.store.predictions.insert(row)
     if is_kept:
-        campaigns.welcome(state, row)
+        campaigns.add_new_asset(state, row)
     return row
 
 

@@ -1,4 +1,4 @@
-"""What a review sets in motion: the shapes are checked, the task moves on, the feedback loop and continuous training take note.
+"""What a review causes: its shapes are checked, its task moves on, feedback loop and continuous training count it.
 
 The wire knows no way to submit a review, only to add one. assumed: with an active feedback loop a review is submitted at once, without
 one it stays REVIEWED; trainings take no time and always succeed.
@@ -88,7 +88,7 @@ def _shape(
 
 
 def apply(state: State, deployment: Document, row: PredictionRow, review: JsonObject) -> None:
-    """Write a review down and let everything that waits for it take note."""
+    """Store a review and do what follows from it: the task, the feedback loop, continuous training."""
     loop: JsonObject | None = deployment["feedback_loop"]
     is_submitted = loop is not None and loop["active"]
     status = "SUBMITTED" if is_submitted else "REVIEWED"

@@ -1,4 +1,4 @@
-"""The state that handlers work on: store, tokens, clock and options, and the look-ups that check who may see what."""
+"""`State`: what all rules and handlers of one emulator share, and the look-ups that check who may see what."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class State:
     """Everything that the handlers of one emulator share."""
 
     store: Store
-    """What is remembered."""
+    """Database and contents."""
     tokens: Tokens
-    """Signatures."""
+    """Signs and verifies JWTs and presigned URLs."""
     clock: Callable[[], float]
     """Epoch seconds."""
     random: random.Random
     """For sampling; seeded."""
     options: Options = attrs.field(factory=Options)
-    """Behaviour."""
+    """How the emulator behaves where that is a matter of choice."""
 
     def new_id(self) -> str:
         """Return a new identifier."""

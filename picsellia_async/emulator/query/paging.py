@@ -61,7 +61,7 @@ class Where:
     """A condition on a table: SQL with its values, joined by `and`."""
 
     sql: list[str] = attrs.field(factory=list)
-    """Conditions."""
+    """Conditions, joined by `and`."""
     values: list[object] = attrs.field(factory=list)
     """Their values, in order."""
 

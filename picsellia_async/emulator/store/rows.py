@@ -1,4 +1,4 @@
-"""Rows of the large tables: data, predictions and assignments. Values only; JSON columns hold encoded bytes.
+"""Rows of the large tables: data, predictions, assignments and objects. Values only; columns of `bytes` hold encoded JSON.
 
 A prediction and the predicted asset made from it are one row: the platform keeps them one to one (docs/wire.md#service-behaviour). Small things
 (tags, models, campaigns, ...) are documents of the store instead.
@@ -14,10 +14,9 @@ import orjson
 
 @attrs.define(kw_only=True)
 class DataRow:
-    """An image or video of a datalake."""
+    """An image or video of a datalake. Sizes are in pixels; where the header tells none, they are 0."""
 
     id: str
-    """Identifier."""
     datalake_id: str
     """Datalake that it lies in."""
     object_name: str
@@ -31,13 +30,9 @@ class DataRow:
     upload_status: str = "DONE"
     """Member of `DataUploadStatus`."""
     width: int = 0
-    """Pixels."""
     height: int = 0
-    """Pixels."""
     metadata: bytes = b"null"
-    """JSON."""
     custom_metadata: bytes = b"null"
-    """JSON."""
     source_id: str | None = None
     """Data source."""
     tag_ids: bytes = b"[]"
@@ -54,12 +49,14 @@ class DataRow:
 
 @attrs.define(kw_only=True)
 class PredictionRow:
-    """One prediction of a deployment, and the predicted asset that it became unless it was sampled out."""
+    """One prediction of a deployment, and the predicted asset that it became unless it was sampled out.
+
+    Width and height are pixels, latencies are seconds.
+    """
 
     id: str
     """Oracle prediction id."""
     deployment_id: str
-    """Deployment."""
     asset_id: str | None
     """Predicted asset; None when the sample rate left it out."""
     data_id: str | None
@@ -71,11 +68,8 @@ class PredictionRow:
     content_type: str
     """Upper-case MIME type, as monitoring says it."""
     width: int
-    """Pixels."""
     height: int
-    """Pixels."""
     latency: float
-    """Seconds."""
     timestamp: float
     """Epoch seconds of the prediction."""
     raw: bytes
@@ -89,11 +83,9 @@ class PredictionRow:
     shadow_raw: bytes | None = None
     """JSON of the shadow model's prediction."""
     shadow_latency: float | None = None
-    """Seconds."""
     shadow_model_version_id: str | None = None
     """Shadow model at the time."""
     custom_metrics: bytes = b"null"
-    """JSON."""
     sha256: str = ""
     """Of the decoded image."""
     size: int = 0
@@ -124,9 +116,7 @@ class AssignmentRow:
     """One task of a review campaign: one predicted asset at one step."""
 
     id: str
-    """Identifier."""
     campaign_id: str
-    """Campaign."""
     asset_id: str
     """Predicted asset."""
     step_id: str
@@ -152,7 +142,6 @@ class ObjectRow:
     sha256: str
     """Of the content."""
     size: int
-    """Bytes."""
     content_type: str = "application/octet-stream"
     """MIME type."""
     etag: str = ""

@@ -1,4 +1,4 @@
-"""The listening socket and uvicorn on it, inside somebody else's event loop. Nothing here knows what is served."""
+"""The listening socket and uvicorn on it, inside the running event loop. Nothing here knows what is served."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn inside somebody else's event loop: leaves signals alone, reports failures as exceptions."""
+    """uvicorn inside the running event loop: it touches no signal handlers, and what fails is raised."""
 
     @classmethod
     async def start_on(
@@ -79,6 +79,7 @@ class Server(uvicorn.Server):
 
     async def stop(self) -> None:
         """Close the connections: idle ones at once, busy ones when they are done or a second is over."""
+        # The ticking ends first: it would go on to renew the Date header and look at limits of connections that are gone.
         # uvicorn's own `shutdown` sleeps a tenth of a second even when nothing is open, which every test would pay.
         self._ticking.cancel()
         await asyncio.wait([self._ticking])
@@ -90,6 +91,7 @@ class Server(uvicorn.Server):
         while self._is_busy and waited < _GRACE:
             await asyncio.sleep(_TICK)
             waited += _TICK
+        # What is still open had its second: an answer that never ends, or a client that never reads.
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -101,6 +103,7 @@ class Server(uvicorn.Server):
     def close_idle_connections(self) -> int:
         """Close the connections without a request under way, without a word to the client; return how many."""
         connections = (c for c in self.server_state.connections if isinstance(c, HttpToolsProtocol))
+        # Listed before the first is closed: `shutdown` takes a connection out of the set that is walked.
         idle = [c for c in connections if c.cycle is None or c.cycle.response_complete]
         for connection in idle:
             connection.shutdown()

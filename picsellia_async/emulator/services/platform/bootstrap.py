@@ -1,4 +1,4 @@
-"""Handlers of the first calls of a client: greeting, organization (docs/wire.md#connecting)."""
+"""Handlers of the first calls of a client: ping and organizations (docs/wire.md#connecting)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SDK_VERSION: Final = "6.37.0"
 
 
 def ping(_state: State, call: Call) -> JsonObject:
-    """Greet."""
+    """Tell whose token it is, and which version of the vendor's SDK the emulator speaks."""
     return {
         "sdk_version": SDK_VERSION,
         "default_organization": call.organization_id,
