@@ -13,7 +13,7 @@ import attrs
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.monitor_options import EXTENSIONS, MonitorOptions, timestamp_of
+from picsellia_async.monitor_options import MonitorOptions, content_type_of_name, timestamp_of
 from picsellia_async.validation import text
 from picsellia_async.validation import uuid as as_uuid
 
@@ -66,8 +66,9 @@ class Frame(MonitorOptions):
         if not self.filename and isinstance(self.image, Path):
             object.__setattr__(self, "filename", self.image.name)
         text(self.filename, "filename")
-        if self.content_type is None and os.path.splitext(self.filename)[1].lower() not in EXTENSIONS:  # noqa: PTH122
-            object.__setattr__(self, "content_type", _content_type_of_image(self.image))
+        if self.content_type is None:
+            found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
+            object.__setattr__(self, "content_type", found)
         super().__attrs_post_init__()
 
     def __eq__(self, other: object) -> bool:

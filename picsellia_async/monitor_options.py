@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-from pathlib import PurePath
 from typing import Any, Final
 
 import attrs
@@ -24,9 +22,13 @@ EXTENSIONS: Final = {
 """Content type of a file name's extension, in lower case."""
 
 
-def content_type_of(
-    value: SupportedContentType | str | None, filename: str | PurePath | None = None
-) -> SupportedContentType:
+def content_type_of_name(filename: str) -> SupportedContentType | None:
+    """Return the content type that the extension of a file name says, in any case; None where it says none."""
+    stem, dot, extension = filename.rpartition(".")
+    return EXTENSIONS.get(dot + extension.lower()) if stem else None
+
+
+def content_type_of(value: SupportedContentType | str | None, filename: str | None = None) -> SupportedContentType:
     """Return the content type that was given, else the one of the file name's extension.
 
     Args:
@@ -42,10 +44,10 @@ def content_type_of(
             return SupportedContentType.of(value)  # type: ignore[arg-type]  # what is no content type is refused here
         except ConfigurationError:
             raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
-    found = EXTENSIONS.get(os.path.splitext(filename)[1].lower())  # noqa: PTH122 - a tenth of the time of `PurePath`
+    found = content_type_of_name(filename)
     if found is None:
         raise ContentTypeUnknown(
-            f"cannot tell the content type of {str(filename)!r}: give content_type=, image/jpeg or image/png"
+            f"cannot tell the content type of {filename!r}: give content_type=, image/jpeg or image/png"
         )
     return found
 

@@ -122,7 +122,10 @@ def texts(value: Any, name: str) -> list[str]:
     Raises:
         ConfigurationError: The value, or one of its items, is something else.
     """
-    return [text(item, f"{name}[{i}]", empty=True) for i, item in enumerate(sequence(value, name))]
+    items = sequence(value, name)
+    if all(type(item) is str and item.isascii() for item in items):
+        return items.copy()  # the usual case, without a name for each item
+    return [text(item, f"{name}[{i}]", empty=True) for i, item in enumerate(items)]
 
 
 def json_object(value: Any, name: str) -> dict[str, Any]:
