@@ -16,7 +16,7 @@ import orjson
 import pybase64
 
 from benchmarks.arms import metadata
-from picsellia_async._wire.body import SLICE_BYTES, base64_size, splice
+from picsellia_async._wire.bodies import SLICE_BYTES, base64_size, splice
 
 SIZES = {
     "10KB": 10_000, "100KB": 100_000, "200KB": 200_000, "384KB": 2 * SLICE_BYTES, "1MB": 1_000_000, "5MB": 5_000_000, "25MB": 25_000_000,

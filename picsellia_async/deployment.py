@@ -20,19 +20,12 @@ from picsellia_async._services.account import Connection
 from picsellia_async._services.files import read_image
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.serving import ServingService
+from picsellia_async._wire.bodies import image_view
+from picsellia_async._wire.common_requests import CloudImage
+from picsellia_async._wire.encoding import Query, encode_body
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR
-from picsellia_async._wire.requests import (
-    CloudImage,
-    MonitorShadowRequest,
-    PredictCloudImageRequest,
-    PredictRequest,
-    PredictShadowRequest,
-    Query,
-    encode_body,
-    image_view,
-    monitor_metadata,
-    raw_predictions,
-)
+from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
+from picsellia_async._wire.serving_requests import PredictCloudImageRequest, PredictRequest, PredictShadowRequest
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import RetryPolicy
 from picsellia_async.enums import ServiceMetrics, SupportedContentType

@@ -13,7 +13,7 @@ import httpx
 
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.response import unpack
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 

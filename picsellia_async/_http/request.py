@@ -11,7 +11,7 @@ import httpx
 
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Origin
 
 JOIN_BYTES: Final = 1 << 18

@@ -41,10 +41,12 @@ from picsellia_async._http.loop import running_loop
 from picsellia_async._http.retry import next_delay
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._version import __version__
+from picsellia_async._wire.bodies import Body
+from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode, status_error
+from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async._wire.requests import Body, LoginRequest, Query, encode_body, encode_query
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError, RequestTimeoutError, TransportError
 from picsellia_async.models import LoginReceipt

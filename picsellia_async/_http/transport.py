@@ -25,7 +25,7 @@ from picsellia_async._http.request import find_origin, render, send_body, send_c
 from picsellia_async._http.response import ResponseStream, answer_of, respond_with
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.trace import Trace, traced
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError

@@ -13,9 +13,10 @@ from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.platform import PlatformService, find_organization
 from picsellia_async._services.serving import ServingService
+from picsellia_async._wire.common_requests import LoginRequest
+from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.endpoints import ORACLE_LOGIN, SERVING_LOGIN, Endpoint
 from picsellia_async._wire.exchange import Origin
-from picsellia_async._wire.requests import LoginRequest, Query
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.models import LoginReceipt, Organization
 

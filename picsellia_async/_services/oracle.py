@@ -8,6 +8,8 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.service import Service
+from picsellia_async._wire.common_requests import CloudImage
+from picsellia_async._wire.encoding import Query, encode_body
 from picsellia_async._wire.endpoints import (
     GET_AGGREGATED_STATS,
     GET_PREDICTION_STATS,
@@ -15,7 +17,7 @@ from picsellia_async._wire.endpoints import (
     MONITOR_SHADOW,
     RETRIEVE_INFORMATION,
 )
-from picsellia_async._wire.requests import CloudImage, MonitorShadowRequest, Query, encode_body, monitor_body
+from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_body
 from picsellia_async.enums import ServiceMetrics
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
 

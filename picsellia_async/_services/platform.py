@@ -11,8 +11,8 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.service import Service
+from picsellia_async._wire.encoding import Query, encode_body
 from picsellia_async._wire.endpoints import FIND_ORGANIZATION, GET_ORGANIZATION, PING, Endpoint
-from picsellia_async._wire.requests import Query, encode_body
 from picsellia_async.errors import ConfigurationError, NotFoundError
 from picsellia_async.models import Organization
 

@@ -8,13 +8,13 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.service import Service
+from picsellia_async._wire.bodies import multipart_body
+from picsellia_async._wire.encoding import encode_body
 from picsellia_async._wire.endpoints import PREDICT, PREDICT_CLOUD_IMAGE, PREDICT_SHADOW
-from picsellia_async._wire.requests import (
+from picsellia_async._wire.serving_requests import (
     PredictCloudImageRequest,
     PredictRequest,
     PredictShadowRequest,
-    encode_body,
-    multipart_body,
     predict_form,
 )
 from picsellia_async.responses import PredictionAnswer

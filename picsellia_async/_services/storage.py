@@ -20,6 +20,7 @@ from picsellia_async._http.auth import StaticCredential
 from picsellia_async._services.account import Connection
 from picsellia_async._services.files import file_size, read_slice
 from picsellia_async._services.paging import concurrently
+from picsellia_async._wire.bodies import multipart_body
 from picsellia_async._wire.endpoint import Endpoint, Host
 from picsellia_async._wire.endpoints import (
     COMPLETE_PART_UPLOAD,
@@ -29,8 +30,7 @@ from picsellia_async._wire.endpoints import (
     INIT_MULTIPART_UPLOAD,
 )
 from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async._wire.requests import multipart_body
-from picsellia_async._wire.storage import (
+from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
     MultipartUpload,
     ObjectNameRequest,

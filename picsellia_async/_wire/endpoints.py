@@ -11,9 +11,11 @@ from uuid import UUID
 
 from picsellia_async import campaign_models as c
 from picsellia_async import models as m
+from picsellia_async._wire import common_requests as common
+from picsellia_async._wire import oracle_requests as o
 from picsellia_async._wire import platform_requests as r
-from picsellia_async._wire import requests as q
-from picsellia_async._wire import storage as s
+from picsellia_async._wire import serving_requests as v
+from picsellia_async._wire import storage_requests as s
 from picsellia_async._wire.endpoint import ENDPOINTS, Endpoint, Host, Pipeline, register
 from picsellia_async.errors import AuthenticationError, MonitorError, PredictionError
 
@@ -40,8 +42,8 @@ Nothing = type(None)
 # fmt: off
 
 # Sign-in (docs/wire.md#sign-in). The body holds the api token, so redirects are not followed.
-ORACLE_LOGIN: Final = _oracle("oracle_login", "POST", "/api/auth/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
-SERVING_LOGIN: Final = _serving("serving_login", "POST", "/api/login", m.LoginReceipt, q.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
+ORACLE_LOGIN: Final = _oracle("oracle_login", "POST", "/api/auth/login", m.LoginReceipt, common.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
+SERVING_LOGIN: Final = _serving("serving_login", "POST", "/api/login", m.LoginReceipt, common.LoginRequest, ok=frozenset({200}), idempotent=True, errors=AuthenticationError)
 
 # Bootstrap (docs/wire.md#connecting).
 PING: Final = _platform("ping", "GET", "/api/home/ping", m.Ping)
@@ -192,12 +194,12 @@ RETRIEVE_PRESIGNED_URL: Final = _platform("retrieve_presigned_url", "POST", "/ap
 RETRIEVE_INFORMATION: Final = _oracle("retrieve_information", "GET", "/api/deployment/{deployment_id}", dict[str, Any])
 GET_PREDICTION_STATS: Final = _oracle("get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any])
 GET_AGGREGATED_STATS: Final = _oracle("get_aggregated_stats", "GET", "/api/deployment/{deployment_id}/stats", dict[str, Any])
-MONITOR: Final = _oracle("monitor", "POST", "/api/deployment/{deployment_id}/predictions", dict[str, Any], q.MonitorRequest, ok=frozenset({201}), errors=MonitorError)
-MONITOR_SHADOW: Final = _oracle("monitor_shadow", "POST", "/api/prediction/{prediction_id}/shadow", Nothing, q.MonitorShadowRequest, ok=frozenset({201}), errors=MonitorError)
+MONITOR: Final = _oracle("monitor", "POST", "/api/deployment/{deployment_id}/predictions", dict[str, Any], o.MonitorRequest, ok=frozenset({201}), errors=MonitorError)
+MONITOR_SHADOW: Final = _oracle("monitor_shadow", "POST", "/api/prediction/{prediction_id}/shadow", Nothing, o.MonitorShadowRequest, ok=frozenset({201}), errors=MonitorError)
 
 # Serving host (docs/wire.md#serving-endpoints): "deployments" in the plural, success is exactly 200. `predict` takes a form (`PredictRequest`).
 PREDICT: Final = _serving("predict", "POST", "/api/deployments/{deployment_id}/predict", dict[str, Any], ok=frozenset({200}), errors=PredictionError)
-PREDICT_CLOUD_IMAGE: Final = _serving("predict_cloud_image", "POST", "/api/v2/deployments/{deployment_id}/predict", dict[str, Any], q.PredictCloudImageRequest, ok=frozenset({200}), errors=PredictionError)
-PREDICT_SHADOW: Final = _serving("predict_shadow", "POST", "/api/v2/deployments/{deployment_id}/predict/shadow", dict[str, Any], q.PredictShadowRequest, ok=frozenset({200}), errors=PredictionError)
+PREDICT_CLOUD_IMAGE: Final = _serving("predict_cloud_image", "POST", "/api/v2/deployments/{deployment_id}/predict", dict[str, Any], v.PredictCloudImageRequest, ok=frozenset({200}), errors=PredictionError)
+PREDICT_SHADOW: Final = _serving("predict_shadow", "POST", "/api/v2/deployments/{deployment_id}/predict/shadow", dict[str, Any], v.PredictShadowRequest, ok=frozenset({200}), errors=PredictionError)
 
 # fmt: on

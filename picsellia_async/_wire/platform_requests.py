@@ -1,7 +1,6 @@
 """Bodies that the platform takes, in the order in which the wire carries their fields (docs/wire.md#endpoints).
 
-Monitoring and serving bodies live in `requests`, those of the object storage in `storage`. A field that was not given is `UNSET` and stays out; fields that travel even as
-null are declared `nullable` and have no default. Rules that tie fields together are validators, for client and emulator alike.
+A field that was not given is `UNSET` and stays out; fields that travel even as null are declared `nullable` and have no default. Rules that tie fields together are validators, for client and emulator alike.
 """
 
 # ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values

@@ -21,10 +21,11 @@ import attrs
 
 from picsellia_async._http.service import HttpSession, Service, bearer
 from picsellia_async._http.tls import shared_context
+from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode
+from picsellia_async._wire.encoding import encode_body
 from picsellia_async._wire.endpoints import PING, SERVING_LOGIN
 from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async._wire.requests import LoginRequest, encode_body
 from picsellia_async.client import AsyncClient
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment

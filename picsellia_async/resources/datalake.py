@@ -10,6 +10,7 @@ from uuid import UUID
 
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._services.storage import content_type_of_file, upload_file
+from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.endpoints import (
     CREATE_DATA,
     CREATE_DATA_SOURCE,
@@ -43,7 +44,6 @@ from picsellia_async._wire.queries import (
     simple_query,
     values_in_chunks,
 )
-from picsellia_async._wire.requests import dump_json
 from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.enums import DataType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError, shown

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from picsellia_async import enums
-from picsellia_async._wire import requests
+from picsellia_async._wire import serving_requests
 from picsellia_async._wire.endpoints import ENDPOINTS, Endpoint
 from picsellia_async.predictions import PredictionFormat
 
@@ -72,7 +72,7 @@ def test_every_field_of_a_body_stands_there(endpoint):
 def test_every_part_of_the_predict_form_stands_there():
     """The parts of the form, in their order."""
     parts = re.findall(r"^\| `(\w+)` \|", section("predict-form"), re.MULTILINE)
-    assert parts == [*attrs.fields_dict(requests.PredictRequest), "media"]
+    assert parts == [*attrs.fields_dict(serving_requests.PredictRequest), "media"]
 
 
 @pytest.mark.parametrize("enum", enums.WireEnum.__subclasses__(), ids=lambda enum: enum.__name__)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from picsellia_async._wire.requests import dump_json, raw_predictions
+from picsellia_async._wire.encoding import dump_json
+from picsellia_async._wire.oracle_requests import raw_predictions
 from picsellia_async.predictions import as_prediction
 
 from . import sides

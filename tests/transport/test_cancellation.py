@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async.config import Timeouts
 
 from .peers import TIMEOUTS, Certificate, Wire, descriptors, echo, new_tasks, scripted

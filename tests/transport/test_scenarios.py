@@ -15,8 +15,8 @@ from picsellia_async import AsyncClient, ConfigurationError, DetectionPrediction
 from picsellia_async._http.connection import YIELD_BYTES
 from picsellia_async._http.request import SLICE_BYTES
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire import body as body_module
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire import bodies as body_module
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async.config import Timeouts
 from picsellia_async.emulator import Emulator
 

@@ -14,7 +14,7 @@ import pytest
 
 from picsellia_async._http import tls as tls_module
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire.body import ChunkedBody
+from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Origin
 
 from .peers import OK, TIMEOUTS, Certificate, Wire, answering, echo, scripted

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picsellia_async import Frame
+from picsellia_async._wire.bodies import image_view
+from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.converter import CONVERTER, make
-from picsellia_async._wire.requests import CloudImage, MonitorRequest, image_view, monitor_body, monitor_metadata
+from picsellia_async._wire.oracle_requests import MonitorRequest, monitor_body, monitor_metadata
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
 from picsellia_async.monitor_options import MonitorOptions, content_type_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsellia_async._wire.requests import raw_predictions
+from picsellia_async._wire.oracle_requests import raw_predictions
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import (

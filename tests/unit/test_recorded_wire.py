@@ -18,9 +18,9 @@ import pytest
 
 from picsellia_async._wire.converter import make
 from picsellia_async._wire.decode import decode
+from picsellia_async._wire.encoding import encode_body, encode_query
 from picsellia_async._wire.endpoints import ENDPOINTS, Endpoint
 from picsellia_async._wire.exchange import Answer
-from picsellia_async._wire.requests import encode_body, encode_query
 
 WIRE = Path(__file__).parent.parent / "wire"
 STRICT = make(strict=True)

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from picsellia_async import validation
-from picsellia_async._wire.body import CHUNKED_FROM_BYTES, SLICE_BYTES, ChunkedBody, base64_size, splice
-from picsellia_async._wire.requests import (
-    PredictRequest,
-    dump_json,
-    encode_query,
+from picsellia_async._wire.bodies import (
+    CHUNKED_FROM_BYTES,
+    SLICE_BYTES,
+    ChunkedBody,
+    base64_size,
     image_view,
     multipart_body,
-    predict_form,
+    splice,
 )
+from picsellia_async._wire.encoding import dump_json, encode_query
+from picsellia_async._wire.serving_requests import PredictRequest, predict_form
 from picsellia_async._wire.unset import UNSET
 from picsellia_async._wire.unset import given as given_or_unset
 from picsellia_async.config import IMAGE_BYTES_MAX, Timeouts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.requests import CloudImage
 from picsellia_async.emulator.domain.caller import Caller
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import STORAGE_PREFIX

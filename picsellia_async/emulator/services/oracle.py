@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import orjson
 
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.requests import MonitorRequest, MonitorShadowRequest
+from picsellia_async._wire.oracle_requests import MonitorRequest, MonitorShadowRequest
 from picsellia_async._wire.unset import UNSET, or_none
 from picsellia_async.emulator.domain import objects, predictions, statistics
 from picsellia_async.emulator.domain.pictures import Picture, decode

@@ -7,8 +7,9 @@ from typing import Final
 
 import attrs
 
+from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.requests import CloudImage, PredictCloudImageRequest, PredictShadowRequest
+from picsellia_async._wire.serving_requests import PredictCloudImageRequest, PredictShadowRequest
 from picsellia_async._wire.unset import or_none
 from picsellia_async.emulator.domain import objects, predictions
 from picsellia_async.emulator.domain.fake_predictions import above_threshold, invent

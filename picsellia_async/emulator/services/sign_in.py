@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.requests import LoginRequest
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.refusal import unauthorized
 from picsellia_async.emulator.services.call import Call

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.storage import (
+from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
     DownloadRequest,
     ObjectNameRequest,

@@ -8,11 +8,15 @@ the next frame uses the same memory again: many bodies freed together go back to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 import attrs
 import pybase64
+
+from picsellia_async.config import IMAGE_BYTES_MAX
+from picsellia_async.errors import ConfigurationError
 
 SLICE_BYTES: Final = 3 * 2**16
 """Image bytes encoded at a time, 192 KiB (256 KiB of base64); a multiple of 3, so that no slice but the last is padded."""
@@ -47,12 +51,33 @@ class ChunkedBody:
         yield self.tail
 
 
+Body: TypeAlias = bytes | ChunkedBody
+"""What the transport sends."""
+
+
+def image_view(image: Any, name: str = "raw_image") -> memoryview:
+    """Return a flat view of the bytes of an encoded image, without copying them.
+
+    Raises:
+        ConfigurationError: No bytes-like object, empty, not contiguous, or above `IMAGE_BYTES_MAX`.
+    """
+    if not isinstance(image, (bytes, bytearray, memoryview)):
+        raise ConfigurationError(f"{name} must be bytes, bytearray or memoryview, got {type(image).__name__}")
+    view = memoryview(image)
+    if not view.contiguous:
+        raise ConfigurationError(f"{name} must be contiguous in memory")
+    view = view.cast("B") if view.format != "B" or view.ndim != 1 else view
+    if not 0 < view.nbytes <= IMAGE_BYTES_MAX:
+        raise ConfigurationError(f"{name} must have 1 to {IMAGE_BYTES_MAX} bytes, got {view.nbytes}")
+    return view
+
+
 def base64_size(size: int) -> int:
     """Return how many bytes the padded base64 of `size` bytes takes."""
     return (size + 2) // 3 * 4
 
 
-def splice(metadata: bytes, key: bytes, image: memoryview) -> bytes | ChunkedBody:
+def splice(metadata: bytes, key: bytes, image: memoryview) -> Body:
     """Put an image behind the last field of a JSON object.
 
     Args:
@@ -67,3 +92,32 @@ def splice(metadata: bytes, key: bytes, image: memoryview) -> bytes | ChunkedBod
     if image.nbytes <= CHUNKED_FROM_BYTES:
         return b"".join((head, pybase64.b64encode(image), b'"}'))
     return ChunkedBody(head, image, b'"}')
+
+
+def multipart_body(
+    form: Iterable[tuple[str, str]], file_field: str, filename: str, content: memoryview, boundary: str | None = None
+) -> tuple[bytes, str]:
+    """Return a multipart/form-data body and its Content-Type.
+
+    httpx's encoder adds a Content-Type to file parts, which the vendor's requests do not have (docs/wire.md#predict-form).
+
+    Args:
+        form: Text parts in order.
+        file_field: Name of the file part, which comes last.
+        filename: File name, as UTF-8.
+        content: The file.
+        boundary: Text between the parts; random by default.
+    """
+    boundary = boundary or secrets.token_hex(16)
+    opening = f"--{boundary}\r\n"
+    head = "".join(
+        f'{opening}Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n' for name, value in form
+    )
+    head += f'{opening}Content-Disposition: form-data; name="{file_field}"; filename="{_quoted(filename)}"\r\n\r\n'
+    body = b"".join((head.encode(), content, f"\r\n--{boundary}--\r\n".encode()))
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(value: str) -> str:
+    """Escape what would end the quoted text, as browsers do (HTML, "multipart/form-data encoding algorithm")."""
+    return value.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -1,0 +1,86 @@
+"""Values as they travel: JSON bytes and the text of queries (docs/wire.md#encoding)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+import attrs
+import orjson
+
+from picsellia_async._wire.converter import CONVERTER
+from picsellia_async._wire.unset import UNSET
+from picsellia_async.errors import ConfigurationError
+
+Query: TypeAlias = Iterable[tuple[str, Any]]
+"""Pairs in order; None and `UNSET` are left out, lists are repeated."""
+
+PLACE_DEPTH: Final = 5
+"""How deep in a value a message says where something has no JSON form."""
+
+
+def encode_query(query: Query) -> str:
+    """Encode a query as the vendor's SDK does: form encoding, `True`/`False`, repeated keys, dicts as compact JSON (docs/wire.md#encoding)."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in query:
+        if value is None or value is UNSET:
+            continue
+        values = value if isinstance(value, (list, tuple)) else [value]
+        pairs += [(key, _query_text(item, key)) for item in values]
+    return urlencode(pairs)
+
+
+def _query_text(value: Any, name: str) -> str:
+    if isinstance(value, dict):
+        return dump_json(value, name).decode()
+    return str(value)
+
+
+def dump_json(value: Any, name: str = "") -> bytes:
+    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (docs/wire.md#headers).
+
+    Args:
+        value: What is written.
+        name: Argument that it was given for; by default its keys are the names of arguments.
+
+    Raises:
+        ConfigurationError: Something in it has no JSON form.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as exc:
+        place, why = _unwritable(value, name, exc)
+        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+
+
+def _unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
+    """Return where in a value something has no JSON form, and why; not deeper than `PLACE_DEPTH`, since it may hold itself."""
+    for _ in range(PLACE_DEPTH):
+        pairs = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+        )
+        for key, item in pairs:
+            try:
+                orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)
+            except TypeError as exc:
+                value, why = item, exc
+                name = f"{name}[{key!r}]" if name else str(key)
+                break
+        else:
+            break
+    return name or "the request", why
+
+
+def encode_body(request: Any) -> bytes:
+    """Return the JSON bytes of a request class, in the order of its fields, or of a list; `UNSET` fields are left out.
+
+    Raises:
+        ConfigurationError: A value has no JSON form.
+    """
+    fields = CONVERTER.unstructure(request)
+    if isinstance(fields, list):
+        return dump_json(fields)
+    # cattrs puts fields without a default first, the wire does not.
+    ordered = {name: fields[name] for name in attrs.fields_dict(type(request)) if name in fields}
+    return dump_json(ordered)

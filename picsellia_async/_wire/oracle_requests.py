@@ -1,0 +1,127 @@
+"""Bodies for the monitoring host, in the order in which the wire carries their fields (docs/wire.md#monitor-request).
+
+Optional fields default to `UNSET`, which is left out. Rules that tie fields together are validators here, so that they hold in the
+client and in the emulator alike.
+"""
+
+# ruff: noqa: RUF009 - `required`, `optional` and `nullable` return attrs fields, not values
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async._wire.bodies import Body, splice
+from picsellia_async._wire.common_requests import CloudImage
+from picsellia_async._wire.converter import JsonObject
+from picsellia_async._wire.encoding import dump_json, encode_body
+from picsellia_async._wire.fields import any_text, optional, required
+from picsellia_async._wire.unset import UNSET, Unset
+from picsellia_async.enums import SupportedContentType
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.predictions import PredictionFormat
+from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class MonitorRequest:
+    """One prediction for the monitoring host (docs/wire.md#monitor-request). Empty values are sent, only what was not given is left out."""
+
+    filename: str = required(text, "filename")
+    """Name of the image on the platform."""
+    content_type: SupportedContentType
+    """Upper-case on the wire."""
+    height: int = required(whole_number, "height", 1)
+    """Pixels."""
+    width: int = required(whole_number, "width", 1)
+    """Pixels."""
+    raw_predictions: JsonObject = required(json_object, "raw_predictions")
+    """Prediction in its wire form."""
+    latency: float = required(real_number, "latency", 0.0)
+    """Inference time of the model, in seconds."""
+    source: str | Unset = optional(any_text, "source")
+    """Name of the data source."""
+    tags: list[str] | Unset = optional(texts, "tags")
+    """Names of data tags."""
+    metadata: JsonObject | Unset = optional(json_object, "metadata")
+    """Known keys: docs/wire.md#data-shape."""
+    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
+    """Free keys."""
+    timestamp: float | Unset = optional(epoch_seconds, "timestamp")
+    """Epoch seconds; the service uses its own clock otherwise."""
+    upload_dir: str | Unset = optional(any_text, "upload_dir")
+    """Prefix of the object name; private storage only."""
+    shadow_latency: float | Unset = optional(real_number, "shadow_latency", 0.0)
+    """Inference time of the shadow model, in seconds."""
+    shadow_raw_predictions: JsonObject | Unset = optional(json_object, "shadow_raw_predictions")
+    """Prediction of the shadow model in its wire form."""
+    sample: bool | Unset = optional(boolean, "sample")
+    """True: always keep the image; False: never, only count it; left out: the deployment's sample rate decides."""
+    custom_metrics: JsonObject | Unset = optional(json_object, "custom_metrics")
+    """Kept on the predicted asset."""
+    image: str | Unset = UNSET
+    """Base64 of the image. The client splices it into the bytes (`monitor_body`)."""
+    cloud_image: CloudImage | Unset = UNSET
+    """Takes the place of `image`."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse half of a shadow prediction: the service would drop a latency without prediction in silence."""
+        if (self.shadow_raw_predictions is UNSET) != (self.shadow_latency is UNSET):
+            raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class MonitorShadowRequest:
+    """A prediction of the shadow model, added to a stored one (docs/wire.md#monitoring-endpoints)."""
+
+    shadow_raw_predictions: JsonObject = required(json_object, "shadow_prediction")
+    """Prediction in its wire form."""
+    shadow_latency: float = required(real_number, "shadow_latency", 0.0)
+    """Inference time of the shadow model, in seconds."""
+
+
+def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
+    """Return a prediction as the wire carries it: classes, texts (null when not given), then the fields of the format."""
+    names = ("detection_classes", "detection_texts", *prediction.shape_fields)
+    return {name: getattr(prediction, name) for name in names}
+
+
+_READERS: Final[dict[str, Callable[[MonitorOptions], Any]]] = {
+    "raw_predictions": lambda options: raw_predictions(options.prediction),
+    "shadow_raw_predictions": lambda options: (
+        None if options.shadow_prediction is None else raw_predictions(options.shadow_prediction)
+    ),
+}
+"""How fields of `MonitorRequest` are read that no option is named after."""
+
+_MONITOR_FIELDS: Final = tuple(
+    (name, _READERS.get(name) or attrgetter(name))
+    for name in attrs.fields_dict(MonitorRequest)
+    if name not in {"image", "cloud_image"}
+)
+
+
+def monitor_metadata(options: MonitorOptions) -> bytes:
+    """Return the JSON of a `MonitorRequest` without its image. The options were checked when they were made; nothing is checked again.
+
+    Raises:
+        ConfigurationError: Metadata that has no JSON form.
+    """
+    fields = {name: value for name, read in _MONITOR_FIELDS if (value := read(options)) is not None}
+    return dump_json(fields)
+
+
+def monitor_body(metadata: bytes, image: memoryview | CloudImage) -> Body:
+    """Return the body: what `monitor_metadata` made, and the image last, its base64 as bytes.
+
+    Args:
+        metadata: Everything but the image.
+        image: The raw image, or where it lies.
+    """
+    if isinstance(image, CloudImage):
+        return b'%b,"cloud_image":%b}' % (metadata[:-1], encode_body(image))
+    return splice(metadata, b"image", image)
