@@ -1,7 +1,10 @@
-"""What is wrong in a source: the error, and the account of what was skipped instead."""
+"""What is wrong in a source: the error, and the account of what was skipped or left out."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -29,15 +32,35 @@ class Problems:
     """Bad items so far."""
     messages: list[str] = attrs.field(factory=list)
     """The first of them."""
+    left_out: Counter[str] = attrs.field(factory=Counter)
+    """Files that the pattern does not ask for, by extension in lower case; "" is none."""
 
-    def add(self, message: str) -> None:
+    def add(self, message: str, cause: Exception | None = None) -> None:
         """Count a bad item, or raise.
 
         Raises:
             SourceError: Bad items are not to be skipped.
         """
         if self.on_bad == "raise":
-            raise SourceError(message)
+            raise SourceError(message) from cause
         self.skipped += 1
         if len(self.messages) < PROBLEMS_KEPT:
             self.messages.append(message)
+
+    @contextmanager
+    def item(self, place: str = "") -> Iterator[None]:
+        """Make whatever the block raises the problem of one item, so that it cannot end the pass for the others.
+
+        Args:
+            place: File, line or entry, for the message; "" where the message of a typed error names it already.
+
+        Raises:
+            SourceError: Bad items are not to be skipped.
+        """
+        before = f"{place}: " if place else ""
+        try:
+            yield
+        except PicselliaError as error:
+            self.add(f"{before}{error}", error.__cause__ if isinstance(error.__cause__, Exception) else None)
+        except Exception as error:  # noqa: BLE001 - an error that nobody foresaw is recorded, or raised by `add`
+            self.add(f"{before}{type(error).__name__}: {error}", error)

@@ -1,22 +1,30 @@
-"""What COCO and YOLO files have in common: their class numbers, and shapes that become a prediction. Pure."""
+"""What COCO and YOLO files have in common: shapes that become a prediction. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.predictions import DetectionPredictionFormat, PredictionFormat, SegmentationPredictionFormat
+from picsellia_async.predictions import (
+    DetectionPredictionFormat,
+    MaskPredictionFormat,
+    PredictionFormat,
+    SegmentationPredictionFormat,
+)
 from picsellia_async.sources._errors import SourceError
+from picsellia_async.validation import real_number
 
 ShapeKind: TypeAlias = Literal["detection", "segmentation"]
 """What the shapes become: boxes or polygons."""
 
+Point: TypeAlias = tuple[float, float]
+
 
 @attrs.frozen
 class Shape:
-    """One object; exactly one of box and polygon is given."""
+    """One object; exactly one of box, polygon and mask is given."""
 
     label: int
     """Index into the label map of the model version."""
@@ -24,11 +32,13 @@ class Shape:
     """Confidence."""
     box: tuple[float, float, float, float] | None = None
     """Top, left, bottom, right in pixels."""
-    polygon: list[tuple[float, float]] | None = None
+    polygon: list[Point] | None = None
     """x, y in pixels."""
+    mask: str | None = None
+    """Run lengths in COCO's text form."""
 
 
-def prediction_from(shapes: Iterable[Shape], kind: ShapeKind) -> PredictionFormat:
+def prediction_from(shapes: Iterable[Shape], kind: str) -> PredictionFormat:
     """Return the prediction; fractions of pixels are rounded by the format.
 
     Raises:
@@ -37,24 +47,43 @@ def prediction_from(shapes: Iterable[Shape], kind: ShapeKind) -> PredictionForma
     found = list(shapes)
     labels, scores = [one.label for one in found], [one.score for one in found]
     if kind == "segmentation":
-        return SegmentationPredictionFormat(labels, scores, [one.polygon for one in found])
-    return DetectionPredictionFormat(labels, [one.box for one in found], scores)
+        return SegmentationPredictionFormat(labels, scores, [one.polygon or [] for one in found])
+    if kind == "mask":
+        return MaskPredictionFormat(labels, scores, [one.mask or "" for one in found])
+    return DetectionPredictionFormat(labels, [one.box or () for one in found], scores)
 
 
-def label_of(category: int, categories: Mapping[int, int] | None) -> int:
-    """Return the index into the label map for a class number of the file.
+def checked_score(value: object, default: float | None) -> float:
+    """Return the confidence of a shape.
+
+    Args:
+        value: What the file says; None where it says nothing.
+        default: What the caller says of shapes without one.
 
     Raises:
-        SourceError: There is a mapping, and it lacks the number.
+        SourceError: There is neither, so that this may be ground truth; or the score is not within 0 to 1.
     """
-    if categories is None:
-        return category
-    if category not in categories:
-        raise SourceError(f"categories has no entry for class {category}")
-    return categories[category]
+    if value is None:
+        if default is None:
+            raise SourceError("no score, as in ground truth; if these are predictions all the same, give score=")
+        return default
+    score = real_number(value, "score")
+    if not 0 <= score <= 1:
+        raise SourceError(f"score must be 0 to 1, got {score:g}")
+    return score
 
 
-def polygon_from(flat: list[float]) -> list[tuple[float, float]]:
+def checked_default_score(score: float | None) -> float | None:
+    """Return what the caller says of shapes without a score.
+
+    Raises:
+        ConfigurationError: It is no number.
+        SourceError: It is not within 0 to 1.
+    """
+    return None if score is None else checked_score(score, None)
+
+
+def polygon_from(flat: Sequence[float]) -> list[Point]:
     """Return x, y pairs for `[x1, y1, x2, y2, ...]`.
 
     Raises:

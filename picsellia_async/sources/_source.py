@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Final, Generic, TypeVar, get_args
 
 import anyio.to_thread
 import attrs
 
-from picsellia_async.errors import PicselliaError
-from picsellia_async.sources._errors import OnBad, Problems
+from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.validation import choice
 
 T = TypeVar("T")
+
+logger = logging.getLogger("picsellia_async")
 
 BATCH_ITEMS: Final = 32
 """Items that one visit to a thread brings at most: what a source may be ahead of its reader."""
 
 BATCH_SECONDS: Final = 0.02
 """A visit ends after so long, so that a slow disk does not hold back what it has given."""
+
+_PICTURES: Final = frozenset(
+    {".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng"}
+)
+"""Pictures that the service does not take: passing them over is worth a line in the log."""
+
+_EXTENSIONS_TOLD: Final = 8
 
 
 class Source(Generic[T]):
@@ -30,7 +39,12 @@ class Source(Generic[T]):
     """
 
     def __init__(
-        self, name: str, read: Callable[[Problems], Generator[T, None, None]], *, on_bad: OnBad = "raise"
+        self,
+        name: str,
+        read: Callable[[Problems], Generator[T, None, None]],
+        *,
+        on_bad: OnBad = "raise",
+        nothing: str = "nothing was found",
     ) -> None:
         """Store what is read.
 
@@ -38,6 +52,7 @@ class Source(Generic[T]):
             name: For `repr`.
             read: Blocking generator of the items; runs in threads.
             on_bad: What to do with an item that cannot be used.
+            nothing: What to say of a pass that finds no item, good or bad.
 
         Raises:
             ConfigurationError: `on_bad` is neither "raise" nor "skip".
@@ -46,6 +61,7 @@ class Source(Generic[T]):
         self._read = read
         choice(on_bad, "on_bad", get_args(OnBad))
         self._on_bad = on_bad
+        self._nothing = nothing
         self._problems = Problems(self._on_bad)
 
     def __repr__(self) -> str:
@@ -62,29 +78,48 @@ class Source(Generic[T]):
         """What was wrong with them, at most the first 100."""
         return tuple(self._problems.messages)
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Files that the latest pass passed over so far, since their names are not asked for: number by extension, "" for none."""
+        return dict(self._problems.left_out)
+
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         """Yield the items.
 
         Raises:
-            SourceError: Something cannot be used, and `on_bad` is "raise".
+            SourceError: Something cannot be used, and `on_bad` is "raise"; or there is nothing at all.
             ConfigurationError: The file or directory is not there, or may not be read.
         """
         self._problems = Problems(self._on_bad)
-        steps = _Steps(self._read(self._problems))
+        problems = self._problems
+        steps = _Steps(self._read(problems))
+        is_empty = True
         try:
             is_over = False
             while not is_over:
                 items: list[T] = []
                 try:
                     is_over = await anyio.to_thread.run_sync(steps.take, items)
-                except PicselliaError:
-                    for item in items:
+                except Exception:
+                    for item in items:  # what was read before it is good
                         yield item
                     raise
                 for item in items:
                     yield item
+                is_empty = is_empty and not items
         finally:
             steps.leave()
+        if is_empty and not problems.skipped:
+            raise SourceError(self._nothing + _told(problems.left_out))
+        if problems.left_out.keys() & _PICTURES:
+            logger.warning("%s%s", self._name, _told(problems.left_out))
+
+
+def _told(left_out: Mapping[str, int]) -> str:
+    """Return how many files of which extension were passed over, the most first."""
+    most = sorted(left_out.items(), key=lambda one: (-one[1], one[0]))
+    words = ", ".join(f"{count} {extension or 'without extension'}" for extension, count in most[:_EXTENSIONS_TOLD])
+    return f"; passed over: {words}{', ...' if len(most) > _EXTENSIONS_TOLD else ''}" if words else ""
 
 
 @attrs.define(eq=False)

@@ -5,19 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
-import orjson
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._image_header import known_size, open_source
-from picsellia_async.sources._shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
+from picsellia_async.sources._folder import checked_path
+from picsellia_async.sources._image_files import ImageFile, image_file, open_source, parsed_json
+from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._run_length import checked_counts, counts_from_text, text_from_counts
+from picsellia_async.sources._shapes import (
+    Shape,
+    ShapeKind,
+    checked_default_score,
+    checked_score,
+    polygon_from,
+    prediction_from,
+)
 from picsellia_async.sources._source import Source
-from picsellia_async.sources.directory import IMAGE_PATTERNS, checked_path, walk
 from picsellia_async.validation import choice, real_number, sequence, whole_number
+
+CocoKind: TypeAlias = ShapeKind | Literal["mask"]
+"""What the results become: boxes, polygons or run-length masks."""
+
+_Entry: TypeAlias = tuple[int, dict[str, Any]]
+"""A result, after its place in the file."""
+
+_KINDS: Final = (*get_args(ShapeKind), "mask")
 
 
 def coco_results(
@@ -25,9 +43,13 @@ def coco_results(
     images: str | os.PathLike[str],
     *,
     annotations: str | os.PathLike[str] | None = None,
-    kind: ShapeKind = "detection",
-    categories: Mapping[int, int] | None = None,
+    kind: CocoKind = "detection",
+    categories: Categories | None = None,
+    label_map: Mapping[str, int] | None = None,
+    score: float | None = None,
     empty: bool = False,
+    orientation: OrientationRule = "shown",
+    outside: bool = False,
     source: str | None = None,
     latency: float = 0.0,
     on_bad: OnBad = "raise",
@@ -35,18 +57,28 @@ def coco_results(
     """Return a frame for each image that COCO results speak of, in the order in which they first do.
 
     A box `[x, y, width, height]` becomes `[y, x, y + height, x + width]`, that is top, left, bottom, right, and is rounded after
-    that. An object of several polygons becomes as many shapes of its class and score. A shape without `score` has 1.0.
-    The results are read as a whole in a thread: allow some ten times their size in memory.
+    that. An object of several polygons becomes as many shapes of its class and score. An image is delivered with all of its
+    results or not at all, since a part would be taken for what the model said. The results are read as a whole in a thread: allow
+    some ten times their size in memory.
+
+    An image is found by `file_name`, of the result or of `images`, else by its id. A file name is a path below `images`; absolute
+    paths, those of Windows and percent-encoded ones are tried by their longest tail. Where `images` tells width and height, they
+    must be the file's.
 
     Args:
-        json: List of results (`image_id`, `category_id`, `bbox` or `segmentation`, `score`), or a whole COCO file with
+        json: List of results (`image_id` or `file_name`, `category_id`, `bbox` or `segmentation`, `score`), or a whole COCO file with
             `images` and `annotations`.
         images: Directory of the images.
         annotations: COCO file whose `images` tell the file name of each `image_id`. Without one: the id is the file name, its part
             before the extension, or the number in it (`000000000139.jpg` is 139).
-        kind: "detection" makes boxes; "segmentation" polygons (run-length masks are refused).
-        categories: Index into the label map of the model version by `category_id`. None takes the ids as they are.
+        kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or numbers.
+        categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`. None
+            takes the ids as they are.
+        label_map: Instead: index by class name. The file's `categories` tell the names.
+        score: Confidence of results without one. None refuses them: a file without scores is ground truth.
         empty: Whether images without any result are frames too, with empty predictions. Those of `annotations`, or of the directory.
+        orientation: "shown": the results speak of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
+        outside: Whether paths may lead out of `images`.
         source: `Frame.source` of all frames.
         latency: Inference time in seconds, of all frames.
         on_bad: What to do with an image that is not there, or a result that cannot be used: "raise" `SourceError`, or "skip" the
@@ -57,121 +89,273 @@ def coco_results(
     """
     file, folder = checked_path(json, "json"), checked_path(images, "images")
     names_file = None if annotations is None else checked_path(annotations, "annotations")
-    choice(kind, "kind", get_args(ShapeKind))
+    choice(kind, "kind", _KINDS)
+    choice(orientation, "orientation", get_args(OrientationRule))
+    classes = checked_classes(categories, label_map)
+    reading = _Reading(classes, kind, checked_default_score(score), orientation)
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         content, modified = _load(file)
-        known = content if isinstance(content, dict) else {}
-        if names_file is not None:
-            known = _load(names_file)[0]
-        results = content.get("annotations") if isinstance(content, dict) else content
-        groups = _grouped(results, file, problems)
-        lookup = _Lookup.of(known, folder, problems)
-        if empty:
-            for image_id in lookup.ids():
-                groups.setdefault(image_id, [])
-        for image_id in list(groups):
-            place = f"{os.fspath(file)} image_id {image_id!r}"
-            try:
-                shapes = [shape for one in groups.pop(image_id) for shape in _shapes(one, kind, categories)]
-                image = lookup.find(image_id)
-                width, height = known_size(image)
-                yield Frame(
-                    image=image, filename=image.relative_to(folder).as_posix(), width=width, height=height, latency=latency,
-                    prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
-                )  # fmt: skip
-            except (ConfigurationError, SourceError) as error:
-                problems.add(f"{place}: {error}")
+        described = content if names_file is None else _load(names_file)[0]
+        groups = _grouped(content, file, problems)
+        if (
+            reading.score is None
+            and groups
+            and not any("score" in one for group in groups.values() for _, one in group)
+        ):
+            raise SourceError(
+                f"{file}: no result has a score: this is ground truth; if it is a prediction, give score="
+            )
+        known = _Images(described, ImageLookup(folder, problems, outside=outside))
+        reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
+        seen: set[Path] = set()
 
-    return Source(f"coco_results {os.fspath(file)!r}", read, on_bad=on_bad)
+        def frame(key: _Key, results: list[_Entry]) -> Frame:
+            path = known.path(key)
+            seen.add(path)
+            image = image_file(path)
+            size = known.checked_size(key, image, orientation)
+            shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
+            return Frame(
+                image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
+                prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
+            )  # fmt: skip
+
+        for key in list(groups):
+            made = None
+            with problems.item(f"{os.fspath(file)} {key}"):
+                made = frame(key, groups.pop(key))
+            if made is not None:
+                yield made
+        for key in known.keys() if empty else ():
+            made = None
+            with problems.item(f"{os.fspath(file)} {key}"):
+                # An image whose results cannot be used is no image in which nothing was found.
+                made = None if known.path(key) in seen else frame(key, [])
+            if made is not None:
+                yield made
+
+    return Source(
+        f"coco_results {os.fspath(file)!r}", read, on_bad=on_bad, nothing=f"{os.fspath(file)} holds no result"
+    )
+
+
+@attrs.frozen
+class _Key:
+    """How an image is named: by file name, which wins, or by id."""
+
+    name: str | None = None
+    id: int | str | None = None
+
+    @classmethod
+    def of(cls, entry: object) -> _Key:
+        """Return the key of a result; 1, 1.0 and "1" are one id.
+
+        Raises:
+            SourceError: It names no image.
+        """
+        if not isinstance(entry, dict):
+            raise SourceError(f"must be a JSON object, got {shown(entry)}")
+        name = entry.get("file_name")
+        if isinstance(name, str) and name:
+            return cls(name=name)
+        return cls(id=_id(entry.get("image_id")))
+
+    def __str__(self) -> str:
+        return f"file_name {self.name!r}" if self.name is not None else f"image_id {self.id!r}"
+
+
+def _id(value: object) -> int | str:
+    if isinstance(value, str) and value:
+        return int(value) if value.isdecimal() and str(int(value)) == value else value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
+        return int(value)
+    raise SourceError(f"no image_id, got {shown(value)}")
 
 
 def _load(path: Path) -> tuple[Any, float]:
     with open_source(path, "COCO file") as file:
         modified = os.fstat(file.fileno()).st_mtime
-        try:
-            return orjson.loads(file.read()), modified
-        except orjson.JSONDecodeError as error:
-            raise SourceError(f"{os.fspath(path)} is no JSON: {error}") from None
+        content = file.read()
+    try:
+        return parsed_json(content), modified
+    except SourceError as error:
+        raise SourceError(f"{os.fspath(path)}: {error}") from None
 
 
-def _grouped(results: Any, path: Path, problems: Problems) -> dict[Any, list[dict[str, Any]]]:
-    """Return the results by image, in the order in which the images appear first."""
+def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_Entry]]:
+    """Return the results by image, each with its place in the file, in the order in which the images appear first."""
+    results = content.get("annotations") if isinstance(content, dict) else content
     if not isinstance(results, list):
         raise SourceError(f"{os.fspath(path)} is neither a list of results nor a COCO file with annotations")
-    groups: dict[Any, list[dict[str, Any]]] = {}
+    groups: dict[_Key, list[_Entry]] = {}
     for number, one in enumerate(results):
-        image_id = one.get("image_id") if isinstance(one, dict) else None
-        if isinstance(image_id, (int, str)):
-            groups.setdefault(image_id, []).append(one)
-        else:
-            problems.add(f"{os.fspath(path)} result {number}: no image_id")
+        with problems.item(f"{os.fspath(path)} result {number}"):
+            groups.setdefault(_Key.of(one), []).append((number, one))
     return groups
 
 
-@attrs.frozen
-class _Lookup:
-    """Finds the file of an image id."""
+def _names(content: Any) -> dict[int, str]:
+    """Return the class names by id of a COCO file; entries that say nothing of use are passed over."""
+    found = content.get("categories") if isinstance(content, dict) else None
+    return {
+        one["id"]: one["name"]
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("id"), int) and isinstance(one.get("name"), str)
+    }
 
-    folder: Path
-    names: dict[Any, str] | None
-    """By id, as the COCO file says; None where there is none."""
-    files: dict[str | int, Path]
-    """By name, stem and number, where there is none."""
 
-    @classmethod
-    def of(cls, content: Any, folder: Path, problems: Problems) -> _Lookup:
-        """Read the COCO file's images, or list the directory."""
+class _Images:
+    """What the COCO file says of its images, and their files."""
+
+    def __init__(self, content: Any, lookup: ImageLookup) -> None:
+        self.lookup = lookup
         described = content.get("images") if isinstance(content, dict) else None
-        if isinstance(described, list):
+        self._is_described = isinstance(described, list)
+        self._by_id: dict[int | str, list[dict[str, Any]]] = {}
+        self._by_name: dict[str, dict[str, Any]] = {}
+        for one in described if isinstance(described, list) else ():
+            if not isinstance(one, dict):
+                continue
+            name = one.get("file_name")
+            if isinstance(name, str):
+                self._by_name.setdefault(name, one)
             try:
-                return cls(folder, {one["id"]: str(one["file_name"]) for one in described}, {})
-            except (KeyError, TypeError):
-                raise SourceError("each of the COCO file's images needs id and file_name") from None
-        files: dict[str | int, Path] = {}
-        for path in walk(folder, IMAGE_PATTERNS, problems):
-            name = path.relative_to(folder).as_posix()
-            files[name] = path
-            for key in (path.name, path.stem, int(path.stem) if path.stem.isdecimal() else None):
-                if key is not None:
-                    files.setdefault(key, path)
-        return cls(folder, None, files)
+                same = self._by_id.setdefault(_id(one.get("id")), [])
+            except SourceError:
+                continue
+            if all(_name_of(other) != _name_of(one) for other in same):
+                same.append(one)
 
-    def ids(self) -> Iterator[Any]:
-        """Yield the ids that there are; of a directory, the paths below it."""
-        if self.names is not None:
-            yield from self.names
-            return
-        yield from dict.fromkeys(path.relative_to(self.folder).as_posix() for path in self.files.values())
+    def keys(self) -> Iterator[_Key]:
+        """Yield every image: those that the file describes, or else those of the folder."""
+        if self._is_described:
+            yield from (_Key(id=image_id) for image_id in self._by_id)
+        else:
+            yield from (_Key(name=self.lookup.filename(path)) for path in self.lookup.all())
 
-    def find(self, image_id: Any) -> Path:
-        """Return the file.
+    def path(self, key: _Key) -> Path:
+        """Return the file of an image.
 
         Raises:
-            SourceError: Nothing is known of the id.
+            SourceError: There is none, or several fit.
         """
-        if self.names is not None:
-            if image_id not in self.names:
-                raise SourceError("the COCO file's images have no such id")
-            return self.folder / self.names[image_id]
-        if image_id not in self.files:
-            raise SourceError(f"no image of that name or number in {os.fspath(self.folder)!r}")
-        return self.files[image_id]
+        if key.name is not None:
+            return self.lookup.named(key.name)
+        entry = self._entry(key)
+        if entry is None:
+            return self.lookup.numbered(key.id if key.id is not None else "")
+        name = _name_of(entry)
+        if name is None:
+            raise SourceError("the entry in images has neither file_name nor coco_url")
+        return self.lookup.named(name)
+
+    def checked_size(self, key: _Key, image: ImageFile, orientation: OrientationRule) -> tuple[int, int]:
+        """Return width and height of the picture that the results speak of.
+
+        Raises:
+            SourceError: The COCO file tells another size: it speaks of another picture, or of its stored form.
+        """
+        size = image.size(orientation)
+        entry = self._entry(key)
+        told = (entry.get("width"), entry.get("height")) if entry is not None else (None, None)
+        if not all(isinstance(one, (int, float)) and one > 0 for one in told) or told == size:
+            return size
+        other: OrientationRule = "stored" if orientation == "shown" else "shown"
+        hint = f": orientation={other!r} reads it so" if told == image.size(other) else ""
+        raise SourceError(
+            f"{os.fspath(image.path)!r} has {size[0]} x {size[1]} pixels, the COCO file says {told[0]} x {told[1]}{hint}"
+        )
+
+    def _entry(self, key: _Key) -> dict[str, Any] | None:
+        if key.name is not None:
+            return self._by_name.get(key.name)
+        if not self._is_described or key.id is None:
+            return None
+        entries = self._by_id.get(key.id)
+        if entries is None:
+            raise SourceError("the COCO file's images have no such id")
+        if len(entries) > 1:
+            names = ", ".join(repr(_name_of(one)) for one in entries[:3])
+            raise SourceError(f"{len(entries)} of the COCO file's images have this id: {names}")
+        return entries[0]
 
 
-def _shapes(result: dict[str, Any], kind: ShapeKind, categories: Mapping[int, int] | None) -> Iterator[Shape]:
-    label = label_of(whole_number(result.get("category_id"), "category_id"), categories)
-    score = real_number(result.get("score", 1.0), "score")
-    if kind == "detection":
-        numbers = [real_number(one, "bbox") for one in sequence(result.get("bbox"), "bbox")]
-        if len(numbers) != 4:
-            raise SourceError(f"bbox must be [x, y, width, height], got {shown(numbers)}")
-        x, y, width, height = numbers
-        yield Shape(label, score, box=(y, x, y + height, x + width))
-        return
-    polygons = result.get("segmentation")
-    if not isinstance(polygons, list):
-        raise SourceError("segmentation must be polygons [[x1, y1, x2, y2, ...], ...]; run-length masks are not read")
-    for one in polygons:
-        flat = [real_number(number, "segmentation") for number in sequence(one, "segmentation")]
-        yield Shape(label, score, polygon=polygon_from(flat))
+def _name_of(entry: dict[str, Any]) -> str | None:
+    """Return the file name of an image, or what stands for it: LVIS has addresses only."""
+    found = (entry.get(field) for field in ("file_name", "path", "coco_url", "flickr_url"))
+    return next((one for one in found if isinstance(one, str) and one), None)
+
+
+@attrs.frozen
+class _Reading:
+    """How results are read."""
+
+    classes: ClassIndex
+    kind: CocoKind
+    score: float | None
+    orientation: OrientationRule
+
+    def shapes(self, number: int, result: dict[str, Any], size: tuple[int, int]) -> Iterator[Shape]:
+        """Yield the shapes of one result.
+
+        Raises:
+            SourceError: It cannot be used; the message has its place in the file.
+        """
+        try:
+            category = result.get("category_id")
+            label = self.classes.of(
+                category if isinstance(category, str) and not category.isdecimal() else _category(category)
+            )
+            score = checked_score(result.get("score"), self.score)
+            if self.kind == "detection":
+                yield Shape(label, score, box=_box(result.get("bbox")))
+            elif self.kind == "segmentation":
+                for polygon in _polygons(result.get("segmentation")):
+                    yield Shape(label, score, polygon=polygon)
+            else:
+                yield Shape(label, score, mask=_mask(result.get("segmentation"), size))
+        except (SourceError, ConfigurationError) as error:
+            raise SourceError(f"result {number}: {error}") from None
+
+
+def _category(value: object) -> int:
+    return whole_number(int(value) if isinstance(value, str) else value, "category_id")
+
+
+def _box(value: object) -> tuple[float, float, float, float]:
+    numbers = [real_number(one, "bbox") for one in sequence(value, "bbox")]
+    if len(numbers) != 4:
+        raise SourceError(f"bbox must be [x, y, width, height], got {shown(numbers)}")
+    x, y, width, height = numbers
+    if width < 0 or height < 0:
+        raise SourceError(f"bbox must not have a negative width or height, got {shown(numbers)}")
+    return (y, x, y + height, x + width)
+
+
+def _polygons(value: object) -> Iterator[list[tuple[float, float]]]:
+    if isinstance(value, (str, dict)):
+        raise SourceError('segmentation is a run-length mask: kind="mask" reads it, for MASK deployments')
+    polygons = sequence(value, "segmentation")
+    if not polygons:
+        raise SourceError("segmentation has no polygon")
+    for one in [polygons] if isinstance(polygons[0], (int, float)) else polygons:
+        yield polygon_from([real_number(number, "segmentation") for number in sequence(one, "segmentation")])
+
+
+def _mask(value: object, size: tuple[int, int]) -> str:
+    """Return the text form of run lengths: `{"size", "counts"}` with text or numbers, or one of these alone."""
+    width, height = size
+    counts = value
+    if isinstance(value, dict):
+        counts = value.get("counts")
+        told = value.get("size")
+        if told is not None and told != [height, width]:
+            raise SourceError(f"segmentation is for height and width {shown(told)}, the image has [{height}, {width}]")
+    if isinstance(counts, str) and counts:
+        checked_counts(counts_from_text(counts), width, height)
+        return counts
+    if isinstance(counts, list) and counts and all(type(one) is int for one in counts):
+        checked_counts(counts, width, height)
+        return text_from_counts(counts)
+    raise SourceError(f'segmentation must be run lengths; kind="segmentation" reads polygons; got {shown(value)}')

@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import datetime
+import io
 import os
-from collections.abc import Generator
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Generator, Iterator
+from typing import Any, BinaryIO, Final, get_args
 
 import attrs
-import orjson
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import shown
 from picsellia_async.frames import Frame
+from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._image_header import known_size, open_source
+from picsellia_async.sources._folder import checked_path
+from picsellia_async.sources._image_files import image_file, open_source, parsed_json, text_encoding
+from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._source import Source
-from picsellia_async.sources.directory import checked_path
+from picsellia_async.validation import choice
 
-LINE_BYTES_MAX: Final = 16 * 2**20
-"""Longest line read, in bytes: a file without line ends must not fill the memory."""
+LINE_CHARACTERS_MAX: Final = 16 * 2**20
+"""Longest line read: a file without line ends must not fill the memory."""
+
+_SECONDS_MAX: Final = 1e11
+"""Epoch seconds of the year 5138; today's milliseconds are beyond."""
 
 _FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame))
 
 
 def manifest(
-    path: str | os.PathLike[str], *, source: str | None = None, latency: float = 0.0, on_bad: OnBad = "raise"
+    path: str | os.PathLike[str],
+    *,
+    orientation: OrientationRule = "shown",
+    outside: bool = False,
+    source: str | None = None,
+    latency: float = 0.0,
+    on_bad: OnBad = "raise",
 ) -> Source[Frame]:
     """Return the frames of a manifest: one JSON object per line, blank lines are passed over.
 
     A line has `image` (path, relative to the manifest) and `prediction` (the documented fields of a prediction format, and
     optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
-    out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest.
+    out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
+    and absolute ones are found by their longest tail below the manifest's folder.
 
     Args:
-        path: The manifest, UTF-8.
+        path: The manifest, UTF-8 or UTF-16.
+        orientation: Size that is read from a header: as viewers show the picture ("shown"), or as its pixels lie ("stored").
+        outside: Whether images may lie outside the manifest's folder.
         source: `Frame.source` of lines that have none.
         latency: Inference time in seconds, of lines that have none.
         on_bad: What to do with a line that is no frame, or whose image is not there: "raise" `SourceError`, or "skip" and count.
@@ -45,29 +59,35 @@ def manifest(
         ConfigurationError: An argument is of the wrong kind. While iterating: the manifest is not there.
     """
     file = checked_path(path, "path")
+    choice(orientation, "orientation", get_args(OrientationRule))
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         with open_source(file, "manifest") as lines:
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
-            number = 0
-            while line := lines.readline(LINE_BYTES_MAX):
-                number += 1
-                text = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-                if not text:
+            lookup = ImageLookup(file.parent, problems, outside=outside)
+            for number, text in enumerate(_lines(lines), start=1):
+                if not text.strip():
                     continue
-                try:
-                    yield _frame(text, file.parent, defaults)
-                except (ConfigurationError, SourceError) as error:
-                    problems.add(f"{os.fspath(file)} line {number}: {error}")
+                frame = None
+                with problems.item(f"{os.fspath(file)} line {number}"):
+                    frame = _frame(text.strip().encode(), lookup, orientation, defaults)
+                if frame is not None:
+                    yield frame
 
-    return Source(f"manifest {os.fspath(file)!r}", read, on_bad=on_bad)
+    return Source(f"manifest {os.fspath(file)!r}", read, on_bad=on_bad, nothing=f"{os.fspath(file)} has no line")
 
 
-def _frame(line: bytes, folder: Path, defaults: dict[str, Any]) -> Frame:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"no JSON: {error}") from None
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Yield the lines as text, whichever of its encodings JSON comes in; a line that is none of it fails later, as JSON."""
+    start = file.read(4)
+    file.seek(0)
+    with io.TextIOWrapper(file, text_encoding(start), "replace") as text:
+        while line := text.readline(LINE_CHARACTERS_MAX):
+            yield line
+
+
+def _frame(line: bytes, lookup: ImageLookup, orientation: OrientationRule, defaults: dict[str, Any]) -> Frame:
+    fields = parsed_json(line)
     if not isinstance(fields, dict):
         raise SourceError(f"a line must be a JSON object, got {shown(fields)}")
     unknown = fields.keys() - _FIELDS
@@ -76,32 +96,29 @@ def _frame(line: bytes, folder: Path, defaults: dict[str, Any]) -> Frame:
     for name in ("image", "prediction"):
         if name not in fields:
             raise SourceError(f"the field {name!r} is missing")
-    image = folder / checked_path(fields["image"], "image")
-    width, height = _size(fields, image)
+    named = os.fspath(checked_path(fields["image"], "image"))
+    image = image_file(lookup.named(named))
+    width, height = image.size(orientation)
     given = {
-        **defaults, "filename": fields["image"], **fields, "image": image, "width": width, "height": height,
-        "prediction": prediction_of(fields["prediction"], "prediction"),
+        **defaults, "filename": lookup.filename(image.path), "width": width, "height": height,
+        **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
+        "image": image.path, "prediction": prediction_of(fields["prediction"], "prediction"),
     }  # fmt: skip
-    if isinstance(given["timestamp"], str):
-        given["timestamp"] = _moment(given["timestamp"])
+    given["timestamp"] = _moment(given["timestamp"])
     if given.get("shadow_prediction") is not None:
         given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
     return Frame(**given)
 
 
-def _size(fields: dict[str, Any], image: Path) -> tuple[Any, Any]:
-    if fields.get("width") is not None and fields.get("height") is not None:
-        if not image.is_file():
-            raise SourceError(f"there is no file {os.fspath(image)!r}")
-        return fields["width"], fields["height"]
-    return known_size(image)
-
-
-def _moment(value: str) -> datetime.datetime:
-    try:
-        return datetime.datetime.fromisoformat(value)
-    except ValueError:
-        raise SourceError(f"timestamp must be epoch seconds or ISO 8601, got {value!r}") from None
+def _moment(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return datetime.datetime.fromisoformat(value)
+        except ValueError:
+            raise SourceError(f"timestamp must be epoch seconds or ISO 8601, got {value!r}") from None
+    if isinstance(value, (int, float)) and value > _SECONDS_MAX:
+        raise SourceError(f"timestamp must be epoch seconds, got {value}: are these milliseconds?")
+    return value
 
 
 def prediction_of(value: Any, name: str) -> PredictionFormat:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping
-from pathlib import Path
-from typing import get_args
+from collections.abc import Generator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final, get_args
 
-from picsellia_async.errors import ConfigurationError
+import attrs
+
 from picsellia_async.frames import Frame
-from picsellia_async.monitor_options import EXTENSIONS
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._class_names import Categories, ClassIndex, Names, checked_classes, names_from
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._image_header import known_size, open_source
-from picsellia_async.sources._shapes import Shape, ShapeKind, label_of, polygon_from, prediction_from
+from picsellia_async.sources._folder import checked_path, matcher, walk
+from picsellia_async.sources._image_files import image_file, open_source, text_encoding
+from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._shapes import (
+    Shape,
+    ShapeKind,
+    checked_default_score,
+    checked_score,
+    polygon_from,
+    prediction_from,
+)
 from picsellia_async.sources._source import Source
-from picsellia_async.sources.directory import IMAGE_PATTERNS, checked_path, walk
-from picsellia_async.validation import choice, real_number
+from picsellia_async.sources._yolo_lines import Object, objects
+from picsellia_async.validation import choice
 
-_SUFFIXES = (*EXTENSIONS, *(extension.upper() for extension in EXTENSIONS))
+_NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
+"""Text files that tools put beside labels: names of classes, lists of images."""
+
+_LABELS: Final = matcher(("*.txt",))
 
 
 def yolo_labels(
@@ -25,25 +39,37 @@ def yolo_labels(
     images: str | os.PathLike[str],
     *,
     kind: ShapeKind = "detection",
-    categories: Mapping[int, int] | None = None,
+    categories: Categories | None = None,
+    label_map: Mapping[str, int] | None = None,
+    names: Names | None = None,
+    score: float | None = None,
     empty: bool = False,
+    orientation: OrientationRule = "shown",
     source: str | None = None,
     latency: float = 0.0,
     on_bad: OnBad = "raise",
 ) -> Source[Frame]:
-    """Return a frame for each label file `a/b.txt`, whose image is `a/b.jpg`, `.jpeg` or `.png` below `images`.
+    """Return a frame for each label file `a/b.txt`, whose image is `a/b` below `images`, with an extension of a JPEG or PNG.
 
-    A line is `class x y width height [score]`, centre and size as shares of the image's width and height. It becomes
+    A line is `class x y width height [score] [track]`, centre and size as shares of the image's width and height. It becomes
     `[(y - height / 2) * H, (x - width / 2) * W, (y + height / 2) * H, (x + width / 2) * W]`, that is top, left, bottom, right in
-    pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score]`. A line without score has 1.0.
+    pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
+    such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused. Numbers of
+    tracks are not sent.
 
     Args:
         dir: Directory of the label files.
         images: Directory of the images; may be the same.
         kind: "detection" reads boxes, "segmentation" polygons.
-        categories: Index into the label map of the model version by class number. None takes the numbers as they are.
+        categories: Index into the label map of the model version by class number, or by name where `names` are known. None takes
+            the numbers as they are.
+        label_map: Instead: index by class name.
+        names: Class names by number, or the file that has them, a text with a name per line or YAML with `names` (extra `yaml`). By
+            default `data.yaml` or `classes.txt` beside the labels or one directory above.
+        score: Confidence of lines without one. None refuses them: labels without scores are ground truth.
         empty: Whether images without a label file are frames too, with empty predictions, after the others: YOLO writes no
             file where it finds nothing.
+        orientation: "shown": shares are of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
         source: `Frame.source` of all frames.
         latency: Inference time in seconds, of all frames.
         on_bad: What to do with an image that is not there, or a line that cannot be read: "raise" `SourceError`, or "skip" the image
@@ -54,65 +80,85 @@ def yolo_labels(
     """
     labels, folder = checked_path(dir, "dir"), checked_path(images, "images")
     choice(kind, "kind", get_args(ShapeKind))
-
-    def frame(image: Path, shapes: list[Shape], size: tuple[int, int], modified: float) -> Frame:
-        return Frame(
-            image=image, filename=image.relative_to(folder).as_posix(), width=size[0], height=size[1], latency=latency,
-            prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
-        )  # fmt: skip
+    choice(orientation, "orientation", get_args(OrientationRule))
+    classes = checked_classes(categories, label_map)
+    default = checked_default_score(score)
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
-        for file in walk(labels, ("*.txt",), problems):
-            try:
-                image = _image_of(file.relative_to(labels), folder)
-                size = known_size(image)
-                with open_source(file, "label file") as lines:
-                    shapes = list(_shapes(lines.read(), size, kind, categories))
-                    modified = os.fstat(lines.fileno()).st_mtime
-                yield frame(image, shapes, size, modified)
-            except (ConfigurationError, SourceError) as error:
-                problems.add(f"{os.fspath(file)}: {error}")
-        for image in walk(folder, IMAGE_PATTERNS, problems) if empty else ():
-            if (labels / image.relative_to(folder)).with_suffix(".txt").exists():
+        lookup = ImageLookup(folder, problems)
+        wants_names = names is not None or categories is not None or label_map is not None
+        reader = _Reading(
+            attrs.evolve(classes, names=names_from(names, labels)) if wants_names else classes, kind, default
+        )
+        done: set[Path] = set()
+
+        def frame(path: Path, file: Path | None) -> Frame:
+            done.add(path)
+            image = image_file(path)
+            size = image.size(orientation)
+            shapes, modified = ([], image.modified) if file is None else reader.shapes(file, size)
+            return Frame(
+                image=path, filename=lookup.filename(path), width=size[0], height=size[1], latency=latency,
+                prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
+            )  # fmt: skip
+
+        for file in walk(labels, _LABELS, problems):
+            label = PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("")
+            if _is_no_label(label) and not lookup.has(label):
                 continue
-            try:
-                yield frame(image, [], known_size(image), image.stat().st_mtime)
-            except (OSError, SourceError) as error:
-                problems.add(str(error))
+            made = None
+            with problems.item(os.fspath(file)):
+                made = frame(lookup.labelled(label), file)
+            if made is not None:
+                yield made
+        for path in lookup.all() if empty else ():
+            if path in done:
+                continue
+            made = None
+            with problems.item():
+                made = frame(path, None)
+            if made is not None:
+                yield made
 
-    return Source(f"yolo_labels {os.fspath(labels)!r}", read, on_bad=on_bad)
+    return Source(
+        f"yolo_labels {os.fspath(labels)!r}", read, on_bad=on_bad, nothing=f"no label files in {os.fspath(labels)!r}"
+    )
 
 
-def _image_of(label: Path, folder: Path) -> Path:
-    for suffix in _SUFFIXES:
-        image = (folder / label).with_suffix(suffix)
-        if image.is_file():
-            return image
-    raise SourceError(f"no image {label.with_suffix('').as_posix()!r} (.jpg, .jpeg, .png) in {os.fspath(folder)!r}")
+def _is_no_label(label: PurePosixPath) -> bool:
+    name = label.name.casefold()
+    return name in _NO_LABELS or name.startswith("readme")
 
 
-def _shapes(
-    content: bytes, size: tuple[int, int], kind: ShapeKind, categories: Mapping[int, int] | None
-) -> Iterator[Shape]:
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
-        words = line.split()
-        if not words:
-            continue
+@attrs.frozen
+class _Reading:
+    """How label files are read."""
+
+    classes: ClassIndex
+    kind: ShapeKind
+    score: float | None
+
+    def shapes(self, file: Path, size: tuple[int, int]) -> tuple[list[Shape], float]:
+        """Return the shapes of a label file, and when it was modified.
+
+        Raises:
+            SourceError: A line cannot be used.
+        """
+        with open_source(file, "label file") as lines:
+            content = lines.read()
+            modified = os.fstat(lines.fileno()).st_mtime
+        text = content.decode(text_encoding(content), "replace")
+        found = objects(text, self.kind, has_score=self.score is not None)
+        return [self._shape(one, size) for one in found], modified
+
+    def _shape(self, one: Object, size: tuple[int, int]) -> Shape:
+        width, height = size
         try:
-            yield _shape(words, size, kind, categories)
-        except (ValueError, SourceError) as error:
-            raise SourceError(f"line {number}: {error}") from None
-
-
-def _shape(words: list[str], size: tuple[int, int], kind: ShapeKind, categories: Mapping[int, int] | None) -> Shape:
-    label = label_of(int(words[0]), categories)
-    numbers = [real_number(float(word), "a label file's number") for word in words[1:]]
-    width, height = size
-    if kind == "detection":
-        if len(numbers) not in {4, 5}:
-            raise SourceError(f"a box is `class x y width height [score]`, got {len(words)} numbers")
-        x, y, across, down = numbers[:4]
+            label, score = self.classes.of(one.label), checked_score(one.score, self.score)
+        except SourceError as error:
+            raise SourceError(f"line {one.line}: {error}") from None
+        if self.kind == "segmentation":
+            return Shape(label, score, polygon=[(x * width, y * height) for x, y in polygon_from(one.numbers)])
+        x, y, across, down = one.numbers
         box = ((y - down / 2) * height, (x - across / 2) * width, (y + down / 2) * height, (x + across / 2) * width)
-        return Shape(label, numbers[4] if len(numbers) == 5 else 1.0, box=box)
-    score = numbers.pop() if len(numbers) % 2 else 1.0
-    return Shape(label, score, polygon=[(x * width, y * height) for x, y in polygon_from(numbers)])
+        return Shape(label, score, box=box)

@@ -11,10 +11,10 @@ import pytest
 
 from picsellia_async import ConfigurationError
 from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.sources import SourceError, directory
 from picsellia_async.sources import _source as source_module
-from picsellia_async.sources import directory
 
-from ..support.sources import listed
+from ..support.sources import listed, turned
 
 pytestmark = pytest.mark.anyio
 
@@ -44,18 +44,60 @@ async def test_links_are_files_but_no_directories(tmp_path, make_image):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00", b"\x89PNG\r\n\x1a\nxxxx", b"text", b"\xff\xd8\xff\xc4\x00\x00"],
+    ("content", "message"),
+    [
+        (b"", "it is empty"),
+        (b"\xff\xd8\xff\xe0\x00", "begins as a JPEG"),
+        (b"\x89PNG\r\n\x1a\nxxxx", "begins as a PNG"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "it looks like WebP"),
+        (b"any text", "it begins with"),
+    ],
+    ids=["empty", "jpeg", "png", "webp", "text"],
 )
-async def test_a_broken_header_gives_no_size(tmp_path, content):
-    """The image comes, its size is None, and a frame of it asks for the size."""
-    (tmp_path / "a.jpg").write_bytes(content)
-    (image,) = await listed(directory(tmp_path))
-    assert (image.width, image.height) == (None, None)
-    with pytest.raises(ConfigurationError, match="width"):
-        image.with_prediction(DetectionPredictionFormat([], [], []), latency=0.1)
-    frame = image.with_prediction(DetectionPredictionFormat([], [], []), latency=0.1, width=3, height=4)
-    assert (frame.width, frame.height, frame.filename) == (3, 4, "a.jpg")
+async def test_what_is_no_image_in_spite_of_its_name_is_named_or_skipped(tmp_path, make_image, content, message):
+    """Neither a WebP nor a text nor a broken header passes as .jpg; the images around it do, and each is counted."""
+    make_image(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(content)
+    make_image(tmp_path / "c.jpg")
+    seen = []
+    with pytest.raises(SourceError, match=message) as caught:
+        async for image in directory(tmp_path):
+            seen.append(image.filename)
+    assert seen == ["a.jpg"]
+    assert str(tmp_path / "b.jpg") in str(caught.value)
+    source = directory(tmp_path, on_bad="skip")
+    assert [image.filename for image in await listed(source)] == ["a.jpg", "c.jpg"]
+    assert source.skipped == len(source.problems) == 1
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+async def test_a_picture_that_is_cut_off_is_a_problem(tmp_path, make_image, name):
+    """A transfer that broke off leaves a header and no end; what programs append behind a whole picture does no harm."""
+    whole = make_image(tmp_path / name, 640, 480).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceError, match="cut off"):
+        await listed(directory(tmp_path))
+    for appended in (b"\0" * 200, b"\xff\xd8" + b"motion" * 100):
+        (tmp_path / name).write_bytes(whole + appended)
+        assert len(await listed(directory(tmp_path))) == 1
+
+
+async def test_a_thumbnail_does_not_end_the_picture(tmp_path, make_image):
+    """The end of the small JPEG within the EXIF data is not the end of the photo around it."""
+    inner = make_image(tmp_path / "inner.jpg", 16, 8).read_bytes()
+    whole = make_image(tmp_path / "a.jpg", 640, 360).read_bytes()
+    photo = whole[:2] + b"\xff\xe1" + (len(inner) + 2).to_bytes(2) + inner + whole[2:]
+    (tmp_path / "a.jpg").write_bytes(photo[:-100])
+    with pytest.raises(SourceError, match="cut off"):
+        await listed(directory(tmp_path, "a.jpg"))
+
+
+@pytest.mark.parametrize(("orientation", "size"), [("shown", (300, 400)), ("stored", (400, 300))])
+async def test_a_photo_has_the_size_that_a_viewer_shows(tmp_path, orientation, size):
+    """400 x 300 as stored with a quarter turn in its EXIF is 300 x 400 to everybody who looks at it."""
+    (tmp_path / "a.jpg").write_bytes(turned(400, 300, 6))
+    (image,) = await listed(directory(tmp_path, orientation=orientation))
+    assert (image.width, image.height) == size
 
 
 async def test_segments_before_the_frame_are_passed_over(tmp_path, make_image):
@@ -93,9 +135,9 @@ async def test_a_directory_is_read_as_far_as_asked(tmp_path, make_image, monkeyp
     opened = []
     read = Path.open
 
-    def counted(path, *arguments):
+    def counted(path, *arguments, **options):
         opened.append(threading.current_thread())
-        return read(path, *arguments)
+        return read(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", counted)
     count = 0

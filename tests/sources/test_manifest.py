@@ -79,12 +79,15 @@ BAD_LINES = [
     ({"prediction": DETECTION}, "field 'image' is missing"),
     ({"image": "a.jpg"}, "field 'prediction' is missing"),
     ({**GOOD, "colour": 1}, "unknown field 'colour'"),
-    ({**GOOD, "image": "b.jpg"}, "there is no file"),
-    ({**GOOD, "image": "b.jpg", "width": 1, "height": 1}, "there is no file"),
+    ({**GOOD, "image": "b.jpg"}, "no image 'b.jpg'"),
+    ({**GOOD, "image": "b.jpg", "width": 1, "height": 1}, "no image 'b.jpg'"),
     ({**GOOD, "image": ["a.jpg"]}, "image must be a str or Path"),
-    ({**GOOD, "image": "broken.jpg"}, "does not begin as a JPEG or PNG"),
+    ({**GOOD, "image": "broken.jpg"}, "cannot be used as JPEG or PNG"),
     ({**GOOD, "latency": "fast"}, "latency"),
     ({**GOOD, "timestamp": "yesterday"}, "ISO 8601"),
+    ({**GOOD, "timestamp": 1_764_290_000_000}, "are these milliseconds?"),
+    ({**GOOD, "image": "../other/a.jpg"}, "leads out of"),
+    ('{"image": "a.jpg", "prediction": {"detection_classes": [1], "detection_scores": [NaN]}}', "finite"),
     ({**GOOD, "prediction": [1]}, "prediction must be a JSON object"),
     ({**GOOD, "prediction": {**DETECTION, "type": "POLYGON"}}, "POLYGON"),
     ({**GOOD, "prediction": {**DETECTION, "lines": []}}, "has no field 'lines'"),
@@ -126,3 +129,38 @@ async def test_a_manifest_is_read_line_by_line(tmp_path, make_image):
     frames = aiter(manifest(path))
     async with aclosing(frames):
         assert (await anext(frames)).filename == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    "name", ["images\\\\a.jpg", "images%2Fa.jpg", "C:\\\\data\\\\images\\\\a.jpg", "/elsewhere/images/a.jpg"]
+)
+async def test_paths_of_other_systems_are_found(tmp_path, make_image, name):
+    """A manifest made on Windows, percent-encoded or elsewhere finds its images; their name here is their path here."""
+    make_image(tmp_path / "images/a.jpg")
+    path = write_lines(tmp_path / "m.jsonl", f'{{"image": "{name}", "prediction": {json.dumps(DETECTION)}}}')
+    (frame,) = await listed(manifest(path))
+    assert (frame.image, frame.filename) == (tmp_path / "images/a.jpg", "images/a.jpg")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+async def test_a_manifest_in_another_encoding_is_read(tmp_path, make_image, encoding):
+    """PowerShell writes UTF-16, and others a byte order mark."""
+    make_image(tmp_path / "ä.jpg")
+    (tmp_path / "m.jsonl").write_bytes((json.dumps({**GOOD, "image": "ä.jpg"}) + "\n").encode(encoding))
+    (frame,) = await listed(manifest(tmp_path / "m.jsonl"))
+    assert frame.filename == "ä.jpg"
+
+
+async def test_an_image_outside_needs_leave(tmp_path, make_image):
+    """`outside=True` takes it, under its own name."""
+    make_image(tmp_path / "other/a.jpg")
+    (tmp_path / "here").mkdir()
+    path = write_lines(tmp_path / "here/m.jsonl", {**GOOD, "image": "../other/a.jpg"})
+    (frame,) = await listed(manifest(path, outside=True))
+    assert frame.filename == "a.jpg"
+
+
+async def test_an_empty_manifest_is_an_error(tmp_path):
+    """No line, no success."""
+    with pytest.raises(SourceError, match="has no line"):
+        await listed(manifest(write_lines(tmp_path / "m.jsonl", "")))

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from picsellia_async.sources import SourceError
 from picsellia_async.sources import _source as source_module
 
 from ..support.sources import listed
@@ -63,3 +64,52 @@ async def test_the_loop_runs_while_files_are_read(tmp_path):
 
     asyncio.get_running_loop().call_soon(ready.set)
     assert len(await listed(source_module.Source("blocked", read))) == 1
+
+
+async def test_an_error_that_nobody_foresaw_is_the_items_problem():
+    """Whatever reading an item raises costs that item; by default it ends the pass, after what was read before it."""
+
+    def read(problems):
+        for number in range(4):
+            item = None
+            with problems.item(f"item {number}"):
+                item = 1 // (number - 2)
+            if item is not None:
+                yield number
+
+    source = source_module.Source("numbers", read, on_bad="skip")
+    assert await listed(source) == [0, 1, 3]
+    assert source.problems == ("item 2: ZeroDivisionError: integer division or modulo by zero",)
+    seen = []
+    with pytest.raises(SourceError, match="item 2: ZeroDivisionError"):
+        async for number in source_module.Source("numbers", read):
+            seen.append(number)
+    assert seen == [0, 1]
+
+
+async def test_an_error_of_the_reading_itself_comes_after_what_was_read():
+    """Whatever its type."""
+
+    def read(_):
+        yield from range(3)
+        raise OSError("the disk went away")
+
+    seen = []
+    with pytest.raises(OSError, match="disk"):
+        async for number in source_module.Source("numbers", read):
+            seen.append(number)
+    assert seen == [0, 1, 2]
+
+
+async def test_a_pass_without_any_item_is_an_error():
+    """Unless bad ones were counted, which tell that there was something."""
+    with pytest.raises(SourceError, match="the shelf is bare"):
+        await listed(source_module.Source("shelf", lambda _: (one for one in ()), nothing="the shelf is bare"))
+
+    def read(problems):
+        problems.add("bad")
+        yield from ()
+
+    source = source_module.Source("shelf", read, on_bad="skip")
+    assert await listed(source) == []
+    assert source.skipped == 1

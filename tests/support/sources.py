@@ -25,6 +25,14 @@ def encoded(width: int = 64, height: int = 48, value: int = 90, suffix: str = ".
     return data.tobytes()
 
 
+def turned(width: int, height: int, orientation: int) -> bytes:
+    """Return a JPEG of that stored size whose EXIF data say how it is to be turned."""
+    whole = encoded(width, height)
+    directory = (1).to_bytes(2) + b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2) + bytes(6)
+    exif = b"Exif\0\0MM\0*" + (8).to_bytes(4) + directory
+    return whole[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + whole[2:]
+
+
 async def ended(kind: str) -> None:
     """Wait for the threads of sources: none may outlive its source for long."""
     for thread in threading.enumerate():

@@ -1,0 +1,145 @@
+"""Paths that callers name, and walking a folder: in order, with patterns, one directory at a time. Blocking: for threads."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path, PurePosixPath
+from typing import Final, TypeAlias
+
+from picsellia_async.errors import ConfigurationError, FileNotFoundException, FileNotReadableError, shown
+from picsellia_async.monitor_options import EXTENSIONS
+from picsellia_async.sources._errors import Problems
+
+Matcher: TypeAlias = Callable[[str], bool]
+"""Tells whether a path below the folder, with `/`, is asked for."""
+
+IMAGE_PATTERNS: Final = tuple(f"*{extension}" for extension in EXTENSIONS)
+"""Names that the service takes images by."""
+
+_BRACES: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def checked_path(value: object, name: str) -> Path:
+    """Return the path.
+
+    Raises:
+        ConfigurationError: The value is no path.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ConfigurationError(f"{name} must be a str or Path, got {shown(value)}")
+    return Path(value)
+
+
+def checked_patterns(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the shell patterns.
+
+    Raises:
+        ConfigurationError: It is neither a text nor several.
+    """
+    patterns = (value,) if isinstance(value, str) else tuple(value)
+    if not patterns or not all(isinstance(one, str) and one for one in patterns):
+        raise ConfigurationError(f"pattern must be a text or several, got {shown(value)}")
+    return patterns
+
+
+def matcher(patterns: Iterable[str]) -> Matcher:
+    """Return what tells whether a path fits one of the shell patterns, without regard to case.
+
+    `*`, `?` and `[...]` stay within a name, `**` stands for any number of directories, `{a,b}` for either. A pattern without `/`
+    is for the name alone, in whatever directory.
+    """
+    sources = [_regex(one) for pattern in patterns for one in _without_braces(pattern)]
+    fits = re.compile("|".join(f"(?:{one})" for one in sources), re.IGNORECASE | re.DOTALL).fullmatch
+    return lambda path: fits(path) is not None
+
+
+def _without_braces(pattern: str) -> list[str]:
+    """Return the patterns that the innermost braces stand for, until none are left."""
+    found = _BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [one for word in found[1].split(",") for one in _without_braces(f"{before}{word}{after}")]
+
+
+def _regex(pattern: str) -> str:
+    parts = pattern.removeprefix("./").split("/") if "/" in pattern else ["**", pattern]
+    words = []
+    for number, part in enumerate(parts):
+        is_last = number == len(parts) - 1
+        if part == "**":
+            words.append(".*" if is_last else "(?:.*/)?")
+        else:
+            words.append(_segment(part) + ("" if is_last else "/"))
+    return "".join(words)
+
+
+@functools.lru_cache(maxsize=64)
+def _segment(part: str) -> str:
+    """Return the expression for one name; `fnmatch` would let `*` run over `/`."""
+    words = []
+    rest = part
+    while rest:
+        found = re.match(r"\[(!?)([^/]+?)\]", rest)
+        if found:
+            words.append(f"[{'^/' if found[1] else ''}{re.escape(found[2]).replace(chr(92) + '-', '-')}]")
+            rest = rest[found.end() :]
+            continue
+        words.append({"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0])))
+        rest = rest[1:]
+    return "".join(words)
+
+
+def walk(
+    root: Path, matches: Matcher, problems: Problems, *, recursive: bool = True, hidden: bool = False
+) -> Generator[Path, None, None]:
+    """Yield the files of a directory in order; what does not match is counted in `problems.left_out`. Blocking.
+
+    Raises:
+        ConfigurationError: The directory cannot be listed.
+    """
+    try:
+        waiting = [_entries(root)]
+    except FileNotFoundError:
+        raise FileNotFoundException(f"there is no directory {os.fspath(root)!r}") from None
+    except PermissionError:
+        raise FileNotReadableError(f"the directory {os.fspath(root)!r} may not be listed by this user") from None
+    except OSError as error:
+        raise ConfigurationError(f"{os.fspath(root)!r} cannot be listed: {error.strerror}") from error
+    above = ["" for _ in waiting]
+    while waiting:
+        if not waiting[-1]:
+            waiting.pop()
+            above.pop()
+            continue
+        name, is_directory = waiting[-1].pop()
+        if name.startswith(".") and not hidden:
+            continue
+        below = above[-1] + name
+        if not is_directory:
+            if matches(below):
+                yield root / below
+            else:
+                problems.left_out[PurePosixPath(name).suffix.lower()] += 1
+        elif recursive:
+            with problems.item(f"the directory {os.fspath(root / below)!r} cannot be listed"):
+                waiting.append(_entries(root / below))
+                above.append(f"{below}/")
+
+
+def _entries(path: Path) -> list[tuple[str, bool]]:
+    """Return name and "is a directory" of the files and directories in a directory, the last first.
+
+    A link to a file is a file; a link to a directory, which may lead in a circle, is not followed.
+    """
+    with os.scandir(path) as entries:
+        found = [
+            (entry.name, is_directory)
+            for entry in entries
+            if (is_directory := entry.is_dir(follow_symlinks=False)) or entry.is_file()
+        ]
+    found.sort(reverse=True)
+    return found

@@ -1,0 +1,143 @@
+"""Files that a source reads: what an image file holds, and text of other tools in whatever encoding. Blocking: for threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import attrs
+import orjson
+
+from picsellia_async.errors import FileNotFoundException, FileNotReadableError
+from picsellia_async.image_header import (
+    CGBI,
+    JPEG_SIGNATURE,
+    SIGNATURE_BYTES,
+    WINDOW_BYTES,
+    ImageHeader,
+    OrientationRule,
+    looks_like,
+    read_file_header,
+    read_header,
+)
+from picsellia_async.sources._errors import SourceError
+
+_TAIL_BYTES: Final = 64
+_JPEG_END: Final = b"\xff\xd9"
+_JPEG_SCAN: Final = 0xDA
+_BARE_MARKERS: Final = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
+
+
+@attrs.frozen
+class ImageFile:
+    """What is known of an image without decoding it."""
+
+    path: Path
+    header: ImageHeader
+    modified: float
+    """Epoch seconds."""
+
+    def size(self, orientation: OrientationRule) -> tuple[int, int]:
+        """Return width and height in pixels, as shown or as stored."""
+        return self.header.shown_size if orientation == "shown" else self.header.stored_size
+
+
+def image_file(path: Path) -> ImageFile:
+    """Return the facts of an image file.
+
+    Raises:
+        SourceError: The file is not there, cannot be read, is no JPEG or PNG whatever its name says, or is cut off.
+    """
+    name = repr(os.fspath(path))
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+            raise SourceError(f"{name} is no file")
+        with path.open("rb", buffering=0) as file:
+            start = file.read(WINDOW_BYTES)
+            header = read_header(start) or (read_file_header(path) if len(start) == WINDOW_BYTES else None)
+            if header is None:
+                raise SourceError(f"{name} cannot be used as JPEG or PNG: {looks_like(start[:SIGNATURE_BYTES])}")
+            if header.format == "CgBI":
+                raise SourceError(f"{name} is {CGBI}")
+            if _is_cut(file, status.st_size):
+                raise SourceError(f"{name} is cut off: its picture has no end")
+    except FileNotFoundError:
+        raise SourceError(f"there is no file {name}") from None
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror}") from error
+    return ImageFile(path, header, status.st_mtime)
+
+
+def _is_cut(file: BinaryIO, size: int) -> bool:
+    """Return whether the picture's end is missing; nearly always the last bytes tell."""
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read()
+    if tail.rstrip(b"\0\r\n ").endswith(_JPEG_END) or b"IEND" in tail:
+        return False
+    # Phones append videos and depth maps: then the end is somewhere before.
+    file.seek(0)
+    content = file.read()
+    return not ends(content)
+
+
+def ends(content: bytes) -> bool:
+    """Return whether a JPEG or PNG holds the end of its picture, whatever comes after it."""
+    if not content.startswith(JPEG_SIGNATURE):
+        return b"IEND" in content
+    scan = _scan_of(content)
+    # Within coded pixels 0xFF is always stuffed, so that the end marker cannot be there by chance.
+    return scan > 0 and content.find(_JPEG_END, scan) > 0
+
+
+def _scan_of(content: bytes) -> int:
+    """Return where the coded pixels of a JPEG begin (a thumbnail in its EXIF has an end of its own); 0: nowhere."""
+    position = 2
+    while 0 <= (position := content.find(b"\xff", position)) < len(content) - 3:
+        marker = content[position + 1]
+        if marker == _JPEG_SCAN:
+            return position
+        if marker in _BARE_MARKERS:
+            position += 1 if marker == 0xFF else 2
+        else:
+            position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4]))
+    return 0
+
+
+def open_source(path: Path, name: str) -> BinaryIO:
+    """Open a file that the caller named.
+
+    Raises:
+        ConfigurationError: It is not there, or cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise FileNotFoundException(f"{name}: there is no file {os.fspath(path)!r}") from error
+    except OSError as error:
+        raise FileNotReadableError(f"{name}: {os.fspath(path)!r} cannot be read: {error.strerror}") from error
+
+
+def text_encoding(start: bytes) -> str:
+    """Return the encoding of a text by its first bytes: UTF-8 or UTF-16, with or without a byte order mark."""
+    encoding = json.detect_encoding(start[:4])
+    return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+def parsed_json(content: bytes) -> object:
+    """Return what JSON says; NaN and Infinity, which JSON does not have but many tools write, are read as such.
+
+    Raises:
+        SourceError: It is no JSON.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content.decode(text_encoding(content)))
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"no JSON: {error}") from None

@@ -1,0 +1,204 @@
+"""`ImageLookup`: which file of a folder another tool means by a name, a number or a label file. Blocking: for threads."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from picsellia_async.sources._errors import Problems, SourceError
+from picsellia_async.sources._folder import IMAGE_PATTERNS, matcher, walk
+
+_DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
+_LAST_NUMBER: Final = re.compile(r"(\d+)$")
+_NAMED_MAX: Final = 3
+"""Files that a message about several names."""
+
+IMAGES: Final = matcher(IMAGE_PATTERNS)
+"""Tells a file whose name the service takes images by."""
+
+
+class ImageLookup:
+    """The images of one folder. It is listed when a plain look does not find a file, once."""
+
+    def __init__(self, folder: Path, problems: Problems, *, outside: bool = False) -> None:
+        """Store the folder.
+
+        Args:
+            folder: Where the images are.
+            problems: Gets the directories that cannot be listed.
+            outside: Whether names may lead out of the folder.
+        """
+        self._folder = folder
+        self._problems = problems
+        self._outside = outside
+        self._by_name: dict[str, list[str]] | None = None
+        self._by_stem: dict[str, list[str]] | None = None
+        self._by_number: dict[int, list[str]] | None = None
+        self._meant: dict[str, str] = {}
+        """By file, the name that led to it by its tail alone."""
+
+    def all(self) -> Iterator[Path]:
+        """Yield every image."""
+        yield from walk(self._folder, IMAGES, self._problems)
+
+    def filename(self, path: Path) -> str:
+        """Return the name on the platform: the path below the folder, or the last name where it is outside."""
+        below = path.relative_to(self._folder) if path.is_relative_to(self._folder) else path
+        return path.name if below.is_absolute() or ".." in below.parts else below.as_posix()
+
+    def named(self, name: str) -> Path:
+        """Return the file that a path of another tool means: as it stands, or by its longest tail below the folder.
+
+        Raises:
+            SourceError: There is none, several fit, it leads out of the folder, or another name led to the same file.
+        """
+        spellings = _spellings(name)
+        refused = ""
+        for spelling in spellings:
+            found, refusal = self._straight(spelling)
+            if found is not None:
+                return found
+            refused = refused or refusal
+        if refused:
+            raise SourceError(refused)
+        for spelling in spellings:
+            tail = self._by_tail(spelling)
+            if tail is not None:
+                other = self._meant.setdefault(tail, name)
+                if other != name:
+                    raise SourceError(f"{name!r} and {other!r} both lead to {tail!r}, and one of them must be wrong")
+                return self._folder / tail
+        raise SourceError(f"no image {name!r} in {str(self._folder)!r}")
+
+    def numbered(self, image_id: int | str) -> Path:
+        """Return the file that an image id means: a text is a name with or without extension, a number is one in the name.
+
+        Raises:
+            SourceError: There is none, or several fit.
+        """
+        if isinstance(image_id, str) and ("/" in image_id or "\\" in image_id):
+            return self.named(image_id)
+        by_name, by_stem, by_number = self._index()
+        text = str(image_id)
+        found: list[str] = []
+        if isinstance(image_id, str):
+            found = by_name.get(text.casefold(), []) or by_stem.get(text.casefold(), [])
+            found = [one for one in found if PurePosixPath(one).name == text] or found
+        if not found and text.isdecimal():
+            # 1.jpg and 0001.jpg are both number 1, and nobody can tell which one is meant; cam_1.jpg only where there is neither.
+            numbered = by_number.get(int(text), [])
+            found = [one for one in numbered if PurePosixPath(one).stem.isdecimal()] or numbered
+        if not found:
+            raise SourceError(f"no image of that name or number in {str(self._folder)!r}")
+        return self._only(found, f"image id {image_id!r}")
+
+    def labelled(self, label: PurePosixPath) -> Path:
+        """Return the image of a label file, given by its path below the labels' folder without extension.
+
+        Raises:
+            SourceError: There is none, or several fit.
+        """
+        _, by_stem, _ = self._index()
+        found = by_stem.get(label.name.casefold(), [])
+        parts = label.parts[:-1]
+        places = [parts]
+        if "labels" in parts:  # datasets that keep `images/` beside `labels/`
+            last = len(parts) - 1 - parts[::-1].index("labels")
+            places.append((*parts[:last], "images", *parts[last + 1 :]))
+        for place in places:
+            here = [one for one in found if PurePosixPath(one).parts[:-1] == place]
+            if here:
+                return self._only(here, f"label file {label.as_posix()!r}")
+        if not found:
+            raise SourceError(f"no image {label.as_posix()!r} in {str(self._folder)!r}")
+        return self._only(found, f"label file {label.as_posix()!r}")
+
+    def has(self, label: PurePosixPath) -> bool:
+        """Return whether there is an image of that name, whatever its extension."""
+        return label.name.casefold() in self._index()[1]
+
+    def _straight(self, name: str) -> tuple[Path | None, str]:
+        """Return the file at that very path, and why a path out of the folder is refused."""
+        is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
+        leaves = not is_absolute and posixpath.normpath(name).split("/")[0] == ".."
+        path = Path(name) if is_absolute else self._folder / name
+        if not (is_absolute or leaves):
+            return (path if _is_file(path) else None), ""
+        is_below = path.is_relative_to(self._folder) and ".." not in path.relative_to(self._folder).parts
+        if is_absolute and is_below:
+            return (path if _is_file(path) else None), ""
+        if self._outside:
+            return (path if _is_file(path) else None), ""
+        return None, f"{name!r} leads out of {str(self._folder)!r}: outside=True allows that" if leaves else ""
+
+    def _by_tail(self, name: str) -> str | None:
+        parts = [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]
+        if not parts:
+            return None
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            if _is_file(self._folder / tail):
+                return tail
+        found = self._index()[0].get(parts[-1].casefold(), [])
+        if not found:
+            return None
+        shared = [_shared_tail(parts, one.split("/")) for one in found]
+        return self._relative([one for one, count in zip(found, shared, strict=True) if count == max(shared)], name)
+
+    def _only(self, found: list[str], what: str) -> Path:
+        return self._folder / self._relative(found, what)
+
+    @staticmethod
+    def _relative(found: list[str], what: str) -> str:
+        if len(found) > 1:
+            names = ", ".join(map(repr, sorted(found)[:_NAMED_MAX]))
+            raise SourceError(f"{what} fits {len(found)} files: {names}{', ...' if len(found) > _NAMED_MAX else ''}")
+        return found[0]
+
+    def _index(self) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[int, list[str]]]:
+        """Return the paths below the folder by name and by stem, both without regard to case, and by number in the name."""
+        if self._by_name is None or self._by_stem is None or self._by_number is None:
+            self._by_name, self._by_stem, self._by_number = {}, {}, {}
+            for path in self.all():
+                below = path.relative_to(self._folder).as_posix()
+                self._by_name.setdefault(path.name.casefold(), []).append(below)
+                self._by_stem.setdefault(path.stem.casefold(), []).append(below)
+                number = _LAST_NUMBER.search(path.stem)
+                if number:
+                    self._by_number.setdefault(int(number[1]), []).append(below)
+        return self._by_name, self._by_stem, self._by_number
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
+        return False
+
+
+def _shared_tail(one: list[str], other: list[str]) -> int:
+    count = 0
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if a.casefold() != b.casefold():
+            break
+        count += 1
+    return count
+
+
+def _spellings(name: str) -> list[str]:
+    """Return the path as it stands, and as it is meant by tools on Windows, with percent encoding, or with an address."""
+    found = [name]
+    if "\\" in name:
+        found.append(name.replace("\\", "/"))
+    if "://" in name or "?" in name:
+        parts = urlsplit(name)
+        # Label Studio: /data/local-files/?d=folder/1.jpg
+        found += [unquote(one) for one in parse_qs(parts.query).get("d", [])]
+        found.append(unquote(parts.path))
+    if "%" in name:
+        found.append(unquote(found[1] if "\\" in name else name))
+    return list(dict.fromkeys(one for one in found if one))

@@ -1,0 +1,68 @@
+"""Run lengths of COCO masks: as numbers, and as the text that the platform takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from picsellia_async.sources._errors import SourceError
+
+_FIRST: Final = 48
+"""Code of the character for 0; a character carries 5 bits, and says by a sixth whether more follow."""
+_MORE: Final = 32
+_SIGN: Final = 16
+
+
+def counts_from_text(text: str) -> list[int]:
+    """Return the run lengths, column by column, beginning with background.
+
+    Raises:
+        SourceError: The text is no run-length text of COCO.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - _FIRST
+        if not 0 <= bits < 2 * _MORE:
+            raise SourceError(f"run lengths hold {character!r}, which COCO's text form does not have")
+        value |= (bits & (_MORE - 1)) << shift
+        shift += 5
+        if bits & _MORE:
+            continue
+        if bits & _SIGN:
+            value -= 1 << shift
+        # From the fourth on, each is told as the difference to the one two before.
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+        value = shift = 0
+    if shift:
+        raise SourceError("run lengths end in the middle of a number")
+    return counts
+
+
+def text_from_counts(counts: Sequence[int]) -> str:
+    """Return COCO's text form of run lengths."""
+    characters: list[str] = []
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
+        while True:
+            bits = value & (_MORE - 1)
+            value >>= 5
+            is_last = value == (-1 if bits & _SIGN else 0)
+            characters.append(chr((bits if is_last else bits | _MORE) + _FIRST))
+            if is_last:
+                break
+    return "".join(characters)
+
+
+def checked_counts(counts: Sequence[int], width: int, height: int) -> None:
+    """Refuse run lengths that are not those of an image of that size.
+
+    Raises:
+        SourceError: One is negative, or they do not cover every pixel once.
+    """
+    if any(count < 0 for count in counts):
+        raise SourceError("run lengths must not be negative")
+    if sum(counts) != width * height:
+        raise SourceError(
+            f"run lengths cover {sum(counts)} pixels, the image of {width} x {height} has {width * height}"
+        )

@@ -1,0 +1,239 @@
+"""What the lines of a YOLO label file can be, told by what tools write. Pure.
+
+A line is a class, then the object, then optionally its confidence, then optionally the number of its track. The object is a box
+of 4 numbers, a polygon of 6 or more, 4 corners of an oriented box, or a box with keypoints after it. Nothing in the file says which,
+and a line alone often leaves it open, so that a file is judged as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import attrs
+
+from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
+
+_BOX: Final = 4
+_SLACK: Final = 0.1
+"""Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
+_SHARES: Final = "numbers are shares of the image's width and height, 0 to 1"
+
+
+@attrs.frozen
+class Object:
+    """One line, read."""
+
+    line: int
+    """Its place in the file, from 1."""
+    label: int | str
+    numbers: Sequence[float]
+    """Box (centre and size) or polygon, in shares."""
+    score: float | None
+
+
+@attrs.frozen
+class _Line:
+    number: int
+    """Place in the file, from 1."""
+    label: int | str
+    numbers: list[float]
+    last: str
+    """The last number as it is written: `1` may be a track, `1.0` is none."""
+
+
+def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
+    """Return the objects of a label file.
+
+    Args:
+        text: The file.
+        kind: Boxes or polygons.
+        has_score: Whether the caller gave a score for lines without one, so that such lines may be.
+
+    Raises:
+        SourceError: A line is of another kind, or can be read in two ways; the message has its number.
+    """
+    lines = [_line(number, line.split()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not lines:
+        return []
+    return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
+
+
+def _line(number: int, words: list[str]) -> _Line:
+    try:
+        numbers = [float(word) for word in words[1:]]
+    except ValueError:
+        raise SourceError(f"line {number}: {_no_numbers(words)}") from None
+    if not numbers:
+        raise SourceError(f"line {number}: {_no_numbers(words)}")
+    if not all(map(math.isfinite, numbers)):
+        raise SourceError(f"line {number}: all numbers must be finite")
+    return _Line(number, _label(number, words[0]), numbers, words[-1])
+
+
+def _no_numbers(words: list[str]) -> str:
+    if "," in words[0]:
+        return "numbers must be parted by spaces, not by commas"
+    if len(words) >= 2 and words[0].replace(".", "", 1).isdecimal():
+        return "a score and a name are the result of a classifier, which label files of boxes do not hold"
+    return "a line is a class and numbers"
+
+
+def _label(number: int, word: str) -> int | str:
+    """Return the class; some tools write `1.0` or `1.000e+00`, a few the name."""
+    try:
+        value = float(word)
+    except ValueError:
+        return word
+    if not value.is_integer() or value < 0:
+        raise SourceError(f"line {number}: a class must be a whole number from 0, got {word}")
+    return int(value)
+
+
+def _boxes(lines: list[_Line], *, has_score: bool) -> list[Object]:
+    found = []
+    is_track = _fifth_is_track(lines, has_score=has_score)
+    for line in lines:
+        extra = line.numbers[_BOX:]
+        if len(line.numbers) < _BOX or len(extra) > 2:
+            raise SourceError(f"line {line.number}: {_no_box(len(line.numbers))}")
+        box = line.numbers[:_BOX]
+        _check_shares(line, box)
+        if len(extra) == 2:
+            _check_track(line, extra[1])
+        score = extra[0] if extra and not (len(extra) == 1 and is_track) else None
+        if score is not None and not 0 <= score <= 1:
+            raise SourceError(f"line {line.number}: a score must be 0 to 1, got {score:g}")
+        found.append(Object(line.number, line.label, box, score))
+    return found
+
+
+def _fifth_is_track(lines: list[_Line], *, has_score: bool) -> bool:
+    """Return whether the number after the box is that of a track: ids go beyond 1, which no score does.
+
+    Raises:
+        SourceError: It may be either.
+    """
+    single = [line for line in lines if len(line.numbers) == _BOX + 1]
+    if any(line.numbers[_BOX] > 1 for line in single):
+        for line in sorted(single, key=lambda one: one.numbers[_BOX] <= 1):  # the one that is no score first
+            _check_track(line, line.numbers[_BOX])
+        return True
+    if single and all(line.last == "1" for line in single):
+        if has_score:
+            return True
+        raise SourceError(
+            f"line {single[0].number}: the last number, 1, may be a score or a track; save with confidences, or give score="
+        )
+    return False
+
+
+def _check_track(line: _Line, value: float) -> None:
+    if value < 0 or not value.is_integer():
+        raise SourceError(f"line {line.number}: {value:g} is neither a score, 0 to 1, nor the whole number of a track")
+
+
+def _no_box(count: int) -> str:
+    if count < _BOX:
+        return f"a box is `class x y width height [score] [track]`, got {count} numbers after the class"
+    if 8 <= count <= 10:
+        what = 'an oriented box or a polygon, which kind="segmentation" reads as a polygon'
+    else:
+        what = 'a polygon, which kind="segmentation" reads, or a box with keypoints, which is not read'
+    return f"{count} numbers after the class are no box, but {what}"
+
+
+def _check_shares(line: _Line, numbers: Sequence[float]) -> None:
+    if len(numbers) == _BOX and min(numbers[2:]) < 0:
+        raise SourceError(f"line {line.number}: width and height must not be negative")
+    if any(not -_SLACK <= one <= 1 + _SLACK for one in numbers):
+        raise SourceError(f"line {line.number}: {_SHARES}, got {max(numbers, key=abs):g}: are these pixels?")
+
+
+def _polygons(lines: list[_Line]) -> list[Object]:
+    has_tracks = _pairs_are_score_and_track(lines)
+    found = []
+    for line in lines:
+        numbers = list(line.numbers)
+        if len(numbers) <= _BOX + 1:
+            raise SourceError(f'line {line.number}: {len(numbers)} numbers are a box, which kind="detection" reads')
+        score = None
+        if has_tracks:
+            _check_track(line, numbers.pop())
+        elif len(numbers) % 2 and numbers[-1] > 1:
+            _check_track(line, numbers.pop())  # a track alone, without a score
+        if len(numbers) % 2:
+            score = numbers.pop()
+        if score is not None and not 0 <= score <= 1:
+            raise SourceError(f"line {line.number}: a score must be 0 to 1, got {score:g}")
+        try:
+            polygon = polygon_from(numbers)
+        except SourceError as error:
+            raise SourceError(f"line {line.number}: {error}") from None
+        _check_shares(line, numbers)
+        if _is_pose(line.numbers, polygon):
+            raise SourceError(f"line {line.number}: a box with keypoints is no polygon, and is not read")
+        found.append(Object(line.number, line.label, numbers, score))
+    return found
+
+
+def _pairs_are_score_and_track(lines: list[_Line]) -> bool:
+    """Return whether each line ends with a score and a track: an even count, whose last is a whole number that goes beyond 1."""
+    return all(
+        len(line.numbers) % 2 == 0
+        and len(line.numbers) >= 8
+        and line.numbers[-1].is_integer()
+        and line.numbers[-1] >= 1
+        and 0 <= line.numbers[-2] <= 1
+        for line in lines
+    ) and any(line.numbers[-1] > 1 for line in lines)
+
+
+def _is_pose(numbers: Sequence[float], polygon: Sequence[Point]) -> bool:
+    """Return whether a line is a box with keypoints: read so, its points lie in its box, and read as a polygon it crosses itself."""
+    could_be = any(_points_in_box(numbers, size, extra) for size in (2, 3) for extra in (0, 1, 2))
+    return could_be and _crosses_itself(polygon)
+
+
+def _points_in_box(numbers: Sequence[float], size: int, extra: int) -> bool:
+    rest = numbers[_BOX : len(numbers) - extra]
+    if not rest or len(rest) % size:
+        return False
+    x, y, width, height = numbers[:_BOX]
+    points = [rest[i : i + size] for i in range(0, len(rest), size)]
+    if size == 3 and any(not 0 <= point[2] <= 2 for point in points):
+        return False
+    return all(
+        (point[0] == 0 and point[1] == 0)  # not visible
+        or (abs(point[0] - x) <= 0.6 * width and abs(point[1] - y) <= 0.6 * height)
+        for point in points
+    )
+
+
+def _crosses_itself(polygon: Sequence[Point]) -> bool:
+    """Return whether two edges that are no neighbours cross. A pose has few points; a long outline is not searched in full."""
+    edges = list(pairwise((*polygon, polygon[0])))
+    if len(edges) > _EDGES_MAX:
+        return False
+    return any(
+        _cross(one, edges[j])
+        for i, one in enumerate(edges)
+        for j in range(i + 2, len(edges))
+        if not (i == 0 and j == len(edges) - 1)
+    )
+
+
+_EDGES_MAX: Final = 220
+"""Edges of a polygon that is searched: a pose of 133 keypoints, the largest in use, has 202 as a polygon."""
+
+
+def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+    (a, b), (c, d) = one, other
+    return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+
+
+def _side(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
