@@ -56,6 +56,13 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
+def integrations(session: nox.Session) -> None:
+    """Results of the real supervision and ultralytics become predictions. Installs torch: not among the default sessions."""
+    session.install(".[masks]", *groups("test"), "supervision", "torch", "torchvision", "ultralytics")
+    session.run("pytest", "tests/data/test_real_frameworks.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every code block of the documentation runs on the emulator, every link leads somewhere."""
     session.install(".[emulator,cli,video]", *groups("test"))

@@ -4,6 +4,7 @@
 PicselliaError                        base; never raised itself
 ├─ ConfigurationError (ValueError)    the caller: bad argument or environment; nothing was sent
 │  ├─ HostNotConfiguredError          the deployment has no monitoring or serving host
+│  ├─ ImplausibleError                well formed, but it cannot mean what it says: shares for pixels, milliseconds for seconds
 │  ├─ ContentTypeUnknown              neither JPEG nor PNG
 │  ├─ FileNotFoundException, FileIsDirectoryError, FileNotReadableError   (also the OSError of that name)
 │  └─ BadConfigurationContinuousTrainingError
@@ -69,6 +70,13 @@ class ConfigurationError(PicselliaError, ValueError):
 
 class HostNotConfiguredError(ConfigurationError):
     """The deployment has no monitoring host, or no serving host."""
+
+
+class ImplausibleError(ConfigurationError):
+    """A value is well formed and cannot be meant: a box beyond its image, a score of 93, another image format than stated.
+
+    The message names field and value, what it looks like, and the way out. `checks="off"` turns these checks off.
+    """
 
 
 class ContentTypeUnknown(ConfigurationError):

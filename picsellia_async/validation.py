@@ -1,13 +1,12 @@
 """Reading single values that people hand in: numbers, ids, names. Raises `ConfigurationError` with field and value.
 
-numpy scalars and arrays are recognised by their methods (`item`, `tolist`), never by importing numpy.
+Scalars and arrays of numpy and torch are recognised by their methods (`item`, `tolist`), never by importing either.
 """
 
 from __future__ import annotations
 
 import datetime
 import math
-import operator
 from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
@@ -21,7 +20,7 @@ _IMMUTABLE: Final = frozenset({str, int, float, bool})
 
 
 def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: bool = False) -> int:
-    """Return a Python int for an int, an integral float or a numpy scalar.
+    """Return a Python int for an int, an integral float, or a scalar of numpy or torch.
 
     Args:
         value: The number. A bool is refused: it is nearly always a mistake.
@@ -39,18 +38,16 @@ def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: 
 
 
 def _to_int(value: Any, name: str, *, rounded: bool) -> int:
-    if _is_number(value):
-        try:
-            return operator.index(value)
-        except TypeError:
-            real = float(value)
-        if math.isfinite(real) and (rounded or real.is_integer()):
-            return round(real)
+    number = _plain(value)
+    if isinstance(number, int):
+        return number
+    if number is not None and math.isfinite(number) and (rounded or number.is_integer()):
+        return round(number)
     raise ConfigurationError(f"{name} must be a whole number, got {shown(value)}")
 
 
 def real_number(value: Any, name: str, minimum: float | None = None) -> float:
-    """Return a Python float for a finite int, float or numpy scalar.
+    """Return a Python float for a finite int, float, or scalar of numpy or torch.
 
     Raises:
         ConfigurationError: The value is no finite number, or below `minimum`.
@@ -64,23 +61,31 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
 
 
 def _to_float(value: Any, name: str) -> float:
-    if not _is_number(value):
+    plain = _plain(value)
+    if plain is None:
         raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
     try:
-        return float(value)
+        return float(plain)
     except OverflowError:
         return math.inf
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, (int, float)):
-        return not isinstance(value, bool)
-    # numpy scalars and 0-d arrays; numpy.bool_ has no __index__ and its item() is a bool.
-    item = getattr(value, "item", None)
-    if item is None or getattr(value, "size", 1) != 1:
-        return False
-    plain = item()
-    return isinstance(plain, (int, float)) and not isinstance(plain, bool)
+def _plain(value: Any) -> int | float | None:
+    """Return Python's number for a number of Python, or a scalar or array of one number of numpy or torch; None for all else."""
+    plain = value
+    if not isinstance(value, (int, float)):
+        item = getattr(value, "item", None)
+        if item is None:
+            return None
+        try:
+            plain = item()
+        except (TypeError, ValueError, RuntimeError):  # several values; torch raises RuntimeError
+            return None
+        if not isinstance(plain, (int, float)):
+            # numpy's longdouble is its own item; bool_ and complex have no such method.
+            return float(plain) if hasattr(plain, "__float__") else None
+    # numpy's float64 is a float: of its own type it would be printed as such.
+    return None if isinstance(plain, bool) else float(plain) if isinstance(plain, float) else int(plain)
 
 
 def sequence(value: Any, name: str) -> list[Any]:

@@ -8,6 +8,8 @@ from typing import assert_never, assert_type
 from uuid import UUID
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
 from picsellia_async import (
     Asset,
@@ -31,7 +33,9 @@ from picsellia_async import (
     Health,
     InferenceType,
     Job,
+    KeypointPredictionFormat,
     Label,
+    MaskPredictionFormat,
     ModelVersion,
     MonitorAnswer,
     MonitorError,
@@ -57,8 +61,10 @@ from picsellia_async import (
     UploaderStatistics,
     UploadReport,
     User,
+    image_size,
 )
 from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.predictions import from_ultralytics
 from picsellia_async.sources import Image, Source, camera, coco_results, directory, manifest, video, yolo_labels
 
 
@@ -301,3 +307,23 @@ async def mistakes(deployment: AsyncDeployment, prediction: PredictionFormat) ->
     answer = await deployment.monitor("f.jpg", 0.1, 10, 20, prediction)
     str(answer["prediction_id"])  # type: ignore[typeddict-item] # pyright: ignore[reportGeneralTypeIssues]
     Frame(image=b"", width=1, height=1, latency=0.1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    DetectionPredictionFormat("abc", 3, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    DetectionPredictionFormat([0], [1, 2, 3, 4], [0.5])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    DetectionPredictionFormat(["person"], [[1, 2, 3, 4]], [0.5])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    SegmentationPredictionFormat([0], [0.5], ["polygon"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    DetectionPredictionFormat.from_xyxy([[1, 2, 3, 4]], [0], [0.5], clip=640)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    image_size(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def shapes(boxes: NDArray[np.float32], labels: dict[str, int]) -> None:
+    """Every way to a prediction, as it is written with lists, arrays and names."""
+    assert_type(DetectionPredictionFormat.from_xyxy(boxes, [0], boxes[0]), DetectionPredictionFormat)
+    DetectionPredictionFormat.from_xywh([(1, 2, 3.5, 4)], ["car"], (0.5,), label_map=labels, clip=(640, 480))
+    DetectionPredictionFormat.from_cxcywh(boxes, boxes[0], boxes[0], names={0: "car"}, label_map=labels)
+    DetectionPredictionFormat.from_xyxy(boxes, None, boxes[0], names=["car"], label_map=labels, normalized=(640, 480))
+    SegmentationPredictionFormat.from_polygons([[[1, 2], [3, 4], [5, 6]], [1, 2, 3, 4, 5, 6]], [0, 1], [0.5, 1])
+    masks = MaskPredictionFormat.from_rle([{"size": [3, 4], "counts": "PPYo0"}], [0], [0.5], size=(4, 3))
+    assert_type(masks.to_rle((4, 3))[0]["size"], list[int])
+    KeypointPredictionFormat.from_keypoints([[[1, 2], [3, 4]]], [0], [0.5])
+    assert_type(from_ultralytics(object(), label_map=labels), PredictionFormat)
+    assert_type(image_size(Path("a.jpg"), orientation="stored"), tuple[int, int])

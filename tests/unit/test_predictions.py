@@ -74,6 +74,22 @@ def test_numpy_means_the_same_numbers():
     assert {type(v) for v in prediction.detection_scores} == {float}
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint64])
+def test_numbers_of_every_kind(kind):
+    """Scalars, lists and arrays of any float or whole type are the numbers that they print."""
+    expected = DetectionPredictionFormat([1], [[1, 2, 30, 40]], [1.0])
+    box = np.array([[1, 2, 30, 40]], dtype=kind)
+    assert DetectionPredictionFormat(np.array([1], kind), box, [kind(1)]) == expected
+    assert DetectionPredictionFormat([kind(1)], [list(box[0])], np.array([1], kind)) == expected
+
+
+@pytest.mark.parametrize(("score", "found"), [(1 + 2**-10, 1.0), (np.float32(1.0000001), 1.0), (-1e-9, 0.0), (1, 1.0)])
+def test_a_score_beyond_one_by_rounding_is_one(score, found):
+    """What arithmetic in half precision adds is taken off; what is more is left for the checks of meaning."""
+    assert ClassificationPredictionFormat([0], [score]).detection_scores == [found]
+    assert ClassificationPredictionFormat([0], [1.01]).detection_scores == [1.01]
+
+
 def test_coordinates_are_rounded_to_whole_pixels():
     """The documented rule: nearest pixel, halves to the even one."""
     assert PointPredictionFormat([0], [1], [[1.5, 2.5]]).points == [[2, 2]]

@@ -77,8 +77,9 @@ def check_prediction(deployment: Document, raw: dict[str, Any], name: str, *, is
     if missing or unknown:
         what = [f"{field} is missing" for field in missing] + [f"{field} does not belong to it" for field in unknown]
         raise bad_request(f"{name} is no prediction for a deployment of type {deployment['type']}", what)
+    given: dict[str, Any] = {field: raw.get(field) for field in fields}
     try:
-        format_(**{field: raw.get(field) for field in fields})
+        format_(**given)
     except ConfigurationError as exc:
         raise unprocessable(f"{name}: {exc}") from None
 

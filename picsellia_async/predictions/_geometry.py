@@ -1,0 +1,239 @@
+"""From the coordinates that models give to pixels of the image: named orders of a box, shares, cutting to the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
+from picsellia_async.predictions._values import Number, Shapes, pairs
+from picsellia_async.validation import real_number, sequence, whole_number
+
+Size: TypeAlias = tuple[Number, Number]
+"""Width and height in pixels. A numpy or torch shape is the other way round: height first."""
+Box: TypeAlias = tuple[float, float, float, float]
+"""x1, y1, x2, y2: left, top, right, bottom."""
+
+VISIBLE: Final = 2
+"""COCO's visibility of a keypoint that is seen."""
+HIDDEN: Final = 1
+"""COCO's visibility of a keypoint that is in the image, but covered."""
+COCO_VISIBILITIES: Final = frozenset({0, HIDDEN, VISIBLE})
+"""0: not there."""
+VISIBLE_CONFIDENCE: Final = 0.5
+"""Confidence from which a keypoint counts as seen."""
+
+SHARE_OVERHANG: Final = 0.5
+"""How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
+
+
+def _xyxy(a: float, b: float, c: float, d: float) -> Box:
+    return a, b, c, d
+
+
+def _xywh(a: float, b: float, c: float, d: float) -> Box:
+    return a, b, a + c, b + d
+
+
+def _cxcywh(a: float, b: float, c: float, d: float) -> Box:
+    return a - c / 2, b - d / 2, a + c / 2, b + d / 2
+
+
+ORDERS: Final[dict[str, Callable[[float, float, float, float], Box]]] = {
+    "xyxy": _xyxy,
+    "xywh": _xywh,
+    "cxcywh": _cxcywh,
+}
+"""How the four numbers of a box become its corners, by the name of the order."""
+ORDER_WORDS: Final = {
+    "xyxy": "x1, y1, x2, y2",
+    "xywh": "x, y, width, height",
+    "cxcywh": "center x, center y, width, height",
+}
+
+
+def checked_size(value: Any, name: str) -> tuple[int, int] | None:
+    """Return width and height, or None for None.
+
+    Raises:
+        ConfigurationError: These are not two whole numbers of 1 or more.
+    """
+    if value is None:
+        return None
+    numbers = sequence(value, name)
+    if len(numbers) != 2:
+        raise ConfigurationError(f"{name} must be (width, height) of the image in pixels, got {shown(value)}")
+    return whole_number(numbers[0], f"{name} width", 1), whole_number(numbers[1], f"{name} height", 1)
+
+
+@attrs.define
+class Placement:
+    """Turns points into pixels of one image, and counts the shapes that it cut."""
+
+    scale: tuple[int, int] | None
+    """Size of the image whose shares the coordinates are; None: they are pixels."""
+    bounds: tuple[int, int] | None
+    """Size of the image that shapes are cut to; None: they are left as they are."""
+    clipped: int = 0
+    """Shapes cut so far."""
+
+    @classmethod
+    def of(cls, normalized: Size | None, clip: Size | None) -> Placement:
+        """Read what a constructor was given; shares tell the size of the image, too.
+
+        Raises:
+            ConfigurationError: A size is none, or the two differ.
+        """
+        scale, bounds = checked_size(normalized, "normalized"), checked_size(clip, "clip")
+        if scale and bounds and scale != bounds:
+            raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
+        return cls(scale, bounds or scale)
+
+    def corners(self, box: Box, name: str) -> Box:
+        """Return the box in pixels, cut to the image where its size is known.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a box wholly beside the image.
+        """
+        box = self._scaled(box, name)
+        if self.bounds is None:
+            return box
+        width, height = self.bounds
+        x1, y1, x2, y2 = box
+        if x1 > width or y1 > height or x2 < 0 or y2 < 0:
+            raise ImplausibleError(
+                f"{name} lies wholly beside the image of {width} x {height}: {_numbers(box)} (x1, y1, x2, y2). "
+                "Leave it out, or give the size of the image that the model saw"
+            )
+        cut = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+        self.clipped += cut != box
+        return cut
+
+    def path(self, values: Any, name: str) -> list[tuple[float, float]]:
+        """Return the points of one shape in pixels, each moved to the image's edge where it lies beyond.
+
+        Raises:
+            ConfigurationError: No list of pairs.
+            ImplausibleError: Shares that are none, or a shape wholly beside the image.
+        """
+        points = [_row(pair, f"{name}[{i}]", 2, "x, y") for i, pair in enumerate(pairs(values, name))]
+        if not points:
+            return []
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        if self.scale is not None or self.bounds is not None:
+            before = self.clipped
+            self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
+            if self.scale is not None:
+                xs, ys = [x * self.scale[0] for x in xs], [y * self.scale[1] for y in ys]
+            if self.clipped > before and self.bounds is not None:
+                width, height = self.bounds
+                xs, ys = [min(max(x, 0.0), width) for x in xs], [min(max(y, 0.0), height) for y in ys]
+        return list(zip(xs, ys, strict=True))
+
+    def _scaled(self, box: Box, name: str) -> Box:
+        if self.scale is None:
+            return box
+        low, high = -SHARE_OVERHANG, 1 + SHARE_OVERHANG
+        if not all(low <= number <= high for number in box):
+            raise ImplausibleError(
+                f"{name} has {_numbers(box)}, which are no shares of the image (0 to 1): leave normalized= out for pixels"
+            )
+        width, height = self.scale
+        return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
+def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[float]]:
+    """Return `[top, left, bottom, right]` for each box of a named order.
+
+    Raises:
+        ConfigurationError: Not four finite numbers each.
+        ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+    """
+    to_corners, words = ORDERS[order], ORDER_WORDS[order]
+    found = []
+    for i, value in enumerate(sequence(values, "boxes")):
+        name = f"boxes[{i}]"
+        numbers = _row(value, name, 4, words)
+        box = to_corners(*numbers)
+        if box[2] < box[0] or box[3] < box[1]:
+            raise ImplausibleError(
+                f"{name} is {shown(value)}: read as {words} its {'width' if box[2] < box[0] else 'height'} is below 0. "
+                f"{other_orders(order)}"
+            )
+        x1, y1, x2, y2 = place.corners(box, name)
+        found.append([y1, x1, y2, x2])
+    return found
+
+
+def other_orders(order: str) -> str:
+    """Name the constructors for the other orders."""
+    others = [f"from_{name} takes {words}" for name, words in ORDER_WORDS.items() if name != order]
+    return "; ".join(others) + "; the constructor itself takes top, left, bottom, right"
+
+
+def paths_from(values: Iterable[Any], field: str, place: Placement) -> list[list[tuple[float, float]]]:
+    """Return `[(x, y), ...]` in pixels for each polygon or line."""
+    return [place.path(value, f"{field}[{i}]") for i, value in enumerate(sequence(values, field))]
+
+
+def skeletons_from(keypoints: Iterable[Any], confidences: Any, place: Placement) -> list[list[list[float]]]:
+    """Return `[x, y, visibility]` in pixels for each point of each skeleton.
+
+    Raises:
+        ConfigurationError: Not two or three finite numbers each, or confidences of another count.
+    """
+    rows = [
+        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(sequence(skeleton, f"keypoints[{i}]"))]
+        for i, skeleton in enumerate(sequence(keypoints, "keypoints"))
+    ]
+    if confidences is not None:
+        given = [sequence(one, f"confidences[{i}]") for i, one in enumerate(sequence(confidences, "confidences"))]
+        if [len(one) for one in given] != [len(one) for one in rows]:
+            raise ConfigurationError("confidences must have one number per point of each skeleton")
+        rows = [
+            [(row[0], row[1], _seen(real_number(c, "confidences"))) for row, c in zip(skeleton, ones, strict=True)]
+            for skeleton, ones in zip(rows, given, strict=True)
+        ]
+    elif any(row[2] not in COCO_VISIBILITIES for skeleton in rows for row in skeleton):
+        rows = [[(x, y, _seen(third)) for x, y, third in skeleton] for skeleton in rows]
+    return [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(rows)]
+
+
+def _point_row(value: Any, name: str) -> tuple[float, float, float]:
+    values = sequence(value, name)
+    if len(values) == 2:
+        x, y = _row(values, name, 2, "x, y")
+        return x, y, VISIBLE
+    x, y, third = _row(values, name, 3, "x, y, visibility or confidence; or x, y")
+    return x, y, third
+
+
+def _seen(confidence: float) -> int:
+    if not 0 <= confidence <= 1:
+        raise ImplausibleError(
+            f"the third values of keypoints are neither COCO's visibility (0, 1, 2) nor confidences, got {confidence:.4g}"
+        )
+    return VISIBLE if confidence >= VISIBLE_CONFIDENCE else HIDDEN if confidence > 0 else 0
+
+
+def _placed(skeleton: list[tuple[float, float, float]], name: str, place: Placement) -> list[list[float]]:
+    """Return the skeleton in pixels. A point that is not there has no place: models give (0, 0), which must not be moved or cut."""
+    there = iter(place.path([point[:2] for point in skeleton if point[2]], name))
+    return [[*next(there), point[2]] if point[2] else [0.0, 0.0, 0.0] for point in skeleton]
+
+
+def _row(value: Any, name: str, count: int, words: str) -> Any:
+    """Return a tuple of `count` floats."""
+    values = sequence(value, name)
+    if len(values) != count:
+        raise ConfigurationError(f"{name} must have {count} values ({words}), got {len(values)}: {shown(value)}")
+    if set(map(type, values)) <= {float} and all(map(math.isfinite, values)):
+        return tuple(values)
+    return tuple(real_number(v, f"{name}[{i}]") for i, v in enumerate(values))
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)

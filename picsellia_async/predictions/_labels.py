@@ -1,0 +1,116 @@
+"""From the classes that a model gives, indexes of its own or names, to indexes of the deployment's label map."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
+from picsellia_async.predictions._values import Number
+from picsellia_async.validation import sequence, text, whole_number
+
+Classes: TypeAlias = Iterable[Number | str] | None
+"""One per shape: an index, or a name; None where `names` has a name per shape."""
+Names: TypeAlias = Mapping[int, str] | Sequence[str]
+"""Names of the model's own indexes, by index; or, without classes, one name per shape."""
+LabelMap: TypeAlias = Mapping[str, int]
+"""Index by name, as `await deployment.label_map()` returns it."""
+
+NEAREST: Final = 3
+"""Names that a message offers for one that is not known."""
+_WAY: Final = "label_map=await deployment.label_map()"
+
+
+def indexes(classes: Classes, names: Names | None, label_map: LabelMap | None) -> list[int]:
+    """Return one index of the label map per shape.
+
+    Raises:
+        ConfigurationError: Names without a label map, an index that `names` lacks, or an unknown name; it names the nearest ones.
+        ImplausibleError: An index that the label map lacks.
+    """
+    known = None if label_map is None else _checked_map(label_map)
+    if names is not None and known is None:
+        raise ConfigurationError(f"names= needs the label map that they are looked up in: {_WAY}")
+    if classes is None:
+        if names is None or isinstance(names, Mapping):
+            raise ConfigurationError("without classes, names must be a list with the name of each shape")
+        return [_index(name, f"names[{i}]", known) for i, name in enumerate(_list(names, "names"))]
+    given = sequence(classes, "classes")
+    if names is not None:
+        own = _own_names(names)
+        given = [one if isinstance(one, str) else _own_name(one, i, own) for i, one in enumerate(given)]
+    return [_index(one, f"classes[{i}]", known) for i, one in enumerate(given)]
+
+
+def index_of(name: str, where: str, label_map: LabelMap) -> int:
+    """Return the index of a name.
+
+    Raises:
+        ConfigurationError: The label map lacks it; the message names the nearest ones.
+    """
+    if name in label_map:
+        return label_map[name]
+    by_folded = {known.casefold(): known for known in label_map}
+    near = difflib.get_close_matches(name.casefold(), by_folded, NEAREST, 0.5) or list(by_folded)[:NEAREST]
+    nearest = ", ".join(repr(by_folded[one]) for one in near)
+    raise ConfigurationError(
+        f"{where}: the label map has no {name!r}; nearest: {nearest or 'none, it is empty'} ({len(label_map)} labels)"
+    )
+
+
+def _index(value: Any, where: str, known: LabelMap | None) -> int:
+    if isinstance(value, str):
+        if known is None:
+            raise ConfigurationError(f"{where} is the name {value!r}, which needs the label map: {_WAY}")
+        return index_of(value, where, known)
+    index = whole_number(value, where)
+    if known is not None and index not in known.values():
+        raise ImplausibleError(f"{where} is {index}, which is no index of the label map: it has {indexes_shown(known)}")
+    return index
+
+
+def indexes_shown(label_map: LabelMap) -> str:
+    """Return a label map's indexes for a message: `0 to 79`."""
+    found = sorted(label_map.values())
+    if not found:
+        return "none"
+    is_range = found == list(range(found[0], found[-1] + 1))
+    return f"{found[0]} to {found[-1]}" if is_range and len(found) > 1 else shown(found)
+
+
+def _checked_map(label_map: Any) -> dict[str, int]:
+    if not isinstance(label_map, Mapping):
+        raise ConfigurationError(f"label_map must be a mapping of name to index, got {shown(label_map)}")
+    if label_map and all(isinstance(value, str) for value in label_map.values()):
+        raise ConfigurationError(
+            f"label_map must be name to index, got index to name ({shown(dict(label_map))}): use {_WAY}"
+        )
+    return {
+        text(name, "label_map name"): whole_number(index, f"label_map[{name!r}]", 0)
+        for name, index in label_map.items()
+    }
+
+
+def _own_names(names: Any) -> Mapping[int, str]:
+    if isinstance(names, Mapping):
+        return {whole_number(_as_int(key), "names key"): text(name, f"names[{key!r}]") for key, name in names.items()}
+    return {i: text(name, f"names[{i}]") for i, name in enumerate(_list(names, "names"))}
+
+
+def _as_int(key: Any) -> Any:
+    """Model files hold their names as JSON, whose keys are texts: {"0": "person"}."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else key
+
+
+def _own_name(value: Any, place: int, own: Mapping[int, str]) -> str:
+    index = whole_number(value, f"classes[{place}]")
+    if index not in own:
+        raise ConfigurationError(f"classes[{place}] is {index}, which names= lacks: it has {shown(sorted(own))}")
+    return own[index]
+
+
+def _list(values: Any, name: str) -> list[Any]:
+    if isinstance(values, str):
+        raise ConfigurationError(f"{name} must be a list of names, got the text {values!r}")
+    return sequence(values, name)

@@ -1,0 +1,160 @@
+"""Pixel masks: COCO run-length in both its forms, arrays, and the polygons around them. Through faster-coco-eval and OpenCV, on use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.validation import sequence, whole_number
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Parts: TypeAlias = Literal["all", "largest"]
+"""Which separate pieces of a mask become polygons."""
+
+
+class RunLength(TypedDict):
+    """A mask in COCO's run-length form."""
+
+    size: list[int]
+    """Height and width of the image, in this order."""
+    counts: str | bytes | list[int]
+    """Compressed text, or the plain lengths of runs of 0 and 1 in turn, down the columns."""
+
+
+POINTS_MIN = 3
+"""A polygon of fewer encloses nothing."""
+
+
+def _libraries(*names: str) -> list[Any]:
+    from importlib import import_module  # noqa: PLC0415 - only where masks are used
+
+    try:
+        return [import_module(name) for name in names]
+    except ImportError as error:
+        raise ConfigurationError(f"masks need {error.name}: pip install 'picsellia-async[masks]'") from error
+
+
+def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
+    """Return one array of height x width of 0 and 1 per mask.
+
+    Raises:
+        ConfigurationError: Not masks of one image, or values between 0 and 1: probabilities, whose threshold only the caller knows.
+    """
+    (numpy,) = _libraries("numpy")
+    found: list[NDArray[np.uint8]] = []
+    for i, one in enumerate(masks):
+        # torch: off the GPU, and out of the gradient graph.
+        mask = numpy.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+        if mask.ndim == 3 and mask.shape[0] == 1:
+            mask = mask[0]
+        if mask.ndim != 2 or not mask.size:
+            raise ConfigurationError(f"{name}[{i}] must be an array of height x width, got shape {mask.shape}")
+        if found and mask.shape != found[0].shape:
+            raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")
+        is_set = mask != 0
+        if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()):
+            raise ConfigurationError(
+                f"{name}[{i}] holds values between 0 and 1: compare with a threshold first, masks > 0.5"
+            )
+        found.append(is_set.astype(numpy.uint8))
+    return found
+
+
+def encode(mask: NDArray[np.uint8]) -> str:
+    """Return the compressed counts of a mask."""
+    numpy, coco = _libraries("numpy", "faster_coco_eval.core.mask")
+    return str(coco.encode(numpy.asfortranarray(mask))["counts"].decode("ascii"))
+
+
+def encode_polygons(polygons: Iterable[Sequence[tuple[float, float]]], size: tuple[int, int]) -> str:
+    """Return the compressed counts of the pixels inside these polygons."""
+    (coco,) = _libraries("faster_coco_eval.core.mask")
+    width, height = size
+    flat = [[number for point in polygon for number in point] for polygon in polygons]
+    return str(coco.merge(coco.frPyObjects(flat, height, width))["counts"].decode("ascii"))
+
+
+def compressed(value: Any, name: str, size: tuple[int, int] | None) -> str:
+    """Return the compressed counts of a run-length mask in any of its forms.
+
+    Args:
+        value: `{"size": [height, width], "counts": ...}` with counts as text, bytes or list, or the compressed text alone.
+        name: How messages call it.
+        size: Width and height of the image, where they are known.
+
+    Raises:
+        ConfigurationError: None of these, the mask of another image, or runs that do not fill it.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Mapping) or not {"size", "counts"} <= set(value):
+        raise ConfigurationError(
+            f"{name} must be a run-length mask {{'size': [height, width], 'counts': ...}}, got {shown(value)}"
+        )
+    height, width = (whole_number(one, f"{name} size", 1) for one in sequence(value["size"], f"{name} size"))
+    if size is not None and size != (width, height):
+        raise ConfigurationError(f"{name} is of an image of {width} x {height}, not of {size[0]} x {size[1]}")
+    counts = value["counts"]
+    if isinstance(counts, str):
+        return counts
+    if isinstance(counts, bytes):
+        return counts.decode("ascii")
+    runs = [whole_number(one, f"{name} counts", 0) for one in sequence(counts, f"{name} counts")]
+    if sum(runs) != width * height:
+        raise ConfigurationError(f"{name}: its runs cover {sum(runs)} pixels, its image has {width * height}")
+    (coco,) = _libraries("faster_coco_eval.core.mask")
+    return str(coco.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"].decode("ascii"))
+
+
+def decode(counts: str, size: tuple[int, int], name: str = "detection_masks") -> NDArray[np.uint8]:
+    """Return the array of height x width behind compressed counts.
+
+    Raises:
+        ConfigurationError: They are not of an image of this size.
+    """
+    (coco,) = _libraries("faster_coco_eval.core.mask")
+    width, height = size
+    try:
+        found: NDArray[np.uint8] = coco.decode({"size": [height, width], "counts": counts.encode("ascii")})
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is no run-length mask of {width} x {height} pixels: {error}") from None
+    return found
+
+
+def array_of(value: Any, name: str) -> NDArray[np.uint8]:
+    """Return the array behind a run-length mask that says its size."""
+    counts = compressed(value, name, None)
+    if isinstance(value, str):
+        raise ConfigurationError(f"{name} must say its size: {{'size': [height, width], 'counts': ...}}, got a text")
+    height, width = value["size"]
+    return decode(counts, (int(width), int(height)), name)
+
+
+def runs(mask: NDArray[np.uint8]) -> list[int]:
+    """Return the lengths of runs of 0 and 1 in turn, down the columns: COCO's uncompressed counts."""
+    (numpy,) = _libraries("numpy")
+    flat = mask.flatten(order="F")
+    edges = numpy.flatnonzero(numpy.diff(flat)) + 1
+    lengths: list[int] = numpy.diff(numpy.concatenate(([0], edges, [flat.size]))).tolist()
+    return [0, *lengths] if flat[0] else lengths
+
+
+def outlines(mask: NDArray[np.uint8], parts: Parts) -> list[list[list[int]]]:
+    """Return the polygons around a mask, largest first; holes are not represented. Nothing for an empty mask.
+
+    Pieces of one or two pixels have no polygon of three points and get their pixels' own box.
+    """
+    (cv2,) = _libraries("cv2")
+    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    found = []
+    for contour in sorted(contours, key=cv2.contourArea, reverse=True):
+        points = contour[:, 0].tolist()
+        if len(points) < POINTS_MIN:
+            x, y, width, height = cv2.boundingRect(contour)
+            points = [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
+        found.append(points)
+    return found[:1] if parts == "largest" else found

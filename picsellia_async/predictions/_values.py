@@ -1,0 +1,211 @@
+"""What a prediction's fields take, and how it becomes plain lists of whole pixels, indexes, scores and texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
+
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
+from picsellia_async.validation import real_number, sequence, text, texts, whole_number
+
+Number: TypeAlias = SupportsFloat | SupportsIndex
+"""A number of Python, numpy or torch."""
+Numbers: TypeAlias = Iterable[Number]
+"""Numbers in a list, a tuple, or an array of one dimension."""
+Shapes: TypeAlias = Iterable[Numbers]
+"""Boxes or points: a list of lists, or an array of two dimensions."""
+Path: TypeAlias = Numbers | Shapes | Iterable[Shapes]
+"""A polygon or line: `[[x, y], ...]`, flat `[x1, y1, x2, y2, ...]`, or an OpenCV contour `[[[x, y]], ...]`."""
+
+SCORE_ROUNDING: Final = 2**-10
+"""What arithmetic in half precision puts on top of 1 or below 0: the distance of 1 to the next float16."""
+
+
+def are(values: Any, kind: type) -> bool:
+    """Whether a list holds nothing but that very type: the usual case, for which no path needs to be spelled."""
+    return type(values) is list and set(map(type, values)) <= {kind}
+
+
+def classes(value: Numbers) -> list[int]:
+    """Return class indexes."""
+    if are(value, int):
+        return list(value)  # type: ignore[arg-type] # `are` has looked at each
+    return [_class(v, f"detection_classes[{i}]") for i, v in enumerate(sequence(value, "detection_classes"))]
+
+
+def _class(value: Any, name: str) -> int:
+    if isinstance(value, str) and not value.isdecimal():
+        raise ConfigurationError(
+            f"{name} must be an index into the label map, got the name {shown(value)}: constructors such as from_xyxy "
+            "take names with label_map=await deployment.label_map()"
+        )
+    return whole_number(value, name)
+
+
+def scores(value: Numbers) -> list[float]:
+    """Return finite scores; what rounding has put above 1 or below 0 is 1 or 0."""
+    if are(value, float) and all(map(math.isfinite, value)):
+        found: list[float] = list(value)  # type: ignore[arg-type]
+    else:
+        found = [real_number(v, f"detection_scores[{i}]") for i, v in enumerate(sequence(value, "detection_scores"))]
+    if found and (max(found) > 1 or min(found) < 0):
+        return [_without_rounding(v) for v in found]
+    return found
+
+
+def _without_rounding(score: float) -> float:
+    if 1 < score <= 1 + SCORE_ROUNDING:
+        return 1.0
+    return 0.0 if -SCORE_ROUNDING <= score < 0 else score
+
+
+def optional_texts(value: Iterable[str] | None) -> list[str] | None:
+    """Return texts, or None."""
+    return None if value is None else texts(value, "detection_texts")
+
+
+def boxes(value: Shapes) -> list[list[int]]:
+    """Return boxes of four whole pixels."""
+    name = "detection_boxes"
+    given = sequence(value, name)
+    found = [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
+    _refuse_shares(found, given, name, "DetectionPredictionFormat.from_xyxy(..., normalized=(width, height))")
+    return found
+
+
+def optional_boxes(value: Shapes | None) -> list[list[int]] | None:
+    """Return boxes, or None."""
+    return None if value is None else boxes(value)
+
+
+def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
+    """Return polygons of whole pixels."""
+    return _paths(
+        value, "detection_masks", "SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
+    )
+
+
+def lines(value: Iterable[Path]) -> list[list[list[int]]]:
+    """Return lines of whole pixels."""
+    return _paths(value, "lines", "LinePredictionFormat.from_lines(..., normalized=(width, height))")
+
+
+def points(value: Shapes) -> list[list[int]]:
+    """Return points of whole pixels."""
+    given = sequence(value, "points")
+    found = [_pixels(v, "points", i, 2, "x, y") for i, v in enumerate(given)]
+    _refuse_shares(found, given, "points", "PointPredictionFormat.from_points(..., normalized=(width, height))")
+    return found
+
+
+def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
+    """Return skeletons of x, y in whole pixels and visibility."""
+    name = "keypoints"
+    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(sequence(value, name))]
+    found = [
+        [_pixels(v, f"{name}[{i}]", j, 3, "x, y, visibility; pairs: KeypointPredictionFormat.from_keypoints")
+         for j, v in enumerate(one)]
+        for i, one in enumerate(given)
+    ]  # fmt: skip
+    if found and _within_one([[point[:2] for point in one] for one in found[:1]]):
+        way_out = "KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"
+        places = [[point[:2] for point in one] for one in found]
+        _refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
+    return found
+
+
+def mask_strings(value: Iterable[str]) -> list[str]:
+    """Return run-length texts."""
+    return [text(v, f"detection_masks[{i}]", empty=True) for i, v in enumerate(sequence(value, "detection_masks"))]
+
+
+def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[int]:
+    """Return the `count` whole pixels of the entry `index` of a field."""
+    if are(value, int) and len(value) == count:
+        return list(value)
+    name = f"{name}[{index}]"
+    values = sequence(value, name)
+    if len(values) != count:
+        raise ConfigurationError(f"{name} must have {count} values ({what}), got {len(values)}: {shown(value)}")
+    return [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(values)]
+
+
+def _paths(value: Any, name: str, way_out: str) -> list[list[list[int]]]:
+    given = sequence(value, name)
+    found = [_path(v, f"{name}[{i}]") for i, v in enumerate(given)]
+    _refuse_shares(found, given, name, way_out)
+    return found
+
+
+def _path(value: Any, name: str) -> list[list[int]]:
+    """Return `[[x, y], ...]` for such a list, for a flat `[x1, y1, ...]`, or for an OpenCV contour `[[[x, y]], ...]`."""
+    return [_pixels(pair, name, i, 2, "x, y") for i, pair in enumerate(pairs(value, name))]
+
+
+def pairs(value: Any, name: str) -> list[Any]:
+    """Return the points of a path in any of its spellings, unchecked.
+
+    Raises:
+        ConfigurationError: No list, or a flat one of odd length.
+    """
+    values = sequence(value, name)
+    if not values:
+        return []
+    if is_scalar(values[0]):
+        if len(values) % 2:
+            raise ConfigurationError(
+                f"{name} is flat (x1, y1, x2, y2, ...) and must have an even length, got {len(values)}"
+            )
+        return [values[i : i + 2] for i in range(0, len(values), 2)]
+    return [point[0] if _is_wrapped(point) else point for point in values]
+
+
+def parts(value: Any) -> list[Any]:
+    """Return the polygons of one shape: those of a list of polygons, flat as COCO has them or as pairs, else the one that it is."""
+    values = sequence(value, "polygons")
+    if values and not is_scalar(values[0]):
+        first = sequence(values[0], "polygons")
+        is_flat = len(first) > len(("x", "y")) and is_scalar(first[0])
+        is_list_of_pairs = len(first) > 1 and not is_scalar(first[0])
+        if is_flat or is_list_of_pairs:
+            return values
+    return [values]
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether this is one number and no list of them; 0-d arrays and tensors have a length, and raise when asked for it."""
+    return not hasattr(value, "__len__") or getattr(value, "ndim", None) == 0
+
+
+def _is_wrapped(point: Any) -> bool:
+    return isinstance(point, (list, tuple)) and len(point) == 1 and not is_scalar(point[0])
+
+
+def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
+    """Refuse coordinates that are all within 0 to 1 with a fraction among them: shares of the image, which rounding makes 0 and 1.
+
+    Raises:
+        ImplausibleError: They are.
+    """
+    if not found or not _within_one(found):
+        return
+    numbers = list(_flat(given))
+    if any(not number.is_integer() for number in numbers) and all(0 <= number <= 1 for number in numbers):
+        raise ImplausibleError(
+            f"{name} are all within 0 to 1, {shown(given[0])} for instance, which looks like shares of the image and not "
+            f"pixels: use {way_out}"
+        )
+
+
+def _within_one(values: list[Any]) -> bool:
+    """Whether all whole pixels are 0 or 1; ends at the first that is not."""
+    return all(_within_one(v) if type(v) is list else 0 <= v <= 1 for v in values)
+
+
+def _flat(values: Iterable[Any]) -> Iterable[float]:
+    for value in values:
+        if is_scalar(value):
+            yield float(value)
+        else:
+            yield from _flat(value)

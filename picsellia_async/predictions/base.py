@@ -1,0 +1,127 @@
+"""What the seven formats share. Validated when made; no I/O, no wire.
+
+One rule for coordinates that are no whole pixels: they are rounded to the nearest one (halves to the even one), since models
+predict in fractions and the platform stores pixels. Class indexes with a fraction are refused. Scores must be finite numbers.
+Numbers may be Python's, numpy's or torch's, lists may be tuples or arrays.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final, TypeVar
+
+import attrs
+
+from picsellia_async.enums import InferenceType
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.predictions import _values
+from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._values import Numbers
+from picsellia_async.validation import sequence
+
+_REPR: Final = reprlib.Repr()
+"""Shows six entries of a list and 30 characters of a text."""
+
+
+@attrs.frozen(repr=False)
+class PredictionFormat:
+    """What all formats share; use one of the subclasses.
+
+    Their constructors `from_...` take shapes first, then `classes` and `scores`, one each per shape, and these keywords:
+
+    - `normalized`: (width, height) of the image; the coordinates are shares of it, 0 to 1. Shapes are cut to it.
+    - `clip`: (width, height) of the image; shapes are cut to it. `clipped` counts those that were.
+    - `label_map`: index by name, from `await deployment.label_map()`. Classes may then be names, and every index is checked.
+    - `names`: names of the model's own indexes, which are then looked up in `label_map`. Without classes: a name per shape.
+    - `texts`: recognised text per shape, or None.
+
+    Raises:
+        ConfigurationError: Lists of different lengths, or a value of the wrong kind; the message names field, index and value.
+    """
+
+    model_type: ClassVar[InferenceType]
+    """Type of the deployments that take this format."""
+    shape_fields: ClassVar[tuple[str, ...]]
+    """Fields with one entry per shape, beside `detection_classes`; in the order in which the wire carries them."""
+
+    detection_classes: list[int] = attrs.field(converter=_values.classes)
+    """One per shape: index into the label map of the model version."""
+
+    clipped: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    """Shapes that the constructor cut to the image."""
+    left_out: int = attrs.field(default=0, init=False, eq=False, repr=False)
+    """Shapes that the constructor left out, since nothing of them was there to send: empty masks and polygons."""
+
+    def __repr__(self) -> str:
+        """Return the class and its fields, long ones cut: there may be a hundred thousand boxes."""
+        fields = (field for field in attrs.fields(type(self)) if field.repr)
+        shown_fields = (f"{field.name}={_REPR.repr(getattr(self, field.name))}" for field in fields)
+        return f"{type(self).__name__}({', '.join(shown_fields)})"
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse lists of different lengths."""
+        count = len(self.detection_classes)
+        for name in self.shape_fields:
+            found = len(getattr(self, name))
+            if found != count:
+                raise ConfigurationError(
+                    f"{name} must have one entry per class: got {found} for {count} entries in detection_classes"
+                )
+        found_texts = getattr(self, "detection_texts", None)
+        if found_texts and len(found_texts) != count:
+            raise ConfigurationError(
+                f"detection_texts must be empty or have one entry per class: got {len(found_texts)} for {count}"
+            )
+
+
+P = TypeVar("P", bound=PredictionFormat)
+
+
+def counted(prediction: P, clipped: int = 0, left_out: int = 0) -> P:
+    """Return the prediction, with a note of what its constructor did."""
+    object.__setattr__(prediction, "clipped", clipped)
+    object.__setattr__(prediction, "left_out", left_out)
+    return prediction
+
+
+@attrs.define
+class SplitShapes:
+    """The lists of a prediction while shapes are taken apart into several, or left out."""
+
+    classes: list[int]
+    scores: list[Any]
+    texts: list[Any] | None
+    shapes: list[Any] = attrs.field(factory=list)
+    left_out: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        found: list[list[Any]],
+        classes: Classes,
+        scores: Numbers,
+        texts: Iterable[str] | None,
+        names: Names | None,
+        label_map: LabelMap | None,
+    ) -> SplitShapes:
+        """Repeat class, score and text of each shape for each of its parts in `found`; a shape without parts is left out.
+
+        Raises:
+            ConfigurationError: Lists of different lengths.
+        """
+        labels, confidences = indexes(classes, names, label_map), sequence(scores, "scores")
+        words = None if texts is None else sequence(texts, "texts")
+        for name, values in (("classes", labels), ("scores", confidences), ("texts", words)):
+            if values is not None and len(values) != len(found) and not (name == "texts" and not values):
+                raise ConfigurationError(f"{name} must have one entry per shape: got {len(values)} for {len(found)}")
+        result = cls([], [], [] if words else words)
+        for i, parts in enumerate(found):
+            result.left_out += not parts
+            for part in parts:
+                result.classes.append(labels[i])
+                result.scores.append(confidences[i])
+                result.shapes.append(part)
+                if words and result.texts is not None:
+                    result.texts.append(words[i])
+        return result

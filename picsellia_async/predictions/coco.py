@@ -1,0 +1,146 @@
+"""COCO annotations and results of one image as a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, get_args
+
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions import _masks
+from picsellia_async.predictions._geometry import Size, checked_size
+from picsellia_async.predictions._labels import LabelMap, index_of
+from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
+from picsellia_async.predictions.frameworks import Kind
+from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
+from picsellia_async.validation import choice, sequence, text, whole_number
+
+Categories: TypeAlias = Iterable[Mapping[str, Any]] | Mapping[int, str] | Mapping[int, int]
+"""`categories` of a COCO file, or name or index of the label map by category id."""
+
+
+def from_coco(
+    annotations: Iterable[Mapping[str, Any]],
+    *,
+    kind: Kind = "detection",
+    categories: Categories | None = None,
+    label_map: LabelMap | None = None,
+    score: float | None = None,
+    size: Size | None = None,
+) -> PredictionFormat:
+    """Return the prediction behind COCO annotations or results of one image.
+
+    Args:
+        annotations: Dicts with `category_id`, `score`, and what `kind` needs: `bbox`, `segmentation` or `keypoints`.
+        kind: "detection" takes boxes; "segmentation" polygons, or those around run-length masks (extra `masks`); "mask"
+            run-length masks, or the pixels inside polygons (extra `masks`; needs `size`); "keypoint" skeletons.
+        categories: `categories` of the COCO file or names by id, with `label_map`; or indexes of the label map by id. Needed:
+            category ids are no indexes, they begin at 1 and leave gaps.
+        label_map: `await deployment.label_map()`.
+        score: Confidence of all shapes where annotations have no `score`, as ground truth has none.
+        size: (width, height) of the image; shapes are cut to it.
+
+    Raises:
+        ConfigurationError: A key is missing, a category is unknown, or there are neither scores nor `score`.
+    """
+    choice(kind, "kind", get_args(Kind))
+    found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
+    indexes = category_indexes(categories, label_map)
+    classes = [_index(one, i, indexes) for i, one in enumerate(found)]
+    scores = [_score(one, i, score) for i, one in enumerate(found)]
+    if kind == "detection":
+        return DetectionPredictionFormat.from_xywh(_values(found, "bbox"), classes, scores, clip=size)
+    if kind == "keypoint":
+        skeletons = [_triples(one, i) for i, one in enumerate(_values(found, "keypoints"))]
+        return KeypointPredictionFormat.from_keypoints(skeletons, classes, scores, clip=size)
+    shapes = _values(found, "segmentation")
+    known = checked_size(size, "size")
+    if kind == "mask":
+        masks = [_rle(one, f"annotations[{i}] segmentation", known) for i, one in enumerate(shapes)]
+        return MaskPredictionFormat.from_rle(masks, classes, scores, size=size)
+    polygons = [_polygons(one, f"annotations[{i}] segmentation") for i, one in enumerate(shapes)]
+    return SegmentationPredictionFormat.from_polygons(polygons, classes, scores, clip=size)
+
+
+def category_indexes(categories: Categories | None, label_map: LabelMap | None) -> dict[int, int]:
+    """Return the index of the label map by category id.
+
+    Raises:
+        ConfigurationError: Nothing says which index a category is, or a name is not in the label map.
+    """
+    if categories is None:
+        raise ConfigurationError(
+            "category ids are no indexes of the label map: give categories=, the COCO file's categories, with "
+            "label_map=await deployment.label_map(), or categories={category_id: index}"
+        )
+    by_id: dict[Any, Any] = {}
+    if isinstance(categories, Mapping):
+        by_id = dict(categories)
+    else:
+        for i, one in enumerate(sequence(categories, "categories")):
+            if not isinstance(one, Mapping) or not {"id", "name"} <= set(one):
+                raise ConfigurationError(f"categories[{i}] must have id and name, got {shown(one)}")
+            by_id[one["id"]] = text(one["name"], f"categories[{i}] name")
+    found = {}
+    for category, value in by_id.items():
+        if isinstance(value, str):
+            if label_map is None:
+                raise ConfigurationError(
+                    f"category {category} is named {value!r}: give label_map=await deployment.label_map()"
+                )
+            value = index_of(value, f"category {category}", label_map)  # noqa: PLW2901 - a name becomes its index
+        found[whole_number(category, "category id")] = whole_number(value, f"categories[{category}]", 0)
+    return found
+
+
+def _checked(value: Any, index: int) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"annotations[{index}] must be a dict, got {shown(value)}")
+    return value
+
+
+def _index(annotation: Mapping[str, Any], place: int, indexes: Mapping[int, int]) -> int:
+    category = whole_number(annotation.get("category_id"), f"annotations[{place}] category_id")
+    if category not in indexes:
+        raise ConfigurationError(f"annotations[{place}] has category {category}, which categories= lacks")
+    return indexes[category]
+
+
+def _score(annotation: Mapping[str, Any], place: int, score: float | None) -> Any:
+    found = annotation.get("score", score)
+    if found is None:
+        raise ConfigurationError(
+            f"annotations[{place}] has no score, as ground truth has none: give score= to send it as a prediction"
+        )
+    return found
+
+
+def _values(annotations: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
+    found = []
+    for i, one in enumerate(annotations):
+        if one.get(key) is None:
+            raise ConfigurationError(f"annotations[{i}] has no {key}")
+        found.append(one[key])
+    return found
+
+
+def _triples(value: Any, place: int) -> list[Any]:
+    flat = sequence(value, f"annotations[{place}] keypoints")
+    if len(flat) % 3:
+        raise ConfigurationError(
+            f"annotations[{place}] keypoints must be x, y, visibility in turn, got {len(flat)} values"
+        )
+    return [flat[i : i + 3] for i in range(0, len(flat), 3)]
+
+
+def _polygons(value: Any, name: str) -> Any:
+    return _masks.outlines(_masks.array_of(value, name), "all") if isinstance(value, Mapping) else value
+
+
+def _rle(value: Any, name: str, size: tuple[int, int] | None) -> Any:
+    if isinstance(value, (Mapping, str)):
+        return value
+    if size is None:
+        raise ConfigurationError(f"{name} is polygons, whose pixels need size=(width, height) of the image")
+    polygons = [list(zip(one[::2], one[1::2], strict=True)) for one in sequence(value, name)]
+    return _masks.encode_polygons(polygons, size)

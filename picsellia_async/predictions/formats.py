@@ -1,0 +1,247 @@
+"""The formats of classes, boxes, lines, points and skeletons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+import attrs
+
+from picsellia_async.enums import InferenceType
+from picsellia_async.predictions import _values
+from picsellia_async.predictions._geometry import Placement, Size, boxes_from, paths_from, skeletons_from
+from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._values import Numbers, Path, Shapes
+from picsellia_async.predictions.base import PredictionFormat, counted
+from picsellia_async.validation import sequence
+
+
+@attrs.frozen(repr=False)
+class ClassificationPredictionFormat(PredictionFormat):
+    """Classes of a whole image."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.CLASSIFICATION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores",)
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per class: confidence, usually 0 to 1. Must be finite."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per class (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_classes(
+        cls,
+        classes: Classes,
+        scores: Numbers,
+        *,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for classes by name or index. Keywords: `PredictionFormat`."""
+        return cls(indexes(classes, names, label_map), scores, texts)
+
+
+@attrs.frozen(repr=False)
+class DetectionPredictionFormat(PredictionFormat):
+    """Rectangles."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.OBJECT_DETECTION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_boxes", "detection_scores")
+
+    detection_boxes: list[list[int]] = attrs.field(converter=_values.boxes)
+    """One per shape: `[top, left, bottom, right]` in pixels. Fractions are rounded."""
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_xyxy(
+        cls,
+        boxes: Shapes,
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for boxes of x1, y1, x2, y2: left, top, right, bottom (torchvision, supervision, ultralytics, Pascal VOC). Keywords: `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = boxes_from(boxes, "xyxy", place)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+
+    @classmethod
+    def from_xywh(
+        cls,
+        boxes: Shapes,
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for boxes of x, y, width, height, from the top left corner (COCO). Keywords: `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = boxes_from(boxes, "xywh", place)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+
+    @classmethod
+    def from_cxcywh(
+        cls,
+        boxes: Shapes,
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for boxes of center x, center y, width, height (YOLO, DETR). Keywords: `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = boxes_from(boxes, "cxcywh", place)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+
+
+@attrs.frozen(repr=False)
+class LinePredictionFormat(PredictionFormat):
+    """Open lines."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.LINE
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "lines")
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    lines: list[list[list[int]]] = attrs.field(converter=_values.lines)
+    """One line per shape, `[[x, y], ...]` in pixels."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_lines(
+        cls,
+        lines: Iterable[Path],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for lines of x, y points. Keywords: `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a line wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = paths_from(lines, "lines", place)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)
+
+
+@attrs.frozen(repr=False)
+class PointPredictionFormat(PredictionFormat):
+    """Single points."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.POINT
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "points")
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    points: list[list[int]] = attrs.field(converter=_values.points)
+    """One `[x, y]` per shape, in pixels."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Shapes,
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for points of x, y. Keywords: `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a point wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = [path[0] for path in paths_from([[one] for one in sequence(points, "points")], "points", place)]
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)
+
+
+@attrs.frozen(repr=False)
+class KeypointPredictionFormat(PredictionFormat):
+    """Skeletons."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.KEYPOINT
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "keypoints")
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    keypoints: list[list[list[int]]] = attrs.field(converter=_values.keypoints)
+    """One skeleton per shape: `[[x, y, visibility], ...]`, pixels for x and y."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_keypoints(
+        cls,
+        keypoints: Iterable[Shapes],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        confidences: Shapes | None = None,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for skeletons of two or three values per point. Keywords: `PredictionFormat`.
+
+        Args:
+            keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Third values of 0, 1 and 2 alone are COCO's
+                visibility; with a fraction among them they are confidences.
+            classes: One per shape.
+            scores: One per shape.
+            confidences: Per shape, one confidence per point. 0 becomes "not there", below 0.5 "hidden", the others "seen".
+            normalized: See `PredictionFormat`.
+            clip: See `PredictionFormat`. Points that are not there are left as they are.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a skeleton wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = skeletons_from(keypoints, confidences, place)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)

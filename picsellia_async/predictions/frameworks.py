@@ -1,0 +1,234 @@
+"""Results of supervision, ultralytics and torchvision as predictions. Read by their attributes; none of them is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._geometry import Size
+from picsellia_async.predictions._labels import LabelMap, Names
+from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.formats import (
+    ClassificationPredictionFormat,
+    DetectionPredictionFormat,
+    KeypointPredictionFormat,
+)
+from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
+from picsellia_async.validation import choice, real_number, sequence, whole_number
+
+Kind: TypeAlias = Literal["detection", "segmentation", "mask", "keypoint"]
+"""Which of the things in a result becomes the prediction: boxes, polygons, pixel masks or skeletons."""
+
+MASK_THRESHOLD: Final = 0.5
+"""Probability from which a pixel belongs to a torchvision mask."""
+_ORIENTED: Final = (
+    "oriented boxes: a box of the platform has no angle. As polygons: SegmentationPredictionFormat.from_polygons({corners}, "
+    "...); the upright boxes around them: DetectionPredictionFormat.from_xyxy({upright}, ...)"
+)
+
+
+def from_supervision(
+    detections: Any,
+    *,
+    kind: Kind | None = None,
+    names: Names | None = None,
+    label_map: LabelMap | None = None,
+    clip: Size | None = None,
+    score: float | None = None,
+) -> PredictionFormat:
+    """Return the prediction behind `supervision.Detections`, `KeyPoints` or `Classifications`.
+
+    Args:
+        detections: The result.
+        kind: What to take of `Detections`: "detection", "segmentation" (polygons around its masks) or "mask". By default
+            polygons where it has masks, else boxes.
+        names: Names of the model's own class ids; by default `data["class_name"]`, where the result has it and a label map is given.
+        label_map: `await deployment.label_map()`; None takes class ids as indexes of the label map.
+        clip: (width, height) of the image, to which shapes are cut.
+        score: Confidence of all shapes of a result that has none, such as an annotation.
+
+    Raises:
+        ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences; or its boxes are oriented.
+    """
+    _check_kind(kind)
+    if hasattr(detections, "xyxy"):
+        data = getattr(detections, "data", None) or {}
+        if "xyxyxyxy" in data:
+            where = 'detections.data["xyxyxyxy"]'
+            raise ConfigurationError(_ORIENTED.format(corners=where, upright="detections.xyxy"))
+        mask = getattr(detections, "mask", None)
+        chosen = kind or ("detection" if mask is None else "segmentation")
+        common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
+        scores = _scores(detections.confidence, len(detections.xyxy), score)
+        if chosen == "detection":
+            return DetectionPredictionFormat.from_xyxy(detections.xyxy, scores=scores, clip=clip, **common)
+        if chosen == "keypoint":
+            raise ConfigurationError("supervision.Detections has no keypoints: give supervision.KeyPoints")
+        if mask is None:
+            raise ConfigurationError(f"kind={chosen!r} needs detections.mask, which is None")
+        return _from_masks(chosen, mask, scores, common)
+    if hasattr(detections, "keypoint_confidence") or hasattr(detections, "xy"):
+        confidences = getattr(detections, "keypoint_confidence", None)
+        found = getattr(detections, "detection_confidence", None)
+        data = getattr(detections, "data", None) or {}
+        common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
+        scores = _scores(found, len(detections.xy), score)
+        return KeypointPredictionFormat.from_keypoints(
+            detections.xy, scores=scores, confidences=confidences, clip=clip, **common
+        )
+    if hasattr(detections, "class_id"):
+        common = _labelled(detections.class_id, names, None, label_map)
+        scores = _scores(detections.confidence, len(detections.class_id), score)
+        return ClassificationPredictionFormat.from_classes(scores=scores, **common)
+    raise ConfigurationError(
+        f"from_supervision takes Detections, KeyPoints or Classifications, got {shown(detections)}"
+    )
+
+
+def from_ultralytics(
+    result: Any,
+    *,
+    kind: Kind | None = None,
+    label_map: LabelMap | None = None,
+    top: int = 1,
+) -> PredictionFormat:
+    """Return the prediction behind one `ultralytics` result: detect, segment, pose or classify. Shapes are cut to the image.
+
+    Args:
+        result: One item of what `model(...)` returns.
+        kind: "detection", "segmentation", "mask" or "keypoint"; by default what the model's task gives: keypoints, else
+            polygons, else boxes. Classification needs none.
+        label_map: `await deployment.label_map()`: classes are looked up by the names that the result carries. None takes the
+            model's class numbers as indexes of the label map.
+        top: Of a classification: how many of the best classes.
+
+    Raises:
+        ConfigurationError: No such result, it lacks what `kind` needs, or its boxes are oriented.
+    """
+    _check_kind(kind)
+    if isinstance(result, (list, tuple)):
+        raise ConfigurationError(
+            "from_ultralytics takes one result: model(image) returns a list of them, one per image"
+        )
+    if not hasattr(result, "orig_shape") or not hasattr(result, "names"):
+        raise ConfigurationError(f"from_ultralytics takes a result of ultralytics, got {shown(result)}")
+    if getattr(result, "obb", None) is not None:
+        raise ConfigurationError(_ORIENTED.format(corners="result.obb.xyxyxyxy", upright="result.obb.xyxy"))
+    names = result.names if label_map is not None else None
+    if getattr(result, "probs", None) is not None:
+        scores = sequence(result.probs.data, "result.probs.data")
+        best = sorted(range(len(scores)), key=lambda i: -scores[i])[: whole_number(top, "top", 1)]
+        return ClassificationPredictionFormat.from_classes(
+            best, [scores[i] for i in best], names=names, label_map=label_map
+        )
+    if getattr(result, "boxes", None) is None:
+        raise ConfigurationError("result.boxes is None: this result holds no detections")
+    has = {name for name in ("masks", "keypoints") if getattr(result, name, None) is not None}
+    chosen = kind or ("keypoint" if "keypoints" in has else "segmentation" if "masks" in has else "detection")
+    return _from_ultralytics_shapes(result, chosen, names, label_map)
+
+
+_FORMATS: Final[dict[str, type[PredictionFormat]]] = {
+    "detection": DetectionPredictionFormat,
+    "segmentation": SegmentationPredictionFormat,
+    "mask": MaskPredictionFormat,
+    "keypoint": KeypointPredictionFormat,
+}
+
+
+def _from_ultralytics_shapes(
+    result: Any, kind: str, names: Names | None, label_map: LabelMap | None
+) -> PredictionFormat:
+    height, width = (whole_number(one, "result.orig_shape", 1) for one in result.orig_shape)
+    boxes = result.boxes
+    common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
+    if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
+        nothing: dict[str, Any] = {name: [] for name in ("detection_classes", *_FORMATS[kind].shape_fields)}
+        return _FORMATS[kind](**nothing)
+    needed = {"segmentation": "masks", "mask": "masks", "keypoint": "keypoints"}.get(kind)
+    if needed is None:
+        return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=(width, height), **common)
+    found = getattr(result, needed, None)
+    if found is None:
+        raise ConfigurationError(f"kind={kind!r} needs result.{needed}, which is None")
+    if kind == "keypoint":
+        confidences = getattr(found, "conf", None)
+        return KeypointPredictionFormat.from_keypoints(
+            found.xy, confidences=confidences, clip=(width, height), **common
+        )
+    # The masks themselves are of the network's size, with its padding; the polygons are of the image's.
+    if kind == "segmentation":
+        return SegmentationPredictionFormat.from_polygons(found.xy, clip=(width, height), **common)
+    return MaskPredictionFormat.from_polygons(found.xy, size=(width, height), **common)
+
+
+def from_torchvision(
+    output: Mapping[str, Any],
+    *,
+    kind: Kind | None = None,
+    names: Names | None = None,
+    label_map: LabelMap | None = None,
+    clip: Size | None = None,
+    mask_threshold: float = MASK_THRESHOLD,
+) -> PredictionFormat:
+    """Return the prediction behind one output of a torchvision detection model.
+
+    Args:
+        output: `boxes`, `labels`, `scores`, and where there are any `masks`, `keypoints` and `keypoints_scores`.
+        kind: "detection", "segmentation", "mask" or "keypoint"; by default keypoints where there are any, else polygons around
+            masks, else boxes.
+        names: Names of the model's labels, `weights.meta["categories"]`; torchvision counts the background as 0.
+        label_map: `await deployment.label_map()`; None takes the labels as indexes of the label map.
+        clip: (width, height) of the image, to which shapes are cut.
+        mask_threshold: Probability from which a pixel belongs to a mask.
+
+    Raises:
+        ConfigurationError: No such output, or it lacks what `kind` needs.
+    """
+    _check_kind(kind)
+    if not isinstance(output, Mapping) or not {"boxes", "labels", "scores"} <= set(output):
+        raise ConfigurationError(
+            f"from_torchvision takes one output with boxes, labels and scores, got {shown(output)}"
+        )
+    chosen = kind or ("keypoint" if "keypoints" in output else "segmentation" if "masks" in output else "detection")
+    common: dict[str, Any] = {"classes": output["labels"], "names": names, "label_map": label_map}
+    if chosen == "detection":
+        return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
+    key = "keypoints" if chosen == "keypoint" else "masks"
+    if key not in output:
+        raise ConfigurationError(f"kind={chosen!r} needs output[{key!r}]")
+    if chosen == "keypoint":
+        # The third value is 1 for every point; what the model thinks of each stands beside it, as a logit.
+        skeletons = [[point[:2] for point in one] for one in sequence(output["keypoints"], "output['keypoints']")]
+        return KeypointPredictionFormat.from_keypoints(skeletons, scores=output["scores"], clip=clip, **common)
+    threshold = real_number(mask_threshold, "mask_threshold", 0.0)
+    return _from_masks(chosen, [mask > threshold for mask in output["masks"]], output["scores"], common)
+
+
+def _from_masks(kind: str, masks: Any, scores: Any, common: dict[str, Any]) -> PredictionFormat:
+    format_ = SegmentationPredictionFormat if kind == "segmentation" else MaskPredictionFormat
+    return format_.from_binary_masks(masks, scores=scores, **common)
+
+
+def _labelled(class_id: Any, names: Names | None, own: Any, label_map: LabelMap | None) -> dict[str, Any]:
+    """Return classes, names and label map: the names that the result carries count where a label map is given, and none beside it."""
+    if label_map is not None and names is None and own is not None and len(own):
+        return {"classes": [str(name) for name in own], "names": None, "label_map": label_map}
+    if class_id is None:
+        raise ConfigurationError(
+            "class_id is None: set it, or data['class_name'] and label_map=await deployment.label_map()"
+        )
+    return {"classes": class_id, "names": names, "label_map": label_map}
+
+
+def _scores(confidence: Any, count: int, score: float | None) -> Any:
+    if confidence is not None:
+        return confidence
+    if score is None and count:
+        raise ConfigurationError("confidence is None: give score=, the confidence of all shapes")
+    return [score] * count
+
+
+def _check_kind(kind: Any) -> None:
+    choice(kind, "kind", (*get_args(Kind), None))

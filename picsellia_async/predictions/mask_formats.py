@@ -1,0 +1,254 @@
+"""The formats of areas: polygons, and pixel masks in COCO's run-length form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Self, get_args
+
+import attrs
+
+from picsellia_async.enums import InferenceType
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.predictions import _masks, _values
+from picsellia_async.predictions._geometry import Placement, Size, checked_size, paths_from
+from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._masks import Parts, RunLength
+from picsellia_async.predictions._values import Numbers, Path, Shapes
+from picsellia_async.predictions.base import PredictionFormat, SplitShapes, counted
+from picsellia_async.validation import choice, sequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@attrs.frozen(repr=False)
+class SegmentationPredictionFormat(PredictionFormat):
+    """Polygons."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.SEGMENTATION
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "detection_masks")
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    detection_masks: list[list[list[int]]] = attrs.field(converter=_values.polygons)
+    """One polygon per shape, `[[x, y], ...]` in pixels; the flat `[x1, y1, ...]` and OpenCV contours are accepted."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+    detection_boxes: list[list[int]] | None = attrs.field(default=None, converter=_values.optional_boxes)
+    """Accepted for code written for older versions of the service; never sent (docs/wire.md#prediction-formats)."""
+
+    @classmethod
+    def from_polygons(
+        cls,
+        polygons: Iterable[Path],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        normalized: Size | None = None,
+        clip: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for polygons. Keywords: `PredictionFormat`.
+
+        Args:
+            polygons: One per shape, in any spelling that `detection_masks` takes; or COCO's list of flat polygons, each of
+                which becomes a shape of its own, with class and score of the whole. Fewer than three points are left out.
+            classes: One per shape.
+            scores: One per shape.
+            normalized: See `PredictionFormat`.
+            clip: See `PredictionFormat`; points beyond the image move to its edge.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a polygon wholly beside the image.
+        """
+        place = Placement.of(normalized, clip)
+        found = [
+            [path for path in paths_from(_values.parts(one), f"polygons[{i}]", place) if len(path) >= _masks.POINTS_MIN]
+            for i, one in enumerate(sequence(polygons, "polygons"))
+        ]
+        kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
+        return counted(cls(kept.classes, kept.scores, kept.shapes, kept.texts), place.clipped, kept.left_out)
+
+    @classmethod
+    def from_binary_masks(
+        cls,
+        masks: Iterable[Shapes],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        parts: Parts = "all",
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the polygons around masks. Needs the extra `masks`. Keywords: `PredictionFormat`.
+
+        Args:
+            masks: Arrays of height x width of the image, true or above 0 inside. Holes are not represented.
+            classes: One per mask.
+            scores: One per mask.
+            parts: "all": each separate piece becomes a shape of its own, with class and score of the whole; "largest": one per mask.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
+        """
+        choice(parts, "parts", get_args(Parts))
+        found = [_masks.outlines(mask, parts) for mask in _masks.mask_arrays(masks)]
+        kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
+        return counted(cls(kept.classes, kept.scores, kept.shapes, kept.texts), left_out=kept.left_out)
+
+    @classmethod
+    def from_rle(
+        cls,
+        masks: Iterable[RunLength],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        parts: Parts = "all",
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the polygons around masks in COCO's run-length form. As `from_binary_masks`."""
+        found = [_masks.array_of(one, f"masks[{i}]") for i, one in enumerate(sequence(masks, "masks"))]
+        return cls.from_binary_masks(found, classes, scores, parts=parts, names=names, label_map=label_map, texts=texts)
+
+
+@attrs.frozen(repr=False)
+class MaskPredictionFormat(PredictionFormat):
+    """Pixel masks."""
+
+    model_type: ClassVar[InferenceType] = InferenceType.MASK
+    shape_fields: ClassVar[tuple[str, ...]] = ("detection_scores", "detection_masks")
+
+    detection_scores: list[float] = attrs.field(converter=_values.scores)
+    """One per shape: confidence, usually 0 to 1. Must be finite."""
+    detection_masks: list[str] = attrs.field(converter=_values.mask_strings)
+    """One per shape: COCO compressed-RLE `counts` over height x width of the image, as the platform's datasets use it."""
+    detection_texts: list[str] | None = attrs.field(default=None, converter=_values.optional_texts)
+    """One per shape (recognised text, for instance), or None."""
+
+    @classmethod
+    def from_binary_masks(
+        cls,
+        masks: Iterable[Shapes],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for arrays of height x width of the image. Needs the extra `masks`. Keywords: `PredictionFormat`.
+
+        Raises:
+            ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
+        """
+        found = [_masks.encode(mask) for mask in _masks.mask_arrays(masks)]
+        return cls(indexes(classes, names, label_map), scores, found, texts)
+
+    @classmethod
+    def from_polygons(
+        cls,
+        polygons: Iterable[Path],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        size: Size,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for the pixels inside polygons. Needs the extra `masks`. Keywords: `PredictionFormat`.
+
+        Args:
+            polygons: One per shape, or the list of those that make it up. A shape without any of three points is left out.
+            classes: One per shape.
+            scores: One per shape.
+            size: (width, height) of the image; polygons are cut to it.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ImplausibleError: A polygon wholly beside the image.
+        """
+        known = _required_size(size)
+        place = Placement.of(None, known)
+        found = []
+        for i, one in enumerate(sequence(polygons, "polygons")):
+            paths = paths_from(_values.parts(one), f"polygons[{i}]", place)
+            kept = [path for path in paths if len(path) >= _masks.POINTS_MIN]
+            found.append([_masks.encode_polygons(kept, known)] if kept else [])
+        split = SplitShapes.of(found, classes, scores, texts, names, label_map)
+        return counted(cls(split.classes, split.scores, split.shapes, split.texts), place.clipped, split.left_out)
+
+    @classmethod
+    def from_rle(
+        cls,
+        masks: Iterable[RunLength | str],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        size: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for masks in COCO's run-length form, compressed or not. Keywords: `PredictionFormat`.
+
+        Args:
+            masks: `{"size": [height, width], "counts": ...}`; counts are a text, bytes or a list, which needs the extra `masks`. Or
+                the compressed text alone.
+            classes: One per mask.
+            scores: One per mask.
+            size: (width, height) of the image; a mask of another one is refused.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ConfigurationError: No run-length mask, the mask of another image, or runs that do not fill it.
+        """
+        known = checked_size(size, "size")
+        found = [_masks.compressed(one, f"masks[{i}]", known) for i, one in enumerate(sequence(masks, "masks"))]
+        return cls(indexes(classes, names, label_map), scores, found, texts)
+
+    def to_binary_masks(self, size: Size) -> list[NDArray[np.uint8]]:
+        """Return an array of height x width of 0 and 1 per mask. Needs the extra `masks`.
+
+        Args:
+            size: (width, height) of the image.
+
+        Raises:
+            ConfigurationError: The masks are not of an image of that size.
+        """
+        known = _required_size(size)
+        return [_masks.decode(one, known, f"detection_masks[{i}]") for i, one in enumerate(self.detection_masks)]
+
+    def to_rle(self, size: Size, *, compressed: bool = True) -> list[RunLength]:
+        """Return COCO's run-length form of each mask; the uncompressed one needs the extra `masks`.
+
+        Args:
+            size: (width, height) of the image.
+            compressed: Whether counts are a text, or the list of the lengths of runs.
+        """
+        width, height = _required_size(size)
+        counts = self.detection_masks if compressed else [_masks.runs(one) for one in self.to_binary_masks(size)]
+        return [{"size": [height, width], "counts": one} for one in counts]
+
+
+def _required_size(size: Size) -> tuple[int, int]:
+    known = checked_size(size, "size")
+    if known is None:
+        raise ConfigurationError("size must be (width, height) of the image, got None")
+    return known

@@ -1,0 +1,61 @@
+"""Which format belongs to which type of deployment, and reading the vendor's own prediction objects."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from picsellia_async.enums import InferenceType
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.formats import (
+    ClassificationPredictionFormat,
+    DetectionPredictionFormat,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    PointPredictionFormat,
+)
+from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
+
+PREDICTION_FORMATS: Final[dict[InferenceType, type[PredictionFormat]]] = {
+    format_.model_type: format_
+    for format_ in (
+        ClassificationPredictionFormat,
+        DetectionPredictionFormat,
+        SegmentationPredictionFormat,
+        LinePredictionFormat,
+        PointPredictionFormat,
+        KeypointPredictionFormat,
+        MaskPredictionFormat,
+    )
+}
+"""Format of each deployment type; NOT_CONFIGURED and MULTI have none and cannot be monitored."""
+
+
+def as_prediction(value: Any, name: str = "prediction") -> PredictionFormat:
+    """Return the prediction; read the vendor's pydantic objects by their fields, without importing pydantic.
+
+    Raises:
+        ConfigurationError: The value is no prediction format.
+    """
+    if isinstance(value, PredictionFormat):
+        return value
+    kind = getattr(value, "model_type", None)
+    if kind is not None and not isinstance(value, type):
+        format_ = PREDICTION_FORMATS[InferenceType.of(kind)]
+        fields = ("detection_classes", *format_.shape_fields, "detection_texts")
+        return format_(**{field: getattr(value, field) for field in fields})
+    raise ConfigurationError(
+        f"{name} must be a prediction format such as DetectionPredictionFormat, got {shown(value)}"
+    )
+
+
+def check_prediction_type(prediction: PredictionFormat, type_: InferenceType, name: str = "prediction") -> None:
+    """Refuse a prediction that the deployment cannot take.
+
+    Raises:
+        ConfigurationError: The format does not belong to the deployment's type.
+    """
+    if prediction.model_type is not type_:
+        raise ConfigurationError(
+            f"{name} is for {prediction.model_type} deployments, but this deployment's type is {type_}"
+        )

@@ -1,0 +1,170 @@
+"""Results of other libraries, read by their attributes: stand-ins with the attributes of the real ones."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from picsellia_async import (
+    ClassificationPredictionFormat,
+    ConfigurationError,
+    DetectionPredictionFormat,
+    KeypointPredictionFormat,
+    MaskPredictionFormat,
+    SegmentationPredictionFormat,
+)
+from picsellia_async.predictions import from_coco, from_supervision, from_torchvision, from_ultralytics
+
+LABELS = {"car": 0, "person": 1}
+NAMES = {0: "person", 1: "car"}
+BOXES = np.array([[10.4, 20, 110, 220], [-3, 5, 1290, 700]], np.float32)
+SQUARE = [[10, 10], [10, 20], [20, 20], [20, 10]]
+MASK = np.zeros((30, 40), bool)
+MASK[10:21, 10:21] = True
+
+
+def ultralytics(**parts):
+    found = {"boxes": SimpleNamespace(xyxy=BOXES, cls=np.array([1.0, 0.0]), conf=np.array([0.75, 0.5], np.float16))}
+    nothing = dict.fromkeys(("masks", "keypoints", "probs", "obb"))
+    return SimpleNamespace(**{"names": NAMES, "orig_shape": (720, 1280), **nothing, **found, **parts})
+
+
+def detections(**parts):
+    fields = {"xyxy": BOXES[:1], "class_id": np.array([1]), "confidence": np.array([0.75]), "mask": None, "data": {}}
+    return SimpleNamespace(**{**fields, **parts})
+
+
+def one_box(**parts):
+    boxes = SimpleNamespace(xyxy=BOXES[:1], cls=np.array([1.0]), conf=np.array([0.75]))
+    return ultralytics(boxes=boxes, **parts)
+
+
+def test_ultralytics_boxes():
+    """Classes by the names of the result, boxes cut to its image."""
+    prediction = from_ultralytics(ultralytics(), label_map=LABELS)
+    assert prediction == DetectionPredictionFormat([0, 1], [[20, 10, 220, 110], [5, 0, 700, 1280]], [0.75, 0.5])
+    assert prediction.clipped == 1
+    assert from_ultralytics(ultralytics()).detection_classes == [1, 0]
+
+
+def test_ultralytics_segments_poses_and_classes():
+    """The task decides which format it becomes; `kind` decides otherwise."""
+    segments = one_box(masks=SimpleNamespace(xy=[np.array(SQUARE, np.float32)]))
+    assert from_ultralytics(segments, label_map=LABELS) == SegmentationPredictionFormat([0], [0.75], [SQUARE])
+    assert from_ultralytics(segments, kind="detection").detection_boxes == [[20, 10, 220, 110]]
+    pose = one_box(keypoints=SimpleNamespace(xy=np.array([[[5, 6], [0, 0]]]), conf=np.array([[0.9, 0.0]])))
+    assert from_ultralytics(pose) == KeypointPredictionFormat([1], [0.75], [[[5, 6, 2], [0, 0, 0]]])
+    probabilities = ultralytics(boxes=None, probs=SimpleNamespace(data=np.array([0.25, 0.75])))
+    assert from_ultralytics(probabilities, label_map=LABELS) == ClassificationPredictionFormat([0], [0.75])
+    assert from_ultralytics(probabilities, top=5) == ClassificationPredictionFormat([1, 0], [0.75, 0.25])
+
+
+def test_ultralytics_masks_have_the_size_of_the_image():
+    """Pixel masks are made from the polygons: the network's own have its size and padding."""
+    pytest.importorskip("faster_coco_eval")
+    segments = one_box(masks=SimpleNamespace(xy=[np.array(SQUARE, np.float32)]))
+    prediction = from_ultralytics(segments, kind="mask")
+    assert prediction.to_binary_masks((1280, 720))[0][10:20, 10:20].all()
+
+
+@pytest.mark.parametrize("kind", [None, "detection", "segmentation", "mask", "keypoint"])
+def test_an_ultralytics_result_without_anything(kind):
+    """An image with nothing in it is a prediction of the wanted format."""
+    empty = SimpleNamespace(xyxy=np.zeros((0, 4)), cls=np.zeros(0), conf=np.zeros(0))
+    assert from_ultralytics(ultralytics(boxes=empty), kind=kind, label_map=LABELS).detection_classes == []
+
+
+def test_supervision_detections():
+    """Boxes, and class names where a label map is given."""
+    plain = from_supervision(detections())
+    assert plain == DetectionPredictionFormat([1], [[20, 10, 220, 110]], [0.75])
+    named = detections(class_id=None, data={"class_name": np.array(["person"])})
+    assert from_supervision(named, label_map=LABELS) == plain
+    assert from_supervision(detections(), names=NAMES, label_map=LABELS).detection_classes == [0]
+    assert from_supervision(detections(confidence=None), score=0.75) == plain
+    cut = from_supervision(detections(xyxy=BOXES[1:]), clip=(1280, 720))
+    assert (cut.detection_boxes, cut.clipped) == ([[5, 0, 700, 1280]], 1)
+
+
+def test_supervision_masks_keypoints_and_classifications():
+    """Each kind of result becomes the format of its kind."""
+    pytest.importorskip("faster_coco_eval")
+    masked = detections(mask=MASK[None])
+    assert sorted(from_supervision(masked).detection_masks[0]) == sorted(SQUARE)
+    assert isinstance(from_supervision(masked, kind="mask"), MaskPredictionFormat)
+    assert isinstance(from_supervision(masked, kind="detection"), DetectionPredictionFormat)
+    points = SimpleNamespace(
+        xy=np.array([[[5, 6]]]), class_id=np.array([1]), keypoint_confidence=np.array([[0.9]]),
+        detection_confidence=np.array([0.75]), data={},
+    )  # fmt: skip
+    assert from_supervision(points) == KeypointPredictionFormat([1], [0.75], [[[5, 6, 2]]])
+    classes = SimpleNamespace(class_id=np.array([1, 0]), confidence=np.array([0.75, 0.25]))
+    assert from_supervision(classes) == ClassificationPredictionFormat([1, 0], [0.75, 0.25])
+
+
+def test_torchvision_outputs():
+    """Boxes, masks of probabilities, and keypoints whose third value says nothing."""
+    pytest.importorskip("faster_coco_eval")
+    output = {"boxes": BOXES[:1], "labels": np.array([1]), "scores": np.array([0.75])}
+    assert from_torchvision(output) == DetectionPredictionFormat([1], [[20, 10, 220, 110]], [0.75])
+    named = from_torchvision(output, names=["__background__", "person"], label_map={"person": 4})
+    assert named.detection_classes == [4]
+    masks = {**output, "masks": (MASK * 0.75)[None, None]}
+    assert sorted(from_torchvision(masks).detection_masks[0]) == sorted(SQUARE)
+    assert from_torchvision(masks, mask_threshold=0.8).left_out == 1
+    points = {**output, "keypoints": np.array([[[5.0, 6.0, 1.0]]])}
+    assert from_torchvision(points).keypoints == [[[5, 6, 2]]]
+
+
+CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "found"),
+    [
+        ("detection", {"bbox": [10, 20, 100, 200]}, DetectionPredictionFormat([0], [[20, 10, 220, 110]], [0.5])),
+        ("segmentation", {"segmentation": [[n for p in SQUARE for n in p]]}, SegmentationPredictionFormat([0], [0.5], [SQUARE])),
+        ("mask", {"segmentation": {"size": [30, 40], "counts": "PPYo0"}}, MaskPredictionFormat([0], [0.5], ["PPYo0"])),
+        ("keypoint", {"keypoints": [5, 6, 2, 0, 0, 0]}, KeypointPredictionFormat([0], [0.5], [[[5, 6, 2], [0, 0, 0]]])),
+    ],
+)  # fmt: skip
+def test_coco_annotations(kind, fields, found):
+    """Each kind of COCO's shapes, with categories looked up by name."""
+    annotation = {"category_id": 3, "score": 0.5, **fields}
+    assert from_coco([annotation], kind=kind, categories=CATEGORIES, label_map=LABELS, size=None) == found
+    assert from_coco([annotation], kind=kind, categories={3: 0}) == found
+    assert from_coco([annotation], kind=kind, categories={3: "car"}, label_map=LABELS) == found
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: from_ultralytics(ultralytics(boxes=None, obb=object())), r"oriented boxes.*from_polygons\(result\.obb\.xyxyxyxy"),
+        (lambda: from_ultralytics([ultralytics()]), "takes one result: model"),
+        (lambda: from_ultralytics({}), "takes a result of ultralytics"),
+        (lambda: from_ultralytics(ultralytics(), kind="mask"), r"needs result\.masks, which is None"),
+        (lambda: from_ultralytics(ultralytics(), kind="obb"), "kind must be"),
+        (lambda: from_ultralytics(ultralytics(), label_map={"carriage": 0}), r"no 'car'; nearest"),
+        (lambda: from_supervision(detections(data={"xyxyxyxy": [[1]]})), r"oriented boxes.*from_polygons\(detections"),
+        (lambda: from_supervision(detections(class_id=None)), "class_id is None"),
+        (lambda: from_supervision(detections(confidence=None)), "confidence is None: give score="),
+        (lambda: from_supervision(detections(), kind="mask"), r"detections\.mask, which is None"),
+        (lambda: from_supervision(detections(), kind="keypoint"), "give supervision.KeyPoints"),
+        (lambda: from_supervision(None), "takes Detections, KeyPoints or Classifications"),
+        (lambda: from_torchvision({"boxes": []}), "boxes, labels and scores"),
+        (lambda: from_torchvision({"boxes": [], "labels": [], "scores": []}, kind="mask"), r"needs output\['masks'\]"),
+        (lambda: from_coco([{"category_id": 1}]), "category ids are no indexes"),
+        (lambda: from_coco([{"category_id": 1, "bbox": [1, 2, 3, 4]}], categories={1: 0}), "has no score, as ground truth"),
+        (lambda: from_coco([{"category_id": 2, "score": 1, "bbox": [1, 2, 3, 4]}], categories={1: 0}), "has category 2, which categories= lacks"),
+        (lambda: from_coco([{"category_id": 1, "score": 1}], categories={1: 0}), r"annotations\[0\] has no bbox"),
+        (lambda: from_coco([], categories=CATEGORIES), "category 1 is named 'person': give label_map="),
+        (lambda: from_coco([], categories=CATEGORIES, label_map={"cart": 0}), "category 1: the label map has no 'person'"),
+        (lambda: from_coco([{"category_id": 1, "score": 1, "segmentation": [[1, 1, 1, 5, 5, 5]]}], categories={1: 0}, kind="mask"), r"size=\(width, height\)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(make, message):
+    """The message says what is missing, and the way out."""
+    with pytest.raises(ConfigurationError, match=message):
+        make()

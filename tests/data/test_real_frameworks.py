@@ -1,0 +1,72 @@
+"""The real libraries, where they are installed (`nox -s integrations`): results made by hand, without any weights."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from picsellia_async import DetectionPredictionFormat
+from picsellia_async.predictions import from_supervision, from_torchvision, from_ultralytics
+
+LABELS = {"car": 0, "person": 1}
+NAMES = {0: "person", 1: "car"}
+
+
+def test_supervision_itself():
+    """Detections with and without masks, and none at all."""
+    supervision = pytest.importorskip("supervision")
+    mask = np.zeros((1, 30, 40), bool)
+    mask[0, 10:21, 10:21] = True
+    made = supervision.Detections(
+        xyxy=np.array([[10.4, 20, 110, 220]]), confidence=np.array([0.75]), class_id=np.array([1]),
+        data={"class_name": np.array(["car"])},
+    )  # fmt: skip
+    assert from_supervision(made, label_map=LABELS) == DetectionPredictionFormat([0], [[20, 10, 220, 110]], [0.75])
+    masked = supervision.Detections(
+        xyxy=np.array([[10, 10, 21, 21]]), confidence=np.array([0.5]), class_id=np.array([1]), mask=mask
+    )
+    assert sorted(from_supervision(masked).detection_masks[0]) == [[10, 10], [10, 20], [20, 10], [20, 20]]
+    assert from_supervision(supervision.Detections.empty()).detection_boxes == []
+
+
+def test_ultralytics_itself():
+    """Detect, segment, pose and classify; oriented boxes are refused."""
+    os.environ["YOLO_OFFLINE"] = "true"
+    torch = pytest.importorskip("torch")
+    results = pytest.importorskip("ultralytics.engine.results")
+
+    def make(**parts):
+        return results.Results(np.zeros((720, 1280, 3), np.uint8), path="a.jpg", names=NAMES, **parts)
+
+    box = torch.tensor([[10.4, 20, 110, 220, 0.75, 1]])
+    assert from_ultralytics(make(boxes=box), label_map=LABELS) == DetectionPredictionFormat(
+        [0], [[20, 10, 220, 110]], [0.75]
+    )
+    mask = torch.zeros(1, 720, 1280)
+    mask[0, 100:200, 100:300] = 1
+    polygon = from_ultralytics(make(boxes=box, masks=mask)).detection_masks[0]
+    assert sorted(polygon) == [[100, 100], [100, 199], [299, 100], [299, 199]]
+    pose = make(boxes=box, keypoints=torch.tensor([[[5.0, 6.0, 0.9], [7.0, 8.0, 0.2]]]))
+    assert from_ultralytics(pose).keypoints[0][0] == [5, 6, 2]
+    assert from_ultralytics(make(probs=torch.tensor([0.25, 0.75])), label_map=LABELS).detection_classes == [0]
+    with pytest.raises(ValueError, match="oriented boxes"):
+        from_ultralytics(make(obb=torch.tensor([[100, 100, 50, 20, 0.3, 0.9, 1]])))
+    assert from_ultralytics(make(boxes=torch.zeros(0, 6))).detection_boxes == []
+
+
+def test_torch_tensors_are_numbers():
+    """Tensors, their scalars and half precision mean the same numbers; one that needs a gradient too."""
+    torch = pytest.importorskip("torch")
+    boxes = torch.tensor([[10.4, 20, 110, 220]], requires_grad=True)
+    expected = DetectionPredictionFormat([1], [[20, 10, 220, 110]], [0.5])
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        scores = torch.tensor([0.5], dtype=kind)
+        assert DetectionPredictionFormat.from_xyxy(boxes, torch.tensor([1.0], dtype=kind), scores) == expected
+        assert (
+            DetectionPredictionFormat([torch.tensor(1)], [[torch.tensor(n) for n in (20, 10, 220, 110)]], list(scores))
+            == expected
+        )
+    output = {"boxes": boxes.detach(), "labels": torch.tensor([1]), "scores": torch.tensor([0.5])}
+    assert from_torchvision(output) == expected

@@ -1,0 +1,174 @@
+"""Polygons, lines, points, skeletons and pixel masks from what models give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from picsellia_async import (
+    ClassificationPredictionFormat,
+    ConfigurationError,
+    ImplausibleError,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    MaskPredictionFormat,
+    PointPredictionFormat,
+    SegmentationPredictionFormat,
+)
+
+pytest.importorskip("faster_coco_eval")
+
+SQUARE = [[10, 10], [10, 20], [20, 20], [20, 10]]
+MASK = np.zeros((30, 40), bool)
+MASK[10:21, 10:21] = True
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        SQUARE,
+        [10, 10, 10, 20, 20, 20, 20, 10],
+        [[10, 10, 10, 20, 20, 20, 20, 10]],
+        [SQUARE],
+        np.array(SQUARE, np.float32),
+        np.array(SQUARE)[:, None],
+    ],
+    ids=["pairs", "flat", "COCO list", "list of pairs", "array", "contour"],
+)
+def test_polygons_in_every_spelling(polygon):
+    """Pairs, flat, COCO's list, arrays and OpenCV contours are the same polygon."""
+    prediction = SegmentationPredictionFormat.from_polygons([polygon], ["car"], [0.5], label_map={"car": 3})
+    assert prediction == SegmentationPredictionFormat([3], [0.5], [SQUARE])
+
+
+def test_a_shape_in_pieces_becomes_several():
+    """Each piece has class, score and text of the whole; what has no three points is left out and counted."""
+    other = [[1, 1], [1, 5], [5, 5]]
+    prediction = SegmentationPredictionFormat.from_polygons(
+        [[SQUARE, other], [], [[1, 2], [3, 4]], other], [0, 1, 2, 3], [0.1, 0.2, 0.3, 0.4], texts=["a", "b", "c", "d"]
+    )
+    assert prediction == SegmentationPredictionFormat(
+        [0, 0, 3], [0.1, 0.1, 0.4], [SQUARE, other, other], ["a", "a", "d"]
+    )
+    assert prediction.left_out == 2
+
+
+def test_shapes_are_placed_and_cut():
+    """Shares become pixels; points beyond the image move to its edge, and the shape is counted."""
+    share = [[0.25, 0.5], [0.25, 1.1], [0.75, 0.5]]
+    cut = SegmentationPredictionFormat.from_polygons([share], [0], [0.5], normalized=(40, 30))
+    assert (cut.detection_masks, cut.clipped) == ([[[10, 15], [10, 30], [30, 15]]], 1)
+    line = LinePredictionFormat.from_lines([[[0.5, 0.5], [1, 1]]], [0], [0.5], normalized=(40, 30))
+    assert (line.lines, line.clipped) == ([[[20, 15], [40, 30]]], 0)
+    assert PointPredictionFormat.from_points([[0.5, 0.5]], [0], [0.5], normalized=(40, 30)).points == [[20, 15]]
+    skeleton = KeypointPredictionFormat.from_keypoints([[[0.5, 0.5, 0.9], [0, 0, 0]]], [0], [0.5], normalized=(40, 30))
+    assert skeleton.keypoints == [[[20, 15, 2], [0, 0, 0]]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SegmentationPredictionFormat([0], [1], [[[0.1, 0.2], [0.3, 0.4], [0.5, 0.1]]]),
+        lambda: SegmentationPredictionFormat([0], [1], [[0.1, 0.2, 0.3, 0.4, 0.5, 0.1]]),
+        lambda: LinePredictionFormat([0], [1], [[[0.1, 0.2], [0.3, 0.4]]]),
+        lambda: PointPredictionFormat([0], [1], np.array([[0.5, 0.25]])),
+        lambda: KeypointPredictionFormat([0], [1], [[[0.1, 0.2, 2], [0.3, 0.4, 1]]]),
+    ],
+    ids=["polygon", "flat polygon", "line", "point", "skeleton"],
+)
+def test_shares_are_no_pixels(make):
+    """Coordinates within 0 to 1 with a fraction among them would round to nothing: refused, with the constructor for them."""
+    with pytest.raises(ImplausibleError, match=r"shares of the image.*normalized=\(width, height\)"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "confidences", "found"),
+    [
+        ([[[5, 6], [7, 8]]], None, [[[5, 6, 2], [7, 8, 2]]]),
+        ([[[5, 6, 2], [7, 8, 1], [0, 0, 0]]], None, [[[5, 6, 2], [7, 8, 1], [0, 0, 0]]]),
+        ([[[5, 6, 0.9], [7, 8, 0.2], [3, 3, 0.0]]], None, [[[5, 6, 2], [7, 8, 1], [0, 0, 0]]]),
+        (np.array([[[5.4, 6], [7, 8]]]), [[0.9, 0.2]], [[[5, 6, 2], [7, 8, 1]]]),
+    ],
+    ids=["two values", "visibility", "confidence", "confidence apart"],
+)
+def test_keypoints_of_two_or_three_values(keypoints, confidences, found):
+    """The third value is COCO's visibility, a confidence, or missing."""
+    prediction = KeypointPredictionFormat.from_keypoints(keypoints, [0], [0.5], confidences=confidences)
+    assert prediction.keypoints == found
+
+
+def test_a_third_value_that_is_neither_is_refused():
+    """Seven is neither a visibility nor a confidence."""
+    with pytest.raises(ImplausibleError, match="neither COCO's visibility"):
+        KeypointPredictionFormat.from_keypoints([[[5, 6, 7]]], [0], [0.5])
+    with pytest.raises(ConfigurationError, match="one number per point"):
+        KeypointPredictionFormat.from_keypoints([[[5, 6]]], [0], [0.5], confidences=[[0.1, 0.2]])
+
+
+def test_classes_of_an_image_by_name():
+    """Classification has no shapes, and takes names all the same."""
+    prediction = ClassificationPredictionFormat.from_classes(["cat"], [0.5], label_map={"dog": 0, "cat": 1})
+    assert prediction == ClassificationPredictionFormat([1], [0.5])
+
+
+def test_the_outline_of_a_mask():
+    """An array becomes the polygon around it; an empty one is left out."""
+    prediction = SegmentationPredictionFormat.from_binary_masks([MASK, np.zeros_like(MASK)], [1, 2], [0.5, 0.6])
+    assert (prediction.detection_classes, prediction.left_out) == ([1], 1)
+    assert sorted(prediction.detection_masks[0]) == [*SQUARE[:2], [20, 10], [20, 20]]
+
+
+def test_the_pieces_of_a_mask():
+    """All of them, or the largest; a single pixel is a piece too."""
+    mask = MASK.copy()
+    mask[0, 0] = mask[25:28, 30:33] = True
+    every = SegmentationPredictionFormat.from_binary_masks([mask], [1], [0.5])
+    assert (every.detection_classes, every.detection_scores) == ([1] * 3, [0.5] * 3)
+    largest = SegmentationPredictionFormat.from_binary_masks([mask], [1], [0.5], parts="largest")
+    assert largest.detection_masks == every.detection_masks[:1]
+
+
+@given(st.lists(arrays(bool, (7, 9)), max_size=3))
+def test_masks_survive_both_run_length_forms(masks):
+    """Array, compressed and uncompressed run-length are the same mask, there and back."""
+    labels, scores = [0] * len(masks), [0.5] * len(masks)
+    prediction = MaskPredictionFormat.from_binary_masks(masks, labels, scores)
+    for compressed in (True, False):
+        form = prediction.to_rle((9, 7), compressed=compressed)
+        assert MaskPredictionFormat.from_rle(form, labels, scores, size=(9, 7)) == prediction
+    for mask, back in zip(masks, prediction.to_binary_masks((9, 7)), strict=True):
+        assert np.array_equal(mask, back)
+
+
+def test_a_mask_from_a_polygon_covers_it():
+    """Pixels inside the polygon, and the polygon around run-length masks."""
+    prediction = MaskPredictionFormat.from_polygons([SQUARE, []], [0, 1], [0.5, 0.6], size=(40, 30))
+    assert (prediction.detection_classes, prediction.left_out) == ([0], 1)
+    assert prediction.to_binary_masks((40, 30))[0].sum() == 100
+    around = SegmentationPredictionFormat.from_rle(prediction.to_rle((40, 30)), [0], [0.5])
+    assert sorted(around.detection_masks[0]) == [[10, 10], [10, 19], [19, 10], [19, 19]]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MaskPredictionFormat.from_binary_masks([MASK * 0.7], [0], [1]), "values between 0 and 1: compare with a threshold"),
+        (lambda: MaskPredictionFormat.from_binary_masks([MASK, MASK.T], [0, 0], [1, 1]), "has shape"),
+        (lambda: MaskPredictionFormat.from_binary_masks(MASK, [0], [1]), "must be an array of height x width"),
+        (lambda: MaskPredictionFormat.from_rle([{"size": [7, 9], "counts": [3, 4]}], [0], [1]), "its runs cover 7 pixels, its image has 63"),
+        (lambda: MaskPredictionFormat.from_rle([{"size": [7, 9], "counts": "0"}], [0], [1], size=(7, 9)), "of an image of 9 x 7, not of 7 x 9"),
+        (lambda: MaskPredictionFormat.from_rle([{"counts": "0"}], [0], [1]), "must be a run-length mask"),
+        (lambda: SegmentationPredictionFormat.from_rle(["0"], [0], [1]), "must say its size"),
+        (lambda: MaskPredictionFormat([0], [1], ["PPYo0"]).to_binary_masks((4, 4)), "no run-length mask of 4 x 4"),
+        (lambda: SegmentationPredictionFormat.from_binary_masks([MASK], [0, 1], [1]), "classes must have one entry per shape: got 2 for 1"),
+        (lambda: SegmentationPredictionFormat.from_binary_masks([MASK], [0], [1], parts="most"), "parts must be"),
+    ],
+)  # fmt: skip
+def test_what_is_no_mask_is_refused(make, message):
+    """The message names the mask and what is wrong with it."""
+    with pytest.raises(ConfigurationError, match=message):
+        make()
