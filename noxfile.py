@@ -22,7 +22,7 @@ def groups(*names: str) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the floors of the house."""
+    """Style, formatting, and imports that point down."""
     session.install("-e", ".", *groups("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -38,14 +38,24 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--strict", "tests/typing/api.py", env={"MYPYPATH": ""})
 
 
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Everything but parity, with the installed package; branch coverage is reported."""
+def run_tests(session: nox.Session) -> None:
+    """Run everything but parity and docs, with the installed package; branch coverage is reported."""
     session.install(".[emulator,cli,video]", *groups("test"))
     session.run(
         "pytest", "--ignore=tests/parity", "--ignore=tests/reference", "--ignore=tests/docs",
         "--cov", "--cov-report=term", *session.posargs,
     )  # fmt: skip
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything but parity and docs, with the Python that runs nox."""
+    run_tests(session)
+
+
+for version in ("3.11", "3.12", "3.13"):
+    # Outside the default list: not every machine has every Python.
+    nox.session(run_tests, python=version, name=f"tests-{version}")
 
 
 @nox.session

@@ -1,6 +1,6 @@
 """Building the body: what it costs by size, how long it holds the event loop at a time, and what a thread would change.
 
-Supports the threshold `CHUNKED_FROM_BYTES` of picsellia_async/_wire/body.py and docs/performance.md. Times are wall time of one
+Supports the threshold `CHUNKED_FROM_BYTES` of picsellia_async/_wire/bodies.py and docs/performance.md. Times are wall time of one
 thread; the smallest of all rounds counts, since anything else on the machine only adds to it.
 """
 

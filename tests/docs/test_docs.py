@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
+import importlib
 import inspect
 import os
 import re
@@ -12,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+import picsellia_async
 from picsellia_async import AsyncClient, DetectionPredictionFormat
 from picsellia_async.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^([ ]*)```python([^\n]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 JPEG = bytes.fromhex(
@@ -67,6 +70,63 @@ def test_links_lead_somewhere(page):
         t for t in targets if t and "://" not in t and not t.startswith("mailto:") and not (page.parent / t).exists()
     ]
     assert not missing
+
+
+def anchors(page):
+    """Return what a link into a page may name: its headings as slugs, and its explicit anchors."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([\w-]+)">', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_into_a_page_lead_to_a_place(page):
+    """Every `page.md#place` names a heading or an anchor of that page."""
+    targets = [t.partition("#") for t in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in t]
+    wrong = [
+        f"{name}#{place}"
+        for name, _, place in targets
+        if place and place not in anchors(page.parent / name if name else page)
+    ]
+    assert not wrong
+
+
+MODULES = ("picsellia_async", "picsellia_async.sources", "picsellia_async.emulator")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_name_is_listed(module):
+    """docs/api.md has every name that a module hands out."""
+    listed = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text(encoding="utf-8")))
+    assert set(importlib.import_module(module).__all__) <= listed
+
+
+def test_no_page_lists_a_public_name_that_is_gone():
+    """Each name in the tables of docs/api.md exists."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("## Other modules")[0]
+    names = re.findall(r"`([A-Z]\w+)`", text)
+    assert [n for n in names if not hasattr(picsellia_async, n) and not hasattr(builtins, n)] == []
+
+
+BLOCKING = {"open", "sleep", "read_bytes", "read_text", "write_bytes", "write_text", "urlopen", "detect", "model"}
+"""Calls that hold up the event loop: files, pauses, and the model."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_example_blocks_the_event_loop(page):
+    """In a coroutine of an example nothing reads a file, sleeps or predicts, but in a thread."""
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        tree = compile(textwrap.dedent(match[3]), str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+        for function in ast.walk(tree):
+            if isinstance(function, ast.AsyncFunctionDef):
+                awaited = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Await)}
+                called = [
+                    node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Call) and id(node) not in awaited
+                ]
+                assert BLOCKING.isdisjoint(called), (function.name, called)
 
 
 def test_every_page_is_reached():

@@ -1,0 +1,79 @@
+"""docs/examples/watch_camera.py as a process of its own: a live stream, Ctrl-C and SIGTERM, a service that is down."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from picsellia_async.emulator import Emulator, Fault
+
+from ..support.sources import MjpegServer
+
+pytest.importorskip("av")
+
+pytestmark = pytest.mark.anyio
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = DOCS / "examples" / "watch_camera.py"
+REPORT = re.compile(r"^(\d+) of (\d+) frames delivered, (\d+) rejected, (\d+) dropped, (\d+) in the spool\n$")
+
+
+async def watch_until(emulator: Emulator, count: int, ended_by: signal.Signals, spool: str = "") -> list[int]:
+    """Run the example on a camera until monitoring was called so often; end it, and return the numbers of its report."""
+    camera = MjpegServer()
+    camera.plays = [30, "hang"]
+    server = await asyncio.start_server(camera.answer, "127.0.0.1", 0)
+    camera.port = server.sockets[0].getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-X", "dev", str(EXAMPLE), camera.url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={
+            "PATH": "", "SPOOL": spool, "PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url,
+            "DEPLOYMENT": emulator.deployment_name,
+        },
+    )  # fmt: skip
+    try:
+        await emulator.journal.wait_for("monitor", count)
+        process.send_signal(ended_by)
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        camera.released.set()
+        server.close()
+    assert (process.returncode, b"Traceback" in err) == (0, False), err.decode()
+    told = REPORT.match(out.decode())
+    assert told is not None, out.decode()
+    return [int(number) for number in told.groups()]
+
+
+def test_the_page_shows_the_file() -> None:
+    """What is read in the docs is what is tested here."""
+    assert f"```python no-run\n{EXAMPLE.read_text(encoding='utf-8')}```\n" in (DOCS / "quickstart.md").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_with_every_frame_delivered(emulator: Emulator, ended_by: signal.Signals) -> None:
+    """The process ends by itself, without a traceback, and its report agrees with what is stored."""
+    delivered, accepted, *others = await watch_until(emulator, 5, ended_by)
+    stored = [row.filename for row in emulator.state.store.predictions.select()]
+    assert delivered == accepted == len(set(stored)) == len(stored)
+    assert delivered >= 5
+    assert others == [0, 0, 0]
+
+
+async def test_frames_of_an_outage_are_left_in_the_spool(emulator: Emulator, tmp_path: Path) -> None:
+    """The service is down all the time: Ctrl-C ends the example within the close timeout, and the spool holds the frames."""
+    emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
+    delivered, accepted, rejected, dropped, spooled = await watch_until(
+        emulator, 1, signal.SIGINT, str(tmp_path / "spool")
+    )
+    assert (delivered, rejected, dropped) == (0, 0, 0)
+    assert spooled == accepted > 0
