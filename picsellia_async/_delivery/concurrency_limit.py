@@ -1,43 +1,85 @@
 """How many requests may be in flight: a fixed number, or one that finds the service's capacity. Pure; the clock is passed in.
 
-Theory of operation of `AdaptiveLimit`. A service that takes `C` requests at once in `s` seconds each answers in `s` as long
-as `n <= C` are in flight; above that they wait in its line, and the round trip grows to `n / C * s`. So `n * s / rtt`
-estimates `C` (Little's law), with `s` the shortest round trip seen lately. The limit follows that estimate plus a little
-head-room, so that it notices when the capacity grew; it doubles at first, until the estimate falls behind (slow start).
+Theory of operation of `AdaptiveLimit`. A service that works on `C` requests at once, each for `s` seconds on average, answers
+after `s` while `n <= C` are in flight. Above that requests queue there, and the mean round trip is `s * n / C` (Little's law).
+So the round trips at several numbers in flight tell `C`: it is where the curve `s * max(1, n / C)` bends that fits them
+best. This is the family of TCP Vegas and of Netflix's gradient limits, which compare a short round trip with a long one; but a
+shortest round trip means nothing where service times scatter, and its noise looks like a queue. Here all round trips of
+the last seconds are fitted together, as BBR keeps a model of its path, and the fit knows how uncertain it is:
 
-* Rounds: answers are judged together, as many as the limit allows in flight, and enough for a mean. Service times scatter, and
-  the shortest of many scattered means is too short: each mean counts with its standard error, in favour of "no line".
-* Refusals (429, 503) and timeouts tell the same more bluntly. The limit falls below the number in flight at which the first of
-  them happened, waits there for some rounds, and then tries again: a saw with small, rare teeth.
-* The shortest round trip is forgotten after a while, since services change. To measure it anew without the line that the
-  head-room itself keeps up, the limit dips for one round.
-* Rounds in which the limit was not reached say nothing about what lies above it: then it does not grow.
-* When the round trips of the service itself grow (a busier machine, say), it looks like a line, but falling does not help: where
-  the round trip did not follow the limit down, it is the new shortest one, and the limit goes back to where it was.
-* The answers right after a change were still sent under the old limit; they are not judged.
+* No bend is believed that chance explains. Without one the limit grows: too high costs the service a short queue, too low costs
+  throughput. With one the limit is the highest `C` that the data allow, plus head-room, so that it notices when `C` grows. The
+  less the service scatters, the closer to `C` that is.
+* Every few seconds the limit dips for one round (BBR's cycle), since a curve that is seen at one point has no bend.
+* Old data is dropped in whole generations: at once where a round surprises, so that a service which changed is believed soon, and
+  after two of them at the latest.
+
+Refusals (429, 503) and time-outs are judged by share, as BBRv2 does: failures happen at any load, and only more of them than
+at a lower load, beyond chance, tell of a limit. Then the limit returns to the last level that was carried, or falls by a
+tenth where that one is refused too (Vector's and Netflix's factor). It probes above that level with growing steps, and only while
+refusals are rare.
 """
 
 from __future__ import annotations
 
+import enum
 import math
 from typing import Final, Protocol
 
 import attrs
 
-_MIN_SAMPLES: Final = 20
-_HEADROOM: Final = 0.05
-"""Share of the limit that is kept in the service's line."""
-_TOLERANCE: Final = 0.02
-"""Round trips this much above the shortest count as none: timers and scheduling are no line."""
-_FORGET_SECONDS: Final = 10.0
-"""Age at which the shortest round trip is measured anew."""
-_DIP: Final = 0.7
-_FAR: Final = 0.65
-"""Share of the limit from which on a fall must have helped."""
-_PATIENT_ROUNDS: Final = 10
-"""Rounds without growth after a refusal."""
-_MAX_FALL: Final = 0.5
-"""Least share of the limit that is left after one round."""
+MIN_ROUND: Final = 10
+"""Fewest answers that are judged together; a round is as many answers as the limit allows in flight."""
+
+_LEVEL_RATIO: Final = 1.06
+"""Numbers in flight within this ratio are one level."""
+_HEADROOM: Final = 1.05
+"""What the limit is above the capacity."""
+_GROWTH: Final = 1.15
+"""Growth in one round where nothing speaks against it; twice while starting."""
+_SLOWEST_FALL: Final = 0.8
+"""What is left of the limit after one round that saw a queue: the round's own data may be stale."""
+_BACKOFF: Final = 0.9
+"""What is left of the limit where even a level that was carried before is refused."""
+_OVERSHOOT_BACKOFF: Final = 0.6
+"""The same while starting, where the limit doubled a moment ago."""
+_DIP: Final = 0.75
+_DIP_EVERY_SECONDS: Final = 2.0
+_DIP_EVERY_ROUNDS: Final = 8
+"""Between dips pass both: so much time, and so many rounds."""
+_GENERATION_SECONDS: Final = 3.0
+_GENERATION_ANSWERS: Final = 300
+"""Slow services keep their data longer: a generation has at least so many answers."""
+_MIN_ANSWERS: Final = 20
+"""Answers without which there is no fit."""
+_MODEL_VARIANCE: Final = 0.05**2
+"""Added to the relative variance of one round trip: timers, scheduling and neighbours make means differ without a queue."""
+_SURPRISING: Final = 4.0
+"""Standard deviations by which a round must differ from the generation before, at the same level, to say that the service changed."""
+_SIGNIFICANT: Final = 4.0
+"""Gain in chi-square from which on a bend is believed (two standard deviations)."""
+_PLAUSIBLE: Final = 1.0
+"""Loss in chi-square up to which another capacity is as plausible as the best (one standard deviation)."""
+_USUAL_FAILURES: Final = 0.01
+"""Share of failures that is expected at any load before anything was seen."""
+_USUAL_WEIGHT: Final = 100.0
+"""Answers that this expectation counts as."""
+_MOST_USUAL_FAILURES: Final = 0.1
+"""A service that refuses more than this at any load is overloaded by others: then the limit falls all the same."""
+_LOW: Final = 0.85
+"""Levels below this share of the limit tell what fails without being too much."""
+_PROBE_STEP: Final = 0.02
+"""First step above a level that was refused; doubled with each that is carried."""
+_SPARE_REFUSALS: Final = 0.005
+"""Share of refusals above the usual ones that probing may cause."""
+_MEMORY_ANSWERS: Final = 1000.0
+"""Answers over which that share is kept."""
+
+_LEVELS: Final = [0, *(round(math.log(n) / math.log(_LEVEL_RATIO)) for n in range(1, 1025))]
+
+
+def _level_of(in_flight: float) -> int:
+    return _LEVELS[min(round(in_flight), len(_LEVELS) - 1)]
 
 
 class Limit(Protocol):
@@ -70,42 +112,92 @@ class FixedLimit:
 
 
 @attrs.define
-class _Round:
-    """What was seen since the last judgement."""
+class Level:
+    """What was seen with about the same number in flight."""
 
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    busiest: int = 0
-    refused_at: int = 0
-    """Least number in flight at which a request was refused; 0: none was."""
-
-    def add(self, round_trip: float) -> None:
-        self.count += 1
-        self.total += round_trip
-        self.squares += round_trip * round_trip
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.count
-
-    @property
-    def error(self) -> float:
-        """Standard error of the mean."""
-        variance = max(0.0, self.squares / self.count - self.mean**2)
-        return math.sqrt(variance / self.count)
-
-
-@attrs.define
-class _Fall:
-    """The beginning of a fall."""
-
-    top: float
-    """Limit from which it began."""
-    limit: float = 0.0
-    """Limit one step below: the first round of a fall may have seen the change happen, this one saw what came of it."""
+    in_flight: float
+    """Mean number in flight."""
+    answers: int = 0
+    """Answers other than refusals."""
     mean: float = 0.0
-    """Mean round trip there."""
+    """Their mean round trip in seconds."""
+    squares: float = 0.0
+    """Sum of squared differences from the mean (Welford's)."""
+    refused: int = 0
+    """Refusals and time-outs."""
+
+    def add(self, round_trip: float, in_flight: int) -> None:
+        """Count an answer."""
+        self.answers += 1
+        self.in_flight += (in_flight - self.in_flight) / self.answers
+        difference = round_trip - self.mean
+        self.mean += difference / self.answers
+        self.squares += difference * (round_trip - self.mean)
+
+    def plus(self, other: Level) -> Level:
+        """Return both together."""
+        answers = self.answers + other.answers
+        if not answers:
+            return Level(self.in_flight, refused=self.refused + other.refused)
+        share, difference = other.answers / answers, other.mean - self.mean
+        return Level(
+            self.in_flight + (other.in_flight - self.in_flight) * share,
+            answers,
+            self.mean + difference * share,
+            self.squares + other.squares + difference * difference * self.answers * share,
+            self.refused + other.refused,
+        )
+
+
+def fit_capacity(levels: list[Level]) -> float:
+    """Return the highest capacity that the round trips allow; infinite where they show no queue.
+
+    Fits `s * max(1, n / C)` by weighted least squares, relative to `s`, with `C` at each level in turn. One pass: the sums of the
+    levels below `C` and of those above it change by one level from candidate to candidate.
+
+    Args:
+        levels: What was seen at each number in flight.
+    """
+    seen = sorted((level for level in levels if level.answers), key=lambda level: level.in_flight)
+    total = sum(level.answers for level in seen)
+    if total < _MIN_ANSWERS:
+        return math.inf
+    scatter = sum(level.squares / level.mean**2 for level in seen if level.mean) / max(1, total - len(seen))
+    variance = scatter + _MODEL_VARIANCE
+    # With y the round trip as it would be without queue, the sum of (y / s - 1)**2 is total * (mean(y**2) / mean(y)**2 - 1).
+    below = below_squared = 0.0
+    above = sum(level.answers * level.mean / level.in_flight for level in seen)
+    above_squared = sum(level.answers * (level.mean / level.in_flight) ** 2 for level in seen)
+    candidates: list[tuple[float, float]] = []
+    for level in seen:
+        capacity = level.in_flight
+        below += level.answers * level.mean
+        below_squared += level.answers * level.mean**2
+        above -= level.answers * level.mean / capacity
+        above_squared -= level.answers * (level.mean / capacity) ** 2
+        mean = (below + capacity * above) / total
+        mean_square = (below_squared + capacity**2 * above_squared) / total
+        candidates.append((capacity, total * (mean_square / mean**2 - 1.0) / variance if mean else 0.0))
+    best = min(cost for _, cost in candidates)
+    # The last candidate has no level above it: no queue.
+    if candidates[-1][1] - best <= _SIGNIFICANT:
+        return math.inf
+    capacity = max(capacity for capacity, cost in candidates if cost - best <= _PLAUSIBLE)
+    if sum(level.answers for level in seen if level.in_flight < capacity) < MIN_ROUND:
+        # Only the queue was seen: the bend may lie anywhere below.
+        capacity *= _SLOWEST_FALL
+    return capacity
+
+
+class Phase(enum.Enum):
+    """What an `AdaptiveLimit` is doing."""
+
+    STARTING = "starting"
+    """Doubling until a queue or refusals are seen (slow start)."""
+    FOLLOWING = "following"
+    """At the capacity as it was last estimated, or growing towards it."""
+    DIPPING = "dipping"
+    """Below it for one round, to see the round trip without queue."""
 
 
 @attrs.define
@@ -116,20 +208,35 @@ class AdaptiveLimit:
     """Where it starts."""
     maximum: int = 256
     """What it never exceeds."""
+    phase: Phase = attrs.field(default=Phase.STARTING, init=False)
+    """What it is doing."""
     round_trip: float = attrs.field(default=0.0, init=False)
     """Smoothed seconds from request to answer; 0 before the first."""
     _limit: float = attrs.field(init=False)
-    _shortest: float = attrs.field(default=math.inf, init=False)
-    _shortest_at: float = attrs.field(default=0.0, init=False)
-    _is_starting: bool = attrs.field(default=True, init=False)
-    _patience: int = attrs.field(default=0, init=False)
-    _before_dip: float = attrs.field(default=0.0, init=False)
-    _dip_mean: float = attrs.field(default=math.inf, init=False)
-    _fall: _Fall | None = attrs.field(default=None, init=False)
-    """How the limit began to fall; None while it does not."""
-    _settling: int = attrs.field(default=0, init=False)
-    """Answers still to be ignored."""
-    _round: _Round = attrs.field(factory=_Round, init=False)
+    _levels: dict[int, Level] = attrs.field(factory=dict, init=False)
+    _older: dict[int, Level] = attrs.field(factory=dict, init=False)
+    """The generation before."""
+    _generation_at: float = attrs.field(default=math.nan, init=False)
+    _dipped_at: float = attrs.field(default=math.nan, init=False)
+    _rounds: int = attrs.field(default=0, init=False)
+    """Rounds since the last dip."""
+    _round: Level = attrs.field(factory=lambda: Level(0.0), init=False)
+    """Answers of this round."""
+    _count: int = attrs.field(default=0, init=False)
+    """The same with refusals."""
+    _refused: int = attrs.field(default=0, init=False)
+    _refused_at: int = attrs.field(default=0, init=False)
+    """Least number in flight at which one was refused in this round."""
+    _busiest: int = attrs.field(default=0, init=False)
+    """Most in flight in this round."""
+    _carried: float = attrs.field(default=0.0, init=False)
+    """Highest limit at which a round passed without too many refusals."""
+    _ceiling: float = attrs.field(default=math.inf, init=False)
+    """What refusals forbid to exceed but by probing."""
+    _probe_step: float = attrs.field(default=_PROBE_STEP, init=False)
+    _memory: float = attrs.field(default=0.0, init=False)
+    """Answers behind `_memory_refused`; both fade."""
+    _memory_refused: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Start where told."""
@@ -138,7 +245,7 @@ class AdaptiveLimit:
     @property
     def value(self) -> int:
         """Requests that may be in flight."""
-        return max(1, round(self._limit))
+        return max(1, round(self._limit * _DIP if self.phase is Phase.DIPPING else self._limit))
 
     def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:
         """Learn from one answer.
@@ -149,84 +256,134 @@ class AdaptiveLimit:
             in_flight: Requests in flight when this one was sent, itself included.
             refused: Whether the service said, by status or by silence, that it was too much.
         """
-        if self._settling:
-            self._settling -= 1
-            return
-        round_ = self._round
-        round_.busiest = max(round_.busiest, in_flight)
+        if math.isnan(self._generation_at):
+            self._generation_at = self._dipped_at = now
+        key = _level_of(in_flight)
+        level = self._levels.get(key)
+        if level is None:
+            level = self._levels[key] = Level(float(in_flight))
+        self._count += 1
+        self._busiest = max(self._busiest, in_flight)
         if refused:
             # A refusal is often quick, and says nothing about the time that a service takes.
-            round_.refused_at = min(round_.refused_at or in_flight, in_flight)
-            round_.count += 1
+            level.refused += 1
+            self._refused += 1
+            self._refused_at = min(self._refused_at or in_flight, in_flight)
         else:
+            level.add(round_trip, in_flight)
+            self._round.add(round_trip, in_flight)
             self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
-            round_.add(round_trip)
-        if round_.count >= max(_MIN_SAMPLES, self.value):
-            self._round = _Round()
-            self._judge(round_, now)
+        # Refusals end a round early: a service that has enough answers at once, and would be asked again as fast.
+        if self._count >= max(MIN_ROUND, self.value) or (refused and self._is_refused()):
+            self._judge(now)
 
-    def _judge(self, round_: _Round, now: float) -> None:
-        before = self._limit
-        if round_.refused_at:
-            self._fall_below(round_.refused_at)
-        elif self._before_dip and self._must_dip_deeper(round_):
-            self._dip_mean = round_.mean
-            self._limit *= _DIP
-        elif self._before_dip:
-            self._limit, self._before_dip, self._dip_mean = self._before_dip, 0.0, math.inf
-            self._shortest, self._shortest_at = round_.mean + round_.error, now
-        elif round_.mean + round_.error < self._shortest:
-            self._shortest, self._shortest_at = round_.mean + round_.error, now
-            self._fall = None
-            self._follow(round_)
-        elif self._fall is not None and self._was_in_vain(round_, self._fall):
-            self._shortest, self._shortest_at = round_.mean + round_.error, now
-            self._limit, self._fall = self._fall.top, None
-        elif now - self._shortest_at > _FORGET_SECONDS:
-            self._before_dip = self._limit
-            self._limit *= _DIP
+    def _judge(self, now: float) -> None:
+        is_refused, is_full, refused_at = self._is_refused(), self._busiest >= self.value, self._refused_at
+        fade = math.exp(-self._count / _MEMORY_ANSWERS)
+        self._memory = self._memory * fade + self._count
+        self._memory_refused = self._memory_refused * fade + self._refused
+        if self._is_surprised():
+            self._levels, self._older, self._generation_at = {_level_of(self._round.in_flight): self._round}, {}, now
+        self._count = self._refused = self._refused_at = self._busiest = 0
+        self._round = Level(0.0)
+        was_dipping = self.phase is Phase.DIPPING
+        if is_refused:
+            self._limit = float(self.value)
+            self._fall_below(refused_at)
         else:
-            self._follow(round_)
+            if is_full and not was_dipping:
+                self._carried = max(self._carried, self._limit)
+            self._follow(fit_capacity(self._together()), can_grow=is_full and not was_dipping)
         self._limit = min(max(self._limit, 1.0), float(self.maximum))
-        if round(self._limit) != round(before):
-            # What is in flight was sent under the old limit; after a fall the line that was there must be gone, too.
-            self._settling = math.ceil(before) * (3 if self._limit < before else 1)
+        self._choose_phase(now)
+        if now - self._generation_at > _GENERATION_SECONDS and self._is_generation_full():
+            self._levels, self._older, self._generation_at = {}, self._levels, now
 
-    def _must_dip_deeper(self, round_: _Round) -> bool:
-        """Return whether there may still be a line: the round trip is above the old shortest, and came down with the last dip."""
-        is_above = round_.mean - round_.error > self._shortest * (1.0 + _HEADROOM)
-        return is_above and round_.mean < self._dip_mean * (1.0 - _HEADROOM) and self._limit > 1.0
-
-    def _was_in_vain(self, round_: _Round, fall: _Fall) -> bool:
-        """Return whether the limit fell far, but the round trip did not come down with it, as that of a line does."""
-        if not fall.limit or self._limit > fall.limit * _FAR:
+    def _is_surprised(self) -> bool:
+        """Return whether this round's round trips cannot come from the service as it was, with as many in flight."""
+        before = self._older.get(_level_of(self._round.in_flight))
+        if before is None or min(before.answers, self._round.answers) < MIN_ROUND:
             return False
-        expected = max(self._shortest, fall.mean * self._limit / fall.limit)
-        return round_.mean - round_.error > expected * (1.0 + 4 * _HEADROOM)
+        variance = before.mean**2 * _MODEL_VARIANCE + (before.squares + self._round.squares) / (
+            before.answers + self._round.answers
+        )
+        error = math.sqrt(variance * (1 / before.answers + 1 / self._round.answers))
+        return abs(self._round.mean - before.mean) > _SURPRISING * error
+
+    def _choose_phase(self, now: float) -> None:
+        self._rounds += 1
+        if self.phase is Phase.DIPPING:
+            self.phase = Phase.FOLLOWING
+        elif (
+            self.phase is Phase.FOLLOWING
+            and now - self._dipped_at > _DIP_EVERY_SECONDS
+            and self._rounds > _DIP_EVERY_ROUNDS
+        ):
+            self.phase, self._dipped_at, self._rounds = Phase.DIPPING, now, 0
+
+    def _is_generation_full(self) -> bool:
+        return sum(level.answers + level.refused for level in self._levels.values()) >= _GENERATION_ANSWERS
+
+    def _together(self) -> list[Level]:
+        both = dict(self._older)
+        for key, level in self._levels.items():
+            older = both.get(key)
+            both[key] = level if older is None else level.plus(older)
+        return list(both.values())
+
+    # Queues.
+
+    def _follow(self, capacity: float, *, can_grow: bool) -> None:
+        """Go towards a capacity.
+
+        Args:
+            capacity: The highest plausible one; infinite where no queue is seen.
+            can_grow: Whether the limit was reached. Where it was not, nothing is known about what lies above it.
+        """
+        if math.isfinite(capacity):
+            if self.phase is Phase.STARTING:
+                self.phase = Phase.FOLLOWING
+            target = capacity * _HEADROOM + 0.5
+            if target <= self._limit:
+                self._limit = max(target, self._limit * _SLOWEST_FALL)
+                return
+        else:
+            target = math.inf
+        if can_grow:
+            growth = 2.0 if self.phase is Phase.STARTING else _GROWTH
+            self._limit = self._below_ceiling(min(target, max(self._limit * growth, self._limit + 1.0)))
+
+    # Refusals.
+
+    def _usual_failures(self) -> float:
+        """Return the share of failures where the load is well below the limit, and cannot be their reason."""
+        refused, answers = _USUAL_FAILURES * _USUAL_WEIGHT, _USUAL_WEIGHT
+        for levels in (self._levels, self._older):
+            for level in levels.values():
+                if level.in_flight <= self.value * _LOW:
+                    refused += level.refused
+                    answers += level.answers + level.refused
+        return min(refused / answers, _MOST_USUAL_FAILURES)
+
+    def _is_refused(self) -> bool:
+        """Return whether more was refused in this round than chance explains (three standard deviations, and two more)."""
+        if self._refused < 3:
+            return False
+        usual = self._usual_failures() * self._count
+        return self._refused >= usual + 3.0 * math.sqrt(usual) + 2.0
 
     def _fall_below(self, refused_at: int) -> None:
-        before = self._before_dip or self._limit
-        self._limit = max(min((refused_at - 1) * (1 - _HEADROOM), before * (1 - _HEADROOM)), before * _MAX_FALL)
-        self._before_dip, self._fall = 0.0, None
-        self._is_starting = False
-        self._patience = _PATIENT_ROUNDS
+        if refused_at > round(self._carried) and self._carried >= self._limit * _OVERSHOOT_BACKOFF:
+            self._limit = self._carried
+        else:
+            self._limit *= _OVERSHOOT_BACKOFF if self.phase is Phase.STARTING else _BACKOFF
+            self._carried = min(self._carried, self._limit)
+        self._ceiling, self._probe_step = self._limit, _PROBE_STEP
+        self.phase = Phase.FOLLOWING
 
-    def _follow(self, round_: _Round) -> None:
-        seen = max(0.0, round_.mean / self._shortest - 1.0 - _TOLERANCE)
-        # To shrink, the line must be beyond doubt; to grow, there must be none to be seen.
-        line = max(0.0, seen - round_.error / self._shortest)
-        is_full = round_.busiest >= self.value
-        if line > _HEADROOM:
-            self._is_starting = False
-            if self._fall is None:
-                self._fall = _Fall(self._limit)
-            elif not self._fall.limit:
-                self._fall.limit, self._fall.mean = self._limit, round_.mean
-            self._limit = max(self._limit / (1.0 + line) * (1.0 + _HEADROOM / 2), self._limit * _MAX_FALL)
-        elif is_full and self._is_starting:
-            self._limit *= 2.0
-        elif is_full and self._patience:
-            self._patience -= 1
-        elif is_full and seen < _HEADROOM:
-            self._fall = None
-            self._limit += max(0.5, self._limit * _HEADROOM)
+    def _below_ceiling(self, wanted: float) -> float:
+        """Return what may be tried: at most the ceiling, which rises a step where refusals are rare."""
+        if wanted > self._ceiling and self._memory_refused < self._memory * (self._usual_failures() + _SPARE_REFUSALS):
+            self._ceiling += max(1.0, self._ceiling * self._probe_step)
+            self._probe_step *= 2.0
+        return min(wanted, max(self._ceiling, self._limit))
