@@ -1,4 +1,4 @@
-"""The checks of `picsellia-async doctor`. No secret gets into a `Check`: tokens are "present", proxies lose their passwords."""
+"""The checks of `picsellia-async doctor`. No secret gets into a `Check`: of a token it says "present", of a proxy no password."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -19,7 +20,8 @@ from urllib.request import getproxies, proxy_bypass
 import anyio.to_thread
 import attrs
 
-from picsellia_async._http.service import HttpSession, Service, bearer
+from picsellia_async._http.auth import Credential
+from picsellia_async._http.service import HttpSession, Service, anonymous, bearer
 from picsellia_async._http.tls import shared_context
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode
@@ -45,6 +47,19 @@ VARIABLES: Final = (
 SKEW_SECONDS_MAX: Final = 30.0
 """Difference of the clocks from which presigned addresses and JWTs may be refused."""
 
+PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+"""Kinds of proxies that httpx can use."""
+
+STEP_ADVICE: Final = {
+    "name": "is the host spelled right, and is there a network?",
+    "tcp": "is the port right, and does a firewall or proxy stand between?",
+    "tls": "is the port right, and does the host speak TLS there?",
+}
+"""What to do where a step on the way to the host fails."""
+
+NAMES_SHOWN: Final = 5
+"""Deployments that are named; all are counted."""
+
 EXPIRY_DAYS: Final = 14
 """Days before a certificate's end that are worth a warning."""
 
@@ -67,9 +82,13 @@ class Check:
     """One line."""
 
     name: str
+    """Step, as printed; scripts that read the JSON look it up by this."""
     level: Level
+    """How it ended."""
     detail: str
+    """What was found."""
     advice: str = ""
+    """What to do; empty where nothing is wrong."""
 
     def to_json(self) -> dict[str, str]:
         """Return the fields."""
@@ -119,7 +138,10 @@ class Examination:
             return self._checks
         self._check_host(origin)
         proxy = self._proxy(origin)
-        if proxy is None and not await self._way(origin):
+        if proxy is not None and not self._can_use(proxy):
+            return self._checks
+        # Behind a proxy the machine itself may neither resolve nor reach the host.
+        if proxy is None and not await self._reach(origin):
             return self._checks
         if self._token and await self._platform(origin):
             await self._account()
@@ -170,12 +192,26 @@ class Examination:
             self._add("proxy", Level.OK, f"{_shown_url(proxy)} is set, but not used for {origin.host} (NO_PROXY)")
             proxy = None
         else:
-            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is used; name, TCP and TLS are its affair")
+            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is used; it looks the name up and connects")
         return proxy
 
-    # The way to the host.
+    def _can_use(self, proxy: str) -> bool:
+        """Return whether httpx can use a proxy of this kind; it raises errors of its own otherwise."""
+        scheme = proxy.partition("://")[0].lower() if "://" in proxy else "http"
+        if scheme not in PROXY_SCHEMES:
+            advice = f"a proxy's address begins with one of {', '.join(PROXY_SCHEMES)}"
+            self._add("proxy", Level.FAILED, f"{_shown_url(proxy)} is no proxy that can be used", advice)
+        elif scheme.startswith("socks") and find_spec("socksio") is None:
+            detail = f"{_shown_url(proxy)} needs the package socksio"
+            self._add("proxy", Level.FAILED, detail, "python -m pip install 'httpx[socks]'")
+        else:
+            return True
+        return False
 
-    async def _way(self, origin: Origin) -> bool:
+    # From here to the host.
+
+    async def _reach(self, origin: Origin) -> bool:
+        """Resolve the name, connect, and shake hands; return whether all of it worked."""
         steps: list[tuple[str, Callable[[Origin], Awaitable[None]]]] = [("name", self._name), ("tcp", self._tcp)]
         if origin.scheme == "https":
             steps.append(("tls", self._tls))
@@ -192,10 +228,7 @@ class Examination:
                 self._add(name, Level.FAILED, f"no answer within {self._timeout:g} s", advice)
                 return False
             except OSError as error:
-                advice = {"name": "is the host spelled right, and is there a network?"}.get(
-                    name, "is the port right, and does a firewall or proxy stand between?"
-                )
-                self._add(name, Level.FAILED, f"{origin}: {error.strerror or error}", advice)
+                self._add(name, Level.FAILED, f"{origin}: {error.strerror or error}", STEP_ADVICE[name])
                 return False
         return True
 
@@ -218,7 +251,7 @@ class Examination:
             version = writer.get_extra_info("ssl_object").version()
         finally:
             writer.close()
-            with contextlib.suppress(OSError):  # the goodbye is no part of the check
+            with contextlib.suppress(OSError):  # whether the peer closes TLS properly is not checked
                 await writer.wait_closed()
         names = dict(pair for part in certificate.get("issuer", ()) for pair in part)
         issuer = names.get("organizationName") or names.get("commonName") or "unknown"
@@ -234,10 +267,9 @@ class Examination:
     # The platform.
 
     async def _platform(self, origin: Origin) -> bool:
-        session = HttpSession()
-        service = Service(session, origin, bearer(self._token), RetryPolicy.none(), Timeouts.of(self._timeout))
         try:
-            answer, url, attempts = await service.send(PING)
+            async with self._service(origin, bearer(self._token)) as service:
+                answer, url, attempts = await service.send(PING)
             self._add("ping", Level.OK, f"{origin} answers as the platform")
             user = decode(PING, answer, url, attempts).username
             self._add("user", Level.OK, f"the token is that of {user or 'a user without name'}")
@@ -249,8 +281,6 @@ class Examination:
         except PicselliaError as error:
             self._add("ping", Level.FAILED, str(error), "is this the address of the platform? is it up?")
             return False
-        finally:
-            await session.aclose()
         return True
 
     def _skew(self, answer: Answer) -> None:
@@ -268,17 +298,12 @@ class Examination:
         self._add("clock", Level.FAILED, detail, "set the clock (NTP): frames get wrong times, sign-ins are refused")
 
     async def _account(self) -> None:
-        client = AsyncClient(self._token, host=self._host, timeout=self._timeout, retry=RetryPolicy.none())
         try:
-            await client.connect()
-            self._add("organization", Level.OK, f"{client.organization.name} ({client.organization.id})")
-            deployments = await client.list_deployments()
-            names = ", ".join(sorted(one.name for one in deployments)[:5])
-            more = ", ..." if len(deployments) > 5 else ""
-            level = Level.OK if deployments else Level.WARNING
-            self._add("deployments", level, f"{len(deployments)}" + (f": {names}{more}" if names else ""))
-            if self._deployment is not None:
-                await self._hosts(client, self._deployment)
+            async with AsyncClient(
+                self._token, host=self._host, timeout=self._timeout, retry=RetryPolicy.none()
+            ) as client:
+                self._add("organization", Level.OK, f"{client.organization.name} ({client.organization.id})")
+                await self._deployments(client)
         except NotFoundError as error:
             self._add(
                 "organization", Level.FAILED, str(error), "PICSELLIA_ORGANIZATION_ID or _NAME names none of yours"
@@ -287,8 +312,19 @@ class Examination:
             self._add(
                 "organization", Level.FAILED, str(error), "see PICSELLIA_ORGANIZATION_ID, PICSELLIA_ORGANIZATION_NAME"
             )
-        finally:
-            await client.aclose()
+
+    async def _deployments(self, client: AsyncClient) -> None:
+        try:
+            deployments = await client.list_deployments()
+        except PicselliaError as error:
+            self._add("deployments", Level.FAILED, str(error), "may this user see the organization's deployments?")
+            return
+        names = sorted(deployment.name for deployment in deployments)
+        shown = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+        level = Level.OK if names else Level.WARNING
+        self._add("deployments", level, f"{len(names)}: {shown}" if names else "none")
+        if self._deployment is not None:
+            await self._hosts(client, self._deployment)
 
     # A deployment.
 
@@ -298,9 +334,12 @@ class Examination:
         except NotFoundError:
             self._add("deployment", Level.FAILED, f"there is no deployment {name!r}", "see the names above")
             return
+        except PicselliaError as error:
+            self._add("deployment", Level.FAILED, str(error), "may this user see the deployment?")
+            return
         self._add("deployment", Level.OK, f"{deployment.name} ({deployment.type}, {deployment.id})")
         await self._host_of("monitoring", deployment, deployment.retrieve_information)
-        await self._host_of("serving", deployment, lambda: _sign_in_to_serving(client, deployment))
+        await self._host_of("serving", deployment, lambda: self._sign_in_to_serving(deployment))
 
     async def _host_of(self, name: str, deployment: AsyncDeployment, call: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -314,12 +353,23 @@ class Examination:
         else:
             self._add(name, Level.OK, f"{deployment.name} is reached, and sign-in works")
 
+    async def _sign_in_to_serving(self, deployment: AsyncDeployment) -> None:
+        """Sign in and do no more: every public call of this host predicts."""
+        host = deployment.description.serving_host
+        if not host:
+            raise HostNotConfiguredError(f"deployment {deployment.name!r} has no serving host")
+        request = LoginRequest(api_token=self._token, deployment_id=deployment.id)
+        async with self._service(Origin.parse(host, "serving_host"), anonymous()) as service:
+            await service.call(SERVING_LOGIN, body=encode_body(request))
 
-async def _sign_in_to_serving(client: AsyncClient, deployment: AsyncDeployment) -> None:
-    service = deployment._predicting().service  # noqa: SLF001 - no public call signs in without predicting
-    anonymous = client._connection.service(service.origin)  # noqa: SLF001 - as above
-    request = LoginRequest(api_token=client._connection.api_token, deployment_id=deployment.id)  # noqa: SLF001 - as above
-    await anonymous.call(SERVING_LOGIN, body=encode_body(request))
+    @contextlib.asynccontextmanager
+    async def _service(self, origin: Origin, credential: Credential) -> AsyncIterator[Service]:
+        """Give a service over a pool of its own, that makes one attempt."""
+        session = HttpSession()
+        try:
+            yield Service(session, origin, credential, RetryPolicy.none(), Timeouts.of(self._timeout))
+        finally:
+            await session.aclose()
 
 
 def _shown_url(value: str) -> str:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pytest
 import trustme
@@ -185,6 +186,36 @@ async def test_an_organization_that_is_not_ours(emulator):
     assert code == 1
     assert "failed  organization: " in out
     assert "PICSELLIA_ORGANIZATION" in out
+
+
+async def test_an_organization_that_is_no_id(emulator):
+    """What the client itself refuses is a check that failed, in the JSON too."""
+    code, out = await doctor(
+        "--json",
+        PICSELLIA_TOKEN=emulator.api_token,
+        PICSELLIA_HOST=emulator.url,
+        PICSELLIA_ORGANIZATION_ID="nonsense",
+    )
+    assert (code, levels(out)["organization"], levels(out)["user"]) == (1, "failed", "ok")
+
+
+NEEDS_SOCKSIO = pytest.mark.skipif(find_spec("socksio") is not None, reason="socksio is installed")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "advice"),
+    [
+        ("ftp://me:geheim@127.0.0.1:9", "http, https, socks5"),
+        pytest.param("socks5://me:geheim@127.0.0.1:9", "httpx[socks]", marks=NEEDS_SOCKSIO),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used(emulator, proxy, advice):
+    """Its kind is refused with what to do, without its password, and nothing more is tried."""
+    code, out = await doctor(HTTP_PROXY=proxy, PICSELLIA_TOKEN=emulator.api_token, PICSELLIA_HOST=emulator.url)
+    assert code == 1
+    assert out.splitlines()[-2].startswith("failed  proxy: ")
+    assert advice in out.splitlines()[-1]
+    assert "geheim" not in out
 
 
 async def test_bad_usage():
