@@ -2,13 +2,18 @@
 
 Theory of operation. Verb and path choose an endpoint; where two services share them (`GET /api/deployment/{id}`), the token decides: an
 api token means the platform, anything else the service of the JWT. The JSON of the body is structured into what the table says that
-the endpoint takes, strictly and whatever the Content-Type says. What a handler returns is the JSON of the success status of its
-endpoint, what it refuses (`Refusal`) becomes an error body. Changes are committed before the answer goes out.
+the endpoint takes, strictly and whatever the Content-Type says. A handler runs in one transaction, which is committed before the answer
+goes out. One that needs time (for decoding, hashing, writing files) is asynchronous and changes nothing itself: it returns its `Change`,
+which is then made in the transaction. What comes out is the JSON of the success status of the endpoint; a `Refusal`, or a failure of any
+kind, takes all changes back and becomes an error body.
 """
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import parse_qsl
 
@@ -30,6 +35,8 @@ from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.transport.journal_middleware import EXCHANGE_KEY
 from picsellia_async.emulator.transport.messages import error_response, json_response, origin_of, read_body, structure
 
+_LOG: Final = logging.getLogger(__name__)
+
 LOGINS: Final = frozenset({"oracle_login", "serving_login"})
 """Endpoints that need no token: they hand one out."""
 
@@ -43,7 +50,14 @@ def build(state: State, extra: Iterable[BaseRoute] = ()) -> Starlette:
     """
     app = Starlette(
         routes=[_TableRoute(state), *extra],
-        exception_handlers={HTTPException: _no_route, Refusal: _refused, Exception: _failed},
+        exception_handlers={
+            HTTPException: _no_route,
+            Refusal: _refused,
+            OverflowError: _too_large,
+            OSError: _not_stored,
+            sqlite3.Error: _not_stored,
+            Exception: _failed,
+        },
     )
     app.router.redirect_slashes = False
     return app
@@ -51,11 +65,22 @@ def build(state: State, extra: Iterable[BaseRoute] = ()) -> Starlette:
 
 async def _no_route(request: Request, exc: Exception) -> Response:
     error = cast("HTTPException", exc)
-    return error_response(Refusal(error.status_code, error.detail or "no such route", request.url.path))
+    return error_response(Refusal(error.status_code, error.detail or "no such route", request.scope["path"]))
 
 
 async def _refused(_request: Request, exc: Exception) -> Response:
     return error_response(cast("Refusal", exc))
+
+
+async def _too_large(_request: Request, exc: Exception) -> Response:
+    """Answer a request with a number that the database cannot hold: 2**63 and above."""
+    return error_response(unprocessable("a number is too large", str(exc)))
+
+
+async def _not_stored(request: Request, exc: Exception) -> Response:
+    """Answer a request whose changes could not be written: the disk is full, for instance. They were taken back."""
+    _LOG.error("the emulator could not store what %s %s asked for: %s", request.method, request.scope["path"], exc)
+    return error_response(Refusal(500, "the emulator cannot store this", str(exc)))
 
 
 async def _failed(_request: Request, exc: Exception) -> Response:
@@ -90,8 +115,6 @@ class _TableRoute(BaseRoute):
         request = Request(scope, receive)
         try:
             response = await self._respond(request, bindings)
-        except Refusal as refusal:
-            response = error_response(refusal)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -147,12 +170,19 @@ class _TableRoute(BaseRoute):
         if (type_ := binding.endpoint.takes) is not None:
             arguments.append(structure(call.content, type_, is_loose=state.options.loose))
             call.content = b""  # an image may be in it twice otherwise, for as long as the call lasts
-        value = binding.handler(*arguments)
-        if binding.is_async:
-            value = await cast("Awaitable[Any]", value)
-        if state.store.is_changed:
-            await state.store.settle()
-        if call.query.pairs and not state.options.loose and (unknown := call.query.unknown()):
+        change = partial(binding.handler, *arguments)
+        try:
+            if binding.is_async:
+                change = await cast("Awaitable[Any]", change())
+            with state.store.transaction():
+                # The answer is made before the commit, so that nothing behind it can fail: a request is answered as it was stored.
+                return self._respond_with(binding, call, change())
+        finally:
+            for content in call.contents:
+                state.store.blobs.drop(content)
+
+    def _respond_with(self, binding: Binding, call: Call, value: Any) -> Response:
+        if call.query.pairs and not self._state.options.loose and (unknown := call.query.unknown()):
             raise unprocessable("unknown names in the query", unknown)
         if binding.endpoint.method == "DELETE":
             # Exactly 204 is what the vendor's SDK wants where a data is deleted (docs/wire.md#datalake-endpoints); assumed for the others.

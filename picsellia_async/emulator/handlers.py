@@ -1,6 +1,7 @@
 """Which function answers which endpoint: the handlers of `services`, bound to the table by their names.
 
-A handler is a function `(state, call)`, or `(state, call, body)` where the table says what the endpoint takes.
+A handler is a function `(state, call)`, or `(state, call, body)` where the table says what the endpoint takes. An asynchronous one
+returns a `Change`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any, Final
 from picsellia_async.emulator.domain.champion import add_labels
 from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.pictures import make_png
+from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, ObjectRow
 from picsellia_async.emulator.store.store import Store
@@ -97,7 +98,7 @@ class _Organization:
 
     def _object(self, connector: Document, object_name: str, content: bytes, content_type: str) -> str:
         sha256 = hashlib.sha256(content).hexdigest()
-        self._store.blobs.put(sha256, content)
+        self._store.keep(Content(sha256, content))
         self._store.objects.insert(
             ObjectRow(
                 id=f"{connector['id']}/{object_name}", connector_id=connector["id"], object_name=object_name, sha256=sha256,

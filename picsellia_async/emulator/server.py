@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from picsellia_async.emulator import app, seed
 from picsellia_async.emulator.control import Control
@@ -32,6 +32,9 @@ from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
 from picsellia_async.emulator.transport.journal_middleware import JournalMiddleware
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.errors import ClosedError, ConfigurationError
+
+_PREDICTIONS_AT_ONCE: Final = 500
+"""Invented predictions made in one go; other requests wait for that long."""
 
 
 class Emulator:
@@ -202,7 +205,6 @@ class Emulator:
                     raise self._unusable(exc.strerror or exc) from exc
             state = self._open_state()
             stack.push_async_callback(state.store.close)
-            await state.store.settle()
             listener = listen(self._host, self._port)
             stack.callback(listener.close)
             control = Control(state, self.journal, self.faults, self.reset)
@@ -224,14 +226,15 @@ class Emulator:
             store = Store(self._directory)
         except ValueError as exc:
             raise ConfigurationError(str(exc)) from None
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, OSError) as exc:
             raise self._unusable(exc) from exc
-        secret = store.documents.peek("secret", "jwt") or store.documents.add(
-            "secret", id="jwt", key=secrets.token_hex(32)
-        )
+        with store.transaction():
+            secret = store.documents.peek("secret", "jwt") or store.documents.add(
+                "secret", id="jwt", key=secrets.token_hex(32)
+            )
+            if not store.documents.list("organization"):
+                seed.add_organization(store, self._clock())
         tokens = Tokens(bytes.fromhex(secret["key"]), self._jwt_lifetime, self._clock)
-        if not store.documents.list("organization"):
-            seed.add_organization(store, self._clock())
         # Sampling is no secret: the same seed has to keep the same images.
         draws = random.Random(self._seed)  # noqa: S311
         return State(store=store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
@@ -250,11 +253,11 @@ class Emulator:
         state = self.state
         token = self.api_token
         secret = dict(state.store.documents.get("secret", "jwt"))
-        state.store.clear()
-        state.store.documents.add("secret", **secret)
-        seed.add_organization(state.store, self._clock(), api_token=token)
+        with state.store.transaction():
+            state.store.clear()
+            state.store.documents.add("secret", **secret)
+            seed.add_organization(state.store, self._clock(), api_token=token)
         state.random.seed(self._seed)
-        await state.store.settle()
         self.journal.clear()
         self.faults.clear()
         self.faults.forget()
@@ -267,8 +270,8 @@ class Emulator:
         """
         if self.state.store.documents.find("organization", name=name):
             raise ConfigurationError(f"there is an organization {name!r} already")
-        user = seed.add_organization(self.state.store, self._clock(), name)
-        await self.state.store.settle()
+        with self.state.store.transaction():
+            user = seed.add_organization(self.state.store, self._clock(), name)
         return user["organization_id"], user["api_token"]
 
     async def add_predictions(self, count: int) -> None:
@@ -277,22 +280,23 @@ class Emulator:
         Args:
             count: How many; 100,000 take some seconds.
         """
-        deployment = self._document("deployment")
-        for number in range(count):
-            raw = invent(deployment["type"], (640, 480), len(seed.LABELS), f"{self._seed}/{number}")
-            seen = Observation(
-                filename=f"invented-{number:06}.jpg",
-                content_type="IMAGE/JPEG",
-                width=640,
-                height=480,
-                latency=0.02,
-                raw=raw,
-            )
-            predictions.record(self.state, deployment, seen)
-            if number % 500 == 499:
-                await self.state.store.settle()
-                await asyncio.sleep(0)
-        await self.state.store.settle()
+        for first in range(0, count, _PREDICTIONS_AT_ONCE):
+            with self.state.store.transaction():
+                deployment = self._document("deployment")
+                for number in range(first, min(count, first + _PREDICTIONS_AT_ONCE)):
+                    predictions.record(self.state, deployment, self._invented(deployment, number))
+            await asyncio.sleep(0)  # requests have their turn in between
+
+    def _invented(self, deployment: Document, number: int) -> Observation:
+        raw = invent(deployment["type"], (640, 480), len(seed.LABELS), f"{self._seed}/{number}")
+        return Observation(
+            filename=f"invented-{number:06}.jpg",
+            content_type="IMAGE/JPEG",
+            width=640,
+            height=480,
+            latency=0.02,
+            raw=raw,
+        )
 
     @classmethod
     @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Wire
+from .conftest import Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +180,7 @@ async def test_models_and_what_they_were_made_from(wire: Wire) -> None:
 async def test_latest_is_the_highest_version_of_a_model(wire: Wire) -> None:
     """Unless a version is called so."""
     versions = await wire.versions("model")
-    wire.emulator.state.store.documents.get("model_version", versions[1]["id"])["name"] = "v1"
+    change(wire.emulator, "model_version", versions[1]["id"], name="v1")
     path = f"/api/model/{versions[0]['origin']['id']}/versions/find"
     assert (await wire.ok("GET", path, params={"name": "latest"}))["version"] == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Wire
+from .conftest import Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +85,7 @@ async def test_models_are_set_and_read(wire: Wire) -> None:
     assert (deployment["model_version_id"], deployment["shadow_model_version_id"]) == (second["id"], first["id"])
     shown = await wire.ok("GET", f"/api/model/version/{second['id']}")
     assert (shown["name"], shown["version"], shown["origin"]["name"]) == ("latest", 1, "my-model")
-    wire.emulator.state.store.documents.get("model_version", first["id"])["type"] = "LINE"
+    change(wire.emulator, "model_version", first["id"], type="LINE")
     await wire.refused(400, "POST", f"{wire.deployment}/model", {"model_version_id": first["id"]})
     await wire.refused(404, "POST", f"{wire.deployment}/shadow", {"model_version_id": NOWHERE})
 

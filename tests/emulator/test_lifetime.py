@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import pytest
 import trustme
 
 from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.store import Store
 from picsellia_async.errors import ClosedError, ConfigurationError
 
@@ -61,9 +64,8 @@ async def test_two_emulators_do_not_share_a_directory(tmp_path: Path) -> None:
 
 async def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
     """Rather than misread, and the database is closed: the last connection takes its log along."""
-    store = Store(tmp_path)
-    store._connection.execute("pragma user_version = 99")
-    await store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "emulator.sqlite")) as database:
+        database.execute("pragma user_version = 99")
     with pytest.raises(ConfigurationError, match="version 99") as refused:
         await Emulator(data_dir=tmp_path).start()
     # The traceback keeps what `refused` came through, so that no collection closes the connection instead.
@@ -227,7 +229,8 @@ async def test_memory_keeps_the_latest_images() -> None:
     """Beyond the limit the oldest contents go; hashes and sizes stay."""
     store = Store(None, memory_max=10)
     for name in "abc":
-        store.blobs.put(name, name.encode() * 4)
+        with store.transaction():
+            store.keep(Content(name, name.encode() * 4))
     assert await store.blobs.get("c") == b"cccc"
     with pytest.raises(Exception, match="no content"):
         await store.blobs.get("a")

@@ -10,7 +10,7 @@ import pytest
 
 from picsellia_async.emulator import Emulator
 
-from .conftest import BOXES, JPEG, Wire
+from .conftest import BOXES, JPEG, Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -67,8 +67,7 @@ async def test_a_prediction_is_stored_with_everything(wire: Wire) -> None:
 @pytest.mark.parametrize("type_", FORMATS)
 async def test_every_prediction_format_has_its_deployment(wire: Wire, type_: str) -> None:
     """A deployment takes the format of its type, and no other."""
-    deployment = wire.emulator.state.store.documents.get("deployment", wire.emulator.deployment_id)
-    deployment["type"] = type_
+    change(wire.emulator, "deployment", wire.emulator.deployment_id, type=type_)
     common = {"detection_classes": [1], "detection_texts": None, "detection_scores": [0.5]}
     await wire.monitored(raw_predictions={**common, **FORMATS[type_]})
     wrong = "POINT" if type_ != "POINT" else "LINE"
@@ -214,7 +213,7 @@ async def test_a_sample_rate_keeps_its_share() -> None:
     kept = []
     for _ in range(2):
         async with Emulator(seed=7) as emulator:
-            emulator.state.store.documents.get("deployment", emulator.deployment_id)["sample_rate"] = 0.25
+            change(emulator, "deployment", emulator.deployment_id, sample_rate=0.25)
             await emulator.add_predictions(400)
             rows = emulator.state.store.predictions.select()
             kept.append([row.asset_id is not None for row in rows])

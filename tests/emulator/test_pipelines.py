@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Wire
+from .conftest import Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ async def test_datasets_of_the_feedback_loop(wire: Wire) -> None:
 async def test_a_dataset_of_another_type_is_refused(wire: Wire) -> None:
     """The feedback loop and the training data check the type."""
     version = (await wire.versions("dataset"))[0]
-    wire.emulator.state.store.documents.get("dataset_version", version["id"])["type"] = "LINE"
+    change(wire.emulator, "dataset_version", version["id"], type="LINE")
     body = {"dataset_version_id": version["id"]}
     await wire.refused(400, "POST", f"{wire.deployment}/fl/datasets", body)
     await wire.refused(400, "POST", f"{wire.deployment}/pipeline/td/setup", body)

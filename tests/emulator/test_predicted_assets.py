@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Wire
+from .conftest import Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +127,7 @@ async def test_shapes_of_another_type_are_refused(wire: Wire) -> None:
 async def test_every_kind_of_shape_can_be_reviewed(wire: Wire, type_: str, kind: str, shape: dict[str, Any]) -> None:
     """On a deployment of its type; a point without y is refused."""
     asset = await wire.asset()
-    wire.emulator.state.store.documents.get("deployment", wire.emulator.deployment_id)["type"] = type_
+    change(wire.emulator, "deployment", wire.emulator.deployment_id, type=type_)
     path = f"/api/predicted/asset/{asset['id']}/reviews"
     label = await label_id(wire)
     if type_ == "POINT":

@@ -10,7 +10,7 @@ import pytest
 from picsellia_async.emulator import Emulator
 from picsellia_async.emulator.domain.statistics import distribution, kolmogorov_smirnov, overlap, quantile
 
-from .conftest import BOXES, Wire
+from .conftest import BOXES, Wire, change
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +142,7 @@ async def test_agreement_with_reviews(wire: Wire) -> None:
 
 async def test_agreement_of_classifications(wire: Wire) -> None:
     """The class with the best score is held against the review."""
-    wire.emulator.state.store.documents.get("deployment", wire.emulator.deployment_id)["type"] = "CLASSIFICATION"
+    change(wire.emulator, "deployment", wire.emulator.deployment_id, type="CLASSIFICATION")
     raw = {"detection_classes": [0, 2], "detection_texts": None, "detection_scores": [0.2, 0.8]}
     assert (await stats(wire, "classification", is_single=True))["infos"]["info"]
     labels = (await wire.ok("GET", f"{wire.deployment}/labels"))["items"]

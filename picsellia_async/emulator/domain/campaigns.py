@@ -83,7 +83,7 @@ def advance(state: State, row: PredictionRow) -> None:
 
 def _is_drawn(state: State, step: Document) -> bool:
     rate = step["sample_rate"]
-    return rate is None or rate >= 1.0 or state.random.random() < rate
+    return rate is None or rate >= 1.0 or state.draw() < rate
 
 
 def _load(state: State, step: Document) -> Counter[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote
 
 from picsellia_async._wire.common_requests import CloudImage
@@ -9,9 +11,13 @@ from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator.domain.caller import Caller
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import STORAGE_PREFIX
-from picsellia_async.emulator.refusal import bad_request, not_found
+from picsellia_async.emulator.refusal import bad_request, not_found, unprocessable
+from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import ObjectRow
+
+_CONTENT_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+*-]{1,127}( *;[ -~]*)?")
+"""Type, subtype, and parameters without line ends."""
 
 
 def find_object(state: State, connector_id: str, object_name: str) -> ObjectRow | None:
@@ -36,22 +42,32 @@ def store_object(
     state: State,
     connector_id: str,
     object_name: str,
-    content: bytes,
+    content: Content,
     content_type: str,
-    sha256: str,
     *,
     is_new: bool = False,
 ) -> ObjectRow:
     """Put an object into the storage; one of the same name is replaced unless the name `is_new`."""
-    state.store.blobs.put(sha256, content)
+    state.store.keep(content)
     id_ = f"{connector_id}/{object_name}"
     if not is_new:
         state.store.objects.delete("id = ?", id_)
     row = ObjectRow(
-        id=id_, connector_id=connector_id, object_name=object_name, sha256=sha256, size=len(content),
-        content_type=content_type, etag=sha256[:32], created_at=state.clock(),
+        id=id_, connector_id=connector_id, object_name=object_name, sha256=content.sha256,
+        size=len(content.data),
+        content_type=content_type, etag=content.sha256[:32], created_at=state.clock(),
     )  # fmt: skip
     return state.store.objects.insert(row)
+
+
+def check_content_type(content_type: str) -> None:
+    """Refuse what is no content type; it becomes a header when the object is read, and must not bring headers of its own.
+
+    Raises:
+        Refusal: 422.
+    """
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        raise unprocessable(f"{content_type!r} is no content type")
 
 
 def name_of_cloud_image(state: State, deployment: Document, image: CloudImage) -> str:

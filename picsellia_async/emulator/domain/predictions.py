@@ -12,6 +12,7 @@ from picsellia_async.emulator.domain import campaigns, objects
 from picsellia_async.emulator.domain.pictures import Picture
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.refusal import bad_request, conflict, unprocessable
+from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, PredictionRow
 from picsellia_async.enums import InferenceType
@@ -56,6 +57,8 @@ class Observation:
     """Kept on the predicted asset."""
     picture: Picture | None = None
     """The image, where its bytes came along."""
+    content: Content | None = None
+    """Its bytes on their way to the storage."""
     object_name: str | None = None
     """The image, where it lies in the storage already."""
     is_served: bool = False
@@ -142,12 +145,17 @@ def add_shadow(
     state.store.predictions.update(row.id, **changes)
 
 
+def may_be_kept(deployment: Document, sample: bool | None) -> bool:
+    """Whether `is_sampled` may say so: whether it is worth while to bring the image to the disk before."""
+    return deployment["sample_rate"] > 0.0 if sample is None else sample
+
+
 def is_sampled(state: State, deployment: Document, sample: bool | None) -> bool:
     """Whether the platform gets the image: `sample` where it is given, else a draw by the sample rate (docs/wire.md#monitor-fields)."""
     if sample is not None:
         return sample
     rate: float = deployment["sample_rate"]
-    return rate >= 1.0 or state.random.random() < rate
+    return rate >= 1.0 or state.draw() < rate
 
 
 def _data(state: State, deployment: Document, seen: Observation, row: PredictionRow) -> DataRow:
@@ -160,10 +168,8 @@ def _data(state: State, deployment: Document, seen: Observation, row: Prediction
     data = _new_data(state, datalake, seen, object_name)
     if seen.picture is not None:
         data.sha256, data.size = row.sha256, row.size
-        content = seen.picture.content
-        objects.store_object(
-            state, datalake["connector_id"], object_name, content, data.content_type, row.sha256, is_new=True
-        )
+        content = seen.content or Content(row.sha256, seen.picture.content)
+        objects.store_object(state, datalake["connector_id"], object_name, content, data.content_type, is_new=True)
     return state.store.data.insert(data)
 
 

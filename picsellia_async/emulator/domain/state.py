@@ -50,6 +50,12 @@ class State:
     options: Options = attrs.field(factory=Options)
     """How the emulator behaves where that is a matter of choice."""
 
+    def draw(self) -> float:
+        """Return a number from 0 up to 1, for sampling; inside a transaction, whose failure takes the draw back."""
+        before = self.random.getstate()
+        self.store.undo_with(lambda: self.random.setstate(before))
+        return self.random.random()
+
     def new_id(self) -> str:
         """Return a new identifier."""
         return str(uuid.uuid4())

@@ -107,7 +107,7 @@ class Tokens:
         Raises:
             Refusal: 403, as object storages do.
         """
-        if not hmac.compare_digest(self.sign(*facts, expires), signature):
+        if not hmac.compare_digest(self.sign(*facts, expires).encode(), signature.encode()):
             raise Refusal(403, "the signature does not match")
         if float(expires) <= self.clock():
             raise Refusal(403, "the URL has expired")

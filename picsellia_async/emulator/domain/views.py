@@ -95,7 +95,7 @@ def dataset_version(state: State, document: Document) -> JsonObject:
 
 def data_by_id(state: State, ids: list[str]) -> dict[str, DataRow]:
     """Return some data by their ids, fetched at once."""
-    rows = state.store.data.select(f"id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    rows = state.store.data.select("id in (select value from json_each(?))", orjson.dumps(ids).decode()) if ids else []
     return {row.id: row for row in rows}
 
 
@@ -207,7 +207,11 @@ def _joined(shapes_: list[JsonObject], common: list[JsonObject]) -> list[JsonObj
 def assignments(state: State, caller: Caller, rows: list[AssignmentRow]) -> list[JsonObject]:
     """Return tasks of a review campaign (docs/wire.md#predicted-asset-endpoints)."""
     ids = [row.asset_id for row in rows]
-    found = state.store.predictions.select(f"asset_id in ({', '.join('?' * len(ids))})", *ids) if ids else []
+    found = (
+        state.store.predictions.select("asset_id in (select value from json_each(?))", orjson.dumps(ids).decode())
+        if ids
+        else []
+    )
     data_ids = {row.asset_id: row.data_id or "" for row in found}
     data_rows = data_by_id(state, list(data_ids.values()))
     return [

@@ -9,17 +9,19 @@ Paths reach into the JSON of the items; where one leads through a list, any elem
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
 from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator.refusal import Refusal, bad_request
 
 Condition = Callable[[JsonObject], bool]
+
+DEPTH_MAX: Final = 50
+"""Brackets within brackets: the parser calls itself at each."""
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign><=|>=|!=|=|<|>|\(|\)|,)"""
@@ -71,6 +73,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._depth = 0
         self._tokens: list[tuple[str, str]] = []
         position = 0
         while position < len(text.rstrip()):
@@ -102,8 +105,12 @@ class _Parser:
     def _comparison(self) -> Condition:
         kind, path = self._next()
         if path == "(":
+            self._depth += 1
+            if self._depth > DEPTH_MAX:
+                raise self._error(f"brackets are nested more than {DEPTH_MAX} deep")
             inner = self._alternatives()
             self._expect(")")
+            self._depth -= 1
             return inner
         if kind != "word":
             raise self._error(f"a field is expected at {path!r}")
@@ -134,7 +141,10 @@ class _Parser:
         if kind == "text":
             return re.sub(r"\\(.)", r"\1", text[1:-1])
         if kind == "number":
-            return orjson.loads(text)
+            number = float(text)
+            if not math.isfinite(number):
+                raise self._error(f"{text[:20]}... is too large a number")
+            return number
         if text.lower() in _CONSTANTS:
             return _CONSTANTS[text.lower()]
         raise self._error(f"a value is expected at {text!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
@@ -9,6 +10,9 @@ import attrs
 import orjson
 
 from picsellia_async.emulator.refusal import unprocessable
+
+_DIGITS_MAX: Final = 18
+"""Whole numbers stay below 2**63, which is what the database can hold."""
 
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
@@ -71,10 +75,11 @@ class Parameters:
         value = self.text(name)
         if value is None:
             return None
-        try:
-            number = int(value)
-        except ValueError:
+        if not (value.isascii() and value.removeprefix("-").isdecimal()):
             self._refuse(name, "a whole number", value)
+        if len(value) > _DIGITS_MAX:
+            self._refuse(name, f"a whole number of at most {_DIGITS_MAX} digits", f"{value[:_DIGITS_MAX]}...")
+        number = int(value)
         if number < minimum:
             self._refuse(name, f"at least {minimum}", value)
         return number
@@ -89,9 +94,12 @@ class Parameters:
         if value is None:
             return None
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             self._refuse(name, "a number", value)
+        return number
 
     def boolean(self, name: str) -> bool | None:
         """Return a truth value in Python's or JSON's spelling, or None.

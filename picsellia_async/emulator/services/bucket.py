@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import attrs
 from starlette.datastructures import UploadFile
@@ -18,8 +20,12 @@ from picsellia_async.emulator.domain import objects
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import STORAGE_PREFIX
 from picsellia_async.emulator.refusal import not_found, unprocessable
+from picsellia_async.emulator.store.blobs import Content
+from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import ObjectRow
 from picsellia_async.emulator.transport import messages, multipart
+
+T = TypeVar("T")
 
 
 def _sha256(content: bytes) -> str:
@@ -69,7 +75,12 @@ class _Bucket:
                 raise unprocessable("the file part is missing")
             body = await file.read()
             content_type = str(form.get("Content-Type", "application/octet-stream"))
-        row = await self._store(connector_id, name, body, content_type)
+            objects.check_content_type(content_type)
+
+        def change(staged: Content) -> ObjectRow:
+            return objects.store_object(self.state, connector_id, name, staged, content_type)
+
+        row = await self._change(await asyncio.to_thread(_sha256, body), body, change)
         location = messages.origin_of(request, self.state.options.public_url) + objects.path_of(connector_id, name)
         return Response(status_code=204, headers={"etag": f'"{row.etag}"', "location": location})
 
@@ -77,21 +88,33 @@ class _Bucket:
         """Store one part of an upload."""
         upload_id, number = request.query_params.get("uploadId", ""), request.query_params.get("partNumber", "")
         self._check(request, "PUT", upload_id, number)
-        upload = self.state.store.documents.peek("upload", upload_id)
-        if upload is None:
-            raise not_found("upload", upload_id)
+        self._upload(upload_id)
         content = await messages.read_body(request, self.state.options.max_body_bytes)
         sha256, etag = await asyncio.to_thread(
             lambda: (_sha256(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
         )
-        self.state.store.blobs.put(sha256, content)
-        upload["parts"][number] = {"sha256": sha256, "etag": etag, "size": len(content)}
-        self.state.store.documents.save("upload", upload)
-        await self.state.store.settle()
+
+        def change(staged: Content) -> None:
+            upload = self._upload(upload_id)
+            self.state.store.keep(staged)
+            upload["parts"][number] = {"sha256": sha256, "etag": etag, "size": len(content)}
+            self.state.store.documents.save("upload", upload)
+
+        await self._change(sha256, content, change)
         return Response(headers={"etag": f'"{etag}"'})
 
-    async def _store(self, connector_id: str, name: str, content: bytes, content_type: str) -> ObjectRow:
-        sha256 = await asyncio.to_thread(_sha256, content)
-        row = objects.store_object(self.state, connector_id, name, content, content_type, sha256)
-        await self.state.store.settle()
-        return row
+    def _upload(self, upload_id: str) -> Document:
+        upload = self.state.store.documents.peek("upload", upload_id)
+        if upload is None:
+            raise not_found("upload", upload_id)
+        return upload
+
+    async def _change(self, sha256: str, content: bytes, change: Callable[[Content], T]) -> T:
+        """Stage a content, then make a change in one transaction."""
+        store = self.state.store
+        staged = await store.blobs.stage(sha256, content)
+        try:
+            with store.transaction():
+                return change(staged)
+        finally:
+            store.blobs.drop(staged)

@@ -15,7 +15,7 @@ from picsellia_async.emulator.domain.predictions import Observation, check_predi
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query.paging import Where
 from picsellia_async.emulator.refusal import bad_request, unprocessable
-from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.call import Call, Change
 from picsellia_async.emulator.services.lookups import in_path
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
@@ -39,7 +39,7 @@ def retrieve_information(state: State, call: Call) -> JsonObject:
     }
 
 
-async def monitor(state: State, call: Call, body: MonitorRequest) -> JsonObject:
+async def monitor(state: State, call: Call, body: MonitorRequest) -> Change:
     """Take one prediction and its image; answered with 201."""
     deployment = in_path(state, call, "deployment")
     check_prediction(deployment, body.raw_predictions, "raw_predictions", is_loose=state.options.loose)
@@ -52,12 +52,20 @@ async def monitor(state: State, call: Call, body: MonitorRequest) -> JsonObject:
         observation.picture = await decode(body.image)
         call.images.append(observation.picture.sha256)
         check_picture(state, observation.picture)
+        if predictions.may_be_kept(deployment, observation.sample):
+            picture = observation.picture
+            observation.content = await call.stage(state.store.blobs, picture.sha256, picture.content)
     elif body.cloud_image is not UNSET and body.image is UNSET:
         observation.object_name = objects.name_of_cloud_image(state, deployment, body.cloud_image)
     else:
         raise unprocessable("exactly one of image and cloud_image must be given")
-    row = predictions.record(state, deployment, observation)
-    return receipt(row.id, row.asset_id, deployment, body, row.timestamp)
+
+    def change() -> JsonObject:
+        deployment = in_path(state, call, "deployment")
+        row = predictions.record(state, deployment, observation)
+        return receipt(row.id, row.asset_id, deployment, body, row.timestamp)
+
+    return change
 
 
 def check_picture(state: State, picture: Picture) -> None:

@@ -17,9 +17,10 @@ from picsellia_async.emulator.domain.pictures import Picture, inspect, size_of
 from picsellia_async.emulator.domain.predictions import Observation
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.refusal import bad_request
-from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.call import Call, Change
 from picsellia_async.emulator.services.lookups import in_path
 from picsellia_async.emulator.services.prediction_form import PredictionForm, read_form
+from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
 
@@ -27,21 +28,27 @@ _SIZE_UNKNOWN: Final = (640, 480)
 """Pixels taken for images whose header says nothing."""
 
 
-async def predict(state: State, call: Call) -> JsonObject:
+async def predict(state: State, call: Call) -> Change:
     """Predict on the image of a multipart form (docs/wire.md#predict-form)."""
     deployment = _deployment(state, call)
     form = await read_form(call, is_loose=state.options.loose)
     picture = await inspect(form.media)
     call.images.append(picture.sha256)
     if not picture.signature:
-        raise bad_request(
-            "the image is neither JPEG nor PNG"
-        )  # assumed: serving opens images, as opposed to monitoring
-    served = _serve(state, deployment, picture)
-    if not form.monitor:
-        return served.answer(None)
-    row = predictions.record(state, deployment, _observe(served, form))
-    return served.answer(row)
+        # assumed: serving opens images, as opposed to monitoring
+        raise bad_request("the image is neither JPEG nor PNG")
+    content = None
+    if form.monitor and predictions.may_be_kept(deployment, None):
+        content = await call.stage(state.store.blobs, picture.sha256, picture.content)
+
+    def change() -> JsonObject:
+        deployment = _deployment(state, call)
+        served = _serve(state, deployment, picture)
+        if not form.monitor:
+            return served.answer(None)
+        return served.answer(predictions.record(state, deployment, _observe(served, form, content)))
+
+    return change
 
 
 def _deployment(state: State, call: Call) -> Document:
@@ -51,16 +58,27 @@ def _deployment(state: State, call: Call) -> Document:
     return deployment
 
 
-async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> JsonObject:
+async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> Change:
     """Predict on an image of the object storage (docs/wire.md#predict-json)."""
-    deployment = _deployment(state, call)
-    picture = await _cloud_picture(state, deployment, body.cloud_image)
-    served = _serve(state, deployment, picture)
-    if not body.monitor:
-        return served.answer(None)
-    observation = Observation(
+    picture = await _cloud_picture(state, _deployment(state, call), body.cloud_image)
+
+    def change() -> JsonObject:
+        deployment = _deployment(state, call)
+        served = _serve(state, deployment, picture)
+        if not body.monitor:
+            return served.answer(None)
+        row = predictions.record(state, deployment, _observe_cloud_image(served, body))
+        facts = {"sha256": picture.sha256, "size": len(picture.content), "signature": picture.signature}
+        state.store.predictions.update(row.id, **facts)
+        return served.answer(row)
+
+    return change
+
+
+def _observe_cloud_image(served: _Served, body: PredictCloudImageRequest) -> Observation:
+    return Observation(
         filename=body.cloud_image.object_name.rpartition("/")[2],
-        content_type=f"IMAGE/{picture.signature}",
+        content_type=f"IMAGE/{served.picture.signature}",
         width=served.size[0],
         height=served.size[1],
         latency=served.latency,
@@ -74,29 +92,29 @@ async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageR
         object_name=body.cloud_image.object_name,
         is_served=True,
     )
-    row = predictions.record(state, deployment, observation)
-    state.store.predictions.update(
-        row.id, sha256=picture.sha256, size=len(picture.content), signature=picture.signature
-    )
-    return served.answer(row)
 
 
-async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -> JsonObject:
+async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -> Change:
     """Let the shadow model predict on an image that the champion has seen (docs/wire.md#serving-endpoints).
 
     Raises:
         Refusal: 400, there is no shadow model; 404, no such prediction; 409, it has a shadow prediction already.
     """
-    deployment = _deployment(state, call)
-    shadow_id = deployment["shadow_model_version_id"]
-    if shadow_id is None:
-        raise bad_request("this deployment has no shadow model")
-    row = state.prediction(call, str(body.prediction_id))
-    picture = await _cloud_picture(state, deployment, body.cloud_image)
-    raw, latency = run_model(state, deployment, shadow_id, picture, size_of(picture.content) or (row.width, row.height))
-    if body.monitor:
-        predictions.add_shadow(state, row, raw, latency, shadow_id)
-    return {"id": row.id, **raw, "latency": latency}
+    picture = await _cloud_picture(state, _deployment(state, call), body.cloud_image)
+
+    def change() -> JsonObject:
+        deployment = _deployment(state, call)
+        shadow_id = deployment["shadow_model_version_id"]
+        if shadow_id is None:
+            raise bad_request("this deployment has no shadow model")
+        row = state.prediction(call, str(body.prediction_id))
+        size = size_of(picture.content) or (row.width, row.height)
+        raw, latency = run_model(state, deployment, shadow_id, picture, size)
+        if body.monitor:
+            predictions.add_shadow(state, row, raw, latency, shadow_id)
+        return {"id": row.id, **raw, "latency": latency}
+
+    return change
 
 
 async def _cloud_picture(state: State, deployment: Document, image: CloudImage) -> Picture:
@@ -151,7 +169,7 @@ def run_model(
     return above_threshold(raw, deployment["min_threshold"]), time.perf_counter() - started
 
 
-def _observe(served: _Served, form: PredictionForm) -> Observation:
+def _observe(served: _Served, form: PredictionForm, content: Content | None) -> Observation:
     return Observation(
         filename=form.filename,
         content_type=f"IMAGE/{served.picture.signature}",
@@ -167,5 +185,6 @@ def _observe(served: _Served, form: PredictionForm) -> Observation:
         shadow_raw=served.shadow_raw,
         shadow_latency=served.shadow_latency,
         picture=served.picture,
+        content=content,
         is_served=True,
     )

@@ -1,24 +1,28 @@
-"""What the emulator remembers: documents and large tables in one SQLite database, contents beside it.
+"""`Store`: what one emulator remembers, documents and large tables in one SQLite database, contents beside it.
 
 Theory of operation. The database lives on the event loop's thread: a statement costs tens of microseconds, less than handing it to
-another thread. Handlers change it at will; nothing is committed until `settle`, which the application awaits before a success goes
-out. Requests that change something at the same time share one group: their image files are written by one worker thread, then one
-commit takes all of them. So an answered request survives a kill of the process at any point; a power cut may take the last
-few, since the write-ahead log is not synchronised to the disk at every commit. Documents (the small things: tags, models,
-campaigns) are held in memory as well and are written through.
+another thread. All changes of a request are made in one `transaction`, without an await in between: it is committed at its end, before
+the answer goes out, or everything is as it was before, in the database, in the documents that are held in memory, and among the contents.
+So an answered request survives a kill of the process at any point, and a refused one changes nothing; a power cut may take the last few,
+since the write-ahead log is not synchronised to the disk at every commit.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from picsellia_async.emulator.store.blobs import MEMORY_MAX, Blobs
+from picsellia_async.emulator.store.blobs import MEMORY_MAX, Blobs, Content
 from picsellia_async.emulator.store.documents import Documents
 from picsellia_async.emulator.store.rows import AssignmentRow, DataRow, ObjectRow, PredictionRow
 from picsellia_async.emulator.store.table import Table
+
+DATABASE: Final = "emulator.sqlite"
+"""Name of the database in the data directory."""
 
 SCHEMA_VERSION: Final = 1
 """Version of the tables; another one in a data directory is refused rather than misread."""
@@ -38,8 +42,9 @@ create index if not exists assignment_by_asset on assignment (asset_id);
 
 
 def _open(path: str) -> sqlite3.Connection:
-    # The store is opened, used and closed on the thread of one event loop; a threaded emulator is closed from there too.
-    connection = sqlite3.connect(path, check_same_thread=False, cached_statements=256)
+    # Opened, used and closed on the thread of one event loop; a threaded emulator is closed from there too. Transactions are begun and
+    # ended here and nowhere else (no isolation level): a statement outside of one is committed at once.
+    connection = sqlite3.connect(path, check_same_thread=False, cached_statements=256, isolation_level=None)
     try:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")
@@ -51,6 +56,13 @@ def _open(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make a database, or one that is there, readable for its owner only; SQLite gives the files beside it the same mode."""
+    # Made with its mode, so that there is no moment in which others may open it.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
 
 
 class Store:
@@ -66,8 +78,12 @@ class Store:
         Raises:
             ValueError: The directory was written by another version of the emulator.
             sqlite3.Error: The database cannot be opened, or is none.
+            OSError: The directory cannot be used.
         """
-        path = ":memory:" if directory is None else str(directory / "emulator.sqlite")
+        path = ":memory:"
+        if directory is not None:
+            _make_private(directory / DATABASE)
+            path = str(directory / DATABASE)
         self._connection = connection = _open(path)
         self.data: Table[DataRow] = Table(connection, "data", DataRow)
         self.predictions: Table[PredictionRow] = Table(connection, "prediction", PredictionRow)
@@ -76,48 +92,55 @@ class Store:
         connection.executescript(_INDEXES)
         self.documents: Documents = Documents(connection)
         self.blobs: Blobs = Blobs(None if directory is None else directory / "objects", memory_max)
-        self._is_volatile = directory is None
-        self._group: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._undo: list[Callable[[], object]] = []
+        """What takes back the changes of the transaction that SQLite does not know of, newest last."""
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether something waits for a commit."""
-        return self._connection.in_transaction
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make changes that all hold or none. They are committed at the end of the block; nothing may be awaited inside.
 
-    async def settle(self) -> None:
-        """Return once everything that was changed so far survives a kill of the process."""
-        if self._is_volatile:
-            self._connection.commit()
-            return
-        if self._group is None:
-            self._group = asyncio.create_task(self._write_group(self._writing))
-        # A request that goes away must not take the commit of the others with it.
-        await asyncio.shield(self._group)
+        Raises:
+            sqlite3.Error: They cannot be committed (the disk is full, for instance); everything is as it was before.
+        """
+        connection = self._connection
+        connection.execute("begin")
+        self.documents.begin()
+        try:
+            yield
+            connection.execute("commit")
+        except BaseException:
+            # Some failures (a full disk) make SQLite roll back by itself.
+            if connection.in_transaction:
+                connection.execute("rollback")
+            self.documents.roll_back()
+            while self._undo:
+                self._undo.pop()()
+            raise
+        self.documents.end()
+        self._undo.clear()
+        self.blobs.forget_oldest()
 
-    async def _write_group(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None and not before.done():
-            await asyncio.wait([before])
-        self._writing, self._group = self._group, None
-        await self.blobs.write()
-        self._connection.commit()
+    def undo_with(self, undo: Callable[[], object]) -> None:
+        """Call a function if the transaction fails; for what changes outside of the database. Without a transaction, nothing fails."""
+        if self._connection.in_transaction:
+            self._undo.append(undo)
 
-    def commit(self) -> None:
-        """Commit at once; contents are not written."""
-        self._connection.commit()
+    def keep(self, content: Content) -> None:
+        """Take a content in, as a part of the transaction.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.undo_with(self.blobs.keep(content))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, inside a transaction; contents in files stay."""
         self.documents.clear()
         for table in (self.data, self.predictions, self.assignments, self.objects):
             table.delete("1")
-        self.blobs.clear()
+        self.undo_with(self.blobs.clear())
 
     async def close(self) -> None:
-        """Write what is left and close the database. Closing twice is fine."""
-        if self._writing is not None and not self._writing.done():
-            await asyncio.wait([self._writing])
-        await self.blobs.write()
-        if self._connection.in_transaction:
-            self._connection.commit()
+        """Wait for contents under way and close the database. Closing twice is fine."""
+        await self.blobs.close()
         self._connection.close()

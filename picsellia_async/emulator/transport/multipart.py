@@ -33,7 +33,7 @@ async def parsed(content: bytes, content_type: str) -> AsyncIterator[FormData]:
     parser = _Parser(Headers({"content-type": content_type}), stream(), max_part_size=2**20)  # type: ignore[arg-type]
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as exc:
+    except (MultiPartException, LookupError, ValueError) as exc:
         raise bad_request("the multipart body cannot be read", str(exc)) from None
     try:
         yield form

@@ -23,7 +23,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.query.paging import Paged, Where, has_custom_metadata
 from picsellia_async.emulator.refusal import bad_request, conflict, not_found, unprocessable
-from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.call import Call, Change
 from picsellia_async.emulator.services.lookups import in_path, organization_in_path
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, ObjectRow
@@ -117,64 +117,101 @@ def find_data(state: State, call: Call) -> JsonObject:
     return views.data(state, call, rows[0])
 
 
-async def create_data(state: State, call: Call, body: CreateDataRequest) -> JsonObject:
+async def create_data(state: State, call: Call, body: CreateDataRequest) -> Change:
     """Make a data of an object that was uploaded before."""
+    size = await _size_of(state, _uploaded(state, call, body))
+
+    def change() -> JsonObject:
+        datalake, stored = in_path(state, call, "datalake"), _uploaded(state, call, body)
+        if _is_data(state, datalake, stored):
+            raise conflict(f"{stored.object_name} is a data of this datalake already")
+        row = _row(state, datalake, stored, size, body.filename, body.content_type)
+        row.type, row.tag_ids, row.source_id = body.type.value, *_tags_and_source(state, call, body)
+        row.metadata = orjson.dumps(or_none(body.metadata))
+        row.custom_metadata = orjson.dumps(or_none(body.custom_metadata))
+        if (meta := or_none(body.meta)) is not None:
+            row.width, row.height = _pixels(meta, "width"), _pixels(meta, "height")
+        return views.data(state, call, state.store.data.insert(row))
+
+    return change
+
+
+def _uploaded(state: State, call: Call, body: CreateDataRequest) -> ObjectRow:
     datalake = in_path(state, call, "datalake")
     stored = objects.find_object(state, datalake["connector_id"], body.object_name)
     if stored is None:
         raise bad_request(f"no object {body.object_name} in the storage of the datalake")  # assumed
-    tags = [state.document(call, "tag", str(id_))["id"] for id_ in body.tags]
-    source = None if body.data_source_id is None else state.document(call, "datasource", str(body.data_source_id))["id"]
-    row = await _row(state, datalake, stored, body.filename, body.content_type)
-    row.type, row.source_id, row.tag_ids = body.type.value, source, orjson.dumps(tags)
-    row.metadata, row.custom_metadata = (
-        orjson.dumps(or_none(body.metadata)),
-        orjson.dumps(or_none(body.custom_metadata)),
-    )
-    if (meta := or_none(body.meta)) is not None:
-        row.width, row.height = int(meta["width"]), int(meta["height"])
-    return views.data(state, call, state.store.data.insert(row))
+    return stored
 
 
-async def _row(state: State, datalake: Document, found: ObjectRow, filename: str, content_type: str) -> DataRow:
-    if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
-        raise conflict(f"{found.object_name} is a data of this datalake already")
-    size = pictures.size_of(await state.store.blobs.get(found.sha256)) or (0, 0)
+def _pixels(meta: JsonObject, name: str) -> int:
+    value = meta.get(name)
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise unprocessable(f"meta.{name} must be a number of pixels, got {value!r}")
+    return value
+
+
+def _tags_and_source(
+    state: State, call: Call, body: CreateDataRequest | ImportObjectsRequest
+) -> tuple[bytes, str | None]:
+    """Return the columns of tags and data source that a request names by their ids."""
+    ids = body.tags if isinstance(body, CreateDataRequest) else or_none(body.tag_ids) or []
+    source_id = or_none(body.data_source_id)
+    source = None if source_id is None else state.document(call, "datasource", str(source_id))["id"]
+    return orjson.dumps([state.document(call, "tag", str(id_))["id"] for id_ in ids]), source
+
+
+async def _size_of(state: State, stored: ObjectRow) -> tuple[int, int]:
+    return pictures.size_of(await state.store.blobs.get(stored.sha256)) or (0, 0)
+
+
+def _is_data(state: State, datalake: Document, stored: ObjectRow) -> bool:
+    return bool(state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], stored.object_name))
+
+
+def _row(
+    state: State, datalake: Document, stored: ObjectRow, size: tuple[int, int], filename: str, content_type: str
+) -> DataRow:
     return DataRow(
-        id=state.new_id(), datalake_id=datalake["id"], object_name=found.object_name, filename=filename,
-        content_type=content_type, width=size[0], height=size[1], created_at=state.clock(), sha256=found.sha256,
-        size=found.size,
+        id=state.new_id(), datalake_id=datalake["id"], object_name=stored.object_name, filename=filename,
+        content_type=content_type, width=size[0], height=size[1], created_at=state.clock(), sha256=stored.sha256,
+        size=stored.size,
     )  # fmt: skip
 
 
-async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> JsonObject:
-    """Make data of all objects below some prefixes, or of named ones; the job is done when it is answered."""
+async def import_bucket_objects(state: State, call: Call, body: ImportObjectsRequest) -> Change:
+    """Make data of all objects below some prefixes, or of named ones; the job is done when it is answered.
+
+    assumed: an object that is a data already stays as it is.
+    """
     datalake = in_path(state, call, "datalake")
     prefixes, named = or_none(body.prefixes), or_none(body.objects)
     if (prefixes is None) == (named is None):
         raise unprocessable("exactly one of prefixes and objects must be given")
-    tags = [state.document(call, "tag", str(id_))["id"] for id_ in or_none(body.tag_ids) or ()]
-    source_id = or_none(body.data_source_id)
-    source = None if source_id is None else state.document(call, "datasource", str(source_id))["id"]
-    common = {"tag_ids": orjson.dumps(tags), "source_id": source}
-    for found in state.store.objects.select("connector_id = ?", datalake["connector_id"]):
-        if named is None and found.object_name.startswith(tuple(prefixes or ())):
-            await _import(state, datalake, found, common)
-        elif named is not None and found.object_name in named:
-            await _import(state, datalake, found, _columns_of(state, datalake, named[found.object_name]))
-    return {"datalake": _show(datalake), "job": views.plain(state.finished_job(call.organization_id))}
+    chosen = [
+        (stored, await _size_of(state, stored))
+        for stored in state.store.objects.select("connector_id = ?", datalake["connector_id"])
+        if (stored.object_name.startswith(tuple(prefixes or ())) if named is None else stored.object_name in named)
+    ]
 
+    def change() -> JsonObject:
+        datalake = in_path(state, call, "datalake")
+        tag_ids, source_id = _tags_and_source(state, call, body)
+        for stored, size in chosen:
+            if _is_data(state, datalake, stored):
+                continue
+            filename = stored.object_name.rpartition("/")[2]
+            content_type = _CONTENT_TYPES.get(filename[filename.rfind(".") :].lower(), stored.content_type)
+            row = _row(state, datalake, stored, size, filename, content_type)
+            columns: JsonObject = {"tag_ids": tag_ids, "source_id": source_id}
+            if named is not None:
+                columns = _columns_of(state, datalake, named[stored.object_name])
+            for column, value in columns.items():
+                setattr(row, column, value)
+            state.store.data.insert(row)
+        return {"datalake": _show(datalake), "job": views.plain(state.finished_job(call.organization_id))}
 
-async def _import(state: State, datalake: Document, found: ObjectRow, columns: JsonObject) -> None:
-    """Make a data of an object, unless there is one. assumed: one that is there stays as it is."""
-    if state.store.data.count("datalake_id = ? and object_name = ?", datalake["id"], found.object_name):
-        return
-    filename = found.object_name.rpartition("/")[2]
-    content_type = _CONTENT_TYPES.get(filename[filename.rfind(".") :].lower(), found.content_type)
-    row = await _row(state, datalake, found, filename, content_type)
-    for column, value in columns.items():
-        setattr(row, column, value)
-    state.store.data.insert(row)
+    return change
 
 
 def get_data(state: State, call: Call) -> JsonObject:
