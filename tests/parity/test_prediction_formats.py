@@ -44,7 +44,7 @@ def arguments(draw: st.DrawFn, name: str) -> dict[str, Any]:
 
     fields: dict[str, Any] = {
         "detection_classes": column(st.integers(0, 2**31)),
-        "detection_scores": column(st.integers(0, 1) | st.floats(allow_nan=False, allow_infinity=False)),
+        "detection_scores": column(st.integers(0, 1) | st.floats(0.0, 1.0)),
     }
     shape = SHAPES[name]
     if shape is not None:
