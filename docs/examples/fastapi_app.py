@@ -14,7 +14,14 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 
-from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, Frame, PicselliaError
+from picsellia_async import (
+    AsyncClient,
+    ConfigurationError,
+    DetectionPredictionFormat,
+    Frame,
+    PicselliaError,
+    image_size,
+)
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -33,7 +40,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         deployment = await client.get_deployment(os.environ.get("DEPLOYMENT", "awesome-deploy"))
         uploader = deployment.uploader(
             concurrency="auto",
-            when_full="drop_oldest",  # a handler must not wait for the service; "wait" would slow the cameras down instead
+            when_full="drop_oldest",  # a handler must not wait for the service
             ordered_by="source",
             spool=os.environ.get("SPOOL") or None,
             durability="interval",
@@ -55,20 +62,21 @@ app = FastAPI(lifespan=lifespan)
 async def frame(camera: str, request: Request) -> dict[str, Any]:
     """Detect with the model in this process; monitoring follows in the background."""
     image = await request.body()
-    begun = perf_counter()
-    prediction = await asyncio.to_thread(detect, image)
     try:
-        monitored = Frame(
-            image=image,
-            filename=f"{camera}-{uuid.uuid4()}.jpg",
-            width=1280,
-            height=720,
-            latency=perf_counter() - begun,
-            prediction=prediction,
-            source=camera,
-        )
-    except ConfigurationError as error:  # an empty body, for instance
+        width, height = image_size(image)
+    except ConfigurationError as error:  # neither JPEG nor PNG
         raise HTTPException(422, str(error)) from error
+    begun = perf_counter()
+    prediction = await asyncio.to_thread(detect, image)  # in the event loop it would hold up all other requests
+    monitored = Frame(
+        image=image,
+        filename=f"{camera}-{uuid.uuid4()}.jpg",
+        width=width,
+        height=height,
+        latency=perf_counter() - begun,
+        prediction=prediction,
+        source=camera,
+    )
     await request.state.uploader.submit(monitored)
     return {"classes": prediction.detection_classes, "boxes": prediction.detection_boxes}
 

@@ -16,6 +16,8 @@ import pytest
 
 from picsellia_async.emulator import Emulator, Fault
 
+from ..support.images import jpeg
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +34,7 @@ class Application:
 
     async def post(self, camera: str, number: int) -> int:
         """Hand in a frame and return the status."""
-        return (await self.http.post(f"/cameras/{camera}/frames", content=b"\xff\xd8\xff%06d" % number)).status_code
+        return (await self.http.post(f"/cameras/{camera}/frames", content=jpeg(64 + number, 48))).status_code
 
     async def post_all(self, count: int) -> set[int]:
         """Hand in so many frames from three cameras, and return the statuses."""
