@@ -10,6 +10,7 @@ import inspect
 import os
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,13 @@ def test_every_public_name_is_listed(module):
     """docs/api.md has every name that a module hands out."""
     listed = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text(encoding="utf-8")))
     assert set(importlib.import_module(module).__all__) <= listed
+
+
+def test_every_extra_is_named():
+    """The README has a line for each extra, and for no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(rows) == set(project["optional-dependencies"])
 
 
 def test_no_page_lists_a_public_name_that_is_gone():
