@@ -71,7 +71,7 @@ def make(number: int, image: bytes) -> Frame:
 async def write(folder: Path, durability: Any, image: bytes, frames: int) -> dict[str, Any]:
     """Submit from 32 tasks while the service is down, until everything is on disk."""
 
-    async def send(frame: Frame) -> dict[str, Any]:
+    async def send(frame: Frame, request: bytes) -> dict[str, Any]:
         raise TransportError("down", "POST", "http://x")
 
     numbers = iter(range(frames))
@@ -86,7 +86,7 @@ async def write(folder: Path, durability: Any, image: bytes, frames: int) -> dic
                 await uploader.submit(make(number, image))
 
         await asyncio.gather(*(produce() for _ in range(32)))
-        await uploader._backlog.spool.sync()
+        await uploader._spool[0].spool.sync()
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         prober.cancel()
     with sqlite3.connect(folder / "spool.db") as db:

@@ -1,7 +1,8 @@
 """The batch uploader: one `submit` per frame, from any number of cameras; bounded, fair, and every frame accounted for.
 
-It knows a *send* callable, not the client. The parts are in `_delivery/`: books (`accumulator`), workers (`sender`), disk
-(`backlog`); here is what ties them to the life of an `async with` block.
+A frame walks one way, and what is named first knows what is named after it: `submit` -> intake (room, request) -> ledger.accept
+-> queue -> sender -> ledger.end. It knows a *send* callable, not the client. The parts are in `_delivery/`; here is what ties
+them to the life of an `async with` block.
 """
 
 from __future__ import annotations
@@ -19,38 +20,35 @@ import anyio.to_thread
 
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
-from picsellia_async._delivery.fair_queue import Schedule
-from picsellia_async._delivery.flow_control import Admission
-from picsellia_async._delivery.ledger import Accumulator
+from picsellia_async._delivery.fair_queue import FairQueue
+from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.intake import Encode, Files, Intake, closed
+from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.options import Options, UploaderOptions
-from picsellia_async._delivery.outcomes import (
-    Dropped,
-    DropReason,
-    Health,
-    Outcome,
-    Rejected,
-    UploaderStatistics,
-    UploadReport,
-)
+from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.receipt import Item, Receipt
-from picsellia_async._delivery.sender import Find, Send, Sender, call_safely
-from picsellia_async._delivery.spool.queue import Backlog, committed
+from picsellia_async._delivery.sender import Find, Send, Sender
+from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
 from picsellia_async._delivery.spool.spool import Spool
-from picsellia_async._delivery.state import InFlight, Queued, Rules
+from picsellia_async._delivery.spool.writer import SpoolWriter
+from picsellia_async._delivery.state import Rules
 from picsellia_async._delivery.stream import Stream
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import read_image
-from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 
-MIN_FRAME_BYTES: Final = 1024
-"""What a frame counts at least in memory: its description takes room too."""
-
 _STOP_SECONDS: Final = 0.2
+"""How long a `send` may take to be cancelled."""
 _DISK_SECONDS: Final = 0.25
+"""How long the disk may take at closing without getting anything done."""
 _PROGRESS_SECONDS: Final = 0.2
+
+
+def _nothing(_: Frame) -> bytes:
+    return b""
 
 
 class Uploader:
@@ -64,6 +62,7 @@ class Uploader:
         self,
         send: Send,
         *,
+        encode: Encode = _nothing,
         find: Find | None = None,
         owner: Mapping[str, str] | None = None,
         random: Callable[[], float] = random_module.random,
@@ -72,7 +71,10 @@ class Uploader:
         """Store the settings; nothing runs before `async with`.
 
         Args:
-            send: Makes one attempt to deliver a frame, and raises the errors of `picsellia_async.errors`.
+            send: Makes one attempt to deliver a frame, with what `encode` made of it, and raises the errors of
+                `picsellia_async.errors`.
+            encode: Makes the request of a frame, all but the image, once: when it is submitted, and again only when it is read
+                back from disk. A ConfigurationError rejects the frame. By default the request is empty.
             find: Tells whether the platform has a frame; needed for `deduplicate`.
             owner: Whose frames a spool holds: `deployment_id`, and what helps to find it again.
             random: Returns a number in [0, 1).
@@ -87,29 +89,26 @@ class Uploader:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
-        limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
-        self._schedule: Schedule[Item] = Schedule(keeps_order=chosen.ordered_by == "source")
-        rules = Rules(chosen.retry, chosen.max_attempts, chosen.max_age, holds=chosen.spool is not None)
-        self._books = Accumulator(
-            Admission(chosen.max_pending_bytes, chosen.max_pending_frames),
-            chosen.when_full,
-            chosen.on_outcome,
-            self._after_end,
-        )
-        find = find if chosen.deduplicate else None
-        self._sender = Sender(send, find, self._schedule, limit, rules, random, self._books.end)
-        self._books.oldest_idle = self._sender.pop_oldest
-        self._backlog: Backlog | None = None
+        writer: SpoolWriter | None = None
         if chosen.spool is not None:
-            files = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)
-            self._backlog = Backlog(files, Admission(chosen.max_spool_bytes), self._books, self._line_up, _read_file)
+            spool = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)
+            writer = SpoolWriter(spool, chosen.max_spool_bytes)
+        limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
+        memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
+        self._ledger = Ledger(memory, writer, chosen.on_outcome)
+        queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source")
+        rules = Rules(chosen.retry, chosen.max_attempts, chosen.max_age, holds=writer is not None)
+        find = find if chosen.deduplicate else None
+        self._sender = Sender(send, find, queue, self._ledger, limit, rules, random)
+        self._spool = None if writer is None else (writer, SpoolQueue(writer, self._ledger, self._sender, encode))
+        files = Files(_file_size, _read_file)
+        self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closer: asyncio.Task[None] | None = None
-        self._wake_closer: asyncio.Event | None = None
-        self._hurry_closer = False
+        self._delivering: asyncio.Task[None] | None = None
+        self._reporter: asyncio.Task[None] | None = None
         self._opened_at = self._closed_at = 0.0
-        self._progress_timer: asyncio.TimerHandle | None = None
 
     # Life.
 
@@ -126,10 +125,11 @@ class Uploader:
         self._loop = loop
         self._opened_at = loop.time()
         self._sender.start()
-        if self._backlog is not None:
-            await self._backlog.open()
+        if self._spool is not None:
+            await self._spool[1].open()
         self._phase = "open"
-        self._books.changed = self._changed
+        if self._progress is not None:
+            self._reporter = loop.create_task(self._report_progress(self._progress))
         return self
 
     async def __aexit__(
@@ -140,7 +140,7 @@ class Uploader:
 
     def __del__(self) -> None:
         """Warn about frames that nobody waits for."""
-        pending = self._books.tally.pending if getattr(self, "_phase", "new") == "open" else 0
+        pending = self._ledger.pending if getattr(self, "_phase", "new") == "open" else 0
         if pending:
             warnings.warn(
                 f"an uploader was left without being closed: {pending} frames have no outcome; use `async with`",
@@ -149,10 +149,10 @@ class Uploader:
 
     def __repr__(self) -> str:
         """Return the phase and the numbers that matter."""
-        tally = self._books.tally
+        ledger = self._ledger
         return (
-            f"<Uploader {self._phase}: {tally.accepted} accepted, {tally.pending} pending, "
-            f"{self._sender.in_flight} in flight, {tally.delivered} delivered>"
+            f"<Uploader {self._phase}: {ledger.accepted} accepted, {ledger.pending} pending, "
+            f"{self._sender.in_flight} in flight, {ledger.delivered} delivered>"
         )
 
     @property
@@ -187,57 +187,52 @@ class Uploader:
                 try:
                     await asyncio.wait([closer])
                 except asyncio.CancelledError as error:
-                    if cancelled is not None:
-                        self._hurry_closer = True
-                        self._wake()
+                    if cancelled is not None and self._delivering is not None:
+                        self._delivering.cancel()
                     cancelled = error
         closer.result()
         if cancelled is not None:
             raise cancelled
 
     async def _close(self) -> None:
-        self._wake_closer = asyncio.Event()
+        self._intake.close()
+        self._delivering = asyncio.get_running_loop().create_task(self._deliver_rest())
         try:
-            await self._deliver_rest(self._wake_closer)
+            await asyncio.wait([self._delivering], timeout=self._close_timeout)
+            self._delivering.cancel()
             await self._sender.stop(_STOP_SECONDS)
-            if self._backlog is not None:
-                await self._backlog.close(_DISK_SECONDS)
+            if self._spool is not None:
+                await self._spool[1].settle(_DISK_SECONDS)
+                await self._spool[1].close(_DISK_SECONDS)
         finally:
-            # Also where somebody cancels this task (the end of `asyncio.run` does): the books must balance.
-            self._settle_rest()
+            # Also where somebody cancels this task (the end of `asyncio.run` does): the account must balance.
+            self._end_rest()
 
-    async def _deliver_rest(self, wake: asyncio.Event) -> None:
-        """Wait for the outcomes, as long as there is time and hope."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._close_timeout
-        self._books.dismiss_line(_closed)
-        self._sender.shut = self._wake
-        self._sender.hurry()
-        while self._books.tally.pending and not self._hurry_closer and not self._sender.is_hopeless(deadline):
-            wake.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await wake.wait()
-            except TimeoutError:
-                return
+    async def _deliver_rest(self) -> None:
+        """Wait for the outcomes, for as long as there is hope."""
+        self._sender.end_own_pauses()
+        hopeless = asyncio.ensure_future(self._sender.wait_hopeless(self._sender.now() + self._close_timeout))
+        flushing = asyncio.ensure_future(self._ledger.flush())
+        try:
+            while self._ledger.pending and not hopeless.done():
+                await asyncio.wait([hopeless, flushing], return_when=asyncio.FIRST_COMPLETED)
+                if flushing.done():
+                    # More may have been accepted meanwhile: frames whose commit was under way when closing began.
+                    flushing = asyncio.ensure_future(self._ledger.flush())
+        finally:
+            hopeless.cancel()
+            flushing.cancel()
 
-    def _settle_rest(self) -> None:
-        for item in sorted(self._books.known.values(), key=lambda item: item.seq):
-            if item.committed is None:
-                self._leave(item)
+    def _end_rest(self) -> None:
+        """Give the frames that closing did not deliver their outcome, and close."""
+        for item in sorted(self._ledger.known.values(), key=lambda item: item.seq):
+            self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.is_written))
         self._closed_at = asyncio.get_running_loop().time()
         self._phase = "closed"
-        self._emit_progress()
-
-    def _leave(self, item: Item) -> None:
-        """Give the outcome to a frame that closing did not deliver."""
-        state = item.state
-        if isinstance(state, InFlight):  # a `send` that ignored its cancellation
-            state = Queued(state.attempt, may_be_stored=True, error=state.error)
-        on_disk = item.disk_bytes > 0
-        outcome = state.spooled(item.frame) if on_disk else state.dropped(item.frame, DropReason.CLOSED)
-        self._books.tally.undelivered.append(outcome)
-        self._books.end(item, outcome)
+        if self._reporter is not None:
+            self._reporter.cancel()
+        if self._progress is not None:
+            self._ledger.call(self._progress, self.statistics())
 
     # Submitting.
 
@@ -261,70 +256,25 @@ class Uploader:
             SpoolError: It could not be written to the spool.
             ClosedError: The uploader is closed or closing, not open yet, or belongs to another event loop.
         """
+        try:
+            return await self._submit(frame)
+        except UploaderFullError:
+            self._ledger.refuse()
+            raise
+
+    async def _submit(self, frame: Frame) -> Receipt:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
             raise self._not_open()
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}")
-        books = self._books
-        known = books.known.get(frame.id)
-        if known is not None:
-            await committed(known)
-            return known.receipt
-        if self._backlog is not None:
-            return await self._backlog.submit(frame)
-        image = frame.image
-        if not isinstance(image, bytes):
-            return await self._submit_file(frame, image)
-        size = max(len(image), MIN_FRAME_BYTES)
-        if books.memory.reserve(size):
-            return self._accept(frame, size)
-        return await self._submit_when_full(frame, size)
-
-    async def _submit_file(self, frame: Frame, path: Path) -> Receipt:
-        try:
-            size = max(await _file_size(path), MIN_FRAME_BYTES)
-        except ConfigurationError as error:
-            return self._books.turn_away(frame, Rejected(frame, error, attempts=0))
-        return await self._submit_when_full(frame, size)
-
-    async def _submit_when_full(self, frame: Frame, size: int) -> Receipt:
-        """Accept a frame that may have to wait; others run meanwhile."""
-        books = self._books
-        dropped = await books.enter(books.memory, size, books.when_full)
-        if dropped is not None:
-            return books.turn_away(frame, Dropped(frame, dropped))
-        twin = books.known.get(frame.id)
-        if twin is None and self._phase == "open":
-            return self._accept(frame, size)
-        books.memory.release(size)
-        if twin is None:
-            raise _closed()
-        return twin.receipt
-
-    def _accept(self, frame: Frame, size: int) -> Receipt:
-        books = self._books
-        receipt = Receipt(frame.id)
-        item = Item(frame, receipt, books.next_seq(), size, self._sender.now(), frame.source or "")
-        books.known[frame.id] = item
-        books.tally.accepted += 1
-        self._line_up(item)
-        return receipt
-
-    def _line_up(self, item: Item) -> None:
-        self._schedule.push(item)
-        if self._sender.workers < self._sender.limit.value:
-            self._sender.kick()
+        return await self._intake.submit(frame)
 
     def _not_open(self) -> ClosedError:
         if self._phase == "new":
             return ClosedError("the uploader is not open yet; use `async with deployment.uploader(...) as uploader`")
         if self._phase == "open":
             return ClosedError("the uploader belongs to another event loop")
-        return _closed()
-
-    def _after_end(self, item: Item, outcome: Outcome) -> None:
-        if self._backlog is not None:
-            self._backlog.ended(item, outcome)
+        return closed()
 
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:
         """Submit the frames of an iterable, and yield their outcomes as they come.
@@ -344,7 +294,7 @@ class Uploader:
             ConfigurationError: The iterable gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
-        return Stream(self.submit, self._books, frames).outcomes()
+        return Stream(self._submit, self._ledger, frames).outcomes()
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.
@@ -356,72 +306,60 @@ class Uploader:
             How many of these frames have no outcome yet: 0, unless the time ran out.
         """
         if self._phase == "open":
-            self._sender.kick()
-        return await self._books.flush(timeout)
+            self._sender.send_now()
+        return await self._ledger.flush(timeout)
 
     # Telling.
 
     def statistics(self) -> UploaderStatistics:
         """Return a snapshot of the numbers."""
-        tally, sender, backlog = self._books.tally, self._sender, self._backlog
+        ledger, sender = self._ledger, self._sender
         return UploaderStatistics(
-            accepted=tally.accepted,
-            pending_frames=tally.pending,
-            pending_bytes=self._books.memory.used_bytes,
-            queued=len(self._schedule),
+            accepted=ledger.accepted,
+            pending_frames=ledger.pending,
+            pending_bytes=self._ledger.memory.used_bytes,
+            queued=sender.queued,
             in_flight=sender.in_flight,
             waiting=sender.waiting,
-            delivered=tally.delivered,
-            rejected=tally.rejected,
-            dropped=tally.dropped,
-            dropped_by_reason=dict(tally.dropped_by_reason),
-            dropped_by_source=dict(tally.dropped_by_source),
-            spooled=tally.spooled,
+            delivered=ledger.delivered,
+            rejected=ledger.rejected,
+            dropped=ledger.dropped,
+            dropped_by_reason=dict(ledger.dropped_by_reason),
+            dropped_by_source=dict(ledger.dropped_by_source),
+            spooled=ledger.spooled,
             retried=sender.retried,
-            duplicates=tally.duplicates,
-            refused=tally.refused,
-            bytes_delivered=tally.bytes_delivered,
+            duplicates=ledger.duplicates,
+            refused=ledger.not_accepted,
+            bytes_delivered=ledger.bytes_delivered,
             concurrency=sender.limit.value,
             round_trip=sender.limit.round_trip,
             health=self._health(),
-            spool_frames=0 if backlog is None else backlog.frames,
-            spool_bytes=0 if backlog is None else backlog.disk.used_bytes,
-            quarantined=tally.quarantined,
-            callback_errors=tally.callback_errors,
+            spool_frames=0 if self._spool is None else self._spool[1].frames,
+            spool_bytes=0 if self._spool is None else self._spool[0].room.used_bytes,
+            quarantined=ledger.quarantined,
+            callback_errors=ledger.callback_errors,
             last_error=sender.last_error,
         )
 
     def _health(self) -> Health:
-        signal = self._sender.health_of_gate()
+        signal = self._sender.signal
         if signal is not Signal.WELL:
             return {Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN}[signal]
-        backlog = self._backlog
-        if self._books.tally.quarantined or (backlog is not None and (backlog.error or backlog.spool.error)):
-            return Health.DEGRADED
-        return Health.OK
+        has_trouble = self._spool is not None and (self._spool[0].spool.error or self._spool[1].error)
+        return Health.DEGRADED if self._ledger.quarantined or has_trouble else Health.OK
 
     @property
     def report(self) -> UploadReport:
         """The account so far; once closed it is final, and balanced."""
         end = self._closed_at or (0.0 if self._loop is None else self._loop.time())
-        return self._books.tally.report(retries=self._sender.retried, seconds=end - self._opened_at)
+        return self._ledger.report(retries=self._sender.retried, seconds=end - self._opened_at)
 
-    def _changed(self) -> None:
-        if self._phase == "closing" and not self._books.tally.pending:
-            self._wake()
-        if self._progress is not None and self._progress_timer is None and self._loop is not None:
-            self._progress_timer = self._loop.call_later(_PROGRESS_SECONDS, self._emit_progress)
-
-    def _wake(self) -> None:
-        if self._wake_closer is not None:
-            self._wake_closer.set()
-
-    def _emit_progress(self) -> None:
-        if self._progress_timer is not None:
-            self._progress_timer.cancel()
-            self._progress_timer = None
-        if self._progress is not None and not call_safely(self._progress, self.statistics()):
-            self._books.tally.callback_errors += 1
+    async def _report_progress(self, progress: Callable[[UploaderStatistics], object]) -> None:
+        while True:
+            await self._ledger.ended.wait()
+            self._ledger.ended.clear()
+            self._ledger.call(progress, self.statistics())
+            await asyncio.sleep(_PROGRESS_SECONDS)
 
 
 async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterable[Frame]) -> UploadReport:
@@ -439,10 +377,6 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
             pass
         await uploader.flush()
     return uploader.report
-
-
-def _closed() -> ClosedError:
-    return ClosedError("the uploader is closed, or closing; it takes no more frames")
 
 
 async def _read_file(path: Path) -> bytes:

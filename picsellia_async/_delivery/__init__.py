@@ -1,1 +1,1 @@
-"""The uploader's inner rooms: admission, gate, limit, spool, report."""
+"""What is inside the uploader: the way of a frame from `submit` to its outcome, in memory and on disk."""

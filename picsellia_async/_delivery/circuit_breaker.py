@@ -1,17 +1,17 @@
-"""Who may send now: the gate that all senders share, and the budget for repeats. Pure; the clock is passed in.
+"""Who may send now: a circuit breaker that all senders share, with half-open probes and pauses. Pure; the clock is passed in.
 
-Theory of operation of `Gate`. It is open as long as the service answers. It shuts
+Theory of operation. The circuit is closed as long as the service answers: everybody sends. It opens
 
 * when the service asks for time (Retry-After): until then, and nobody sends before; or
-* when several attempts in a row failed: for a growing time of our own (outage).
+* when several attempts in a row failed (an outage), or the account is refused: for a growing time of our own.
 
-When the time is over, one request goes through, the probe. While it is under way nobody else sends. If it fails, the gate
-shuts again, for longer; if it succeeds, one more may be in flight per success (so the number doubles per round trip) until
-the usual number is reached and the gate is open again. Arrivals after a pause are spread by that, and by a random bit
-added to the time itself.
+When the time is over the circuit is half open: one request goes through, the probe. While it is under way nobody else sends. If
+it fails, the circuit opens again, for longer; if it succeeds, one more may be in flight per success (so the number doubles per
+round trip) until the usual number is reached and the circuit is closed. Arrivals after a pause are spread by that, and by a
+random bit added to the time itself.
 
-Every time the gate shuts begins a new epoch. Answers to requests of an older epoch say how the service was, not how it is:
-they neither open the gate nor lengthen the pause, except that a Retry-After is obeyed whoever receives it.
+Every opening begins a new epoch. Answers to requests of an older epoch say how the service was, not how it is: they neither
+close the circuit nor lengthen the pause, except that a Retry-After is obeyed whoever receives it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Signal(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Gate:
-    """Open, shut until a time, or letting in a few."""
+class CircuitBreaker:
+    """Closed (everybody sends), open until a time, or half open (a few send)."""
 
     random: Callable[[], float]
     """Returns a number in [0, 1)."""
@@ -57,10 +57,10 @@ class Gate:
     """Seconds of the first pause of an outage; each further one is twice as long."""
     pause_max: float = 15.0
     """Longest pause of our own, in seconds."""
-    is_open: bool = attrs.field(default=True, init=False)
+    is_closed: bool = attrs.field(default=True, init=False)
     """Whether everybody may send; a plain attribute, read before every attempt."""
     epoch: int = attrs.field(default=0, init=False)
-    """Number of the current epoch; handed out with each admission."""
+    """Number of openings so far; an attempt remembers the one in which it began."""
     until: float = attrs.field(default=0.0, init=False)
     """Nobody sends before this time."""
     is_asked: bool = attrs.field(default=False, init=False)
@@ -72,13 +72,13 @@ class Gate:
     _answered: bool = attrs.field(default=True, init=False)
 
     def admit(self, now: float) -> float:
-        """Ask to send while the gate is not open.
+        """Ask to send while the circuit is not closed.
 
         Returns:
             0.0: go; the caller reports the end with the epoch it started in. Above: seconds to wait. Infinity: wait
             until an attempt that is under way has ended.
         """
-        if self.is_open:
+        if self.is_closed:
             return 0.0
         if now < self.until:
             return self.until - now
@@ -89,7 +89,7 @@ class Gate:
 
     def abandoned(self, epoch: int) -> None:
         """An attempt ended without an answer of the service, cancelled for instance."""
-        if epoch == self.epoch and not self.is_open:
+        if epoch == self.epoch and not self.is_closed:
             self._in_flight -= 1
 
     def succeeded(self, epoch: int, usual: int) -> None:
@@ -97,18 +97,18 @@ class Gate:
 
         Args:
             epoch: Epoch in which the attempt started.
-            usual: Number in flight at which the gate counts as open again.
+            usual: Number in flight at which the circuit counts as closed again.
         """
         if epoch != self.epoch:
             return
         self._failures = 0
-        if self.is_open:
+        if self.is_closed:
             return
         self._in_flight -= 1
         self._pauses = 0
         self._answered = True
         self._permits += 1
-        self.is_open = self._permits >= usual
+        self.is_closed = self._permits >= usual
 
     def failed(self, now: float, epoch: int, signal: Signal, retry_after: float | None) -> None:
         """The service did not answer, or not well.
@@ -120,77 +120,35 @@ class Gate:
             retry_after: Seconds it asked for.
         """
         is_current = epoch == self.epoch
-        if is_current and not self.is_open:
+        if is_current and not self.is_closed:
             self._in_flight -= 1
         if retry_after is not None:
             pause = min(retry_after, RETRY_AFTER_MAX)
-            self._shut(now + self._spread(pause), is_asked=True)
+            self._open(now + self._spread(pause), is_asked=True)
             return
         if not is_current:
             return
         self._failures += 1
-        is_probe = not self.is_open and not self._answered
+        is_probe = not self.is_closed and not self._answered
         if is_probe or self._failures >= _FAILURES or signal is Signal.REFUSES:
             pause = min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
             self._pauses += 1
-            self._shut(now + self._spread(pause), is_asked=False)
+            self._open(now + self._spread(pause), is_asked=False)
 
-    def hurry(self, now: float) -> None:
-        """End a pause of our own at once: the uploader is closing, and one probe may tell that the service is back."""
-        if not self.is_open and not self.is_asked:
+    def end_own_pause(self, now: float) -> None:
+        """Probe at once unless the service asked for the pause: whoever closes wants to know whether it is back."""
+        if not self.is_closed and not self.is_asked:
             self.until = min(self.until, now)
 
     def _spread(self, pause: float) -> float:
         return pause + self.random() * min(pause * _SPREAD, _SPREAD_SECONDS)
 
-    def _shut(self, until: float, *, is_asked: bool) -> None:
-        if not self.is_open and until < self.until:
+    def _open(self, until: float, *, is_asked: bool) -> None:
+        if not self.is_closed and until < self.until:
             return
         self.until = until
         self.is_asked = is_asked
-        self.is_open = False
+        self.is_closed = False
         self.epoch += 1
         self._permits, self._in_flight, self._failures = 1, 0, 0
         self._answered = False
-
-
-_SHARE: Final = 0.1
-
-
-@attrs.define(eq=False)
-class RepeatBudget:
-    """How many repeats the service gets on top of first attempts: a tenth, and what succeeds is given back.
-
-    With an empty budget repeats go one at a time, and only where no first attempt can go instead: so no frame is ever stuck.
-    """
-
-    capacity: float = 20.0
-    """Repeats that may be saved up."""
-    tokens: float = attrs.field(default=20.0, init=False)
-    """Repeats that may be made now."""
-    in_flight: int = attrs.field(default=0, init=False)
-    """Repeats under way."""
-
-    def allows(self, *, others_wait: bool) -> bool:
-        """Return whether a repeat may start.
-
-        Args:
-            others_wait: Whether a first attempt could start instead.
-        """
-        return self.tokens >= 1.0 or not (others_wait or self.in_flight)
-
-    def first_attempt(self) -> None:
-        """Earn a share for a first attempt."""
-        if self.tokens < self.capacity:
-            self.tokens += _SHARE
-
-    def start_repeat(self) -> None:
-        """Pay for a repeat."""
-        self.tokens = max(0.0, self.tokens - 1.0)
-        self.in_flight += 1
-
-    def end_repeat(self, *, succeeded: bool) -> None:
-        """Give the price back if the repeat was no waste."""
-        self.in_flight -= 1
-        if succeeded:
-            self.tokens = min(self.capacity, self.tokens + 1.0)

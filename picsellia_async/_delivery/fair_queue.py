@@ -11,20 +11,20 @@ from collections import deque
 from typing import Generic, Protocol, TypeVar
 
 
-class Schedulable(Protocol):
-    """What is scheduled."""
+class Queueable(Protocol):
+    """What is queued."""
 
     source: str
-    """Items of one source share a line."""
+    """Items of one source share a queue."""
     seq: int
     """Order of arrival over all sources."""
 
 
-T = TypeVar("T", bound=Schedulable)
+T = TypeVar("T", bound=Queueable)
 
 
-class Schedule(Generic[T]):
-    """Lines per source, and the turn of the sources."""
+class FairQueue(Generic[T]):
+    """A queue per source, and the turn of the sources."""
 
     def __init__(self, *, keeps_order: bool = False) -> None:
         """Begin empty.
@@ -33,14 +33,14 @@ class Schedule(Generic[T]):
             keeps_order: One item of a source out at a time.
         """
         self._keeps_order = keeps_order
-        self._lines: dict[str, deque[T]] = {}
+        self._queues: dict[str, deque[T]] = {}
         self._turn: deque[str] = deque()
-        """Sources whose turn will come: each has a line, and where order is kept none out."""
+        """Sources whose turn will come: each has items queued, and where order is kept none out."""
         self._out: set[str] = set()
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many items are in line."""
+        """Return how many items are queued."""
         return self._count
 
     @property
@@ -49,25 +49,25 @@ class Schedule(Generic[T]):
         return bool(self._turn)
 
     def push(self, item: T) -> None:
-        """Put an item at the end of its source's line."""
+        """Put an item at the end of its source's queue."""
         self._count += 1
-        line = self._lines.get(item.source)
-        if line is not None:
-            line.append(item)
+        queue = self._queues.get(item.source)
+        if queue is not None:
+            queue.append(item)
             return
-        self._lines[item.source] = deque((item,))
+        self._queues[item.source] = deque((item,))
         if item.source not in self._out:
             self._turn.append(item.source)
 
     def put_back(self, item: T) -> None:
-        """Put an item that was out back at the head of its source's line, and its source at the head of the turn."""
+        """Put an item that was out back at the head of its source's queue, and its source at the head of the turn."""
         self._count += 1
         source = item.source
-        line = self._lines.setdefault(source, deque())
-        line.appendleft(item)
+        queue = self._queues.setdefault(source, deque())
+        queue.appendleft(item)
         if self._keeps_order:
             self._out.discard(source)
-        elif len(line) > 1:
+        elif len(queue) > 1:
             self._turn.remove(source)
         self._turn.appendleft(source)
 
@@ -76,11 +76,11 @@ class Schedule(Generic[T]):
         if not self._turn:
             return None
         source = self._turn.popleft()
-        line = self._lines[source]
-        item = line.popleft()
+        queue = self._queues[source]
+        item = queue.popleft()
         self._count -= 1
-        if not line:
-            del self._lines[source]
+        if not queue:
+            del self._queues[source]
         elif not self._keeps_order:
             self._turn.append(source)
         if self._keeps_order:
@@ -91,22 +91,35 @@ class Schedule(Generic[T]):
         """An item of this source ended: the next one may follow."""
         if self._keeps_order and source in self._out:
             self._out.discard(source)
-            if source in self._lines:
+            if source in self._queues:
                 self._turn.append(source)
 
-    def pop_oldest(self, before: float = math.inf) -> T | None:
-        """Take the item that came first, whose turn ever it is; None where none is in line that came before `before`."""
-        if not self._lines:
-            return None
-        # One look per source: this happens only while frames are dropped, and keeps no second list of them.
-        source = min(self._lines, key=lambda name: self._lines[name][0].seq)
-        line = self._lines[source]
-        if line[0].seq >= before:
-            return None
-        item = line.popleft()
+    def remove(self, item: T) -> bool:
+        """Take a certain item out of the queue of its source; return whether it was there."""
+        queue = self._queues.get(item.source)
+        if queue is None or item not in queue:
+            return False
+        queue.remove(item)
         self._count -= 1
-        if not line:
-            del self._lines[source]
+        self._forget_empty(item.source)
+        return True
+
+    def _forget_empty(self, source: str) -> None:
+        if not self._queues[source]:
+            del self._queues[source]
             if source not in self._out:
                 self._turn.remove(source)
+
+    def pop_oldest(self, before: float = math.inf) -> T | None:
+        """Take the item that came first, whichever source has the turn; None where none came before `before`."""
+        if not self._queues:
+            return None
+        # One look per source: this happens only while frames are dropped, and keeps no second list of them.
+        source = min(self._queues, key=lambda name: self._queues[name][0].seq)
+        queue = self._queues[source]
+        if queue[0].seq >= before:
+            return None
+        item = queue.popleft()
+        self._count -= 1
+        self._forget_empty(source)
         return item

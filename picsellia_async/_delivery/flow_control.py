@@ -1,34 +1,33 @@
-"""How much may be held at once: a bound in frames and in bytes, with reservations in the order of arrival. Pure.
+"""How much may be held at once: a bound in frames and in bytes, with room given in the order of arrival.
 
-Who may not enter at once takes a `Ticket` and is told by its `granted` callback. Nobody overtakes the head of the line: a
-large frame waits until enough is released, and small ones behind it wait with it. A frame that can never fit is
-refused by the caller (`can_ever_fit`), since in the line it would block everybody for good.
+Nobody overtakes whoever waits first: a large frame waits until enough is released, and small ones behind it wait with it. A
+frame that can never fit is refused by the caller (`can_ever_fit`), since in the queue it would block everybody for good.
+
+Room belongs to the waiter from the moment it is granted, not from the moment its task runs again. Between the two others may
+release and reserve, and the waiter may be cancelled; then `reserve` gives the room back.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
 import attrs
 
 
-@attrs.define(eq=False)
-class Ticket:
-    """A place in the line."""
+@attrs.frozen(eq=False)
+class Reservation:
+    """A place in the queue for room."""
 
     size: int
     """Bytes wanted."""
-    granted: Callable[[], None]
-    """Called once when the bytes are the caller's."""
-    is_cancelled: bool = False
-    """Whether the caller left the line."""
-    is_granted: bool = False
-    """Whether the bytes are the caller's."""
+    granted: asyncio.Future[None]
+    """Done once the bytes are the waiter's."""
 
 
 @attrs.define(eq=False)
-class Admission:
+class FlowControl:
     """Counts what is held, and who waits."""
 
     max_bytes: int
@@ -39,21 +38,25 @@ class Admission:
     """Bytes held."""
     used_frames: int = attrs.field(default=0, init=False)
     """Frames held."""
-    _line: deque[Ticket] = attrs.field(factory=deque, init=False, repr=False)
+    parked_bytes: int = attrs.field(default=0, init=False)
+    """Of the held bytes: those that do not count for `is_below`, since what would free them waits for that itself."""
+    _queue: deque[Reservation] = attrs.field(factory=deque, init=False, repr=False)
+    _low: asyncio.Future[None] | None = attrs.field(default=None, init=False, repr=False)
+    _low_share: float = attrs.field(default=0.0, init=False, repr=False)
 
     def can_ever_fit(self, size: int) -> bool:
         """Return whether a frame of this size would fit if nothing else were held."""
         return size <= self.max_bytes and self.max_frames != 0
 
     def fits(self, size: int) -> bool:
-        """Return whether a frame of this size fits beside what is held, the line left aside."""
+        """Return whether a frame of this size fits beside what is held, the queue left aside."""
         return self.used_bytes + size <= self.max_bytes and (
             self.max_frames is None or self.used_frames < self.max_frames
         )
 
-    def reserve(self, size: int) -> bool:
-        """Take the bytes at once if they are free and nobody waits for any; say whether they were taken."""
-        if self._line or not self.fits(size):
+    def try_reserve(self, size: int) -> bool:
+        """Take the bytes at once if they are free and nobody waits for any; return whether they were taken."""
+        if self._queue or not self.fits(size):
             return False
         self.used_bytes += size
         self.used_frames += 1
@@ -64,38 +67,79 @@ class Admission:
         self.used_bytes += size
         self.used_frames += 1
 
-    def wait(self, size: int, granted: Callable[[], None]) -> Ticket:
-        """Stand in line for the bytes."""
-        ticket = Ticket(size, granted)
-        self._line.append(ticket)
-        return ticket
+    async def reserve(self, size: int) -> None:
+        """Take the bytes, after everybody who came before has theirs.
 
-    def cancel(self, ticket: Ticket) -> None:
-        """Leave the line, or give back what was granted; whoever stood behind may enter."""
-        if ticket.is_cancelled:
+        Raises:
+            BaseException: What `close` was given, if that comes first.
+        """
+        if self.try_reserve(size):
             return
-        ticket.is_cancelled = True
-        if ticket.is_granted:
-            self.release(ticket.size)
-        else:
-            self._line.remove(ticket)
-            self._grant()
+        place = Reservation(size, asyncio.get_running_loop().create_future())
+        self._queue.append(place)
+        try:
+            await place.granted
+        except BaseException:
+            if place in self._queue:
+                self._queue.remove(place)
+                # Whoever stood behind a frame that was too large may fit.
+                self._grant()
+            elif place.granted.done() and not place.granted.cancelled() and place.granted.exception() is None:
+                # Cancelled after the grant: the bytes were taken for a task that will never release them.
+                self.release(size)
+            raise
 
     def release(self, size: int, frames: int = 1) -> None:
         """Give bytes back, and let in who fits now."""
         self.used_bytes -= size
         self.used_frames -= frames
-        if self._line:
+        if self._queue:
             self._grant()
+        self._tell_low()
 
     def _grant(self) -> None:
-        while self._line and self.fits(self._line[0].size):
-            ticket = self._line.popleft()
-            self.occupy(ticket.size)
-            ticket.is_granted = True
-            ticket.granted()
+        while self._queue and self.fits(self._queue[0].size):
+            place = self._queue.popleft()
+            if not place.granted.done():
+                self.occupy(place.size)
+                place.granted.set_result(None)
+
+    def close(self, error: Callable[[], BaseException]) -> None:
+        """End the waiting of everybody in the queue.
+
+        Args:
+            error: Makes what `reserve` raises there; one for each, since a traceback belongs to one task.
+        """
+        while self._queue:
+            place = self._queue.popleft()
+            if not place.granted.done():
+                place.granted.set_exception(error())
+
+    def park(self, size: int) -> None:
+        """Leave held bytes out of account for `is_below`; a negative size takes that back."""
+        self.parked_bytes += size
+        self._tell_low()
+
+    def _tell_low(self) -> None:
+        if self._low is not None and not self._low.done() and self.is_below(self._low_share):
+            self._low.set_result(None)
+
+    def is_below(self, share: float) -> bool:
+        """Return whether at most this share of the bounds is held."""
+        return self.used_bytes - self.parked_bytes <= self.max_bytes * share and (
+            self.max_frames is None or self.parked_bytes > 0 or self.used_frames <= self.max_frames * share
+        )
+
+    async def wait_below(self, share: float) -> None:
+        """Wait until at most this share of the bounds is held. One task at a time may wait."""
+        while not self.is_below(share):
+            self._low_share, self._low = share, asyncio.get_running_loop().create_future()
+            try:
+                await self._low
+            finally:
+                self._low = None
 
     @property
     def waiting(self) -> int:
-        """How many stand in line."""
-        return len(self._line)
+        """How many wait for room."""
+        return len(self._queue)

@@ -1,29 +1,50 @@
-"""The books of an uploader: which frames are known, what they occupy, who waits for room and who for the end.
+"""The account of an uploader's frames: the only place that changes a count.
 
-Everything that changes a count goes through here, in one place each: `accept`, `turn_away` and `end`. That is what makes
-`accepted == delivered + rejected + dropped + spooled` hold whatever happens around it.
+`accept` takes a frame in, `end` gives it its one outcome, `accept_ended` does both for a frame that ends as it comes; `recover`,
+`end_on_disk` and `lose` do the same for frames that are on disk only. Everything else reads. So
+`accepted == delivered + rejected + dropped + spooled + pending` holds whatever happens around it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.flow_control import Admission
-from picsellia_async._delivery.outcomes import DropReason, Outcome
+from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.outcomes import (
+    Delivered,
+    Dropped,
+    Failure,
+    Outcome,
+    Rejected,
+    Spooled,
+    UploadReport,
+    failure_of,
+)
 from picsellia_async._delivery.receipt import Item, Receipt
-from picsellia_async._delivery.sender import call_safely
-from picsellia_async._delivery.state import Queued
-from picsellia_async._delivery.tally import Tally
-from picsellia_async.errors import FrameTooLargeError, UploaderFullError
 from picsellia_async.frames import Frame
 
-WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
-"""What `submit` does when the uploader holds as much as it may."""
+logger = logging.getLogger("picsellia_async")
+
+T = TypeVar("T")
+
+REJECTED_LINES_MAX: Final = 10_000
+"""Lines about rejected frames that a report keeps; the counters count all."""
+OTHER_LINES_MAX: Final = 1_000
+"""Lines about dropped and about spooled frames. Fewer: a long outage drops many, all for one reason, and memory must stay flat."""
+
+
+class Disk(Protocol):
+    """What the ledger tells the disk."""
+
+    def end(self, item: Item, outcome: Outcome) -> None:
+        """A frame that is on disk has its outcome."""
 
 
 @attrs.define(eq=False)
@@ -36,140 +57,185 @@ class _Flush:
 
 
 @attrs.define(eq=False)
-class Accumulator:
-    """Frames between acceptance and outcome."""
+class Ledger:
+    """Counts, and the frames in memory that they are about."""
 
-    memory: Admission
-    """Bytes and frames in memory."""
-    when_full: WhenFull
-    """Policy."""
-    on_outcome: Callable[[Outcome], object] | None
+    memory: FlowControl
+    """Room in memory; `end` gives back what the frame held."""
+    disk: Disk | None = None
+    """Told about the end of frames that are on disk."""
+    on_outcome: Callable[[Outcome], object] | None = None
     """The user's callback."""
-    after_end: Callable[[Item, Outcome], None]
-    """Called with every item in memory that ended."""
-    oldest_idle: Callable[[], Item | None] = attrs.field(init=False)
-    """Takes the item that `drop_oldest` drops; set before the first frame."""
-    tally: Tally = attrs.field(factory=Tally, init=False)
-    """The counters."""
     known: dict[UUID, Item] = attrs.field(factory=dict, init=False)
-    """Items in memory by `Frame.id`."""
+    """Frames in memory by `Frame.id`."""
     last_seq: int = attrs.field(default=0, init=False)
     """Order of the newest frame."""
-    changed: Callable[[], None] | None = attrs.field(default=None, init=False)
-    """Called after every outcome, for progress and closing."""
+    ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    """Set with every outcome, for whoever shows progress; cleared there."""
+
+    accepted: int = attrs.field(default=0, init=False)
+    """Frames taken."""
+    delivered: int = attrs.field(default=0, init=False)
+    """Frames the service has."""
+    rejected: int = attrs.field(default=0, init=False)
+    """Frames refused for good."""
+    dropped: int = attrs.field(default=0, init=False)
+    """Frames given up."""
+    spooled: int = attrs.field(default=0, init=False)
+    """Frames left on disk."""
+    recovered: int = attrs.field(default=0, init=False)
+    """Frames found on disk; part of `accepted`."""
+    quarantined: int = attrs.field(default=0, init=False)
+    """Damaged records."""
+    not_accepted: int = attrs.field(default=0, init=False)
+    """Frames for which `submit` raised."""
+    duplicates: int = attrs.field(default=0, init=False)
+    """Deliveries that were there already."""
+    bytes_delivered: int = attrs.field(default=0, init=False)
+    """Image bytes of delivered frames."""
+    callback_errors: int = attrs.field(default=0, init=False)
+    """Times that a callback of the user raised."""
+    dropped_by_reason: Counter[str] = attrs.field(factory=Counter, init=False)
+    """Dropped frames by rule."""
+    dropped_by_source: Counter[str] = attrs.field(factory=Counter, init=False)
+    """Dropped frames by source."""
+    failures: list[Failure] = attrs.field(factory=list, init=False)
+    """The first lines about frames that were not delivered."""
+    undelivered: list[Dropped | Spooled] = attrs.field(factory=list, init=False)
+    """Outcomes of the frames that were in memory when closing ended."""
     _flushes: list[_Flush] = attrs.field(factory=list, init=False)
-    _line: set[asyncio.Future[None]] = attrs.field(factory=set, init=False)
+
+    @property
+    def pending(self) -> int:
+        """Frames accepted and not ended yet."""
+        return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
 
     # Coming in.
-
-    async def enter(self, admission: Admission, size: int, when_full: WhenFull) -> DropReason | None:
-        """Reserve room for a frame, as the policy says.
-
-        Returns:
-            None: the room is the caller's, who releases it. Else why the frame is dropped.
-
-        Raises:
-            FrameTooLargeError: It can never fit.
-            UploaderFullError: There is no room, and the policy is "raise".
-            ClosedError: The uploader closed while the frame waited.
-        """
-        if admission.reserve(size):
-            return None
-        if not admission.can_ever_fit(size):
-            raise self._full(FrameTooLargeError, "the frame is larger than the uploader's limit", admission, size)
-        if when_full == "wait":
-            await self._stand_in_line(admission, size)
-            return None
-        if when_full == "raise":
-            raise self._full(UploaderFullError, "the uploader is full", admission, size)
-        if when_full == "drop_newest":
-            return DropReason.FULL_NEWEST
-        while not admission.reserve(size):
-            item = self.oldest_idle()
-            if item is None:
-                return DropReason.FULL_NEWEST
-            if isinstance(item.state, Queued):
-                self.end(item, item.state.dropped(item.frame, DropReason.FULL_OLDEST))
-        return None
-
-    def _full(self, kind: type[UploaderFullError], message: str, admission: Admission, size: int) -> UploaderFullError:
-        self.tally.refused += 1
-        limit = f"{admission.used_bytes} of {admission.max_bytes} bytes"
-        if admission.max_frames is not None:
-            limit += f" and {admission.used_frames} of {admission.max_frames} frames"
-        return kind(
-            f"{message}: it has {size} bytes, {limit} are in use",
-            size, admission.used_bytes, admission.max_bytes, admission.used_frames, admission.max_frames,
-        )  # fmt: skip
-
-    async def _stand_in_line(self, admission: Admission, size: int) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def granted() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        ticket = admission.wait(size, granted)
-        self._line.add(future)
-        try:
-            await future
-        except BaseException:
-            admission.cancel(ticket)
-            raise
-        finally:
-            self._line.discard(future)
-
-    def dismiss_line(self, error: Callable[[], BaseException]) -> None:
-        """Send away everybody who waits for room."""
-        for future in list(self._line):
-            if not future.done():
-                future.set_exception(error())
 
     def next_seq(self) -> int:
         """Return the order of a new frame."""
         self.last_seq += 1
         return self.last_seq
 
-    def turn_away(self, frame: Frame, outcome: Outcome) -> Receipt:
-        """Count a frame that ends as it comes: dropped for lack of room, or unusable."""
+    def accept(self, item: Item) -> None:
+        """Take a frame in."""
+        self.known[item.frame.id] = item
+        self.accepted += 1
+
+    def accept_ended(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
+        """Take in a frame that ends as it comes: no room for it, or unusable."""
         receipt = Receipt(frame.id)
-        self.tally.accepted += 1
-        self.tally.count(outcome, 0)
-        self._tell(receipt, outcome)
+        self.accepted += 1
+        # Behind everything that a flush under way waits for: it was not accepted when that began.
+        self._end(receipt, outcome, 0, self.last_seq + 1)
         return receipt
+
+    def refuse(self) -> None:
+        """Count a frame that is not taken: `submit` raises."""
+        self.not_accepted += 1
+
+    def recover(self, frames: int, last_seq: int, quarantined: int) -> None:
+        """Take in the frames that a spool held when it was opened.
+
+        Args:
+            frames: How many are to be delivered.
+            last_seq: Order of the newest one.
+            quarantined: Damaged records found at that.
+        """
+        self.accepted += frames
+        self.recovered += frames
+        self.quarantined += quarantined
+        self.last_seq = last_seq
+
+    def merge(self, item: Item) -> None:
+        """Take back an acceptance: the spool held the same frame already, and it counts once."""
+        self.accepted -= 1
+        self.leave_memory(item)
+        self._count_flushes(item.seq, 1)
+
+    def leave_memory(self, item: Item) -> None:
+        """Give back the memory of a frame that goes on existing on disk only."""
+        self.known.pop(item.frame.id, None)
+        self.memory.release(item.size)
+
+    def enter_memory(self, item: Item) -> None:
+        """Hold a frame that was read back from disk."""
+        self.known[item.frame.id] = item
+        self.memory.occupy(item.size)
 
     # Going out.
 
     def end(self, item: Item, outcome: Outcome) -> None:
-        """Book an outcome, free what the item held, and tell whoever wants to know. An item that ended before is left alone."""
-        if self.known.pop(item.frame.id, None) is None:
+        """Give a frame in memory its outcome, and free what it held. An item that ended before is left alone."""
+        # A `send` that ignores its cancellation may come back after closing gave its frame an outcome.
+        if self.known.get(item.frame.id) is not item:
             return
+        del self.known[item.frame.id]
         image = item.frame.image
-        self.tally.count(outcome, len(image) if isinstance(image, bytes) else item.size)
         self.memory.release(item.size)
-        self.after_end(item, outcome)
-        if self._flushes:
-            self._count_flushes(item.seq, 1)
-        self._tell(item.receipt, outcome)
+        if self.disk is not None and item.disk_bytes:
+            self.disk.end(item, outcome)
+        self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.size, item.seq)
 
-    def end_absent(self, receipt: Receipt, outcome: Outcome) -> None:
-        """Book an outcome of a frame that is on disk only."""
-        self.tally.count(outcome, 0)
-        self._tell(receipt, outcome)
+    def end_undelivered(self, item: Item, outcome: Dropped | Spooled) -> None:
+        """Give a frame that is in memory at the end of closing its outcome, and list it in the report."""
+        self.undelivered.append(outcome)
+        self.end(item, outcome)
 
-    def _tell(self, receipt: Receipt, outcome: Outcome) -> None:
-        receipt.resolve(outcome)
-        if self.on_outcome is not None and not call_safely(self.on_outcome, outcome):
-            self.tally.callback_errors += 1
-        if self.changed is not None:
-            self.changed()
+    def end_on_disk(self, receipt: Receipt, outcome: Spooled) -> None:
+        """Give a frame that is on disk only its outcome."""
+        self._end(receipt, outcome, 0, 0)
+
+    def end_unlisted(self, count: int) -> None:
+        """Count frames that stay on disk and cannot be told apart, since the disk cannot be read."""
+        self.spooled += count
+        self._count_flushes(0, count)
+        self.ended.set()
 
     def lose(self, count: int) -> None:
-        """Book records that turned out to be damaged."""
-        self.tally.lose(count)
+        """Take back frames found on disk that turned out to be damaged: they were never really taken."""
+        self.accepted -= count
+        self.recovered -= min(count, self.recovered)
+        self.quarantined += count
         self._count_flushes(0, count)
-        if self.changed is not None:
-            self.changed()
+        self.ended.set()
+
+    def _end(self, receipt: Receipt, outcome: Outcome, size: int, seq: int) -> None:
+        self._count(outcome, size)
+        if self._flushes:
+            self._count_flushes(seq, 1)
+        receipt.resolve(outcome)
+        if self.on_outcome is not None:
+            self.call(self.on_outcome, outcome)
+        self.ended.set()
+
+    def _count(self, outcome: Outcome, size: int) -> None:
+        if isinstance(outcome, Delivered):
+            self.delivered += 1
+            self.bytes_delivered += size
+            self.duplicates += outcome.is_duplicate
+            return
+        if isinstance(outcome, Rejected):
+            self.rejected += 1
+            has_room = self.rejected <= REJECTED_LINES_MAX
+        elif isinstance(outcome, Dropped):
+            self.dropped += 1
+            self.dropped_by_reason[outcome.reason.value] += 1
+            self.dropped_by_source[outcome.frame.source or ""] += 1
+            has_room = self.dropped <= OTHER_LINES_MAX
+        else:
+            self.spooled += 1
+            has_room = self.spooled <= OTHER_LINES_MAX
+        if has_room:
+            self.failures.append(failure_of(outcome))
+
+    def call(self, callback: Callable[[T], object], value: T) -> None:
+        """Call a callback of the user; count and log what it raises. It must not break the delivery."""
+        try:
+            callback(value)
+        except Exception:
+            self.callback_errors += 1
+            logger.exception("a callback of the uploader raised")
 
     # Waiting for the end.
 
@@ -180,13 +246,13 @@ class Accumulator:
                 if flush.left <= 0 and not flush.done.done():
                     flush.done.set_result(None)
 
-    async def flush(self, seconds: float | None) -> int:
+    async def flush(self, seconds: float | None = None) -> int:
         """Wait until everything accepted so far has ended.
 
         Returns:
             How many of them have not: 0 unless the time ran out.
         """
-        pending = self.tally.pending
+        pending = self.pending
         if not pending:
             return 0
         flush = _Flush(self.last_seq, pending, asyncio.get_running_loop().create_future())
@@ -196,3 +262,23 @@ class Accumulator:
         finally:
             self._flushes.remove(flush)
         return max(0, flush.left)
+
+    def report(self, *, retries: int, seconds: float) -> UploadReport:
+        """Return the account as it stands."""
+        return UploadReport(
+            accepted=self.accepted,
+            delivered=self.delivered,
+            rejected=self.rejected,
+            dropped=self.dropped,
+            spooled=self.spooled,
+            recovered=self.recovered,
+            quarantined=self.quarantined,
+            retries=retries,
+            duplicates=self.duplicates,
+            bytes=self.bytes_delivered,
+            seconds=seconds,
+            dropped_by_reason=dict(self.dropped_by_reason),
+            dropped_by_source=dict(self.dropped_by_source),
+            failures=tuple(self.failures),
+            undelivered=tuple(self.undelivered),
+        )

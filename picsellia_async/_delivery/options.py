@@ -7,15 +7,17 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 import attrs
 
-from picsellia_async._delivery.ledger import WhenFull
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics
 from picsellia_async._delivery.spool.spool import Durability
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
+
+WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
+"""What `submit` does when the uploader holds as much as it may."""
 
 CONCURRENCY_MAX: Final = 1000
 """Most requests in flight that may be asked for."""

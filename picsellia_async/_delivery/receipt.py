@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import attrs
@@ -12,6 +12,14 @@ import attrs
 from picsellia_async._delivery.outcomes import Outcome
 from picsellia_async._delivery.state import FRESH, InFlight, Queued
 from picsellia_async.frames import Frame
+
+MIN_FRAME_BYTES: Final = 1024
+"""What a frame counts at least in memory: its values and the objects around it take room too."""
+
+
+def memory_size(image_bytes: int, request: bytes) -> int:
+    """Return the bytes that a frame counts in memory."""
+    return max(image_bytes + len(request), MIN_FRAME_BYTES)
 
 
 class Receipt:
@@ -61,7 +69,9 @@ class Receipt:
             self._callbacks.append(callback)
 
     def resolve(self, outcome: Outcome) -> None:
-        """Tell whoever waits. For the uploader."""
+        """Tell whoever waits; the first outcome stays. For the uploader."""
+        if self._outcome is not None:
+            return
         self._outcome = outcome
         callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
@@ -70,10 +80,13 @@ class Receipt:
 
 @attrs.define(eq=False)
 class Item:
-    """A frame on its way, in memory."""
+    """A frame between acceptance and outcome, in memory."""
 
     frame: Frame
     """The frame."""
+    request: bytes
+    """What the uploader's `encode` made of it: all that is sent beside the image. Made once, so that repeats cost nothing and the
+    caller may use the frame's dicts again."""
     receipt: Receipt
     """What its owner holds."""
     seq: int
@@ -87,6 +100,6 @@ class Item:
     state: Queued | InFlight = FRESH
     """Where it stands; `Waiting` is a `Queued`."""
     disk_bytes: int = 0
-    """Bytes it takes on disk; 0: it is not there."""
-    committed: asyncio.Future[None] | None = None
-    """With a spool: done when the record is on disk."""
+    """Bytes taken for it on disk; 0: none."""
+    is_written: bool = False
+    """Whether it is on disk already."""

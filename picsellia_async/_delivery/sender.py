@@ -1,14 +1,14 @@
-"""Takes items from the schedule and sends them: workers, repeats, and the waits between.
+"""Takes items from the queue and sends them: workers, repeats, and the waits between.
 
 Theory of operation. A worker is a task that sends one item after the other and ends when there is nothing it may send; so an
-idle uploader has no tasks, and a busy one creates none per frame. `kick` starts workers up to the limit, and is called
+idle uploader has no tasks, and a busy one creates none per frame. `_start_workers` starts workers up to the limit, and is called
 whenever something changed that may let one start: an item came, an attempt ended, a time was reached.
 
 A failed attempt never keeps its worker waiting. Its item goes to a heap of waiting items, and the one timer brings it back when
 its time has come. Repeats go before first attempts, as far as the budget for repeats allows; while the service is probed, after.
 
 A worker may be cancelled by somebody else (a debugger, a task killer, the end of `asyncio.run`). Its item then goes back to the
-head of its line, and a timer kicks; if the loop is ending, the timer never fires, and nothing is left behind.
+head of its queue, and a timer starts workers anew; if the loop is ending, the timer never fires, and nothing is left behind.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from picsellia_async._delivery.circuit_breaker import Gate, RepeatBudget, Signal
+from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
-from picsellia_async._delivery.fair_queue import Schedule
-from picsellia_async._delivery.outcomes import Outcome
+from picsellia_async._delivery.fair_queue import FairQueue
+from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.state import (
     FRESH,
     Answered,
@@ -47,15 +48,16 @@ from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
 
-Send: TypeAlias = Callable[[Frame], Awaitable[dict[str, Any]]]
-"""Makes exactly one attempt, and raises the errors of `picsellia_async.errors`."""
+Send: TypeAlias = Callable[[Frame, bytes], Awaitable[dict[str, Any]]]
+"""Makes exactly one attempt to deliver a frame, with the request that was made of it, and raises the errors of
+`picsellia_async.errors`."""
 
 Find: TypeAlias = Callable[[Frame], Awaitable[bool]]
 """Looks a frame up on the platform."""
 
 Result: TypeAlias = Answered | Failed | Found | Interrupted
 
-_KICK_AFTER_CANCEL: Final = 0.01
+_START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
 _TRUST_SECONDS: Final = 60.0
 """How long an account that worked before is believed to work again, where no spool can wait for longer."""
@@ -68,40 +70,39 @@ class Sender:
         self,
         send: Send,
         find: Find | None,
-        schedule: Schedule[Item],
+        queue: FairQueue[Item],
+        ledger: Ledger,
         limit: Limit,
         rules: Rules,
         random: Callable[[], float],
-        ended: Callable[[Item, Outcome], None],
     ) -> None:
         """Store the parts; nothing runs before `start`.
 
         Args:
             send: One attempt.
             find: Looks a frame up before it is repeated after a lost answer; None: never.
-            schedule: Where items come from.
+            queue: Where items come from.
+            ledger: Is told every outcome.
             limit: Requests in flight.
             rules: Bounds of repetition.
             random: Returns a number in [0, 1).
-            ended: Called with every item that has an outcome.
         """
         self._send = send
         self._find = find
-        self._schedule = schedule
+        self._queue = queue
+        self._ledger = ledger
         self.limit = limit
         self._rules = rules
         self._random = random
-        self._ended = ended
-        self.gate = Gate(random)
-        self._budget = RepeatBudget()
+        self._breaker = CircuitBreaker(random)
+        self._budget = RetryBudget()
         self.in_flight = 0
         self.retried = 0
         self.last_error: BaseException | None = None
-        self.refused_since: float | None = None
+        self._refused_since: float | None = None
         """When the service began to refuse the account; None while it does not."""
-        self.shut: Callable[[], None] | None = None
-        """Called when the gate shut, while closing."""
-        self._has_delivered = False
+        self._stalled = asyncio.Event()
+        """Set when an attempt ended, nothing is under way, and the circuit is not closed."""
         self._workers: dict[asyncio.Task[None], Item | None] = {}
         """Tasks, each with its item until it has begun."""
         self._active = 0
@@ -126,17 +127,30 @@ class Sender:
         return len(self._waiting) + len(self._repeats)
 
     @property
-    def workers(self) -> int:
-        """Workers that run."""
-        return self._active
+    def queued(self) -> int:
+        """Items to be sent for the first time."""
+        return len(self._queue)
 
-    def kick(self) -> None:
-        """Start workers for what may be sent now."""
+    def push(self, item: Item) -> None:
+        """Queue an accepted item."""
+        self._queue.push(item)
+        if self._active < self.limit.value:
+            self._start_workers()
+
+    def withdraw(self, item: Item) -> bool:
+        """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
+        return self._queue.remove(item)
+
+    def send_now(self) -> None:
+        """Start workers for what may be sent now: for whoever waits, should a worker have been cancelled."""
+        self._start_workers()
+
+    def _start_workers(self) -> None:
         while self._active < self.limit.value and not self._is_stopped:
             item = self._take()
             if item is None:
                 return
-            task = self._loop.create_task(self._work(item, self.gate.epoch), context=self._context.copy())
+            task = self._loop.create_task(self._work(item, self._breaker.epoch), context=self._context.copy())
             self._active += 1
             self._workers[task] = item
             task.add_done_callback(self._worker_done)
@@ -151,34 +165,34 @@ class Sender:
     def _give_back(self, item: Item) -> None:
         """Put an item that was taken but not sent back to where it came from."""
         if item.state == FRESH:
-            self._schedule.put_back(item)
+            self._queue.put_back(item)
         else:
             self._repeats.appendleft(item)
-        self._wake_at(self._loop.time() + _KICK_AFTER_CANCEL)
+        self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
 
     def _take(self) -> Item | None:
-        """Return the next item that may be sent now, or None; then whatever changes that will kick."""
-        is_ready = self._schedule.has_ready
+        """Return the next item that may be sent now, or None; then whatever changes that starts workers."""
+        is_ready = self._queue.has_ready
         # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
-        is_probe = is_ready and not self.gate.is_open
+        is_probe = is_ready and not self._breaker.is_closed
         repeats = self._repeats and not is_probe and self._budget.allows(others_wait=is_ready)
         if self._is_stopped or not (repeats or is_ready):
             return None
-        if not self.gate.is_open:
+        if not self._breaker.is_closed:
             now = self._loop.time()
-            wait = self.gate.admit(now)
+            wait = self._breaker.admit(now)
             if wait:
                 self._wake_at(now + wait)
                 return None
-        return self._repeats.popleft() if repeats else self._schedule.pop()
+        return self._repeats.popleft() if repeats else self._queue.pop()
 
     async def _work(self, first: Item, epoch: int) -> None:
         task = asyncio.current_task()
         if task is not None:
             self._workers[task] = None
         try:
-            if epoch != self.gate.epoch:
-                # The gate shut between the kick and this first step.
+            if epoch != self._breaker.epoch:
+                # The circuit opened between the start of this task and its first step.
                 self._give_back(first)
                 return
             item: Item | None = first
@@ -186,7 +200,7 @@ class Sender:
                 await self._attempt(item)
                 item = self._take() if self._active <= self.limit.value else None
         finally:
-            # Here and not in a callback: between the two a kick would count a worker that takes nothing more.
+            # Here and not in a callback: between the two `_start_workers` would count a worker that takes nothing more.
             self._active -= 1
 
     async def _attempt(self, item: Item) -> None:
@@ -195,26 +209,26 @@ class Sender:
         item.state = state
         self.in_flight += 1
         if state.attempt == 1:
-            self._budget.first_attempt()
+            self._budget.earn()
         else:
             self.retried += 1
-            self._budget.start_repeat()
-        epoch, in_flight, started = self.gate.epoch, self.in_flight, self._loop.time()
+            self._budget.start()
+        epoch, in_flight, started = self._breaker.epoch, self.in_flight, self._loop.time()
         result: Result = Interrupted()
         try:
-            result = await self._result(item.frame, state)
+            result = await self._result(item, state)
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             self.in_flight -= 1
             self._settle(item, state, result, epoch, in_flight, started)
 
-    async def _result(self, frame: Frame, state: InFlight) -> Result:
+    async def _result(self, item: Item, state: InFlight) -> Result:
         if state.may_be_stored and self._find is not None:
-            found = await self._look_up(frame)
+            found = await self._look_up(item.frame)
             if found is not None:
                 return found
         try:
-            return Answered(await self._send(frame))
+            return Answered(await self._send(item.frame, item.request))
         except Exception as error:  # noqa: BLE001 - the worker's one place: every error becomes an outcome or a repeat
             return Failed(error)
 
@@ -233,15 +247,14 @@ class Sender:
     def _settle(self, item: Item, state: InFlight, result: Result, epoch: int, in_flight: int, started: float) -> None:
         now = self._loop.time()
         if state.attempt > 1:
-            self._budget.end_repeat(succeeded=isinstance(result, (Answered, Found)))
+            self._budget.end(succeeded=isinstance(result, (Answered, Found)))
         if isinstance(result, Failed):
             self._learn_from(result.error, now, epoch, in_flight, started)
         elif isinstance(result, Interrupted):
-            self.gate.abandoned(epoch)
+            self._breaker.abandoned(epoch)
         else:
-            self._has_delivered = True
-            self.refused_since = None
-            self.gate.succeeded(epoch, self.limit.value)
+            self._refused_since = None
+            self._breaker.succeeded(epoch, self.limit.value)
             if isinstance(result, Answered):
                 self.limit.sample(now, now - started, in_flight, refused=False)
         following = state.next(
@@ -251,40 +264,40 @@ class Sender:
             item.state = following
             self._keep(item, following)
         else:
-            self._schedule.release(item.source)
-            self._ended(item, following)
+            self._queue.release(item.source)
+            self._ledger.end(item, following)
+        if not (self.in_flight or self._breaker.is_closed):
+            self._stalled.set()
         if self._active < self.limit.value:
-            self.kick()
+            self._start_workers()
 
     def _keep(self, item: Item, state: Queued) -> None:
         if isinstance(state, Waiting):
             heapq.heappush(self._waiting, (state.until, item.seq, item))
             self._wake_at(state.until)
             return
-        self._schedule.put_back(item)
-        self._wake_at(self._loop.time() + _KICK_AFTER_CANCEL)
+        self._queue.put_back(item)
+        self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
 
     def _learn_from(self, error: BaseException, now: float, epoch: int, in_flight: int, started: float) -> None:
         self.last_error = error
         signal = signal_of(error, self._rules.policy)
         is_timeout = isinstance(error, RequestTimeoutError)
         if signal is Signal.WELL:
-            self.gate.succeeded(epoch, self.limit.value)
+            self._breaker.succeeded(epoch, self.limit.value)
         else:
-            self.gate.failed(now, epoch, signal, retry_after(error))
-            if self.shut is not None and not self.gate.is_open:
-                self.shut()
+            self._breaker.failed(now, epoch, signal, retry_after(error))
         if signal is Signal.REFUSES:
-            self.refused_since = now if self.refused_since is None else self.refused_since
+            self._refused_since = now if self._refused_since is None else self._refused_since
         else:
-            self.refused_since = None
+            self._refused_since = None
         if signal in {Signal.WELL, Signal.BUSY} or is_timeout:
             self.limit.sample(now, now - started, in_flight, refused=signal is Signal.BUSY or is_timeout)
 
     def _rules_now(self, now: float) -> Rules:
         """Return the rules; an account that worked a moment ago is given some time to work again."""
-        since = self.refused_since
-        if since is None or self._rules.holds or not self._has_delivered or now - since > _TRUST_SECONDS:
+        since = self._refused_since
+        if since is None or self._rules.holds or not self._ledger.delivered or now - since > _TRUST_SECONDS:
             return self._rules
         return Rules(self._rules.policy, self._rules.max_attempts, self._rules.max_age, holds=True)
 
@@ -301,7 +314,7 @@ class Sender:
     def _wake(self) -> None:
         self._timer, self._timer_at = None, math.inf
         self._release_due(self._loop.time())
-        self.kick()
+        self._start_workers()
         if self._waiting:
             self._wake_at(self._waiting[0][0])
 
@@ -313,36 +326,43 @@ class Sender:
                 item.state = item.state.due()
             self._repeats.append(item)
 
-    def pop_oldest(self) -> Item | None:
-        """Take the oldest item that is not under way, to be dropped: from the line, or of those that wait to be repeated."""
+    def take_oldest(self, before: int | None = None) -> Item | None:
+        """Take the oldest item that is not under way, to be dropped: from the queue, or of those that wait to be repeated.
+
+        Args:
+            before: Only one that was accepted before this order.
+        """
         waiting = [entry[2] for entry in self._waiting]
         tried = min((*waiting, *self._repeats), key=lambda item: item.seq, default=None)
-        item = self._schedule.pop_oldest(math.inf if tried is None else tried.seq)
-        if item is not None or tried is None:
+        bound = math.inf if before is None else before
+        item = self._queue.pop_oldest(bound if tried is None else min(tried.seq, bound))
+        if item is not None or tried is None or tried.seq >= bound:
             return item
         if tried in self._repeats:
             self._repeats.remove(tried)
         else:
             del self._waiting[waiting.index(tried)]
             heapq.heapify(self._waiting)
-        self._schedule.release(tried.source)
-        self.kick()
+        self._queue.release(tried.source)
+        self._start_workers()
         return tried
 
     # Ending.
 
-    def hurry(self) -> None:
+    def end_own_pauses(self) -> None:
         """Closing begins: end our own waits at once. A pause that the service asked for is kept."""
-        now = self._loop.time()
-        self.gate.hurry(now)
+        self._breaker.end_own_pause(self._loop.time())
         self._release_due(math.inf)
-        self.kick()
+        self._start_workers()
 
-    def is_hopeless(self, deadline: float) -> bool:
-        """Return whether nothing can be delivered before a time: all that is left is a pause that is longer."""
-        if self.in_flight or self.gate.is_open:
-            return False
-        return self.gate.until > deadline or self.refused_since is not None
+    async def wait_hopeless(self, deadline: float) -> None:
+        """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer."""
+        while self.in_flight or self._breaker.is_closed or not self._is_beyond(deadline):
+            self._stalled.clear()
+            await self._stalled.wait()
+
+    def _is_beyond(self, deadline: float) -> bool:
+        return self._breaker.until > deadline or self._refused_since is not None
 
     async def stop(self, grace: float) -> None:
         """Cancel what is under way; wait a little for it to end.
@@ -359,20 +379,11 @@ class Sender:
         if self._workers:
             await asyncio.wait(set(self._workers), timeout=grace)
 
-    def health_of_gate(self) -> Signal:
-        """Return what keeps senders waiting; WELL where nothing does."""
-        if self.refused_since is not None:
+    @property
+    def signal(self) -> Signal:
+        """What keeps senders waiting; WELL where nothing does."""
+        if self._refused_since is not None:
             return Signal.REFUSES
-        if self.gate.is_open:
+        if self._breaker.is_closed:
             return Signal.WELL
-        return Signal.BUSY if self.gate.is_asked else Signal.DOWN
-
-
-def call_safely(callback: Callable[..., object], *args: object) -> bool:
-    """Call a callback of the user; return False, and log, if it raises. It must not break the delivery."""
-    try:
-        callback(*args)
-    except Exception:
-        logger.exception("a callback of the uploader raised")
-        return False
-    return True
+        return Signal.BUSY if self._breaker.is_asked else Signal.DOWN

@@ -133,7 +133,7 @@ def may_have_stored(error: BaseException) -> bool:
 
 @attrs.frozen
 class Queued:
-    """In line."""
+    """Waiting for its turn."""
 
     attempts: int = 0
     """Attempts made."""
@@ -156,7 +156,7 @@ class Queued:
 
 
 FRESH: Final = Queued()
-"""In line for the first time."""
+"""Queued for the first time."""
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final
 
-from picsellia_async._delivery.ledger import Accumulator
+from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
 from picsellia_async.errors import ConfigurationError, UploaderFullError, shown
@@ -24,14 +24,14 @@ class Stream:
     def __init__(
         self,
         submit: Callable[[Frame], Awaitable[Receipt]],
-        books: Accumulator,
+        ledger: Ledger,
         frames: Iterable[Frame] | AsyncIterable[Frame],
     ) -> None:
         """Store the parts.
 
         Args:
-            submit: Accepts a frame.
-            books: Counts frames that are refused.
+            submit: Accepts a frame; a refusal is not counted there.
+            ledger: Accepts frames that `submit` refuses, as rejected.
             frames: What to submit.
 
         Raises:
@@ -40,7 +40,7 @@ class Stream:
         if not isinstance(frames, (Iterable, AsyncIterable)):
             raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {shown(frames)}")
         self._submit = submit
-        self._books = books
+        self._ledger = ledger
         self._frames = frames
         self._ready: deque[Outcome] = deque()
         self._pending: set[Receipt] = set()
@@ -78,8 +78,7 @@ class Stream:
             try:
                 receipt = await self._submit(frame)
             except UploaderFullError as error:
-                self._books.tally.refused -= 1
-                receipt = self._books.turn_away(frame, Rejected(frame, error, attempts=0))
+                receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
             self._pending.add(receipt)
             receipt.call(lambda outcome, receipt=receipt: self._ended(receipt, outcome))  # type: ignore[misc]
 

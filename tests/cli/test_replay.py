@@ -112,7 +112,7 @@ async def test_a_spool_without_a_deployment_asks_for_one(
 ) -> None:
     """A spool that an uploader without an owner left is delivered to the deployment that is named, and not before."""
 
-    async def send(frame: Frame) -> dict[str, object]:
+    async def send(frame: Frame, request: bytes) -> dict[str, object]:
         raise TransportError("refused", "POST", "http://x")
 
     async with Uploader(send, spool=tmp_path, close_timeout=0.0) as uploader:

@@ -28,7 +28,7 @@ class Service:
     frames: list[Frame] = attrs.field(factory=list)
     keeps_frames: bool = False
 
-    async def send(self, frame: Frame) -> dict[str, Any]:
+    async def send(self, frame: Frame, request: bytes) -> dict[str, Any]:
         await asyncio.sleep(self.seconds)
         if not self.is_up:
             raise self.error or TransportError("ConnectError: refused", "POST", "http://x")
@@ -45,10 +45,10 @@ class StalledService(Service):
     begun: asyncio.Event = attrs.field(factory=asyncio.Event)
     go: asyncio.Event = attrs.field(factory=asyncio.Event)
 
-    async def send(self, frame: Frame) -> dict[str, Any]:
+    async def send(self, frame: Frame, request: bytes) -> dict[str, Any]:
         self.begun.set()
         await self.go.wait()
-        return await super().send(frame)
+        return await super().send(frame, request)
 
 
 def uploader(service: Service, directory: Path, **options: Any) -> Uploader:

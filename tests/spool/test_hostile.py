@@ -36,14 +36,14 @@ CROWDED = """
         refused = 0
         async with uploader(service, Path(sys.argv[2]), durability=durability, commit_interval=0.02) as up:
             await up.submit(make_frame(0))
-            await up._backlog.spool.sync()
+            await up._spool[0].spool.sync()
             resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
             for number in range(1, 30):
                 try:
                     await up.submit(make_frame(number, 100_000))
                 except SpoolError:
                     refused += 1
-            await up._backlog.spool.sync()
+            await up._spool[0].spool.sync()
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             await up.submit(make_frame(30))
             service.is_up = True
@@ -231,7 +231,7 @@ async def test_a_disk_that_cannot_be_read_for_a_while_delays_and_loses_nothing(t
     async with uploader(service, tmp_path, max_pending_bytes=3000, close_timeout=10.0) as up:
         for number in range(8):
             await up.submit(make_frame(number))
-        backlog = up._backlog
+        backlog = up._spool
         assert backlog is not None
 
         def hide(file: SpoolFile) -> None:
@@ -240,12 +240,12 @@ async def test_a_disk_that_cannot_be_read_for_a_while_delays_and_loses_nothing(t
         def show(file: SpoolFile) -> None:
             file._connection.execute("ALTER TABLE hidden RENAME TO image")
 
-        await backlog.spool._ask(hide)
+        await backlog[0].spool._ask(hide)
         service.is_up = True
-        while backlog.error is None:  # noqa: ASYNC110 - nobody tells
+        while backlog[1].error is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         assert up.statistics().health is Health.DEGRADED
-        await backlog.spool._ask(show)
+        await backlog[0].spool._ask(show)
         assert await up.flush(timeout=20) == 0
     assert len(set(service.stored)) == up.report.delivered == 8
     assert up.report.is_balanced

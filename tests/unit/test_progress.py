@@ -15,7 +15,7 @@ from picsellia_async.progress import OFF_VARIABLE, TerminalProgress, describe
 from picsellia_async.uploader import Uploader
 
 
-async def send(frame: object) -> dict[str, Any]:
+async def send(frame: object, request: bytes) -> dict[str, Any]:
     raise AssertionError
 
 

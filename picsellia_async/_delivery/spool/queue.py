@@ -1,79 +1,77 @@
-"""Frames on disk: what goes there, what is kept in memory beside it, and what is read back, in order.
+"""The queue whose far end is on disk: which accepted frames stay in memory, which are on disk only, and how those come back.
 
-Theory of operation. With a spool every accepted frame is written. The oldest pending frames are in memory as well, as many as
-half of `max_pending_bytes` holds; the others are on disk only (`behind`), and nothing of them is in memory but the receipts
-that somebody still holds. `cursor` is the order of the newest frame in memory: everything behind it is read back, in order,
-when a quarter of the memory is left. While anything is behind, new frames go behind too: that keeps the order.
+Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as
+half of `max_pending_bytes` holds; the others are on disk only, and nothing of them is in memory but an entry of the index and
+the receipts that somebody still holds. While anything is in the index, new frames go there too: that keeps the order within
+a source. One task reads frames back, source by source in turn, whenever memory has room.
 
-* `durability="commit"`: `submit` returns after the commit, and only then the frame is accepted.
-* `durability="interval"`: it is accepted, and may be sent, at once; the commit follows. If the commit fails, the frame stays in
-  memory, and health says so.
+* `durability="commit"`: a frame is accepted once it is on disk. While that is awaited it is `arriving`.
+* `durability="interval"`: it is accepted, and may be sent, at once; the commit follows. A frame in the index that is not on disk
+  yet keeps its item in `_unwritten`, and is taken from there when its turn comes first. If the commit fails it stays there, and
+  health says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-import attrs
-
-from picsellia_async._delivery.flow_control import Admission
-from picsellia_async._delivery.ledger import Accumulator
-from picsellia_async._delivery.outcomes import Dropped, DropReason, Outcome, Rejected, Spooled
-from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected, Spooled
+from picsellia_async._delivery.receipt import Item, Receipt, memory_size
+from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
-from picsellia_async._delivery.spool.spool import Spool
+from picsellia_async._delivery.spool.index import Entry, Index
 from picsellia_async._delivery.spool.store import Record
-from picsellia_async._delivery.state import Queued
+from picsellia_async._delivery.spool.writer import SpoolWriter
+from picsellia_async._delivery.state import InFlight, Queued
 from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
 
-ReadFile = Callable[[Path], Awaitable[bytes]]
-"""Reads an image off the loop."""
-
 _TRY_AGAIN_SECONDS: Final = 1.0
 """Pause after the disk failed to be read."""
-_IDS_MAX: Final = 100_000
-"""Frames on disk that get an outcome of their own at closing; beyond, they are counted."""
+_READ_FRAMES_MAX: Final = 1000
+"""Frames that are read back at a time."""
+_IDS_AT_ONCE: Final = 10_000
+"""Frames on disk whose ids are asked for at a time."""
 
 
-class Backlog:
-    """The disk's side of an uploader."""
+class SpoolQueue:
+    """The queue of an uploader with a spool; stands before the sender's."""
 
-    def __init__(
-        self, spool: Spool, disk: Admission, books: Accumulator, schedule: Callable[[Item], None], read: ReadFile
-    ) -> None:
+    def __init__(self, writer: SpoolWriter, ledger: Ledger, sender: Sender, encode: Callable[[Frame], bytes]) -> None:
         """Store the parts; `open` opens.
 
         Args:
-            spool: The file and its thread.
-            disk: Bytes on disk.
-            books: Known frames and counters.
-            schedule: Puts an item in line to be sent.
-            read: Reads an image off the loop.
+            writer: The way to disk.
+            ledger: The account of the frames.
+            sender: Sends what is in memory.
+            encode: Makes the request of a frame that was read back.
         """
-        self.spool = spool
-        self.disk = disk
-        self.behind = 0
-        """Frames that are on disk only."""
         self.error: BaseException | None = None
         """What reading ended in last; None when it went well."""
-        self._books = books
-        self._schedule = schedule
-        self._read = read
-        self._cursor = 0
-        self._recovered_to = 0
-        self._rejected_bytes = 0
+        self._writer = writer
+        self._spool = writer.spool
+        self._ledger = ledger
+        self._sender = sender
+        self._encode = encode
+        self._index = Index()
+        self._arriving: dict[UUID, tuple[Item, asyncio.Future[Receipt]]] = {}
+        self._unwritten: dict[int, Item] = {}
+        self._taken: dict[int, Entry] = {}
+        """Entries that are being read: neither in the index nor in memory."""
         self._receipts: WeakValueDictionary[UUID, Receipt] = WeakValueDictionary()
-        self._loader: asyncio.Task[None] | None = None
+        """Of frames that are on disk only. Weak: a million frames on disk must not keep a million receipts in memory."""
+        self._recovered_to = 0
+        self._reader: asyncio.Task[None] | None = None
         self._is_closed = False
 
     async def open(self) -> None:
@@ -82,279 +80,368 @@ class Backlog:
         Raises:
             SpoolError: It cannot be opened.
         """
-        found = await self.spool.open()
-        self.disk.used_bytes, self.disk.used_frames = found.bytes, found.frames + found.rejected
-        self._rejected_bytes = found.rejected_bytes
-        self.behind = found.frames
-        self._recovered_to = self._books.last_seq = found.last_seq
-        tally = self._books.tally
-        tally.accepted += found.frames
-        tally.recovered += found.frames
-        tally.quarantined += found.quarantined
-        self.feed()
+        found = await self._writer.open(self._index.add)
+        self._recovered_to = found.last_seq
+        self._ledger.recover(found.frames, found.last_seq, found.quarantined)
+        self._start_reader()
 
     @property
     def frames(self) -> int:
         """Frames to be delivered that are on disk."""
-        return self.behind + sum(1 for item in self._books.known.values() if item.disk_bytes)
+        in_memory = sum(1 for item in self._ledger.known.values() if item.disk_bytes)
+        return len(self._index) - len(self._unwritten) + in_memory
 
     # Coming in.
 
-    async def submit(self, frame: Frame) -> Receipt:
-        """Accept a frame; see `Uploader.submit`."""
-        known = self._receipts.get(frame.id)
-        if known is not None:
-            return known
-        books = self._books
-        try:
-            image = await self._read(frame.image) if isinstance(frame.image, Path) else frame.image
-            if image is not frame.image:
-                frame = attrs.evolve(frame, image=image)
-            record = Record(0, frame.id.bytes, codec.encode(frame), image)
-        except ConfigurationError as error:
-            return books.turn_away(frame, Rejected(frame, error, attempts=0))
-        dropped = await self._reserve(record.size, len(image))
-        if dropped is not None:
-            return books.turn_away(frame, Dropped(frame, dropped))
-        twin = books.known.get(frame.id)
-        if twin is not None or self._is_closed:
-            self._release(record.size, len(image))
-            if twin is None:
-                raise ClosedError("the uploader was closed before the frame was accepted")
-            await committed(twin)
-            return twin.receipt
-        return await self._write(frame, record)
+    async def find(self, frame_id: UUID) -> Receipt | None:
+        """Return the receipt of a frame that is on disk or on its way there, or None.
 
-    async def _reserve(self, disk_bytes: int, size: int) -> DropReason | None:
-        """Take room on disk as the policy says, then in memory, where waiting is short: until the disk took what is there."""
-        books = self._books
-        if not books.memory.can_ever_fit(size):
-            await books.enter(books.memory, size, "raise")
-        if not self.disk.fits(disk_bytes) and self._rejected_bytes:
-            await self._drop_rejected(disk_bytes)
-        dropped = await books.enter(self.disk, disk_bytes, books.when_full)
-        while dropped is not None and books.when_full == "drop_oldest" and await self._drop_behind():
-            dropped = await books.enter(self.disk, disk_bytes, books.when_full)
-        if dropped is None:
-            try:
-                await books.enter(books.memory, size, "wait")
-            except BaseException:
-                self.disk.release(disk_bytes)
-                raise
-        return dropped
+        Raises:
+            SpoolError: It could not be written.
+        """
+        arriving = self._arriving.get(frame_id)
+        if arriving is not None:
+            # Shielded: several submits may wait for one commit, and cancelling one must not cancel the others.
+            return await asyncio.shield(arriving[1])
+        return self._receipts.get(frame_id)
 
-    async def _drop_behind(self) -> bool:
-        """Drop the oldest frame that is on disk only, or wait for frames that are being read; False if that changes nothing."""
-        before = self.behind
-        if not before or self._is_closed:
-            return False
-        if self._loader is None:
-            self._loader = asyncio.get_running_loop().create_task(self._load(1, self._drop))
-        await asyncio.wait([self._loader])
-        return self.behind < before
+    async def accept(self, item: Item, record: Record, accept: Callable[[Item], None]) -> Receipt:
+        """Write a frame, and have it accepted when `durability` says so.
 
-    def _drop(self, item: Item) -> None:
-        self._books.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, may_be_stored=item.state.may_be_stored))
+        Args:
+            item: Its room in memory and on disk is taken.
+            record: What is written.
+            accept: Accepts it. Called from here in interval mode, else when the commit ends, since `submit` may be cancelled
+                before: what is on disk is accepted whoever waits.
 
-    def _release(self, disk_bytes: int, size: int) -> None:
-        self.disk.release(disk_bytes)
-        self._books.memory.release(size)
-
-    async def _drop_rejected(self, size: int) -> None:
-        """Make room by deleting the oldest dead letters."""
-        gone = await self.spool.drop_oldest(size - (self.disk.max_bytes - self.disk.used_bytes), 0, rejected=True)
-        freed = sum(row[2] for row in gone)
-        self._rejected_bytes = max(0, self._rejected_bytes - freed)
-        if gone:
-            logger.warning("the spool is full: %d frames that the service had refused were deleted from it", len(gone))
-            self.disk.release(freed, len(gone))
-
-    async def _write(self, frame: Frame, record: Record) -> Receipt:
-        books = self._books
-        loop = asyncio.get_running_loop()
-        item = Item(
-            frame, Receipt(frame.id), books.next_seq(), len(record.image), loop.time(), frame.source or "",
-            disk_bytes=record.size,
-        )  # fmt: skip
-        record = attrs.evolve(record, seq=item.seq)
-        books.known[frame.id] = item
-        if self.spool.durability == "interval":
-            books.tally.accepted += 1
-            stays = self._stays()
-            if stays:
-                self._line_up(item)
-            else:
-                self.behind += 1
-            self.spool.put(record, partial(self._written, item, stays))
+        Raises:
+            SpoolError: It could not be written, and is not accepted.
+            ClosedError: The uploader closed before it was on disk.
+        """
+        item.disk_bytes = record.size
+        if self._spool.durability == "interval":
+            accept(item)
+            self._spool.put(record, partial(self._written, item))
             return item.receipt
-        item.committed = loop.create_future()
-        self.spool.put(record, partial(self._committed, item))
-        await committed(item)
-        return item.receipt
+        arriving: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._arriving[item.frame.id] = item, arriving
+        self._spool.put(record, partial(self._committed, item, accept))
+        return await asyncio.shield(arriving)
 
-    def _stays(self) -> bool:
-        """Whether a new frame is kept in memory beside the disk."""
-        return not self.behind and self._books.memory.used_bytes <= self._books.memory.max_bytes // 2
-
-    def _line_up(self, item: Item) -> None:
-        self._cursor = item.seq
-        self._schedule(item)
-
-    def _committed(self, item: Item, error: BaseException | None, is_known: bool) -> None:
-        """The commit of a frame in `commit` mode ended: only now it is accepted. Not in `submit`, which may be cancelled."""
-        waiter, item.committed = item.committed, None
+    def _committed(
+        self, item: Item, accept: Callable[[Item], None], error: BaseException | None, is_known: bool
+    ) -> None:
+        """The commit of a frame in `commit` mode ended: only now it is accepted."""
+        _, arriving = self._arriving.pop(item.frame.id)
+        if error is None and self._is_closed:
+            error = ClosedError("the uploader was closed before the frame was accepted")
+        item.is_written = error is None
         if error is None and not is_known:
-            self._books.tally.accepted += 1
-            if self._stays():
-                self._line_up(item)
-            else:
-                self.behind += 1
-                self._leave_memory(item)
+            accept(item)
         else:
-            self._books.known.pop(item.frame.id, None)
-            self._release(item.disk_bytes, item.size)
+            self._ledger.memory.release(item.size)
+            self._writer.room.release(item.disk_bytes)
             if is_known:
-                # Found on disk, from an earlier process: whoever submitted it again gets its outcome.
-                self._receipts[item.frame.id] = item.receipt
-        if waiter is not None and not waiter.done():
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
-                waiter.exception()  # the submitter may have been cancelled
+                self._join(item.receipt)
+        if arriving.done():
+            return
+        if error is None:
+            arriving.set_result(item.receipt)
+        else:
+            arriving.set_exception(error)
+            arriving.exception()  # the submitter may have been cancelled, and nobody else asks
 
-    def _written(self, item: Item, stays: bool, error: BaseException | None, is_known: bool) -> None:
+    def _written(self, item: Item, error: BaseException | None, is_known: bool) -> None:
         """The commit of a frame in `interval` mode ended."""
         if error is not None:
-            self.disk.release(item.disk_bytes)
+            self._writer.room.release(item.disk_bytes)
             item.disk_bytes = 0
-            if not stays:
-                self.behind -= 1
-                self._schedule(item)
-        elif is_known:
-            self._books.tally.accepted -= 1
-            self.behind -= not stays
-            self._books.known.pop(item.frame.id, None)
-            self._release(item.disk_bytes, item.size)
-            self._receipts[item.frame.id] = item.receipt
-        elif not stays:
+            if self._unwritten.get(item.seq) is item:
+                # It stays in memory until its turn comes, and must not keep the frames before it from being read.
+                self._ledger.memory.park(item.size)
+            return
+        if self._ledger.known.get(item.frame.id) is not item:
+            return  # it has its outcome already, and the writer was told
+        is_waiting = self._unwritten.get(item.seq) is item
+        if is_known:
+            self._merge(item, is_waiting=is_waiting)
+            return
+        item.is_written = True
+        if is_waiting:
+            del self._unwritten[item.seq]
             self._leave_memory(item)
 
+    def _merge(self, item: Item, *, is_waiting: bool) -> None:
+        """An earlier process left the same frame on disk: only one of the two is delivered, if this one is not under way."""
+        self._writer.room.release(item.disk_bytes)
+        item.disk_bytes = 0
+        if is_waiting:
+            del self._unwritten[item.seq]
+            self._index.remove(item.seq, item.source)
+        elif not self._sender.withdraw(item):
+            return
+        self._ledger.merge(item)
+        self._join(item.receipt)
+
+    def _join(self, receipt: Receipt) -> None:
+        """The frame of a receipt was on disk already, from an earlier process: the receipt gets that one's outcome."""
+        twin = self._ledger.known.get(receipt.frame_id)
+        older = self._receipts.get(receipt.frame_id) if twin is None else None
+        if twin is not None:
+            twin.receipt.call(receipt.resolve)
+        elif receipt.outcome is None:
+            self._receipts[receipt.frame_id] = receipt
+            if older is not None:
+                receipt.call(older.resolve)
+
+    def push(self, item: Item) -> None:
+        """Queue an accepted frame: in memory where nothing is before it on disk and there is room, else on disk."""
+        memory = self._ledger.memory
+        if not (self._index or self._taken) and memory.is_below(1 / 2):
+            self._sender.push(item)
+            return
+        self._index.add(item.seq, item.source, item.disk_bytes)
+        if item.is_written:
+            self._leave_memory(item)
+        else:
+            self._unwritten[item.seq] = item
+        self._start_reader()
+
     def _leave_memory(self, item: Item) -> None:
-        self._books.known.pop(item.frame.id, None)
+        self._ledger.leave_memory(item)
         self._receipts[item.frame.id] = item.receipt
-        self._books.memory.release(item.size)
-        self.feed()
 
     # Reading back.
 
-    def feed(self) -> None:
-        """Read frames back from disk, if there are any and there is room."""
-        memory = self._books.memory
-        if self.behind and self._loader is None and not self._is_closed and memory.used_bytes <= memory.max_bytes // 4:
-            room = max(1, memory.max_bytes // 2 - memory.used_bytes)
-            self._loader = asyncio.get_running_loop().create_task(self._load(room, self._schedule))
+    def _start_reader(self) -> None:
+        if self._index and self._reader is None and not self._is_closed:
+            self._reader = asyncio.get_running_loop().create_task(self._read_back())
+            self._reader.add_done_callback(self._reader_done)
 
-    async def _load(self, room: int, take: Callable[[Item], None]) -> None:
+    def _reader_done(self, reader: asyncio.Task[None]) -> None:
+        self._reader = None
+        if not reader.cancelled() and reader.exception() is not None:
+            logger.error("reading back frames from the spool failed", exc_info=reader.exception())
+        # Also where somebody cancelled it (a debugger, a task killer): what is on disk must not stay there.
+        self._start_reader()
+
+    async def _read_back(self) -> None:
+        """Read frames back for as long as there are any."""
+        memory = self._ledger.memory
+        while self._index and not self._is_closed:
+            # Between three eighths and half of the memory: seldom enough to read many at once, and never near to empty.
+            await memory.wait_below(3 / 8)
+            entries = self._choose()
+            try:
+                await self._read(entries)
+                self.error = None
+            except SpoolError as error:
+                self._note(error)
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    def _note(self, error: SpoolError) -> None:
+        self.error = error
+        logger.warning("frames on disk cannot be read now: %s", error)
+
+    def _choose(self) -> list[Entry]:
+        """Take from the index what is read next: by turns of the sources, as much as there is room for, one frame at least."""
+        memory = self._ledger.memory
+        room = memory.max_bytes // 2 - memory.used_bytes + memory.parked_bytes
+        frames = _READ_FRAMES_MAX
+        if memory.max_frames is not None:
+            frames = min(frames, max(1, memory.max_frames // 2 - memory.used_frames))
+        entries: list[Entry] = []
+        while len(entries) < frames and (room > 0 or not entries):
+            entry = self._index.pop()
+            if entry is None:
+                break
+            entries.append(entry)
+            room -= entry.size
+        return entries
+
+    async def _read(self, entries: list[Entry], take: Callable[[Item], None] | None = None) -> None:
+        """Bring frames that were taken from the index into memory, and hand them on, in this order."""
+        take = take or self._sender.push
+        wanted = [entry.seq for entry in entries if entry.seq not in self._unwritten]
+        self._taken.update((entry.seq, entry) for entry in entries)
         try:
-            claimed = await self.spool.claim(self._cursor, room)
-            self.error = None
-        except SpoolError as error:
-            self.error = error
-            logger.warning("frames on disk cannot be read now: %s", error)
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
-            return
-        finally:
-            self._loader = None
-            asyncio.get_running_loop().call_soon(self.feed)
-        lost = len(claimed.damaged)
-        for record in claimed.records:
-            self._cursor = record.seq
-            lost += not self._take_in(record, take)
-        self.behind -= len(claimed.records) + len(claimed.damaged)
-        for size in claimed.damaged:
-            self.disk.release(size)
-        gone = self.behind - (self.behind if claimed.behind is None else claimed.behind)
-        if not claimed.records and not claimed.damaged:
-            gone = self.behind
-        self.behind -= gone
-        if lost or gone:
-            logger.error("%d damaged records were set aside in the spool %s", lost + gone, self.spool.directory)
-            self._books.lose(lost + gone)
+            claimed = await self._spool.claim(wanted) if wanted else None
+        except BaseException:
+            # Not read, or cancelled: they must not fall between index and memory.
+            for entry in entries:
+                if self._taken.pop(entry.seq, None):
+                    self._index.put_back(entry)
+            raise
+        records = {record.seq: record for record in claimed.records} if claimed is not None else {}
+        lost = 0
+        for entry in entries:
+            if self._taken.pop(entry.seq, None) is None:
+                continue  # closing did not wait for the disk, and has given it an outcome
+            record = records.get(entry.seq)
+            item = self._unwritten.pop(entry.seq, None)
+            if item is not None:
+                if not item.disk_bytes:
+                    self._ledger.memory.park(-item.size)
+                take(item)
+            elif record is None:
+                self._writer.room.release(entry.size)
+                lost += 1
+            else:
+                lost += not self._take_in(record, take)
+        if lost:
+            logger.error("%d damaged records were set aside in the spool %s", lost, self._spool.directory)
+            self._ledger.lose(lost)
 
     def _take_in(self, record: Record, take: Callable[[Item], None]) -> bool:
         """Bring a record into memory, and hand it on; False if its description cannot be read."""
         try:
             frame = codec.decode(record.description, record.image)
         except ValueError as error:
-            self.spool.reject(record.seq, f"unreadable: {error}")
-            self._rejected_bytes += record.size
+            self._writer.reject(record.seq, record.size, f"unreadable: {error}")
             return False
-        receipt = self._receipts.pop(frame.id, None) or Receipt(frame.id)
-        # A process before this one may have sent it without living to see the answer.
-        state = Queued(may_be_stored=record.seq <= self._recovered_to)
-        now = asyncio.get_running_loop().time()
-        item = Item(
-            frame, receipt, record.seq, len(record.image), now, frame.source or "", state, disk_bytes=record.size
-        )
-        self._books.known[frame.id] = item
-        self._books.memory.occupy(item.size)
-        take(item)
+        item = self._item(record, frame)
+        self._ledger.enter_memory(item)
+        try:
+            item.request = self._encode(frame)
+        except ConfigurationError as error:
+            self._ledger.end(item, Rejected(frame, error, attempts=0, may_be_stored=item.state.may_be_stored))
+        else:
+            take(item)
         return True
 
-    # Going out.
+    def _item(self, record: Record, frame: Frame) -> Item:
+        age = max(0.0, time.time() - record.accepted_at) if record.accepted_at else 0.0
+        receipt = self._receipts.pop(frame.id, Receipt(frame.id))
+        arriving = self._arriving.get(frame.id)
+        if arriving is not None:
+            # Submitted again while it is read back. It may have its outcome before the disk says that it knows the frame.
+            receipt.call(arriving[0].receipt.resolve)
+        return Item(
+            frame,
+            b"",
+            receipt,
+            record.seq,
+            memory_size(len(record.image), record.description),
+            self._sender.now() - age,
+            frame.source or "",
+            # A process before this one may have sent it without living to see the answer.
+            Queued(may_be_stored=record.seq <= self._recovered_to),
+            disk_bytes=record.size,
+            is_written=True,
+        )
 
-    def ended(self, item: Item, outcome: Outcome) -> None:
-        """Tell the disk what became of a frame."""
-        if not item.disk_bytes or isinstance(outcome, Spooled):
-            return
-        if isinstance(outcome, Rejected):
-            self.spool.reject(item.seq, f"{type(outcome.error).__name__}: {outcome.error}")
-            self._rejected_bytes += item.disk_bytes
-        else:
-            self.spool.acknowledge(item.seq)
-            self.disk.release(item.disk_bytes)
-        self.feed()
+    async def drop_oldest(self) -> bool:
+        """Drop the oldest of all frames that are not under way; False if there is none, or it cannot be read."""
+        item = self._sender.take_oldest(self._index.oldest_seq())
+        if item is not None:
+            self._drop(item)
+            return True
+        entry = self._index.pop_oldest()
+        if entry is None:
+            return False
+        try:
+            await self._read([entry], self._drop)
+        except SpoolError as error:
+            self._note(error)
+            return False
+        return True
 
-    async def close(self, seconds: float) -> None:
-        """Bring everything to disk, give the frames that stay there their outcome, and close.
+    def _drop(self, item: Item) -> None:
+        self._ledger.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, item.state.error, item.state.may_be_stored))
+
+    # Ending.
+
+    async def settle(self, patience: float) -> None:
+        """Bring everything to disk, and give every frame that is left its outcome: `Spooled` if it is on disk, else `Dropped`.
 
         Args:
-            seconds: How long the disk may take.
+            patience: Seconds that the disk may take without getting anything done.
         """
         self._is_closed = True
-        if self._loader is not None:
-            self._loader.cancel()
-        await self._end_absent(seconds / 2)
-        if not await self.spool.close(seconds / 2):
-            logger.warning(
-                "the disk of the spool %s does not answer; it is left to finish by itself", self.spool.directory
-            )
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        is_synced = await self._sync(patience)
+        for entry in self._taken.values():
+            # Whoever waits for the disk to read these waits in vain; it finds them gone from `_taken`.
+            self._index.put_back(entry)
+        self._taken.clear()
+        for seq, item in self._unwritten.items():
+            self._index.remove(seq, item.source)
+        in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
+        present = {seq for seq, _ in await self._ids([item.seq for item in in_memory if item.is_written], patience)}
+        for item in in_memory:
+            self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.seq in present))
+        await self._end_on_disk(patience if is_synced else 0.0)
 
-    async def _end_absent(self, seconds: float) -> None:
-        ids: list[tuple[int, bytes]] = []
+    async def _sync(self, patience: float) -> bool:
+        """Wait for the disk for as long as it gets something done; False if it does not."""
+        syncing = asyncio.ensure_future(self._spool.sync())
+        left = self._not_written()
+        while not (await asyncio.wait([syncing], timeout=patience))[0]:
+            if self._not_written() >= left:
+                syncing.cancel()
+                break
+            left = self._not_written()
+        if syncing.done() and not syncing.cancelled() and syncing.exception() is None:
+            return True
+        logger.warning("the disk of the spool %s does not answer", self._spool.directory)
+        return False
+
+    def _not_written(self) -> int:
+        return len(self._arriving) + sum(1 for item in self._ledger.known.values() if not item.is_written)
+
+    async def _end_on_disk(self, patience: float) -> None:
+        """Give the frames that are on disk only their outcome, with the disk's word that they are there."""
+        seqs = self._index.seqs()
+        self._index.clear()
+        asked = found = 0
+        while asked < len(seqs) and patience:
+            ids = await self._ids(seqs[asked : asked + _IDS_AT_ONCE], patience)
+            if not ids:
+                break
+            for _, id_ in ids:
+                frame_id = UUID(bytes=id_)
+                self._ledger.end_on_disk(self._receipts.pop(frame_id, Receipt(frame_id)), Spooled(frame_id))
+            asked += _IDS_AT_ONCE
+            found += len(ids)
+            await asyncio.sleep(0)
+        lost = min(asked, len(seqs)) - found
+        if lost:
+            logger.error("%d records are gone from the spool %s", lost, self._spool.directory)
+            self._ledger.lose(lost)
+        unlisted = len(seqs) - found - lost
+        for receipt in list(self._receipts.values()):
+            error = SpoolError(f"the spool {str(self._spool.directory)!r} could not be asked, or the record is damaged")
+            if unlisted:
+                unlisted -= 1
+                self._ledger.end_on_disk(receipt, Spooled(receipt.frame_id, error=error))
+            else:
+                receipt.resolve(Spooled(receipt.frame_id, error=error))
+        self._ledger.end_unlisted(unlisted)
+
+    async def _ids(self, seqs: list[int], patience: float) -> list[tuple[int, bytes]]:
+        """Return order and id of those of the records that are on disk; none where the disk does not answer."""
+        if not seqs:
+            return []
         try:
-            async with asyncio.timeout(seconds):
-                # Also brings the last frames to disk: their commits are booked before this returns.
-                await self.spool.sync()
-                if self.behind:
-                    ids = await self.spool.pending_ids(self._cursor, _IDS_MAX)
+            async with asyncio.timeout(patience):
+                return await self._spool.ids(seqs)
         except (SpoolError, TimeoutError) as error:
             logger.warning("the frames left on disk cannot be listed: %s", error)
-        for _, id_ in ids[: self.behind]:
-            frame_id = UUID(bytes=id_)
-            receipt = self._receipts.pop(frame_id, None) or Receipt(frame_id)
-            self._books.end_absent(receipt, Spooled(frame_id))
-            self.behind -= 1
-        self._books.tally.spooled += self.behind
-        self.behind = 0
+            return []
+
+    async def close(self, patience: float) -> None:
+        """Close the file."""
+        if not await self._spool.close(patience):
+            logger.warning(
+                "the disk of the spool %s does not answer; it is left to finish by itself", self._spool.directory
+            )
 
 
-async def committed(item: Item) -> None:
-    """Wait until a frame is on disk, where its owner was promised that; cancelling the waiting changes nothing else.
-
-    Raises:
-        SpoolError: It could not be written.
-    """
-    if item.committed is not None:
-        await asyncio.shield(item.committed)
+def last_outcome(item: Item, *, is_on_disk: bool) -> Dropped | Spooled:
+    """Return the outcome of a frame that closing did not deliver."""
+    state = item.state
+    if isinstance(state, InFlight):  # a `send` that ignored its cancellation
+        state = Queued(state.attempt, may_be_stored=True, error=state.error)
+    return state.spooled(item.frame) if is_on_disk else state.dropped(item.frame, DropReason.CLOSED)

@@ -25,7 +25,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -120,9 +120,7 @@ class Claimed:
     records: list[Record]
     """In order."""
     damaged: list[int]
-    """Sizes of those that were set aside meanwhile."""
-    behind: int | None = None
-    """Pending records behind the last one, where the file was salvaged and others may have gone with it; else None."""
+    """Orders of those that are missing or damaged."""
 
 
 _STOP: Final = object()
@@ -183,8 +181,11 @@ class Spool:
         self._stopped: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self) -> Recovery:
+    async def open(self, found: Callable[[int, str, int], None]) -> Recovery:
         """Lock the directory, open the file and count what it holds.
+
+        Args:
+            found: Called in the thread with order, source and size of each record to be delivered, in order.
 
         Raises:
             SpoolError: It is in use, belongs to another deployment, or cannot be opened.
@@ -192,7 +193,9 @@ class Spool:
         loop = self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[Recovery] = loop.create_future()
         self._stopped = loop.create_future()
-        self._thread = threading.Thread(target=self._work, args=(loop, opened), name="picsellia-spool", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(loop, opened, found), name="picsellia-spool", daemon=True
+        )
         self._thread.start()
         return await asyncio.shield(opened)
 
@@ -216,8 +219,8 @@ class Spool:
         """Turn a record into a dead letter, with the next transaction."""
         self._jobs.put((seq, reason))
 
-    async def claim(self, after: int, max_bytes: int, max_frames: int = 1000) -> Claimed:
-        """Read the next records; see `SpoolFile.claim`. Records put before are among them.
+    async def claim(self, seqs: Sequence[int]) -> Claimed:
+        """Read records; see `SpoolFile.claim`.
 
         Raises:
             SpoolError: The file cannot be read.
@@ -225,27 +228,24 @@ class Spool:
 
         def run(file: SpoolFile) -> Claimed:
             try:
-                return Claimed(*file.claim(after, max_bytes, max_frames))
+                return Claimed(*file.claim(seqs))
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 file.salvage()
-                records, damaged = file.claim(after, max_bytes, max_frames)
-                return Claimed(records, damaged, file.count_behind(records[-1].seq if records else after))
+                return Claimed(*file.claim(seqs))
 
         claimed: Claimed = await self._ask(run)
         return claimed
 
-    async def pending_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return order and id of records behind one."""
-        result: list[tuple[int, bytes]] = await self._ask(lambda file: file.pending_ids(after, limit))
+    async def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return order and id of those of the records that are on disk."""
+        result: list[tuple[int, bytes]] = await self._ask(lambda file: file.ids(seqs))
         return result
 
-    async def drop_oldest(self, min_bytes: int, after: int, *, rejected: bool) -> list[tuple[int, bytes, int]]:
-        """Delete the oldest records; see `SpoolFile.drop_oldest`."""
-        result: list[tuple[int, bytes, int]] = await self._ask(
-            lambda file: file.drop_oldest(min_bytes, after, rejected=rejected)
-        )
+    async def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
+        """Delete the oldest dead letters; see `SpoolFile.drop_rejected`."""
+        result: tuple[int, int] = await self._ask(lambda file: file.drop_rejected(min_bytes))
         return result
 
     async def sync(self) -> None:
@@ -286,13 +286,16 @@ class Spool:
 
     # The thread.
 
-    def _work(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[Recovery]) -> None:
+    def _work(
+        self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[Recovery], found: Callable[[int, str, int], None]
+    ) -> None:
         file = SpoolFile(self.directory, self._owner)
         failure: BaseException | None = None
         try:
             prepare(self.directory)
             self._lock = SpoolLock(self.directory)
             recovery = file.open()
+            file.list_pending(found)
         except BaseException as error:  # noqa: BLE001 - handed to who waits in the loop
             failure = error
         else:

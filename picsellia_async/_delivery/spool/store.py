@@ -15,7 +15,7 @@ import contextlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +36,8 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS spool (version INTEGER NOT NULL, owner TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS frame (
   seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, crc INTEGER NOT NULL,
-  state INTEGER NOT NULL DEFAULT 0, reason TEXT, description BLOB NOT NULL);
+  state INTEGER NOT NULL DEFAULT 0, reason TEXT, description BLOB NOT NULL,
+  source TEXT NOT NULL DEFAULT '', accepted_at REAL NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS image (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 
@@ -53,6 +54,10 @@ class Record:
     """`codec.encode`."""
     image: bytes
     """Encoded image."""
+    source: str = ""
+    """`Frame.source`, empty for none."""
+    accepted_at: float = 0.0
+    """When, in epoch seconds; 0 where that is not known."""
 
     @property
     def size(self) -> int:
@@ -189,9 +194,10 @@ class SpoolFile:
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            known = [record.seq for record in puts if not self._insert(record)]
+            # Before the inserts: a frame that is submitted again right after its outcome is a new record.
             for table in ("frame", "image"):
                 db.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in acknowledged])  # noqa: S608 - a literal
+            known = [record.seq for record in puts if not self._insert(record)]
             db.executemany(
                 "UPDATE frame SET state = 1, reason = ? WHERE seq = ?", [(text, seq) for seq, text in rejected]
             )
@@ -210,74 +216,64 @@ class SpoolFile:
                 return False
             db.execute("DELETE FROM frame WHERE seq = ?", (row[0],))
             db.execute("DELETE FROM image WHERE seq = ?", (row[0],))
-        values = (record.seq, record.id, record.size, record.checksum, record.description)
-        db.execute("INSERT INTO frame (seq, id, size, crc, description) VALUES (?, ?, ?, ?, ?)", values)
+        values = (
+            record.seq, record.id, record.size, record.checksum, record.description, record.source, record.accepted_at
+        )  # fmt: skip
+        db.execute(
+            "INSERT INTO frame (seq, id, size, crc, description, source, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
         db.execute("INSERT INTO image VALUES (?, ?)", (record.seq, record.image))
         return True
 
-    def claim(self, after: int, max_bytes: int, max_frames: int) -> tuple[list[Record], list[int]]:
-        """Read pending records in order, at least one if there is any.
+    def list_pending(self, found: Callable[[int, str, int], None]) -> None:
+        """Tell order, source and size of every pending record, in order."""
+        for row in self._connection.execute("SELECT seq, source, size FROM frame WHERE state = 0 ORDER BY seq"):
+            found(*row)
+
+    def claim(self, seqs: Sequence[int]) -> tuple[list[Record], list[int]]:
+        """Read records.
 
         Args:
-            after: Only records behind this one.
-            max_bytes: Stop at so many bytes.
-            max_frames: Stop at so many records.
+            seqs: Their orders.
 
         Returns:
-            The records, and the sizes of those that turned out to be damaged and were set aside.
+            The records, and the orders of those that are missing, or were damaged and are set aside.
         """
         records: list[Record] = []
-        damaged: list[tuple[int, int]] = []
-        total = 0
-        rows = self._connection.execute(
-            "SELECT seq, id, size, crc, description FROM frame WHERE seq > ? AND state = 0 ORDER BY seq LIMIT ?",
-            (after, max_frames),
-        )
-        for seq, id_, size, crc, description in rows.fetchall():
-            row = self._connection.execute("SELECT data FROM image WHERE seq = ?", (seq,)).fetchone()
-            record = None if row is None else Record(seq, id_, description, row[0])
-            if record is None or record.checksum != crc:
-                damaged.append((seq, size))
-                continue
-            records.append(record)
-            total += size
-            if total >= max_bytes:
-                break
-        for seq, _ in damaged:
-            self._connection.execute("UPDATE frame SET state = 2, reason = 'checksum' WHERE seq = ?", (seq,))
-        return records, [size for _, size in damaged]
+        damaged: list[int] = []
+        db = self._connection
+        for seq in seqs:
+            row = db.execute(
+                "SELECT id, description, source, accepted_at, crc FROM frame WHERE seq = ? AND state = 0", (seq,)
+            ).fetchone()
+            image = db.execute("SELECT data FROM image WHERE seq = ?", (seq,)).fetchone()
+            record = None if row is None or image is None else Record(seq, row[0], row[1], image[0], row[2], row[3])
+            if record is None or record.checksum != row[4]:
+                damaged.append(seq)
+                db.execute("UPDATE frame SET state = 2, reason = 'checksum' WHERE seq = ?", (seq,))
+            else:
+                records.append(record)
+        return records, damaged
 
-    def count_behind(self, after: int) -> int:
-        """Return how many pending records lie behind one."""
-        row = self._connection.execute("SELECT count(*) FROM frame WHERE seq > ? AND state = 0", (after,)).fetchone()
-        return int(row[0])
+    def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return order and id of those of the records that are there."""
+        db = self._connection
+        rows = [db.execute("SELECT seq, id FROM frame WHERE seq = ? AND state = 0", (seq,)).fetchone() for seq in seqs]
+        return [row for row in rows if row is not None]
 
-    def pending_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return order and id of pending records behind one, at most so many."""
-        rows = self._connection.execute(
-            "SELECT seq, id FROM frame WHERE seq > ? AND state = 0 ORDER BY seq LIMIT ?", (after, limit)
-        )
-        return rows.fetchall()
-
-    def drop_oldest(self, min_bytes: int, after: int, *, rejected: bool) -> list[tuple[int, bytes, int]]:
-        """Delete the oldest dead letters, or the oldest pending records behind one, until so many bytes are free.
-
-        Returns:
-            Order, id and size of each.
-        """
-        state = REJECTED if rejected else PENDING
-        gone: list[tuple[int, bytes, int]] = []
+    def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
+        """Delete the oldest dead letters until so many bytes are free; return how many, and their bytes."""
+        gone: list[int] = []
         freed = 0
-        rows = self._connection.execute(
-            "SELECT seq, id, size FROM frame WHERE state = ? AND seq > ? ORDER BY seq LIMIT 10000", (state, after)
-        )
-        for row in rows.fetchall():
+        rows = self._connection.execute("SELECT seq, size FROM frame WHERE state = 1 ORDER BY seq LIMIT 10000")
+        for seq, size in rows.fetchall():
             if freed >= min_bytes:
                 break
-            gone.append(row)
-            freed += row[2]
-        self.apply([], [row[0] for row in gone], [])
-        return gone
+            gone.append(seq)
+            freed += size
+        self.apply([], gone, [])
+        return len(gone), freed
 
     def salvage(self) -> Recovery:
         """Copy what can still be read into a new file; the damaged one stays as `quarantine-N.db`.
@@ -337,11 +333,13 @@ def _read_each(path: Path, orders: Sequence[int], db: sqlite3.Connection | None 
             db = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
         for seq in orders:
             with contextlib.suppress(sqlite3.DatabaseError):
-                row = db.execute("SELECT id, crc, description, state FROM frame WHERE seq = ?", (seq,)).fetchone()
+                row = db.execute(
+                    "SELECT id, crc, description, state, source, accepted_at FROM frame WHERE seq = ?", (seq,)
+                ).fetchone()
                 data = db.execute("SELECT data FROM image WHERE seq = ?", (seq,)).fetchone()
                 if row is None or data is None or row[3] != PENDING:
                     continue
-                record = Record(seq, row[0], row[2], data[0])
+                record = Record(seq, row[0], row[2], data[0], row[4], row[5])
                 if record.checksum == row[1]:
                     yield record
 

@@ -13,18 +13,11 @@ from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
 from ..support.frames import make_frame
-from ..support.virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Asyncio with a clock that jumps."""
-    return "asyncio", {"debug": True, "loop_factory": VirtualLoop}
-
-
-async def send(frame: Frame) -> dict[str, Any]:
+async def send(frame: Frame, request: bytes) -> dict[str, Any]:
     """Store a frame in ten milliseconds."""
     await asyncio.sleep(0.01)
     return {"id": frame.filename}
@@ -148,7 +141,7 @@ async def test_ten_thousand_sources_each_get_their_turn() -> None:
     """With as many sources as frames order of arrival is kept; with one hog, nobody waits behind it."""
     order: list[str] = []
 
-    async def note(frame: Frame) -> dict[str, Any]:
+    async def note(frame: Frame, request: bytes) -> dict[str, Any]:
         order.append(frame.source or "")
         await asyncio.sleep(0)
         return {}
@@ -167,7 +160,7 @@ async def test_ten_thousand_sources_each_get_their_turn() -> None:
 async def test_a_source_that_fails_holds_up_nobody_else_in_order() -> None:
     """With `ordered_by`, one camera whose frames always fail keeps its own line only."""
 
-    async def picky(frame: Frame) -> dict[str, Any]:
+    async def picky(frame: Frame, request: bytes) -> dict[str, Any]:
         await asyncio.sleep(0.01)
         if frame.source == "bad":
             raise TransportError("cut", "POST", "http://x", request_sent=True)

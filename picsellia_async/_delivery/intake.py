@@ -1,0 +1,215 @@
+"""From `submit` to acceptance: the request is made, room is taken as `when_full` says, the ledger accepts, the queue takes over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import attrs
+
+from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.options import WhenFull
+from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected
+from picsellia_async._delivery.receipt import Item, Receipt, memory_size
+from picsellia_async._delivery.sender import Sender
+from picsellia_async._delivery.spool import codec
+from picsellia_async._delivery.spool.queue import SpoolQueue
+from picsellia_async._delivery.spool.store import Record
+from picsellia_async._delivery.spool.writer import SpoolWriter
+from picsellia_async.errors import ClosedError, ConfigurationError, FrameTooLargeError, UploaderFullError
+from picsellia_async.frames import Frame
+
+Encode = Callable[[Frame], bytes]
+"""Makes the request of a frame: all that is sent beside the image."""
+
+
+@attrs.frozen(eq=False)
+class Files:
+    """How images that are files are read."""
+
+    size: Callable[[Path], Awaitable[int]]
+    """Returns the size of one in bytes; raises ConfigurationError."""
+    read: Callable[[Path], Awaitable[bytes]]
+    """Returns the bytes of one; raises ConfigurationError."""
+
+
+class Intake:
+    """The way in of one uploader. `close` ends the waiting for room."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sender: Sender,
+        encode: Encode,
+        when_full: WhenFull,
+        files: Files,
+        spool: tuple[SpoolWriter, SpoolQueue] | None,
+    ) -> None:
+        """Store the parts.
+
+        Args:
+            ledger: Accepts.
+            sender: Takes over what was accepted, where there is no spool.
+            encode: Makes the request of a frame.
+            when_full: What to do without room.
+            files: Reads images that are files.
+            spool: The way to disk, and the queue whose far end is there; None: frames are in memory only.
+        """
+        self._ledger = ledger
+        self._sender = sender
+        self._encode = encode
+        self._when_full = when_full
+        self._files = files
+        self._spool = spool
+        self._is_closed = False
+
+    async def submit(self, frame: Frame) -> Receipt:
+        """Accept a frame; see `Uploader.submit`."""
+        known = await self._known(frame)
+        if known is not None:
+            return known
+        try:
+            request = self._encode(frame)
+            if self._spool is not None:
+                return await self._submit_to_disk(frame, request, *self._spool)
+            image = frame.image
+            size = memory_size(len(image) if isinstance(image, bytes) else await self._files.size(image), request)
+        except ConfigurationError as error:
+            return self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
+        if not self._ledger.memory.try_reserve(size):
+            dropped = await self._make_room(size)
+            if dropped is not None:
+                return self._ledger.accept_ended(frame, Dropped(frame, dropped))
+            # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
+            twin = self._ledger.known.get(frame.id)
+            if twin is not None or self._is_closed:
+                self._ledger.memory.release(size)
+                if twin is None:
+                    raise closed()
+                return twin.receipt
+        item = self._item(frame, request, size)
+        self._accept(item)
+        return item.receipt
+
+    async def _known(self, frame: Frame) -> Receipt | None:
+        item = self._ledger.known.get(frame.id)
+        if item is not None:
+            return item.receipt
+        return None if self._spool is None else await self._spool[1].find(frame.id)
+
+    def _item(self, frame: Frame, request: bytes, size: int) -> Item:
+        ledger = self._ledger
+        return Item(frame, request, Receipt(frame.id), ledger.next_seq(), size, self._sender.now(), frame.source or "")
+
+    def _accept(self, item: Item) -> None:
+        """Accept a frame: the one place, with and without a spool."""
+        self._ledger.accept(item)
+        if self._spool is None:
+            self._sender.push(item)
+        else:
+            self._spool[1].push(item)
+
+    async def _submit_to_disk(self, frame: Frame, request: bytes, writer: SpoolWriter, queue: SpoolQueue) -> Receipt:
+        image = await self._files.read(frame.image) if isinstance(frame.image, Path) else frame.image
+        if image is not frame.image:
+            frame = attrs.evolve(frame, image=image)
+        record = Record(0, frame.id.bytes, codec.encode(frame), image, frame.source or "", time.time())
+        size = memory_size(len(image), record.description)
+        dropped = await self._make_room_on_disk(record.size, size, writer, queue)
+        if dropped is not None:
+            return self._ledger.accept_ended(frame, Dropped(frame, dropped))
+        try:
+            # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
+            known = await self._known(frame)
+            if known is None and self._is_closed:
+                raise closed()
+        except BaseException:
+            self._release(writer, record.size, size)
+            raise
+        if known is not None:
+            self._release(writer, record.size, size)
+            return known
+        item = self._item(frame, request, size)
+        return await queue.accept(item, attrs.evolve(record, seq=item.seq), self._accept)
+
+    def _release(self, writer: SpoolWriter, disk_bytes: int, size: int) -> None:
+        writer.room.release(disk_bytes)
+        self._ledger.memory.release(size)
+
+    async def _make_room(self, size: int) -> DropReason | None:
+        """Take room in memory, as the policy says; return why the frame is dropped where there is none."""
+        memory = self._ledger.memory
+        self._check_fits(memory, size)
+        if self._when_full == "drop_oldest":
+            while not memory.try_reserve(size):
+                item = self._sender.take_oldest()
+                if item is None:
+                    return DropReason.FULL_NEWEST
+                self._drop(item)
+            return None
+        return await self._reserve(memory, size)
+
+    async def _make_room_on_disk(
+        self, disk_bytes: int, size: int, writer: SpoolWriter, queue: SpoolQueue
+    ) -> DropReason | None:
+        """Take room on disk as the policy says, then in memory, where waiting is short: until the disk took what is there."""
+        memory, disk = self._ledger.memory, writer.room
+        self._check_fits(memory, size)
+        self._check_fits(disk, disk_bytes)
+        await writer.free_dead_letters(disk_bytes)
+        if self._when_full == "drop_oldest":
+            while not disk.try_reserve(disk_bytes):
+                if self._is_closed or not await queue.drop_oldest():
+                    return DropReason.FULL_NEWEST
+        else:
+            dropped = await self._reserve(disk, disk_bytes)
+            if dropped is not None:
+                return dropped
+        try:
+            await memory.reserve(size)
+        except BaseException:
+            disk.release(disk_bytes)
+            raise
+        return None
+
+    async def _reserve(self, room: FlowControl, size: int) -> DropReason | None:
+        if room.try_reserve(size):
+            return None
+        if self._when_full == "raise":
+            raise _full(UploaderFullError, "the uploader is full", room, size)
+        if self._when_full == "drop_newest":
+            return DropReason.FULL_NEWEST
+        await room.reserve(size)
+        return None
+
+    def _check_fits(self, room: FlowControl, size: int) -> None:
+        if not room.can_ever_fit(size):
+            raise _full(FrameTooLargeError, "the frame is larger than the uploader's limit", room, size)
+
+    def _drop(self, item: Item) -> None:
+        state = item.state
+        self._ledger.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, state.error, state.may_be_stored))
+
+    def close(self) -> None:
+        """End the waiting of everybody who waits for room."""
+        self._is_closed = True
+        self._ledger.memory.close(closed)
+        if self._spool is not None:
+            self._spool[0].room.close(closed)
+
+
+def closed() -> ClosedError:
+    """Return the error of an uploader that takes no more frames."""
+    return ClosedError("the uploader is closed, or closing; it takes no more frames")
+
+
+def _full(kind: type[UploaderFullError], message: str, room: FlowControl, size: int) -> UploaderFullError:
+    limit = f"{room.used_bytes} of {room.max_bytes} bytes"
+    if room.max_frames is not None:
+        limit += f" and {room.used_frames} of {room.max_frames} frames"
+    return kind(
+        f"{message}: it has {size} bytes, {limit} are in use",
+        size, room.used_bytes, room.max_bytes, room.used_frames, room.max_frames,
+    )  # fmt: skip

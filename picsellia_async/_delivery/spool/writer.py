@@ -1,0 +1,72 @@
+"""What goes to disk, and the room it takes there: records of accepted frames, and what became of them.
+
+Room is counted against `max_spool_bytes` from the moment it is reserved, not from the commit: so many frames may be on their
+way to the disk at once. Dead letters (frames that the service refused) keep their room until somebody else needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.outcomes import Outcome, Rejected, Spooled
+from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.spool.spool import Spool
+from picsellia_async._delivery.spool.store import Recovery
+
+logger = logging.getLogger("picsellia_async")
+
+
+class SpoolWriter:
+    """The way to disk; the ledger tells it about outcomes."""
+
+    def __init__(self, spool: Spool, max_bytes: int) -> None:
+        """Store the parts.
+
+        Args:
+            spool: The file and its thread.
+            max_bytes: Bytes of records that may be on disk.
+        """
+        self.spool = spool
+        self.room = FlowControl(max_bytes)
+        self._rejected_bytes = 0
+
+    async def open(self, found_one: Callable[[int, str, int], None]) -> Recovery:
+        """Open the spool and take up the room of what it holds.
+
+        Args:
+            found_one: Called with order, source and size of each frame to be delivered, in order.
+
+        Raises:
+            SpoolError: It cannot be opened.
+        """
+        found = await self.spool.open(found_one)
+        self.room.used_bytes, self.room.used_frames = found.bytes, found.frames + found.rejected
+        self._rejected_bytes = found.rejected_bytes
+        return found
+
+    def end(self, item: Item, outcome: Outcome) -> None:
+        """Delete the record of a frame that has its outcome, or keep it as a dead letter."""
+        if isinstance(outcome, Spooled):
+            return
+        if isinstance(outcome, Rejected):
+            self.reject(item.seq, item.disk_bytes, f"{type(outcome.error).__name__}: {outcome.error}")
+        else:
+            self.spool.acknowledge(item.seq)
+            self.room.release(item.disk_bytes)
+
+    def reject(self, seq: int, size: int, reason: str) -> None:
+        """Turn a record into a dead letter."""
+        self.spool.reject(seq, reason)
+        self._rejected_bytes += size
+
+    async def free_dead_letters(self, size: int) -> None:
+        """Delete the oldest dead letters until a record of this size fits, as far as they go."""
+        if self.room.fits(size) or not self._rejected_bytes:
+            return
+        count, freed = await self.spool.drop_rejected(size - (self.room.max_bytes - self.room.used_bytes))
+        self._rejected_bytes = max(0, self._rejected_bytes - freed)
+        if count:
+            logger.warning("the spool is full: %d frames that the service had refused were deleted from it", count)
+            self.room.release(freed, count)

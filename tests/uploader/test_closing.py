@@ -1,0 +1,242 @@
+"""Closing: in time whatever happens, and every frame accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anyio
+import pytest
+
+from picsellia_async._delivery.outcomes import Dropped, Health
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import (
+    ClosedError,
+    RateLimitError,
+)
+from picsellia_async.frames import Frame
+from picsellia_async.uploader import Uploader
+
+from ..support.frames import make_frame
+from ..support.virtual_time import VirtualLoop
+from .service import Service, down, frames, uploader
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_closing_against_a_dead_service_is_bounded() -> None:
+    """`close_timeout=2` against a service that never answers returns within 2.5 seconds and lists what is undelivered."""
+    service = Service(hold=asyncio.Event())
+    loop = asyncio.get_running_loop()
+    async with uploader(service, close_timeout=2.0, concurrency=4) as up:
+        for frame in frames(10):
+            await up.submit(frame)
+        started = loop.time()
+    assert 2.0 <= loop.time() - started <= 2.5
+    report = up.report
+    assert (report.accepted, report.dropped, len(report.undelivered), report.is_balanced) == (10, 10, 10, True)
+    assert report.dropped_by_reason == {"closed": 10}
+    assert [outcome.may_be_stored for outcome in report.undelivered].count(True) == 4  # type: ignore[union-attr]
+
+
+async def test_closing_is_bounded_though_send_ignores_cancellation() -> None:
+    """A `send` that swallows its cancellation is left to itself; its late answer changes no number."""
+    loop = asyncio.get_running_loop()
+
+    async def stubborn(frame: Frame, request: bytes) -> dict[str, Any]:
+        for _ in range(3):
+            try:
+                await asyncio.sleep(5.0)
+            except asyncio.CancelledError:
+                continue
+        return {"id": 1}
+
+    async with Uploader(stubborn, close_timeout=1.0) as up:
+        receipt = await up.submit(make_frame(0))
+        started = loop.time()
+    assert loop.time() - started <= 1.5
+    assert isinstance(receipt.outcome, Dropped)
+    await asyncio.sleep(20.0)
+    assert (up.report.delivered, up.report.dropped, up.report.is_balanced) == (0, 1, True)
+
+
+async def test_frames_submitted_right_before_closing_arrive() -> None:
+    """1,500 frames and an immediate close: 1,500 arrive."""
+    service = Service()
+    async with uploader(service) as up:
+        for frame in frames(1500):
+            await up.submit(frame)
+    assert (up.report.delivered, len(set(service.stored))) == (1500, 1500)
+
+
+async def test_closing_during_a_long_retry_after_wakes_at_once() -> None:
+    """A pause of 60 seconds that the service asked for is longer than closing may take, so closing does not wait at all."""
+    service = Service(script=lambda frame, attempt: RateLimitError("later", 429, "POST", "x", retry_after=60.0))
+    loop = asyncio.get_running_loop()
+    async with uploader(service, close_timeout=30.0) as up:
+        await up.submit(make_frame(0))
+        await asyncio.sleep(1.0)
+        assert up.statistics().health is Health.THROTTLED
+        started = loop.time()
+    assert loop.time() - started <= 0.5
+    assert up.report.dropped == 1
+    assert service.attempts.total() == 1, "nobody sends before the time, not even to say goodbye"
+
+
+async def test_closing_ends_own_pauses_and_delivers() -> None:
+    """A frame that waits for its next attempt is attempted at once when closing begins."""
+    service = Service(script=lambda frame, attempt: down() if attempt <= 4 else None)
+    loop = asyncio.get_running_loop()
+    policy = RetryPolicy(backoff_initial=10.0, backoff_max=100.0)
+    async with uploader(service, retry=policy) as up:
+        receipt = await up.submit(make_frame(0))
+        await asyncio.sleep(45.0)
+        assert service.attempts.total() == 3
+        started = loop.time()
+        closing = asyncio.create_task(up.aclose())
+        await asyncio.sleep(0.1)
+        assert service.attempts.total() == 4
+        await closing
+    assert loop.time() - started <= 30.5
+    assert receipt.outcome is not None
+
+
+async def test_producers_and_flushes_do_not_deadlock() -> None:
+    """64 producers that flush all the time, and everything ends."""
+    service = Service()
+    async with uploader(service, max_pending_frames=20) as up:
+
+        async def produce(producer: int) -> None:
+            for number in range(10):
+                await up.submit(make_frame(producer * 100 + number))
+                await up.flush()
+
+        await asyncio.gather(*(produce(producer) for producer in range(64)))
+    assert (up.report.delivered, up.report.is_balanced) == (640, True)
+
+
+async def test_flush_waits_for_what_was_accepted_before() -> None:
+    """Frames that come after the call do not keep it waiting."""
+    service = Service(seconds=1.0)
+    async with uploader(service, concurrency=1) as up:
+        for frame in frames(3):
+            await up.submit(frame)
+        flushing = asyncio.create_task(up.flush())
+        await asyncio.sleep(0)
+        for number in range(3, 30):
+            await up.submit(make_frame(number))
+        assert await flushing == 0
+        assert len(service.stored) == 3
+
+
+async def test_cancelling_the_surrounding_task_settles_everything() -> None:
+    """A cancelled block closes as any other: what can be delivered is, the books balance, and the cancellation goes on."""
+    service = Service(seconds=0.2)
+    up = uploader(service, concurrency=2)
+
+    async def application() -> None:
+        async with up:
+            for frame in frames(10):
+                await up.submit(frame)
+            await asyncio.sleep(100)
+
+    task = asyncio.create_task(application())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (up.report.delivered, up.report.is_balanced) == (10, True)
+
+
+async def test_a_second_cancellation_ends_the_flush() -> None:
+    """Who cancels twice does not want to wait: the rest is settled at once."""
+    service = Service(hold=asyncio.Event())
+    up = uploader(service, close_timeout=30.0)
+
+    async def application() -> None:
+        async with up:
+            await up.submit(make_frame(0))
+            await asyncio.sleep(100)
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(application())
+    await asyncio.sleep(0.1)
+    started = loop.time()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.1)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert loop.time() - started <= 1.0
+    assert (up.report.dropped, up.report.is_balanced) == (1, True)
+
+
+async def test_an_anyio_scope_that_is_cancelled_closes_in_order() -> None:
+    """A cancelled anyio scope, which cancels again and again, counts as one cancellation."""
+    service = Service(seconds=0.2)
+    up = uploader(service)
+    with anyio.move_on_after(0.1):
+        async with up:
+            for frame in frames(5):
+                await up.submit(frame)
+            await anyio.sleep(100)
+    assert (up.report.delivered, up.report.is_balanced) == (5, True)
+
+
+async def test_an_error_in_the_block_still_closes() -> None:
+    """The block's own exception comes through, after the frames were delivered."""
+    up = uploader(Service())
+    with pytest.raises(ZeroDivisionError):
+        async with up:
+            await up.submit(make_frame(0))
+            raise ZeroDivisionError
+    assert up.report.delivered == 1
+
+
+async def test_use_outside_of_its_life_is_one_typed_error() -> None:
+    """Before opening, after closing, and opened twice: ClosedError with the way out; closing twice is fine."""
+    up = uploader(Service())
+    with pytest.raises(ClosedError, match="async with"):
+        await up.submit(make_frame(0))
+    async with up:
+        with pytest.raises(ClosedError, match="once"):
+            await up.__aenter__()
+    await up.aclose()
+    with pytest.raises(ClosedError, match="closed"):
+        await up.submit(make_frame(0))
+    unopened = uploader(Service())
+    await unopened.aclose()
+    assert unopened.is_closed
+    assert unopened.report.is_balanced
+
+
+async def test_submits_that_wait_are_sent_away_by_closing() -> None:
+    """Whoever waits for room when closing begins gets ClosedError, and the frame was not accepted."""
+    service = Service(seconds=5.0)
+    async with uploader(service, max_pending_frames=1) as up:
+        await up.submit(make_frame(0))
+        waiting = asyncio.create_task(up.submit(make_frame(1)))
+        await asyncio.sleep(0)
+    with pytest.raises(ClosedError):
+        await waiting
+    assert (up.report.accepted, up.report.delivered) == (1, 1)
+
+
+def test_leaving_without_closing_warns_with_the_count() -> None:
+    """An uploader that is dropped with frames in it says how many."""
+
+    async def leave() -> Uploader:
+        up = uploader(Service(script=lambda frame, attempt: down()))
+        await up.__aenter__()
+        for frame in frames(3):
+            await up.submit(frame)
+        await asyncio.sleep(100.0)
+        return up
+
+    loop = VirtualLoop()
+    up = loop.run_until_complete(leave())
+    loop.close()
+    left = [up]
+    del up
+    with pytest.warns(ResourceWarning, match="3 frames have no outcome"):
+        left.clear()

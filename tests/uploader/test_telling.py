@@ -1,0 +1,80 @@
+"""Callbacks, progress and statistics."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from picsellia_async._delivery.outcomes import Outcome
+
+from ..support.frames import make_frame
+from .service import Service, frames, uploader
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_callbacks_that_raise_break_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """An exception in `on_outcome` or `progress` is logged and counted; everything else goes on."""
+
+    def broken(_: object) -> None:
+        raise RuntimeError("callback")
+
+    async with uploader(Service(), on_outcome=broken, progress=broken) as up:
+        for frame in frames(20):
+            await up.submit(frame)
+        await up.flush()
+    assert (up.report.delivered, up.report.is_balanced) == (20, True)
+    assert up.statistics().callback_errors > 20
+    assert "callback" in caplog.text
+
+
+async def test_callbacks_see_every_outcome_and_may_submit() -> None:
+    """`on_outcome` is called once per frame, also for frames submitted from within it."""
+    seen: list[Outcome] = []
+    tasks = []
+
+    def again(outcome: Outcome) -> None:
+        seen.append(outcome)
+        if len(seen) < 5:
+            tasks.append(asyncio.ensure_future(up.submit(make_frame(len(seen)))))
+
+    async with uploader(Service(), on_outcome=again) as up:
+        await up.submit(make_frame(0))
+        for _ in range(20):
+            await up.flush()
+            await asyncio.sleep(0.01)
+    assert len(seen) == up.report.accepted == 5
+
+
+async def test_progress_is_told_now_and_then_and_at_the_end() -> None:
+    """`progress` gets snapshots at most five times a second, and the final one."""
+    calls: list[tuple[float, int]] = []
+    loop = asyncio.get_running_loop()
+    async with uploader(
+        Service(seconds=0.1), concurrency=1, progress=lambda s: calls.append((loop.time(), s.delivered))
+    ) as up:
+        for frame in frames(30):
+            await up.submit(frame)
+        await up.flush()
+    assert calls[-1][1] == 30
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(calls[:-1])]
+    assert len(calls) >= 10
+    assert min(gaps) >= 0.19
+
+
+async def test_statistics_show_what_goes_on() -> None:
+    """A snapshot tells where the frames are."""
+    service = Service(hold=asyncio.Event())
+    async with uploader(service, concurrency=2) as up:
+        for frame in frames(5):
+            await up.submit(frame)
+        await asyncio.sleep(0.001)
+        s = up.statistics()
+        assert (s.accepted, s.pending_frames, s.in_flight, s.queued, s.concurrency) == (5, 5, 2, 3, 2)
+        assert s.pending_bytes == 5 * 1024
+        assert "5 accepted, 5 pending, 2 in flight" in repr(up)
+        service.hold.set()
+        assert await up.flush() == 0
+        assert up.statistics().round_trip > 0
