@@ -1,8 +1,7 @@
-"""`AsyncClient`: one user's connection to the platform, and the pool that all its deployments share."""
+"""`AsyncClient`: one user's way to the platform, and the pool of connections that all its deployments share."""
 
 from __future__ import annotations
 
-import os
 import ssl
 import warnings
 from types import TracebackType
@@ -12,15 +11,15 @@ from uuid import UUID
 import httpx
 
 from picsellia_async._http.service import HttpSession
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
+from picsellia_async._services.settings import Settings
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
-from picsellia_async._wire.exchange import Origin
 from picsellia_async._wire.platform_requests import CreateDeploymentRequest
 from picsellia_async._wire.queries import simple_query
 from picsellia_async._wire.unset import UNSET, given
-from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
+from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ClosedError, ConfigurationError, shown
+from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.models import Organization
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.handle import expect
@@ -32,7 +31,7 @@ from picsellia_async.validation import boolean, text, uuid, whole_number
 class AsyncClient(OrganizationCalls):
     """A connection to Picsellia. Use it as `async with AsyncClient(...) as client`, or close it with `aclose()`.
 
-    The constructor sends nothing and needs no running loop. Entering connects (greets the platform, fetches the organization);
+    The constructor sends nothing and needs no running loop. Entering connects (fetches the organization);
     without entering, the first call does. One pool of connections serves the platform, monitoring and serving hosts of every
     deployment. A client belongs to the event loop that uses it first; once that loop is closed, another may take over.
 
@@ -82,48 +81,28 @@ class AsyncClient(OrganizationCalls):
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
         _check_engine(transport, http_client, verify)
-        api_token = _token(api_token)
-        # Without the token, so that a look at `vars(client)` does not show it.
-        self._settings = {
-            "organization_id": _from_environment(organization_id, "PICSELLIA_ORGANIZATION_ID"),
-            "organization_name": _named(_from_environment(organization_name, "PICSELLIA_ORGANIZATION_NAME")),
-            "host": _from_environment(host, "PICSELLIA_HOST") or DEFAULT_HOST,
-            "timeout": Timeouts.of(timeout),
-            "max_connections": whole_number(max_connections, "max_connections", 1),
-            "retry": _policy(retry),
-        }
-        self._brought = {"transport": transport, "http_client": http_client, "verify": verify}
-        if organization_name is not None and organization_id is None:
-            # What was said in the call counts for more than the environment.
-            self._settings["organization_id"] = None
-        organization_id = self._settings["organization_id"]
+        settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry)
+        connections = whole_number(max_connections, "max_connections", 1)
+        self._account = Account(settings, HttpSession(connections, transport, http_client, verify))
         self._owns_session = True
-        self._connection = Connection.over(
-            HttpSession(self._settings["max_connections"], transport, http_client, verify),
-            api_token=api_token,
-            origin=Origin.parse(self._settings["host"]),
-            organization_id=None if organization_id is None else uuid(organization_id, "organization_id"),
-            organization_name=self._settings["organization_name"],
-            retry=retry,
-            timeouts=self._settings["timeout"],
-        )
 
     def __repr__(self) -> str:
         """Return host and state; the token is not shown."""
         state = "closed" if self.is_closed else "open"
-        return f"<AsyncClient {self._connection.origin} {state}>"
+        return f"<AsyncClient {self._account.settings.origin} {state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the settings (the token among them): the copy connects anew, in its own process."""
-        brought = [name for name, value in self._brought.items() if value is not None]
-        if brought:
-            raise TypeError(f"an AsyncClient made with {brought[0]}= cannot be pickled; make one in each process")
-        return _make, (self._settings | {"api_token": self._connection.api_token},)
+        session = self._account.session
+        for name in ("transport", "http_client", "verify"):
+            if getattr(session, name) is not None:
+                raise TypeError(f"an AsyncClient made with {name}= cannot be pickled; make one in each process")
+        return _make, (self._account.settings, session.max_connections)
 
     @property
     def is_closed(self) -> bool:
         """Whether the client was closed."""
-        return self._connection.shared.session.is_closed
+        return self._account.session.is_closed
 
     @property
     def organization(self) -> Organization:
@@ -132,20 +111,20 @@ class AsyncClient(OrganizationCalls):
         Raises:
             ClosedError: The client is not connected yet.
         """
-        organization = self._connection.shared.organization
+        organization = self._account.known_organization
         if organization is None:
             raise ClosedError("this client is not connected yet: enter it, or await connect()")
         return organization
 
     async def connect(self) -> Self:
-        """Greet the platform and fetch the organization, where that has not happened yet. Idempotent.
+        """Fetch the organization, where that has not happened yet. Idempotent.
 
         Raises:
             ConfigurationError: No organization was named and the token has no default one.
 
         Wire: GET {platform}/api/home/ping, GET {platform}/api/organization/{organization_id}, 2xx.
         """
-        await self._connection.platform()
+        await self._account.organization()
         return self
 
     async def __aenter__(self) -> Self:
@@ -165,12 +144,12 @@ class AsyncClient(OrganizationCalls):
     async def aclose(self) -> None:
         """Close all connections, calls under way included. Closing twice is fine; copies of `with_options` close nothing."""
         if self._owns_session:
-            await self._connection.aclose()
+            await self._account.aclose()
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         """Warn about a client that was used and never closed."""
-        connection = getattr(self, "_connection", None)
-        if connection is not None and self._owns_session and connection.shared.session.is_open:
+        account = getattr(self, "_account", None)  # None: the constructor refused
+        if account is not None and self._owns_session and account.session.is_open:
             _warn(f"unclosed {self!r}: use `async with` or await aclose()", ResourceWarning, source=self)
 
     def with_options(self, *, timeout: Any = None, retry: RetryPolicy | None = None) -> Self:
@@ -180,15 +159,17 @@ class AsyncClient(OrganizationCalls):
             timeout: As in the constructor; None keeps the present one.
             retry: As in the constructor; None keeps the present one.
         """
-        settings = dict(self._settings)
-        if timeout is not None:
-            settings["timeout"] = Timeouts.of(timeout)
-        if retry is not None:
-            settings["retry"] = _policy(retry)
-        connection = self._connection.with_limits(settings["retry"], settings["timeout"])
-        other = object.__new__(type(self))
-        vars(other).update(vars(self), _settings=settings, _connection=connection, _owns_session=False)
-        return other
+        settings = self._account.settings
+        account = self._account.with_limits(
+            settings.timeouts if timeout is None else timeout, settings.retry if retry is None else retry
+        )
+        return self._over(account, owns_session=False)
+
+    @classmethod
+    def _over(cls, account: Account, *, owns_session: bool) -> Self:
+        client = cls.__new__(cls)
+        client._account, client._owns_session = account, owns_session  # noqa: SLF001 - of this very class
+        return client
 
     async def get_deployment(self, name: str) -> AsyncDeployment:
         """Return the deployment of that name. Idempotent.
@@ -201,7 +182,7 @@ class AsyncClient(OrganizationCalls):
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
         query = [("name", text(name, "name"))]
-        return AsyncDeployment(await self._connection.call(FIND_DEPLOYMENT, query=query), self._connection)
+        return AsyncDeployment(await self._account.call(FIND_DEPLOYMENT, query=query), self._account)
 
     async def get_deployment_by_id(self, id: UUID | str) -> AsyncDeployment:  # noqa: A002 - the documented name
         """Return the deployment of that id. Idempotent.
@@ -212,7 +193,7 @@ class AsyncClient(OrganizationCalls):
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
         query = [("id", uuid(id, "id"))]
-        return AsyncDeployment(await self._connection.call(FIND_DEPLOYMENT, query=query), self._connection)
+        return AsyncDeployment(await self._account.call(FIND_DEPLOYMENT, query=query), self._account)
 
     async def list_deployments(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -226,8 +207,8 @@ class AsyncClient(OrganizationCalls):
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments, 2xx.
         """
-        page = await self._connection.call(LIST_DEPLOYMENTS, query=simple_query(limit, offset, order_by))
-        return [AsyncDeployment(description, self._connection) for description in page.items[:limit]]
+        page = await self._account.call(LIST_DEPLOYMENTS, query=simple_query(limit, offset, order_by))
+        return [AsyncDeployment(description, self._account) for description in page.items[:limit]]
 
     async def create_deployment(
         self,
@@ -266,17 +247,12 @@ class AsyncClient(OrganizationCalls):
             shadow_model_version_id=UNSET if shadow is None else shadow.id,
             disable_serving=True if boolean(disable_serving, "disable_serving") else UNSET,
         )
-        return AsyncDeployment(await self._connection.call(CREATE_DEPLOYMENT, request), self._connection)
+        return AsyncDeployment(await self._account.call(CREATE_DEPLOYMENT, request), self._account)
 
 
-def _make(settings: dict[str, Any]) -> AsyncClient:
-    return AsyncClient(**settings)
-
-
-def _policy(value: Any) -> RetryPolicy:
-    if not isinstance(value, RetryPolicy):
-        raise ConfigurationError(f"retry must be a RetryPolicy, got {shown(value)}")
-    return value
+def _make(settings: Settings, max_connections: int) -> AsyncClient:
+    """Make a client from what was pickled."""
+    return AsyncClient._over(Account(settings, HttpSession(max_connections)), owns_session=True)  # noqa: SLF001 - see `__reduce__`
 
 
 def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:
@@ -288,21 +264,3 @@ def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:
     ):
         if value is not None and not isinstance(value, kind):
             raise ConfigurationError(f"{name} must be an {kind.__name__}, got {type(value).__name__}")
-
-
-def _named(value: Any) -> str | None:
-    return None if value is None else text(value, "organization_name")
-
-
-def _from_environment(value: Any, name: str) -> Any:
-    return value if value is not None else os.environ.get(name) or None
-
-
-def _token(value: str | None) -> str:
-    """Return the api token; one that could smuggle a header in is refused, and no message shows it."""
-    token = _from_environment(value, "PICSELLIA_TOKEN")
-    if token is None or token == "":
-        raise ConfigurationError("no API token: give api_token= or set PICSELLIA_TOKEN")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError("api_token must be a str of visible ASCII characters (the value is not shown)")
-    return token

@@ -1,77 +1,82 @@
-"""`AsyncDeployment`: the documented calls of a deployment. A facade: each method makes one request object and hands it on.
+"""`AsyncDeployment`: the documented calls of a deployment. A facade: each method hands its arguments to the part that knows.
 
-What the platform keeps about a deployment (tags, users, model versions, pipelines, predicted assets, the campaign) is
-inherited from `DeploymentWithAssets` and `DeploymentHandle`.
+The parts live in `_deployment/`, one file per subject.
 """
 
 from __future__ import annotations
 
 import datetime
-import posixpath
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
-import attrs
-
-from picsellia_async._http.single_flight import SingleFlight
-from picsellia_async._services.account import Connection
-from picsellia_async._services.files import read_image
-from picsellia_async._services.oracle import OracleService
-from picsellia_async._services.serving import ServingService
-from picsellia_async._wire.bodies import image_view
-from picsellia_async._wire.common_requests import CloudImage
-from picsellia_async._wire.encoding import Query, encode_body
-from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR
-from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
-from picsellia_async._wire.serving_requests import PredictCloudImageRequest, PredictRequest, PredictShadowRequest
-from picsellia_async._wire.unset import UNSET, given
-from picsellia_async.config import RetryPolicy
-from picsellia_async.enums import ServiceMetrics, SupportedContentType
-from picsellia_async.errors import BadRequestError, ConfigurationError, HostNotConfiguredError, NotFoundError, shown
+from picsellia_async._deployment.assets import PredictedAssets, assignment_filters
+from picsellia_async._deployment.bulk import Bulk
+from picsellia_async._deployment.details import Details
+from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.model_versions import ModelVersions
+from picsellia_async._deployment.monitoring import Monitoring, file_name, object_file_name, shadow_of
+from picsellia_async._deployment.pipelines import Pipelines
+from picsellia_async._deployment.predicting import Predicting, predict_request
+from picsellia_async._deployment.reviews import Reviews
+from picsellia_async._services.account import Account
+from picsellia_async._wire.endpoints import Pipeline
+from picsellia_async._wire.queries import Listing
+from picsellia_async.enums import (
+    ContinuousDeploymentPolicy,
+    ContinuousTrainingTrigger,
+    InferenceType,
+    ServiceMetrics,
+    SupportedContentType,
+    TagTarget,
+)
 from picsellia_async.frames import Frame
-from picsellia_async.models import Connector, DeploymentDescription
+from picsellia_async.models import DeploymentDescription, Log
 from picsellia_async.monitor_options import MonitorOptions, content_type_of
-from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
+from picsellia_async.predictions import PredictionFormat
+from picsellia_async.resources.campaign import ReviewCampaign
 from picsellia_async.resources.data import Data
-from picsellia_async.resources.data_source import DataSource, source_name
-from picsellia_async.resources.deployment_assets import DeploymentWithAssets
-from picsellia_async.resources.handle import expect, registered
+from picsellia_async.resources.data_source import DataSource
+from picsellia_async.resources.datalake import Datalake
+from picsellia_async.resources.dataset import DatasetVersion
+from picsellia_async.resources.handle import expect
+from picsellia_async.resources.label import Label
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.predicted_asset import PredictedAsset
-from picsellia_async.resources.tag import Tag, tag_names
+from picsellia_async.resources.project import Project
+from picsellia_async.resources.tag import Tag, Taggable, Tags
+from picsellia_async.resources.user import User, Worker
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
-from picsellia_async.validation import boolean, epoch_seconds, sequence, text, uuid, whole_number
+from picsellia_async.validation import text, uuid
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import UploadReport
     from picsellia_async.uploader import Uploader, UploaderOptions
 
-Tags = str | Tag | list[str | Tag] | None
-"""Names of data tags, tag objects, or a list of both."""
 
-
-@registered
-class AsyncDeployment(DeploymentWithAssets):
+class AsyncDeployment(Taggable[DeploymentDescription]):
     """A deployment; made by `AsyncClient.get_deployment` and the like.
 
     Signing in at the monitoring and serving hosts happens when they are first used. What every call may raise is listed on
     `AsyncClient`.
     """
 
-    def __init__(self, description: DeploymentDescription, connection: Connection) -> None:
-        """Store what the platform said; nothing is sent."""
-        super().__init__(description, connection)
-        self._adopt(description)
+    tag_target = TagTarget.DEPLOYMENT
 
-    def _adopt(self, description: DeploymentDescription) -> None:
-        super()._adopt(description)
-        self._oracle: OracleService | None = None
-        self._serving: ServingService | None = None
-        # The vendor's SDK keeps the connector for ever, also after the target datalake was changed (docs/wire.md#vendor-quirks).
-        self._connector: Connector | None = None
-        self._connector_fetch: SingleFlight[Connector] = SingleFlight()
+    def __init__(self, description: DeploymentDescription, account: Account) -> None:
+        """Store what the platform said; nothing is sent."""
+        super().__init__(description, account)
+        record = self._record
+        self._hosts = Hosts(record)
+        self._details = Details(record)
+        self._models = ModelVersions(record, self._details)
+        self._predicting = Predicting(self._hosts)
+        self._monitoring = Monitoring(record, self._hosts)
+        self._assets = PredictedAssets(record)
+        self._bulk = Bulk(record, self._hosts, self._monitoring, self._assets)
+        self._reviews = Reviews(record, self._details)
+        self._pipelines = Pipelines(record)
 
     def __repr__(self) -> str:
         """Return name, type and id."""
@@ -83,100 +88,141 @@ class AsyncDeployment(DeploymentWithAssets):
             "an AsyncDeployment cannot be pickled: pickle the AsyncClient and deployment.id, and call get_deployment_by_id"
         )
 
-    def _monitoring(self) -> OracleService:
-        if self._oracle is None:
-            host = self._description.oracle_host
-            if not host:
-                raise HostNotConfiguredError(
-                    f"deployment {self.name!r} has no monitoring host (oracle_host is not set)"
-                )
-            self._oracle = self._connection.oracle(host, self.id)
-        return self._oracle
+    @property
+    def name(self) -> str:
+        """Name, unique in the organization."""
+        return self.description.name
 
-    def _predicting(self) -> ServingService:
-        if self._serving is None:
-            host = self._description.serving_host
-            if not host:
-                raise HostNotConfiguredError(f"deployment {self.name!r} has no serving host (serving_host is not set)")
-            self._serving = self._connection.serving(host, self.id)
-        return self._serving
+    @property
+    def type(self) -> InferenceType:
+        """What the deployment predicts; predictions handed to `monitor` must be of this type."""
+        return self.description.type
 
-    async def _cloud_image(self, object_name: str, request: PredictRequest | None = None) -> CloudImage:
-        """Say where a stored image lies; the connector is fetched once, however many callers wait for it."""
-        if self._connector is None:
-            if request is not None:
-                encode_body(request)  # what cannot be written is refused before anything is sent
-            self._connector = await self._connector_fetch.run(self._fetch_connector)
-        found = self._connector
-        return CloudImage(
-            connector_id=found.id,
-            client_type=found.client_type,
-            bucket_name=found.bucket_name,
-            object_name=object_name,
-        )
+    # Identity, tags, users, labels
 
-    async def _fetch_connector(self) -> Connector:
-        return await self._connection.call(GET_DEPLOYMENT_CONNECTOR, deployment_id=self.id)
-
-    # Information and statistics
-
-    async def retrieve_information(self) -> DeploymentInformation:
-        """Return what the monitoring host knows of this deployment. Idempotent.
+    async def sync(self) -> DeploymentDescription:
+        """Fetch this deployment again; `name`, `type`, hosts and the rest of `description` are those of now. Idempotent.
 
         Raises:
-            HostNotConfiguredError: The deployment has no monitoring host.
-            NotFoundError: The host does not know it. (The vendor's SDK returns the error body as if it were the answer.)
+            NotFoundError: It was deleted.
 
-        Wire: GET {oracle}/api/deployment/{deployment_id}, 2xx.
+        Wire: GET {platform}/api/deployment/{deployment_id}, 2xx.
         """
-        return await self._monitoring().retrieve_information()
+        return await self._details.sync()
 
-    async def get_stats(
+    async def get_tags(self) -> list[Tag]:
+        """Return the tags that this deployment carries now. Idempotent.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}, 2xx.
+        """
+        return [Tag(tag, self._account) for tag in (await self._details.sync()).tags]
+
+    async def update(
         self,
-        service: ServiceMetrics | str,
-        model_version: ModelVersion | None = None,
-        from_timestamp: float | datetime.datetime | None = None,
-        to_timestamp: float | datetime.datetime | None = None,
-        since: int | None = None,
-        includes: list[str] | None = None,
-        excludes: list[str] | None = None,
-        tags: list[str] | None = None,
-    ) -> Statistics:
-        """Return statistics of the monitoring host. Idempotent.
+        name: str | None = None,
+        target_datalake: Datalake | None = None,
+        min_threshold: float | None = None,
+        *,
+        sample_rate: float | None = None,
+    ) -> None:
+        """Change this deployment; what is None stays as it is. Idempotent.
 
         Args:
-            service: Which statistics.
-            model_version: Only predictions of this version.
-            from_timestamp: Only predictions after this time: epoch seconds, or an aware datetime.
-            to_timestamp: Only predictions before this time.
-            since: Only predictions of the last so many seconds.
-            includes: Only these predictions, by their ids at the monitoring host.
-            excludes: All but these predictions.
-            tags: Only predictions with these tags.
-
-        Returns:
-            What the monitoring host answers, unchanged; its keys depend on the service. `["infos"]["info"]` is there when
-            aggregated statistics are outdated or were never computed.
+            name: New name.
+            target_datalake: Where new images go.
+            min_threshold: Score below which serving drops a shape, 0 to 1.
+            sample_rate: Share of monitored images that the platform keeps, 0 to 1; all are counted.
 
         Raises:
-            HostNotConfiguredError: The deployment has no monitoring host.
-            StatusError: The host refused. (The vendor's SDK returns the error body as if it were the answer.)
+            ConflictError: Another deployment has the name.
 
-        Wire: GET {oracle}/api/deployment/{deployment_id}/predictions/stats, for aggregated ones
-            GET {oracle}/api/deployment/{deployment_id}/stats, 2xx.
+        Wire: PATCH {platform}/api/deployment/{deployment_id}, 2xx.
         """
-        metrics = ServiceMetrics.of(service, "service")
-        version = None if model_version is None else expect(model_version, ModelVersion, "model_version")
-        query: Query = [
-            ("model_id", None if version is None else version.id),
-            ("from_timestamp", _epoch(from_timestamp, "from_timestamp")),
-            ("to_timestamp", _epoch(to_timestamp, "to_timestamp")),
-            ("since", None if since is None else whole_number(since, "since", 0)),
-            ("includes", _texts(includes, "includes")),
-            ("excludes", _texts(excludes, "excludes")),
-            ("tags", _texts(tags, "tags")),
-        ]
-        return await self._monitoring().get_stats(metrics, query)
+        await self._details.update(name, target_datalake, min_threshold, sample_rate)
+
+    async def delete(self, force_delete: bool = False) -> None:
+        """Delete this deployment; its data stays in the datalake. Idempotent.
+
+        Args:
+            force_delete: Passed on; the vendor does not say what it changes.
+
+        Wire: DELETE {platform}/api/deployment/{deployment_id}, 2xx.
+        """
+        await self._details.delete(force_delete)
+
+    async def list_labels(self) -> list[Label]:
+        """Return the labels, made from the model version's label map. Idempotent.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/labels, 2xx.
+        """
+        return await self._details.labels()
+
+    async def list_users(self) -> list[User]:
+        """Return who has access to this deployment; reviews can be assigned to them. Idempotent.
+
+        Wire: GET {platform}/api/access/deployment/{deployment_id}/users, 2xx.
+        """
+        return [User(user, self._account) for user in await self._details.users()]
+
+    async def list_workers(self) -> list[Worker]:
+        """Return the users under their former name; see `list_users`. Idempotent.
+
+        Wire: GET {platform}/api/access/deployment/{deployment_id}/users, 2xx.
+        """
+        return [Worker(user, self._account) for user in await self._details.users()]
+
+    async def add_user(self, user: User, role: str | None = None) -> None:
+        """Give a user access to this deployment. Not idempotent.
+
+        Args:
+            user: The user, from `client.list_users()`.
+            role: Words of the platform; its documentation mentions ADMIN, USER, LABELER and UNPRIVILEGED.
+
+        Wire: POST {platform}/api/access/deployment/{deployment_id}/users, 2xx.
+        """
+        await self._details.add_user(user, role)
+
+    # Model versions
+
+    async def set_model(self, model_version: ModelVersion) -> None:
+        """Set the model version in use (champion). Idempotent.
+
+        Args:
+            model_version: Of this deployment's type.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/model, 2xx.
+        """
+        await self._models.set_champion(model_version)
+
+    async def get_model_version(self) -> ModelVersion:
+        """Return the model version in use now. Idempotent.
+
+        Raises:
+            UndefinedObjectError: The platform does not say which one it is.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}, GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        return await self._models.champion()
+
+    async def set_shadow_model(self, shadow_model_version: ModelVersion) -> None:
+        """Set the model version that runs beside the champion. Idempotent.
+
+        Args:
+            shadow_model_version: Of this deployment's type.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/shadow, 2xx.
+        """
+        await self._models.set_shadow(shadow_model_version)
+
+    async def get_shadow_model(self) -> ModelVersion:
+        """Return the model version that runs beside the champion now. Idempotent.
+
+        Raises:
+            NoShadowModel: There is none.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}, GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        return await self._models.shadow()
 
     # Prediction
 
@@ -209,10 +255,11 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        serving = self._predicting()
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
-        image = await read_image(file_path, "file_path")
-        return await serving.predict(request, Path(file_path).name, image_view(image))
+        request = predict_request(
+            tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
+            upload_dir=upload_dir, postprocess=postprocess,
+        )  # fmt: skip
+        return await self._predicting.on_file(file_path, request)
 
     async def predict_bytes(
         self,
@@ -249,8 +296,11 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, upload_dir, postprocess)
-        return await self._predicting().predict(request, text(filename, "filename"), image_view(raw_image))
+        request = predict_request(
+            tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
+            upload_dir=upload_dir, postprocess=postprocess,
+        )  # fmt: skip
+        return await self._predicting.on_bytes(filename, raw_image, request)
 
     async def predict_cloud_image(
         self,
@@ -285,8 +335,11 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, source, metadata, monitor, custom_metadata, None, postprocess)
-        return await self._predict_stored(text(object_name, "object_name"), request)
+        request = predict_request(
+            tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
+            postprocess=postprocess,
+        )  # fmt: skip
+        return await self._predicting.on_stored(text(object_name, "object_name"), request)
 
     async def predict_data(
         self, data: Data, tags: Tags = None, monitor: bool = True, *, postprocess: bool = True
@@ -309,8 +362,8 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = _predict_request(tags, None, None, monitor, None, None, postprocess)
-        return await self._predict_stored(expect(data, Data, "data").object_name, request)
+        request = predict_request(tags=tags, monitor=monitor, postprocess=postprocess)
+        return await self._predicting.on_stored(expect(data, Data, "data").object_name, request)
 
     async def predict_shadow(self, predicted_asset: PredictedAsset, monitor: bool = True) -> PredictionAnswer:
         """Let the shadow model predict on an asset. Idempotent only with `monitor=False`.
@@ -329,27 +382,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict/shadow, 200.
         """
-        asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
-        boolean(monitor, "monitor")
-        serving = self._predicting()
-        cloud_image = await self._cloud_image(asset.object_name)
-        request = PredictShadowRequest(
-            prediction_id=asset.oracle_prediction_id, monitor=monitor, cloud_image=cloud_image
-        )
-        return await serving.predict_stored(request)
-
-    async def _predict_stored(self, object_name: str, request: PredictRequest) -> PredictionAnswer:
-        serving = self._predicting()
-        cloud_request = PredictCloudImageRequest(
-            tags=request.tags,
-            monitor=request.monitor,
-            postprocess=request.postprocess,
-            source=request.source or UNSET,
-            metadata=request.metadata or UNSET,
-            custom_metadata=request.custom_metadata or UNSET,
-            cloud_image=await self._cloud_image(object_name, request),
-        )
-        return await serving.predict_stored(cloud_request)
+        return await self._predicting.shadow(predicted_asset, monitor)
 
     # Monitoring
 
@@ -404,17 +437,8 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        if shadow_raw_predictions is not None:
-            if shadow_prediction is not None:
-                raise ConfigurationError(
-                    "shadow_raw_predictions is the former name of shadow_prediction: give one of them"
-                )
-            shadow_prediction = self._checked(shadow_raw_predictions, "shadow_raw_predictions")
-        oracle = self._monitoring()
-        if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
-            raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
         options = MonitorOptions(
-            filename=Path(image_path).name,
+            filename=file_name(image_path),
             content_type=content_type,
             latency=latency,
             height=height,
@@ -424,14 +448,14 @@ class AsyncDeployment(DeploymentWithAssets):
             tags=tags,
             timestamp=timestamp,
             shadow_latency=shadow_latency,
-            shadow_prediction=shadow_prediction,
+            shadow_prediction=shadow_of(shadow_prediction, shadow_raw_predictions, self.type),
             metadata=metadata,
             upload_dir=upload_dir,
             custom_metadata=custom_metadata,
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await oracle.monitor(self._metadata(options), image_view(await read_image(image_path)))
+        return await self._monitoring.send_file(options, image_path)
 
     async def monitor_bytes(
         self,
@@ -491,8 +515,6 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        oracle = self._monitoring()
-        image = image_view(raw_image)
         options = MonitorOptions(
             filename=filename,
             content_type=content_type_of(content_type),
@@ -511,7 +533,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await oracle.monitor(self._metadata(options), image)
+        return await self._monitoring.send_bytes(options, raw_image)
 
     async def monitor_cloud_image(
         self,
@@ -560,9 +582,8 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        name = text(object_name, "object_name")
         options = MonitorOptions(
-            filename=posixpath.basename(name) or name,
+            filename=object_file_name(object_name),
             content_type=content_type_of(content_type),
             latency=latency,
             height=height,
@@ -578,7 +599,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await self._monitor_stored(name, options)
+        return await self._monitoring.send_stored(options, object_name)
 
     async def monitor_data(
         self,
@@ -619,9 +640,8 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        name = expect(data, Data, "data").object_name
         options = MonitorOptions(
-            filename=posixpath.basename(name) or name,
+            filename=object_file_name(expect(data, Data, "data").object_name),
             content_type=content_type_of(data.content_type),
             latency=latency,
             height=height,
@@ -634,7 +654,7 @@ class AsyncDeployment(DeploymentWithAssets):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await self._monitor_stored(name, options)
+        return await self._monitoring.send_stored(options, data.object_name)
 
     async def monitor_shadow(
         self, predicted_asset: PredictedAsset, shadow_latency: float, shadow_prediction: PredictionFormat
@@ -652,9 +672,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
         """
         asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
-        await self.monitor_shadow_from_oracle_prediction_id(
-            asset.oracle_prediction_id, shadow_latency, shadow_prediction
-        )
+        await self._monitoring.send_shadow(asset.oracle_prediction_id, shadow_latency, shadow_prediction)
 
     async def monitor_shadow_from_oracle_prediction_id(
         self, oracle_prediction_id: str | UUID, shadow_latency: float, shadow_prediction: PredictionFormat
@@ -672,11 +690,7 @@ class AsyncDeployment(DeploymentWithAssets):
         Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
         """
         prediction_id = uuid(oracle_prediction_id, "oracle_prediction_id")
-        request = MonitorShadowRequest(
-            shadow_raw_predictions=self._wire_prediction(shadow_prediction, "shadow_prediction"),
-            shadow_latency=shadow_latency,
-        )
-        await self._monitoring().monitor_shadow(prediction_id, request)
+        await self._monitoring.send_shadow(prediction_id, shadow_latency, shadow_prediction)
 
     # Bulk monitoring
 
@@ -690,27 +704,7 @@ class AsyncDeployment(DeploymentWithAssets):
             ConfigurationError: An option is out of range, or options contradict each other.
             HostNotConfiguredError: The deployment has no monitoring host.
         """
-        # The uploader is a quarter of the package: who does not use it does not load it.
-        from picsellia_async.uploader import Uploader  # noqa: PLC0415
-
-        oracle = self._monitoring()
-        # One attempt: the uploader decides on the next one, for all its frames together.
-        once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
-
-        async def send(frame: Frame, metadata: bytes) -> dict[str, Any]:
-            image = await read_image(frame.image, "image") if isinstance(frame.image, Path) else frame.image
-            return dict(await once.monitor(metadata, image_view(image, "image")))
-
-        async def find(frame: Frame) -> bool:
-            try:
-                await self.find_predicted_asset(filename=frame.filename)
-            except (NotFoundError, BadRequestError):
-                # 400: several frames of that name. Which of them is this one cannot be told, so it counts as not there.
-                return False
-            return True
-
-        owner = {"deployment_id": str(self.id), "host": str(self._connection.origin)}
-        return Uploader(send, encode=self._metadata, find=find, owner=owner, **options)
+        return self._bulk.uploader(**options)
 
     async def monitor_many(
         self, frames: Iterable[Frame] | AsyncIterable[Frame], **options: Unpack[UploaderOptions]
@@ -728,52 +722,363 @@ class AsyncDeployment(DeploymentWithAssets):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201, per frame.
         """
-        from picsellia_async.uploader import deliver_all  # noqa: PLC0415 - see `uploader`
+        from picsellia_async.uploader import deliver_all  # noqa: PLC0415 - loaded with the first uploader
 
-        return await deliver_all(self.uploader(**options), frames)
+        return await deliver_all(self._bulk.uploader(**options), frames)
 
-    async def _monitor_stored(self, object_name: str, options: MonitorOptions) -> MonitorAnswer:
-        oracle = self._monitoring()
-        metadata = self._metadata(options)  # what cannot be written is refused before anything is sent
-        return await oracle.monitor(metadata, await self._cloud_image(object_name))
+    # Information and statistics
 
-    def _metadata(self, options: MonitorOptions) -> bytes:
-        """Return the request without its image; the predictions must be of this deployment's type."""
-        check_prediction_type(options.prediction, self.type, "prediction")
-        if options.shadow_prediction is not None:
-            check_prediction_type(options.shadow_prediction, self.type, "shadow_prediction")
-        return monitor_metadata(options)
+    async def retrieve_information(self) -> DeploymentInformation:
+        """Return what the monitoring host knows of this deployment. Idempotent.
 
-    def _wire_prediction(self, prediction: Any, name: str) -> dict[str, Any]:
-        return raw_predictions(self._checked(prediction, name))
+        Raises:
+            HostNotConfiguredError: The deployment has no monitoring host.
+            NotFoundError: The host does not know it. (The vendor's SDK returns the error body as if it were the answer.)
 
-    def _checked(self, prediction: Any, name: str) -> PredictionFormat:
-        checked = as_prediction(prediction, name)
-        check_prediction_type(checked, self.type, name)
-        return checked
+        Wire: GET {oracle}/api/deployment/{deployment_id}, 2xx.
+        """
+        return await self._monitoring.information()
 
+    async def get_stats(
+        self,
+        service: ServiceMetrics | str,
+        model_version: ModelVersion | None = None,
+        from_timestamp: float | datetime.datetime | None = None,
+        to_timestamp: float | datetime.datetime | None = None,
+        since: int | None = None,
+        includes: list[str] | None = None,
+        excludes: list[str] | None = None,
+        tags: list[str] | None = None,
+    ) -> Statistics:
+        """Return statistics of the monitoring host. Idempotent.
 
-def _predict_request(
-    tags: Any, source: Any, metadata: Any, monitor: Any, custom_metadata: Any, upload_dir: Any, postprocess: Any
-) -> PredictRequest:
-    """Make the request of one prediction; what is None is left out."""
-    return PredictRequest(
-        tags=tag_names(tags, "tags"),
-        monitor=monitor,
-        postprocess=postprocess,
-        source=given(source_name(source, "source")),
-        upload_dir=upload_dir,
-        metadata=metadata,
-        custom_metadata=custom_metadata,
-    )
+        Args:
+            service: Which statistics.
+            model_version: Only predictions of this version.
+            from_timestamp: Only predictions after this time: epoch seconds, or an aware datetime.
+            to_timestamp: Only predictions before this time.
+            since: Only predictions of the last so many seconds.
+            includes: Only these predictions, by their ids at the monitoring host.
+            excludes: All but these predictions.
+            tags: Only predictions with these tags.
 
+        Returns:
+            What the monitoring host answers, unchanged; its keys depend on the service. `["infos"]["info"]` is there when
+            aggregated statistics are outdated or were never computed.
 
-def _epoch(value: Any, name: str) -> float | None:
-    return None if value is None else epoch_seconds(value, name)
+        Raises:
+            HostNotConfiguredError: The deployment has no monitoring host.
+            StatusError: The host refused. (The vendor's SDK returns the error body as if it were the answer.)
 
+        Wire: GET {oracle}/api/deployment/{deployment_id}/predictions/stats, for aggregated ones
+            GET {oracle}/api/deployment/{deployment_id}/stats, 2xx.
+        """
+        return await self._monitoring.statistics(
+            service, model_version=model_version, from_timestamp=from_timestamp, to_timestamp=to_timestamp, since=since,
+            includes=includes, excludes=excludes, tags=tags,
+        )  # fmt: skip
 
-def _texts(values: Iterable[Any] | None, name: str) -> list[str] | None:
-    """Return texts; ids may be UUIDs."""
-    if values is None:
-        return None
-    return [text(str(v) if isinstance(v, UUID) else v, f"{name}[{i}]") for i, v in enumerate(sequence(values, name))]
+    # Predicted assets
+
+    async def find_predicted_asset(
+        self,
+        id: str | UUID | None = None,  # noqa: A002 - the documented name
+        oracle_prediction_id: str | UUID | None = None,
+        object_name: str | None = None,
+        filename: str | None = None,
+        data_id: str | UUID | None = None,
+    ) -> PredictedAsset:
+        """Return the one predicted asset that matches. Idempotent.
+
+        A prediction that was just monitored may not be there yet; one that was not sampled never will be.
+
+        Args:
+            id: Identifier.
+            oracle_prediction_id: `["id"]` of what `monitor` returned.
+            object_name: Name of the image in the storage.
+            filename: Name of the image on the platform.
+            data_id: Identifier of the image's data.
+
+        Raises:
+            ConfigurationError: No criterion was given, or an id that is no UUID. Nothing was sent.
+            NotFoundError: None matches.
+            BadRequestError: Several match, two of one file name for instance.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/predictedassets/find, 2xx.
+        """
+        return await self._assets.find(
+            id=id,
+            oracle_prediction_id=oracle_prediction_id,
+            object_name=object_name,
+            filename=filename,
+            data_id=data_id,
+        )
+
+    async def list_predicted_assets(
+        self,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_size: int | None = None,
+        order_by: list[str] | None = None,
+        *,
+        q: str | None = None,
+        assignment_status: str | None = None,
+        assignment_step_id: UUID | str | None = None,
+        assignment_user_id: UUID | str | None = None,
+        custom_metadata: dict[str, Any] | None = None,
+    ) -> list[PredictedAsset]:
+        """Return predicted assets, newest first, never more than `limit`. Idempotent. For many: `iter_predicted_assets`.
+
+        Args:
+            limit: At most so many; all by default.
+            offset: Skip so many.
+            page_size: Items per request, up to 1000, the default.
+            order_by: Names of fields, `-` before a name for descending order. Lets the pages be fetched at once.
+            q: Query (docs/wire.md#query-language).
+            assignment_status: Only assets with a task in this state.
+            assignment_step_id: Only assets with a task in this step.
+            assignment_user_id: Only assets with a task of this user; "unassigned": of nobody.
+            custom_metadata: Only assets whose data has these custom metadata.
+
+        Raises:
+            NoDataError: None matches.
+            PicselliaError: A page could not be fetched; `items_read` of the error holds what was read before it.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/predictedassets, 2xx.
+        """
+        filters = assignment_filters(
+            assignment_status=assignment_status, assignment_step_id=assignment_step_id,
+            assignment_user_id=assignment_user_id, custom_metadata=custom_metadata,
+        )  # fmt: skip
+        listing = Listing(filters=filters, q=q, limit=limit, offset=offset, page_size=page_size, order_by=order_by)
+        return await self._assets.all(listing)
+
+    def iter_predicted_assets(
+        self,
+        limit: int | None = None,
+        offset: int | None = None,
+        page_size: int | None = None,
+        order_by: list[str] | None = None,
+        *,
+        q: str | None = None,
+        assignment_status: str | None = None,
+        assignment_step_id: UUID | str | None = None,
+        assignment_user_id: UUID | str | None = None,
+        custom_metadata: dict[str, Any] | None = None,
+    ) -> AsyncGenerator[PredictedAsset, None]:
+        """Yield predicted assets, one page in memory; arguments as in `list_predicted_assets`. Idempotent.
+
+        A deployment without any yields nothing.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/predictedassets, 2xx.
+        """
+        filters = assignment_filters(
+            assignment_status=assignment_status, assignment_step_id=assignment_step_id,
+            assignment_user_id=assignment_user_id, custom_metadata=custom_metadata,
+        )  # fmt: skip
+        listing = Listing(filters=filters, q=q, limit=limit, offset=offset, page_size=page_size, order_by=order_by)
+        return self._assets.each(listing)
+
+    # Review campaign
+
+    async def create_campaign(
+        self,
+        description: str | None = None,
+        instructions_file_path: str | Path | None = None,
+        instructions_text: str | None = None,
+        end_date: datetime.date | None = None,
+        auto_add_new_assets: bool | None = False,
+        auto_close_on_completion: bool | None = False,
+    ) -> ReviewCampaign:
+        """Make the review campaign of this deployment; it can have one. Not idempotent.
+
+        Args:
+            description: Free text.
+            instructions_file_path: File that is stored as instructions; see `ReviewCampaign.upload_instructions_file`.
+            instructions_text: What reviewers are to do.
+            end_date: Last day.
+            auto_add_new_assets: Whether new predicted assets become tasks.
+            auto_close_on_completion: Whether it closes when all tasks are done.
+
+        Raises:
+            ConflictError: There is one already.
+            UploadError: The instructions could not be stored; no campaign was made.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/campaigns, 2xx.
+        """
+        return await self._reviews.create(
+            description=description, instructions_file_path=instructions_file_path, instructions_text=instructions_text,
+            end_date=end_date, auto_add_new_assets=auto_add_new_assets, auto_close_on_completion=auto_close_on_completion,
+        )  # fmt: skip
+
+    async def get_campaign(self) -> ReviewCampaign:
+        """Return the review campaign of this deployment. Idempotent.
+
+        Raises:
+            NoDataError: There is none.
+
+        Wire: GET {platform}/api/campaigns/review/{campaign_id}, 2xx.
+        """
+        return await self._reviews.campaign()
+
+    # Feedback loop: submitted reviews become assets of datasets
+
+    async def setup_feedback_loop(self, dataset_version: DatasetVersion | None = None) -> None:
+        """Set up the feedback loop, and attach a dataset version where one is given. Not idempotent.
+
+        Args:
+            dataset_version: Former way to attach; `attach_dataset_version_to_feedback_loop` takes several.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/fl/setup, 2xx.
+        """
+        await self._pipelines.setup_feedback_loop(dataset_version)
+
+    async def attach_dataset_version_to_feedback_loop(self, dataset_version: DatasetVersion) -> None:
+        """Add a dataset version to the feedback loop, which must have been set up. Not idempotent.
+
+        Args:
+            dataset_version: Where submitted reviews go. Its type and labels must fit the deployment.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/{pipeline}/datasets, 2xx.
+        """
+        await self._pipelines.attach(Pipeline.FEEDBACK_LOOP, dataset_version)
+
+    async def detach_dataset_version_from_feedback_loop(self, dataset_version: DatasetVersion) -> None:
+        """Take a dataset version out of the feedback loop. Idempotent.
+
+        Args:
+            dataset_version: One that was attached.
+
+        Raises:
+            NotFoundError: It is not attached.
+
+        Wire: DELETE {platform}/api/deployment/{deployment_id}/{pipeline}/datasets, 2xx.
+        """
+        await self._pipelines.detach(Pipeline.FEEDBACK_LOOP, dataset_version)
+
+    async def list_feedback_loop_datasets(self) -> list[DatasetVersion]:
+        """Return the dataset versions of the feedback loop. Idempotent.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/fl/datasets, 2xx.
+        """
+        return await self._pipelines.feedback_loop_datasets()
+
+    async def toggle_feedback_loop(self, active: bool) -> None:
+        """Switch the feedback loop on or off. Idempotent.
+
+        Args:
+            active: On or off.
+
+        Wire: PUT {platform}/api/deployment/{deployment_id}/pipeline/{pipeline}, 2xx.
+        """
+        await self._pipelines.toggle(Pipeline.FEEDBACK_LOOP, active)
+
+    # Training data: what drift and outliers are measured against
+
+    async def set_training_data(self, dataset_version: DatasetVersion) -> None:
+        """Say what the model was trained on, so that drift and outlier scores can be computed from now on. Not idempotent.
+
+        Args:
+            dataset_version: The training data.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/td/setup, 2xx.
+        """
+        await self._pipelines.set_training_data(dataset_version)
+
+    async def check_training_data_metrics_status(self) -> str:
+        """Return how far the metrics over the training data are, in words of the platform. Idempotent.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/pipeline/td/check, 2xx.
+        """
+        return await self._pipelines.training_data_status()
+
+    async def disable_training_data_reference(self) -> None:
+        """Stop measuring against the training data. Idempotent.
+
+        Wire: PUT {platform}/api/deployment/{deployment_id}/pipeline/td/disable, 2xx.
+        """
+        await self._pipelines.disable_training_data()
+
+    # Continuous training and deployment
+
+    async def setup_continuous_training(
+        self,
+        project: Project,
+        dataset_version: DatasetVersion | None = None,  # noqa: ARG002 - documented, without effect
+        model_version: ModelVersion | None = None,  # noqa: ARG002 - documented, without effect
+        trigger: ContinuousTrainingTrigger | str | None = None,
+        threshold: int | None = None,
+        experiment_parameters: dict[str, Any] | Log | None = None,
+        scan_config: dict[str, Any] | None = None,
+    ) -> None:
+        """Set up trainings that start by themselves after enough submitted reviews. Not idempotent.
+
+        Args:
+            project: Where the experiments are made.
+            dataset_version: Has no effect; see `attach_dataset_version_to_continuous_training`.
+            model_version: Has no effect: the deployment knows its model version.
+            trigger: What starts a training. Goes together with `threshold`.
+            threshold: How many submitted reviews it takes. (The vendor's SDK drops one without a trigger in silence.)
+            experiment_parameters: Training parameters: a dict, or the log that `experiment.get_log("parameters")` returns.
+            scan_config: Refused: the service cannot train by scan.
+
+        Raises:
+            BadConfigurationContinuousTrainingError: No parameters, a scan, or only one of trigger and threshold. Nothing was sent.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/ct, 2xx.
+        """
+        await self._pipelines.setup_continuous_training(project, trigger, threshold, experiment_parameters, scan_config)
+
+    async def attach_dataset_version_to_continuous_training(self, alias: str, dataset_version: DatasetVersion) -> None:
+        """Add a dataset version to continuous training, which must have been set up. Not idempotent.
+
+        Args:
+            alias: Its name in the experiments: train, test, eval, ...
+            dataset_version: What is trained with.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/{pipeline}/datasets, 2xx.
+        """
+        await self._pipelines.attach(Pipeline.CONTINUOUS_TRAINING, dataset_version, text(alias, "alias"))
+
+    async def detach_dataset_version_from_continuous_training(self, dataset_version: DatasetVersion) -> None:
+        """Take a dataset version out of continuous training. Idempotent.
+
+        Args:
+            dataset_version: One that was attached.
+
+        Raises:
+            NotFoundError: It is not attached.
+
+        Wire: DELETE {platform}/api/deployment/{deployment_id}/{pipeline}/datasets, 2xx.
+        """
+        await self._pipelines.detach(Pipeline.CONTINUOUS_TRAINING, dataset_version)
+
+    async def toggle_continuous_training(self, active: bool) -> None:
+        """Switch continuous training on or off. Idempotent.
+
+        Args:
+            active: On or off.
+
+        Wire: PUT {platform}/api/deployment/{deployment_id}/pipeline/{pipeline}, 2xx.
+        """
+        await self._pipelines.toggle(Pipeline.CONTINUOUS_TRAINING, active)
+
+    async def setup_continuous_deployment(self, policy: ContinuousDeploymentPolicy | str) -> None:
+        """Say what happens to a newly trained model version. Not idempotent.
+
+        Args:
+            policy: It becomes champion, becomes shadow, or waits for a person.
+
+        Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/cd, 2xx.
+        """
+        await self._pipelines.setup_continuous_deployment(policy)
+
+    async def toggle_continuous_deployment(self, active: bool) -> None:
+        """Switch continuous deployment on or off. Idempotent.
+
+        Args:
+            active: On or off.
+
+        Wire: PUT {platform}/api/deployment/{deployment_id}/pipeline/{pipeline}, 2xx.
+        """
+        await self._pipelines.toggle(Pipeline.CONTINUOUS_DEPLOYMENT, active)

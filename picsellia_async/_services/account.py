@@ -1,8 +1,13 @@
-"""From a token to services: who is asked where, signed how. Shared by a client, its copies and its deployments."""
+"""`Account`: one user's way to the platform, and to the hosts of its deployments. Shared by a client, its copies and its handles.
+
+The platform is called through `Account.call`: what differs between its calls is in the table of endpoints and in the request
+classes. Monitoring and serving hosts have services of their own (`oracle`, `serving`), made here because they are signed in to
+with the user's token.
+"""
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -11,13 +16,21 @@ from picsellia_async._http.auth import Credential, JwtCredential
 from picsellia_async._http.service import HttpSession, Service, anonymous, bearer
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
-from picsellia_async._services.platform import PlatformService, find_organization
 from picsellia_async._services.serving import ServingService
+from picsellia_async._services.settings import Settings
 from picsellia_async._wire.common_requests import LoginRequest
-from picsellia_async._wire.encoding import Query
-from picsellia_async._wire.endpoints import ORACLE_LOGIN, SERVING_LOGIN, Endpoint
+from picsellia_async._wire.encoding import Query, encode_body
+from picsellia_async._wire.endpoints import (
+    FIND_ORGANIZATION,
+    GET_ORGANIZATION,
+    ORACLE_LOGIN,
+    PING,
+    SERVING_LOGIN,
+    Endpoint,
+)
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import RetryPolicy, Timeouts
+from picsellia_async.errors import ConfigurationError, NotFoundError
 from picsellia_async.models import LoginReceipt, Organization
 
 T = TypeVar("T")
@@ -25,63 +38,96 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class _Shared:
-    """What the copies of a connection have in common."""
+    """What the copies of an account have in common."""
 
-    session: HttpSession
     organization: Organization | None = None
-    greeting: SingleFlight[Organization] = attrs.field(factory=SingleFlight)
+    connecting: SingleFlight[Organization] = attrs.field(factory=SingleFlight)
     credentials: dict[tuple[str, Origin, UUID], JwtCredential] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False)
-class Connection:
-    """One user's way to the services, with the limits that apply to it."""
+class Account:
+    """A user's token within one organization, over a pool of connections, with the limits that apply."""
 
-    shared: _Shared = attrs.field(repr=False)
-    """Pool, organization and JWTs."""
-    api_token: str = attrs.field(repr=False)
-    """Token of the user."""
-    origin: Origin
-    """The platform."""
-    organization_id: UUID | None
-    """Organization asked for, by id."""
-    organization_name: str | None
-    """Organization asked for, by name; the id wins."""
-    retry: RetryPolicy
-    """Limits of repetition."""
-    timeouts: Timeouts
-    """Limits of one attempt."""
+    settings: Settings
+    """Who calls whom, and within what limits."""
+    session: HttpSession = attrs.field(repr=False)
+    """The pool."""
+    _shared: _Shared = attrs.field(factory=_Shared, repr=False)
 
-    @classmethod
-    def over(cls, session: HttpSession, **fields: object) -> Self:
-        """Make a connection over a pool; `fields` are the attributes after `shared`."""
-        return cls(_Shared(session), **fields)  # type: ignore[arg-type]  # forwarded by name, checked by the caller
+    @property
+    def known_organization(self) -> Organization | None:
+        """The organization in use; None before the first call."""
+        return self._shared.organization
 
-    def with_limits(self, retry: RetryPolicy, timeouts: Timeouts) -> Self:
-        """Return a connection with other limits over the same pool, organization and JWTs."""
-        return attrs.evolve(self, retry=retry, timeouts=timeouts)
+    def with_limits(self, timeouts: Timeouts, retry: RetryPolicy) -> Self:
+        """Return an account with other limits over the same pool, organization and JWTs."""
+        return attrs.evolve(self, settings=attrs.evolve(self.settings, timeouts=timeouts, retry=retry))
 
     def service(self, origin: Origin, credential: Credential | None = None) -> Service:
         """Return a service at an origin; without a credential it signs nothing (presigned addresses)."""
-        return Service(self.shared.session, origin, credential or anonymous(), self.retry, self.timeouts)
+        limits = self.settings
+        return Service(self.session, origin, credential or anonymous(), limits.retry, limits.timeouts)
 
-    async def platform(self) -> PlatformService:
-        """Return the platform within the organization; the first call greets it and looks the organization up."""
-        organization = self.shared.organization
-        if organization is None or self.shared.session.is_closed:
-            organization = await self.shared.greeting.run(self._greet)
+    # The platform
+
+    async def organization(self) -> Organization:
+        """Return the organization; the first call looks it up (docs/wire.md#connecting).
+
+        Raises:
+            ConfigurationError: None was named and the token has no default.
+        """
+        known = self._shared.organization
+        if known is None or self.session.is_closed:  # a closed session says so, whatever is known
+            # One look-up, however many first calls wait for it.
+            known = await self._shared.connecting.run(self._find_organization)
+        return known
+
+    async def _find_organization(self) -> Organization:
+        wanted, name = self.settings.organization_id, self.settings.organization_name
+        platform = self.service(self.settings.origin, bearer(self.settings.api_token))
+        ping = await platform.call(PING)
+        if wanted is None and name is not None:
+            wanted = (await platform.call(FIND_ORGANIZATION, query=[("name", name)])).id
+        chosen = wanted or ping.default_organization
+        if chosen is None:
+            raise ConfigurationError(
+                "this token has no default organization: give organization_id or organization_name "
+                "(or PICSELLIA_ORGANIZATION_ID, PICSELLIA_ORGANIZATION_NAME)"
+            )
+        self._shared.organization = await platform.call(GET_ORGANIZATION, path={"organization_id": chosen})
+        return self._shared.organization
+
+    async def platform(self) -> Service:
+        """Return the platform within the organization, signed with the user's token."""
+        organization = await self.organization()
         named = organization.id if organization.default_connector_id is not None else None
-        return PlatformService(self.service(self.origin, bearer(self.api_token, named)), organization)
+        return self.service(self.settings.origin, bearer(self.settings.api_token, named))
 
     async def call(self, endpoint: Endpoint[T], request: object = None, *, query: Query = (), **path: object) -> T:
-        """Make one call to the platform; see `PlatformService.call`."""
-        platform = await self.platform()
-        return await platform.call(endpoint, request, query=query, **path)
+        """Make one call to the platform.
 
-    async def _greet(self) -> Organization:
-        service = self.service(self.origin, bearer(self.api_token))
-        self.shared.organization = await find_organization(service, self.organization_id, self.organization_name)
-        return self.shared.organization
+        Args:
+            endpoint: What is called.
+            request: The JSON body: a request class, or a list; None for no body.
+            query: Pairs of the query.
+            **path: Values for the names in braces of the endpoint's path; `organization_id` is filled in.
+
+        Raises:
+            StatusError: The platform refused.
+        """
+        body = None if request is None else encode_body(request)
+        platform = await self.platform()
+        path.setdefault("organization_id", (await self.organization()).id)
+        try:
+            return await platform.call(endpoint, path=path, query=query, body=body)
+        except NotFoundError as exc:
+            # The answer to an earlier attempt was lost: that attempt is what deleted it.
+            if endpoint.method == "DELETE" and exc.attempts > 1:
+                return cast("T", None)
+            raise
+
+    # The hosts of a deployment
 
     def oracle(self, host: str, deployment_id: UUID) -> OracleService:
         """Return the monitoring host of a deployment."""
@@ -96,14 +142,15 @@ class Connection:
         origin = Origin.parse(host, name)
         key = (login.name, origin, deployment_id)
         service = self.service(origin)
-        if key not in self.shared.credentials:
-            request = LoginRequest(api_token=self.api_token, deployment_id=deployment_id)
-            self.shared.credentials[key] = service.login_credential(login, request)
-        return attrs.evolve(service, credential=self.shared.credentials[key])
+        credentials = self._shared.credentials
+        if key not in credentials:
+            request = LoginRequest(api_token=self.settings.api_token, deployment_id=deployment_id)
+            credentials[key] = service.login_credential(login, request)
+        return attrs.evolve(service, credential=credentials[key])
 
     async def aclose(self) -> None:
         """Stop logins under way and close the pool."""
-        await self.shared.greeting.aclose()
-        for credential in self.shared.credentials.values():
+        await self._shared.connecting.aclose()
+        for credential in self._shared.credentials.values():
             await credential.aclose()
-        await self.shared.session.aclose()
+        await self.session.aclose()

@@ -17,7 +17,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.auth import StaticCredential
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._services.files import file_size, read_slice
 from picsellia_async._services.paging import concurrently
 from picsellia_async._wire.bodies import multipart_body
@@ -68,7 +68,7 @@ _STORAGE_ERRORS: Final = (StatusError, TransportError)
 
 
 async def upload_file(
-    connection: Connection,
+    account: Account,
     path: str | Path,
     type_: ObjectDataType,
     *,
@@ -80,7 +80,7 @@ async def upload_file(
     """Store a file and return its object name.
 
     Args:
-        connection: Way to the platform.
+        account: Way to the platform.
         path: The file.
         type_: What it is for.
         context: `{"deployment_id": ...}` for campaign files.
@@ -95,15 +95,14 @@ async def upload_file(
     """
     size = await file_size(path, name)
     await read_slice(Path(path), 0, 1, name)  # so that a file that may not be read is told before anything is sent
-    platform = await connection.platform()
-    connector = connector_id or platform.organization.default_connector_id
+    connector = connector_id or (await account.organization()).default_connector_id
     if connector is None:
         raise NoConnectorFound("the organization has no default storage connector, so files cannot be stored")
     request = ObjectNameRequest(
         filename=Path(path).name, type=type_, context=given(context), upload_dir=given(upload_dir)
     )
-    object_name = (await connection.call(GENERATE_OBJECT_NAME, request, connector_id=connector)).object_name
-    upload = _Upload(connection, Path(path), size, connector, object_name, content_type_of_file(path))
+    object_name = (await account.call(GENERATE_OBJECT_NAME, request, connector_id=connector)).object_name
+    upload = _Upload(account, Path(path), size, connector, object_name, content_type_of_file(path))
     try:
         await upload.run()
     except PicselliaError as exc:
@@ -122,7 +121,7 @@ def content_type_of_file(path: str | Path) -> str:
 class _Upload:
     """One file on its way to one storage."""
 
-    connection: Connection
+    account: Account
     path: Path
     size: int
     connector_id: UUID
@@ -201,7 +200,7 @@ class _Upload:
         return PresignRequest(object_name=self.object_name, content_type=self.content_type)
 
     async def _platform(self, endpoint: Endpoint[T], request: object) -> T:
-        return await self.connection.call(endpoint, request, connector_id=self.connector_id)
+        return await self.account.call(endpoint, request, connector_id=self.connector_id)
 
     async def _send(
         self,
@@ -214,20 +213,20 @@ class _Upload:
     ) -> Answer:
         """Send bytes to a presigned address. Storing the same bytes under the same name again harms nobody."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers or [])
-        service = self.connection.service(Origin.parse(url, "presigned url"), StaticCredential(lines.encode()))
+        service = self.account.service(Origin.parse(url, "presigned url"), StaticCredential(lines.encode()))
         endpoint = _presigned("store_object", method, url, ok)
         answer, _, _ = await service.send(endpoint, body=content, content_type=content_type)
         return answer
 
 
-async def fetch_object(connection: Connection, url: str) -> bytes:
+async def fetch_object(account: Account, url: str) -> bytes:
     """Return the bytes at a presigned address.
 
     Raises:
         StatusError: The storage refused; `PermissionDeniedError` where the address has run out.
         TransportError: It could not be reached.
     """
-    service = connection.service(Origin.parse(url, "presigned url"))
+    service = account.service(Origin.parse(url, "presigned url"))
     answer, _, _ = await service.send(_presigned("fetch_object", "GET", url, frozenset({200})))
     return answer.content
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._services.paging import collect, iterate
 from picsellia_async._services.storage import upload_file
 from picsellia_async._wire.endpoints import (
@@ -60,12 +60,12 @@ from picsellia_async.resources.user import User
 from picsellia_async.validation import real_number, sequence, text
 
 
-class Assignment(Handle[AssignmentDescription], Downloadable):
+class Assignment(Downloadable[AssignmentDescription]):
     """One task of a review campaign."""
 
-    def __init__(self, description: AssignmentDescription, connection: Connection, campaign_id: UUID) -> None:
+    def __init__(self, description: AssignmentDescription, account: Account, campaign_id: UUID) -> None:
         """Store what the platform said; nothing is sent."""
-        super().__init__(description, connection)
+        super().__init__(description, account)
         self._campaign_id = campaign_id
 
     @property
@@ -113,7 +113,7 @@ class Assignment(Handle[AssignmentDescription], Downloadable):
 
         Wire: GET {platform}/api/campaigns/review/assignments/{assignment_id}, 2xx. (The vendor's SDK doubles `/api/` here.)
         """
-        self._description = await self._connection.call(GET_ASSIGNMENT, assignment_id=self.id)
+        self._description = await self._account.call(GET_ASSIGNMENT, assignment_id=self.id)
         return self._description
 
     async def reset_url(self) -> str:
@@ -126,15 +126,15 @@ class Assignment(Handle[AssignmentDescription], Downloadable):
         """
         if self._description.data is None:
             raise NoUrlAvailable(f"the data of assignment {self.id} is not known")
-        return (await self._connection.call(GET_DATA_URL, data_id=self._description.data.id)).presigned_url
+        return (await self._account.call(GET_DATA_URL, data_id=self._description.data.id)).presigned_url
 
 
 class ReviewCampaignStep(Handle[CampaignStepDescription]):
     """A step of a review campaign."""
 
-    def __init__(self, description: CampaignStepDescription, connection: Connection, campaign_id: UUID) -> None:
+    def __init__(self, description: CampaignStepDescription, account: Account, campaign_id: UUID) -> None:
         """Store what the platform said; nothing is sent."""
-        super().__init__(description, connection)
+        super().__init__(description, account)
         self._campaign_id = campaign_id
 
     @property
@@ -162,7 +162,7 @@ class ReviewCampaignStep(Handle[CampaignStepDescription]):
 
         Wire: GET {platform}/api/campaigns/review/steps/{step_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_CAMPAIGN_STEP, step_id=self.id)
+        self._description = await self._account.call(GET_CAMPAIGN_STEP, step_id=self.id)
         return self._description
 
     async def update(
@@ -181,14 +181,14 @@ class ReviewCampaignStep(Handle[CampaignStepDescription]):
         Wire: PATCH {platform}/api/campaigns/review/steps/{step_id}, 2xx.
         """
         request = UpdateStepRequest(name=given(name), sample_rate=given(sample_rate), assignees=_assignees(assignees))
-        self._description = await self._connection.call(UPDATE_CAMPAIGN_STEP, request, step_id=self.id)
+        self._description = await self._account.call(UPDATE_CAMPAIGN_STEP, request, step_id=self.id)
 
     async def redistribute_assignments(self) -> None:
         """Share the open tasks out among the assignees anew. Not idempotent.
 
         Wire: POST {platform}/api/campaigns/review/steps/{step_id}/assignments/redistribute, 2xx.
         """
-        await self._connection.call(REDISTRIBUTE_ASSIGNMENTS, step_id=self.id)
+        await self._account.call(REDISTRIBUTE_ASSIGNMENTS, step_id=self.id)
 
     async def delete(self, pending_assignments_destination_step_id: UUID | str) -> None:
         """Delete this step. Idempotent.
@@ -201,7 +201,7 @@ class ReviewCampaignStep(Handle[CampaignStepDescription]):
         name = "pending_assignments_destination_step_id"
         destination = identifier(pending_assignments_destination_step_id, name)
         request = DeleteStepRequest(destination_step_id_for_pending_assignments=destination)
-        await self._connection.call(DELETE_CAMPAIGN_STEP, request, step_id=self.id)
+        await self._account.call(DELETE_CAMPAIGN_STEP, request, step_id=self.id)
 
 
 class ReviewCampaign(Handle[ReviewCampaignDescription]):
@@ -217,7 +217,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
 
         Wire: GET {platform}/api/campaigns/review/{campaign_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_CAMPAIGN, campaign_id=self.id)
+        self._description = await self._account.call(GET_CAMPAIGN, campaign_id=self.id)
         return self._description
 
     async def update(
@@ -261,7 +261,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
             auto_close_on_completion=given(auto_close_on_completion),
             default_entry_step_id=step_id,
         )
-        self._description = await self._connection.call(UPDATE_CAMPAIGN, request, campaign_id=self.id)
+        self._description = await self._account.call(UPDATE_CAMPAIGN, request, campaign_id=self.id)
 
     async def upload_instructions_file(self, path: str | Path) -> None:
         """Store a file and make it the instructions of this campaign. Idempotent: a repeat stores it anew.
@@ -276,7 +276,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         Wire: POST {platform}/api/object-storage/{connector_id}/generate_presigned_url and others (docs/wire.md#object-storage),
             PATCH {platform}/api/campaigns/review/{campaign_id}, 2xx.
         """
-        object_name = await upload_instructions(self._connection, path, self.deployment_id, "path")
+        object_name = await upload_instructions(self._account, path, self.deployment_id, "path")
         await self.update(instructions_object_name=object_name)
 
     async def close(self) -> None:
@@ -284,21 +284,21 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
 
         Wire: POST {platform}/api/campaigns/review/{campaign_id}/close, 2xx.
         """
-        await self._connection.call(CLOSE_CAMPAIGN, campaign_id=self.id)
+        await self._account.call(CLOSE_CAMPAIGN, campaign_id=self.id)
 
     async def reopen(self) -> None:
         """Open this campaign again. Idempotent.
 
         Wire: POST {platform}/api/campaigns/review/{campaign_id}/reopen, 2xx.
         """
-        await self._connection.call(REOPEN_CAMPAIGN, campaign_id=self.id)
+        await self._account.call(REOPEN_CAMPAIGN, campaign_id=self.id)
 
     async def delete(self) -> None:
         """Delete this campaign and its tasks. Idempotent.
 
         Wire: DELETE {platform}/api/campaigns/review/{campaign_id}, 2xx.
         """
-        await self._connection.call(DELETE_CAMPAIGN, campaign_id=self.id)
+        await self._account.call(DELETE_CAMPAIGN, campaign_id=self.id)
 
     # Steps
 
@@ -334,16 +334,16 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
             sample_rate=sample_rate,
             assignees=_assignees(assignees),
         )
-        made = await self._connection.call(ADD_CAMPAIGN_STEP, request, campaign_id=self.id)
-        return ReviewCampaignStep(made, self._connection, self.id)
+        made = await self._account.call(ADD_CAMPAIGN_STEP, request, campaign_id=self.id)
+        return ReviewCampaignStep(made, self._account, self.id)
 
     async def list_steps(self) -> list[ReviewCampaignStep]:
         """Return the steps. Idempotent.
 
         Wire: GET {platform}/api/campaigns/review/{campaign_id}/steps, 2xx.
         """
-        page = await self._connection.call(LIST_CAMPAIGN_STEPS, campaign_id=self.id)
-        return [ReviewCampaignStep(item, self._connection, self.id) for item in page.items]
+        page = await self._account.call(LIST_CAMPAIGN_STEPS, campaign_id=self.id)
+        return [ReviewCampaignStep(item, self._account, self.id) for item in page.items]
 
     # Tasks
 
@@ -359,11 +359,11 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         Wire: GET {platform}/api/campaigns/review/{campaign_id}/assignments/sync/available,
             POST {platform}/api/campaigns/review/{campaign_id}/assignments/sync, 2xx.
         """
-        availability = await self._connection.call(CHECK_ASSIGNMENTS_SYNC, campaign_id=self.id)
+        availability = await self._account.call(CHECK_ASSIGNMENTS_SYNC, campaign_id=self.id)
         if availability.is_sync_available is False:
             raise NoDataError(f"assets cannot be synchronised into the campaign now: {availability.reason}")
-        receipt = await self._connection.call(SYNC_ASSIGNMENTS, EmptyRequest(), campaign_id=self.id)
-        return Job(receipt.job, self._connection)
+        receipt = await self._account.call(SYNC_ASSIGNMENTS, EmptyRequest(), campaign_id=self.id)
+        return Job(receipt.job, self._account)
 
     async def list_assignments(
         self,
@@ -414,10 +414,10 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
             yield self._assignment(description)
 
     async def _page(self, query: list[tuple[str, Any]]) -> Page[AssignmentDescription]:
-        return await self._connection.call(LIST_ASSIGNMENTS, query=query, campaign_id=self.id)
+        return await self._account.call(LIST_ASSIGNMENTS, query=query, campaign_id=self.id)
 
     def _assignment(self, description: AssignmentDescription) -> Assignment:
-        return Assignment(description, self._connection, self.id)
+        return Assignment(description, self._account, self.id)
 
     async def reassign(self, assignments: Assignment | list[Assignment], user: User | None = None) -> None:
         """Give tasks to somebody else. Idempotent.
@@ -435,7 +435,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         request = ReassignRequest(
             assignment_ids=[task.id for task in tasks], user_id=None if user is None else expect(user, User, "user").id
         )
-        await self._connection.call(REASSIGN_ASSIGNMENTS, request, campaign_id=self.id)
+        await self._account.call(REASSIGN_ASSIGNMENTS, request, campaign_id=self.id)
 
     async def get_campaign_issue_counts(
         self,
@@ -451,13 +451,13 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         Wire: GET {platform}/api/campaigns/review/analytics/{campaign_id}/issues/counts/users, 2xx.
         """
         query = [("user_ids", _ids(users, "users")), ("step_ids", _ids(steps, "steps"))]
-        return await self._connection.call(COUNT_CAMPAIGN_ISSUES, query=query, campaign_id=self.id)
+        return await self._account.call(COUNT_CAMPAIGN_ISSUES, query=query, campaign_id=self.id)
 
 
-async def upload_instructions(connection: Connection, path: str | Path, deployment_id: UUID, name: str) -> str:
+async def upload_instructions(account: Account, path: str | Path, deployment_id: UUID, name: str) -> str:
     """Store the instructions file of a deployment's campaign and return its object name; errors as in `upload_file`."""
     context = {"deployment_id": str(deployment_id)}
-    return await upload_file(connection, path, ObjectDataType.REVIEW_CAMPAIGN_FILE, context=context, name=name)
+    return await upload_file(account, path, ObjectDataType.REVIEW_CAMPAIGN_FILE, context=context, name=name)
 
 
 def _ids(values: Iterable[Any] | None, name: str) -> list[UUID] | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
 from picsellia_async.enums import TagTarget
@@ -18,20 +18,20 @@ from picsellia_async.resources.handle import wait_for_state
 from picsellia_async.resources.tag import Tag, Taggable
 
 
-class Data(Taggable[DataDescription], Downloadable):
+class Data(Taggable[DataDescription], Downloadable[DataDescription]):
     """An image or video of a datalake."""
 
     tag_target = TagTarget.DATA
 
-    def __init__(self, description: DataDescription, connection: Connection, datalake_id: UUID | None = None) -> None:
+    def __init__(self, description: DataDescription, account: Account, datalake_id: UUID | None = None) -> None:
         """Store what the platform said; nothing is sent.
 
         Args:
             description: The data.
-            connection: Way to the platform.
+            account: Way to the platform.
             datalake_id: Datalake it was listed from, where the description does not say.
         """
-        super().__init__(description, connection)
+        super().__init__(description, account)
         self._datalake_id = description.datalake_id or datalake_id
 
     @property
@@ -94,7 +94,7 @@ class Data(Taggable[DataDescription], Downloadable):
 
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_DATA, data_id=self.id)
+        self._description = await self._account.call(GET_DATA, data_id=self.id)
         self._datalake_id = self._description.datalake_id or self._datalake_id
         return self._description
 
@@ -103,7 +103,7 @@ class Data(Taggable[DataDescription], Downloadable):
 
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
-        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+        return [Tag(tag, self._account) for tag in (await self.sync()).tags]
 
     async def get_datasource(self) -> DataSource | None:
         """Return where it comes from, or None. Idempotent.
@@ -111,14 +111,14 @@ class Data(Taggable[DataDescription], Downloadable):
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
         source = (await self.sync()).data_source
-        return None if source is None else DataSource(source, self._connection)
+        return None if source is None else DataSource(source, self._account)
 
     async def reset_url(self) -> str:
         """Return a new download address, good for about an hour. Idempotent.
 
         Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
         """
-        return (await self._connection.call(GET_DATA_URL, data_id=self.id)).presigned_url
+        return (await self._account.call(GET_DATA_URL, data_id=self.id)).presigned_url
 
     async def update_metadata(self, metadata: dict[str, Any] | None) -> None:
         """Replace the metadata. Idempotent.
@@ -129,7 +129,7 @@ class Data(Taggable[DataDescription], Downloadable):
         Wire: PATCH {platform}/api/data/{data_id}, 2xx.
         """
         request = UpdateDataRequest(metadata=metadata)
-        self._description = await self._connection.call(UPDATE_DATA, request, data_id=self.id)
+        self._description = await self._account.call(UPDATE_DATA, request, data_id=self.id)
 
     async def update_custom_metadata(self, custom_metadata: dict[str, Any] | None) -> None:
         """Replace the custom metadata. Idempotent.
@@ -140,14 +140,14 @@ class Data(Taggable[DataDescription], Downloadable):
         Wire: PATCH {platform}/api/data/{data_id}/custom-metadata, 2xx.
         """
         request = UpdateCustomMetadataRequest(custom_metadata=custom_metadata)
-        await self._connection.call(UPDATE_CUSTOM_METADATA, request, data_id=self.id)
+        await self._account.call(UPDATE_CUSTOM_METADATA, request, data_id=self.id)
 
     async def delete(self) -> None:
         """Delete this data, and with it its predicted assets. Idempotent.
 
         Wire: DELETE {platform}/api/data/{data_id}, 2xx.
         """
-        await self._connection.call(DELETE_DATA, data_id=self.id)
+        await self._account.call(DELETE_DATA, data_id=self.id)
 
     async def wait_for_upload_done(
         self,

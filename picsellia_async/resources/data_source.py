@@ -24,7 +24,7 @@ class DataSource(Handle[DataSourceDescription]):
 
         Wire: GET {platform}/api/data/source/{data_source_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_DATA_SOURCE, data_source_id=self.id)
+        self._description = await self._account.call(GET_DATA_SOURCE, data_source_id=self.id)
         return self._description
 
     async def update(self, name: str) -> None:
@@ -39,14 +39,14 @@ class DataSource(Handle[DataSourceDescription]):
         Wire: PATCH {platform}/api/data/source/{data_source_id}, 2xx.
         """
         request = NameRequest(name=name)
-        self._description = await self._connection.call(UPDATE_DATA_SOURCE, request, data_source_id=self.id)
+        self._description = await self._account.call(UPDATE_DATA_SOURCE, request, data_source_id=self.id)
 
     async def delete(self) -> None:
         """Delete this data source; data that came from it stays. Idempotent.
 
         Wire: DELETE {platform}/api/data/source/{data_source_id}, 2xx.
         """
-        await self._connection.call(DELETE_DATA_SOURCE, data_source_id=self.id)
+        await self._account.call(DELETE_DATA_SOURCE, data_source_id=self.id)
 
 
 def source_name(source: Any, name: str) -> str | None:

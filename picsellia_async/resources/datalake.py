@@ -73,14 +73,14 @@ class Datalake(Handle[DatalakeDescription]):
         return self._description.connector_id
 
     def _data(self, description: DataDescription) -> Data:
-        return Data(description, self._connection, self.id)
+        return Data(description, self._account, self.id)
 
     async def sync(self) -> DatalakeDescription:
         """Fetch this datalake again. Idempotent.
 
         Wire: GET {platform}/api/datalake/{datalake_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_DATALAKE, datalake_id=self.id)
+        self._description = await self._account.call(GET_DATALAKE, datalake_id=self.id)
         return self._description
 
     # Data
@@ -111,7 +111,7 @@ class Datalake(Handle[DatalakeDescription]):
             ("object_name", object_name),
         ]
         query = [*either(criteria), *paged_constants()]
-        return self._data(await self._connection.call(FIND_DATA, query=query, datalake_id=self.id))
+        return self._data(await self._account.call(FIND_DATA, query=query, datalake_id=self.id))
 
     async def list_data(
         self,
@@ -155,7 +155,7 @@ class Datalake(Handle[DatalakeDescription]):
         else:
             query = [*listing.filters, ("order_by", listing.order_by)]
             jobs = [
-                functools.partial(self._connection.call, FILTER_DATA, request, query=query, datalake_id=self.id)
+                functools.partial(self._account.call, FILTER_DATA, request, query=query, datalake_id=self.id)
                 for request in chosen
             ]
             found = await collect_chunks(listing, jobs, self._data)
@@ -189,7 +189,7 @@ class Datalake(Handle[DatalakeDescription]):
             yield self._data(description)
 
     async def _page(self, query: list[tuple[str, Any]]) -> Page[DataDescription]:
-        return await self._connection.call(LIST_DATA, query=query, datalake_id=self.id)
+        return await self._account.call(LIST_DATA, query=query, datalake_id=self.id)
 
     def _listing(
         self,
@@ -269,7 +269,7 @@ class Datalake(Handle[DatalakeDescription]):
 
     async def _upload(self, path: str | Path, upload_dir: str | None, fields: Mapping[str, Any]) -> Data:
         object_name = await upload_file(
-            self._connection,
+            self._account,
             path,
             ObjectDataType.DATA,
             upload_dir=upload_dir,
@@ -284,7 +284,7 @@ class Datalake(Handle[DatalakeDescription]):
             content_type=content_type,
             **fields,
         )
-        return self._data(await self._connection.call(CREATE_DATA, request, datalake_id=self.id))
+        return self._data(await self._account.call(CREATE_DATA, request, datalake_id=self.id))
 
     async def _origin(self, tags: Any, source: Any) -> dict[str, Any]:
         """Return what new data says of tags and source; make those that are named and do not exist."""
@@ -299,9 +299,9 @@ class Datalake(Handle[DatalakeDescription]):
 
     async def _source_id(self, name: str) -> UUID:
         try:
-            return (await self._connection.call(FIND_DATA_SOURCE, query=[("name", name)])).id
+            return (await self._account.call(FIND_DATA_SOURCE, query=[("name", name)])).id
         except NotFoundError:
-            return (await self._connection.call(CREATE_DATA_SOURCE, NameRequest(name=name))).id
+            return (await self._account.call(CREATE_DATA_SOURCE, NameRequest(name=name))).id
 
     async def import_bucket_objects(
         self, prefixes: list[str], tags: list[str | Tag] | None = None, source: str | DataSource | None = None
@@ -355,8 +355,8 @@ class Datalake(Handle[DatalakeDescription]):
         return await self._import(ImportObjectsRequest(datalake_id=self.id, objects=said))
 
     async def _import(self, request: ImportObjectsRequest) -> Job:
-        receipt = await self._connection.call(IMPORT_BUCKET_OBJECTS, request, datalake_id=self.id)
-        return Job(receipt.job, self._connection)
+        receipt = await self._account.call(IMPORT_BUCKET_OBJECTS, request, datalake_id=self.id)
+        return Job(receipt.job, self._account)
 
     async def update_multiple_data(self, objects: Mapping[UUID | str, Mapping[str, Any]]) -> None:
         """Change up to 100 data in one request. Idempotent.
@@ -376,7 +376,7 @@ class Datalake(Handle[DatalakeDescription]):
             str(identifier(id_, "objects")): _changes(change, f"objects[{id_}]") for id_, change in objects.items()
         }
         request = UpdateMultipleDataRequest(datalake_id=self.id, objects=changes)
-        await self._connection.call(UPDATE_MULTIPLE_DATA, request, datalake_id=self.id)
+        await self._account.call(UPDATE_MULTIPLE_DATA, request, datalake_id=self.id)
 
     async def delete_data(self, data: Data | list[Data]) -> None:
         """Delete data of this datalake in one request. Idempotent.
@@ -390,7 +390,7 @@ class Datalake(Handle[DatalakeDescription]):
         Wire: DELETE {platform}/api/datalake/{datalake_id}/datas, 2xx.
         """
         request = IdsRequest(ids=[one.id for one in expect_all(data, Data, "data")])
-        await self._connection.call(DELETE_MULTIPLE_DATA, request, datalake_id=self.id)
+        await self._account.call(DELETE_MULTIPLE_DATA, request, datalake_id=self.id)
 
     # Data tags
 
@@ -405,8 +405,8 @@ class Datalake(Handle[DatalakeDescription]):
 
         Wire: POST {platform}/api/datalake/{datalake_id}/tags, 2xx.
         """
-        tag = await self._connection.call(CREATE_DATA_TAG, NameRequest(name=name), datalake_id=self.id)
-        return Tag(tag, self._connection)
+        tag = await self._account.call(CREATE_DATA_TAG, NameRequest(name=name), datalake_id=self.id)
+        return Tag(tag, self._account)
 
     async def get_data_tag(self, name: str) -> Tag:
         """Return the data tag of that name. Idempotent.
@@ -420,7 +420,7 @@ class Datalake(Handle[DatalakeDescription]):
         Wire: GET {platform}/api/datalake/{datalake_id}/tags/find, 2xx.
         """
         query = [("name", text(name, "name"))]
-        return Tag(await self._connection.call(FIND_DATA_TAG, query=query, datalake_id=self.id), self._connection)
+        return Tag(await self._account.call(FIND_DATA_TAG, query=query, datalake_id=self.id), self._account)
 
     async def get_or_create_data_tag(self, name: str) -> Tag:
         """Return the data tag of that name; make it where there is none.
@@ -448,8 +448,8 @@ class Datalake(Handle[DatalakeDescription]):
         Wire: GET {platform}/api/datalake/{datalake_id}/tags, 2xx.
         """
         query = simple_query(limit, offset, order_by)
-        page = await self._connection.call(LIST_DATA_TAGS, query=query, datalake_id=self.id)
-        return [Tag(tag, self._connection) for tag in page.items[:limit]]
+        page = await self._account.call(LIST_DATA_TAGS, query=query, datalake_id=self.id)
+        return [Tag(tag, self._account) for tag in page.items[:limit]]
 
 
 def _metas(sizes: Any, count: int) -> list[dict[str, int] | Unset]:

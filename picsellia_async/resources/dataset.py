@@ -38,7 +38,7 @@ class Asset(Handle[AssetDescription]):
     @property
     def data(self) -> Data:
         """The data; reading it sends nothing."""
-        return Data(self._description.data, self._connection)
+        return Data(self._description.data, self._account)
 
     @property
     def data_id(self) -> UUID:
@@ -86,7 +86,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
         Wire: GET {platform}/api/dataset/version/{dataset_version_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_DATASET_VERSION, dataset_version_id=self.id)
+        self._description = await self._account.call(GET_DATASET_VERSION, dataset_version_id=self.id)
         return self._description
 
     async def get_tags(self) -> list[Tag]:
@@ -94,7 +94,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
         Wire: GET {platform}/api/dataset/version/{dataset_version_id}, 2xx.
         """
-        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+        return [Tag(tag, self._account) for tag in (await self.sync()).tags]
 
     async def list_assets(
         self,
@@ -166,7 +166,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
     async def _chosen(self, listing: Listing, requests: list[FilterRequest]) -> list[Asset]:
         query = [*listing.filters, ("order_by", listing.order_by)]
-        call = functools.partial(self._connection.call, query=query, dataset_version_id=self.id)
+        call = functools.partial(self._account.call, query=query, dataset_version_id=self.id)
         jobs = [functools.partial(call, FILTER_ASSETS, request) for request in requests]
         return await collect_chunks(listing, jobs, self._asset)
 
@@ -193,10 +193,10 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
             yield self._asset(description)
 
     async def _page(self, query: list[tuple[str, Any]]) -> Page[AssetDescription]:
-        return await self._connection.call(LIST_ASSETS, query=query, dataset_version_id=self.id)
+        return await self._account.call(LIST_ASSETS, query=query, dataset_version_id=self.id)
 
     def _asset(self, description: AssetDescription) -> Asset:
-        return Asset(description, self._connection)
+        return Asset(description, self._account)
 
 
 class Dataset(Taggable[DatasetDescription]):
@@ -214,7 +214,7 @@ class Dataset(Taggable[DatasetDescription]):
 
         Wire: GET {platform}/api/dataset/{dataset_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_DATASET, dataset_id=self.id)
+        self._description = await self._account.call(GET_DATASET, dataset_id=self.id)
         return self._description
 
     async def get_tags(self) -> list[Tag]:
@@ -222,7 +222,7 @@ class Dataset(Taggable[DatasetDescription]):
 
         Wire: GET {platform}/api/dataset/{dataset_id}, 2xx.
         """
-        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+        return [Tag(tag, self._account) for tag in (await self.sync()).tags]
 
     async def get_version(self, version: str) -> DatasetVersion:
         """Return the version of that name. Idempotent.
@@ -251,8 +251,8 @@ class Dataset(Taggable[DatasetDescription]):
         return await self._find([("id", identifier(id, "id"))])
 
     async def _find(self, query: list[tuple[str, Any]]) -> DatasetVersion:
-        found = await self._connection.call(FIND_VERSION_OF_DATASET, query=query, dataset_id=self.id)
-        return DatasetVersion(found, self._connection)
+        found = await self._account.call(FIND_VERSION_OF_DATASET, query=query, dataset_id=self.id)
+        return DatasetVersion(found, self._account)
 
     async def list_versions(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -267,8 +267,8 @@ class Dataset(Taggable[DatasetDescription]):
         Wire: GET {platform}/api/dataset/{dataset_id}/versions, 2xx.
         """
         query = simple_query(limit, offset, order_by)
-        page = await self._connection.call(LIST_DATASET_VERSIONS, query=query, dataset_id=self.id)
-        return [DatasetVersion(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_DATASET_VERSIONS, query=query, dataset_id=self.id)
+        return [DatasetVersion(item, self._account) for item in page.items[:limit]]
 
 
 def _listing(

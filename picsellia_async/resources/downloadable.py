@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from picsellia_async._services.account import Connection
 from picsellia_async._services.files import exists, write_file
 from picsellia_async._services.storage import fetch_object
 from picsellia_async.errors import (
@@ -17,18 +15,12 @@ from picsellia_async.errors import (
     TransportError,
     shown,
 )
+from picsellia_async.resources.handle import D, Handle
 from picsellia_async.validation import boolean
 
 
-class Downloadable:
+class Downloadable(Handle[D]):
     """A handle with a file in the object storage."""
-
-    _connection: Connection
-
-    @property
-    def id(self) -> UUID:
-        """Identifier."""
-        raise NotImplementedError
 
     @property
     def filename(self) -> Any:
@@ -69,8 +61,8 @@ class Downloadable:
     async def _fetch(self) -> bytes:
         try:
             try:
-                return await fetch_object(self._connection, await self.reset_url())
+                return await fetch_object(self._account, await self.reset_url())
             except PermissionDeniedError:  # the address has run out meanwhile: one more
-                return await fetch_object(self._connection, await self.reset_url())
+                return await fetch_object(self._account, await self.reset_url())
         except (StatusError, TransportError) as exc:
             raise DownloadError(f"{self.filename!r} could not be downloaded: {exc}") from exc

@@ -1,16 +1,17 @@
-"""What all handles share: a connection, a frozen description of what the platform said, and how arguments are checked.
+"""What all handles share: an account, a frozen description of what the platform said, and how arguments are checked.
 
-A handle acts (its coroutines send requests), its description is a value. `registered` lets a handle make another one
-whose module lies above its own, without an import that points up.
+A handle acts (its coroutines send requests), its description is a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from picsellia_async._services.account import Connection
+import attrs
+
+from picsellia_async._services.account import Account
 from picsellia_async.errors import ConfigurationError, WaitingAttemptsTimeout, shown
 from picsellia_async.validation import real_number, whole_number
 
@@ -25,16 +26,45 @@ class Described(Protocol):
 
 D = TypeVar("D", bound=Described)
 H = TypeVar("H")
-C = TypeVar("C", bound="type[Handle[Any]]")
+
+
+@attrs.define(eq=False)
+class Record(Generic[D]):
+    """What the platform said last about one object, and the account to ask with. What a handle is composed of shares it."""
+
+    account: Account
+    """Way to the platform."""
+    description: D
+    """What the platform said last."""
+
+    @property
+    def id(self) -> UUID:
+        """Identifier."""
+        return self.description.id
+
+    def change(self, **fields: object) -> None:
+        """Put new values in place of fields of the description."""
+        self.description = attrs.evolve(self.description, **fields)  # type: ignore[misc]  # descriptions are attrs values
 
 
 class Handle(Generic[D]):
     """Something on the platform that can be acted upon. Two handles are equal when they are of one kind and one id."""
 
-    def __init__(self, description: D, connection: Connection) -> None:
+    def __init__(self, description: D, account: Account) -> None:
         """Store what the platform said; nothing is sent."""
-        self._description = description
-        self._connection = connection
+        self._record = Record(account, description)
+
+    @property
+    def _account(self) -> Account:
+        return self._record.account
+
+    @property
+    def _description(self) -> D:
+        return self._record.description
+
+    @_description.setter
+    def _description(self, description: D) -> None:
+        self._record.description = description
 
     @property
     def id(self) -> UUID:
@@ -60,9 +90,9 @@ class Handle(Generic[D]):
         return hash((type(self), self.id))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Refuse to be pickled: a connection cannot travel."""
+        """Refuse to be pickled: an account cannot travel."""
         raise TypeError(
-            f"{type(self).__name__} cannot be pickled: it is tied to a connection. Pickle its `description` or `id`, and "
+            f"{type(self).__name__} cannot be pickled: it is tied to an AsyncClient. Pickle its `description` or `id`, and "
             "fetch it anew from an AsyncClient of the other process"
         )
 
@@ -98,16 +128,6 @@ async def wait_for_state(
         if state in wanted:
             return
     raise WaitingAttemptsTimeout(f"{name} was still {state} after {attempts} looks")
-
-
-HANDLES: Final[dict[str, Callable[[Any, Connection], Any]]] = {}
-"""Handles that others make without importing them, by class name."""
-
-
-def registered(cls: C) -> C:
-    """Enter a handle class into `HANDLES`."""
-    HANDLES[cls.__name__] = cls
-    return cls
 
 
 def expect(value: Any, kind: type[H], name: str) -> H:

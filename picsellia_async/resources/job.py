@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import GET_JOB, GET_OLD_JOB
 from picsellia_async.enums import JobRunStatus, JobStatus
 from picsellia_async.errors import ConfigurationError
@@ -21,15 +21,15 @@ ENDED: Final = frozenset({"SUCCEEDED", "SUCCESS", "TERMINATED", "FAILED", "KILLE
 class Job(Handle[JobDescription]):
     """A job."""
 
-    def __init__(self, description: JobDescription, connection: Connection, version: int = 2) -> None:
+    def __init__(self, description: JobDescription, account: Account, version: int = 2) -> None:
         """Store what the platform said; nothing is sent.
 
         Args:
             description: The job.
-            connection: Way to the platform.
+            account: Way to the platform.
             version: 2, or 1 for jobs of the older kind, which live elsewhere.
         """
-        super().__init__(description, connection)
+        super().__init__(description, account)
         self._version = version
 
     @property
@@ -48,7 +48,7 @@ class Job(Handle[JobDescription]):
         Wire: GET {platform}/api/v2/job/{job_id}, 2xx.
         """
         endpoint = GET_JOB if self._version == 2 else GET_OLD_JOB
-        self._description = await self._connection.call(endpoint, job_id=self.id)
+        self._description = await self._account.call(endpoint, job_id=self.id)
         return self._description
 
     async def wait_for_done(

@@ -29,7 +29,7 @@ class Label(Handle[LabelDescription]):
 
         Wire: GET {platform}/api/label/{label_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_LABEL, label_id=self.id)
+        self._description = await self._account.call(GET_LABEL, label_id=self.id)
         return self._description
 
     async def update(self, name: str | None = None, group_id: UUID | str | None = None) -> None:
@@ -43,11 +43,11 @@ class Label(Handle[LabelDescription]):
         """
         group = UNSET if group_id is None else identifier(group_id, "group_id")
         request = UpdateLabelRequest(name=given(name), group_id=group)
-        self._description = await self._connection.call(UPDATE_LABEL, request, label_id=self.id)
+        self._description = await self._account.call(UPDATE_LABEL, request, label_id=self.id)
 
     async def delete(self) -> None:
         """Delete this label. Idempotent.
 
         Wire: DELETE {platform}/api/label/{label_id}, 2xx.
         """
-        await self._connection.call(DELETE_LABEL, label_id=self.id)
+        await self._account.call(DELETE_LABEL, label_id=self.id)

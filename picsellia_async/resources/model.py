@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from picsellia_async._wire.endpoints import (
@@ -36,7 +36,7 @@ from picsellia_async.models import (
 )
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.dataset import DatasetVersion
-from picsellia_async.resources.handle import HANDLES, Handle, expect
+from picsellia_async.resources.handle import Handle, expect
 from picsellia_async.resources.project import Experiment
 from picsellia_async.resources.tag import Tag, Taggable
 from picsellia_async.validation import text, whole_number
@@ -68,7 +68,7 @@ class ModelContext(Handle[ModelContextDescription]):
 
         Wire: GET {platform}/api/model/context/{context_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_CONTEXT, context_id=self.id)
+        self._description = await self._account.call(GET_CONTEXT, context_id=self.id)
         return self._description
 
     async def get_dataset_version(self, name: str) -> DatasetVersion:
@@ -102,8 +102,8 @@ class ModelContext(Handle[ModelContextDescription]):
         return {data.name: await self._dataset_version(data) for data in self.datasets}
 
     async def _dataset_version(self, data: ModelContextData) -> DatasetVersion:
-        found = await self._connection.call(GET_DATASET_VERSION, dataset_version_id=data.version_id)
-        return DatasetVersion(found, self._connection)
+        found = await self._account.call(GET_DATASET_VERSION, dataset_version_id=data.version_id)
+        return DatasetVersion(found, self._account)
 
     async def get_experiment(self) -> Experiment:
         """Return the experiment that made the model version. Idempotent.
@@ -115,8 +115,8 @@ class ModelContext(Handle[ModelContextDescription]):
         """
         if self.experiment_id is None:
             raise NoBaseExperimentError("this model version does not come from an experiment")
-        found = await self._connection.call(GET_EXPERIMENT, experiment_id=self.experiment_id)
-        return Experiment(found, self._connection)
+        found = await self._account.call(GET_EXPERIMENT, experiment_id=self.experiment_id)
+        return Experiment(found, self._account)
 
 
 class ModelVersion(Taggable[ModelVersionDescription]):
@@ -164,7 +164,7 @@ class ModelVersion(Taggable[ModelVersionDescription]):
 
         Wire: GET {platform}/api/model/version/{model_version_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_MODEL_VERSION, model_version_id=self.id)
+        self._description = await self._account.call(GET_MODEL_VERSION, model_version_id=self.id)
         return self._description
 
     async def get_tags(self) -> list[Tag]:
@@ -172,7 +172,7 @@ class ModelVersion(Taggable[ModelVersionDescription]):
 
         Wire: GET {platform}/api/model/version/{model_version_id}, 2xx.
         """
-        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+        return [Tag(tag, self._account) for tag in (await self.sync()).tags]
 
     async def get_context(self) -> ModelContext:
         """Return where it comes from. Idempotent.
@@ -180,10 +180,10 @@ class ModelVersion(Taggable[ModelVersionDescription]):
         Wire: GET {platform}/api/model/version/{model_version_id}/context, on 403 .../public/context, 2xx.
         """
         try:
-            found = await self._connection.call(GET_MODEL_CONTEXT, model_version_id=self.id)
+            found = await self._account.call(GET_MODEL_CONTEXT, model_version_id=self.id)
         except PermissionDeniedError:
-            found = await self._connection.call(GET_PUBLIC_MODEL_CONTEXT, model_version_id=self.id)
-        return ModelContext(found, self._connection)
+            found = await self._account.call(GET_PUBLIC_MODEL_CONTEXT, model_version_id=self.id)
+        return ModelContext(found, self._account)
 
     async def get_source_experiment(self) -> Experiment:
         """Return the experiment that made this version. Idempotent.
@@ -217,8 +217,11 @@ class ModelVersion(Taggable[ModelVersionDescription]):
             min_threshold=given(min_threshold),
             target_datalake_id=UNSET if datalake is None else datalake.id,
         )
-        found = await self._connection.call(DEPLOY_MODEL_VERSION, request, model_version_id=self.id)
-        return cast("AsyncDeployment", HANDLES["AsyncDeployment"](found, self._connection))
+        found = await self._account.call(DEPLOY_MODEL_VERSION, request, model_version_id=self.id)
+        # A deployment leads to its model versions, and a model version to a deployment: one of the two imports must wait.
+        from picsellia_async.deployment import AsyncDeployment  # noqa: PLC0415
+
+        return AsyncDeployment(found, self._account)
 
 
 class Model(Taggable[ModelDescription]):
@@ -241,7 +244,7 @@ class Model(Taggable[ModelDescription]):
 
         Wire: GET {platform}/api/model/{model_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_MODEL, model_id=self.id)
+        self._description = await self._account.call(GET_MODEL, model_id=self.id)
         return self._description
 
     async def get_tags(self) -> list[Tag]:
@@ -249,7 +252,7 @@ class Model(Taggable[ModelDescription]):
 
         Wire: GET {platform}/api/model/{model_id}, 2xx.
         """
-        return [Tag(tag, self._connection) for tag in (await self.sync()).tags]
+        return [Tag(tag, self._account) for tag in (await self.sync()).tags]
 
     async def get_version(self, version: int | str) -> ModelVersion:
         """Return a version by its number or its name. Idempotent.
@@ -266,8 +269,8 @@ class Model(Taggable[ModelDescription]):
             raise ConfigurationError(f"version must be a number or a name, got {shown(version)}")
         named = isinstance(version, str)
         query = [("name", text(version, "version")) if named else ("version", whole_number(version, "version", 0))]
-        found = await self._connection.call(FIND_VERSION_OF_MODEL, query=query, model_id=self.id)
-        return ModelVersion(found, self._connection)
+        found = await self._account.call(FIND_VERSION_OF_MODEL, query=query, model_id=self.id)
+        return ModelVersion(found, self._account)
 
     async def list_versions(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -282,5 +285,5 @@ class Model(Taggable[ModelDescription]):
         Wire: GET {platform}/api/model/{model_id}/versions, 2xx.
         """
         query = simple_query(limit, offset, order_by)
-        page = await self._connection.call(LIST_MODEL_VERSIONS, query=query, model_id=self.id)
-        return [ModelVersion(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_MODEL_VERSIONS, query=query, model_id=self.id)
+        return [ModelVersion(item, self._account) for item in page.items[:limit]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import (
     CREATE_DATA_SOURCE,
     CREATE_TAG,
@@ -50,7 +50,7 @@ from picsellia_async.validation import boolean, text, uuid
 class OrganizationCalls:
     """The calls that look into an organization."""
 
-    _connection: Connection
+    _account: Account
 
     # Tags
 
@@ -74,7 +74,7 @@ class OrganizationCalls:
             return await (await self.get_datalake()).create_data_tag(name)
         if kind is TagTarget.ASSET:
             raise ConfigurationError("target: tags of assets belong to a dataset version and cannot be made here")
-        return Tag(await self._connection.call(CREATE_TAG, request), self._connection)
+        return Tag(await self._account.call(CREATE_TAG, request), self._account)
 
     async def find_tag(self, name: str, target: TagTarget | str) -> Tag:
         """Return the tag of that name. Idempotent.
@@ -92,7 +92,7 @@ class OrganizationCalls:
         if kind is TagTarget.DATA:
             return await (await self.get_datalake()).get_data_tag(name)
         query = [("name", text(name, "name")), ("target_type", kind.value)]
-        return Tag(await self._connection.call(FIND_TAG, query=query), self._connection)
+        return Tag(await self._account.call(FIND_TAG, query=query), self._account)
 
     async def list_tags(self, target: TagTarget | str) -> list[Tag]:
         """Return the tags of one target, in one request. Idempotent.
@@ -105,8 +105,8 @@ class OrganizationCalls:
         kind = TagTarget.of(target, "target")
         if kind is TagTarget.DATA:
             return await (await self.get_datalake()).list_data_tags()
-        page = await self._connection.call(LIST_TAGS, query=[("target_type", kind.value)])
-        return [Tag(item, self._connection) for item in page.items]
+        page = await self._account.call(LIST_TAGS, query=[("target_type", kind.value)])
+        return [Tag(item, self._account) for item in page.items]
 
     async def create_deployment_tag(self, name: str) -> Tag:
         """Make a tag for deployments; see `create_tag`. Not idempotent.
@@ -223,7 +223,7 @@ class OrganizationCalls:
 
         Wire: POST {platform}/api/organization/{organization_id}/datasources, 2xx.
         """
-        return DataSource(await self._connection.call(CREATE_DATA_SOURCE, NameRequest(name=name)), self._connection)
+        return DataSource(await self._account.call(CREATE_DATA_SOURCE, NameRequest(name=name)), self._account)
 
     async def get_datasource(self, name: str) -> DataSource:
         """Return the data source of that name. Idempotent.
@@ -234,7 +234,7 @@ class OrganizationCalls:
         Wire: GET {platform}/api/organization/{organization_id}/datasources/find, 2xx.
         """
         return DataSource(
-            await self._connection.call(FIND_DATA_SOURCE, query=[("name", text(name, "name"))]), self._connection
+            await self._account.call(FIND_DATA_SOURCE, query=[("name", text(name, "name"))]), self._account
         )
 
     async def get_or_create_datasource(self, name: str) -> DataSource:
@@ -255,8 +255,8 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/datasources, 2xx.
         """
-        page = await self._connection.call(LIST_DATA_SOURCES, query=simple_query(limit, offset, order_by))
-        return [DataSource(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_DATA_SOURCES, query=simple_query(limit, offset, order_by))
+        return [DataSource(item, self._account) for item in page.items[:limit]]
 
     # Datalakes
 
@@ -272,15 +272,15 @@ class OrganizationCalls:
         if id is not None and name is not None:
             raise ConfigurationError("id and name exclude each other: give one of them")
         query = [("id", None if id is None else uuid(id, "id")), ("name", None if name is None else text(name, "name"))]
-        return Datalake(await self._connection.call(FIND_DATALAKE, query=query), self._connection)
+        return Datalake(await self._account.call(FIND_DATALAKE, query=query), self._account)
 
     async def list_datalakes(self) -> list[Datalake]:
         """Return the datalakes. Idempotent.
 
         Wire: GET {platform}/api/organization/{organization_id}/datalakes, 2xx.
         """
-        page = await self._connection.call(LIST_DATALAKES)
-        return [Datalake(item, self._connection) for item in page.items]
+        page = await self._account.call(LIST_DATALAKES)
+        return [Datalake(item, self._account) for item in page.items]
 
     # Datasets
 
@@ -292,9 +292,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/datasets/find, 2xx.
         """
-        return Dataset(
-            await self._connection.call(FIND_DATASET, query=[("name", text(name, "name"))]), self._connection
-        )
+        return Dataset(await self._account.call(FIND_DATASET, query=[("name", text(name, "name"))]), self._account)
 
     async def get_dataset_by_id(self, id: UUID | str) -> Dataset:  # noqa: A002 - the vendor's name
         """Return the dataset of that id. Idempotent.
@@ -304,7 +302,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/datasets/find, 2xx.
         """
-        return Dataset(await self._connection.call(FIND_DATASET, query=[("id", uuid(id, "id"))]), self._connection)
+        return Dataset(await self._account.call(FIND_DATASET, query=[("id", uuid(id, "id"))]), self._account)
 
     async def list_datasets(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -313,8 +311,8 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/datasets, 2xx.
         """
-        page = await self._connection.call(LIST_DATASETS, query=simple_query(limit, offset, order_by))
-        return [Dataset(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_DATASETS, query=simple_query(limit, offset, order_by))
+        return [Dataset(item, self._account) for item in page.items[:limit]]
 
     async def get_dataset_version_by_id(self, id: UUID | str) -> DatasetVersion:  # noqa: A002 - the vendor's name
         """Return the dataset version of that id. Idempotent.
@@ -325,7 +323,7 @@ class OrganizationCalls:
         Wire: GET {platform}/api/organization/{organization_id}/datasetversions/find, 2xx.
         """
         return DatasetVersion(
-            await self._connection.call(FIND_DATASET_VERSION, query=[("id", uuid(id, "id"))]), self._connection
+            await self._account.call(FIND_DATASET_VERSION, query=[("id", uuid(id, "id"))]), self._account
         )
 
     # Models
@@ -338,7 +336,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/models/find, 2xx.
         """
-        return Model(await self._connection.call(FIND_MODEL, query=[("name", text(name, "name"))]), self._connection)
+        return Model(await self._account.call(FIND_MODEL, query=[("name", text(name, "name"))]), self._account)
 
     async def get_model_by_id(self, id: UUID | str) -> Model:  # noqa: A002 - the vendor's name
         """Return the model of that id. Idempotent.
@@ -348,7 +346,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/models/find, 2xx.
         """
-        return Model(await self._connection.call(FIND_MODEL, query=[("id", uuid(id, "id"))]), self._connection)
+        return Model(await self._account.call(FIND_MODEL, query=[("id", uuid(id, "id"))]), self._account)
 
     async def list_models(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -357,8 +355,8 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/models, 2xx.
         """
-        page = await self._connection.call(LIST_MODELS, query=simple_query(limit, offset, order_by))
-        return [Model(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_MODELS, query=simple_query(limit, offset, order_by))
+        return [Model(item, self._account) for item in page.items[:limit]]
 
     async def get_model_version_by_id(self, id: UUID | str) -> ModelVersion:  # noqa: A002 - the vendor's name
         """Return the model version of that id. Idempotent.
@@ -368,9 +366,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/modelversions/find, 2xx.
         """
-        return ModelVersion(
-            await self._connection.call(FIND_MODEL_VERSION, query=[("id", uuid(id, "id"))]), self._connection
-        )
+        return ModelVersion(await self._account.call(FIND_MODEL_VERSION, query=[("id", uuid(id, "id"))]), self._account)
 
     # Projects and experiments
 
@@ -391,7 +387,7 @@ class OrganizationCalls:
             raise ConfigurationError("give either name or project_name, which mean the same")
         wanted = text(project_name, "project_name") if name is None else text(name, "name")
         query = [("name", wanted)]
-        return Project(await self._connection.call(FIND_PROJECT, query=query), self._connection)
+        return Project(await self._account.call(FIND_PROJECT, query=query), self._account)
 
     async def get_project_by_id(self, id: UUID | str) -> Project:  # noqa: A002 - the vendor's name
         """Return the project of that id. Idempotent.
@@ -401,7 +397,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/projects/find, 2xx.
         """
-        return Project(await self._connection.call(FIND_PROJECT, query=[("id", uuid(id, "id"))]), self._connection)
+        return Project(await self._account.call(FIND_PROJECT, query=[("id", uuid(id, "id"))]), self._account)
 
     async def list_projects(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
@@ -410,8 +406,8 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/projects, 2xx.
         """
-        page = await self._connection.call(LIST_PROJECTS, query=simple_query(limit, offset, order_by))
-        return [Project(item, self._connection) for item in page.items[:limit]]
+        page = await self._account.call(LIST_PROJECTS, query=simple_query(limit, offset, order_by))
+        return [Project(item, self._account) for item in page.items[:limit]]
 
     async def get_experiment_by_id(self, id: UUID | str) -> Experiment:  # noqa: A002 - the vendor's name
         """Return the experiment of that id. Idempotent.
@@ -421,9 +417,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/experiments/find, 2xx.
         """
-        return Experiment(
-            await self._connection.call(FIND_EXPERIMENT, query=[("id", uuid(id, "id"))]), self._connection
-        )
+        return Experiment(await self._account.call(FIND_EXPERIMENT, query=[("id", uuid(id, "id"))]), self._account)
 
     # Users, jobs, campaigns
 
@@ -436,8 +430,8 @@ class OrganizationCalls:
         Wire: GET {platform}/api/access/organization/{organization_id}/users, 2xx.
         """
         query = [("username", None if username is None else text(username, "username"))]
-        found = await self._connection.call(LIST_USERS, query=query)
-        return [User(user, self._connection) for user in found.users]
+        found = await self._account.call(LIST_USERS, query=query)
+        return [User(user, self._account) for user in found.users]
 
     async def get_job_by_id(self, id: UUID | str) -> Job:  # noqa: A002 - the vendor's name
         """Return the job of that id. Idempotent.
@@ -447,7 +441,7 @@ class OrganizationCalls:
 
         Wire: GET {platform}/api/organization/{organization_id}/jobv2s/find, 2xx.
         """
-        return Job(await self._connection.call(FIND_JOB, query=[("id", uuid(id, "id"))]), self._connection)
+        return Job(await self._account.call(FIND_JOB, query=[("id", uuid(id, "id"))]), self._account)
 
     async def list_review_campaigns(self, is_closed: bool | None = None) -> list[ReviewCampaign]:
         """Return the review campaigns of the organization. Idempotent.
@@ -458,5 +452,5 @@ class OrganizationCalls:
         Wire: GET {platform}/api/organization/{organization_id}/reviewcampaigns, 2xx.
         """
         query: list[tuple[str, Any]] = [("is_closed", None if is_closed is None else boolean(is_closed, "is_closed"))]
-        page = await self._connection.call(LIST_CAMPAIGNS, query=query)
-        return [ReviewCampaign(item, self._connection) for item in page.items]
+        page = await self._account.call(LIST_CAMPAIGNS, query=query)
+        return [ReviewCampaign(item, self._account) for item in page.items]

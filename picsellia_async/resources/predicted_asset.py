@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 from uuid import UUID
 
-from picsellia_async._services.account import Connection
+from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import (
     ADD_REVIEW,
     DELETE_PREDICTED_ASSET,
@@ -20,18 +20,18 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.downloadable import Downloadable
-from picsellia_async.resources.handle import Handle, expect
+from picsellia_async.resources.handle import expect
 from picsellia_async.resources.label import Label
 from picsellia_async.responses import AssetPrediction, AssetReview
 from picsellia_async.validation import sequence, whole_number
 
 
-class PredictedAsset(Handle[PredictedAssetDescription], Downloadable):
+class PredictedAsset(Downloadable[PredictedAssetDescription]):
     """A monitored image on the platform."""
 
-    def __init__(self, description: PredictedAssetDescription, connection: Connection, deployment_id: UUID) -> None:
+    def __init__(self, description: PredictedAssetDescription, account: Account, deployment_id: UUID) -> None:
         """Store what the platform said; nothing is sent."""
-        super().__init__(description, connection)
+        super().__init__(description, account)
         self._deployment_id = deployment_id
 
     @property
@@ -89,7 +89,7 @@ class PredictedAsset(Handle[PredictedAssetDescription], Downloadable):
 
         Wire: GET {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_PREDICTED_ASSET, predicted_asset_id=self.id)
+        self._description = await self._account.call(GET_PREDICTED_ASSET, predicted_asset_id=self.id)
         return self._description
 
     async def reset_url(self) -> str:
@@ -97,21 +97,21 @@ class PredictedAsset(Handle[PredictedAssetDescription], Downloadable):
 
         Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
         """
-        return (await self._connection.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
+        return (await self._account.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
 
     async def get_data(self) -> Data:
         """Return the image's data. Idempotent.
 
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
-        return Data(await self._connection.call(GET_DATA, data_id=self.data_id), self._connection)
+        return Data(await self._account.call(GET_DATA, data_id=self.data_id), self._account)
 
     async def delete(self) -> None:
         """Delete this asset; its data stays. Idempotent.
 
         Wire: DELETE {platform}/api/predicted/asset/{predicted_asset_id}, 2xx.
         """
-        await self._connection.call(DELETE_PREDICTED_ASSET, predicted_asset_id=self.id)
+        await self._account.call(DELETE_PREDICTED_ASSET, predicted_asset_id=self.id)
 
     async def get_champion_prediction(self) -> AssetPrediction | None:
         """Return what the deployment's model predicted last, as the platform says it; None where it is not there yet. Idempotent.
@@ -170,7 +170,7 @@ class PredictedAsset(Handle[PredictedAssetDescription], Downloadable):
             lines=_shapes(lines, "lines", _path("line")),
             points=_shapes(points, "points", _point),
         )
-        answer = await self._connection.call(ADD_REVIEW, request, predicted_asset_id=self.id)
+        answer = await self._account.call(ADD_REVIEW, request, predicted_asset_id=self.id)
         return cast("AssetReview", answer)
 
 

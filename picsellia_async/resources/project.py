@@ -40,7 +40,7 @@ class Experiment(Handle[ExperimentDescription]):
 
         Wire: GET {platform}/api/experiment/{experiment_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_EXPERIMENT, experiment_id=self.id)
+        self._description = await self._account.call(GET_EXPERIMENT, experiment_id=self.id)
         return self._description
 
     async def get_log(self, name: str) -> Log:
@@ -57,7 +57,7 @@ class Experiment(Handle[ExperimentDescription]):
         Wire: GET {platform}/api/experiment/{experiment_id}/logs/find, 2xx.
         """
         query = [("name", text(name, "name"))]
-        return await self._connection.call(FIND_EXPERIMENT_LOG, query=query, experiment_id=self.id)
+        return await self._account.call(FIND_EXPERIMENT_LOG, query=query, experiment_id=self.id)
 
 
 class Project(Handle[ProjectDescription]):
@@ -73,7 +73,7 @@ class Project(Handle[ProjectDescription]):
 
         Wire: GET {platform}/api/project/{project_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_PROJECT, project_id=self.id)
+        self._description = await self._account.call(GET_PROJECT, project_id=self.id)
         return self._description
 
     async def list_dataset_versions(self) -> list[DatasetVersion]:
@@ -81,8 +81,8 @@ class Project(Handle[ProjectDescription]):
 
         Wire: GET {platform}/api/project/{project_id}/datasets, 2xx.
         """
-        page = await self._connection.call(LIST_PROJECT_DATASET_VERSIONS, project_id=self.id)
-        return [DatasetVersion(item, self._connection) for item in page.items]
+        page = await self._account.call(LIST_PROJECT_DATASET_VERSIONS, project_id=self.id)
+        return [DatasetVersion(item, self._account) for item in page.items]
 
     async def get_dataset(self, name: str) -> Dataset:
         """Return the dataset of that name among those attached to this project. Idempotent.
@@ -99,6 +99,6 @@ class Project(Handle[ProjectDescription]):
         versions = await self.list_dataset_versions()
         for version in versions:
             if version.name == wanted:
-                return Dataset(DatasetDescription(id=version.origin_id, name=wanted), self._connection)
+                return Dataset(DatasetDescription(id=version.origin_id, name=wanted), self._account)
         attached = ", ".join(sorted({version.name for version in versions})) or "none"
         raise NoDataError(f"project {self.name!r} has no dataset {wanted!r}; attached are: {attached}")

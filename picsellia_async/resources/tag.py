@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from picsellia_async._wire.endpoints import ATTACH_TAG, DELETE_TAG, DETACH_TAG, GET_TAG, UPDATE_TAG, Endpoint
 from picsellia_async._wire.platform_requests import NameRequest
@@ -31,7 +31,7 @@ class Tag(Handle[TagDescription]):
 
         Wire: GET {platform}/api/tag/{tag_id}, 2xx.
         """
-        self._description = await self._connection.call(GET_TAG, tag_id=self.id)
+        self._description = await self._account.call(GET_TAG, tag_id=self.id)
         return self._description
 
     async def update(self, name: str) -> None:
@@ -45,14 +45,14 @@ class Tag(Handle[TagDescription]):
 
         Wire: PATCH {platform}/api/tag/{tag_id}, 2xx.
         """
-        self._description = await self._connection.call(UPDATE_TAG, NameRequest(name=name), tag_id=self.id)
+        self._description = await self._account.call(UPDATE_TAG, NameRequest(name=name), tag_id=self.id)
 
     async def delete(self) -> None:
         """Delete this tag; it vanishes from all that carry it. Idempotent.
 
         Wire: DELETE {platform}/api/tag/{tag_id}, 2xx.
         """
-        await self._connection.call(DELETE_TAG, tag_id=self.id)
+        await self._account.call(DELETE_TAG, tag_id=self.id)
 
     async def attach_on(self, targets: Taggable[Any] | list[Taggable[Any]]) -> None:
         """Put this tag on objects, in one request. Idempotent.
@@ -65,7 +65,7 @@ class Tag(Handle[TagDescription]):
 
         Wire: POST {platform}/api/tag/{tag_id}/attach, 2xx.
         """
-        await self._connection.call(ATTACH_TAG, self._ids(targets), tag_id=self.id)
+        await self._account.call(ATTACH_TAG, self._ids(targets), tag_id=self.id)
 
     async def detach_from(self, targets: Taggable[Any] | list[Taggable[Any]]) -> None:
         """Take this tag off objects, in one request. Idempotent.
@@ -78,13 +78,17 @@ class Tag(Handle[TagDescription]):
 
         Wire: POST {platform}/api/tag/{tag_id}/detach, 2xx.
         """
-        await self._connection.call(DETACH_TAG, self._ids(targets), tag_id=self.id)
+        await self._account.call(DETACH_TAG, self._ids(targets), tag_id=self.id)
 
     def _ids(self, targets: Any) -> list[Any]:
         handles = expect_all(targets, Taggable, "targets")
         for handle in handles:
             check_target(self, handle.tag_target, "targets")
         return [handle.id for handle in handles]
+
+
+Tags: TypeAlias = str | Tag | list[str | Tag] | None
+"""Names of data tags, tag objects, or a list of both."""
 
 
 def check_target(tag: Tag, target: TagTarget, name: str) -> None:
@@ -99,7 +103,7 @@ def check_target(tag: Tag, target: TagTarget, name: str) -> None:
         )
 
 
-def tag_names(tags: Any, name: str) -> list[str]:
+def tag_names(tags: Tags, name: str) -> list[str]:
     """Return names for a name, a tag, or a list of both; none for None.
 
     Raises:
@@ -148,4 +152,4 @@ class Taggable(Handle[D]):
         for tag in checked:
             check_target(tag, self.tag_target, "tags")
         for tag in checked:
-            await self._connection.call(endpoint, [self.id], tag_id=tag.id)
+            await self._account.call(endpoint, [self.id], tag_id=tag.id)

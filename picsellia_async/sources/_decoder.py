@@ -1,154 +1,267 @@
 """Opening, decoding and stepping through video with PyAV (extra `video`, imported on use). Blocking: for threads of its own.
 
-No error of PyAV leaves this module: their messages hold the address with its password.
+No error of PyAV leaves this module: their messages hold the address with its password. A packet that cannot be decoded costs its
+own frames and is counted; only what cannot be read on ends the reading.
 """
 
 from __future__ import annotations
 
+import datetime
+import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
-from fractions import Fraction
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from types import ModuleType
+from typing import Any, Final
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.sources._address import checked_address, is_url, redacted, source_name
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.sources._address import is_url
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
-from picsellia_async.validation import choice, epoch_seconds, real_number, whole_number
+from picsellia_async.sources._jpeg import JpegWriter, Turn, is_plain_jpeg, is_whole_jpeg, jpeg_size, open_jpeg
+from picsellia_async.sources._multipart import is_for_us, open_stream, pictures
+from picsellia_async.sources._video_settings import VideoSettings
 
-Pixels: TypeAlias = Literal["rgb", "bgr"]
-"""Order of the channels of `Image.pixels`."""
+_DAMAGE_IN_A_ROW_MAX: Final = 1000
+"""Reads that may fail one after the other before a file counts as unreadable."""
 
-_QUANTIZER_BEST: Final = 2
-_QUANTIZER_WORST: Final = 31
+_LIVE_OPTIONS: Final = {"analyzeduration": "1000000", "fpsprobesize": "0"}
+_RTSP_OPTIONS: Final = {"rtsp_transport": "tcp"}
+_LIVE_RTSP_OPTIONS: Final = {"analyzeduration": "1", "probesize": "32"}
+"""What FFmpeg reads ahead to learn about a stream is old when it comes; RTSP says beforehand what it sends."""
+
+_PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
+"""Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
+_PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
+
+_LIMITED: Final = 1
+"""FFmpeg's number for levels of 16 to 235."""
+
+_MICROSECONDS: Final = 1_000_000
+_SOUND_LONGER_MAX: Final = 1.0
+"""Seconds by which the sound of a whole file may be longer than its pictures."""
+
+_REORDERED_MAX: Final = 64
+"""Packets whose time is remembered; decoders hold fewer frames back."""
 
 
-def open_av() -> Any:
+def open_av() -> ModuleType:
     """Return the module av.
 
     Raises:
-        ConfigurationError: It is not installed; the message names the extra.
+        ConfigurationError: It, or what encodes its pictures, is not installed; the message names the extra.
     """
     try:
         import av  # noqa: PLC0415 - an extra, imported on use
     except ImportError as error:
         raise ConfigurationError("video needs PyAV: pip install 'picsellia-async[video]'") from error
-    return av
+    open_jpeg()
+    module: ModuleType = av
+    return module
 
 
-@attrs.frozen(kw_only=True)
-class Decoding:
-    """What is read and how: checked when made, holds the address with its password."""
+@attrs.define(kw_only=True)
+class Reading:
+    """One reading of a video, over as many connections as it takes. Written by one thread."""
 
-    address: str = attrs.field(repr=False)
-    every: int
-    every_seconds: float | None
-    quality: int
-    pixels: Pixels | None
-    source: str
-    started_at: float | None
-    timeout: float
-    options: Mapping[str, str] = attrs.field(repr=False)
-    format: str | None
+    settings: VideoSettings
+    connected: Callable[[], object] = lambda: None
+    """Called once the video is open."""
+    damaged: int = 0
+    """Frames and packets that could not be decoded."""
+    number: int = attrs.field(default=0, init=False)
+    """Of the next frame, in file names."""
+    _stamp: str = attrs.field(init=False)
+    _writer: JpegWriter = attrs.field(init=False)
 
-    @classmethod
-    def of(cls, address: object, **given: Any) -> Decoding:
-        """Check what a caller gave.
+    def __attrs_post_init__(self) -> None:
+        """Name the reading, so that no other one, on whatever host, gives its frames the same names."""
+        now = datetime.datetime.now(datetime.UTC)
+        self._stamp = f"{self.settings.file_stem}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self._writer = JpegWriter(self.settings.quality, self.settings.pixels)
+
+    def images(self) -> Generator[Image, None, None]:
+        """Yield the chosen frames as JPEG; closing the generator closes the file or connection.
 
         Raises:
-            ConfigurationError: A value is of the wrong kind or out of range.
+            SourceError: It cannot be opened, is no video, or broke off.
         """
-        text = checked_address(address, "url_or_path")
-        if given["every_seconds"] is not None:
-            if given["every"] != 1:
-                raise ConfigurationError("every and every_seconds must not be given together")
-            real_number(given["every_seconds"], "every_seconds", 0.0)
-        whole_number(given["every"], "every", 1)
-        if not 1 <= whole_number(given["quality"], "quality") <= 100:
-            raise ConfigurationError(f"quality must be 1 to 100, got {shown(given['quality'])}")
-        choice(given["pixels"], "pixels", (None, *get_args(Pixels)))
-        if real_number(given["timeout"], "timeout") <= 0:
-            raise ConfigurationError(f"timeout must be positive seconds, got {shown(given['timeout'])}")
-        started_at = given["started_at"]
-        given["started_at"] = None if started_at is None else epoch_seconds(started_at, "started_at")
-        given["source"] = given["source"] or source_name(text)
-        usual = {"rtsp_transport": "tcp"} if text.startswith("rtsp") else {}
-        given["options"] = {**usual, **(given["options"] or {})}
-        if given["format"] is None and text.startswith("/dev/video"):
-            given["format"] = "v4l2"
-        return cls(address=text, **given)
+        settings = self.settings
+        if settings.format is None and not settings.options and is_for_us(settings.address):
+            response = open_stream(settings.address, settings.shown, settings.timeout)
+            if response is not None:
+                self.connected()
+                step = _Step(settings)
+                with closing(pictures(response, settings.shown)) as found:
+                    for picture in found:
+                        yield from self._from_jpeg(picture.data, None, picture.came, step, picture.is_whole)
+                return
+        yield from self._with_ffmpeg(open_av())
 
-    @property
-    def shown(self) -> str:
-        """The address without user, password and query."""
-        return redacted(self.address)
+    def _with_ffmpeg(self, av: ModuleType) -> Generator[Image, None, None]:
+        settings = self.settings
+        container = _open(av, settings)
+        try:
+            stream = _best_stream(av, container, settings)
+            self.connected()
+            step, clock = _Step(settings), _Clock(stream, settings)
+            is_mjpeg = stream.codec_context.name == "mjpeg"
+            passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
+            for packet in self._packets(av, container, stream):
+                clock.read(packet)
+                data = bytes(packet) if is_mjpeg and packet.size else b""
+                if passes and clock.packets > 1 and data and is_plain_jpeg(data):
+                    yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
+                    continue
+                if data and not is_whole_jpeg(data):
+                    self.damaged += 1
+                    continue
+                for frame in self._frames(av, packet):
+                    # Only a frame tells how the video is to be turned: the first one is decoded in any case.
+                    passes = passes and not self._turn(frame)
+                    position = clock.position(frame)
+                    if step.takes(position):
+                        yield self._from_frame(frame, position, clock.captured(frame))
+            is_cut = _is_cut(stream, settings, clock)
+        finally:
+            container.close()
+        if is_cut:
+            raise SourceError(f"{settings.shown!r} is cut off: it ends before its last frame")
+
+    def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
+        """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
+        failure, failed = "", 0
+        packets = container.demux(stream)
+        while not failure:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.EOFError):
+                return
+            except av.InvalidDataError as error:
+                self.damaged += 1
+                failed += 1
+                if failed == _DAMAGE_IN_A_ROW_MAX:
+                    failure = _reason(error)
+                packets = container.demux(stream)  # the generator ended with the error, the file did not
+            except (av.FFmpegError, OSError) as error:
+                failure = _reason(error)
+            else:
+                failed = 0
+                yield packet
+        # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
+        raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
+
+    def _frames(self, av: ModuleType, packet: Any) -> Iterator[Any]:
+        try:
+            frames = packet.decode()
+        except av.EOFError:
+            return
+        except (av.FFmpegError, OSError):
+            self.damaged += 1
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self.damaged += 1
+            else:
+                yield frame
+
+    def _turn(self, frame: Any) -> Turn:
+        return Turn(_matrix(frame)) if self.settings.orientation == "shown" else Turn()
+
+    def _from_frame(self, frame: Any, position: float | None, captured: float) -> Image:
+        pixels = self._writer.pixels(frame, self._turn(frame))
+        return self._image(self._writer.jpeg(pixels), pixels, pixels.shape[1], pixels.shape[0], position, captured)
+
+    def _from_jpeg(
+        self,
+        data: bytes,
+        position: float | None,
+        captured: float,
+        step: _Step,
+        is_whole: bool | None = None,
+    ) -> Iterator[Image]:
+        """Yield the picture as it came; decoded and written anew only where viewers would not show it right."""
+        size = jpeg_size(data)
+        if size is None or not (is_whole_jpeg(data) if is_whole is None else is_whole):
+            self.damaged += 1
+        elif step.takes(position):
+            if not is_plain_jpeg(data):
+                for frame in self._decoded(data):
+                    yield self._from_frame(frame, position, captured)
+                return
+            pixels = None
+            if self.settings.pixels is not None:
+                pixels = self._writer.decoded(data)
+                if pixels is None:
+                    self.damaged += 1
+                    return
+            yield self._image(data, pixels, size[0], size[1], position, captured)
+
+    def _decoded(self, data: bytes) -> Iterator[Any]:
+        av = open_av()
+        decoder = av.CodecContext.create("mjpeg", "r")
+        try:
+            yield from decoder.decode(av.Packet(data))
+            yield from decoder.decode(None)
+        except av.FFmpegError:
+            self.damaged += 1
+
+    def _image(
+        self, data: bytes, pixels: Any, width: int, height: int, position: float | None, captured: float
+    ) -> Image:
+        settings = self.settings
+        is_dated = settings.started_at is not None and position is not None
+        number, self.number = self.number, self.number + 1
+        return Image(
+            image=data, filename=f"{self._stamp}-{number:06d}.jpg", width=width, height=height,
+            timestamp=(settings.started_at or 0.0) + (position or 0.0) if is_dated else captured, source=settings.source,
+            position=position, pixels=None if settings.pixels is None else pixels,
+        )  # fmt: skip
 
 
-def decoded(
-    settings: Decoding, connected: Callable[[], object] = lambda: None, first: int = 0
-) -> Generator[Image, None, None]:
-    """Yield the chosen frames as JPEG; closing the generator closes the file or connection.
-
-    Args:
-        settings: What and how.
-        connected: Called once the video is open.
-        first: Number of the first frame in file names.
-
-    Raises:
-        SourceError: It cannot be opened, is no video, or broke off.
-    """
-    av = open_av()
-    container = _open(av, settings)
-    try:
-        connected()
-        encoder = _JpegEncoder(av, settings.quality)
-        step = _Step(settings)
-        number = first
-        for frame in _frames(av, container, settings):
-            position = None if frame.time is None else float(frame.time)
-            if step.takes(position):
-                yield _image(settings, encoder, frame, number, position)
-                number += 1
-    finally:
-        container.close()
-
-
-def _open(av: Any, settings: Decoding) -> Any:
+def _open(av: ModuleType, settings: VideoSettings) -> Any:
     address, failure = settings.address, ""
-    if not is_url(address) and not settings.format and not Path(address).exists():
-        raise SourceError(f"there is no file {address!r}")
+    if not is_url(address) and not settings.format:
+        if not Path(address).exists():
+            raise SourceError(f"there is no file {address!r}")
+        # A colon in a name would be taken for the end of a protocol's.
+        address = f"file:{address}"
+    is_rtsp = address.startswith("rtsp")
+    usual = _RTSP_OPTIONS if is_rtsp else {}
+    live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
     try:
         container = av.open(
             address,
             format=settings.format,
-            options=dict(settings.options),
+            options={**live, **usual, **settings.options},
             timeout=(settings.timeout, settings.timeout),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         failure = _reason(error)
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
         raise SourceError(f"cannot open {settings.shown!r} as a video: {failure}")
-    if not container.streams.video:
-        container.close()
-        raise SourceError(f"{settings.shown!r} holds no video")
     return container
 
 
-def _frames(av: Any, container: Any, settings: Decoding) -> Generator[Any, None, None]:
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    failure = ""
-    try:
-        yield from container.decode(stream)
-    except av.EOFError:
-        return
-    except (av.FFmpegError, OSError) as error:
-        failure = _reason(error)
-    if failure:
-        raise SourceError(f"{settings.shown!r} broke off: {failure}")
+def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
+    """Return the largest video, as a player chooses it; a cover picture or a thumbnail is none.
+
+    Raises:
+        SourceError: There is no video.
+    """
+    pictures_only = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    found = [one for one in container.streams.video if not one.disposition & pictures_only]
+    if not found:
+        what = "only a cover picture" if container.streams.video else "no video"
+        container.close()
+        raise SourceError(f"{settings.shown!r} holds {what}")
+    best = max(found, key=lambda one: (one.codec_context.width * one.codec_context.height, -one.index))
+    # Threads by frame hold a frame back each. That would be the age of what a camera shows.
+    best.thread_type = "SLICE" if settings.is_live else "AUTO"
+    return best
 
 
 def _reason(error: BaseException) -> str:
@@ -157,10 +270,83 @@ def _reason(error: BaseException) -> str:
     return str(said) if said else type(error).__name__
 
 
+def _matrix(frame: Any) -> bytes | None:
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else bytes(found)
+
+
+def _is_cut(stream: Any, settings: VideoSettings, clock: _Clock) -> bool:
+    """Return whether a file ends before its own header or index says."""
+    if settings.is_live or is_url(settings.address):
+        return False
+    size = Path(settings.address).stat().st_size
+    if max((entry.pos + entry.size for entry in stream.index_entries), default=0) > size:
+        return True
+    format_ = stream.container.format.name
+    if format_ == "avi":
+        return bool(clock.packets < stream.frames)
+    length = stream.container.duration
+    if "matroska" in format_ and length:
+        return bool(clock.latest < length / _MICROSECONDS - _SOUND_LONGER_MAX)
+    return clock.ends_corrupt
+
+
+class _Clock:
+    """Tells where in the video a frame is, from its beginning, and when it was captured."""
+
+    def __init__(self, stream: Any, settings: VideoSettings) -> None:
+        self.packets = 0
+        """Packets so far."""
+        self.latest = 0.0
+        """Seconds in the file at which the latest packet begins."""
+        self.ends_corrupt = False
+        """Whether the latest packet lacks a part."""
+        self._rate = stream.guessed_rate or stream.average_rate
+        start = None if settings.is_live else stream.start_time
+        self._start: float | None = None if start is None else float(start * stream.time_base)
+        self._unclocked = 0
+        is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
+        self._is_late = settings.is_live and is_parsed
+        self._handed_over = time.time()
+        self._came: dict[int | None, float] = {}
+        """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
+
+    def read(self, packet: Any) -> None:
+        """Take note of a packet, when it is handed over."""
+        if not packet.size:
+            return
+        now = time.time()
+        self.packets += 1
+        self.ends_corrupt = packet.is_corrupt
+        if packet.pts is not None:
+            self.latest = max(self.latest, float(packet.pts * packet.time_base))
+        # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
+        self._came[packet.pts] = self._handed_over if self._is_late and self.packets > 1 else now
+        self._handed_over = now
+        if len(self._came) > _REORDERED_MAX:
+            del self._came[next(iter(self._came))]
+
+    def captured(self, item: Any) -> float:
+        """Return the epoch seconds at which a packet, or that of a frame, came: the nearest to its capture that is known."""
+        return self._came.pop(item.pts, self._handed_over)
+
+    def position(self, item: Any) -> float | None:
+        """Return seconds from the beginning of the video; by the frame rate where its frames carry no time; None without either."""
+        if item.pts is None or item.time_base is None:
+            if not self._rate:
+                return None
+            self._unclocked += 1
+            return float((self._unclocked - 1) / self._rate)
+        moment = float(item.pts * item.time_base)
+        if self._start is None:
+            self._start = moment
+        return moment - self._start
+
+
 class _Step:
     """Chooses every n-th frame, or one per so many seconds of the video's own clock."""
 
-    def __init__(self, settings: Decoding) -> None:
+    def __init__(self, settings: VideoSettings) -> None:
         self._every = settings.every
         self._seconds = settings.every_seconds
         self._count = -1
@@ -178,41 +364,3 @@ class _Step:
         # Counted from the last due time, so that the mean rate is kept; anew after a jump of the clock.
         self._next = (now if is_late else self._next or now) + self._seconds
         return True
-
-
-class _JpegEncoder:
-    """FFmpeg's mjpeg encoder; made anew when the size of the frames changes."""
-
-    def __init__(self, av: Any, quality: int) -> None:
-        self._av = av
-        spread = _QUANTIZER_WORST - _QUANTIZER_BEST
-        self._quantizer = str(round(_QUANTIZER_BEST + (100 - quality) * spread / 99))
-        self._context: Any = None
-        self._size: tuple[int, int] | None = None
-        self._count = 0
-
-    def encode(self, frame: Any) -> bytes:
-        picture = frame.reformat(format="yuvj420p")
-        if self._size != (picture.width, picture.height):
-            self._size = (picture.width, picture.height)
-            self._context = self._av.CodecContext.create("mjpeg", "w")
-            self._context.width, self._context.height = self._size
-            self._context.pix_fmt = "yuvj420p"
-            self._context.time_base = Fraction(1, 1000)
-            # The second frame is refused by an encoder that works in several threads.
-            self._context.thread_count = 1
-            self._context.options = {"qmin": self._quantizer, "qmax": self._quantizer}
-        self._count += 1
-        picture.pts = self._count
-        picture.time_base = self._context.time_base
-        return b"".join(bytes(packet) for packet in self._context.encode(picture))
-
-
-def _image(settings: Decoding, encoder: _JpegEncoder, frame: Any, number: int, position: float | None) -> Image:
-    is_dated = settings.started_at is not None and position is not None
-    timestamp = (settings.started_at or 0.0) + (position or 0.0) if is_dated else time.time()
-    pixels = None if settings.pixels is None else frame.to_ndarray(format=f"{settings.pixels}24")
-    return Image(
-        image=encoder.encode(frame), filename=f"{settings.source}-{number:06d}.jpg", width=frame.width, height=frame.height,
-        timestamp=timestamp, source=settings.source, position=position, pixels=pixels,
-    )  # fmt: skip

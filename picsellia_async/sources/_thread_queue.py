@@ -1,7 +1,7 @@
 """`ThreadQueue`: the bounded queue between one thread that makes items and one task that takes them.
 
-Theory of operation. The thread calls `put`; what happens when the buffer is full is the policy, and every item that is given up
-is counted. The task calls `take`. `stop` may come from either side at any time: it wakes a `put` that waits for room, a
+Theory of operation. The thread calls `put`; what happens when the queue is full is the policy. The task calls `take`. Every item
+that was put is taken, waits, or is given up for one reason: all of these numbers change under one lock, so that they always add up. `stop` may come from either side at any time: it wakes a `put` that waits for room, a
 `rest` between two attempts, and a `take`. After `stop`, `put` and `rest` return False and the thread ends by itself; nobody
 waits for a thread that hangs in a connect.
 """
@@ -12,12 +12,27 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
+
+import attrs
 
 T = TypeVar("T")
 
 Policy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest"]
 """What a full buffer does: make the reading thread wait, drop the oldest frame in it, or drop the one that came."""
+
+REASONS: Final = ("full_oldest", "full_newest", "closed")
+"""Why an item is given up: the queue was full, and the oldest or the newest went; or nobody takes any more."""
+
+
+@attrs.frozen
+class Counts:
+    """What became of the items: `received` is the sum of the others."""
+
+    received: int
+    taken: int
+    waiting: int
+    dropped: dict[str, int]
 
 
 class ThreadQueue(Generic[T]):
@@ -30,8 +45,8 @@ class ThreadQueue(Generic[T]):
             capacity: Items at most.
             policy: What to do when it is full.
         """
-        self.dropped: dict[str, int] = {"full_oldest": 0, "full_newest": 0}
-        """Items given up, by reason."""
+        self._received = self._taken = 0
+        self._dropped: dict[str, int] = dict.fromkeys(REASONS, 0)
         self._capacity = capacity
         self._policy = policy
         self._items: deque[T] = deque()
@@ -42,9 +57,10 @@ class ThreadQueue(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._came = asyncio.Event()
 
-    def __len__(self) -> int:
-        """Return the items in the buffer."""
-        return len(self._items)
+    def counts(self) -> Counts:
+        """Return the numbers of one moment."""
+        with self._changed:
+            return Counts(self._received, self._taken, len(self._items), dict(self._dropped))
 
     @property
     def is_stopped(self) -> bool:
@@ -58,17 +74,19 @@ class ThreadQueue(Generic[T]):
         with self._changed:
             if self._policy == "wait":
                 self._changed.wait_for(lambda: self._is_stopped or len(self._items) < self._capacity)
+            self._received += 1
             if self._is_stopped:
+                self._dropped["closed"] += 1
                 return False
             if len(self._items) < self._capacity:
                 self._items.append(item)
             elif self._policy == "drop_newest":
-                self.dropped["full_newest"] += 1
+                self._dropped["full_newest"] += 1
                 return True
             else:
                 self._items.popleft()
                 self._items.append(item)
-                self.dropped["full_oldest"] += 1
+                self._dropped["full_oldest"] += 1
         self._wake()
         return True
 
@@ -101,6 +119,7 @@ class ThreadQueue(Generic[T]):
             with self._changed:
                 if self._items:
                     item = self._items.popleft()
+                    self._taken += 1
                     self._changed.notify_all()
                     return item
                 if self._is_ended:
@@ -115,6 +134,7 @@ class ThreadQueue(Generic[T]):
         """End: what is in the buffer is given up, and the thread told."""
         with self._changed:
             self._is_stopped = True
+            self._dropped["closed"] += len(self._items)
             self._items.clear()
             self._changed.notify_all()
         self._wake()

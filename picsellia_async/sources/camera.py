@@ -16,10 +16,12 @@ import attrs
 from picsellia_async._http.retry import backoff
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
-from picsellia_async.sources._decoder import Decoding, Pixels, decoded, open_av
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
-from picsellia_async.sources._thread_queue import Policy, ThreadQueue
+from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
+from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
@@ -45,7 +47,7 @@ class CameraState(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class CameraStatistics:
-    """A snapshot of a camera. `received == taken + buffered + dropped`, but for what closing gives up."""
+    """A snapshot of a camera. Each frame received is in one count: `received == taken + buffered + dropped`."""
 
     state: CameraState
     """What it is doing."""
@@ -56,9 +58,11 @@ class CameraStatistics:
     buffered: int
     """Frames that wait for the reader."""
     dropped: int
-    """Frames given up because the buffer was full."""
+    """Frames given up."""
     dropped_by_reason: dict[str, int]
-    """The same by reason: `full_oldest`, `full_newest`."""
+    """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `closed`, it was in it, or came, at the end."""
+    damaged: int
+    """Pictures that came damaged and were passed over; they are not among those received."""
     connects: int
     """Times that it was opened."""
     failures: int
@@ -71,7 +75,12 @@ class Camera:
     """A live source, made by `camera`. An async iterable of `Image`, for one reader, once."""
 
     def __init__(
-        self, settings: Decoding, policy: Policy, buffer: int, reconnect: RetryPolicy | None, on_state: OnState | None
+        self,
+        settings: VideoSettings,
+        policy: Policy,
+        buffer: int,
+        reconnect: RetryPolicy | None,
+        on_state: OnState | None,
     ) -> None:
         """Store the settings; nothing is opened before the iteration begins. See `camera`."""
         self._settings = settings
@@ -80,8 +89,9 @@ class Camera:
         self._reconnect = reconnect
         self._on_state = on_state
         self._queue: ThreadQueue[Image] | None = None
+        self._reading: Reading | None = None
         self._state = CameraState.IDLE
-        self._received = self._taken = self._connects = self._failures = 0
+        self._connects = self._failures = 0
         self._last_error: SourceError | None = None
 
     def __repr__(self) -> str:
@@ -109,15 +119,15 @@ class Camera:
 
     def statistics(self) -> CameraStatistics:
         """Return a snapshot of the numbers."""
-        queue = self._queue
-        dropped = {"full_oldest": 0, "full_newest": 0} if queue is None else dict(queue.dropped)
+        counts = Counts(0, 0, 0, dict.fromkeys(REASONS, 0)) if self._queue is None else self._queue.counts()
         return CameraStatistics(
             state=self._state,
-            received=self._received,
-            taken=self._taken,
-            buffered=0 if queue is None else len(queue),
-            dropped=sum(dropped.values()),
-            dropped_by_reason=dropped,
+            received=counts.received,
+            taken=counts.taken,
+            buffered=counts.waiting,
+            dropped=sum(counts.dropped.values()),
+            dropped_by_reason=counts.dropped,
+            damaged=0 if self._reading is None else self._reading.damaged,
             connects=self._connects,
             failures=self._failures,
             last_error=self._last_error,
@@ -134,12 +144,14 @@ class Camera:
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
         open_av()
         self._queue = queue = ThreadQueue[Image](self._capacity, self._policy)
+        self._reading = reading = Reading(settings=self._settings, connected=self._connected)
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
-        threading.Thread(target=self._read, args=(queue,), name=f"camera {self._settings.source}", daemon=True).start()
+        threading.Thread(
+            target=self._read, args=(queue, reading), name=f"camera {self._settings.source}", daemon=True
+        ).start()
         try:
             while (image := await queue.take()) is not None:
-                self._taken += 1
                 yield image
             self._turn(CameraState.ENDED)
         finally:
@@ -148,13 +160,13 @@ class Camera:
 
     # In the thread.
 
-    def _read(self, queue: ThreadQueue[Image]) -> None:
+    def _read(self, queue: ThreadQueue[Image], reading: Reading) -> None:
         attempt = 0
         try:
             while not queue.is_stopped:
-                before = self._received
-                error = self._read_once(queue)
-                attempt = 1 if self._received > before else attempt + 1
+                before = reading.number
+                error = self._read_once(queue, reading)
+                attempt = 1 if reading.number > before else attempt + 1
                 if queue.is_stopped:
                     break
                 if self._reconnect is None or attempt >= self._reconnect.attempts:
@@ -171,12 +183,11 @@ class Camera:
                 raise
         return None
 
-    def _read_once(self, queue: ThreadQueue[Image]) -> SourceError | None:
+    def _read_once(self, queue: ThreadQueue[Image], reading: Reading) -> SourceError | None:
         """Open and read until it ends; return what it failed with, None for an end of its own."""
         try:
-            with closing(decoded(self._settings, self._connected, self._received)) as images:
+            with closing(reading.images()) as images:
                 for image in images:
-                    self._received += 1
                     if not queue.put(image):
                         break
         except SourceError as error:
@@ -202,39 +213,44 @@ OnState = Callable[[CameraState], object]
 
 
 def camera(
-    url: str | os.PathLike[str],
+    url: str | os.PathLike[str] | int,
     *,
     policy: Policy = "drop_oldest",
-    buffer: int = 8,
+    buffer: int = 1,
     reconnect: RetryPolicy | None = RECONNECT,
     every: int = 1,
     every_seconds: float | None = None,
     quality: int = 90,
     pixels: Pixels | None = None,
+    orientation: OrientationRule = "shown",
     source: str | None = None,
     timeout: float = 10.0,
     options: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 - FFmpeg's word
     on_state: OnState | None = None,
 ) -> Camera:
-    """Return a live source: RTSP, MJPEG over HTTP, a V4L2 device, or anything else that FFmpeg opens.
+    """Return a live source: RTSP, MJPEG over HTTP, a webcam, or anything else that FFmpeg opens.
 
-    A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most.
+    A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With a buffer of one frame, a
+    frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is. A picture that
+    comes damaged is passed over and counted. Pictures of an MJPEG camera are passed on as they came.
 
     Args:
-        url: Address; user and password in it are shown nowhere. `/dev/video0` and the like are opened as V4L2.
+        url: Address; user and password in it are shown nowhere. A number is a webcam: 0 is `/dev/video0` on Linux. HTTP takes basic
+            and digest sign-in, and does not check certificates, which cameras make themselves.
         policy: When the buffer is full: "drop_oldest" (the reader always gets the newest there is), "drop_newest", or "wait"
             (nothing is dropped here; what the camera does meanwhile is its own affair).
-        buffer: Frames that may wait, each a JPEG.
+        buffer: Frames that may wait, each a JPEG. More of them bridge a reader's pauses, and are as much older when they are taken.
         reconnect: Waits between attempts, and how many in a row may fail (`total`, `statuses` and `retry_after_max` do not apply). An
             attempt that brought frames begins a new row. None: the first end or failure is the last.
         every: Take every n-th frame.
         every_seconds: Instead, take a frame per so many seconds of the video's clock.
-        quality: Of the JPEG, 1 to 100.
+        quality: Of the JPEG, 1 to 100, where the camera does not send JPEG itself.
         pixels: "rgb" or "bgr" adds the decoded frame as a numpy array.
+        orientation: "shown" turns pictures as the stream's metadata ask for; "stored" does not.
         source: Name for `Image.source` and file names; by default host and path, or the device's name.
         timeout: Seconds for opening, and without a packet, after which the camera counts as failed.
-        options: Further options of FFmpeg; RTSP goes over TCP unless they say otherwise.
+        options: Options of FFmpeg, which then opens MJPEG over HTTP too; RTSP goes over TCP unless they say otherwise.
         format: FFmpeg's name of the input format, where it cannot be told from the address.
         on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick and not raise.
 
@@ -243,9 +259,9 @@ def camera(
     """
     if reconnect is not None and not isinstance(reconnect, RetryPolicy):
         raise ConfigurationError(f"reconnect must be a RetryPolicy or None, got {shown(reconnect)}")
-    settings = Decoding.of(
-        url, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, source=source, started_at=None,
-        timeout=timeout, options=options, format=format,
+    settings = checked_settings(
+        url, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation, source=source,
+        started_at=None, timeout=timeout, options=options, format=format, is_live=True,
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)

@@ -9,9 +9,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from typing import Final
 
-from picsellia_async.sources._decoder import Decoding, Pixels, decoded, open_av
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._thread_queue import ThreadQueue
+from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 
 FRAMES_AHEAD: Final = 4
 """Frames decoded before the reader asks for them."""
@@ -24,6 +26,7 @@ def video(
     every_seconds: float | None = None,
     quality: int = 90,
     pixels: Pixels | None = None,
+    orientation: OrientationRule = "shown",
     source: str | None = None,
     started_at: float | datetime.datetime | None = None,
     timeout: float = 10.0,
@@ -33,27 +36,30 @@ def video(
     """Return the frames of a video, as JPEG: a file, RTSP, MJPEG over HTTP, V4L2, or anything else that FFmpeg opens.
 
     Nothing is dropped: decoding, in a thread, is at most 4 frames ahead of the reader. For live input that must not fall behind
-    there is `camera`.
+    there is `camera`. Colours, size and turn are those that a player shows; of several streams it is the largest, and a cover
+    picture is none. A damaged packet costs its own frames, which `Video.damaged` counts; a file that ends before its last frame says
+    so at its end. Pictures of an MJPEG are passed on as they are.
 
     Args:
         url_or_path: File or address; user and password in it are shown nowhere.
         every: Take every n-th frame.
         every_seconds: Instead, take a frame per so many seconds of the video's clock.
-        quality: Of the JPEG, 1 to 100.
+        quality: Of the JPEG, 1 to 100, where the video does not hold JPEG itself.
         pixels: "rgb" or "bgr" adds the decoded frame as a numpy array.
+        orientation: "shown" turns frames as the video's metadata ask for, as phones need it; "stored" does not.
         source: Name for `Image.source` and file names; by default the file's name, or host and path.
         started_at: When the recording began, epoch seconds or aware datetime: `Image.timestamp` is then that plus the frame's
             position. None: the time of reading.
         timeout: Seconds for opening, and without a packet, after which a stream counts as broken.
-        options: Further options of FFmpeg; RTSP goes over TCP unless they say otherwise.
+        options: Options of FFmpeg, which then opens MJPEG over HTTP too; RTSP goes over TCP unless they say otherwise.
         format: FFmpeg's name of the input format, where it cannot be told from the address.
 
     Raises:
         ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed.
     """
-    settings = Decoding.of(
-        url_or_path, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, source=source,
-        started_at=started_at, timeout=timeout, options=options, format=format,
+    settings = checked_settings(
+        url_or_path, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
+        source=source, started_at=started_at, timeout=timeout, options=options, format=format, is_live=False,
     )  # fmt: skip
     return Video(settings)
 
@@ -61,9 +67,15 @@ def video(
 class Video:
     """An async iterable of `Image`, made by `video`; each `async for` opens the video anew."""
 
-    def __init__(self, settings: Decoding) -> None:
+    def __init__(self, settings: VideoSettings) -> None:
         """Store the settings; nothing is opened before the iteration begins. See `video`."""
         self._settings = settings
+        self._reading: Reading | None = None
+
+    @property
+    def damaged(self) -> int:
+        """Packets and frames that the latest pass could not decode so far."""
+        return 0 if self._reading is None else self._reading.damaged
 
     def __repr__(self) -> str:
         """Return the address; user, password and query are not shown."""
@@ -73,26 +85,28 @@ class Video:
         """Yield the frames. Leaving early closes the video; its thread is told, not waited for.
 
         Raises:
-            SourceError: It cannot be opened, is no video, or broke off.
+            SourceError: It cannot be opened, is no video, broke off, or ended before its last frame.
         """
         open_av()
+        self._reading = reading = Reading(settings=self._settings)
         queue = ThreadQueue[Image](FRAMES_AHEAD, "wait")
         name = f"video {self._settings.source}"
-        threading.Thread(target=self._read, args=(queue,), name=name, daemon=True).start()
+        threading.Thread(target=_read, args=(reading, queue), name=name, daemon=True).start()
         try:
             while (image := await queue.take()) is not None:
                 yield image
         finally:
             queue.stop()
 
-    def _read(self, queue: ThreadQueue[Image]) -> None:
-        try:
-            with closing(decoded(self._settings)) as images:
-                for image in images:
-                    if not queue.put(image):
-                        break
-            queue.end()
-        except BaseException as error:  # the reader must not wait for ever
-            queue.end(error)
-            if not isinstance(error, Exception):
-                raise
+
+def _read(reading: Reading, queue: ThreadQueue[Image]) -> None:
+    try:
+        with closing(reading.images()) as images:
+            for image in images:
+                if not queue.put(image):
+                    break
+        queue.end()
+    except BaseException as error:  # the reader must not wait for ever
+        queue.end(error)
+        if not isinstance(error, Exception):
+            raise

@@ -12,6 +12,7 @@ import sys
 import textwrap
 
 import anyio
+import attrs
 import httpx
 import numpy as np
 import orjson
@@ -19,6 +20,7 @@ import pytest
 
 from picsellia_async import (
     AsyncClient,
+    AsyncDeployment,
     AuthenticationError,
     ClosedError,
     ConfigurationError,
@@ -242,10 +244,9 @@ async def test_numpy_scalars_as_arguments(deployment):
 
 async def test_no_monitoring_or_serving_host(client, emulator):
     """A deployment without the host says so when it is used, and not before."""
-    deployment = await client.get_deployment(emulator.deployment_name)
-    import attrs
-
-    deployment._adopt(attrs.evolve(deployment.description, oracle_host=None, serving_host=None))
+    found = await client.get_deployment(emulator.deployment_name)
+    bare = attrs.evolve(found.description, oracle_host=None, serving_host=None)
+    deployment = AsyncDeployment(bare, client._account)
     with pytest.raises(HostNotConfiguredError, match="monitoring host"):
         await monitor(deployment)
     with pytest.raises(HostNotConfiguredError, match="serving host"):
@@ -818,7 +819,7 @@ async def test_no_secret_in_logs_and_errors(emulator, caplog):
             emulator.faults.add(Fault(kind="status", endpoint="monitor", status=500))
             with pytest.raises(MonitorError) as caught:
                 await monitor(deployment)
-            lines = await deployment._oracle.service.credential.acquire()
+            lines = await deployment._hosts.oracle().service.credential.acquire()
     jwt = lines.decode().split()[2]
     ours = "\n".join(
         record.getMessage() for record in caplog.records if record.name.startswith(("picsellia_async", "httpx"))

@@ -39,6 +39,7 @@ from picsellia_async.resources import (
     project,
     tag,
 )
+from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import Handle
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,7 @@ HANDLES = sorted(
         value
         for module in (campaign, data, data_source, datalake, dataset, job, label, model, predicted_asset, project, tag)
         for _, value in inspect.getmembers(module, inspect.isclass)
-        if issubclass(value, Handle) and value is not Handle
+        if issubclass(value, Handle) and value not in {Handle, Downloadable}
     }
     | {AsyncClient},
     key=lambda cls: cls.__name__,
@@ -454,7 +455,7 @@ async def test_other_organizations_are_closed(client, emulator):
         assert theirs.id != ours.id
         with pytest.raises(Exception, match=r"40[34] for GET"):
             await stranger.get_deployment_by_id(ours.id)
-        foreign = type(theirs)(ours.description, stranger._connection)
+        foreign = type(theirs)(ours.description, stranger._account)
         for call in (foreign.sync(), foreign.update("x"), foreign.delete(), foreign.list_labels()):
             with pytest.raises(Exception, match=r"40[34] for"):
                 await call

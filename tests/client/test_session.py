@@ -189,7 +189,7 @@ async def test_the_wait_between_attempts_ends_when_the_client_closes(emulator):
     deployment = await client.get_deployment(emulator.deployment_name)
     emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503, retry_after=60))
     call = asyncio.create_task(deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 1, 1, PREDICTION))
-    while not client._connection.shared.session._sleepers:  # noqa: ASYNC110 - the wait is what no event tells
+    while not client._account.session._sleepers:  # noqa: ASYNC110 - the wait is what no event tells
         await asyncio.sleep(0.01)
     await client.aclose()
     with pytest.raises(ClosedError):

@@ -88,5 +88,5 @@ def test_a_look_inside_does_not_show_the_token():
     """Debuggers and error reporters that print `vars(...)` of a client find no token; a pickle still carries it."""
     client = AsyncClient(TOKEN, host="http://127.0.0.1:1")
     assert TOKEN not in repr(vars(client))
-    assert TOKEN not in repr(client._connection)
-    assert pickle.loads(pickle.dumps(client))._connection.api_token == TOKEN
+    assert TOKEN not in repr(client._account)
+    assert pickle.loads(pickle.dumps(client))._account.settings.api_token == TOKEN

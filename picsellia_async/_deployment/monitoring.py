@@ -1,0 +1,147 @@
+"""What the monitoring host is told about predictions, and what it tells."""
+
+from __future__ import annotations
+
+import datetime
+import posixpath
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._services.files import read_image
+from picsellia_async._wire.bodies import image_view
+from picsellia_async._wire.encoding import Query
+from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
+from picsellia_async.enums import InferenceType, ServiceMetrics
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.models import DeploymentDescription
+from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
+from picsellia_async.resources.handle import Record, expect
+from picsellia_async.resources.model import ModelVersion
+from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
+from picsellia_async.validation import epoch_seconds, sequence, text, whole_number
+
+
+class Monitoring:
+    """Tells and asks the monitoring host."""
+
+    def __init__(self, record: Record[DeploymentDescription], hosts: Hosts) -> None:
+        """Store the parts; nothing is sent."""
+        self._record = record
+        self._hosts = hosts
+
+    def encode(self, options: MonitorOptions) -> bytes:
+        """Return the request of a prediction, all but the image.
+
+        Raises:
+            ConfigurationError: A prediction is not of the deployment's type, or metadata have no JSON form.
+        """
+        type_ = self._record.description.type
+        check_prediction_type(options.prediction, type_, "prediction")
+        if options.shadow_prediction is not None:
+            check_prediction_type(options.shadow_prediction, type_, "shadow_prediction")
+        return monitor_metadata(options)
+
+    async def send_bytes(self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview) -> MonitorAnswer:
+        """Send a prediction with its image."""
+        oracle = self._hosts.oracle()
+        return await oracle.monitor(self.encode(options), image_view(raw_image))
+
+    async def send_file(self, options: MonitorOptions, image_path: str | Path) -> MonitorAnswer:
+        """Send a prediction with its image file, read off the event loop."""
+        oracle, metadata = self._hosts.oracle(), self.encode(options)
+        return await oracle.monitor(metadata, image_view(await read_image(image_path)))
+
+    async def send_stored(self, options: MonitorOptions, object_name: str) -> MonitorAnswer:
+        """Send a prediction on an image in the storage."""
+        # Encoded first: what cannot be written is refused before the storage is asked for.
+        oracle, metadata = self._hosts.oracle(), self.encode(options)
+        return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))
+
+    async def send_shadow(
+        self, prediction_id: UUID, shadow_latency: float, shadow_prediction: PredictionFormat
+    ) -> None:
+        """Add the shadow model's prediction to one that was monitored."""
+        prediction = as_prediction(shadow_prediction, "shadow_prediction")
+        check_prediction_type(prediction, self._record.description.type, "shadow_prediction")
+        request = MonitorShadowRequest(
+            shadow_raw_predictions=raw_predictions(prediction), shadow_latency=shadow_latency
+        )
+        await self._hosts.oracle().monitor_shadow(prediction_id, request)
+
+    async def information(self) -> DeploymentInformation:
+        """Fetch what the host knows of the deployment."""
+        return await self._hosts.oracle().retrieve_information()
+
+    async def statistics(
+        self,
+        service: ServiceMetrics | str,
+        *,
+        model_version: ModelVersion | None,
+        from_timestamp: float | datetime.datetime | None,
+        to_timestamp: float | datetime.datetime | None,
+        since: int | None,
+        includes: list[str] | None,
+        excludes: list[str] | None,
+        tags: list[str] | None,
+    ) -> Statistics:
+        """Fetch statistics."""
+        metrics = ServiceMetrics.of(service, "service")
+        version = None if model_version is None else expect(model_version, ModelVersion, "model_version")
+        query: Query = [
+            ("model_id", None if version is None else version.id),
+            ("from_timestamp", _epoch(from_timestamp, "from_timestamp")),
+            ("to_timestamp", _epoch(to_timestamp, "to_timestamp")),
+            ("since", None if since is None else whole_number(since, "since", 0)),
+            ("includes", _texts(includes, "includes")),
+            ("excludes", _texts(excludes, "excludes")),
+            ("tags", _texts(tags, "tags")),
+        ]
+        return await self._hosts.oracle().get_stats(metrics, query)
+
+
+def file_name(image_path: str | Path) -> str:
+    """Return the name that the image of a file gets on the platform.
+
+    Raises:
+        ConfigurationError: The value is no path of a file.
+    """
+    if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
+        raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
+    return Path(image_path).name
+
+
+def object_file_name(object_name: str) -> str:
+    """Return the name that a stored image gets on the platform: the last part of its name in the storage."""
+    name = text(object_name, "object_name")
+    return posixpath.basename(name) or name
+
+
+def shadow_of(
+    shadow_prediction: PredictionFormat | None, shadow_raw_predictions: PredictionFormat | None, type_: InferenceType
+) -> PredictionFormat | None:
+    """Return the shadow prediction, under whichever of its two names it was given.
+
+    Raises:
+        ConfigurationError: It was given under both; or is none, or not of the deployment's type, under its former name.
+    """
+    if shadow_raw_predictions is None:
+        return shadow_prediction
+    if shadow_prediction is not None:
+        raise ConfigurationError("shadow_raw_predictions is the former name of shadow_prediction: give one of them")
+    prediction = as_prediction(shadow_raw_predictions, "shadow_raw_predictions")
+    check_prediction_type(prediction, type_, "shadow_raw_predictions")  # here, where its name is known
+    return prediction
+
+
+def _epoch(value: float | datetime.datetime | None, name: str) -> float | None:
+    return None if value is None else epoch_seconds(value, name)
+
+
+def _texts(values: Iterable[object] | None, name: str) -> list[str] | None:
+    """Return texts; ids may be UUIDs."""
+    if values is None:
+        return None
+    return [text(str(v) if isinstance(v, UUID) else v, f"{name}[{i}]") for i, v in enumerate(sequence(values, name))]

@@ -1,0 +1,137 @@
+"""Decoded pictures as JPEG, turned as a viewer shows them, and JPEGs that may be passed on as they came. For threads."""
+
+from __future__ import annotations
+
+import struct
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.image_header import read_header
+from picsellia_async.sources._image_files import ends
+from picsellia_async.sources._video_settings import Pixels
+
+if TYPE_CHECKING:  # an extra
+    import numpy as np
+    from numpy.typing import NDArray
+
+_TABLES: Final = b"\xff\xc4"
+_LIMITED_RANGE: Final = b"CS=ITU601"
+"""How FFmpeg marks a JPEG whose levels are not those of JPEG."""
+_INTERLACED: Final = b"AVI1"
+"""Mark of pictures whose Huffman tables, or second field, are elsewhere."""
+_HEADER_BYTES: Final = 2**14
+
+
+def open_jpeg() -> ModuleType:
+    """Return the module simplejpeg.
+
+    Raises:
+        ConfigurationError: It is not installed; the message names the extra.
+    """
+    try:
+        import simplejpeg  # noqa: PLC0415 - an extra, imported on use
+    except ImportError as error:
+        raise ConfigurationError("video needs simplejpeg: pip install 'picsellia-async[video]'") from error
+    module: ModuleType = simplejpeg
+    return module
+
+
+class JpegWriter:
+    """Makes RGB of a decoded frame once, for pixels and JPEG alike; libjpeg-turbo writes it.
+
+    swscale's direct conversion to RGB knows the matrix and range of the frame and costs little; converting to the levels of JPEG
+    in YUV, with the scaler or in numpy, was measured and costs more or is right for one matrix only.
+    """
+
+    def __init__(self, quality: int, pixels: Pixels | None) -> None:
+        """Choose.
+
+        Args:
+            quality: 1 to 100.
+            pixels: Order of the channels that are handed out.
+        """
+        from av.video.reformatter import VideoReformatter  # noqa: PLC0415 - an extra, imported on use
+
+        jpeg = open_jpeg()
+        self._encode, self._decode = jpeg.encode_jpeg, jpeg.decode_jpeg
+        self._quality = quality
+        self._order = pixels or "rgb"
+        self._reformatter = VideoReformatter()
+
+    def pixels(self, frame: Any, turn: Turn) -> NDArray[np.uint8]:
+        """Return the picture as an array of its own, of shape (height, width, 3), turned."""
+        # One thread: handing stripes of a picture to others costs more than converting it.
+        picture = self._reformatter.reformat(frame, format=f"{self._order}24", threads=1)
+        return turn.applied(_array(picture))
+
+    def jpeg(self, pixels: NDArray[np.uint8]) -> bytes:
+        """Return the array as JPEG."""
+        written: bytes = self._encode(pixels, self._quality, self._order.upper(), "420", fastdct=True)
+        return written
+
+    def decoded(self, data: bytes) -> NDArray[np.uint8] | None:
+        """Return the pixels of a JPEG; None where it is damaged."""
+        try:
+            pixels: NDArray[np.uint8] = self._decode(data, self._order.upper(), fastdct=True)
+        except ValueError:
+            return None
+        return pixels
+
+
+def _array(picture: Any) -> NDArray[np.uint8]:
+    """Return the pixels of an RGB picture; where its rows have no gaps, without a copy: the array keeps the picture alive."""
+    import numpy as np  # noqa: PLC0415 - an extra, imported on use
+
+    plane = picture.planes[0]
+    if plane.line_size == picture.width * 3:
+        return np.frombuffer(plane, np.uint8).reshape(picture.height, picture.width, 3)
+    array: NDArray[np.uint8] = picture.to_ndarray()
+    return array
+
+
+class Turn:
+    """How a picture is turned and mirrored to be shown, from the display matrix of a video."""
+
+    def __init__(self, matrix: bytes | None = None) -> None:
+        """Read the matrix of nine 32-bit numbers; None, or one that only moves and scales, turns nothing."""
+        a, b, _, c, d = struct.unpack_from("=5i", matrix) if matrix and len(matrix) >= 36 else (1, 0, 0, 0, 1)
+        self.is_turned: bool = abs(b) > abs(a)
+        """Whether width and height change places."""
+        self._mirrors_x: bool = (c if self.is_turned else a) < 0
+        self._mirrors_y: bool = (b if self.is_turned else d) < 0
+
+    def __bool__(self) -> bool:
+        """Return whether anything changes."""
+        return self.is_turned or self._mirrors_x or self._mirrors_y
+
+    def applied(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the picture as it is shown."""
+        if not self:
+            return pixels
+        import numpy as np  # noqa: PLC0415 - an extra, imported on use
+
+        if self.is_turned:
+            pixels = pixels.transpose(1, 0, 2)
+        if self._mirrors_x:
+            pixels = pixels[:, ::-1]
+        if self._mirrors_y:
+            pixels = pixels[::-1]
+        return np.ascontiguousarray(pixels)
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Return whether a camera's picture has its beginning and its end; a transfer that was cut has not."""
+    return data.startswith(b"\xff\xd8") and (data[-32:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9") or ends(data))
+
+
+def is_plain_jpeg(data: bytes) -> bool:
+    """Return whether any viewer decodes it as it is: with its own Huffman tables, in JPEG's own levels, one field."""
+    header = data[:_HEADER_BYTES]
+    return _TABLES in header and _LIMITED_RANGE not in header and _INTERLACED not in header[:32]
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height as shown; None where the header is damaged."""
+    header = read_header(data)
+    return None if header is None else header.shown_size

@@ -1,0 +1,223 @@
+"""MJPEG over HTTP: pictures cut out of the stream by their own marks, whatever a camera writes around them. For threads.
+
+Theory of operation. Cameras differ in boundaries, line ends, headers and lengths, and are wrong about each of them. A JPEG is
+not: it begins with a mark, its segments tell their lengths, and within its coded pixels neither the mark of an end nor that of a
+beginning can occur by chance. So only the pictures are looked at, and one is handed over when its last byte is there, without
+waiting for the boundary behind it. A beginning before an end means that the picture before was cut.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import attrs
+
+from picsellia_async.sources._errors import SourceError
+
+PICTURE_BYTES_MAX: Final = 32 * 2**20
+"""Longest picture read: what has no end by then is none."""
+
+_READ_BYTES: Final = 2**16
+_BEGIN: Final = b"\xff\xd8\xff"
+_END: Final = b"\xff\xd9"
+_BARE_MARKERS: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+_SCAN: Final = 0xDA
+_FFMPEG_KNOWS: Final = re.compile(r"\.(m3u8?|mpd|mp4|mov|mkv|webm|avi|flv|ts|m2ts|mpe?g|ogv)$", re.IGNORECASE)
+"""Files and playlists, which are FFmpeg's from the beginning."""
+_NO_VIDEO: Final = ("text/", "application/json")
+
+
+@attrs.frozen
+class Picture:
+    """One JPEG of a stream."""
+
+    data: bytes
+    """As it came; cut where `is_whole` is false."""
+    came: float
+    """Epoch seconds at which its first byte was here: the nearest to its capture that can be known."""
+    is_whole: bool = True
+
+
+class Splitter:
+    """Cuts pictures out of bytes that come in pieces of any size."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """Begin with an empty buffer.
+
+        Args:
+            clock: Returns epoch seconds.
+        """
+        self._clock = clock
+        self._buffer = bytearray()
+        self._came = 0.0
+        self._is_inside = False
+        """Whether the buffer begins with a picture."""
+        self._position = 0
+        """Where the search goes on; within a picture, up to there its segments are known."""
+        self._is_in_scan = False
+
+    def feed(self, data: bytes) -> Generator[Picture, None, None]:
+        """Take bytes; yield the pictures that they complete, and those that turn out to be cut."""
+        self._buffer += data
+        while True:
+            if not self._is_inside and not self._begin():
+                return
+            end = self._end()
+            if end is None:
+                if len(self._buffer) <= PICTURE_BYTES_MAX:
+                    return
+                yield self._take(len(self._buffer), is_whole=False)
+            else:
+                yield self._take(*end)
+
+    def rest(self) -> Generator[Picture, None, None]:
+        """Yield the picture that the end of the stream cut, if there is one."""
+        if self._is_inside:
+            yield self._take(len(self._buffer), is_whole=False)
+
+    def _begin(self) -> bool:
+        start = self._buffer.find(_BEGIN)
+        if start < 0:
+            del self._buffer[: max(0, len(self._buffer) - len(_BEGIN) + 1)]
+            return False
+        del self._buffer[:start]
+        self._is_inside, self._is_in_scan, self._position, self._came = True, False, 2, self._clock()
+        return True
+
+    def _end(self) -> tuple[int, bool] | None:
+        """Return where the picture ends and whether it is whole; None where more is needed."""
+        buffer = self._buffer
+        while not self._is_in_scan:
+            position = buffer.find(b"\xff", self._position)
+            if position < 0 or position + 4 > len(buffer):
+                return None
+            marker = buffer[position + 1]
+            if buffer.startswith(_BEGIN, position) and position:
+                return position, False
+            if marker == _SCAN:
+                self._is_in_scan = True
+                self._position = position + 2
+            elif marker == 0xFF:
+                self._position = position + 1
+            elif marker in _BARE_MARKERS:
+                self._position = position + 2
+            else:
+                following = position + 2 + max(2, int.from_bytes(buffer[position + 2 : position + 4]))
+                if following > len(buffer):
+                    return None
+                self._position = following
+        end, begin = buffer.find(_END, self._position), buffer.find(_BEGIN, self._position)
+        if begin >= 0 and (end < 0 or begin < end):
+            return begin, False
+        if end >= 0:
+            return end + len(_END), True
+        self._position = max(self._position, len(buffer) - 2)  # a mark may come in two pieces
+        return None
+
+    def _take(self, end: int, is_whole: bool) -> Picture:
+        data = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        self._is_inside = False
+        return Picture(data, self._came, is_whole)
+
+
+def is_for_us(address: str) -> bool:
+    """Return whether an address may be MJPEG over HTTP."""
+    return address.lower().startswith(("http://", "https://")) and not _FFMPEG_KNOWS.search(urlsplit(address).path)
+
+
+def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPResponse | None:
+    """Ask a camera for its stream; None where it is something else, which FFmpeg may know.
+
+    Args:
+        address: With user and password, for basic or digest sign-in.
+        shown: The address as messages have it.
+        timeout: Seconds without a byte.
+
+    Raises:
+        SourceError: It cannot be reached, refuses, or answers text.
+    """
+    failure = ""
+    try:
+        response: http.client.HTTPResponse = _opener(address).open(_without_user(address), timeout=timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        failure = f"HTTP {error.code} {error.reason}"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        failure = _reason(error)
+    if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context
+        raise SourceError(f"cannot open {shown!r} as a video: {failure}")
+    kind = response.headers.get_content_type()
+    if kind.startswith("multipart/"):
+        return response
+    response.close()
+    if kind.startswith(_NO_VIDEO):
+        raise SourceError(f"cannot open {shown!r} as a video: it answers {kind}")
+    return None
+
+
+def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Picture, None, None]:
+    """Yield the pictures of a stream until it ends; closing the generator closes the connection.
+
+    Raises:
+        SourceError: It broke off, or ended without any picture.
+    """
+    splitter, failure, count = Splitter(), "", 0
+    try:
+        while not failure:
+            try:
+                data = response.read1(_READ_BYTES)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                failure = _reason(error)
+                break
+            for picture in splitter.feed(data) if data else splitter.rest():
+                count += 1
+                yield picture
+            if not data:
+                break
+    finally:
+        response.close()
+    if failure or not count:
+        raise SourceError(f"{shown!r} broke off: {failure or 'no picture came'}")
+
+
+def _opener(address: str) -> urllib.request.OpenerDirector:
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    user, separator, _ = urlsplit(address).netloc.rpartition("@")
+    if separator:
+        name, _, password = user.partition(":")
+        passwords.add_password(None, _without_user(address), unquote(name), unquote(password))
+    # Cameras have certificates of their own making; FFmpeg, which opens everything else, does not check them either.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return urllib.request.build_opener(
+        urllib.request.HTTPSHandler(context=context),
+        urllib.request.HTTPDigestAuthHandler(passwords),
+        urllib.request.HTTPBasicAuthHandler(passwords),
+    )
+
+
+def _without_user(address: str) -> str:
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(
+        (parts.scheme, host, quote(parts.path, "/%:@!$&'()*+,;=~"), quote(parts.query, "/%:@!$&'()*+,;=?~"), "")
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Return what is wrong, without the address."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
+        error = error.reason
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,0 +1,101 @@
+"""What of a video or camera is read, and how: `VideoSettings`, checked when made. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias, get_args
+
+import attrs
+
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._address import checked_address, redacted, source_name
+from picsellia_async.validation import choice, epoch_seconds, real_number, whole_number
+
+Pixels: TypeAlias = Literal["rgb", "bgr"]
+"""Order of the channels of `Image.pixels`."""
+
+_DEVICES: Final = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation"), "win32": ("{}", "vfwcap")}
+"""Address and FFmpeg's format of a webcam's number, by platform."""
+_UNSAFE: Final = re.compile(r"[^\w.-]+")
+
+
+@attrs.frozen(kw_only=True)
+class VideoSettings:
+    """What is read and how: checked when made, holds the address with its password."""
+
+    address: str = attrs.field(repr=False)
+    every: int
+    every_seconds: float | None
+    quality: int
+    pixels: Pixels | None
+    orientation: OrientationRule
+    source: str
+    started_at: float | None
+    timeout: float
+    options: Mapping[str, str] = attrs.field(repr=False)
+    format: str | None
+    is_live: bool
+
+    @property
+    def shown(self) -> str:
+        """The address without user, password and query."""
+        return redacted(self.address)
+
+    @property
+    def file_stem(self) -> str:
+        """The source's name as every file system takes it."""
+        return _UNSAFE.sub("-", self.source).strip("-.") or "video"
+
+
+def checked_settings(
+    address: str | os.PathLike[str] | int,
+    *,
+    every: int,
+    every_seconds: float | None,
+    quality: int,
+    pixels: Pixels | None,
+    orientation: OrientationRule,
+    source: str | None,
+    started_at: float | datetime.datetime | None,
+    timeout: float,
+    options: Mapping[str, str] | None,
+    format: str | None,  # noqa: A002 - FFmpeg's word
+    is_live: bool,
+) -> VideoSettings:
+    """Check what a caller gave.
+
+    Raises:
+        ConfigurationError: A value is of the wrong kind or out of range.
+    """
+    if is_live and isinstance(address, int) and not isinstance(address, bool):
+        address, device = _webcam(address)
+        format = format or device  # noqa: A001 - FFmpeg's word
+    text = checked_address(address, "url_or_path")
+    if every_seconds is not None:
+        if every != 1:
+            raise ConfigurationError("every and every_seconds must not be given together")
+        real_number(every_seconds, "every_seconds", 0.0)
+    whole_number(every, "every", 1)
+    if not 1 <= whole_number(quality, "quality") <= 100:
+        raise ConfigurationError(f"quality must be 1 to 100, got {shown(quality)}")
+    choice(pixels, "pixels", (None, *get_args(Pixels)))
+    choice(orientation, "orientation", get_args(OrientationRule))
+    if real_number(timeout, "timeout") <= 0:
+        raise ConfigurationError(f"timeout must be positive seconds, got {shown(timeout)}")
+    if format is None and text.startswith("/dev/video"):
+        format = "v4l2"  # noqa: A001 - FFmpeg's word
+    return VideoSettings(
+        address=text, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
+        source=source or source_name(text), started_at=None if started_at is None else epoch_seconds(started_at, "started_at"),
+        timeout=timeout, options={**(options or {})}, format=format, is_live=is_live,
+    )  # fmt: skip
+
+
+def _webcam(number: int) -> tuple[str, str]:
+    address, device = _DEVICES.get(sys.platform, _DEVICES["linux"])
+    return address.format(whole_number(number, "url", 0)), device
