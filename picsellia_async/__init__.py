@@ -118,6 +118,9 @@ if TYPE_CHECKING:
         DeploymentDescription,
         Organization,
     )
+    from picsellia_async.monitor_options import (
+        MonitorOptions,
+    )
     from picsellia_async.predictions import (
         ClassificationPredictionFormat,
         DetectionPredictionFormat,
@@ -247,6 +250,7 @@ __all__ = [
     "ModelVersion",
     "MonitorAnswer",
     "MonitorError",
+    "MonitorOptions",
     "MonitoringConnectionError",
     "NetworkError",
     "NoBaseExperimentError",
@@ -319,6 +323,7 @@ _MODULES = {
     "frames": "Frame",
     "image_header": "image_size",
     "models": "DeploymentDescription Organization",
+    "monitor_options": "MonitorOptions",
     "predictions": "ClassificationPredictionFormat DetectionPredictionFormat KeypointPredictionFormat LinePredictionFormat MaskPredictionFormat PointPredictionFormat PredictionFormat SegmentationPredictionFormat",
     "resources.campaign": "Assignment ReviewCampaign ReviewCampaignStep",
     "resources.data": "Data",

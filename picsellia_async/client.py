@@ -156,8 +156,8 @@ class AsyncClient(OrganizationCalls):
         """Return a client with other limits, over the same pool, organization and JWTs.
 
         Args:
-            timeout: As in the constructor; None keeps the present one.
-            retry: As in the constructor; None keeps the present one.
+            timeout: Seconds, `Timeouts` or an `httpx.Timeout`; None keeps the present ones.
+            retry: Another policy; None keeps the present one.
         """
         settings = self._account.settings
         account = self._account.with_limits(

@@ -238,17 +238,12 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         upload_dir: str | None = None,
         postprocess: bool = True,
     ) -> PredictionAnswer:
-        """Predict on an image file. Arguments after the first, repetition and errors: `predict_bytes`.
+        """Predict on an image file; repeated as `predict_bytes`, with its errors.
+
+        Further arguments: `predict_bytes`.
 
         Args:
             file_path: Where the image is; read off the event loop.
-            tags: As in `predict_bytes`.
-            source: As in `predict_bytes`.
-            metadata: As in `predict_bytes`.
-            monitor: As in `predict_bytes`.
-            custom_metadata: As in `predict_bytes`.
-            upload_dir: As in `predict_bytes`.
-            postprocess: As in `predict_bytes`.
 
         Raises:
             ConfigurationError: The file is missing (also `FileNotFoundError`), a directory, or not readable.
@@ -315,18 +310,14 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
     ) -> PredictionAnswer:
         """Predict on an image in the storage of the target datalake. Idempotent only with `monitor=False`.
 
+        Further arguments: `predict_bytes`.
+
         Args:
             object_name: Name of the image in the storage. If it is data of the datalake already, this deployment must not have
                 processed it yet, and `source` and `metadata` have no effect.
-            tags: As in `predict_bytes`.
-            source: As in `predict_bytes`.
-            metadata: As in `predict_bytes`.
-            monitor: As in `predict_bytes`.
-            custom_metadata: As in `predict_bytes`.
-            postprocess: As in `predict_bytes`.
 
         Returns:
-            As in `predict_bytes`.
+            What `predict_bytes` returns.
 
         Raises:
             HostNotConfiguredError: The deployment has no serving host.
@@ -346,14 +337,14 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
     ) -> PredictionAnswer:
         """Predict on data of the target datalake. Idempotent only with `monitor=False`.
 
+        Further arguments: `predict_bytes`.
+
         Args:
             data: The data. An earlier prediction of this deployment on it is dismissed, the vendor says.
             tags: Added to those of the data.
-            monitor: As in `predict_bytes`.
-            postprocess: As in `predict_bytes`.
 
         Returns:
-            As in `predict_bytes`.
+            What `predict_bytes` returns.
 
         Raises:
             HostNotConfiguredError: The deployment has no serving host.
@@ -409,28 +400,15 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         sample: bool | None = None,
         custom_metrics: dict[str, Any] | None = None,
     ) -> MonitorAnswer:
-        """Send a prediction and its image file to the monitoring host. Values, repetition and errors: `monitor_bytes`.
+        """Send a prediction and its image file to the monitoring host; repeated as `monitor_bytes`, with its errors.
+
+        Further arguments: `MonitorOptions`.
 
         Args:
             image_path: Where the image is; read off the event loop. Its base name becomes the file name.
-            latency: As in `monitor_bytes`.
-            height: As in `monitor_bytes`.
-            width: As in `monitor_bytes`.
-            prediction: As in `monitor_bytes`.
-            source: As in `monitor_bytes`.
-            tags: As in `monitor_bytes`.
-            timestamp: As in `monitor_bytes`.
-            model_version: Ignored, as in the vendor's SDK: the service knows the model in use.
-            shadow_model_version: Ignored likewise.
-            shadow_latency: As in `monitor_bytes`.
+            model_version: Has no effect, here and in the vendor's SDK: the service knows the model in use.
+            shadow_model_version: Has no effect likewise.
             shadow_raw_predictions: Former name of `shadow_prediction`.
-            shadow_prediction: As in `monitor_bytes`.
-            content_type: As in `monitor_bytes`; by default told from the extension (.jpg, .jpeg, .png).
-            metadata: As in `monitor_bytes`.
-            upload_dir: As in `monitor_bytes`.
-            custom_metadata: As in `monitor_bytes`.
-            sample: As in `monitor_bytes`.
-            custom_metrics: As in `monitor_bytes`.
 
         Raises:
             ConfigurationError: The file is missing (also `FileNotFoundError`), a directory, or not readable.
@@ -484,25 +462,13 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         after a lost answer: then `TransportError.request_sent` is True and the caller decides. The uploader repeats
         those too, see docs/delivery-guarantees.md.
 
+        Further arguments: `MonitorOptions`.
+
         Args:
             raw_image: Encoded image, JPEG or PNG, up to 100 MiB. Not copied, so it must not change before the call returns. Sent as
                 base64: the body is 4/3 of its size.
             content_type: `image/jpeg` or `image/png`.
             filename: Name of the image on the platform.
-            latency: Inference time of the model. The vendor states no unit; its dashboards read as seconds. 0 or more.
-            height: Height of the image in pixels, at least 1; trusted, the image is not opened.
-            width: Width of the image in pixels, at least 1.
-            prediction: Of the deployment's type. The vendor's own prediction objects are accepted.
-            source: Name of the data source of the created data; "serving" by default.
-            tags: Names of data tags.
-            timestamp: When the prediction was made: epoch seconds, or an aware datetime. The service's own time by default.
-            shadow_latency: Inference time of the shadow model; goes together with `shadow_prediction`.
-            shadow_prediction: What the shadow model predicted, of the deployment's type.
-            metadata: For the created data. Keys: docs/wire.md#data-shape. Sent even when empty.
-            upload_dir: Prefix of the object name; private object storage only.
-            custom_metadata: Free keys for the created data.
-            sample: True: the platform always keeps the image; False: never, it only counts; None: the deployment's sample rate decides.
-            custom_metrics: Kept on the predicted asset.
 
         Returns:
             What the monitoring host answers, unchanged; `["id"]` is what `monitor_shadow_from_oracle_prediction_id` and
@@ -556,25 +522,14 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
     ) -> MonitorAnswer:
         """Send a prediction on an image in the storage of the target datalake. Not idempotent: see `monitor_bytes`.
 
+        Further arguments: `MonitorOptions`.
+
         Args:
             object_name: Name of the image in the storage; its last part becomes the file name.
-            latency: As in `monitor_bytes`.
-            height: As in `monitor_bytes`.
-            width: As in `monitor_bytes`.
-            prediction: As in `monitor_bytes`.
-            content_type: As in `monitor_bytes`.
-            source: As in `monitor_bytes`.
-            tags: As in `monitor_bytes`.
-            timestamp: As in `monitor_bytes`.
-            shadow_latency: As in `monitor_bytes`.
-            shadow_prediction: As in `monitor_bytes`.
-            metadata: As in `monitor_bytes`.
-            custom_metadata: As in `monitor_bytes`.
-            sample: As in `monitor_bytes`.
-            custom_metrics: As in `monitor_bytes`.
+            content_type: `image/jpeg` or `image/png`.
 
         Returns:
-            As in `monitor_bytes`.
+            What `monitor_bytes` returns.
 
         Raises:
             ConflictError: This deployment has processed the image before.
@@ -618,21 +573,13 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
     ) -> MonitorAnswer:
         """Send a prediction on data of the target datalake. Not idempotent: see `monitor_bytes`.
 
+        Further arguments: `MonitorOptions`.
+
         Args:
             data: The data, a JPEG or PNG image. An earlier prediction of this deployment on it is dismissed, the vendor says.
-            latency: As in `monitor_bytes`.
-            height: As in `monitor_bytes`.
-            width: As in `monitor_bytes`.
-            prediction: As in `monitor_bytes`.
-            tags: As in `monitor_bytes`.
-            timestamp: As in `monitor_bytes`.
-            shadow_latency: As in `monitor_bytes`.
-            shadow_prediction: As in `monitor_bytes`.
-            sample: As in `monitor_bytes`.
-            custom_metrics: As in `monitor_bytes`.
 
         Returns:
-            As in `monitor_bytes`.
+            What `monitor_bytes` returns.
 
         Raises:
             ConflictError: This deployment has processed the image before.
@@ -663,7 +610,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             predicted_asset: From `find_predicted_asset` or a listing.
-            shadow_latency: Inference time of the shadow model; see `monitor_bytes`.
+            shadow_latency: Inference time of the shadow model, 0 or more.
             shadow_prediction: Of the deployment's type.
 
         Raises:
@@ -681,7 +628,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             oracle_prediction_id: `["id"]` of what `monitor` returned.
-            shadow_latency: Inference time of the shadow model; see `monitor_bytes`.
+            shadow_latency: Inference time of the shadow model, 0 or more.
             shadow_prediction: Of the deployment's type.
 
         Raises:
@@ -866,7 +813,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         assignment_user_id: UUID | str | None = None,
         custom_metadata: dict[str, Any] | None = None,
     ) -> AsyncGenerator[PredictedAsset, None]:
-        """Yield predicted assets, one page in memory; arguments as in `list_predicted_assets`. Idempotent.
+        """Yield predicted assets, one page in memory. Idempotent. Further arguments: `list_predicted_assets`.
 
         A deployment without any yields nothing.
 

@@ -43,7 +43,15 @@ def _id(value: uuid.UUID | str) -> uuid.UUID:
 class Frame(MonitorOptions):
     """One prediction and its image, for the uploader. Checked when made; two frames are equal if their ids are.
 
-    The other options, and what they are checked for, are those of `MonitorOptions`.
+    Further arguments: `MonitorOptions`, with the same checks.
+
+    Attributes:
+        image: Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a
+            spool: when it is submitted). A bytearray or memoryview is copied, so that the buffer may be used again.
+        filename: Name of the image on the platform; by default that of the file. Unique names let `deduplicate` do its work.
+        timestamp: When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since
+            it may be delivered much later. None leaves it to the service, which takes the time of arrival.
+        id: Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Not sent.
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names field and value.
@@ -51,15 +59,9 @@ class Frame(MonitorOptions):
     """
 
     image: bytes | Path = attrs.field(converter=_image, repr=False)
-    """Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a spool: when
-    it is submitted). A bytearray or memoryview is copied, so that the buffer may be used again."""
     filename: str = ""
-    """Name of the image on the platform; by default that of the file. Unique names let `deduplicate` do its work."""
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
-    """When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since it may be
-    delivered much later. None leaves it to the service, which takes the time of arrival."""
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
-    """Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Not sent."""
 
     def __attrs_post_init__(self) -> None:
         """Fill in the file name and the content type from the image, where they were not given."""

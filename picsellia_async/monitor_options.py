@@ -122,43 +122,47 @@ class MonitorOptions:
 
     Numbers of numpy are taken for their values. Dicts and lists are copied: changing yours afterwards changes nothing here.
 
+    Attributes:
+        filename: Name of the image on the platform.
+        width: Width of the image in pixels, at least 1; trusted, the image is not opened.
+        height: Height of the image in pixels, at least 1.
+        latency: Inference time of the model, 0 or more. The vendor states no unit; its dashboards read as seconds.
+        prediction: What the model said; of the deployment's type. The vendor's own prediction objects are accepted.
+        content_type: `image/jpeg` or `image/png`. None: told by the extension of `filename`.
+        source: Name of the data source (a camera, say) of the created data; None: the service takes "serving".
+        tags: Names of data tags.
+        timestamp: When the prediction was made: epoch seconds, or an aware datetime. None: the service takes the time of
+            arrival.
+        metadata: For the created data. Keys: docs/wire.md#data-shape. Sent even when empty.
+        custom_metadata: Free keys for the created data.
+        upload_dir: Prefix of the object name; private object storage only.
+        sample: True: the platform always keeps the image; False: never, it only counts; None: the deployment's sample rate
+            decides.
+        custom_metrics: Free keys, kept on the predicted asset.
+        shadow_latency: Inference time of the shadow model, as `latency`; goes together with `shadow_prediction`.
+        shadow_prediction: What the shadow model said; of the deployment's type.
+
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names option and value.
         ContentTypeUnknown: Neither `content_type` nor the file name says JPEG or PNG.
     """
 
     filename: str = attrs.field(converter=_filename)
-    """Name of the image on the platform."""
     width: int = attrs.field(converter=_width)
-    """Width of the image in pixels, at least 1; trusted, the image is not opened."""
     height: int = attrs.field(converter=_height)
-    """Height of the image in pixels, at least 1."""
     latency: float = attrs.field(converter=_latency)
-    """Inference time of the model, 0 or more. The vendor states no unit; its dashboards read as seconds."""
     prediction: PredictionFormat = attrs.field(converter=_prediction, repr=False)
-    """What the model said; of the deployment's type. The vendor's own prediction objects are accepted."""
     content_type: SupportedContentType | str | None = attrs.field(default=None)
-    """`image/jpeg` or `image/png`. None: told by the extension of `filename`."""
     source: str | None = attrs.field(default=None, converter=_source)
-    """Name of the data source (a camera, say) of the created data; None: the service takes "serving"."""
     tags: list[str] | None = attrs.field(default=None, repr=False, converter=_tags)
-    """Names of data tags."""
     timestamp: float | None = attrs.field(default=None, converter=timestamp_of)
-    """When the prediction was made: epoch seconds, or an aware datetime. None: the service takes the time of arrival."""
     metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_metadata)
-    """For the created data. Keys: docs/wire.md#data-shape. Sent even when empty."""
     custom_metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metadata)
-    """Free keys for the created data."""
     upload_dir: str | None = attrs.field(default=None, repr=False, converter=_upload_dir)
-    """Prefix of the object name; private object storage only."""
     sample: bool | None = attrs.field(default=None, repr=False, converter=_sample)
-    """True: the platform always keeps the image; False: never, it only counts; None: the deployment's sample rate decides."""
     custom_metrics: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metrics)
-    """Free keys, kept on the predicted asset."""
     shadow_latency: float | None = attrs.field(default=None, repr=False, converter=_shadow_latency)
-    """Inference time of the shadow model, as `latency`; goes together with `shadow_prediction`."""
     shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False, converter=_shadow_prediction)
-    """What the shadow model said; of the deployment's type."""
 
     def __attrs_post_init__(self) -> None:
         """Settle the content type, and refuse what only shows when options are seen together."""

@@ -69,7 +69,7 @@ class Receipt:
             self._callbacks.append(callback)
 
     def resolve(self, outcome: Outcome) -> None:
-        """Tell whoever waits; the first outcome stays. For the uploader."""
+        """Tell the outcome to whoever waits; the first one stays. For the uploader."""
         if self._outcome is not None:
             return
         self._outcome = outcome

@@ -1,1 +1,1 @@
-"""One module per remote host, over one `Host`."""
+"""The remote hosts as services: the account and the platform, monitoring, serving, object storage, and how lists are paged."""

@@ -1,6 +1,7 @@
 """Reading answers: `decode` returns the value or raises the error that the status means. Pure.
 
-No status is compared anywhere else (the retry policy compares those of the errors made here).
+Which statuses mean success is said by the endpoint, which error another one means by `errors`. Two more are acted upon elsewhere,
+before an answer is read: 401 (`_http/service` signs in anew) and redirects (`_http/session` follows them).
 """
 
 from __future__ import annotations

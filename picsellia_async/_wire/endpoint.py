@@ -77,12 +77,34 @@ ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {}
 
 
 def register(
-    host: Host, name: str, method: str, path: str, returns: type[T], takes: Any = None, **options: Any
+    host: Host,
+    name: str,
+    method: str,
+    path: str,
+    returns: type[T],
+    takes: Any = None,
+    *,
+    ok: frozenset[int] = SUCCESS,
+    idempotent: bool | None = None,
+    errors: type[StatusError] | None = None,
 ) -> Endpoint[T]:
-    """Make and register an endpoint. What GET, XGET, PUT, PATCH and DELETE do can be done twice, what POST does cannot."""
-    options.setdefault("idempotent", method != "POST")
-    endpoint = Endpoint(name=name, method=method, path=path, host=host, returns=returns, takes=takes, **options)
+    """Make and register an endpoint.
+
+    What GET, XGET, PUT, PATCH and DELETE do can be done twice, what POST does cannot, unless `idempotent` says otherwise. The hosts
+    of a deployment are called directly: they are named by the platform, do not redirect, and get nearly all requests.
+    """
     if name in ENDPOINTS:
         raise ValueError(f"endpoint {name} stands twice in the table")
-    ENDPOINTS[name] = endpoint
+    endpoint = ENDPOINTS[name] = Endpoint(
+        name=name,
+        method=method,
+        path=path,
+        host=host,
+        returns=returns,
+        takes=takes,
+        ok=ok,
+        idempotent=method != "POST" if idempotent is None else idempotent,
+        direct=host is not Host.PLATFORM,
+        errors=errors,
+    )
     return endpoint

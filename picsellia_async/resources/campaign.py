@@ -403,7 +403,7 @@ class ReviewCampaign(Handle[ReviewCampaignDescription]):
         *,
         limit: int | None = None,
     ) -> AsyncGenerator[Assignment, None]:
-        """Yield tasks, one page in memory; arguments as in `list_assignments`. Idempotent.
+        """Yield tasks, one page in memory. Idempotent. Further arguments: `list_assignments`.
 
         Wire: GET {platform}/api/campaigns/review/{campaign_id}/assignments, 2xx.
         """

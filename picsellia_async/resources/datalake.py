@@ -175,7 +175,7 @@ class Datalake(Handle[DatalakeDescription]):
         q: str | None = None,
         custom_metadata: dict[str, Any] | None = None,
     ) -> AsyncGenerator[Data, None]:
-        """Yield data of this datalake, one page in memory; arguments as in `list_data`. Idempotent.
+        """Yield data of this datalake, one page in memory. Idempotent. Further arguments: `list_data`.
 
         An empty datalake yields nothing.
 

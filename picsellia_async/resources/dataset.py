@@ -180,7 +180,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
         q: str | None = None,
         custom_metadata: dict[str, Any] | None = None,
     ) -> AsyncGenerator[Asset, None]:
-        """Yield assets of this version, one page in memory; arguments as in `list_assets`. Idempotent.
+        """Yield assets of this version, one page in memory. Idempotent. Further arguments: `list_assets`.
 
         An empty version yields nothing.
 

@@ -251,7 +251,7 @@ class OrganizationCalls:
     async def list_datasources(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
     ) -> list[DataSource]:
-        """Return the data sources, in one request; arguments as in `list_deployments`. Idempotent.
+        """Return the data sources, in one request. Idempotent. Further arguments: `list_deployments`.
 
         Wire: GET {platform}/api/organization/{organization_id}/datasources, 2xx.
         """
@@ -307,7 +307,7 @@ class OrganizationCalls:
     async def list_datasets(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
     ) -> list[Dataset]:
-        """Return the datasets, in one request; arguments as in `list_deployments`. Idempotent.
+        """Return the datasets, in one request. Idempotent. Further arguments: `list_deployments`.
 
         Wire: GET {platform}/api/organization/{organization_id}/datasets, 2xx.
         """
@@ -351,7 +351,7 @@ class OrganizationCalls:
     async def list_models(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
     ) -> list[Model]:
-        """Return the models, in one request; arguments as in `list_deployments`. Idempotent.
+        """Return the models, in one request. Idempotent. Further arguments: `list_deployments`.
 
         Wire: GET {platform}/api/organization/{organization_id}/models, 2xx.
         """
@@ -402,7 +402,7 @@ class OrganizationCalls:
     async def list_projects(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None
     ) -> list[Project]:
-        """Return the projects, in one request; arguments as in `list_deployments`. Idempotent.
+        """Return the projects, in one request. Idempotent. Further arguments: `list_deployments`.
 
         Wire: GET {platform}/api/organization/{organization_id}/projects, 2xx.
         """
