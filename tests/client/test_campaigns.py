@@ -18,15 +18,13 @@ from picsellia_async import (
 )
 from picsellia_async.emulator import Fault
 
+from ..support.client import calls
+
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 DAY = datetime.date(2030, 5, 17)
-
-
-def calls(emulator, endpoint):
-    return [entry for entry in emulator.journal if entry.endpoint == endpoint]
 
 
 @pytest.fixture

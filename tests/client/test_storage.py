@@ -27,13 +27,11 @@ from picsellia_async._services.files import read_slice
 from picsellia_async._services.storage import MULTIPART_FROM_BYTES, PART_BYTES
 from picsellia_async.emulator import Fault
 
+from ..support.client import calls
+
 pytestmark = pytest.mark.anyio
 
 QUICK = RetryPolicy(attempts=4, backoff_initial=0.001, backoff_max=0.002)
-
-
-def calls(emulator, endpoint):
-    return [entry for entry in emulator.journal if entry.endpoint == endpoint]
 
 
 @pytest.fixture
