@@ -37,6 +37,9 @@ _PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
 """Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
 _PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
 
+_FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
+"""Codecs of which each packet of a file makes one frame."""
+
 _LIMITED: Final = 1
 """FFmpeg's number for levels of 16 to 235."""
 
@@ -120,12 +123,16 @@ class Reading:
                     self.damaged += 1
                     continue
                 for frame in self._frames(av, packet):
+                    clock.frames += 1
                     # Only a frame tells how the video is to be turned: the first one is decoded in any case.
                     passes = passes and not self._turn(frame)
                     position = clock.position(frame)
                     if step.takes(position):
                         yield self._from_frame(frame, position, clock.captured(frame))
             is_cut = _is_cut(stream, settings, clock)
+            if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
+                # Some decoders leave a frame out without a word.
+                self.damaged = max(self.damaged, clock.packets - clock.frames)
         finally:
             container.close()
         if is_cut:
@@ -297,6 +304,8 @@ class _Clock:
     def __init__(self, stream: Any, settings: VideoSettings) -> None:
         self.packets = 0
         """Packets so far."""
+        self.frames = 0
+        """Frames, and packets that are not to be shown, so far."""
         self.latest = 0.0
         """Seconds in the file at which the latest packet begins."""
         self.ends_corrupt = False
@@ -317,6 +326,7 @@ class _Clock:
             return
         now = time.time()
         self.packets += 1
+        self.frames += packet.is_discard
         self.ends_corrupt = packet.is_corrupt
         if packet.pts is not None:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))

@@ -29,6 +29,7 @@ _READ_BYTES: Final = 2**16
 _BEGIN: Final = b"\xff\xd8\xff"
 _END: Final = b"\xff\xd9"
 _BARE_MARKERS: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+_APPLICATION: Final = frozenset(range(0xE0, 0xF0))
 _SCAN: Final = 0xDA
 _FFMPEG_KNOWS: Final = re.compile(r"\.(m3u8?|mpd|mp4|mov|mkv|webm|avi|flv|ts|m2ts|mpe?g|ogv)$", re.IGNORECASE)
 """Files and playlists, which are FFmpeg's from the beginning."""
@@ -95,31 +96,41 @@ class Splitter:
     def _end(self) -> tuple[int, bool] | None:
         """Return where the picture ends and whether it is whole; None where more is needed."""
         buffer = self._buffer
-        while not self._is_in_scan:
-            position = buffer.find(b"\xff", self._position)
-            if position < 0 or position + 4 > len(buffer):
+        if not self._is_in_scan:
+            other = self._to_scan()
+            if other is not None:
+                return other, False
+            if not self._is_in_scan:
                 return None
-            marker = buffer[position + 1]
-            if buffer.startswith(_BEGIN, position) and position:
-                return position, False
-            if marker == _SCAN:
-                self._is_in_scan = True
-                self._position = position + 2
-            elif marker == 0xFF:
-                self._position = position + 1
-            elif marker in _BARE_MARKERS:
-                self._position = position + 2
-            else:
-                following = position + 2 + max(2, int.from_bytes(buffer[position + 2 : position + 4]))
-                if following > len(buffer):
-                    return None
-                self._position = following
         end, begin = buffer.find(_END, self._position), buffer.find(_BEGIN, self._position)
         if begin >= 0 and (end < 0 or begin < end):
             return begin, False
         if end >= 0:
             return end + len(_END), True
         self._position = max(self._position, len(buffer) - 2)  # a mark may come in two pieces
+        return None
+
+    def _to_scan(self) -> int | None:
+        """Go from segment to segment to the coded pixels, as far as there is data; return where another picture begins instead."""
+        buffer = self._buffer
+        while (position := buffer.find(b"\xff", self._position)) >= 0 and position + 4 <= len(buffer):
+            marker = buffer[position + 1]
+            if marker == _SCAN:
+                self._is_in_scan, self._position = True, position + 2
+                break
+            if buffer.startswith(_BEGIN, position):
+                return position
+            if marker == 0xFF or marker in _BARE_MARKERS:
+                self._position = position + (1 if marker == 0xFF else 2)
+                continue
+            following = position + 2 + max(2, int.from_bytes(buffer[position + 2 : position + 4]))
+            if following >= len(buffer):
+                break
+            # A thumbnail within EXIF data begins too, but after it a segment follows; tables hold no beginning at all.
+            inner = buffer.find(_BEGIN, position + 4, following + 2)
+            if inner >= 0 and (marker not in _APPLICATION or buffer[following] != 0xFF):
+                return inner
+            self._position = following
         return None
 
     def _take(self, end: int, is_whole: bool) -> Picture:

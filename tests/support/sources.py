@@ -25,6 +25,11 @@ def encoded(width: int = 64, height: int = 48, value: int = 90, suffix: str = ".
     return data.tobytes()
 
 
+def decoded(image: bytes) -> np.ndarray:
+    """Return the RGB pixels of an encoded image."""
+    return cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+
+
 def turned(width: int, height: int, orientation: int) -> bytes:
     """Return a JPEG of that stored size whose EXIF data say how it is to be turned."""
     whole = encoded(width, height)

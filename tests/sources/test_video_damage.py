@@ -1,0 +1,106 @@
+"""Damaged videos: what can be decoded is delivered, what cannot is counted, and a file that is cut off says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from picsellia_async.sources import SourceError, video
+
+from ..support.sources import decoded, listed
+
+av = pytest.importorskip("av")
+pytestmark = pytest.mark.anyio
+
+FRAMES = 40
+
+
+def clip(path, codec, options=None):
+    """Write a clip of noise whose brightness tells the number of the frame; a key frame each ten."""
+    noise = np.random.default_rng(5)
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=10, options={"g": "10", "bf": "0"})
+        stream.width, stream.height, stream.bit_rate = 128, 96, 2_000_000
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for number in range(FRAMES):
+            picture = np.full((96, 128, 3), 20 + 5 * number, np.uint8) + noise.integers(0, 20, (96, 128, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def packets(path):
+    """Return place and size of the packets of a file."""
+    with av.open(str(path)) as container:
+        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+def numbers(images):
+    return [round((float(decoded(image.image).mean()) - 29.5) / 5) for image in images]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.avi", "mjpeg"), ("a.avi", "mpeg4"), ("a.mp4", "libx264"), ("a.mkv", "libx264")],
+    ids=["intra", "inter", "mp4", "mkv"],
+)
+async def test_a_damaged_packet_costs_its_own_frames(tmp_path, name, codec):
+    """Within a clip, a packet of zeros: frames before it and, from the next key frame at the latest, after it are delivered."""
+    path = clip(tmp_path / name, codec)
+    place, size = packets(path)[15]
+    content = bytearray(path.read_bytes())
+    # Behind what the file format has before a packet: its damage is the format's affair.
+    content[place + 16 : place + size] = bytes(size - 16)
+    path.write_bytes(content)
+    source = video(path)
+    images = await listed(source)
+    found = [round(image.position * 10) for image in images]
+    assert found[:15] == list(range(15))
+    assert set(range(20, FRAMES)) <= set(found)
+    assert 15 not in found or codec != "mjpeg"
+    assert source.damaged >= 1
+
+
+async def test_the_frames_after_the_damage_are_themselves(tmp_path):
+    """Pictures that need no other one are right from the very next."""
+    path = clip(tmp_path / "a.avi", "mjpeg")
+    place, size = packets(path)[15]
+    content = bytearray(path.read_bytes())
+    content[place + 200 : place + size] = bytes(size - 200)
+    path.write_bytes(content)
+    source = video(path)
+    found = numbers(await listed(source))
+    assert found == [*range(15), *range(16, FRAMES)]
+    assert source.damaged == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.avi", "mpeg4", {}),
+        ("a.avi", "mjpeg", {}),
+        ("a.mp4", "libx264", {"movflags": "faststart"}),
+        ("a.mkv", "libx264", {}),
+    ],
+    ids=["avi", "mjpeg", "mp4", "mkv"],
+)
+async def test_a_file_that_is_cut_off_says_so_at_its_end(tmp_path, name, codec, options):
+    """The frames that are there come first."""
+    path = clip(tmp_path / name, codec, options)
+    whole = path.read_bytes()
+    assert len(await listed(video(path))) == FRAMES
+    path.write_bytes(whole[: len(whole) // 2])
+    images = []
+    with pytest.raises(SourceError, match="cut off"):
+        async for image in video(path):
+            images.append(image)
+    assert 5 < len(images) < FRAMES
+    assert numbers(images[:5]) == [0, 1, 2, 3, 4]
+
+
+async def test_a_file_without_its_index_cannot_be_opened(tmp_path):
+    """An MP4 whose end, with the index, is missing."""
+    path = clip(tmp_path / "a.mp4", "libx264")
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(SourceError, match="cannot open"):
+        await listed(video(path))
