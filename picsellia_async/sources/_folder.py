@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import heapq
 import os
 import re
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
+
+import attrs
 
 from picsellia_async.errors import ConfigurationError, FileNotFoundException, FileNotReadableError, shown
 from picsellia_async.monitor_options import EXTENSIONS
@@ -109,13 +112,14 @@ def walk(
         raise FileNotReadableError(f"the directory {os.fspath(root)!r} may not be listed by this user") from None
     except OSError as error:
         raise ConfigurationError(f"{os.fspath(root)!r} cannot be listed: {error.strerror}") from error
-    above = ["" for _ in waiting]
+    above = [""]
     while waiting:
-        if not waiting[-1]:
+        if not waiting[-1].names:
             waiting.pop()
             above.pop()
             continue
-        name, is_directory = waiting[-1].pop()
+        name = heapq.heappop(waiting[-1].names)
+        is_directory = waiting[-1].others.get(name, False)
         if name.startswith(".") and not hidden:
             continue
         below = above[-1] + name
@@ -130,16 +134,29 @@ def walk(
                 above.append(f"{below}/")
 
 
-def _entries(path: Path) -> list[tuple[str, bool]]:
-    """Return name and "is a directory" of the files and directories in a directory, the last first.
+@attrs.frozen
+class _Entries:
+    """What is in a directory: little for each file, since there may be a million."""
+
+    names: list[str]
+    """Of files and directories, as a heap: the first one is there long before a hundred thousand are sorted."""
+    others: dict[str, bool]
+    """Names that are no plain files: whether each is a directory."""
+
+
+def _entries(path: Path) -> _Entries:
+    """Return the files and directories in a directory.
 
     A link to a file is a file; a link to a directory, which may lead in a circle, is not followed.
     """
+    found = _Entries([], {})
     with os.scandir(path) as entries:
-        found = [
-            (entry.name, is_directory)
-            for entry in entries
-            if (is_directory := entry.is_dir(follow_symlinks=False)) or entry.is_file()
-        ]
-    found.sort(reverse=True)
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                is_directory = entry.is_dir(follow_symlinks=False)
+                if not is_directory and not entry.is_file():
+                    continue
+                found.others[entry.name] = is_directory
+            found.names.append(entry.name)
+    heapq.heapify(found.names)
     return found
