@@ -66,6 +66,14 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("version", ["6.18.0", "6.23.0", "6.28.0", "6.33.0"])
+def vendor(session: nox.Session, version: str) -> None:
+    """Older versions of the vendor's SDK run on our emulator. Outside the default list: they are fetched one by one."""
+    session.install(".[emulator,cli]", *groups("test"), f"picsellia=={version}")
+    session.run("pytest", "tests/parity/test_vendor_versions.py", *session.posargs)
+
+
+@nox.session
 def integrations(session: nox.Session) -> None:
     """Results of the real supervision and ultralytics become predictions. Installs torch: not among the default sessions."""
     session.install(".[masks]", *groups("test"), "supervision", "torch", "torchvision", "ultralytics")

@@ -31,6 +31,7 @@ from picsellia_async.emulator.handlers import MODULES, Binding, bind
 from picsellia_async.emulator.query.parameters import Parameters
 from picsellia_async.emulator.refusal import Refusal, unauthorized, unprocessable
 from picsellia_async.emulator.services.call import Call
+from picsellia_async.emulator.services.serving import LEFT_OUT
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.transport.journal_middleware import EXCHANGE_KEY
 from picsellia_async.emulator.transport.messages import error_response, json_response, origin_of, read_body, structure
@@ -168,7 +169,11 @@ class _TableRoute(BaseRoute):
         state = self._state
         arguments = [state, call]
         if (type_ := binding.endpoint.takes) is not None:
-            arguments.append(structure(call.content, type_, is_loose=state.options.loose))
+            arguments.append(
+                structure(
+                    call.content, type_, is_loose=state.options.loose, left_out=LEFT_OUT.get(binding.endpoint.name)
+                )
+            )
             call.content = b""  # an image may be in it twice otherwise, for as long as the call lasts
         change = partial(binding.handler, *arguments)
         try:

@@ -14,6 +14,12 @@ import attrs
 
 from picsellia_async._wire.endpoints import ENDPOINTS, Endpoint, Host
 
+OLD_PATHS: Final[Mapping[str, str]] = {
+    "predict": "/api/deployment/{deployment_id}/predict",
+    "get_deployment_connector": "/sdk/deployment/{deployment_id}/datalake/connector",
+}
+"""Paths under which older versions of the vendor's SDK reach an endpoint (docs/wire.md#further-facts). The client never uses them."""
+
 CONTROL_PREFIX: Final = "/emulator"
 """Where the emulator's own routes begin. They are never disturbed by a fault and never in the journal."""
 
@@ -54,33 +60,46 @@ class Target:
         return name == self.endpoint or self.endpoint in SHORT_NAMES.get(name, ())
 
 
+@attrs.define
+class _Entry:
+    """The endpoints of one verb and path."""
+
+    template: tuple[str, ...]
+    endpoints: list[Endpoint[Any]] = attrs.field(factory=list)
+
+
 class EndpointIndex:
     """Endpoints by verb and path."""
 
     def __init__(self, endpoints: Iterable[Endpoint[Any]]) -> None:
         """Index some endpoints; of those with the same verb and path, the first comes first in a `Match`."""
-        self._shapes: dict[tuple[str, int], dict[tuple[int, ...], dict[tuple[str, ...], list[Endpoint[Any]]]]] = {}
+        self._shapes: dict[tuple[str, int], dict[tuple[int, ...], dict[tuple[str, ...], _Entry]]] = {}
         for endpoint in endpoints:
-            segments = endpoint.path.split("/")
-            fixed = tuple(index for index, segment in enumerate(segments) if not segment.startswith("{"))
-            shapes = self._shapes.setdefault((endpoint.method, len(segments)), {})
-            key = tuple(segments[index] for index in fixed)
-            shapes.setdefault(fixed, {}).setdefault(key, []).append(endpoint)
+            self._add(endpoint, endpoint.path)
+            if endpoint.name in OLD_PATHS:
+                self._add(endpoint, OLD_PATHS[endpoint.name])
         for verb_and_count, shapes in self._shapes.items():
             self._shapes[verb_and_count] = dict(sorted(shapes.items(), key=lambda item: (-len(item[0]), item[0])))
+
+    def _add(self, endpoint: Endpoint[Any], path: str) -> None:
+        template = tuple(path.split("/"))
+        fixed = tuple(index for index, segment in enumerate(template) if not segment.startswith("{"))
+        shapes = self._shapes.setdefault((endpoint.method, len(template)), {})
+        key = tuple(template[index] for index in fixed)
+        shapes.setdefault(fixed, {}).setdefault(key, _Entry(template)).endpoints.append(endpoint)
 
     def match(self, method: str, path: str) -> Match | None:
         """Return what a verb and a path mean, or None. HEAD means what GET does."""
         segments = path.split("/")
         shapes = self._shapes.get(("GET" if method == "HEAD" else method, len(segments)), {})
         for fixed, by_key in shapes.items():
-            endpoints = by_key.get(tuple(segments[index] for index in fixed))
-            if endpoints is None:
+            entry = by_key.get(tuple(segments[index] for index in fixed))
+            if entry is None:
                 continue
-            template = endpoints[0].path.split("/")
-            free = {name[1:-1]: text for name, text in zip(template, segments, strict=True) if name.startswith("{")}
+            pairs = zip(entry.template, segments, strict=True)
+            free = {name[1:-1]: text for name, text in pairs if name.startswith("{")}
             if all(free.values()):
-                return Match(tuple(endpoints), free)
+                return Match(tuple(entry.endpoints), free)
         return None
 
     def methods(self, path: str) -> frozenset[str]:

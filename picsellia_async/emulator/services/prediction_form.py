@@ -12,7 +12,9 @@ from picsellia_async.emulator.refusal import unprocessable
 from picsellia_async.emulator.services.call import Call
 from picsellia_async.emulator.transport import multipart
 
-_TEXTS: Final = frozenset({"tags", "monitor", "postprocess", "source", "upload_dir", "metadata", "custom_metadata"})
+_TEXTS: Final = frozenset(
+    {"tags", "tag", "monitor", "postprocess", "source", "upload_dir", "metadata", "custom_metadata"}
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -26,9 +28,9 @@ class PredictionForm:
     tags: list[str]
     """Names of data tags."""
     monitor: bool
-    """Whether the prediction is also monitored."""
+    """Whether the prediction is also monitored; true where it is left out."""
     postprocess: bool
-    """Undocumented. assumed: without effect."""
+    """Undocumented; true where it is left out. assumed: without effect."""
     source: str | None
     """Name of the data source."""
     upload_dir: str | None
@@ -55,7 +57,7 @@ async def read_form(call: Call, *, is_loose: bool) -> PredictionForm:
         return PredictionForm(
             media=await media.read(),
             filename=media.filename or "image",
-            tags=[str(tag) for tag in form.getlist("tags")],
+            tags=[str(tag) for name in ("tags", "tag") for tag in form.getlist(name)],
             monitor=_boolean(form, "monitor"),
             postprocess=_boolean(form, "postprocess"),
             source=_text(form, "source"),
@@ -72,7 +74,9 @@ def _text(form: FormData, name: str) -> str | None:
 
 def _boolean(form: FormData, name: str) -> bool:
     value = _text(form, name)
-    if value is None or value.lower() not in ("true", "false"):
+    if value is None:
+        return True  # left out by older versions, and by the documentation of predicting without the SDK
+    if value.lower() not in ("true", "false"):
         raise unprocessable(f"{name} must be True or False, got {value!r}")
     return value.lower() == "true"
 

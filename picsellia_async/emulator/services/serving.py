@@ -24,6 +24,9 @@ from picsellia_async.emulator.store.blobs import Content
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import PredictionRow
 
+LEFT_OUT: Final = {"predict_cloud_image": {"monitor": True, "postprocess": True}, "predict_shadow": {"monitor": True}}
+"""What the JSON of older versions of the vendor's SDK may leave out, by endpoint, and what that means (docs/wire.md#further-facts)."""
+
 _SIZE_UNKNOWN: Final = (640, 480)
 """Pixels taken for images whose header says nothing."""
 

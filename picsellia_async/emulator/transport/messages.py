@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import cattrs
@@ -76,8 +76,14 @@ def origin_of(request: Request, public_url: str | None) -> str:
     return public_url or f"{request.scope['scheme']}://{request.headers.get('host', 'localhost')}"
 
 
-def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:
+def structure(content: bytes, type_: Any, *, is_loose: bool = False, left_out: Mapping[str, Any] | None = None) -> Any:
     """Return a JSON body as a request class.
+
+    Args:
+        content: The body.
+        type_: The class, or another type that it is read as.
+        is_loose: Ignore unknown fields instead of refusing them.
+        left_out: Values of fields that may be left out.
 
     Raises:
         Refusal: 400, it is no JSON; 422, it is not what the class takes.
@@ -86,6 +92,8 @@ def structure(content: bytes, type_: Any, *, is_loose: bool = False) -> Any:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as exc:
         raise bad_request("the body is not JSON", str(exc)) from None
+    if left_out is not None and isinstance(value, dict):
+        value = {**left_out, **value}
     try:
         return (_LOOSE if is_loose else _STRICT).structure(value, type_)
     except _UNREADABLE as exc:
