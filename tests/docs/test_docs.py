@@ -137,6 +137,18 @@ def test_no_example_blocks_the_event_loop(page):
                 assert BLOCKING.isdisjoint(called), (function.name, called)
 
 
+FOR_MAINTAINERS = ("architecture.md", "adding-an-endpoint.md")
+
+
+@pytest.mark.parametrize("page", FOR_MAINTAINERS)
+def test_files_that_pages_name_exist(page):
+    """A Python file or a folder in backticks is one of the package or of the tests, by the end of its path."""
+    files = [f"/{path.relative_to(ROOT)}" for part in ("picsellia_async", "tests") for path in (ROOT / part).rglob("*")]
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert named
+    assert [name for name in named if not any(file.endswith("/" + name.rstrip("/")) for file in files)] == []
+
+
 def test_every_page_is_reached():
     """docs/index.md leads to every page."""
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
