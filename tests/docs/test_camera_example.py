@@ -12,7 +12,7 @@ import pytest
 
 from picsellia_async.emulator import Emulator, Fault
 
-from ..support.sources import MjpegServer
+from ..support.sources import encoded
 
 pytest.importorskip("av")
 
@@ -23,14 +23,29 @@ EXAMPLE = DOCS / "examples" / "watch_camera.py"
 REPORT = re.compile(r"^(\d+) of (\d+) frames delivered, (\d+) rejected, (\d+) dropped, (\d+) in the spool\n$")
 
 
+async def film(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer as a camera: MJPEG, fifty frames a second, until the reader leaves."""
+    picture = encoded()
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n")
+        while True:
+            head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture)
+            writer.write(head + picture + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
+
+
 async def watch_until(emulator: Emulator, count: int, ended_by: signal.Signals, spool: str = "") -> list[int]:
     """Run the example on a camera until monitoring was called so often; end it, and return the numbers of its report."""
-    camera = MjpegServer()
-    camera.plays = [30, "hang"]
-    server = await asyncio.start_server(camera.answer, "127.0.0.1", 0)
-    camera.port = server.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(film, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/stream.mjpg"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-X", "dev", str(EXAMPLE), camera.url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-X", "dev", str(EXAMPLE), address, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={
             "PATH": "", "SPOOL": spool, "PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url,
             "DEPLOYMENT": emulator.deployment_name,
@@ -44,7 +59,6 @@ async def watch_until(emulator: Emulator, count: int, ended_by: signal.Signals, 
         if process.returncode is None:
             process.kill()
             await process.wait()
-        camera.released.set()
         server.close()
     assert (process.returncode, b"Traceback" in err) == (0, False), err.decode()
     told = REPORT.match(out.decode())
