@@ -80,7 +80,6 @@ class Connection(asyncio.BufferedProtocol):
         "_waiter",
         "_write_timeout",
         "_written",
-        "attached",
         "busy",
         "cut_short",
         "eof",
@@ -108,8 +107,6 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.gone = False
         """The connection can no longer be written to; `connection_lost` came or an abort is under way."""
-        self.attached = False
-        """asyncio has called us, and will therefore tell us of the end."""
         self.reused = False
         self.busy = False
         self._owner = owner
@@ -153,6 +150,9 @@ class Connection(asyncio.BufferedProtocol):
             streaming: Wake the caller for the head and for each piece of the body, not only at the end.
         """
         self._begin_fields()
+        if self.gone:  # it ended between being given to the caller and this call: nobody would ever wake the caller
+            self.error = (httpx.WriteError, "the connection ended before the request was written")
+            self.unprocessed = True
         self.response.begin(head_only=head_only, whole=not streaming)
         self.busy = True
         self._streaming = streaming
@@ -322,13 +322,6 @@ class Connection(asyncio.BufferedProtocol):
         if transport is not None:
             transport.abort()
 
-    def bury(self) -> None:
-        """Close the socket of a connection that asyncio never took over."""
-        if not self.attached:
-            self.sock.close()
-            self.connection_lost(None)
-            self.tls = None  # it refers to us
-
     def close(self) -> None:
         """Close an idle connection: with TLS, say so first; in its handshake, do not wait for its end."""
         self.gone = True
@@ -382,7 +375,6 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take the transport; called by asyncio, or by the TLS layer after the handshake."""
         self._transport = transport
-        self.attached = True
         if self.gone:
             transport.abort()
         elif self.tls is None:

@@ -2,15 +2,20 @@
 
 Theory of operation
 -------------------
-There are `max_connections` slots over all origins. A slot belongs to an *attempt* (a connection being opened) or to a
-*connection*, from before its socket exists until `connection_lost` says that the socket is closed. A caller who leaves,
-by whatever error or cancellation, never touches the count of slots: it aborts its connection, and the slot comes back
-with the socket. So no slot can be lost, and there are never more sockets than slots.
+There are `max_connections` slots over all origins. A slot belongs to an *opening* (a task of the pool that connects) or
+to a *connection*, from before its socket exists until the socket is closed. A caller never holds a slot. Whoever leaves,
+by whatever error or cancellation, aborts at most a connection, and the slot comes back with the socket. So no slot can be
+lost, and there are never more sockets than slots.
 
-Who finds neither an idle connection nor a free slot waits in line (first in, first out, over all origins). While
-somebody waits, nothing is idle and no slot is free: a connection that comes back goes to the head of the line if that
-one wants the same origin, else it is closed and its slot goes to the head of the line. A waiter that was given
-something and is cancelled before it wakes hands it on.
+A connection is opened by a task that no caller can cancel. The caller waits for its result. If the caller leaves first,
+the task goes on for at most `GRACE_SECONDS`, and the connection goes to the head of the queue or becomes idle: a storm
+of cancellations wastes no handshake. The task, not a callback of the event loop, says when its slot is free again:
+uvloop closes a transport whose `create_connection` is cancelled at the wrong moment without calling `connection_lost`.
+
+Who finds neither an idle connection nor a free slot waits in a queue (first in, first out, over all origins). While
+somebody waits, nothing is idle and no slot is free: a connection that comes back goes to the head of the queue if that
+one wants the same origin, else it is closed and its slot goes to the head of the queue. A waiter that was given a
+connection and is cancelled before it wakes hands it on.
 
 Idle connections are a stack per origin: the one used last is the least likely to have been closed by the peer, and
 those that a burst left over grow old and expire. One timer per pool closes them. It does not keep the loop running.
@@ -24,11 +29,14 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import functools
+import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Final
 
+import attrs
 import httpx
 
 from picsellia_async._http import connector, tcp
@@ -45,9 +53,35 @@ READ_BYTES: Final = 1 << 16
 UNCHECKED_IDLE_SECONDS: Final = 0.01
 """Idle time after which the socket is asked whether the peer has closed it, before it is used again (about 2 us)."""
 
-_graveyard: list[Connection] = []
-"""Connections of another process (after a fork) or of a closed loop. Their transports must not run any code, not even
-that of their destructors, which would warn of sockets that nobody can close properly any more."""
+GRACE_SECONDS: Final = 2.0
+"""Time in which a connection may still be finished whose caller has left. Most handshakes need less, and a host that
+hangs must not keep a slot for the whole connect timeout of a caller who is gone."""
+
+CLOSE_SECONDS: Final = 5.0
+"""Longest wait of `aclose` for sockets that are being closed. It takes one turn of the loop where nothing is wrong."""
+
+_abandoned: list[Connection | _Opening] = []
+"""What belongs to another process (after a fork) or to a closed loop. Its transports and tasks must not run any code, not
+even that of their destructors, which would warn of sockets that nobody can close properly any more."""
+
+
+@attrs.frozen
+class PoolCounts:
+    """How the slots of a pool are used at one moment."""
+
+    connections: int = 0
+    """Open connections, busy and idle."""
+    openings: int = 0
+    """Connections that are being opened: name lookup, TCP and TLS. They have a slot already."""
+    idle: int = 0
+    """Connections that wait for a request."""
+    queued: int = 0
+    """Callers that wait for a slot."""
+
+    @property
+    def slots(self) -> int:
+        """Slots in use."""
+        return self.connections + self.openings
 
 
 class Pool:
@@ -71,15 +105,13 @@ class Pool:
         self._context_lock = asyncio.Lock()
         self._sessions: dict[Origin, ssl.SSLSession] = {}
         self._connections: set[Connection] = set()
-        self._attempts: set[_Attempt] = set()
+        self._openings: set[_Opening] = set()
         self._idle: dict[Origin, list[Connection]] = {}
         self._idle_count = 0
-        self._waiters: collections.OrderedDict[asyncio.Future[Connection | _Attempt], Origin] = (
-            collections.OrderedDict()
-        )
+        self._queue: collections.OrderedDict[_Waiter, None] = collections.OrderedDict()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._view = memoryview(bytearray(READ_BYTES))
-        self._farewell: AsyncIterator[None] | None = None
+        self._close_hook: AsyncGenerator[None] | None = None
         self._emptied: asyncio.Future[None] | None = None
         self.closed = False
 
@@ -107,11 +139,11 @@ class Pool:
         Args:
             origin: Where to.
             connect: Seconds for name lookup, TCP and TLS together; None for no limit.
-            wait: Seconds in line; None for no limit.
+            wait: Seconds in the queue; None for no limit.
             trace: httpx's trace callback.
 
         Raises:
-            httpx.PoolTimeout: The line was too slow.
+            httpx.PoolTimeout: The queue was too slow.
             httpx.ConnectTimeout: The peer was too slow.
             httpx.ConnectError: The peer cannot be reached or trusted.
             ClosedError: The pool was closed.
@@ -122,11 +154,13 @@ class Pool:
             connection = self.take(origin)
             if connection is not None:
                 return connection
-            got = self._attempt() if self._slot_free() else await self._wait_in_line(origin, wait)
-            if isinstance(got, _Attempt):
-                return await self._open(origin, got, connect, trace)
-            if not got.gone:  # else it was lost between being handed over and our waking up
-                return got
+            connection = await self._wait(_Waiter(origin, connect, trace, self.loop.create_future()), wait)
+            if not connection.gone:  # else it was lost between being handed over and our waking up
+                return connection
+
+    def counts(self) -> PoolCounts:
+        """Return how the slots are used now."""
+        return PoolCounts(len(self._connections), len(self._openings), self._idle_count, len(self._queue))
 
     def release(self, connection: Connection) -> None:
         """Take a connection back after its exchange, whatever became of it."""
@@ -152,65 +186,76 @@ class Pool:
             self._sweep_timer = self.loop.call_at(now + self._expiry, self._sweep, self._expiry)
 
     def _slot_free(self) -> bool:
-        return len(self._connections) + len(self._attempts) < self._max_connections
+        return len(self._connections) + len(self._openings) < self._max_connections
 
-    def _attempt(self) -> _Attempt:
-        attempt = _Attempt()
-        self._attempts.add(attempt)
-        return attempt
-
-    async def _wait_in_line(self, origin: Origin, seconds: float | None) -> Connection | _Attempt:
-        """Return a connection, or the right to open one."""
-        waiter: asyncio.Future[Connection | _Attempt] = self.loop.create_future()
-        self._waiters[waiter] = origin
-        self._evict()
-        timer = None if seconds is None else self.loop.call_later(seconds, self._give_up, waiter)
+    async def _wait(self, waiter: _Waiter, seconds: float | None) -> Connection:
+        """Wait for a connection: one opened for this caller where a slot is free, else the next that comes free."""
+        if self._slot_free():
+            self._start_opening(waiter)
+        else:
+            self._queue[waiter] = None
+            if seconds is not None:
+                waiter.timer = self.loop.call_later(seconds, self._time_out, waiter)
+            self._make_room(waiter.origin)
         try:
-            return await waiter
-        except asyncio.CancelledError:
-            self._waiters.pop(waiter, None)
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._return(waiter.result())
+            return await waiter.future
+        except BaseException:  # CancelledError, and GeneratorExit where somebody throws the coroutine away
+            self._leave(waiter)
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
-            del waiter  # a PoolTimeout in it refers to this frame, and through it to the request
+            waiter.stop_timer()
+            del waiter  # an error in its future refers to this frame, and through it to the request
 
-    def _return(self, got: Connection | _Attempt) -> None:
-        """Hand on what a waiter was given that was cancelled before it woke."""
-        if isinstance(got, _Attempt):
-            self._attempts.discard(got)
-            self._grant()
-        elif self.closed:
-            got.abort()
-        elif not got.gone:
-            self._place(got)
+    def _leave(self, waiter: _Waiter) -> None:
+        """Forget a caller that goes without a connection; hand on what it was given and did not wake up for."""
+        self._queue.pop(waiter, None)
+        if waiter.opening is not None:
+            waiter.opening.go_on_alone()
+        future = waiter.future
+        if not future.cancel() and not future.cancelled() and future.exception() is None:
+            connection = future.result()  # given in the very turn of the loop in which the caller was cancelled
+            if self.closed:
+                connection.abort()
+            elif not connection.gone:
+                self._place(connection)
+
+    def _make_room(self, origin: Origin) -> None:
+        """Free a slot for somebody who has just come into the queue, if one is held for nobody."""
+        if self._evict():
+            return
+        for opening in self._openings:
+            # One to the same origin will be ours when it is finished.
+            if opening.waiter is None and opening.origin != origin and not opening.stopped:
+                opening.stop()
+                return
 
     def _place(self, connection: Connection) -> None:
-        """Give a connection to the head of the line; without a line it is idle."""
-        while self._waiters:
-            waiter, origin = next(iter(self._waiters.items()))
-            if not waiter.done() and origin != connection.origin:
-                connection.close()  # `lost` gives the slot to the head of the line
+        """Give a connection to the head of the queue; without a queue it is idle."""
+        while self._queue:
+            waiter = next(iter(self._queue))
+            if waiter.future.done():  # it was cancelled, and has not woken yet
+                del self._queue[waiter]
+            elif waiter.origin != connection.origin:
+                connection.close()  # `lost` gives the slot to the head of the queue
                 return
-            del self._waiters[waiter]
-            if not waiter.done():  # else it was cancelled, and has not woken yet
-                waiter.set_result(connection)
+            else:
+                del self._queue[waiter]
+                waiter.future.set_result(connection)
                 return
         self._keep(connection)
 
-    def _give_up(self, waiter: asyncio.Future[Connection | _Attempt]) -> None:
-        if not waiter.done():
-            self._waiters.pop(waiter, None)
-            waiter.set_exception(failure(httpx.PoolTimeout, "no connection came free in time"))
+    def _time_out(self, waiter: _Waiter) -> None:
+        if not waiter.future.done():
+            self._queue.pop(waiter, None)
+            waiter.future.set_exception(failure(httpx.PoolTimeout, "no connection came free in time"))
 
     def _grant(self) -> None:
-        """Give free slots to the head of the line."""
-        while self._waiters and self._slot_free():
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_result(self._attempt())
+        """Give free slots to the head of the queue."""
+        while self._queue and self._slot_free():
+            waiter, _ = self._queue.popitem(last=False)
+            if not waiter.future.done():
+                waiter.stop_timer()
+                self._start_opening(waiter)
 
     def _evict(self) -> bool:
         """Close the connection that has been idle longest; tell whether there was one."""
@@ -239,23 +284,64 @@ class Pool:
 
     # -- opening --------------------------------------------------------------------------------------------------
 
-    async def _open(self, origin: Origin, attempt: _Attempt, seconds: float | None, trace: Trace | None) -> Connection:
-        try:
-            await self._see_the_loop_off()
-            async with asyncio.timeout(seconds) as attempt.scope:
-                return await self._connect(origin, attempt, trace)
-        except OSError as error:  # TimeoutError, ssl.SSLError and socket.gaierror are among them
-            if self.closed:
-                raise ClosedError("the transport was closed while a connection was opened") from None
-            if isinstance(error, TimeoutError):
-                raise failure(httpx.ConnectTimeout, f"no connection to {origin.host}:{origin.port} in time") from error
-            raise failure(httpx.ConnectError, f"cannot connect to {origin.host}:{origin.port}: {error}") from error
-        finally:
-            if attempt in self._attempts:  # it came to nothing, no socket is left
-                self._attempts.discard(attempt)
-                self._grant()
+    def _start_opening(self, waiter: _Waiter) -> None:
+        deadline = None if waiter.connect is None else self.loop.time() + waiter.connect
+        opening = waiter.opening = _Opening(waiter, deadline, self.loop)
+        self._openings.add(opening)  # before the task exists: an eager one runs at once
+        opening.task = self.loop.create_task(
+            self._connect(opening), name=f"picsellia_async: connect to {waiter.origin}"
+        )
+        # Not at the end of the coroutine: one whose task is cancelled before its first step never runs at all.
+        opening.task.add_done_callback(functools.partial(self._opened, opening))
 
-    async def _connect(self, origin: Origin, attempt: _Attempt, trace: Trace | None) -> Connection:
+    def _opened(self, opening: _Opening, task: asyncio.Task[Connection]) -> None:
+        """Give a connection away that was opened, or say why there is none.
+
+        The loop calls us one turn after the end of the task: by then the socket of one that failed is closed.
+        """
+        self._openings.discard(opening)
+        opening.end()
+        waiter, opening.waiter = opening.waiter, None
+        if waiter is not None and waiter.future.done():
+            waiter = None
+        error: BaseException | None = None
+        if not task.cancelled() and (error := task.exception()) is None:
+            connection = task.result()
+            if not connection.gone:
+                self._connections.add(connection)
+                if not self.closed:
+                    if waiter is None:
+                        self._place(connection)
+                    else:
+                        waiter.future.set_result(connection)
+                    return
+                connection.abort()
+            error = ConnectionResetError("the peer closed the connection at once")
+        if waiter is not None:
+            waiter.future.set_exception(self._explain(opening, error))
+        self._slot_came_free()
+
+    def _explain(self, opening: _Opening, error: BaseException | None) -> Exception:
+        """Turn the end of an opening into httpx's words; without an error it was cancelled."""
+        place = f"{opening.origin.host}:{opening.origin.port}"
+        if self.closed:
+            return ClosedError("the transport was closed while a connection was opened")
+        if opening.stopped:
+            return failure(httpx.ConnectTimeout, f"no connection to {place} in time")
+        if not isinstance(error, Exception):  # somebody cancelled every task of the loop, or pressed Ctrl-C
+            return failure(httpx.ConnectError, f"the connection to {place} was given up")
+        if not isinstance(error, OSError):  # what a trace callback raised
+            return error
+        # TimeoutError (the kernel's), ssl.SSLError and socket.gaierror are among them.
+        kind = httpx.ConnectTimeout if isinstance(error, TimeoutError) else httpx.ConnectError
+        explained = failure(kind, f"cannot connect to {place}: {error}")
+        explained.__cause__ = error
+        return explained
+
+    async def _connect(self, opening: _Opening) -> Connection:
+        """Open a connection, as a task that no caller cancels."""
+        await self._close_with_loop()
+        origin, trace = opening.origin, opening.trace
         context = await self._tls_context() if origin.scheme == "https" else None
         sock = await self._open_socket(origin, trace)
         connection = Connection(origin, sock, self, self._view, self.loop)
@@ -263,20 +349,30 @@ class Pool:
         if context is not None:
             layer = TlsLayer(connection, context, self._view, session=self._sessions.get(origin))
             connection.tls = layer
-        self._attempts.discard(attempt)
-        self._connections.add(connection)
         try:
-            await self.loop.create_connection(lambda: layer or connection, sock=sock)
+            with opening.uninterrupted():
+                await self._attach(layer or connection, sock)
             if layer is not None:
                 async with traced(trace, "connection.start_tls", {"server_hostname": origin.host}):
                     await layer.handshake()
-            if self.closed:
-                raise TimeoutError
         except BaseException:
             connection.abort()
-            self.loop.call_soon(connection.bury)
             raise
         return connection
+
+    async def _attach(self, protocol: asyncio.BufferedProtocol, sock: socket.socket) -> None:
+        """Hand the socket to the event loop. Takes one turn of the loop, in which nothing of ours cancels it.
+
+        From here on the loop owns the socket, even if this fails. asyncio then closes our socket object. uvloop closes
+        the descriptor beneath it: closing it again would hit whatever has got the same number meanwhile.
+        """
+        try:
+            await self.loop.create_connection(lambda: protocol, sock=sock)
+        except BaseException:
+            if not isinstance(self.loop, asyncio.BaseEventLoop):
+                sock.detach()
+                protocol.connection_lost(None)  # uvloop does not call it, even where it has called `connection_made`
+            raise
 
     async def _open_socket(self, origin: Origin, trace: Trace | None) -> socket.socket:
         sock: socket.socket | None = None
@@ -308,7 +404,7 @@ class Pool:
 
     def lost(self, connection: Connection) -> None:
         """Free the slot of a connection whose socket is being closed."""
-        if connection not in self._connections:
+        if connection not in self._connections:  # it is being opened; its opening has the slot
             return
         self._connections.discard(connection)
         if not connection.busy:
@@ -316,8 +412,11 @@ class Pool:
             if stack is not None and connection in stack:
                 stack.remove(connection)
                 self._idle_count -= 1
+        self._slot_came_free()
+
+    def _slot_came_free(self) -> None:
         self._grant()
-        if self._emptied is not None and not self._connections and not self._emptied.done():
+        if self._emptied is not None and not self._connections and not self._openings and not self._emptied.done():
             self._emptied.set_result(None)
 
     def shut(self) -> None:
@@ -325,12 +424,14 @@ class Pool:
         self.closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        while self._waiters:
-            waiter, _ = self._waiters.popitem()
-            if not waiter.done():
-                waiter.set_exception(ClosedError("the transport was closed while this call waited for a connection"))
-        for attempt in self._attempts:
-            attempt.stop(self.loop)
+        while self._queue:
+            waiter, _ = self._queue.popitem()
+            if not waiter.future.done():
+                waiter.future.set_exception(
+                    ClosedError("the transport was closed while this call waited for a connection")
+                )
+        for opening in self._openings:
+            opening.stop()
         for connection in list(self._connections):
             if connection.busy:
                 connection.fail(ClosedError, "the transport was closed during this call")
@@ -339,24 +440,25 @@ class Pool:
         self._idle.clear()
 
     async def aclose(self) -> None:
-        """Shut, and wait until the sockets are closed."""
+        """Shut, and wait until the sockets are closed, for `CLOSE_SECONDS` at most."""
         self.shut()
-        if self._connections:
+        if self._connections or self._openings:
             if self._emptied is None:
                 self._emptied = self.loop.create_future()
-            await asyncio.shield(self._emptied)
-        if self._farewell is not None:
-            farewell, self._farewell = self._farewell, None
-            await farewell.aclose()  # type: ignore[attr-defined]
+            await asyncio.wait([self._emptied], timeout=CLOSE_SECONDS)
+        if self._close_hook is not None:
+            hook, self._close_hook = self._close_hook, None
+            await hook.aclose()
 
-    def forget_farewell(self) -> None:
+    def forget_close_hook(self) -> None:
         """Note that the generator that closes this pool is running already."""
-        self._farewell = None
+        self._close_hook = None
 
-    async def _see_the_loop_off(self) -> None:
-        if self._farewell is None:
-            self._farewell = _close_with_loop(self)
-            await anext(self._farewell)
+    async def _close_with_loop(self) -> None:
+        """Have the event loop close this pool before it ends."""
+        if self._close_hook is None:
+            self._close_hook = _close_at_loop_end(self)
+            await anext(self._close_hook)
 
     def forget(self, *, forked: bool) -> None:
         """Let go of every connection, without touching a loop that is gone or belongs to another process.
@@ -369,35 +471,102 @@ class Pool:
             with contextlib.suppress(RuntimeError):  # it was closed just now
                 self.loop.call_soon_threadsafe(self.shut)
             return
-        self._waiters.clear()
+        self._queue.clear()
         self._idle.clear()
         for connection in self._connections:
             connection.gone = True
-            connection.sock.close()  # our copy of it; no goodbye, which would reach the parent's peer
-        _graveyard.extend(self._connections)
+            # Our copy of the descriptor, without a close_notify, which would reach the parent's peer. `sock.close()` would
+            # not do: uvloop holds a reference that keeps the descriptor open.
+            if (descriptor := connection.sock.detach()) != -1:
+                os.close(descriptor)
+        _abandoned.extend(self._connections)
+        _abandoned.extend(self._openings)
         self._connections.clear()
+        self._openings.clear()
 
 
-class _Attempt:
-    """A slot whose connection is being opened."""
+class _Waiter:
+    """A caller that waits for a connection."""
 
-    __slots__ = ("scope",)
+    __slots__ = ("connect", "future", "opening", "origin", "timer", "trace")
 
-    def __init__(self) -> None:
-        self.scope: asyncio.Timeout | None = None
+    def __init__(
+        self, origin: Origin, connect: float | None, trace: Trace | None, future: asyncio.Future[Connection]
+    ) -> None:
+        self.origin = origin
+        self.connect = connect
+        """Seconds that opening a connection for it may take."""
+        self.trace = trace
+        self.future = future
+        self.opening: _Opening | None = None
+        """The connection that is being opened for it; None while it is in the queue."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Ends its stay in the queue."""
 
-    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make it time out at once."""
-        if self.scope is not None:
-            with contextlib.suppress(RuntimeError):  # it has just ended
-                self.scope.reschedule(loop.time())
+    def stop_timer(self) -> None:
+        """Leave the queue in time."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
-async def _close_with_loop(pool: Pool) -> AsyncIterator[None]:
+class _Opening:
+    """A slot whose connection is being opened, by a task that only the pool stops."""
+
+    __slots__ = ("_deadline", "_loop", "_timer", "_uninterrupted", "origin", "stopped", "task", "trace", "waiter")
+
+    def __init__(self, waiter: _Waiter, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
+        self.origin = waiter.origin
+        self.trace = waiter.trace
+        self.waiter: _Waiter | None = waiter
+        """Who gets the connection or the error; None once that caller has left."""
+        self.task: asyncio.Task[Connection] | None = None
+        self.stopped = False
+        """The time is up, or the pool wants the slot."""
+        self._loop = loop
+        self._uninterrupted = False
+        self._deadline = deadline
+        self._timer = None if deadline is None else loop.call_at(deadline, self.stop)
+
+    def go_on_alone(self) -> None:
+        """Note that the caller has left."""
+        self.waiter = None
+        latest = self._loop.time() + GRACE_SECONDS
+        if self.task is not None and (self._deadline is None or latest < self._deadline):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(latest, self.stop)
+
+    def stop(self) -> None:
+        """Cancel the task, now or after the step that must not be interrupted."""
+        self.stopped = True
+        if self.task is not None and not self._uninterrupted:
+            self.task.cancel()
+
+    @contextlib.contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Hold back `stop` until the end of the block."""
+        self._uninterrupted = True
+        try:
+            yield
+        finally:
+            self._uninterrupted = False
+        if self.stopped:
+            raise asyncio.CancelledError
+
+    def end(self) -> None:
+        """Let go of the task; its error refers to its frame, and that to us."""
+        self.task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+async def _close_at_loop_end(pool: Pool) -> AsyncGenerator[None]:
     """Close a pool when its loop shuts down: `asyncio.run` ends every asynchronous generator begun in its loop."""
     try:
         yield
     finally:
         if not pool.closed:
-            pool.forget_farewell()
+            pool.forget_close_hook()
             await pool.aclose()

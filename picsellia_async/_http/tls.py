@@ -157,7 +157,6 @@ class TlsLayer(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin the handshake."""
         self._raw = transport
-        self._connection.attached = True
         transport.set_write_buffer_limits(high=0)
         if self._connection.gone:
             transport.abort()
@@ -196,7 +195,7 @@ class TlsLayer(asyncio.BufferedProtocol):
         if not self._handshake.done():
             self._failure = error.with_traceback(None)
             self._handshake.set_result(None)
-        self._raw.abort()
+        self.abort()
 
     def _read(self) -> None:
         try:

@@ -20,7 +20,7 @@ import httpx
 
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.instrumentation import TracedTransport, httpx_is_traced, is_wrapped
-from picsellia_async._http.pool import Pool
+from picsellia_async._http.pool import Pool, PoolCounts
 from picsellia_async._http.request import find_origin, render, send_body, send_content, send_stream
 from picsellia_async._http.response import ResponseStream, answer_of, respond_with
 from picsellia_async._http.tls import shared_context
@@ -227,6 +227,11 @@ class FastTransport(httpx.AsyncBaseTransport):
     def is_closed(self) -> bool:
         """Whether `aclose` was called."""
         return self._closed
+
+    @property
+    def counts(self) -> PoolCounts:
+        """How the connections are used now; all zero before the first call and after the end."""
+        return PoolCounts() if self._pool is None else self._pool.counts()
 
     def _renew_pool(self) -> Pool:
         loop = asyncio.get_running_loop()

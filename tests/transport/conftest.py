@@ -17,7 +17,7 @@ from .peers import Certificate
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run every async test on asyncio, in debug mode."""
+    """Run every async test on asyncio, in debug mode; files about the life of connections run on uvloop as well."""
     return "asyncio", {"debug": True}
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,17 @@ from picsellia_async.errors import ClosedError
 from .peers import TIMEOUTS, Certificate, Wire, answering, echo, new_tasks, scripted
 
 pytestmark = pytest.mark.anyio
+
+LOOPS = ["asyncio", "uvloop"]
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run every async test on asyncio, in debug mode, and on uvloop."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+        return "asyncio", {"use_uvloop": True}
+    return "asyncio", {"debug": True}
 
 
 def ask(transport: FastTransport, peer, target: bytes = b"/a"):
@@ -184,10 +196,15 @@ async def test_close_from_another_loop(make_transport) -> None:
 # -- in processes of their own, with every warning an error ---------------------------------------------------------
 
 PRELUDE = """
-import asyncio, contextlib, gc, logging, os, socket, sys, threading
+import asyncio, contextlib, gc, logging, os, socket, ssl, sys, threading
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
+
+loop_kind, chain, key, authority = sys.argv[1:]
+if loop_kind == "uvloop":
+    import uvloop
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # on a busy machine, debug mode warns of slow callbacks
 
@@ -205,14 +222,22 @@ class Server(threading.Thread):
             self.accepted += 1
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
     def serve(self, sock):
-        with sock, contextlib.suppress(ConnectionError):
+        if chain:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(chain, key)
+            sock = context.wrap_socket(sock, server_side=True)
+        with sock, contextlib.suppress(ConnectionError, ssl.SSLError):
             while data := sock.recv(65536):
                 if data.endswith(b"\\r\\n\\r\\n"):
                     sock.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
         self.ended.release()
 
 server = Server()
-origin = Origin("http", "127.0.0.1", server.listener.getsockname()[1])
+origin = Origin("https" if chain else "http", "127.0.0.1", server.listener.getsockname()[1])
+trusted = ssl.create_default_context(cafile=authority) if authority else None
+
+def make(**options):
+    return FastTransport(ssl_context=trusted, **options)
 
 async def ask(transport):
     answer = await transport.exchange(origin, b"GET", b"/", b"", None, Timeouts(5.0, 5.0, 5.0, 5.0))
@@ -220,20 +245,34 @@ async def ask(transport):
 """
 
 
-def alone(code: str, *flags: str) -> str:
-    """Run code in a fresh interpreter with every warning an error; return what it said on stderr."""
-    arguments = flags or ("-X", "dev", "-W", "error")
-    done = subprocess.run(
-        [sys.executable, *arguments, "-c", PRELUDE + code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+class Alone:
+    """Runs code in a fresh interpreter, on one kind of loop, with or without TLS."""
+
+    def __init__(self, loop: str, certificate: Certificate | None) -> None:
+        files = (certificate.chain, certificate.key, certificate.authority) if certificate else ("", "", "")
+        self._arguments = [loop, *map(str, files)]
+
+    def __call__(self, code: str) -> str:
+        """Run with every warning an error; return what was said on stderr."""
+        command = [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + code, *self._arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
 
 
-def test_several_loops() -> None:
+@pytest.fixture(params=[(loop, secured) for loop in LOOPS for secured in ("plain", "tls")], ids="-".join)
+def alone(request: pytest.FixtureRequest, certificate: Certificate) -> Alone:
+    """Run code in processes of its own."""
+    loop, secured = request.param
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    return Alone(loop, certificate if secured == "tls" else None)
+
+
+def test_several_loops(alone: Alone) -> None:
     """Three `asyncio.run` calls share one transport, made before any of them; each closes its connections; no word on stderr."""
     code = """
-transport = FastTransport()
+transport = make()
 for number in range(1, 4):
     asyncio.run(ask(transport))
     assert server.ended.acquire(timeout=5)
@@ -243,10 +282,10 @@ gc.collect()
     assert alone(code) == ""
 
 
-def test_loops_that_are_stopped_and_not_closed() -> None:
+def test_loops_that_are_stopped_and_not_closed(alone: Alone) -> None:
     """`new_event_loop` again and again, as web frameworks do: works, and closing the last one is clean."""
     code = """
-transport = FastTransport()
+transport = make()
 for _ in range(3):
     loop = asyncio.new_event_loop()
     loop.run_until_complete(ask(transport))
@@ -261,10 +300,10 @@ gc.collect()
     assert alone(code) == ""
 
 
-def test_loop_closed_without_ceremony() -> None:
+def test_loop_closed_without_ceremony(alone: Alone) -> None:
     """A loop that was closed without shutting down its generators: the next loop begins afresh."""
     code = """
-transport = FastTransport()
+transport = make()
 loop = asyncio.new_event_loop()
 loop.run_until_complete(ask(transport))
 loop.close()
@@ -276,11 +315,11 @@ os._exit(0)
     assert alone(code) == ""
 
 
-def test_dropped_without_closing() -> None:
+def test_dropped_without_closing(alone: Alone) -> None:
     """A transport that is dropped without being closed says nothing: its connections end with the loop."""
     code = """
 async def main():
-    await ask(FastTransport())
+    await ask(make())
     gc.collect()
 asyncio.run(main())
 gc.collect()
@@ -289,15 +328,15 @@ assert server.ended.acquire(timeout=5)
     assert alone(code) == ""
 
 
-def test_no_loop_needed() -> None:
+def test_no_loop_needed(alone: Alone) -> None:
     """The constructor needs no loop, and neither does dropping the result."""
-    assert alone("transport = FastTransport(); transport.reset(); del transport; gc.collect()") == ""
+    assert alone("transport = make(); transport.reset(); del transport; gc.collect()") == ""
 
 
-def test_cancelled_main() -> None:
+def test_cancelled_main(alone: Alone) -> None:
     """Ctrl-C, in effect: main is cancelled in the middle of calls, nothing is left, nothing is said."""
     code = """
-transport = FastTransport(max_connections=2)
+transport = make(max_connections=2)
 async def main():
     calls = [asyncio.ensure_future(ask(transport)) for _ in range(50)]
     await asyncio.sleep(0.005)
@@ -313,10 +352,10 @@ gc.collect()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_fork() -> None:
+def test_fork(alone: Alone) -> None:
     """Made and used before a fork: the child connects anew within seconds, and the parent's connections are not harmed."""
     code = """
-transport = FastTransport()
+transport = make()
 async def parent():
     await ask(transport)
     child = os.fork()
@@ -335,7 +374,7 @@ async def parent():
     await transport.aclose()
 asyncio.run(parent())
 
-second = FastTransport()
+second = make()
 asyncio.run(ask(second))
 child = os.fork()
 if child == 0:
@@ -346,13 +385,11 @@ assert os.waitpid(child, 0)[1] == 0
     assert alone(code) == ""
 
 
-def test_uvloop() -> None:
-    """The transport works under uvloop as well."""
-    pytest.importorskip("uvloop")
+def test_many_calls(alone: Alone) -> None:
+    """A crowd, a cancellation and a large body, with every warning an error."""
     code = """
-import uvloop
 async def main():
-    transport = FastTransport(max_connections=5)
+    transport = make(max_connections=5)
     await asyncio.gather(*[ask(transport) for _ in range(100)])
     assert server.accepted == 5, server.accepted
     task = asyncio.ensure_future(ask(transport))
@@ -363,6 +400,6 @@ async def main():
     big = await transport.exchange(origin, b"POST", b"/", b"", bytes(3 << 20)[:-4] + b"\\r\\n\\r\\n", Timeouts())
     assert big.content == b"ok"
     await transport.aclose()
-uvloop.run(main())
+asyncio.run(main())
 """
-    assert alone(code, "-W", "ignore") == ""
+    assert alone(code) == ""

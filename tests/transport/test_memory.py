@@ -21,10 +21,12 @@ from .peers import OK, TIMEOUTS, Certificate, Wire, scripted
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Asyncio without debug mode, which keeps tracebacks on purpose."""
-    return "asyncio", {"debug": False}
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both loops, without debug mode, which keeps tracebacks on purpose."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
 def alive() -> list[Any]:
@@ -75,7 +77,7 @@ async def test_nothing_is_kept(
         except httpx.TransportError:
             failed = True
         await peer.until(lambda: peer.open == 0)
-        await settled(lambda: not transport._pool._connections)
+        await settled(lambda: not transport.counts.slots)
         assert failed is not reply.startswith("answer")
         assert sys.getrefcount(body) == before
         assert len(alive()) == known
@@ -110,7 +112,7 @@ async def test_nothing_is_kept_of_those_in_line(make_transport: Any, reason: str
         before = sys.getrefcount(body)
         limits = Timeouts(5, 5, 5, 0.01 if reason == "late" else None)
         second = asyncio.ensure_future(transport.exchange(peer.origin, b"POST", b"/", b"", body, limits))
-        await settled(lambda: bool(transport._pool._waiters))
+        await settled(lambda: bool(transport.counts.queued))
         if reason == "cancelled":
             second.cancel()
         await asyncio.wait([second])
@@ -145,7 +147,7 @@ async def test_nothing_is_kept_of_connections_that_never_were(certificate: Certi
         except httpx.TransportError:
             failed = True
         assert failed
-        await settled(lambda: not transport._pool._connections)
+        await settled(lambda: not transport.counts.slots)
         assert sys.getrefcount(body) == before
         assert len(alive()) == known
     await transport.aclose()

@@ -55,7 +55,7 @@ async def test_framing(transport: FastTransport, name: str) -> None:
             assert peer.accepted == 1
         else:
             await peer.until(lambda: peer.open == 0)
-            assert not transport._pool._connections
+            assert not transport.counts.connections
 
 
 @pytest.mark.parametrize("name", [name for name in FRAMES if "10" not in name])

@@ -63,7 +63,7 @@ async def test_limit_is_over_all_origins(make_transport) -> None:
         calls = [ask(transport, peers[number % 3], b"/%d" % number) for number in range(60)]
         answers = await asyncio.gather(*calls)
         assert [answer.content for answer in answers] == [b"/%d" % number for number in range(60)]
-        assert len(transport._pool._connections) <= 2
+        assert transport.counts.connections <= 2
 
 
 async def test_first_come_first_served(make_transport) -> None:
@@ -121,8 +121,8 @@ async def test_keepalive_expiry(make_transport) -> None:
         await ask(transport, peer)
         assert peer.open == 1
         await peer.until(lambda: peer.open == 0)
-        assert not transport._pool._connections
-        assert transport._pool._idle_count == 0
+        assert not transport.counts.connections
+        assert transport.counts.idle == 0
         await ask(transport, peer)
         assert peer.accepted == 2
 
@@ -145,7 +145,7 @@ async def test_max_keepalive_connections(make_transport) -> None:
         gate.open()
         await asyncio.gather(*calls)
         await peer.until(lambda: peer.open == 2)
-        assert transport._pool._idle_count == 2
+        assert transport.counts.idle == 2
 
 
 async def test_no_keepalive(make_transport) -> None:
@@ -188,9 +188,9 @@ async def test_idle_end_is_noticed(make_transport) -> None:
         for wire in peer.wires:
             wire.close()
         await peer.until(lambda: peer.open == 0)
-        while transport._pool._connections:  # noqa: ASYNC110 - nothing else tells
+        while transport.counts.connections:  # noqa: ASYNC110 - nothing else tells
             await asyncio.sleep(0)
-        assert transport._pool._idle_count == 0
+        assert transport.counts.idle == 0
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

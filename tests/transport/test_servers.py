@@ -59,7 +59,7 @@ async def test_post(server: Server, transport: FastTransport, size: int) -> None
             assert answer.content == b"POST /echo %d" % size
         else:
             assert answer.content == expected("POST", "/echo", body)
-    assert len(transport._pool._connections) == 1
+    assert transport.counts.connections == 1
 
 
 async def test_many_at_once(server: Server, transport: FastTransport) -> None:
@@ -70,7 +70,7 @@ async def test_many_at_once(server: Server, transport: FastTransport) -> None:
     answers = await asyncio.gather(*calls)
     for number, answer in enumerate(answers):
         assert answer.content.startswith(b"GET /call/%d " % number)
-    assert len(transport._pool._connections) <= 10
+    assert transport.counts.connections <= 10
 
 
 async def test_head(server: Server, transport: FastTransport) -> None:
@@ -80,7 +80,7 @@ async def test_head(server: Server, transport: FastTransport) -> None:
         assert (answer.status, answer.content) == (200, b"")
     answer = await transport.exchange(server.origin, b"GET", b"/h", b"", None, TIMEOUTS)
     assert answer.content.startswith(b"GET /h")
-    assert len(transport._pool._connections) == 1
+    assert transport.counts.connections == 1
 
 
 @pytest.mark.parametrize("status", [204, 404])
@@ -89,7 +89,7 @@ async def test_statuses(server: Server, transport: FastTransport, status: int) -
     for _ in range(2):
         answer = await transport.exchange(server.origin, b"GET", b"/status/%d" % status, b"", None, TIMEOUTS)
         assert answer.status == status
-    assert len(transport._pool._connections) == 1
+    assert transport.counts.connections == 1
 
 
 async def test_httpx_client(server: Server, transport: FastTransport) -> None:
@@ -152,7 +152,7 @@ async def test_nginx_large_file(server: Server, transport: FastTransport) -> Non
     for _ in range(3):
         answer = await transport.exchange(server.origin, b"GET", b"/files/large", b"", None, TIMEOUTS)
         assert answer.content == bytes(range(256)) * 4096
-    assert len(transport._pool._connections) == 1
+    assert transport.counts.connections == 1
 
 
 @pytest.mark.parametrize("server", ["nginx"], indirect=True)

@@ -58,8 +58,8 @@ async def test_connect_timeout(transport: FastTransport) -> None:
     with full_backlog() as port, pytest.raises(httpx.ConnectTimeout) as caught:
         await transport.exchange(Origin("http", "127.0.0.1", port), b"POST", b"/", b"", b"x", limited(connect=SHORT))
     assert caught.value.request_sent is False
-    assert not transport._pool._connections
-    assert not transport._pool._attempts
+    assert not transport.counts.connections
+    assert not transport.counts.openings
     assert await new_tasks(before) == set()
 
 
@@ -184,7 +184,7 @@ async def test_pool_timeout(transport: FastTransport, make_transport) -> None:
             await narrow.exchange(peer.origin, b"GET", b"/", b"", None, limited(pool=SHORT))
         go.set()
         assert (await first).content == b"ok"
-        assert not narrow._pool._waiters
+        assert not narrow.counts.queued
     assert caught.value.request_sent is False
 
 

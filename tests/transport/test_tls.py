@@ -76,7 +76,7 @@ async def test_untrusted(certificate: Certificate) -> None:
             await ask(transport, peer)
         assert caught.value.request_sent is False
         await asyncio.sleep(0)  # the socket is closed in the next turn
-        assert not transport._pool._connections
+        assert not transport.counts.connections
         assert heads == []
         await transport.aclose()
 

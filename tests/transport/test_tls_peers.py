@@ -137,7 +137,7 @@ async def test_new_keys_in_the_middle_of_a_call(
             await heard.wait()  # else the server might read both lines at once, and take the second for nothing
             server.stdin.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nkeys\r\n")
             assert (await call).content == b"keys\r\n"
-        assert len(transport._pool._connections) == 1
+        assert transport.counts.connections == 1
 
 
 @contextlib.asynccontextmanager
@@ -204,11 +204,11 @@ async def test_a_request_while_keys_are_changed(transport: FastTransport, certif
         await answer(b"r\n")
         await greeted.wait()
         second = asyncio.ensure_future(call(b"x" * size + b"second\n"))
-        while not transport._pool._connections or not any(c.tls._backlog for c in transport._pool._connections):  # noqa: ASYNC110
+        while not transport.counts.connections or not any(c.tls._backlog for c in transport._pool._connections):  # noqa: ASYNC110
             await asyncio.sleep(0)
         go.set()
         while b"second" not in await server.stdout.read(1 << 16):
             pass
         await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok\r\n")
         assert await second == b"ok\r\n"
-        assert len(transport._pool._connections) == 1
+        assert transport.counts.connections == 1
