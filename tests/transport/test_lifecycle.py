@@ -222,11 +222,12 @@ class Server(threading.Thread):
             self.accepted += 1
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
     def serve(self, sock):
-        if chain:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(chain, key)
-            sock = context.wrap_socket(sock, server_side=True)
-        with sock, contextlib.suppress(ConnectionError, ssl.SSLError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError), contextlib.ExitStack() as stack:
+            stack.callback(sock.close)
+            if chain:
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                context.load_cert_chain(chain, key)
+                sock = stack.enter_context(context.wrap_socket(sock, server_side=True))
             while data := sock.recv(65536):
                 if data.endswith(b"\\r\\n\\r\\n"):
                     sock.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
@@ -303,6 +304,9 @@ gc.collect()
 def test_loop_closed_without_ceremony(alone: Alone) -> None:
     """A loop that was closed without shutting down its generators: the next loop begins afresh."""
     code = """
+if loop_kind == "uvloop":  # its close() says that nobody closed the transports, and hangs where that is an error
+    import warnings
+    warnings.simplefilter("ignore", ResourceWarning)
 transport = make()
 loop = asyncio.new_event_loop()
 loop.run_until_complete(ask(transport))
