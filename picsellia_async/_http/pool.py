@@ -8,7 +8,7 @@ by whatever error or cancellation, aborts at most a connection, and the slot com
 lost, and there are never more sockets than slots.
 
 A connection is opened by a task that no caller can cancel. The caller waits for its result. If the caller leaves first,
-the task goes on for at most `GRACE_SECONDS`, and the connection goes to the head of the queue or becomes idle: a storm
+the task goes on for at most `opening.GRACE_SECONDS`, and the connection goes to the head of the queue or becomes idle: a storm
 of cancellations wastes no handshake. The task, not a callback of the event loop, says when its slot is free again:
 uvloop closes a transport whose `create_connection` is cancelled at the wrong moment without calling `connection_lost`.
 
@@ -31,9 +31,8 @@ import collections
 import contextlib
 import functools
 import os
-import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import attrs
@@ -42,6 +41,7 @@ import httpx
 from picsellia_async._http import connector, tcp
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
+from picsellia_async._http.opening import Opening, Waiter, attach, open_socket
 from picsellia_async._http.tls import TlsLayer
 from picsellia_async._http.trace import Trace, traced
 from picsellia_async._wire.exchange import Origin
@@ -53,14 +53,10 @@ READ_BYTES: Final = 1 << 16
 UNCHECKED_IDLE_SECONDS: Final = 0.01
 """Idle time after which the socket is asked whether the peer has closed it, before it is used again (about 2 us)."""
 
-GRACE_SECONDS: Final = 2.0
-"""Time in which a connection may still be finished whose caller has left. Most handshakes need less, and a host that
-hangs must not keep a slot for the whole connect timeout of a caller who is gone."""
-
 CLOSE_SECONDS: Final = 5.0
 """Longest wait of `aclose` for sockets that are being closed. It takes one turn of the loop where nothing is wrong."""
 
-_abandoned: list[Connection | _Opening] = []
+_abandoned: list[Connection | Opening] = []
 """What belongs to another process (after a fork) or to a closed loop. Its transports and tasks must not run any code, not
 even that of their destructors, which would warn of sockets that nobody can close properly any more."""
 
@@ -105,10 +101,10 @@ class Pool:
         self._context_lock = asyncio.Lock()
         self._sessions: dict[Origin, ssl.SSLSession] = {}
         self._connections: set[Connection] = set()
-        self._openings: set[_Opening] = set()
+        self._openings: set[Opening] = set()
         self._idle: dict[Origin, list[Connection]] = {}
         self._idle_count = 0
-        self._queue: collections.OrderedDict[_Waiter, None] = collections.OrderedDict()
+        self._queue: collections.OrderedDict[Waiter, None] = collections.OrderedDict()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._view = memoryview(bytearray(READ_BYTES))
         self._close_hook: AsyncGenerator[None] | None = None
@@ -154,7 +150,7 @@ class Pool:
             connection = self.take(origin)
             if connection is not None:
                 return connection
-            connection = await self._wait(_Waiter(origin, connect, trace, self.loop.create_future()), wait)
+            connection = await self._wait(Waiter(origin, connect, trace, self.loop.create_future()), wait)
             if not connection.gone:  # else it was lost between being handed over and our waking up
                 return connection
 
@@ -188,7 +184,7 @@ class Pool:
     def _slot_free(self) -> bool:
         return len(self._connections) + len(self._openings) < self._max_connections
 
-    async def _wait(self, waiter: _Waiter, seconds: float | None) -> Connection:
+    async def _wait(self, waiter: Waiter, seconds: float | None) -> Connection:
         """Wait for a connection: one opened for this caller where a slot is free, else the next that comes free."""
         if self._slot_free():
             self._start_opening(waiter)
@@ -206,7 +202,7 @@ class Pool:
             waiter.stop_timer()
             del waiter  # an error in its future refers to this frame, and through it to the request
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         """Forget a caller that goes without a connection; hand on what it was given and did not wake up for."""
         self._queue.pop(waiter, None)
         if waiter.opening is not None:
@@ -244,7 +240,7 @@ class Pool:
                 return
         self._keep(connection)
 
-    def _time_out(self, waiter: _Waiter) -> None:
+    def _time_out(self, waiter: Waiter) -> None:
         if not waiter.future.done():
             self._queue.pop(waiter, None)
             waiter.future.set_exception(failure(httpx.PoolTimeout, "no connection came free in time"))
@@ -284,9 +280,9 @@ class Pool:
 
     # -- opening --------------------------------------------------------------------------------------------------
 
-    def _start_opening(self, waiter: _Waiter) -> None:
+    def _start_opening(self, waiter: Waiter) -> None:
         deadline = None if waiter.connect is None else self.loop.time() + waiter.connect
-        opening = waiter.opening = _Opening(waiter, deadline, self.loop)
+        opening = waiter.opening = Opening(waiter, deadline, self.loop)
         self._openings.add(opening)  # before the task exists: an eager one runs at once
         opening.task = self.loop.create_task(
             self._connect(opening), name=f"picsellia_async: connect to {waiter.origin}"
@@ -294,7 +290,7 @@ class Pool:
         # Not at the end of the coroutine: one whose task is cancelled before its first step never runs at all.
         opening.task.add_done_callback(functools.partial(self._opened, opening))
 
-    def _opened(self, opening: _Opening, task: asyncio.Task[Connection]) -> None:
+    def _opened(self, opening: Opening, task: asyncio.Task[Connection]) -> None:
         """Give a connection away that was opened, or say why there is none.
 
         The loop calls us one turn after the end of the task: by then the socket of one that failed is closed.
@@ -318,32 +314,19 @@ class Pool:
                 connection.abort()
             error = ConnectionResetError("the peer closed the connection at once")
         if waiter is not None:
-            waiter.future.set_exception(self._explain(opening, error))
+            waiter.future.set_exception(
+                ClosedError("the transport was closed while a connection was opened")
+                if self.closed
+                else opening.explain(error)
+            )
         self._slot_came_free()
 
-    def _explain(self, opening: _Opening, error: BaseException | None) -> Exception:
-        """Turn the end of an opening into httpx's words; without an error it was cancelled."""
-        place = f"{opening.origin.host}:{opening.origin.port}"
-        if self.closed:
-            return ClosedError("the transport was closed while a connection was opened")
-        if opening.stopped:
-            return failure(httpx.ConnectTimeout, f"no connection to {place} in time")
-        if not isinstance(error, Exception):  # somebody cancelled every task of the loop, or pressed Ctrl-C
-            return failure(httpx.ConnectError, f"the connection to {place} was given up")
-        if not isinstance(error, OSError):  # what a trace callback raised
-            return error
-        # TimeoutError (the kernel's), ssl.SSLError and socket.gaierror are among them.
-        kind = httpx.ConnectTimeout if isinstance(error, TimeoutError) else httpx.ConnectError
-        explained = failure(kind, f"cannot connect to {place}: {error}")
-        explained.__cause__ = error
-        return explained
-
-    async def _connect(self, opening: _Opening) -> Connection:
+    async def _connect(self, opening: Opening) -> Connection:
         """Open a connection, as a task that no caller cancels."""
         await self._close_with_loop()
         origin, trace = opening.origin, opening.trace
         context = await self._tls_context() if origin.scheme == "https" else None
-        sock = await self._open_socket(origin, trace)
+        sock = await open_socket(origin, trace, self.loop)
         connection = Connection(origin, sock, self, self._view, self.loop)
         layer = None
         if context is not None:
@@ -351,7 +334,7 @@ class Pool:
             connection.tls = layer
         try:
             with opening.uninterrupted():
-                await self._attach(layer or connection, sock)
+                await attach(self.loop, layer or connection, sock)
             if layer is not None:
                 async with traced(trace, "connection.start_tls", {"server_hostname": origin.host}):
                     await layer.handshake()
@@ -359,31 +342,6 @@ class Pool:
             connection.abort()
             raise
         return connection
-
-    async def _attach(self, protocol: asyncio.BufferedProtocol, sock: socket.socket) -> None:
-        """Hand the socket to the event loop. Takes one turn of the loop, in which nothing of ours cancels it.
-
-        From here on the loop owns the socket, even if this fails. asyncio then closes our socket object. uvloop closes
-        the descriptor beneath it: closing it again would hit whatever has got the same number meanwhile.
-        """
-        try:
-            await self.loop.create_connection(lambda: protocol, sock=sock)
-        except BaseException:
-            if not isinstance(self.loop, asyncio.BaseEventLoop):
-                sock.detach()
-                protocol.connection_lost(None)  # uvloop does not call it, even where it has called `connection_made`
-            raise
-
-    async def _open_socket(self, origin: Origin, trace: Trace | None) -> socket.socket:
-        sock: socket.socket | None = None
-        try:
-            async with traced(trace, "connection.connect_tcp", {"host": origin.host, "port": origin.port}):
-                sock = await connector.open_socket(origin, self.loop)
-        except BaseException:
-            if sock is not None:  # the callback of the trace raised, or was cancelled
-                sock.close()
-            raise
-        return sock
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:
@@ -483,83 +441,6 @@ class Pool:
         _abandoned.extend(self._openings)
         self._connections.clear()
         self._openings.clear()
-
-
-class _Waiter:
-    """A caller that waits for a connection."""
-
-    __slots__ = ("connect", "future", "opening", "origin", "timer", "trace")
-
-    def __init__(
-        self, origin: Origin, connect: float | None, trace: Trace | None, future: asyncio.Future[Connection]
-    ) -> None:
-        self.origin = origin
-        self.connect = connect
-        """Seconds that opening a connection for it may take."""
-        self.trace = trace
-        self.future = future
-        self.opening: _Opening | None = None
-        """The connection that is being opened for it; None while it is in the queue."""
-        self.timer: asyncio.TimerHandle | None = None
-        """Ends its stay in the queue."""
-
-    def stop_timer(self) -> None:
-        """Leave the queue in time."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-
-class _Opening:
-    """A slot whose connection is being opened, by a task that only the pool stops."""
-
-    __slots__ = ("_deadline", "_loop", "_timer", "_uninterrupted", "origin", "stopped", "task", "trace", "waiter")
-
-    def __init__(self, waiter: _Waiter, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
-        self.origin = waiter.origin
-        self.trace = waiter.trace
-        self.waiter: _Waiter | None = waiter
-        """Who gets the connection or the error; None once that caller has left."""
-        self.task: asyncio.Task[Connection] | None = None
-        self.stopped = False
-        """The time is up, or the pool wants the slot."""
-        self._loop = loop
-        self._uninterrupted = False
-        self._deadline = deadline
-        self._timer = None if deadline is None else loop.call_at(deadline, self.stop)
-
-    def go_on_alone(self) -> None:
-        """Note that the caller has left."""
-        self.waiter = None
-        latest = self._loop.time() + GRACE_SECONDS
-        if self.task is not None and (self._deadline is None or latest < self._deadline):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(latest, self.stop)
-
-    def stop(self) -> None:
-        """Cancel the task, now or after the step that must not be interrupted."""
-        self.stopped = True
-        if self.task is not None and not self._uninterrupted:
-            self.task.cancel()
-
-    @contextlib.contextmanager
-    def uninterrupted(self) -> Iterator[None]:
-        """Hold back `stop` until the end of the block."""
-        self._uninterrupted = True
-        try:
-            yield
-        finally:
-            self._uninterrupted = False
-        if self.stopped:
-            raise asyncio.CancelledError
-
-    def end(self) -> None:
-        """Let go of the task; its error refers to its frame, and that to us."""
-        self.task = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 async def _close_at_loop_end(pool: Pool) -> AsyncGenerator[None]:
