@@ -43,6 +43,9 @@ _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 _LIMITED: Final = 1
 """FFmpeg's number for levels of 16 to 235."""
 
+_LARGE_PIXELS: Final = 1280 * 720
+"""Frames from which on decoding in several threads is worth what it costs."""
+
 _MICROSECONDS: Final = 1_000_000
 _SOUND_LONGER_MAX: Final = 1.0
 """Seconds by which the sound of a whole file may be longer than its pictures."""
@@ -79,6 +82,7 @@ class Reading:
     """Of the next frame, in file names."""
     _stamp: str = attrs.field(init=False)
     _writer: JpegWriter = attrs.field(init=False)
+    _turn: Turn = attrs.field(factory=Turn, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Name the reading, so that no other one, on whatever host, gives its frames the same names."""
@@ -111,21 +115,26 @@ class Reading:
             stream = _best_stream(av, container, settings)
             self.connected()
             step, clock = _Step(settings), _Clock(stream, settings)
+            self._turn, is_first = Turn(), True
             is_mjpeg = stream.codec_context.name == "mjpeg"
             passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
             for packet in self._packets(av, container, stream):
                 clock.read(packet)
                 data = bytes(packet) if is_mjpeg and packet.size else b""
-                if passes and clock.packets > 1 and data and is_plain_jpeg(data):
+                if passes and not is_first and data and is_plain_jpeg(data):
                     yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
                     continue
                 if data and not is_whole_jpeg(data):
                     self.damaged += 1
                     continue
                 for frame in self._frames(av, packet):
+                    if is_first and settings.orientation == "shown":
+                        # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
+                        # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
+                        self._turn = Turn(_matrix(frame))
+                        passes = passes and not self._turn
+                    is_first = False
                     clock.frames += 1
-                    # Only a frame tells how the video is to be turned: the first one is decoded in any case.
-                    passes = passes and not self._turn(frame)
                     position = clock.position(frame)
                     if step.takes(position):
                         yield self._from_frame(frame, position, clock.captured(frame))
@@ -175,12 +184,9 @@ class Reading:
             else:
                 yield frame
 
-    def _turn(self, frame: Any) -> Turn:
-        return Turn(_matrix(frame)) if self.settings.orientation == "shown" else Turn()
-
     def _from_frame(self, frame: Any, position: float | None, captured: float) -> Image:
-        pixels = self._writer.pixels(frame, self._turn(frame))
-        return self._image(self._writer.jpeg(pixels), pixels, pixels.shape[1], pixels.shape[0], position, captured)
+        data, pixels, width, height = self._writer.write(frame, self._turn)
+        return self._image(data, pixels, width, height, position, captured)
 
     def _from_jpeg(
         self,
@@ -266,8 +272,9 @@ def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any
         container.close()
         raise SourceError(f"{settings.shown!r} holds {what}")
     best = max(found, key=lambda one: (one.codec_context.width * one.codec_context.height, -one.index))
-    # Threads by frame hold a frame back each. That would be the age of what a camera shows.
-    best.thread_type = "SLICE" if settings.is_live else "AUTO"
+    # Threads by frame hold a frame back each, which would be the age of what a camera shows; small frames they make dearer.
+    is_large = best.codec_context.width * best.codec_context.height >= _LARGE_PIXELS
+    best.thread_type = "SLICE" if settings.is_live else "AUTO" if is_large else "NONE"
     return best
 
 

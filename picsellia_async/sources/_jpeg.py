@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,14 @@ _INTERLACED: Final = b"AVI1"
 """Mark of pictures whose Huffman tables, or second field, are elsewhere."""
 _HEADER_BYTES: Final = 2**14
 
+_PLANAR: Final = frozenset({"yuv420p", "yuvj420p"})
+_OF_JPEG: Final = "bt470bg"
+"""BT.601, by FFmpeg's name; also what it takes where a video does not say."""
+_MATRICES: Final = {1: "bt709", 2: _OF_JPEG, 5: _OF_JPEG, 6: _OF_JPEG, 7: "smpte240m", 9: "bt2020ncl"}
+"""Name of the matrix by its number in a frame."""
+_FULL: Final = 2
+"""FFmpeg's number for levels of 0 to 255."""
+
 
 def open_jpeg() -> ModuleType:
     """Return the module simplejpeg.
@@ -38,10 +47,11 @@ def open_jpeg() -> ModuleType:
 
 
 class JpegWriter:
-    """Makes RGB of a decoded frame once, for pixels and JPEG alike; libjpeg-turbo writes it.
+    """Makes pixels and JPEG of decoded frames; libjpeg-turbo writes it.
 
-    swscale's direct conversion to RGB knows the matrix and range of the frame and costs little; converting to the levels of JPEG
-    in YUV, with the scaler or in numpy, was measured and costs more or is right for one matrix only.
+    Where the array is wanted, or the picture is turned, the frame becomes RGB, once for both. Else its planes are brought to the
+    matrix and levels of JPEG by a filter of FFmpeg that does nothing else, which costs half of that; the scaler, numpy and tables
+    were measured, and cost more or are right for one matrix only.
     """
 
     def __init__(self, quality: int, pixels: Pixels | None) -> None:
@@ -54,21 +64,30 @@ class JpegWriter:
         from av.video.reformatter import VideoReformatter  # noqa: PLC0415 - an extra, imported on use
 
         jpeg = open_jpeg()
-        self._encode, self._decode = jpeg.encode_jpeg, jpeg.decode_jpeg
+        self._encode, self._encode_planes, self._decode = (
+            jpeg.encode_jpeg,
+            jpeg.encode_jpeg_yuv_planes,
+            jpeg.decode_jpeg,
+        )
         self._quality = quality
         self._order = pixels or "rgb"
+        self._wants_pixels = pixels is not None
         self._reformatter = VideoReformatter()
+        self._levels = _Levels()
 
-    def pixels(self, frame: Any, turn: Turn) -> NDArray[np.uint8]:
-        """Return the picture as an array of its own, of shape (height, width, 3), turned."""
+    def write(self, frame: Any, turn: Turn) -> tuple[bytes, NDArray[np.uint8] | None, int, int]:
+        """Return JPEG, the array where it is wanted, width and height of a frame, turned."""
+        if not self._wants_pixels and not turn:
+            picture = self._levels.applied(frame)
+            if picture is not None:
+                planes = [_plane(one) for one in picture.planes]
+                written: bytes = self._encode_planes(*planes, self._quality, fastdct=True)
+                return written, None, picture.width, picture.height
         # One thread: handing stripes of a picture to others costs more than converting it.
         picture = self._reformatter.reformat(frame, format=f"{self._order}24", threads=1)
-        return turn.applied(_array(picture))
-
-    def jpeg(self, pixels: NDArray[np.uint8]) -> bytes:
-        """Return the array as JPEG."""
-        written: bytes = self._encode(pixels, self._quality, self._order.upper(), "420", fastdct=True)
-        return written
+        pixels = turn.applied(_array(picture))
+        written = self._encode(pixels, self._quality, self._order.upper(), "420", fastdct=True)
+        return written, pixels, pixels.shape[1], pixels.shape[0]
 
     def decoded(self, data: bytes) -> NDArray[np.uint8] | None:
         """Return the pixels of a JPEG; None where it is damaged."""
@@ -77,6 +96,55 @@ class JpegWriter:
         except ValueError:
             return None
         return pixels
+
+
+class _Levels:
+    """Brings planes of 4:2:0 to the matrix and levels of JPEG, BT.601 from 0 to 255."""
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._made_for: tuple[object, ...] = ()
+
+    def applied(self, frame: Any) -> Any:
+        """Return the picture; None where this way does not know it, and it has to go through RGB."""
+        kind = (frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range))
+        width, height, form, matrix, levels = kind
+        is_full = form == "yuvj420p" or levels == _FULL
+        if form not in _PLANAR or matrix not in _MATRICES or width % 2 or height % 2:
+            return None
+        if is_full and _MATRICES[matrix] == _OF_JPEG:
+            return frame
+        if kind != self._made_for:
+            self._graph, self._made_for = _graph(frame, _MATRICES[matrix], is_full=is_full), kind
+        self._graph.push(frame)
+        return self._graph.pull()
+
+
+def _graph(frame: Any, matrix: str, *, is_full: bool) -> Any:
+    """Return the filter, told what the frame is: matrix and levels change, primaries and gamma do not."""
+    from av.filter import Graph  # noqa: PLC0415 - an extra, imported on use
+
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
+    )
+    change = graph.add(
+        "colorspace",
+        f"iall=bt709:ispace={matrix}:irange={'pc' if is_full else 'tv'}:"
+        f"all=bt709:space={_OF_JPEG}:range=pc:fast=1:format=yuv420p",
+    )
+    sink = graph.add("buffersink")
+    source.link_to(change)
+    change.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _plane(plane: Any) -> NDArray[np.uint8]:
+    import numpy as np  # noqa: PLC0415 - an extra, imported on use
+
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _array(picture: Any) -> NDArray[np.uint8]:

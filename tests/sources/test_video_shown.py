@@ -53,6 +53,8 @@ async def test_colours_are_those_that_ffmpeg_shows(tmp_path, rgb, matrix, levels
     (image,) = await listed(video(tmp_path / "a.mp4", pixels="rgb"))
     assert np.abs(image.pixels[24, 32].astype(int) - rgb).max() <= 3
     assert np.abs(decoded(image.image)[24, 32].astype(int) - rgb).max() <= 4
+    (image,) = await listed(video(tmp_path / "a.mp4"))
+    assert np.abs(decoded(image.image)[24, 32].astype(int) - rgb).max() <= 4
     (image,) = await listed(video(tmp_path / "a.mp4", pixels="bgr"))
     assert np.abs(image.pixels[24, 32, ::-1].astype(int) - rgb).max() <= 3
     assert np.abs(decoded(image.image)[24, 32].astype(int) - rgb).max() <= 4
