@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import deque
 from typing import Final, Protocol
 
 import attrs
@@ -33,10 +34,15 @@ MIN_ROUND: Final = 10
 
 _LEVEL_RATIO: Final = 1.06
 """Numbers in flight within this ratio are one level."""
-_HEADROOM: Final = 1.05
+_HEADROOM: Final = 1.03
 """What the limit is above the capacity."""
-_GROWTH: Final = 1.15
-"""Growth in one round where nothing speaks against it; twice while starting."""
+_GROWTH: Final = 1.25
+"""Growth once what was sent under the present limit is known and nothing speaks against it; double while starting."""
+_HORIZON: Final = 6.0
+"""Mean round trips after which the answers to a round are taken as complete, where none took longer. Before that the quick ones
+are too many among them, and a new level always looks quicker than the old one."""
+_FLAT: Final = 0.9
+"""Levels below this share of a bend show that it is one."""
 _SLOWEST_FALL: Final = 0.8
 """What is left of the limit after one round that saw a queue: the round's own data may be stale."""
 _BACKOFF: Final = 0.9
@@ -46,7 +52,7 @@ _OVERSHOOT_BACKOFF: Final = 0.6
 _DIP: Final = 0.75
 _DIP_EVERY_SECONDS: Final = 2.0
 _DIP_EVERY_ROUNDS: Final = 8
-"""Between dips pass both: so much time, and so many rounds."""
+"""Between dips pass both: so much time, and so many rounds. A dip is a round of twice the least length."""
 _GENERATION_SECONDS: Final = 3.0
 _GENERATION_ANSWERS: Final = 300
 """Slow services keep their data longer: a generation has at least so many answers."""
@@ -54,10 +60,12 @@ _MIN_ANSWERS: Final = 20
 """Answers without which there is no fit."""
 _MODEL_VARIANCE: Final = 0.05**2
 """Added to the relative variance of one round trip: timers, scheduling and neighbours make means differ without a queue."""
-_SURPRISING: Final = 4.0
+_SURPRISING: Final = 5.0
 """Standard deviations by which a round must differ from the generation before, at the same level, to say that the service changed."""
-_SIGNIFICANT: Final = 4.0
-"""Gain in chi-square from which on a bend is believed (two standard deviations)."""
+_SIGNIFICANT: Final = 9.0
+"""Gain in chi-square from which on a bend is believed (three standard deviations: there is a look at it every round)."""
+_BEYOND_DOUBT: Final = 16.0
+"""The same, four standard deviations."""
 _PLAUSIBLE: Final = 1.0
 """Loss in chi-square up to which another capacity is as plausible as the best (one standard deviation)."""
 _USUAL_FAILURES: Final = 0.01
@@ -168,24 +176,31 @@ def fit_capacity(levels: list[Level]) -> float:
     below = below_squared = 0.0
     above = sum(level.answers * level.mean / level.in_flight for level in seen)
     above_squared = sum(level.answers * (level.mean / level.in_flight) ** 2 for level in seen)
-    candidates: list[tuple[float, float]] = []
-    for level in seen:
+    count_below, costs, bends = 0, list[float](), list[float]()
+    for level, following in zip(seen, [*seen[1:], seen[-1]], strict=True):
         capacity = level.in_flight
+        count_below += level.answers
         below += level.answers * level.mean
         below_squared += level.answers * level.mean**2
         above -= level.answers * level.mean / capacity
         above_squared -= level.answers * (level.mean / capacity) ** 2
         mean = (below + capacity * above) / total
         mean_square = (below_squared + capacity**2 * above_squared) / total
-        candidates.append((capacity, total * (mean_square / mean**2 - 1.0) / variance if mean else 0.0))
-    best = min(cost for _, cost in candidates)
+        costs.append(total * (mean_square / mean**2 - 1.0) / variance if mean else 0.0)
+        # Between this level and the next, where the flat part below meets the slope above.
+        crossing = (
+            (below / count_below) / (above / (total - count_below)) if level is not seen[-1] and above > 0 else capacity
+        )
+        bends.append(min(max(crossing, capacity), following.in_flight))
+    best = min(costs)
     # The last candidate has no level above it: no queue.
-    if candidates[-1][1] - best <= _SIGNIFICANT:
+    gain = costs[-1] - best
+    if gain <= _SIGNIFICANT:
         return math.inf
-    capacity = max(capacity for capacity, cost in candidates if cost - best <= _PLAUSIBLE)
-    if sum(level.answers for level in seen if level.in_flight < capacity) < MIN_ROUND:
-        # Only the queue was seen: the bend may lie anywhere below.
-        capacity *= _SLOWEST_FALL
+    capacity = max(bend for bend, cost in zip(bends, costs, strict=True) if cost - best <= _PLAUSIBLE)
+    if sum(level.answers for level in seen if level.in_flight < capacity * _FLAT) < MIN_ROUND:
+        # Only the queue was seen, and nothing of the flat part: the bend may lie anywhere below. To look there is a larger step, and takes more evidence.
+        return capacity * _SLOWEST_FALL if gain > _BEYOND_DOUBT else capacity
     return capacity
 
 
@@ -198,6 +213,16 @@ class Phase(enum.Enum):
     """At the capacity as it was last estimated, or growing towards it."""
     DIPPING = "dipping"
     """Below it for one round, to see the round trip without queue."""
+
+
+@attrs.define
+class Cohort:
+    """Requests that were sent in one round; judged once their answers are complete."""
+
+    since: float
+    """When the round began."""
+    levels: dict[int, Level] = attrs.field(factory=dict)
+    """What came of them so far."""
 
 
 @attrs.define
@@ -220,10 +245,14 @@ class AdaptiveLimit:
     _dipped_at: float = attrs.field(default=math.nan, init=False)
     _rounds: int = attrs.field(default=0, init=False)
     """Rounds since the last dip."""
-    _round: Level = attrs.field(factory=lambda: Level(0.0), init=False)
-    """Answers of this round."""
+    _cohorts: deque[Cohort] = attrs.field(factory=deque, init=False)
+    """Rounds whose answers are not complete yet, the present one last."""
+    _longest: float = attrs.field(default=0.0, init=False)
+    """Longest round trip of this generation."""
+    _longest_before: float = attrs.field(default=0.0, init=False)
+    """The same of the generation before."""
     _count: int = attrs.field(default=0, init=False)
-    """The same with refusals."""
+    """Answers of this round, refusals included."""
     _refused: int = attrs.field(default=0, init=False)
     _refused_at: int = attrs.field(default=0, init=False)
     """Least number in flight at which one was refused in this round."""
@@ -256,12 +285,10 @@ class AdaptiveLimit:
             in_flight: Requests in flight when this one was sent, itself included.
             refused: Whether the service said, by status or by silence, that it was too much.
         """
-        if math.isnan(self._generation_at):
+        if not self._cohorts:
             self._generation_at = self._dipped_at = now
-        key = _level_of(in_flight)
-        level = self._levels.get(key)
-        if level is None:
-            level = self._levels[key] = Level(float(in_flight))
+            self._cohorts.append(Cohort(-math.inf))
+        level = self._level(now - round_trip, in_flight)
         self._count += 1
         self._busiest = max(self._busiest, in_flight)
         if refused:
@@ -271,21 +298,31 @@ class AdaptiveLimit:
             self._refused_at = min(self._refused_at or in_flight, in_flight)
         else:
             level.add(round_trip, in_flight)
-            self._round.add(round_trip, in_flight)
+            self._longest = max(self._longest, round_trip)
             self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
         # Refusals end a round early: a service that has enough answers at once, and would be asked again as fast.
-        if self._count >= max(MIN_ROUND, self.value) or (refused and self._is_refused()):
+        fewest = 2 * MIN_ROUND if self.phase is Phase.DIPPING else MIN_ROUND
+        if self._count >= max(fewest, self.value) or (refused and self._is_refused()):
             self._judge(now)
+
+    def _level(self, sent: float, in_flight: int) -> Level:
+        """Return where an answer counts: with the round in which its request was sent."""
+        for cohort in reversed(self._cohorts):
+            if cohort.since <= sent:
+                break
+        key = _level_of(in_flight)
+        level = cohort.levels.get(key)
+        if level is None:
+            level = cohort.levels[key] = Level(float(in_flight))
+        return level
 
     def _judge(self, now: float) -> None:
         is_refused, is_full, refused_at = self._is_refused(), self._busiest >= self.value, self._refused_at
         fade = math.exp(-self._count / _MEMORY_ANSWERS)
         self._memory = self._memory * fade + self._count
         self._memory_refused = self._memory_refused * fade + self._refused
-        if self._is_surprised():
-            self._levels, self._older, self._generation_at = {_level_of(self._round.in_flight): self._round}, {}, now
         self._count = self._refused = self._refused_at = self._busiest = 0
-        self._round = Level(0.0)
+        is_known = self._adopt_complete(now)
         was_dipping = self.phase is Phase.DIPPING
         if is_refused:
             self._limit = float(self.value)
@@ -293,22 +330,48 @@ class AdaptiveLimit:
         else:
             if is_full and not was_dipping:
                 self._carried = max(self._carried, self._limit)
-            self._follow(fit_capacity(self._together()), can_grow=is_full and not was_dipping)
+            self._follow(fit_capacity(self._together()), can_grow=is_full and is_known and not was_dipping)
         self._limit = min(max(self._limit, 1.0), float(self.maximum))
         self._choose_phase(now)
+        self._cohorts.append(Cohort(now))
         if now - self._generation_at > _GENERATION_SECONDS and self._is_generation_full():
             self._levels, self._older, self._generation_at = {}, self._levels, now
+            self._longest, self._longest_before = 0.0, self._longest
 
-    def _is_surprised(self) -> bool:
-        """Return whether this round's round trips cannot come from the service as it was, with as many in flight."""
-        before = self._older.get(_level_of(self._round.in_flight))
-        if before is None or min(before.answers, self._round.answers) < MIN_ROUND:
+    def _adopt_complete(self, now: float) -> bool:
+        """Take the rounds into account whose answers are complete; return whether one of them was sent under the present limit."""
+        horizon = min(max(self._longest, self._longest_before), _HORIZON * self.round_trip)
+        is_known = False
+        while len(self._cohorts) > 1 and self._cohorts[1].since + horizon <= now:
+            cohort = self._cohorts.popleft()
+            is_known |= any(level.in_flight >= self._limit - 1.0 for level in cohort.levels.values())
+            if any(self._is_surprising(key, level) for key, level in cohort.levels.items()):
+                self._levels, self._older, self._generation_at = {}, {}, now
+            for key, level in cohort.levels.items():
+                known = self._levels.get(key)
+                self._levels[key] = level if known is None else known.plus(level)
+        return is_known
+
+    def _is_surprising(self, key: int, level: Level) -> bool:
+        """Return whether a round's answers cannot come from the service as it was, with as many in flight."""
+        before = self._older.get(key)
+        if before is None or min(before.answers, level.answers) < MIN_ROUND:
             return False
-        variance = before.mean**2 * _MODEL_VARIANCE + (before.squares + self._round.squares) / (
-            before.answers + self._round.answers
+        variance = before.mean**2 * _MODEL_VARIANCE + (before.squares + level.squares) / (
+            before.answers + level.answers
         )
-        error = math.sqrt(variance * (1 / before.answers + 1 / self._round.answers))
-        return abs(self._round.mean - before.mean) > _SURPRISING * error
+        error = math.sqrt(variance * (1 / before.answers + 1 / level.answers))
+        return abs(level.mean - before.mean) > _SURPRISING * error
+
+    def _is_generation_full(self) -> bool:
+        return sum(level.answers + level.refused for level in self._levels.values()) >= _GENERATION_ANSWERS
+
+    def _together(self) -> list[Level]:
+        both = dict(self._older)
+        for key, level in self._levels.items():
+            older = both.get(key)
+            both[key] = level if older is None else level.plus(older)
+        return list(both.values())
 
     def _choose_phase(self, now: float) -> None:
         self._rounds += 1
@@ -320,16 +383,6 @@ class AdaptiveLimit:
             and self._rounds > _DIP_EVERY_ROUNDS
         ):
             self.phase, self._dipped_at, self._rounds = Phase.DIPPING, now, 0
-
-    def _is_generation_full(self) -> bool:
-        return sum(level.answers + level.refused for level in self._levels.values()) >= _GENERATION_ANSWERS
-
-    def _together(self) -> list[Level]:
-        both = dict(self._older)
-        for key, level in self._levels.items():
-            older = both.get(key)
-            both[key] = level if older is None else level.plus(older)
-        return list(both.values())
 
     # Queues.
 
@@ -358,7 +411,7 @@ class AdaptiveLimit:
     def _usual_failures(self) -> float:
         """Return the share of failures where the load is well below the limit, and cannot be their reason."""
         refused, answers = _USUAL_FAILURES * _USUAL_WEIGHT, _USUAL_WEIGHT
-        for levels in (self._levels, self._older):
+        for levels in (self._levels, self._older, *(cohort.levels for cohort in self._cohorts)):
             for level in levels.values():
                 if level.in_flight <= self.value * _LOW:
                     refused += level.refused
@@ -366,11 +419,11 @@ class AdaptiveLimit:
         return min(refused / answers, _MOST_USUAL_FAILURES)
 
     def _is_refused(self) -> bool:
-        """Return whether more was refused in this round than chance explains (three standard deviations, and two more)."""
+        """Return whether more was refused in this round than chance explains (four standard deviations, and two more)."""
         if self._refused < 3:
             return False
         usual = self._usual_failures() * self._count
-        return self._refused >= usual + 3.0 * math.sqrt(usual) + 2.0
+        return self._refused >= usual + 4.0 * math.sqrt(usual) + 2.0
 
     def _fall_below(self, refused_at: int) -> None:
         if refused_at > round(self._carried) and self._carried >= self._limit * _OVERSHOOT_BACKOFF:
