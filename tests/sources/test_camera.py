@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 
 import anyio
+import numpy as np
 import pytest
 
 from picsellia_async import ClosedError, ConfigurationError, DetectionPredictionFormat, RetryPolicy
@@ -159,3 +162,92 @@ async def test_without_pyav_the_extra_is_named(monkeypatch):
     for source in (video("a.mp4"), camera("rtsp://x")):
         with pytest.raises(ConfigurationError, match=r"picsellia-async\[video\]"):
             await listed(source)
+
+
+async def test_every_frame_is_in_one_count(mjpeg):
+    """Also those that wait, or come, when the camera is closed: received is taken, buffered, and dropped by reason."""
+    mjpeg.plays = [60]
+    source = camera(mjpeg.url, policy="wait", buffer=7, reconnect=AT_ONCE)
+    stream = aiter(source)
+    for _ in range(5):
+        await anext(stream)
+    while source.statistics().buffered < 7:  # noqa: ASYNC110 - the thread tells nobody that its buffer is full
+        await asyncio.sleep(0.01)
+    await source.aclose()
+    await ended("camera")
+    found = source.statistics()
+    assert found.received == found.taken + found.buffered + found.dropped
+    assert (found.taken, found.buffered) == (5, 0)
+    assert found.dropped_by_reason["closed"] == found.received - 5 >= 7
+
+
+async def test_the_newest_frame_is_handed_over(mjpeg):
+    """To a reader that is slow: with a buffer of one, the frame that it takes is the last that came."""
+    mjpeg.plays = [60]
+    source = camera(mjpeg.url, reconnect=None)
+    images = []
+    async for image in source:
+        images.append(image)
+        while source.statistics().received < 60:  # noqa: ASYNC110 - the thread tells nobody how many frames came
+            await asyncio.sleep(0.01)
+    assert images[-1].filename.endswith("-000059.jpg")
+    assert len(images) == 2
+
+
+async def test_a_frame_has_the_time_at_which_it_came(mjpeg):
+    """Not that at which it is handed over: a reader that takes it late learns how old it is."""
+    mjpeg.plays = [2]
+    source = camera(mjpeg.url, policy="wait", reconnect=None)
+    stream = aiter(source)
+    before = time.time()
+    await anext(stream)
+    while source.statistics().buffered < 1:  # noqa: ASYNC110 - the thread tells nobody that a frame waits
+        await asyncio.sleep(0.01)
+    waiting = time.time()
+    image = await anext(stream)
+    await stream.aclose()
+    assert before <= image.timestamp <= waiting
+
+
+async def test_decoding_holds_no_frames_back(tmp_path):
+    """Of 60 frames of H.264 that were sent, all but two have come while the camera sends nothing more."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "25"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(60):
+            array = np.full((240, 320, 3), 4 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+        container.mux(stream.encode())
+    silent = asyncio.Event()
+
+    async def serve(_, writer):
+        writer.write(path.read_bytes())
+        await writer.drain()
+        await silent.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    source = camera(f"tcp://127.0.0.1:{port}", policy="wait", buffer=60, reconnect=None)
+    stream = aiter(source)
+    with anyio.fail_after(60):
+        images = [await anext(stream) for _ in range(58)]
+    assert images[-1].filename.endswith("-000057.jpg")
+    silent.set()
+    await source.aclose()
+    server.close()
+    await ended("camera")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="devices of Linux")
+async def test_a_webcam_is_a_number():
+    """Number 77 is /dev/video77, which nobody has."""
+    source = camera(77, reconnect=None)
+    assert "/dev/video77" in repr(source)
+    with pytest.raises(SourceError, match="cannot open '/dev/video77'"):
+        await listed(source)
+    for wrong in (-1, True, 1.5):
+        with pytest.raises(ConfigurationError):
+            camera(wrong)
