@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._labels import index_of
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image_files import open_source, text_encoding
 from picsellia_async.validation import whole_number
@@ -53,7 +53,10 @@ class ClassIndex:
                 raise SourceError(
                     f"class {category} has no name to look up in the label map; give names= or categories="
                 )
-            return _nearest(name, self.label_map)
+            try:
+                return index_of(name.strip(), f"class {_called(category, name)}", self.label_map)
+            except ConfigurationError as error:
+                raise SourceError(str(error)) from None
         if isinstance(category, str):
             raise SourceError(f"class {category!r} is a name, which needs label_map= or categories=")
         return category
@@ -61,17 +64,6 @@ class ClassIndex:
 
 def _called(category: int | str, name: str | None) -> str:
     return repr(category) if name is None or name == category else f"{category} ({name})"
-
-
-def _nearest(name: str, label_map: Mapping[str, int]) -> int:
-    if name in label_map:
-        return label_map[name]
-    folded = {one.casefold(): one for one in label_map}
-    found = folded.get(name.strip().casefold())
-    if found is not None:
-        return label_map[found]
-    near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, 3, 0.5)]
-    raise SourceError(f"the label map has no {name!r}; nearest: {', '.join(map(repr, near)) or 'none'}")
 
 
 def checked_classes(categories: Categories | None, label_map: Mapping[str, int] | None) -> ClassIndex:

@@ -20,12 +20,13 @@ class Image:
     """The encoded image, or the file it is in."""
     filename: str
     """Name on the platform. From a directory: the path below it, with `/`, so that names stay unique."""
-    width: int | None
-    """Pixels, as stored; None where the header does not tell."""
-    height: int | None
-    """Pixels, as stored; None where the header does not tell."""
+    width: int
+    """Pixels, of the picture as it is shown, unless the source was asked for it as stored."""
+    height: int
+    """Pixels, likewise."""
     timestamp: float
-    """Epoch seconds: when the file was modified, or when the frame was read (`started_at` of `video` changes that)."""
+    """Epoch seconds: when the file was modified, or when the frame came from the camera or out of the video (`started_at` of
+    `video` changes that)."""
     source: str | None = None
     """Name of the camera or folder."""
     position: float | None = None
@@ -42,7 +43,7 @@ class Image:
             **fields: Any other field of `Frame`; they win over those of this image.
 
         Raises:
-            ConfigurationError: A value cannot be used; width or height is not known and was not given.
+            ConfigurationError: A value cannot be used.
         """
         own = {
             "image": self.image, "filename": self.filename, "width": self.width, "height": self.height,

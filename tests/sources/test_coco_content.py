@@ -170,7 +170,7 @@ CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}, {"name": "n
 async def test_classes_are_found_by_name(read):
     """The file's categories tell the names; the deployment's label map tells the indexes."""
     content = {"annotations": [result(category_id=3), result(category_id=1)], "categories": CATEGORIES}
-    frames, _ = await read(content, label_map={"Car": 7, "person": 2})
+    frames, _ = await read(content, label_map={"car": 7, "person": 2})
     assert frames[0].prediction.detection_classes == [7, 2]
     frames, _ = await read(content, categories={"car": 4, 1: 5})
     assert frames[0].prediction.detection_classes == [4, 5]
