@@ -139,9 +139,8 @@ def test_no_example_blocks_the_event_loop(page):
 
 def test_every_folder_of_tests_is_explained():
     """CONTRIBUTING.md has a row for each folder below tests/, and for no other."""
-    rows = re.findall(
-        r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| folder of `tests/` |")[2]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
     told = {name.strip("`") for row in rows for name in row.split(", ")}
     assert told == {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("*.*"))}
 
