@@ -345,6 +345,8 @@ class Uploader:
         signal = self._sender.signal
         if signal is not Signal.WELL:
             return {Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN}[signal]
+        if self._spool is not None and self._spool[0].spool.is_full:
+            return Health.DISK_FULL
         has_trouble = self._spool is not None and (self._spool[0].spool.error or self._spool[1].error)
         return Health.DEGRADED if self._ledger.quarantined or has_trouble else Health.OK
 

@@ -16,7 +16,7 @@ from picsellia_async._delivery.receipt import Item, Receipt, memory_size
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.queue import SpoolQueue
-from picsellia_async._delivery.spool.store import Record
+from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.writer import SpoolWriter
 from picsellia_async.errors import ClosedError, ConfigurationError, FrameTooLargeError, UploaderFullError
 from picsellia_async.frames import Frame

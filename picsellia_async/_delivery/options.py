@@ -42,8 +42,8 @@ class UploaderOptions(TypedDict, total=False):
     spool: str | Path | None
     """Directory in which accepted frames survive crash and outage; made if missing. Default None: frames are in memory only."""
     max_spool_bytes: int
-    """Bytes of frames in the spool, those of earlier runs included. The files take a few per cent more, and a journal of up to
-    64 MiB. Default 10 GiB."""
+    """Bytes of frames in the spool, those of earlier runs included. The files take at most a tenth more,
+    and 64 MiB. Default 10 GiB."""
     durability: Durability
     """"commit" (the default): a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval`
     later."""

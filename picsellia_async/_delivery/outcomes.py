@@ -33,6 +33,8 @@ class Health(enum.StrEnum):
     """The service does not answer; it is probed."""
     REFUSED = "refused"
     """The service refuses this account (401, 402, 403, 404); with a spool frames are kept, and it is asked from time to time."""
+    DISK_FULL = "disk_full"
+    """The spool's file system has no room: frames are delivered, and taken again once there is some."""
     DEGRADED = "degraded"
     """Frames are delivered, but the spool has damaged records, or cannot be written."""
 

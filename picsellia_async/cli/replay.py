@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from picsellia_async._delivery.outcomes import UploadReport
-from picsellia_async._delivery.spool.store import owner_of
+from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async.cli.delivering import (
     LOOK_SECONDS,
     add_account,

@@ -54,13 +54,14 @@ def decode(description: bytes, image: bytes) -> Frame:
             if name in fields:
                 fields[name] = _format(fields[name])
         return Frame(image=image, **fields)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no description of a frame: {error!r}") from error
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:
+    # What the constructor does not take is worked out of the rest.
     fields: dict[str, Any] = {
-        name: getattr(prediction, name) for name, field in attrs.fields_dict(type(prediction)).items() if field.init
+        field.name: getattr(prediction, field.name) for field in attrs.fields(type(prediction)) if field.init
     }
     return {"type": prediction.model_type.value, **fields}
 

@@ -28,7 +28,7 @@ from picsellia_async._delivery.receipt import Item, Receipt, memory_size
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.index import Entry, Index
-from picsellia_async._delivery.spool.store import Record
+from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.writer import SpoolWriter
 from picsellia_async._delivery.state import InFlight, Queued
 from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
@@ -167,7 +167,8 @@ class SpoolQueue:
             self._merge(item, is_waiting=is_waiting)
             return
         item.is_written = True
-        if is_waiting:
+        # One that is being read stays: the reader did not ask the disk for it, and takes it from here.
+        if is_waiting and item.seq not in self._taken:
             del self._unwritten[item.seq]
             self._leave_memory(item)
 
@@ -369,7 +370,8 @@ class SpoolQueue:
         for seq, item in self._unwritten.items():
             self._index.remove(seq, item.source)
         in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
-        present = {seq for seq, _ in await self._ids([item.seq for item in in_memory if item.is_written], patience)}
+        written = [item.seq for item in in_memory if item.is_written]
+        present = {seq for seq, _ in await self._ids(written, patience) or ()}
         for item in in_memory:
             self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.seq in present))
         await self._end_on_disk(patience if is_synced else 0.0)
@@ -398,7 +400,7 @@ class SpoolQueue:
         asked = found = 0
         while asked < len(seqs) and patience:
             ids = await self._ids(seqs[asked : asked + _IDS_AT_ONCE], patience)
-            if not ids:
+            if ids is None:
                 break
             for _, id_ in ids:
                 frame_id = UUID(bytes=id_)
@@ -420,8 +422,8 @@ class SpoolQueue:
                 receipt.resolve(Spooled(receipt.frame_id, error=error))
         self._ledger.end_unlisted(unlisted)
 
-    async def _ids(self, seqs: list[int], patience: float) -> list[tuple[int, bytes]]:
-        """Return order and id of those of the records that are on disk; none where the disk does not answer."""
+    async def _ids(self, seqs: list[int], patience: float) -> list[tuple[int, bytes]] | None:
+        """Return order and id of those of the records that are on disk; None where the disk does not answer."""
         if not seqs:
             return []
         try:
@@ -429,7 +431,7 @@ class SpoolQueue:
                 return await self._spool.ids(seqs)
         except (SpoolError, TimeoutError) as error:
             logger.warning("the frames left on disk cannot be listed: %s", error)
-            return []
+            return None
 
     async def close(self, patience: float) -> None:
         """Close the file."""

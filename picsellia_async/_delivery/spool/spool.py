@@ -1,18 +1,19 @@
-"""Accepted frames on disk, for an event loop that must never wait for a disk: one thread owns the file.
+"""Accepted frames on disk, for an event loop that must never wait for a disk: one thread owns the files.
 
-Five verbs: `put`, `claim`, `acknowledge`, `reject`, and `open`, which recovers. All return at once or are awaited; the thread
-takes what has gathered and makes one transaction of it, so that a hundred frames cost one `fsync`.
+All verbs return at once or are awaited; the thread takes what has gathered and makes one commit of it, so that a hundred frames cost
+one flush. Whatever fails in the thread fails the verbs that are concerned, and only them: every callback of `put` is called once,
+every waiter gets its result or its error, and the thread goes on.
 
 Crash points, and what the next `open` does:
 
 1. Before the commit that holds a frame: the frame is not on disk. With `durability="commit"` nobody was told that it was
    accepted; with `"interval"` it is lost, and no commit is further away than `commit_interval`.
-2. In the middle of a commit: SQLite's WAL drops the whole transaction. As 1.
+2. In the middle of a commit: records that are whole count, a record that is cut short does not. As 1.
 3. After the commit, before the frame was sent: it is delivered after `open`, in its order.
-4. After it was sent, before the answer, or before the commit that deletes it: it is sent again. The service stores it twice,
+4. After it was sent, before the answer, or before the commit that marks it: it is sent again. The service stores it twice,
    unless it answers 409 or `deduplicate` finds it: every frame found by `open` counts as "may be stored".
-5. In a checkpoint of the WAL: SQLite repeats it.
-6. Damage by other hands: `spool_file` sets records aside, or salvages the file.
+5. While segments are merged: a record that stands in two is seen by its order.
+6. Damage by other hands: what cannot be read is counted, the rest is delivered; see `store`.
 
 A file lock keeps other processes out for as long as this one lives; the kernel drops it with the process, however that ends.
 """
@@ -21,96 +22,67 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import logging
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from picsellia_async._delivery.spool.store import Record, Recovery, SpoolFile
+from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare
+from picsellia_async._delivery.spool.record import Record
+from picsellia_async._delivery.spool.results import Committed, Recovery
+from picsellia_async._delivery.spool.store import Found, Store
 from picsellia_async.errors import SpoolError
 
-try:
-    import fcntl
-except ImportError:  # Windows: SQLite's own lock still keeps two writers apart, only later and less politely
-    fcntl = None  # type: ignore[assignment]
+logger = logging.getLogger("picsellia_async")
 
 Durability: TypeAlias = Literal["commit", "interval"]
 """`commit`: accepted means on disk. `interval`: it will be within `commit_interval`."""
+Written: TypeAlias = Callable[[BaseException | None, bool], None]
+"""Called in the loop with what stood against a record, and whether its id was on disk already."""
+
+T = TypeVar("T")
 
 _GROUP_BYTES: Final = 16 * 2**20
-"""Bytes after which a transaction is made without waiting for more."""
-
-
-_held: set[int] = set()
-"""Descriptors of the locks of this process."""
-
-
-def _let_go() -> None:
-    """A forked child shares its parent's lock, and would keep it when the parent is gone: it lets go of it."""
-    while _held:
-        os.close(_held.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
-
-
-class SpoolLock:
-    """The right to use a directory, held until released or until the process ends."""
-
-    def __init__(self, directory: Path) -> None:
-        """Take the lock.
-
-        Raises:
-            SpoolError: Somebody else has it (the message names the process), or the directory cannot be used.
-        """
-        self._path = directory / "lock"
-        try:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        except OSError as error:
-            raise SpoolError(f"the spool {str(directory)!r} cannot be used: {error.strerror}") from error
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                os.close(self._fd)
-                me = " (this process)" if holder == str(os.getpid()) else ""
-                raise SpoolError(f"the spool {str(directory)!r} is in use by process {holder}{me}") from error
-        _held.add(self._fd)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
-
-    def release(self) -> None:
-        """Let others in."""
-        if self._fd in _held:
-            _held.discard(self._fd)
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, 0)
-                if fcntl is not None:
-                    # Closing alone would leave it to a child that was forked and did not get round to `_let_go` yet.
-                    fcntl.flock(self._fd, fcntl.LOCK_UN)
-            os.close(self._fd)
+"""Bytes after which a commit is made without waiting for more."""
+_QUIET_SECONDS: Final = 1.0
+"""The store is tidied after so long without anything to do."""
 
 
 @attrs.define(eq=False)
 class _Put:
     record: Record
-    done: Callable[[BaseException | None, bool], None]
-    """Called in the loop with the error, and whether the id was known already."""
+    done: Written
 
 
 @attrs.define(eq=False)
-class _Job:
-    """Anything else that needs the file: runs in the thread, after what came before it was committed."""
+class _Acknowledge:
+    seq: int
 
-    run: Callable[[SpoolFile], Any]
-    done: Callable[[Any, BaseException | None], None]
+
+@attrs.define(eq=False)
+class _Reject:
+    seq: int
+    reason: str
+
+
+@attrs.define(eq=False)
+class _Call:
+    """Anything else that needs the store: runs in the thread, after what came before it was committed."""
+
+    run: Callable[[Store], Any]
+    answer: asyncio.Future[Any]
+
+
+@attrs.define(eq=False)
+class _Stop:
+    """The end."""
+
+
+_Job: TypeAlias = _Put | _Acknowledge | _Reject | _Call | _Stop
 
 
 @attrs.frozen
@@ -118,38 +90,9 @@ class Claimed:
     """Records that were read."""
 
     records: list[Record]
-    """In order."""
+    """In the order in which they were asked for."""
     damaged: list[int]
     """Orders of those that are missing or damaged."""
-
-
-_STOP: Final = object()
-
-
-def prepare(directory: Path) -> None:
-    """Make the directory if it is missing, for its user alone, and bring its name to disk.
-
-    Raises:
-        SpoolError: It cannot be made.
-    """
-    try:
-        missing = [path for path in (directory, *directory.parents) if not path.exists()]
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in missing:
-            _sync_directory(path.parent)
-    except OSError as error:
-        raise SpoolError(f"the spool {str(directory)!r} cannot be made: {error.strerror}") from error
-
-
-def _sync_directory(path: Path) -> None:
-    """Flush a directory: without that a power cut may take a new name, and with it what was flushed below it."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Spool:
@@ -162,114 +105,105 @@ class Spool:
 
         Args:
             directory: Made if missing.
-            owner: See `SpoolFile`.
+            owner: See `Store`.
             durability: When a put counts as accepted; see the module.
             commit_interval: Longest time between a put and its commit in `interval` mode, in seconds.
         """
         self.directory = directory
         self.durability = durability
         self.error: BaseException | None = None
-        """What the last transaction ended in; None after one that went well."""
+        """What is wrong with the disk now; None where all is well."""
+        self.is_full = False
+        """Whether the file system has no room. It takes frames again by itself once there is some."""
         self._owner = owner
         self._interval = commit_interval
-        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._urgent = threading.Event()
-        self._undone: list[Any] = []
         self._gathered = 0
-        self._lock: SpoolLock | None = None
-        self._thread: threading.Thread | None = None
+        self._is_stopped = False
+        self._guard = threading.Lock()
+        """Between a verb that hands in a job and the thread's end, which answers what is still there."""
         self._stopped: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self, found: Callable[[int, str, int], None]) -> Recovery:
-        """Lock the directory, open the file and count what it holds.
+    async def open(self, found: Found | None = None) -> Recovery:
+        """Check and lock the directory, open the files and count what they hold.
 
         Args:
-            found: Called in the thread with order, source and size of each record to be delivered, in order.
+            found: Told of each pending record, in order: its order, source and bytes. Called in the thread, before this returns.
 
         Raises:
-            SpoolError: It is in use, belongs to another deployment, or cannot be opened.
+            SpoolError: It is in use, not safe to use, belongs to another deployment, or cannot be opened.
         """
         loop = self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[Recovery] = loop.create_future()
-        self._stopped = loop.create_future()
-        self._thread = threading.Thread(
-            target=self._work, args=(loop, opened, found), name="picsellia-spool", daemon=True
+        stopped = loop.create_future()
+        thread = threading.Thread(
+            target=self._work, args=(loop, opened, stopped, found), name="picsellia-spool", daemon=True
         )
-        self._thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has as many threads as it may have
+            raise self._failure("opened", error) from error
+        self._stopped = stopped
         return await asyncio.shield(opened)
 
-    def put(self, record: Record, done: Callable[[BaseException | None, bool], None]) -> None:
-        """Write a record with the next transaction.
+    def put(self, record: Record, done: Written) -> None:
+        """Write a record with the next commit.
 
         Args:
             record: The record.
-            done: Called after the transaction with its error, and whether the id was on disk already.
+            done: Called once: after the commit, or when the spool was closed before it.
         """
-        self._jobs.put(_Put(record, done))
+        self._hand_in(_Put(record, done))
         self._gathered += record.size
         if self.durability == "commit" or self._gathered >= _GROUP_BYTES:
             self._urgent.set()
 
     def acknowledge(self, seq: int) -> None:
-        """Delete a record that was delivered, with the next transaction."""
-        self._jobs.put(seq)
+        """Let go of a record that was delivered or given up, with the next commit."""
+        self._hand_in(_Acknowledge(seq))
 
     def reject(self, seq: int, reason: str) -> None:
-        """Turn a record into a dead letter, with the next transaction."""
-        self._jobs.put((seq, reason))
+        """Turn a record into a dead letter, with the next commit."""
+        self._hand_in(_Reject(seq, reason))
 
     async def claim(self, seqs: Sequence[int]) -> Claimed:
-        """Read records; see `SpoolFile.claim`.
+        """Read records; see `Store.claim`. Records put before are there.
 
         Raises:
-            SpoolError: The file cannot be read.
+            SpoolError: The disk cannot be read now.
         """
-
-        def run(file: SpoolFile) -> Claimed:
-            try:
-                return Claimed(*file.claim(seqs))
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                file.salvage()
-                return Claimed(*file.claim(seqs))
-
-        claimed: Claimed = await self._ask(run)
-        return claimed
+        return Claimed(*await self._call(lambda store: store.claim(seqs)))
 
     async def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Return order and id of those of the records that are on disk."""
-        result: list[tuple[int, bytes]] = await self._ask(lambda file: file.ids(seqs))
-        return result
+        """Return order and id of those records that are on disk, in files that are still there."""
+        return await self._call(lambda store: store.ids(seqs))
 
     async def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
-        """Delete the oldest dead letters; see `SpoolFile.drop_rejected`."""
-        result: tuple[int, int] = await self._ask(lambda file: file.drop_rejected(min_bytes))
-        return result
+        """Delete the oldest dead letters until so many bytes are free; return how many, and their bytes."""
+        return await self._call(lambda store: store.drop_rejected(min_bytes))
 
     async def sync(self) -> None:
-        """Wait until everything put, acknowledged and rejected so far is on disk."""
-        await self._ask(lambda _: None)
+        """Wait until everything put, acknowledged and rejected so far was brought to disk, or could not be."""
+        await self._call(lambda _: None)
 
-    async def _ask(self, run: Callable[[SpoolFile], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-
-        def done(result: Any, error: BaseException | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)
-
-        self._jobs.put(_Job(run, done))
+    async def _call(self, run: Callable[[Store], T]) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._hand_in(_Call(run, answer))
         self._urgent.set()
         return await answer
 
+    def _hand_in(self, job: _Job) -> None:
+        with self._guard:
+            if not self._is_stopped:
+                self._jobs.put(job)
+                return
+        if self._loop is not None:
+            self._fail(self._loop, job, SpoolError(f"the spool {str(self.directory)!r} is closed"))
+
     async def close(self, seconds: float) -> bool:
-        """Commit what is left, close the file and release the directory.
+        """Commit what is left, close the files and release the directory.
 
         Args:
             seconds: How long to wait for the disk.
@@ -277,9 +211,9 @@ class Spool:
         Returns:
             Whether the disk was fast enough; if not, the thread goes on by itself, and the directory stays locked until then.
         """
-        if self._thread is None or self._stopped is None:
+        if self._stopped is None:
             return True
-        self._jobs.put(_STOP)
+        self._hand_in(_Stop())
         self._urgent.set()
         done, _ = await asyncio.wait([self._stopped], timeout=seconds)
         return bool(done)
@@ -287,101 +221,163 @@ class Spool:
     # The thread.
 
     def _work(
-        self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[Recovery], found: Callable[[int, str, int], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        opened: asyncio.Future[Recovery],
+        stopped: asyncio.Future[None],
+        found: Found | None,
     ) -> None:
-        file = SpoolFile(self.directory, self._owner)
+        directory: SpoolDirectory | None = None
+        store: Store | None = None
         failure: BaseException | None = None
         try:
             prepare(self.directory)
-            self._lock = SpoolLock(self.directory)
-            recovery = file.open()
-            file.list_pending(found)
+            directory = SpoolDirectory(self.directory)
+            directory.lock()
+            store = Store(directory, self._owner)
+            recovery = store.open(found)
         except BaseException as error:  # noqa: BLE001 - handed to who waits in the loop
-            failure = error
+            failure = error if isinstance(error, SpoolError) else self._failure("opened", error)
         else:
-            self._tell(loop, _succeed, opened, recovery)
-            with contextlib.suppress(_Stop):
-                while True:
-                    self._turn(loop, file)
-        with contextlib.suppress(sqlite3.Error):
-            file.close()
-        if self._lock is not None:
-            self._lock.release()
+            self._note(store, None)
+            _tell(loop, _succeed, opened, recovery)
+            while self._turn(loop, store):
+                pass
+        try:
+            if store is not None:
+                store.close()
+        except Exception as error:  # noqa: BLE001 - the files are as a crash would leave them; the next opening copes
+            logger.warning("the spool %s was not closed in order: %s", self.directory, error)
+        if directory is not None:
+            directory.close()
+        self._end(loop)
         # Told last: whoever hears of a failure, or of the end, may open the directory again at once.
         if failure is not None:
-            self._tell(loop, _fail, opened, failure)
-        self._tell(loop, _succeed, self._stopped, None)
+            _tell(loop, _fail, opened, failure)
+        _tell(loop, _succeed, stopped, None)
 
-    def _turn(self, loop: asyncio.AbstractEventLoop, file: SpoolFile) -> None:
-        """Wait for something to do, let more gather, and make one transaction of it."""
-        work = [self._jobs.get()]
-        if not isinstance(work[0], _Job) and work[0] is not _STOP:
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer what was handed in too late; from now on nothing waits in the queue."""
+        with self._guard:
+            self._is_stopped = True
+        error = SpoolError(f"the spool {str(self.directory)!r} is closed")
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._fail(loop, self._jobs.get_nowait(), error)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop, store: Store) -> bool:
+        """Wait for something to do, let more gather, and make one commit of it; False at the end."""
+        jobs = self._gather(store)
+        last = jobs[-1] if jobs else None
+        try:
+            self._commit(loop, store, jobs)
+            if isinstance(last, _Call):
+                self._run(loop, store, last)
+            elif not jobs:
+                store.tidy()
+                self._note(store, None)
+        except BaseException as error:
+            failure = self._failure("written", error)
+            self.error = failure
+            if not isinstance(error, OSError):
+                logger.exception("the thread of the spool %s goes on after an error", self.directory)
+            # The thread may have answered some of them: an answer that comes twice is dropped.
+            for job in jobs:
+                self._fail(loop, job, failure)
+        return not isinstance(last, _Stop)
+
+    def _gather(self, store: Store) -> list[_Job]:
+        """Return what is to be committed together; only the last may be a call or the end. Nothing: time to tidy."""
+        try:
+            jobs = [self._jobs.get(timeout=_QUIET_SECONDS if store.wants_tidying else None)]
+        except queue.Empty:
+            return []
+        if not isinstance(jobs[0], (_Call, _Stop)):
             # In commit mode a put is urgent; acknowledgements alone can always wait.
             self._urgent.wait(self._interval)
         self._urgent.clear()
         self._gathered = 0
-        is_job = isinstance(work[0], _Job) or work[0] is _STOP
-        while not is_job:
-            try:
-                item = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            work.append(item)
-            is_job = isinstance(item, _Job) or item is _STOP
-        last = work.pop() if is_job else None
-        self._commit(loop, file, work)
-        if last is _STOP:
-            raise _Stop
-        if isinstance(last, _Job):
-            self._run(loop, file, last)
+        with contextlib.suppress(queue.Empty):
+            while not isinstance(jobs[-1], (_Call, _Stop)):
+                jobs.append(self._jobs.get_nowait())
+        return jobs
 
-    def _commit(self, loop: asyncio.AbstractEventLoop, file: SpoolFile, work: list[Any]) -> None:
-        puts = {item.record.seq: item for item in work if isinstance(item, _Put)}
-        rest = self._undone + [item for item in work if not isinstance(item, _Put)]
-        acknowledged = {item for item in rest if isinstance(item, int)}
-        rejected = [item for item in rest if isinstance(item, tuple)]
+    def _commit(self, loop: asyncio.AbstractEventLoop, store: Store, jobs: Sequence[_Job]) -> None:
+        puts = {job.record.seq: job for job in jobs if isinstance(job, _Put)}
+        acknowledged = {job.seq for job in jobs if isinstance(job, _Acknowledge)}
+        rejected = [(job.seq, job.reason) for job in jobs if isinstance(job, _Reject)]
         # What was delivered before it was written needs neither: the two cancel out.
         fresh = [put.record for seq, put in puts.items() if seq not in acknowledged]
-        error: BaseException | None = None
-        known: list[int] = []
-        try:
-            if fresh or rejected or acknowledged - puts.keys():
-                known = file.apply(fresh, sorted(acknowledged - puts.keys()), rejected)
-        except (sqlite3.Error, SpoolError) as exc:
-            error = SpoolError(f"the spool {str(self.directory)!r} cannot be written: {exc}")
-            error.__cause__ = exc
-        self.error = error
-        # A full disk must not turn delivered frames into frames to be delivered: try again with the next transaction.
-        self._undone = rest if error is not None else []
-        if puts:
-            done = [(put.done, error, seq in known) for seq, put in puts.items()]
-            self._tell(loop, _finish, done)
-
-    def _run(self, loop: asyncio.AbstractEventLoop, file: SpoolFile, job: _Job) -> None:
-        try:
-            result = job.run(file)
-        except (sqlite3.Error, SpoolError, OSError) as exc:
-            error = SpoolError(f"the spool {str(self.directory)!r} cannot be read: {exc}")
-            error.__cause__ = exc
-            self._tell(loop, job.done, None, error)
+        gone = acknowledged - puts.keys()
+        early = [entry for entry in rejected if entry[0] not in puts]
+        late = [entry for entry in rejected if entry[0] in puts]
+        if not (fresh or gone or rejected):
+            committed = Committed()
         else:
-            self._tell(loop, job.done, result, None)
+            committed = store.commit(fresh, sorted(gone), early)
+            if late:
+                # Refused before it was written: it is written all the same, for its reader.
+                store.commit((), (), late)
+            self._note(store, committed.error)
+        error = self.error if committed.refused else None
+        answers = [
+            (put.done, error if seq in committed.refused else None, seq in committed.known)
+            for seq, put in puts.items()
+        ]  # fmt: skip
+        for job in puts.values():
+            job.done = _ignore
+        if answers:
+            _tell(loop, _answer, answers)
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever wanted to know
-            loop.call_soon_threadsafe(function, *args)
+    def _note(self, store: Store, error: OSError | SpoolError | None) -> None:
+        """Show the loop how the disk is."""
+        error = error or store.trouble
+        self.is_full = store.is_full
+        if isinstance(error, SpoolError) or error is None:
+            self.error = error
+        else:
+            self.error = self._failure("written", error)
+
+    def _failure(self, what: str, error: BaseException) -> SpoolError:
+        failure = SpoolError(f"the spool {str(self.directory)!r} cannot be {what}: {error}")
+        failure.__cause__ = error
+        return failure
+
+    def _run(self, loop: asyncio.AbstractEventLoop, store: Store, call: _Call) -> None:
+        try:
+            result = call.run(store)
+        except Exception as error:  # noqa: BLE001 - the answer of the one who asked
+            _tell(loop, _fail, call.answer, self._failure("read", error))
+        else:
+            _tell(loop, _succeed, call.answer, result)
+
+    @staticmethod
+    def _fail(loop: asyncio.AbstractEventLoop, job: _Job, error: BaseException) -> None:
+        if isinstance(job, _Put):
+            _tell(loop, job.done, error, False)
+            job.done = _ignore
+        elif isinstance(job, _Call):
+            _tell(loop, _fail, job.answer, error)
 
 
-class _Stop(Exception):
-    """The thread's way out."""
+def _ignore(error: BaseException | None, is_known: bool) -> None:
+    """Stand in for a callback that was called."""
 
 
-def _finish(done: list[tuple[Callable[[BaseException | None, bool], None], BaseException | None, bool]]) -> None:
-    for callback, error, known in done:
-        callback(error, known)
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever wanted to know
+        loop.call_soon_threadsafe(function, *args)
 
 
-def _succeed(future: asyncio.Future[Any], result: Any) -> None:
+def _answer(answers: Sequence[tuple[Written, BaseException | None, bool]]) -> None:
+    for done, error, is_known in answers:
+        try:
+            done(error, is_known)
+        except Exception:  # the others must hear all the same
+            logger.exception("an answer of the spool was not taken")
+
+
+def _succeed(future: asyncio.Future[T], result: T) -> None:
     if not future.done():
         future.set_result(result)
 

@@ -1,363 +1,471 @@
-"""The spool's SQLite file: records in, records out. Blocking; `spool` runs it in its one thread.
+"""The spool's files: records in, records out. Blocking; `spool` runs it in its one thread.
 
-Layout. `frame` has one small row per record, `image` the bytes: counting 50,000 records reads no image. Pages are 32 KiB, which
-makes an image of 100 KB three pages instead of twenty-five (measured: 3,600 instead of 1,900 records per second). The
-journal is a WAL with `synchronous=FULL`: a commit has reached the disk when it returns.
+Theory of operation. Records are appended to segment files (see `segment`) in the order of acceptance; what becomes of a record is a
+mark in its segment. Nothing is written twice: a frame costs its own bytes, and its share of a flush. A segment in which nothing is
+needed any more is deleted, which gives its room back at once.
 
-Every record has a checksum over its order, its id, its description and its image. One that does not fit is set aside
-(`state` CORRUPT), never deleted, and never delivered. Where the file itself is damaged, what can still be read is copied
-into a new one, and the old one stays beside it as `quarantine-N.db`.
+What that makes true by construction:
+
+* On a full disk frames can still be marked as delivered (in place), and segments be deleted (that writes nothing). So an outage that
+  fills the disk ends by itself once the service is back. Where a file system copies what is overwritten, marking does need room: for
+  that the file `reserve` is set aside at opening, and given up when the room ends.
+* Damage stays where it is. No index, root page or journal exists whose loss would take other records along: a reader finds each
+  record by itself. There is no salvage that could be interrupted; opening only reads.
+* A commit is on disk when one file was flushed.
+
+What is lost or damaged is counted, and kept for whoever wants to look: a segment that holds nothing but damage is renamed to
+`NUMBER-COUNT.damaged`, up to 64 MiB of them. Segments of which little is left (refused frames stay, for instance) are merged
+with their neighbours: so the files take at most a tenth more than what is in them, and three segments.
+
+The parts: `segments` (the files in their order), `segment` (one file), `record` (its bytes), `room`, `merge`, `owner`.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import logging
 import os
-import sqlite3
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import attrs
 import orjson
 
-from picsellia_async.errors import ConfigurationError, SpoolError
+from picsellia_async._delivery.spool import disk
+from picsellia_async._delivery.spool.directory import SpoolDirectory
+from picsellia_async._delivery.spool.merge import find_run, merge
+from picsellia_async._delivery.spool.owner import read_owner, write_owner
+from picsellia_async._delivery.spool.record import HEAD_BYTES, RECORD_BYTES_MAX, Record, unpack_reason
+from picsellia_async._delivery.spool.results import Committed, DeadLetter, Recovery
+from picsellia_async._delivery.spool.room import Room
+from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Segment
+from picsellia_async._delivery.spool.segments import Segments
+from picsellia_async.errors import SpoolError
 
-VERSION: Final = 1
-"""Of the layout."""
+logger = logging.getLogger("picsellia_async")
 
-PENDING, REJECTED, CORRUPT = 0, 1, 2
+SEGMENT_BYTES: Final = 16 * 2**20
+"""A segment that is as long takes no more records."""
 
-OVERHEAD_BYTES: Final = 512
-"""What a record takes beside its description and its image, as counted against `max_spool_bytes`."""
+_KEEP_BYTES: Final = 2**20
+"""The segment that is written is kept up to this size when all in it has ended: a new file per frame would cost more."""
+_TIDY_SECONDS: Final = 1.0
+"""Time between two rounds of erasing, merging and looking whether the files are still there."""
+_READ_ATTEMPTS: Final = 3
+"""Times that the disk may fail to read a record before the record is set aside."""
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS spool (version INTEGER NOT NULL, owner TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS frame (
-  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, crc INTEGER NOT NULL,
-  state INTEGER NOT NULL DEFAULT 0, reason TEXT, description BLOB NOT NULL,
-  source TEXT NOT NULL DEFAULT '', accepted_at REAL NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS image (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
-"""
-
-
-@attrs.frozen
-class Record:
-    """One frame as the file holds it."""
-
-    seq: int
-    """Order of acceptance."""
-    id: bytes
-    """The 16 bytes of `Frame.id`."""
-    description: bytes
-    """`codec.encode`."""
-    image: bytes
-    """Encoded image."""
-    source: str = ""
-    """`Frame.source`, empty for none."""
-    accepted_at: float = 0.0
-    """When, in epoch seconds; 0 where that is not known."""
-
-    @property
-    def size(self) -> int:
-        """Bytes as counted against the limit."""
-        return len(self.description) + len(self.image) + OVERHEAD_BYTES
-
-    @property
-    def checksum(self) -> int:
-        """CRC-32 over order, id, description and image."""
-        head = b"%d:%b:%b" % (self.seq, self.id, self.description)
-        return zlib.crc32(self.image, zlib.crc32(head))
+Found = Callable[[int, str, int], None]
+"""Told of a pending record at opening: its order, source and bytes."""
 
 
-@attrs.frozen
-class Recovery:
-    """What a file held when it was opened."""
+class Store:
+    """The open files of one spool."""
 
-    frames: int = 0
-    """Records to be delivered."""
-    bytes: int = 0
-    """Their sizes, and those of rejected ones."""
-    last_seq: int = 0
-    """Order of the newest record."""
-    rejected: int = 0
-    """Dead letters: records that the service refused, kept until their room is needed."""
-    rejected_bytes: int = 0
-    """Their sizes."""
-    quarantined: int = 0
-    """Damaged records."""
-
-
-def _now_unreadable(error: sqlite3.Error) -> bool:
-    """Return whether the file's content is damaged, as opposed to a disk that is full or a lock."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
-    )
-
-
-class SpoolFile:
-    """An open file."""
-
-    def __init__(self, directory: Path, owner: Mapping[str, str]) -> None:
+    def __init__(self, directory: SpoolDirectory, owner: Mapping[str, str], segment_bytes: int = SEGMENT_BYTES) -> None:
         """Store where; `open` opens.
 
         Args:
-            directory: Exists, and is locked by this process.
-            owner: Whose frames these are: `deployment_id`, and what helps to find it again. A file of another deployment is
+            directory: Open, and locked by this process.
+            owner: Whose frames these are: `deployment_id`, and what helps to find it again. A spool of another deployment is
                 refused; an empty owner takes any.
+            segment_bytes: Length of a segment.
         """
-        self.path = directory / "spool.db"
+        self.gone: SpoolError | None = None
+        """Set once the directory was deleted, replaced or unmounted. Nothing is written then."""
+        self.trouble: SpoolError | None = None
+        """The same, or that files in it are missing."""
         self._directory = directory
         self._owner = dict(owner)
-        self._db: sqlite3.Connection | None = None
+        self._segment_bytes = segment_bytes
+        self._segments = Segments(directory)
+        self._room = Room(directory)
+        self._ids: set[int] = set()
+        """Hashes of the ids of pending records: a hash takes half of what an id takes."""
+        self._dead_letters: dict[bytes, int] = {}
+        """Order by id."""
+        self._read_failures: Counter[int] = Counter()
+        self._tidied_at = 0.0
 
-    def open(self) -> Recovery:
-        """Open or create the file, and count what it holds.
+    @property
+    def is_full(self) -> bool:
+        """Whether the file system has no room; looked at anew with every commit."""
+        return self._room.is_full
+
+    # Opening.
+
+    def open(self, found: Found | None = None) -> Recovery:
+        """Find what the files hold.
+
+        Args:
+            found: Told of each pending record, in order.
 
         Raises:
             SpoolError: It belongs to another owner, is of a newer version, or cannot be opened.
         """
         try:
-            try:
-                self._connect()
-                return self._count(0)
-            except sqlite3.DatabaseError as error:
-                if not _now_unreadable(error):
-                    raise
-                return self.salvage()
-        except (sqlite3.Error, OSError) as error:
-            raise SpoolError(f"the spool {str(self._directory)!r} cannot be opened: {error}") from error
-
-    def _connect(self) -> None:
-        # Made before SQLite opens it, since SQLite knows no mode; the WAL takes the mode of the file.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        self.path.chmod(0o600)
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        self._db = db
-        for pragma in (
-            "page_size=32768", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000",
-            f"journal_size_limit={64 * 2**20}", "secure_delete=OFF",
-        ):  # fmt: skip
-            db.execute(f"PRAGMA {pragma}")
-        db.executescript(_SCHEMA)
-        row = db.execute("SELECT version, owner FROM spool").fetchone()
-        if row is None:
-            db.execute("INSERT INTO spool VALUES (?, ?)", (VERSION, orjson.dumps(self._owner).decode()))
-            return
-        self._check(*row)
-
-    def _check(self, version: int, owner: str) -> None:
-        if version > VERSION:
-            raise SpoolError(f"the spool {str(self._directory)!r} was written by a newer version of picsellia_async")
-        held: dict[str, str] = orjson.loads(owner)
-        theirs, ours = held.get("deployment_id"), self._owner.get("deployment_id")
-        if theirs and ours and theirs != ours:
-            raise SpoolError(
-                f"the spool {str(self._directory)!r} holds frames of deployment {theirs}, not of {ours}; "
-                "use another directory"
-            )
-        if ours and held != self._owner:
-            text = orjson.dumps(self._owner).decode()
-            self._connection.execute("UPDATE spool SET owner = ?", (text,))
+            return self._open_files(found)
+        except OSError as error:
+            raise SpoolError(f"the spool {self._name} cannot be opened: {error}") from error
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise SpoolError(f"the spool {str(self._directory)!r} is closed")
-        return self._db
+    def _name(self) -> str:
+        return repr(str(self._directory.path))
 
-    def _count(self, quarantined: int) -> Recovery:
-        counts = dict.fromkeys((PENDING, REJECTED, CORRUPT), (0, 0))
-        last = 0
-        rows = self._connection.execute("SELECT state, count(*), total(size), max(seq) FROM frame GROUP BY state")
-        for state, count, size, seq in rows:
-            counts[state] = (count, int(size))
-            last = max(last, seq)
-        frames, size = counts[PENDING]
-        rejected, rejected_bytes = counts[REJECTED]
-        return Recovery(frames, size + rejected_bytes, last, rejected, rejected_bytes, counts[CORRUPT][0] + quarantined)
+    def _open_files(self, found: Found | None) -> Recovery:
+        written = read_owner(self._directory)
+        headers = self._segments.load()
+        if any(header.version > VERSION for header in headers):
+            raise SpoolError(f"the spool {self._name} was written by a newer version of picsellia_async")
+        self._check_owner(orjson.loads(headers[-1].owner) if written is None and headers else written, written)
+        recovery = self._count(found)
+        self._tidy_at_opening()
+        return recovery
 
-    def apply(
-        self, puts: Sequence[Record], acknowledged: Sequence[int], rejected: Sequence[tuple[int, str]]
-    ) -> list[int]:
-        """Make one transaction of what happened meanwhile, and return once it is on disk.
+    def _check_owner(self, held: Mapping[str, str] | None, written: Mapping[str, str] | None) -> None:
+        theirs, ours = (held or {}).get("deployment_id"), self._owner.get("deployment_id")
+        if theirs and ours and theirs != ours:
+            raise SpoolError(
+                f"the spool {self._name} holds frames of deployment {theirs}, not of {ours}; use another directory"
+            )
+        if held and not ours:
+            self._owner = dict(held)
+        if written == self._owner:
+            return
+        try:
+            write_owner(self._directory, self._owner)
+        except OSError as error:
+            if held is None:
+                raise
+            # A full disk: what is there can be delivered all the same.
+            logger.warning("the owner of the spool %s cannot be written: %s", self._name, error)
+
+    def _count(self, found: Found | None) -> Recovery:
+        frames = size = rejected = rejected_bytes = 0
+        for segment in self._segments:
+            for index in segment.each(PENDING, REJECTED):
+                length = segment.length(index)
+                size += length
+                if segment.state(index) == REJECTED:
+                    rejected += 1
+                    rejected_bytes += length
+                    self._dead_letters[segment.id(index)] = segment.seq(index)
+                    continue
+                frames += 1
+                self._ids.add(hash(segment.id(index)))
+                if found is not None:
+                    found(segment.seq(index), segment.sources[index], length)
+            segment.sources = []
+        return Recovery(frames, size, self._segments.last_seq, rejected, rejected_bytes, self._segments.damaged)
+
+    def _tidy_at_opening(self) -> None:
+        try:
+            self._room.set_reserve_aside()
+            self._tidy()
+        except OSError as error:
+            # None of it is needed to deliver what is there.
+            self._room.look([error])
+
+    # Writing.
+
+    def commit(
+        self, puts: Sequence[Record] = (), acknowledged: Sequence[int] = (), rejected: Sequence[tuple[int, str]] = ()
+    ) -> Committed:
+        """Bring what happened meanwhile to disk, and return once it is there.
 
         Args:
-            puts: New records.
-            acknowledged: Delivered or given up: these are deleted.
+            puts: New records, in order.
+            acknowledged: Delivered or given up: these may go. They count before the new records: a frame may come again.
             rejected: Refused for good, with the reason: these are kept as dead letters.
-
-        Returns:
-            Orders of new records whose id the file already held; they were not written.
         """
-        db = self._connection
-        db.execute("BEGIN IMMEDIATE")
+        for seq in acknowledged:
+            self._mark(seq, DONE)
+        errors: list[OSError | SpoolError] = []
+        self._reject(rejected, errors)
+        known: set[int] = set()
+        refused = {record.seq for record in puts}
+        if puts:
+            try:
+                # On a full disk this is where the room for the new records comes from.
+                self._remove_empty()
+                self._put(puts, known, refused)
+            except (OSError, SpoolError) as error:
+                errors.append(error)
         try:
-            # Before the inserts: a frame that is submitted again right after its outcome is a new record.
-            for table in ("frame", "image"):
-                db.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in acknowledged])  # noqa: S608 - a literal
-            known = [record.seq for record in puts if not self._insert(record)]
-            db.executemany(
-                "UPDATE frame SET state = 1, reason = ? WHERE seq = ?", [(text, seq) for seq, text in rejected]
-            )
-            db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
+            self._flush_marks()
+            self._tidy()
+        except OSError as error:
+            errors.append(error)
+        self._room.look(errors)
+        return Committed(frozenset(known), frozenset(refused), errors[0] if errors else self.trouble)
+
+    def _mark(self, seq: int, state: int) -> None:
+        """Mark a record; one that is not there (any more) is left alone."""
+        place = self._segments.find(seq)
+        if place is None:
+            return
+        segment, index = place
+        before = segment.state(index)
+        if before == DONE:
+            return
+        id_ = segment.id(index)
+        if before == PENDING:
+            self._ids.discard(hash(id_))
+        elif before == REJECTED:
+            self._dead_letters.pop(id_, None)
+        if state == REJECTED:
+            self._dead_letters[id_] = seq
+        segment.mark(index, state)
+
+    def _reject(self, rejected: Sequence[tuple[int, str]], errors: list[OSError | SpoolError]) -> None:
+        for seq, reason in rejected:
+            place = self._segments.find(seq)
+            if place is None or place[0].state(place[1]) != PENDING:
+                continue
+            try:
+                place[0].write_reason(self._segments.use(place[0]), place[1], reason)
+            except OSError as error:  # the mark counts; the reason is for the reader
+                errors.append(error)
+            self._mark(seq, REJECTED)
+
+    def _put(self, puts: Sequence[Record], known: set[int], refused: set[int]) -> None:
+        """Append records; those that are on disk at the end leave `refused`, also where this fails in the middle."""
+        if self.gone is not None:
+            raise self.gone
+        self._room.check(sum(record.size for record in puts))
+        written: set[int] = set()
+        try:
+            for record in puts:
+                hashed = hash(record.id)
+                if hashed in self._ids:
+                    known.add(record.seq)
+                    refused.discard(record.seq)
+                    continue
+                twin = self._dead_letters.get(record.id)
+                if twin is not None:
+                    self._mark(twin, DONE)
+                if record.size > RECORD_BYTES_MAX:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+                segment = self._current(record.seq, refused)
+                segment.append(self._segments.use(segment), record)
+                self._ids.add(hashed)
+                written.add(record.seq)
+        finally:
+            try:
+                # What was written before a failure is whole, and stays.
+                self._flush_current(refused)
+            finally:
+                self._ids.difference_update(hash(record.id) for record in puts if record.seq in written & refused)
+
+    def _current(self, seq: int, refused: set[int]) -> Segment:
+        """Return the segment that takes a record of this order."""
+        last = self._segments.last
+        if last is not None and not last.is_full(self._segment_bytes):
+            return last
+        self._flush_current(refused)
+        if last is not None:
+            last.is_sealed = True
+        return self._segments.add(seq, orjson.dumps(self._owner))
+
+    def _flush_current(self, refused: set[int]) -> None:
+        """Bring what was appended to disk; only what arrived there leaves `refused`."""
+        segment = self._segments.last
+        if segment is None or not segment.has_unflushed:
+            return
+        descriptor = self._segments.use(segment)
+        try:
+            if segment.is_dirty:
+                segment.write_marks(descriptor)
+            disk.flush(descriptor)
+            self._check_in_place(segment)
+        except (OSError, SpoolError):
+            segment.withdraw(descriptor)
             raise
-        return known
+        segment.flushed()
+        for index in segment.confirm():
+            refused.discard(segment.seq(index))
+        # Not flushed: it reaches the disk with the next commit, or at closing. Written all the same, it outlives this process.
+        segment.write_marks(descriptor)
 
-    def _insert(self, record: Record) -> bool:
-        db = self._connection
-        row = db.execute("SELECT seq, state FROM frame WHERE id = ?", (record.id,)).fetchone()
-        if row is not None:
-            if row[1] == PENDING:
-                return False
-            db.execute("DELETE FROM frame WHERE seq = ?", (row[0],))
-            db.execute("DELETE FROM image WHERE seq = ?", (row[0],))
-        values = (
-            record.seq, record.id, record.size, record.checksum, record.description, record.source, record.accepted_at
-        )  # fmt: skip
-        db.execute(
-            "INSERT INTO frame (seq, id, size, crc, description, source, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            values,
-        )
-        db.execute("INSERT INTO image VALUES (?, ?)", (record.seq, record.image))
-        return True
+    def _check_in_place(self, segment: Segment) -> None:
+        """Refuse to take for stored what nobody can find again."""
+        self._look_for_directory()
+        if self.gone is not None:
+            raise self.gone
+        if not self._segments.is_there(segment):
+            self.trouble = SpoolError(f"files of the spool {self._name} were deleted or replaced")
+            raise self.trouble
 
-    def list_pending(self, found: Callable[[int, str, int], None]) -> None:
-        """Tell order, source and size of every pending record, in order."""
-        for row in self._connection.execute("SELECT seq, source, size FROM frame WHERE state = 0 ORDER BY seq"):
-            found(*row)
+    def _look_for_directory(self) -> None:
+        if self.gone is None and not self._directory.is_in_place():
+            self.gone = self.trouble = SpoolError(f"the spool {self._name} was deleted, replaced or unmounted")
+            logger.error("%s; nothing is written to it any more", self.gone.message)
+
+    def _flush_marks(self) -> None:
+        for segment in self._segments:
+            # Marks that only say that the last commit arrived can wait for the next one.
+            if segment.is_dirty and segment.is_urgent:
+                self._write_marks(segment)
+
+    def _write_marks(self, segment: Segment) -> None:
+        descriptor = self._segments.use(segment)
+        try:
+            segment.write_marks(descriptor)
+            disk.flush(descriptor)
+        except OSError as error:
+            if error.errno not in disk.FULL:
+                raise
+            # Only on a file system that copies what is overwritten.
+            self._room.give_up_reserve()
+            segment.write_marks(descriptor)
+            disk.flush(descriptor)
+        segment.flushed()
+
+    # Reading.
 
     def claim(self, seqs: Sequence[int]) -> tuple[list[Record], list[int]]:
-        """Read records.
+        """Read pending records.
 
         Args:
             seqs: Their orders.
 
         Returns:
-            The records, and the orders of those that are missing, or were damaged and are set aside.
+            The records, and the orders of those that are not there or damaged; the latter are set aside.
+
+        Raises:
+            OSError: The disk cannot be read now. Asking again may help; a record that fails again and again is set aside.
         """
         records: list[Record] = []
         damaged: list[int] = []
-        db = self._connection
         for seq in seqs:
-            row = db.execute(
-                "SELECT id, description, source, accepted_at, crc FROM frame WHERE seq = ? AND state = 0", (seq,)
-            ).fetchone()
-            image = db.execute("SELECT data FROM image WHERE seq = ?", (seq,)).fetchone()
-            record = None if row is None or image is None else Record(seq, row[0], row[1], image[0], row[2], row[3])
-            if record is None or record.checksum != row[4]:
+            record = self._read(seq)
+            if record is None:
+                self._mark(seq, ASIDE)
                 damaged.append(seq)
-                db.execute("UPDATE frame SET state = 2, reason = 'checksum' WHERE seq = ?", (seq,))
             else:
                 records.append(record)
         return records, damaged
 
+    def _read(self, seq: int) -> Record | None:
+        place = self._segments.find(seq)
+        if place is None or place[0].state(place[1]) != PENDING:
+            return None
+        try:
+            return place[0].read(self._segments.use(place[0]), place[1])
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self._read_failures[seq] += 1
+            if self._read_failures[seq] >= _READ_ATTEMPTS:
+                del self._read_failures[seq]
+                return None
+            raise
+
     def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Return order and id of those of the records that are there."""
-        db = self._connection
-        rows = [db.execute("SELECT seq, id FROM frame WHERE seq = ? AND state = 0", (seq,)).fetchone() for seq in seqs]
-        return [row for row in rows if row is not None]
+        """Return order and id of those records that are pending in a file that is still there."""
+        if not self._directory.is_in_place():
+            return []
+        there: dict[int, bool] = {}
+        result = []
+        for seq in seqs:
+            place = self._segments.find(seq)
+            if place is None or place[0].state(place[1]) != PENDING:
+                continue
+            segment, index = place
+            if segment.number not in there:
+                there[segment.number] = self._segments.is_there(segment)
+            if there[segment.number]:
+                result.append((seq, segment.id(index)))
+        return result
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return the refused records, in order."""
+        letters = []
+        for seq in sorted(self._dead_letters.values()):
+            place = self._segments.find(seq)
+            if place is not None:
+                segment, index = place
+                reason = unpack_reason(segment.read_head(self._segments.use(segment), index).ljust(HEAD_BYTES, b"\0"))
+                letters.append(DeadLetter(seq, segment.id(index), reason, segment.length(index)))
+        return letters
 
     def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
-        """Delete the oldest dead letters until so many bytes are free; return how many, and their bytes."""
-        gone: list[int] = []
-        freed = 0
-        rows = self._connection.execute("SELECT seq, size FROM frame WHERE state = 1 ORDER BY seq LIMIT 10000")
-        for seq, size in rows.fetchall():
-            if freed >= min_bytes:
-                break
-            gone.append(seq)
-            freed += size
-        self.apply([], gone, [])
-        return len(gone), freed
-
-    def salvage(self) -> Recovery:
-        """Copy what can still be read into a new file; the damaged one stays as `quarantine-N.db`.
+        """Delete the oldest dead letters until so many bytes are free.
 
         Returns:
-            What the new file holds. At least one record counts as quarantined.
+            How many, and their bytes.
         """
-        records, lost = _readable(self.path)
-        if self._db is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.close()
-        number = next(n for n in range(1, 10**6) if not (self._directory / f"quarantine-{n}.db").exists())
-        for suffix in ("", "-wal", "-shm"):
-            source = Path(f"{self.path}{suffix}")
-            if source.exists():
-                source.rename(self._directory / f"quarantine-{number}.db{suffix}")
-        self._connect()
-        # Read lazily from the old file under its new name: it may be larger than memory.
-        old = self._directory / f"quarantine-{number}.db"
-        for record in _read_each(old, records):
-            self.apply([record], [], [])
-        return self._count(max(1, lost))
+        count = freed = 0
+        for letter in self.dead_letters():
+            if freed >= min_bytes:
+                break
+            self._mark(letter.seq, DONE)
+            count += 1
+            freed += letter.size
+        self._flush_marks()
+        return count, freed
+
+    # Tidying.
+
+    @property
+    def wants_tidying(self) -> bool:
+        """Whether `tidy` has something to do although nothing happens: marks to write, bytes to erase, room to look for."""
+        return self.is_full or any(segment.is_dirty or segment.has_unerased for segment in self._segments)
+
+    def tidy(self) -> None:
+        """Do what can wait for a quiet moment."""
+        for segment in self._segments:
+            if segment.is_dirty:
+                self._write_marks(segment)
+        self._tidy()
+        self._room.look()
+
+    def _remove_empty(self) -> None:
+        for segment in self._segments:
+            if segment.is_empty and (segment.is_sealed or segment.size >= _KEEP_BYTES):
+                self._segments.remove(segment)
+
+    def _tidy(self) -> None:
+        self._remove_empty()
+        now = time.monotonic()
+        if now - self._tidied_at < _TIDY_SECONDS:
+            return
+        self._tidied_at = now
+        for segment in self._segments:
+            if segment.has_unerased and not segment.is_urgent:
+                segment.erase_done(self._segments.use(segment))
+        if not self.is_full:
+            self._merge()
+        self._watch()
+
+    def _merge(self) -> None:
+        run = find_run(self._segments, self._segment_bytes)
+        if run:
+            try:
+                self._room.check(sum(segment.live_bytes for segment in run))
+                merge(self._segments, self._directory, run, orjson.dumps(self._owner))
+            except OSError as error:
+                if error.errno not in disk.FULL:
+                    raise
+
+    def _watch(self) -> None:
+        """Notice what somebody deleted, before anybody relies on it."""
+        self._look_for_directory()
+        if self.trouble is None and not all(map(self._segments.is_there, self._segments)):
+            self.trouble = SpoolError(f"files of the spool {self._name} were deleted or replaced")
+            logger.error("%s", self.trouble.message)
 
     def close(self) -> None:
-        """Close; what was committed is on disk."""
-        db, self._db = self._db, None
-        if db is not None:
-            with contextlib.suppress(sqlite3.Error):
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.close()
-
-
-def _readable(path: Path) -> tuple[list[int], int]:
-    """Return the orders of records that can be read whole and are undamaged, and how many are known but cannot."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        known = _known_orders(db)
-        # A page in the middle may hide its orders from both ends: asking for each alone costs little.
-        asked = range(min(known), min(max(known), min(known) + 10**6) + 1) if known else ()
-        good = [seq for seq in asked if next(_read_each(path, [seq], db), None) is not None]
-    return good, len(known.difference(good))
-
-
-def _known_orders(db: sqlite3.Connection) -> set[int]:
-    """Return the orders that either table knows, read from both ends as far as that goes."""
-    found: set[int] = set()
-    for table in ("frame", "image"):
-        for direction in ("ASC", "DESC"):
-            with contextlib.suppress(sqlite3.DatabaseError):
-                for (seq,) in db.execute(f"SELECT seq FROM {table} ORDER BY seq {direction}"):  # noqa: S608 - literals
-                    found.add(seq)
-    return found
-
-
-def _read_each(path: Path, orders: Sequence[int], db: sqlite3.Connection | None = None) -> Iterator[Record]:
-    with contextlib.ExitStack() as stack:
-        if db is None:
-            db = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-        for seq in orders:
-            with contextlib.suppress(sqlite3.DatabaseError):
-                row = db.execute(
-                    "SELECT id, crc, description, state, source, accepted_at FROM frame WHERE seq = ?", (seq,)
-                ).fetchone()
-                data = db.execute("SELECT data FROM image WHERE seq = ?", (seq,)).fetchone()
-                if row is None or data is None or row[3] != PENDING:
-                    continue
-                record = Record(seq, row[0], row[2], data[0], row[4], row[5])
-                if record.checksum == row[1]:
-                    yield record
-
-
-def owner_of(directory: Path) -> dict[str, str]:
-    """Return what a spool says about whose frames it holds, without opening it for delivery.
-
-    Raises:
-        ConfigurationError: There is no spool.
-        SpoolError: It cannot be read.
-    """
-    path = directory / "spool.db"
-    if not path.is_file():
-        raise ConfigurationError(f"there is no spool in {str(directory)!r}")
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            row = db.execute("SELECT owner FROM spool").fetchone()
-    except sqlite3.Error as error:
-        raise SpoolError(f"the spool {str(directory)!r} cannot be read: {error}") from error
-    owner: dict[str, str] = {} if row is None else orjson.loads(row[0])
-    return owner
+        """Write what is left to write, and close. A spool that holds nothing leaves nothing but its name."""
+        try:
+            for segment in self._segments:
+                if segment.is_dirty:
+                    self._write_marks(segment)
+                if segment.has_unerased:
+                    segment.erase_done(self._segments.use(segment))
+            for segment in self._segments:
+                if segment.is_empty:
+                    self._segments.remove(segment)
+            self._room.give_up_reserve()
+        finally:
+            self._segments.close()

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.outcomes import Outcome, Rejected, Spooled
 from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.spool.results import Recovery
 from picsellia_async._delivery.spool.spool import Spool
-from picsellia_async._delivery.spool.store import Recovery
 
 logger = logging.getLogger("picsellia_async")
 

@@ -1,0 +1,75 @@
+"""Room on the file system of a spool: what is left to others, a reserve for the worst case, and whether there is any."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from picsellia_async._delivery.spool import disk
+from picsellia_async._delivery.spool.directory import SpoolDirectory
+
+_RESERVE: Final = "reserve"
+_RESERVE_BYTES: Final = 2**20
+_FREE_PART, _FREE_MIN, _FREE_MAX = 0.01, 4 * 2**20, 256 * 2**20
+"""Room that is left to others: this part of the file system, within these bounds."""
+
+
+class Room:
+    """The room of one spool."""
+
+    def __init__(self, directory: SpoolDirectory) -> None:
+        """Store where.
+
+        Args:
+            directory: Open, and locked by this process.
+        """
+        self.is_full = False
+        """Whether there was no room when somebody looked last."""
+        self._directory = directory
+        self._has_reserve = False
+
+    def _free(self) -> tuple[int, int] | None:
+        """Return the bytes that are free, and those of them that are left to others."""
+        free, total = disk.free_bytes(self._directory.place), disk.total_bytes(self._directory.place)
+        if free is None or total is None:
+            return None
+        return free, int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
+
+    def check(self, size: int) -> None:
+        """Raise what a full disk raises where so many bytes would take what is left to others."""
+        room = self._free()
+        if room is not None and room[0] - size < room[1]:
+            text = f"{os.strerror(errno.ENOSPC)}: {room[0]} bytes are free, and some are left to others"
+            raise OSError(errno.ENOSPC, text)
+
+    def look(self, errors: Sequence[Exception] = ()) -> None:
+        """Note whether there is room: not if one of these errors says so, else as the file system says."""
+        if any(isinstance(error, OSError) and error.errno in disk.FULL for error in errors):
+            self.is_full = True
+        elif self.is_full or not self._has_reserve:
+            room = self._free()
+            self.is_full = room is not None and room[0] < room[1] + 2 * _RESERVE_BYTES
+            if not self.is_full and not self._has_reserve:
+                with contextlib.suppress(OSError):
+                    self.set_reserve_aside()
+
+    def set_reserve_aside(self) -> None:
+        """Take the room that `give_up_reserve` gives back."""
+        descriptor = self._directory.open(_RESERVE, os.O_RDWR | os.O_CREAT)
+        try:
+            if os.fstat(descriptor).st_size < _RESERVE_BYTES:
+                disk.allocate(descriptor, _RESERVE_BYTES)
+        except OSError:
+            self._directory.unlink(_RESERVE)
+            raise
+        finally:
+            os.close(descriptor)
+        self._has_reserve = True
+
+    def give_up_reserve(self) -> None:
+        """Give the reserve back to the file system: marks need its room, or the spool is closed."""
+        self._directory.unlink(_RESERVE)
+        self._has_reserve = False
