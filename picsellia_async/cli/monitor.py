@@ -26,10 +26,12 @@ from picsellia_async.cli.delivering import (
 )
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ConfigurationError, PicselliaError
+from picsellia_async.errors import ConfigurationError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import Frame
+from picsellia_async.image_header import OrientationRule
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
+from picsellia_async.sources._class_names import names_from
 from picsellia_async.uploader import Uploader, UploaderOptions
 
 FAILURES_NAMED: Final = 100
@@ -46,7 +48,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument("--yolo", type=Path, metavar="DIR", help="directory of YOLO label files; with --images")
     parser.add_argument("--images", type=Path, metavar="DIR", help="directory of the images of --coco or --yolo")
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO file with the names of the images")
-    parser.add_argument("--segmentation", action="store_true", help="--coco, --yolo: polygons instead of boxes")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--segmentation", action="store_true", help="--coco, --yolo: polygons instead of boxes")
+    shape.add_argument("--mask", action="store_true", help="--coco: run-length masks instead of boxes")
+    _add_classes(parser)
+    parser.add_argument("--score", type=float, metavar="N", help="confidence where the file has none (default: refuse)")
+    parser.add_argument("--stored", action="store_true", help="boxes are of pictures as stored, before their EXIF turn")
+    parser.add_argument(
+        "--outside", action="store_true", help="--manifest, --coco: images may lie outside their folder"
+    )
     parser.add_argument("--empty", action="store_true", help="--coco, --yolo: images without any result too")
     parser.add_argument(
         "--skip-bad", action="store_true", help="skip and count what cannot be used; default: stop there"
@@ -57,6 +67,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_account(parser, default_host="Picsellia's")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=run)
+
+
+def _add_classes(parser: argparse.ArgumentParser) -> None:
+    classes = parser.add_mutually_exclusive_group()
+    classes.add_argument(
+        "--categories", metavar="MAP", help='index by class number or name: JSON, or a file of it: {"car": 0, "7": 1}'
+    )
+    classes.add_argument(
+        "--class-numbers", action="store_true", help="the file's class numbers are indexes of the label map"
+    )
+    parser.add_argument("--names", type=Path, metavar="FILE", help="--yolo: class names, data.yaml or a name per line")
 
 
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
@@ -72,17 +93,17 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Deliver; 0 where all was, 1 where something was refused, skipped or is left, 130 after an interrupt."""
-    source = _source(args)
+    _check_input(args)
     options = _options(args)
-    result = asyncio.run(_interruptible(args, source, options))
+    result = asyncio.run(_interruptible(args, _categories(args.categories), options))
     if args.json:
-        print(json.dumps(_to_json(result, source)))
+        print(json.dumps(_to_json(result)))
     else:
-        _print(result, source)
+        _print(result)
     if result.is_interrupted:
         return 130
     complete = result.report is not None and result.report.is_complete
-    return 0 if complete and result.error is None and not source.skipped else 1
+    return 0 if complete and result.error is None and not result.skipped else 1
 
 
 @attrs.define
@@ -90,30 +111,96 @@ class _Result:
     report: UploadReport | None = None
     error: PicselliaError | None = None
     is_interrupted: bool = False
+    source: Source[Frame] | None = None
+    """Known once the deployment is, whose label map it may need."""
+
+    @property
+    def skipped(self) -> int:
+        """Items that could not be used."""
+        return 0 if self.source is None else self.source.skipped
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong with them."""
+        return () if self.source is None else self.source.problems
 
 
-def _source(args: argparse.Namespace) -> Source[Frame]:
-    on_bad: OnBad = "skip" if args.skip_bad else "raise"
-    if args.manifest is not None:
-        for name in ("images", "annotations", "segmentation", "empty"):
-            if getattr(args, name):
-                raise ConfigurationError(f"--{name} does not go with --manifest")
-        _must_exist(args.manifest, "--manifest")
-        return manifest(args.manifest, source=args.source, latency=args.latency, on_bad=on_bad)
-    if args.images is None:
-        raise ConfigurationError("--coco and --yolo need --images, the directory of the images")
-    chosen: dict[str, Any] = {
-        "kind": "segmentation" if args.segmentation else "detection", "empty": args.empty, "source": args.source,
-        "latency": args.latency, "on_bad": on_bad,
+def _check_input(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together, and paths that are not there.
+
+    Raises:
+        ConfigurationError: So it is.
+    """
+    only = {
+        "manifest": ("outside",),
+        "coco": ("annotations", "mask", "outside", "segmentation", "empty", "score", "categories", "class_numbers"),
+        "yolo": ("names", "segmentation", "empty", "score", "categories", "class_numbers"),
     }  # fmt: skip
-    _must_exist(args.images, "--images")
+    kind = next(one for one in only if getattr(args, one) is not None)
+    for name in sorted({one for names in only.values() for one in names} - set(only[kind])):
+        if getattr(args, name) not in {None, False}:
+            raise ConfigurationError(f"--{name.replace('_', '-')} does not go with --{kind}")
+    if kind != "manifest":
+        if args.images is None:
+            raise ConfigurationError("--coco and --yolo need --images, the directory of the images")
+        _must_exist(args.images, "--images")
+    _must_exist(getattr(args, kind), f"--{kind}")
+
+
+def _categories(text: str | None) -> dict[int | str, int] | None:
+    """Return what `--categories` says; keys that are numbers are class numbers.
+
+    Raises:
+        ConfigurationError: It is neither JSON nor a file of it, or maps to something else than whole numbers.
+    """
+    if text is None:
+        return None
+    try:
+        found = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--categories must be JSON or a file of it: {error}") from error
+    if not isinstance(found, dict) or not all(type(value) is int for value in found.values()):
+        raise ConfigurationError('--categories must map classes to indexes: {"car": 0}')
+    return {int(key) if key.isdecimal() else key: value for key, value in found.items()}
+
+
+async def _source(
+    args: argparse.Namespace, categories: dict[int | str, int] | None, deployment: AsyncDeployment
+) -> Source[Frame]:
+    """Return what is to be sent. Class names are looked up in the deployment's label map, unless numbers are asked for."""
+    on_bad: OnBad = "skip" if args.skip_bad else "raise"
+    orientation: OrientationRule = "stored" if args.stored else "shown"
+    if args.manifest is not None:
+        return manifest(
+            args.manifest, source=args.source, latency=args.latency, on_bad=on_bad, orientation=orientation,
+            outside=args.outside,
+        )  # fmt: skip
+    chosen: dict[str, Any] = {
+        "kind": "segmentation" if args.segmentation else "mask" if args.mask else "detection", "empty": args.empty,
+        "source": args.source, "latency": args.latency, "on_bad": on_bad, "orientation": orientation, "score": args.score,
+        "categories": categories,
+    }  # fmt: skip
+    by_name = categories is None and not args.class_numbers
     if args.coco is not None:
-        _must_exist(args.coco, "--coco")
-        return coco_results(args.coco, args.images, annotations=args.annotations, **chosen)
-    if args.annotations is not None:
-        raise ConfigurationError("--annotations goes with --coco only")
-    _must_exist(args.yolo, "--yolo")
-    return yolo_labels(args.yolo, args.images, **chosen)
+        if by_name:
+            # A category id of COCO is no index: taken for one in silence, persons would become bicycles.
+            chosen["label_map"] = await _label_map(deployment)
+        return coco_results(args.coco, args.images, annotations=args.annotations, outside=args.outside, **chosen)
+    names = await asyncio.to_thread(names_from, args.names, args.yolo)
+    if by_name and names:
+        chosen["label_map"] = await _label_map(deployment)
+    return yolo_labels(args.yolo, args.images, names=args.names, **chosen)
+
+
+async def _label_map(deployment: AsyncDeployment) -> dict[str, int]:
+    try:
+        labels = (await deployment.get_model_version()).labels or {}
+    except UndefinedObjectError:
+        labels = {}
+    found = {name: int(index) for index, name in labels.items()}
+    if not found:
+        raise ConfigurationError("the deployment's model has no label map: give --categories or --class-numbers")
+    return found
 
 
 def _must_exist(path: Path, option: str) -> None:
@@ -128,10 +215,12 @@ def _options(args: argparse.Namespace) -> UploaderOptions:
     }  # fmt: skip
 
 
-async def _interruptible(args: argparse.Namespace, source: Source[Frame], options: UploaderOptions) -> _Result:
+async def _interruptible(
+    args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions
+) -> _Result:
     """Deliver; the first Ctrl-C (or SIGTERM) ends the reading and closes the uploader, the second one ends closing."""
     result = _Result()
-    work = asyncio.create_task(_deliver(args, source, options, result))
+    work = asyncio.create_task(_deliver(args, categories, options, result))
 
     def interrupt() -> None:
         if not result.is_interrupted:
@@ -152,9 +241,12 @@ async def _interruptible(args: argparse.Namespace, source: Source[Frame], option
     return result
 
 
-async def _deliver(args: argparse.Namespace, source: Source[Frame], options: UploaderOptions, result: _Result) -> None:
+async def _deliver(
+    args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions, result: _Result
+) -> None:
     async with AsyncClient(args.api_token, args.organization_id, host=args.host) as client:
         deployment = await _find(client, args.deployment)
+        result.source = source = await _source(args, categories, deployment)
         with TerminalProgress() as progress:
             options["progress"] = progress
             uploader = deployment.uploader(**options)
@@ -195,29 +287,29 @@ async def _send(uploader: Uploader, source: Source[Frame]) -> None:
         await asyncio.wait([task])
 
 
-def _to_json(result: _Result, source: Source[Frame]) -> dict[str, Any]:
+def _to_json(result: _Result) -> dict[str, Any]:
     report: dict[str, Any] = {} if result.report is None else result.report.to_json()
     failures = report.pop("failures", [])
     return {
         **report,
-        "skipped": source.skipped,
+        "skipped": result.skipped,
         "interrupted": result.is_interrupted,
         "error": None if result.error is None else f"{type(result.error).__name__}: {result.error}",
         "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
         "failures": failures[:FAILURES_NAMED],
-        "problems": list(source.problems),
+        "problems": list(result.problems),
     }
 
 
-def _print(result: _Result, source: Source[Frame]) -> None:
+def _print(result: _Result) -> None:
     report = result.report
     if report is not None:
         print(
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
-            f"{report.spooled} left in the spool, {source.skipped} skipped"
+            f"{report.spooled} left in the spool, {result.skipped} skipped"
         )
         print_failures(report)
-    for problem in source.problems[:LINES_SHOWN]:
+    for problem in result.problems[:LINES_SHOWN]:
         print(f"  skipped {problem}", file=sys.stderr)
     if result.error is not None:
         print(f"stopped: {type(result.error).__name__}: {result.error}", file=sys.stderr)

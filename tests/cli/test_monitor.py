@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 
@@ -106,7 +107,15 @@ async def test_coco_results_by_deployment_id(emulator, client, tmp_path, images)
         json.dumps([{"image_id": 3, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}])
     )
     code, out, err = await monitor(
-        emulator, emulator.deployment_id, "--coco", tmp_path / "r.json", "--images", images, "--source", "val"
+        emulator,
+        emulator.deployment_id,
+        "--coco",
+        tmp_path / "r.json",
+        "--images",
+        images,
+        "--source",
+        "val",
+        "--class-numbers",
     )
     assert (code, err) == (0, "")
     assert out == "1 of 1 delivered, 0 refused, 0 dropped, 0 left in the spool, 0 skipped\n"
@@ -132,6 +141,58 @@ async def test_yolo_labels(emulator, client, tmp_path, images):
         "--json",
     )
     assert (code, json.loads(out)["delivered"]) == (0, 12)
+
+
+async def test_classes_of_coco_are_found_by_name(emulator, client, tmp_path, images):
+    """A category id is never an index by silence: the file's names are looked up in the deployment's label map."""
+    results = {
+        "annotations": [{"image_id": 3, "category_id": 91, "bbox": [1, 2, 3, 4], "score": 0.5}],
+        "categories": [{"id": 91, "name": "car"}],
+    }
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    version = await (await client.get_deployment(emulator.deployment_name)).get_model_version()
+    index, name = max(version.labels.items())
+    assert int(index) > 0
+    results["categories"][0]["name"] = name
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    arguments = ("--coco", tmp_path / "r.json", "--images", images)
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
+    assert (code, err) == (0, "")
+    (asset,) = await stored(client, emulator)
+    assert asset.filename == "000000000003.jpg"
+    async with httpx.AsyncClient() as plain:
+        (item,) = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    assert item["raw_predictions"]["detection_classes"] == [int(index)]
+    (tmp_path / "r.json").write_text(json.dumps(results["annotations"]))
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
+    assert code == 1
+    assert "class 91 has no name to look up" in err
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments, "--categories", '{"91": 0}')
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("skip", [[], ["--skip-bad"]])
+async def test_nothing_to_send_is_no_success(emulator, tmp_path, images, skip):
+    """An empty folder of labels: exit code 1, and the reason."""
+    (tmp_path / "labels").mkdir()
+    code, out, err = await monitor(
+        emulator, emulator.deployment_name, "--yolo", tmp_path / "labels", "--images", images, *skip
+    )
+    assert code == 1
+    assert "0 of 0 delivered" in out
+    assert "no label files in" in err
+
+
+async def test_ground_truth_needs_a_score(emulator, tmp_path, images):
+    """Labels without scores are refused, and sent with the score that is given."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/000000000004.txt").write_text("0 0.5 0.5 0.5 0.5")
+    arguments = ("--yolo", tmp_path / "labels", "--images", images)
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
+    assert code == 1
+    assert "line 1: no score" in err
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments, "--score", "1")
+    assert (code, err) == (0, "")
 
 
 async def test_bad_lines_stop_or_are_skipped(emulator, client, manifest_file):
@@ -204,13 +265,26 @@ async def test_an_interrupt_keeps_what_is_left_in_the_spool(emulator, tmp_path, 
         (["--coco", "/no/such.json", "--images", "/"], "--coco: there is no"),
         (["--yolo", "/no/such", "--images", "/"], "--yolo: there is no"),
         (["--yolo", "/", "--images", "/no/such"], "--images: there is no"),
-        (["--yolo", "/", "--images", "/", "--annotations", __file__], "--coco only"),
+        (["--yolo", "/", "--images", "/", "--annotations", __file__], "--annotations does not go with --yolo"),
+        (["--coco", __file__, "--images", "/", "--categories", "[1]"], "--categories"),
         (["--manifest", __file__, "--empty"], "does not go with --manifest"),
         (["--manifest", __file__, "--concurrency", "many"], "--concurrency"),
         (["--manifest", __file__, "--concurrency", "0"], "concurrency must be"),
         ([], "required"),
     ],
-    ids=["manifest", "no-images", "coco", "yolo", "images", "annotations", "empty", "many", "zero", "nothing"],
+    ids=[
+        "manifest",
+        "no-images",
+        "coco",
+        "yolo",
+        "images",
+        "annotations",
+        "categories",
+        "empty",
+        "many",
+        "zero",
+        "nothing",
+    ],
 )
 async def test_bad_usage(emulator, arguments, message):
     """Exit code 2, and what is wrong on stderr."""
