@@ -6,15 +6,18 @@ The protocol's callbacks (bytes came, buffer drained, peer gone) only change fie
 connection serves one caller at a time, so there is at most one. Coroutines here loop over "is what I wait for true,
 or has it failed? else wait". Nothing is lost when a wake-up and a cancellation meet, because the fields hold the truth.
 
-A connection may be used again only if `reusable` says so: the response is complete, the request went out whole, the
-peer agreed to keep it open, and not one byte came that we did not ask for. In every other case it is aborted. That is
-the whole defence against reading somebody else's answer.
+A connection may be used again only if `finish` says so (the response is complete, the request went out whole, the
+peer agreed to keep it open, and not one byte came that we did not ask for) and `is_reusable` finds nothing to read in
+the kernel just before. In every other case it is aborted. That is the whole defence against reading somebody else's
+answer.
 
 The write buffer's limits are set to zero, so `pause_writing` and `resume_writing` say exactly whether a byte of the
 request has not been handed to the kernel yet. From that come back-pressure, the write timeout and `request_sent`.
 
 Each connection has one timer. A deadline is a float; the timer is armed when none runs or it would fire too late, and
 when it fires early it is armed again. An exchange of 2 ms with a read timeout of 60 s thus touches no timer at all.
+It fires every few seconds while a caller waits, and asks the kernel what the peer's host has confirmed. So a connection
+that is dead, one that is slow and a peer that does not answer are told apart.
 """
 
 from __future__ import annotations
@@ -37,6 +40,13 @@ STREAM_BUFFER_BYTES: Final = 1 << 18
 
 YIELD_BYTES: Final = 1 << 19
 """Request bytes written before the event loop gets a turn, even if the socket takes more."""
+
+LOOK_SECONDS: Final = 5.0
+"""While a caller waits, the kernel is asked this often whether the peer's host still confirms what we send."""
+
+DEAD_SECONDS: Final = 15.0
+"""Silence of a host that owes us confirmations after which the connection counts as dead: a firewall has forgotten it, say.
+A slow peer confirms what it takes, and to one that takes nothing more nothing is on its way. So the dead are told within `DEAD_SECONDS + LOOK_SECONDS`."""
 
 NO_BODY_TO_COME: Final = 300
 """From this status on, a response that comes while the request is being sent ends the sending."""
@@ -64,12 +74,16 @@ class Connection(asyncio.BufferedProtocol):
     """An open connection and the state of its current exchange."""
 
     __slots__ = (
+        "_acknowledged",
         "_bytes_before",
         "_deadline",
         "_given_up",
+        "_leaving",
         "_loop",
         "_owner",
         "_paused",
+        "_probe",
+        "_progress_at",
         "_read_timeout",
         "_reading_paused",
         "_streaming",
@@ -80,6 +94,7 @@ class Connection(asyncio.BufferedProtocol):
         "_waiter",
         "_write_timeout",
         "_written",
+        "_written_at",
         "busy",
         "cut_short",
         "eof",
@@ -119,6 +134,8 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._reading_paused = False
         self._written = 0
+        self._written_at = 0.0
+        self._probe = tcp.probe(sock)
         self._begin_fields()
 
     def _begin_fields(self) -> None:
@@ -135,7 +152,9 @@ class Connection(asyncio.BufferedProtocol):
         self.unprocessed = False
         """After a failure: the peer provably took no byte of the request."""
         self._deadline = math.inf
-        self._bytes_before = self._wire_bytes()
+        self._bytes_before = self._acknowledged = self._wire_bytes()
+        self._progress_at = 0.0
+        self._leaving = False
         self._unsent_size = -1
 
     # -- the life of one exchange, called by the pool and the transport ------------------------------------------
@@ -170,6 +189,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.gone or self._transport is None:
             return
         self._written += len(data)
+        self._written_at = self._loop.time()
         self._transport.write(data)
 
     async def send_pieces(self, pieces: Iterable[bytes]) -> None:
@@ -254,6 +274,19 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return self.response.take()
 
+    def is_reusable(self) -> bool:
+        """Look whether the connection still stands and is silent; abort it if not.
+
+        The kernel is asked each time. Bytes that came after the last response, unseen by the loop as yet, would else be
+        read as the answer to the next request.
+        """
+        if self.gone:
+            return False
+        if self._probe():
+            self.abort()
+            return False
+        return True
+
     def finish(self) -> bool:
         """End the exchange; return whether the connection can serve another one. If not, it is aborted."""
         self.busy = False
@@ -269,8 +302,8 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait(self) -> None:
         waiter = self._waiter = self._loop.create_future()
-        if self._timer is None and self._deadline is not math.inf and not self.gone:
-            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        if self._timer is None and not self.gone:
+            self._start_timer(self._loop.time())
         try:
             await waiter
         finally:
@@ -283,11 +316,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- failure --------------------------------------------------------------------------------------------------
 
-    def fail(self, kind: type[Exception], message: str) -> None:
+    def fail(self, kind: type[Exception], message: str, *, acks_tell: bool = False) -> None:
         """Note the first failure, wake the caller and close the socket."""
         if self.error is None:
             self.error = (kind, message)
-            self._judge()
+            self._judge(acks_tell=acks_tell or self.eof or issubclass(kind, httpx.TimeoutException))
         self._wake()
         self.abort()
 
@@ -296,14 +329,17 @@ class Connection(asyncio.BufferedProtocol):
         kind, message = self.error or (httpx.ReadError, "the exchange failed")
         return failure(kind, message, request_sent=self.request_sent)
 
-    def _judge(self) -> None:
+    def _judge(self, *, acks_tell: bool) -> None:
         """Settle, while the socket can still be asked, how much of the request the peer can have seen.
 
-        A FIN confirms every byte that came before it. If the kernel at the other end sent one without confirming
-        all of this request, nobody there can have read all of it. A mere reset proves nothing.
+        Args:
+            acks_tell: What the peer's kernel has not confirmed, nobody there can have read. A FIN confirms every byte that
+                came before it, so after one (EPIPE too means that one came) that holds. After a time-out, the kernel
+                has repeated what was not confirmed many times. A mere reset proves nothing: it overtakes confirmations.
         """
         total = self._wire_bytes()
-        confirmed = tcp.acknowledged(self.sock) if self.eof else None
+        flow = tcp.flow(self.sock) if acks_tell else None
+        confirmed = None if flow is None else flow.acknowledged
         self.request_sent = self.sent and not self._paused and (confirmed is None or confirmed >= total)
         self.unprocessed = not self.response.touched and (
             total == self._bytes_before or (confirmed is not None and confirmed <= self._bytes_before)
@@ -336,23 +372,39 @@ class Connection(asyncio.BufferedProtocol):
     # -- time -----------------------------------------------------------------------------------------------------
 
     def _arm(self, seconds: float | None) -> None:
-        if seconds is None:
-            self._deadline = math.inf
-            return
-        deadline = self._deadline = self._loop.time() + seconds
+        now = self._loop.time()
+        self._deadline = math.inf if seconds is None else now + seconds
+        self._start_timer(now)
+
+    def _start_timer(self, now: float) -> None:
+        look = LOOK_SECONDS
+        if self._leaving and self._read_timeout is not None:
+            look = min(look, self._read_timeout)  # so that the clock of reading starts in time
+        wake = min(self._deadline, now + look)
         timer = self._timer
-        if timer is None or timer.when() > deadline:
+        if timer is None or timer.when() > wake:
             if timer is not None:
                 timer.cancel()
             if not self.gone:
-                self._timer = self._loop.call_at(deadline, self._on_timer)
+                self._timer = self._loop.call_at(wake, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        if not self.busy or self._waiter is None or self._deadline is math.inf:
+        if not self.busy or self._waiter is None:
             return
-        if self._loop.time() < self._deadline - 0.0005:
-            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        now, flow = self._loop.time(), tcp.flow(self.sock)
+        unconfirmed = flow is not None and flow.acknowledged < self._wire_bytes()
+        if flow is not None and flow.in_flight and min(flow.silence, now - self._written_at) >= DEAD_SECONDS:
+            self.fail(httpx.WriteTimeout, f"the peer's host has confirmed nothing for {DEAD_SECONDS:g} s")
+            return
+        leaving = False
+        if flow is not None and self.sent and not self._paused and not self.response.touched:
+            leaving = unconfirmed
+            self._set_clock(flow, leaving=leaving, now=now)
+        if now < self._deadline - 0.0005:
+            self._start_timer(now)
+        elif leaving:
+            self.fail(httpx.WriteTimeout, "the peer's host confirmed no byte of the request in time")
         elif self._given_up or (self.sent and not self._paused):
             self.fail(httpx.ReadTimeout, "the peer sent nothing in time")
         elif not self._paused:
@@ -361,6 +413,21 @@ class Connection(asyncio.BufferedProtocol):
             self._arm(self._write_timeout)
         else:
             self.fail(httpx.WriteTimeout, "the peer took no byte of the request in time")
+
+    def _set_clock(self, flow: tcp.Flow, *, leaving: bool, now: float) -> None:
+        """While the kernel still sends what we gave it, the clock of writing runs; that of reading starts at its end.
+
+        The kernel's buffer holds megabytes: on a slow uplink it is full for longer than a read timeout.
+        """
+        if flow.acknowledged > self._acknowledged:
+            self._acknowledged, self._progress_at = flow.acknowledged, now
+        if leaving:
+            self._leaving = True
+            since = max(self._written_at, self._progress_at)
+            self._deadline = math.inf if self._write_timeout is None else since + self._write_timeout
+        elif self._leaving:
+            self._leaving = False
+            self._deadline = math.inf if self._read_timeout is None else now - flow.silence + self._read_timeout
 
     def _progressed(self) -> bool:
         """Tell whether the write buffer changed since the last time we looked; the buffer drains unseen."""
@@ -473,9 +540,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def lose(self, exc: Exception | None) -> None:
         """Turn the end of the connection into httpx's words."""
+        closed_before = isinstance(exc, BrokenPipeError)  # the kernel's word for a reset that comes after a FIN
         if exc is None:
             self._end_of_stream()
+        elif isinstance(exc, TimeoutError):
+            self.fail(httpx.ReadError, f"the connection is dead: {exc}", acks_tell=True)
         elif not self.sent or self._paused:
-            self.fail(httpx.WriteError, f"the connection broke while the request was sent: {exc}")
+            message = f"the connection broke while the request was sent: {exc}"
+            self.fail(httpx.WriteError, message, acks_tell=closed_before)
         else:
-            self.fail(httpx.ReadError, f"the connection broke before the response was whole: {exc}")
+            message = f"the connection broke before the response was whole: {exc}"
+            self.fail(httpx.ReadError, message, acks_tell=closed_before)

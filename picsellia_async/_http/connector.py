@@ -94,7 +94,9 @@ async def _race(addresses: list[Address], loop: asyncio.AbstractEventLoop) -> so
                 winner.close()
             raise
     if winner is None:
-        raise OSError("; ".join(str(error) for error in errors))
+        # The kind says what to do next: a service that refuses is about to come back.
+        refused = all(isinstance(error, ConnectionRefusedError) for error in errors)
+        raise (ConnectionRefusedError if refused else OSError)("; ".join(str(error) for error in errors))
     return winner
 
 

@@ -38,7 +38,7 @@ from typing import Final
 import attrs
 import httpx
 
-from picsellia_async._http import connector, tcp
+from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.opening import Opening, Waiter, attach, open_socket
@@ -49,9 +49,6 @@ from picsellia_async.errors import ClosedError
 
 READ_BYTES: Final = 1 << 16
 """Size of the buffer into which all connections of a pool read."""
-
-UNCHECKED_IDLE_SECONDS: Final = 0.01
-"""Idle time after which the socket is asked whether the peer has closed it, before it is used again (about 2 us)."""
 
 CLOSE_SECONDS: Final = 5.0
 """Longest wait of `aclose` for sockets that are being closed. It takes one turn of the loop where nothing is wrong."""
@@ -119,12 +116,8 @@ class Pool:
         while stack:
             connection = stack.pop()
             self._idle_count -= 1
-            if connection.gone:
-                continue
-            if self.loop.time() - connection.idle_since > UNCHECKED_IDLE_SECONDS and tcp.readable(connection.sock):
-                connection.abort()
-                continue
-            return connection
+            if connection.is_reusable():
+                return connection
         return None
 
     async def acquire(
@@ -151,7 +144,7 @@ class Pool:
             if connection is not None:
                 return connection
             connection = await self._wait(Waiter(origin, connect, trace, self.loop.create_future()), wait)
-            if not connection.gone:  # else it was lost between being handed over and our waking up
+            if connection.is_reusable():  # else it was lost between being handed over and our waking up
                 return connection
 
     def counts(self) -> PoolCounts:

@@ -8,7 +8,6 @@ import contextlib
 import httpx
 import pytest
 
-from picsellia_async._http import pool as pool_module
 from picsellia_async._wire.exchange import Origin
 
 from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
@@ -195,9 +194,8 @@ async def test_idle_end_is_noticed(make_transport) -> None:
 
 @pytest.mark.parametrize("end", ["close", "reset"])
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
-async def test_end_that_the_loop_has_not_seen(make_transport, method: bytes, end: str, monkeypatch) -> None:
+async def test_end_that_the_loop_has_not_seen(make_transport, method: bytes, end: str) -> None:
     """A connection that ended while the loop was busy is replaced before a byte is written, for POST as well."""
-    monkeypatch.setattr(pool_module, "UNCHECKED_IDLE_SECONDS", -1.0)
     transport = make_transport()
     async with scripted(echo) as peer:
         for number in range(20):
