@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from picsellia_async._http.service import HttpSession
+from picsellia_async._http.session import HttpSession
 from picsellia_async._services.account import Account
 from picsellia_async._services.settings import Settings
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS

@@ -22,8 +22,9 @@ MODULES = sorted(
     name for _, name, _ in pkgutil.walk_packages(picsellia_async.__path__, "picsellia_async.") if "__main__" not in name
 )
 MODULE_LINES = 500
-FACADE_LINES = {"deployment.py": 1200}
-"""Longer than the budget with a reason: 45 documented methods, nearly all docstring."""
+FACADE_LINES = {"deployment.py": 1200, "_http/connection.py": 560}
+"""Longer than the budget with a reason: 45 documented methods, nearly all docstring; and one state machine, whose callbacks,
+waits and clock change the same fields."""
 
 
 def test_all_is_sorted_and_complete():
@@ -67,9 +68,10 @@ def test_every_module_says_what_belongs_in_it(module):
 def test_modules_keep_their_budget():
     """A file holds one noun; beyond 500 lines it holds two."""
     long = {
-        str(path.relative_to(PACKAGE)): lines
+        name: lines
         for path in PACKAGE.rglob("*.py")
-        if (lines := path.read_text(encoding="utf-8").count("\n")) > FACADE_LINES.get(path.name, MODULE_LINES)
+        if (lines := path.read_text(encoding="utf-8").count("\n"))
+        > FACADE_LINES.get(name := path.relative_to(PACKAGE).as_posix(), MODULE_LINES)
     }
     assert not long
 

@@ -11,14 +11,17 @@ from typing import Final
 import attrs
 import httpx
 
+from picsellia_async._http.messages import unpack
 from picsellia_async._http.parser import ERROR_BYTES_MAX
-from picsellia_async._http.response import unpack
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 
 REDIRECTS_MAX: Final = 5
 """Redirects followed in one call."""
+
+SAME_METHOD_STATUSES: Final = frozenset({307, 308})
+"""Redirects after which the same request is sent again, method and body included."""
 
 
 class _ChunkedStream(httpx.AsyncByteStream):
@@ -33,7 +36,7 @@ class _ChunkedStream(httpx.AsyncByteStream):
 
 
 @attrs.define(eq=False)
-class ClientExchange:
+class HttpxEngine:
     """The exchange of `FastTransport`, made with an httpx client instead."""
 
     client: httpx.AsyncClient
@@ -47,11 +50,19 @@ class ClientExchange:
         headers: bytes,
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
+        *,
+        redirects: bool = True,
     ) -> Answer:
-        """Send one request and read the whole answer. Redirects are followed where nothing can leak.
+        """Send one request and read the whole answer.
 
-        Within the origin any redirect is followed; to another one only that of a GET, and without the credential, which
-        httpx takes off.
+        Args:
+            origin: Where to.
+            method: Verb in capitals.
+            target: Path and query, encoded.
+            headers: Rendered lines, as for `FastTransport.exchange`.
+            body: What is sent.
+            timeouts: Seconds for each phase.
+            redirects: Whether redirects are followed, where `_may_follow` allows it; else the answer is the redirect.
 
         Raises:
             httpx.RequestError: No answer arrived.
@@ -65,7 +76,7 @@ class ClientExchange:
             finally:
                 await response.aclose()
             following = response.next_request
-            if following is None or not _may_follow(request, following):
+            if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
             request = following
         return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], content)
@@ -122,7 +133,15 @@ async def _read(response: httpx.Response) -> bytes:
     return unpack(response.status_code, response.headers.raw, content, request.method, url)
 
 
-def _may_follow(request: httpx.Request, following: httpx.Request) -> bool:
-    if request.method == "GET":
-        return True
-    return request.url.host == following.url.host and request.url.port == following.url.port
+def _may_follow(request: httpx.Request, status: int, following: httpx.Request) -> bool:
+    """Tell whether a redirect may be followed: never away from scheme, host and port, except from http to https.
+
+    Else image and token would go to whom the answer names, or in clear. A write is followed only where the redirect keeps
+    its method and body (307, 308): behind a 302 to a login page, a GET would be taken for its success.
+    """
+    if status not in SAME_METHOD_STATUSES and request.method not in {"GET", "HEAD"}:
+        return False
+    old, new = request.url, following.url
+    if old.host != new.host:
+        return False
+    return (old.scheme, old.port) == (new.scheme, new.port) or (old.scheme, new.scheme) == ("http", "https")

@@ -13,7 +13,7 @@ import httpx
 from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
-from picsellia_async._http.trace import Trace, traced
+from picsellia_async._http.instrumentation import Trace, traced
 from picsellia_async._wire.exchange import Origin
 
 GRACE_SECONDS: Final = 2.0

@@ -41,9 +41,9 @@ import httpx
 from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
+from picsellia_async._http.instrumentation import Trace, traced
 from picsellia_async._http.opening import Opening, Waiter, attach, open_socket
 from picsellia_async._http.tls import TlsLayer
-from picsellia_async._http.trace import Trace, traced
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ClosedError
 

@@ -3,6 +3,8 @@
 The rules, in order:
 
 * A failure after which the service cannot have the whole request (no connection, reset while sending) is repeated.
+* A refused connection costs nothing and tells that the host is up and the service is not: it is being started again, most
+  likely. It does not count among `RetryPolicy.attempts` and is repeated as long as `RetryPolicy.total` allows.
 * An answer that says "failed for now" (`RetryPolicy.statuses`) is repeated, whatever the call: it is the service's own word that
   the call was not carried out.
 * A lost answer (reset or timeout after the whole request was sent) is repeated only where the endpoint is idempotent: the
@@ -14,9 +16,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import PicselliaError, StatusError, TransportError
+
+REFUSED_PAUSE_SECONDS: Final = 5.0
+"""Longest wait after a refused connection: the service may be back at any moment, and asking costs it nothing."""
 
 
 def is_repeatable(policy: RetryPolicy, failure: PicselliaError, *, idempotent: bool) -> bool:
@@ -24,8 +30,13 @@ def is_repeatable(policy: RetryPolicy, failure: PicselliaError, *, idempotent: b
     if isinstance(failure, StatusError):
         return failure.status in policy.statuses
     if isinstance(failure, TransportError):
-        return (idempotent or not failure.request_sent) and not _is_certificate_error(failure)
+        return (idempotent or not failure.request_sent) and not _has_cause(failure, ssl.SSLCertVerificationError)
     return False
+
+
+def is_refused(failure: PicselliaError) -> bool:
+    """Tell whether the host answered that nobody listens at this port."""
+    return isinstance(failure, TransportError) and _has_cause(failure, ConnectionRefusedError)
 
 
 def backoff(policy: RetryPolicy, attempt: int, random: Callable[[], float]) -> float:
@@ -47,6 +58,7 @@ def next_delay(
     failure: PicselliaError,
     idempotent: bool,
     attempt: int,
+    refused: int = 0,
     elapsed: float,
     random: Callable[[], float],
 ) -> float | None:
@@ -57,6 +69,7 @@ def next_delay(
         failure: What the last attempt ended in.
         idempotent: Whether carrying the call out twice is harmless.
         attempt: Number of the attempt that failed; the first is 1.
+        refused: How many attempts so far met a refused connection, this one included.
         elapsed: Seconds since the first attempt began.
         random: Returns a number in [0, 1).
 
@@ -65,9 +78,15 @@ def next_delay(
         taken off, so that waiting callers do not return at one instant); one above `retry_after_max` gives None, and so
         does a wait that ends after `total`.
     """
-    if attempt >= policy.attempts or not is_repeatable(policy, failure, idempotent=idempotent):
+    if not is_repeatable(policy, failure, idempotent=idempotent):
+        return None
+    # Without an end in time, or where no call may be attempted twice, a refused connection counts like anything else.
+    counts = policy.attempts == 1 or policy.total is None
+    if (counts or not is_refused(failure)) and attempt - (0 if counts else refused) >= policy.attempts:
         return None
     delay = backoff(policy, attempt, random)
+    if is_refused(failure):
+        delay = min(delay, REFUSED_PAUSE_SECONDS)
     asked = failure.retry_after if isinstance(failure, StatusError) else None
     if asked is not None:
         if asked > policy.retry_after_max:
@@ -78,10 +97,10 @@ def next_delay(
     return delay
 
 
-def _is_certificate_error(failure: BaseException) -> bool:
+def _has_cause(failure: BaseException, kind: type[BaseException]) -> bool:
     cause: BaseException | None = failure
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if isinstance(cause, kind):
             return True
         cause = cause.__cause__ or cause.__context__
     return False

@@ -1,45 +1,33 @@
-"""How a call travels. The one place that awaits the network, and the one retry loop.
+"""How a call travels: the one retry loop.
 
-`HttpSession` owns what is shared: the pool, and which event loop it belongs to. `Service` is one remote host as one deployment
-sees it: origin, credential, limits. Neither does I/O before the first call, nor needs a running loop to be made.
+`Service` is one remote host as one deployment sees it: origin, credential, limits. It does no I/O before the first call, and
+needs no running loop to be made.
 
 Theory of operation. A call goes down three steps, each with one job:
 
 1. `Service.call` renders the request once, and loops: attempt, judge (`_http/retry`), wait.
 2. `Service._attempt` signs the request. On a 401 it invalidates the credential that was used and tries once more.
-3. `HttpSession.exchange` picks the engine. Hot calls (`Endpoint.direct`) go straight to `FastTransport.exchange`, below httpx's
-   request and response objects. Everything else, every redirect, and every call over a transport or client that the caller
-   brought, goes through an httpx client.
-
-The pool belongs to the event loop that used it first. When that loop is gone (several `asyncio.run`, a fork), the connections
-are forgotten and the session starts anew; when it still runs (another thread), the call is refused.
+3. `HttpSession.exchange` picks the engine.
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import functools
 import logging
-import os
 import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
-from urllib.request import getproxies
 
-import anyio.to_thread
 import attrs
 import httpx
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
-from picsellia_async._http.httpx_engine import ClientExchange
-from picsellia_async._http.loop import running_loop
-from picsellia_async._http.retry import next_delay
-from picsellia_async._http.transport import FastTransport
+from picsellia_async._http.retry import is_refused, next_delay
+from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
@@ -48,7 +36,7 @@ from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import RetryPolicy, Timeouts
-from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError, RequestTimeoutError, TransportError
+from picsellia_async.errors import ConfigurationError, PicselliaError, RequestTimeoutError, TransportError
 from picsellia_async.models import LoginReceipt
 
 T = TypeVar("T")
@@ -70,132 +58,6 @@ _NOT_SENT: Final = (
     httpx.WriteTimeout,
 )
 """Errors of stock transports after which the service cannot have the whole request. Ours say so themselves (`request_sent`)."""
-
-
-@attrs.define(eq=False)
-class HttpSession:
-    """The pool of connections that all services of a client share."""
-
-    max_connections: int = 100
-    """Connections open at once, over all hosts."""
-    transport: httpx.AsyncBaseTransport | None = None
-    """The caller's transport, closed with the session."""
-    http_client: httpx.AsyncClient | None = None
-    """The caller's client, which stays the caller's to close."""
-    verify: ssl.SSLContext | None = attrs.field(default=None, repr=False)
-    """TLS settings; None: the system's, with `SSL_CERT_FILE` and `SSL_CERT_DIR`."""
-    is_closed: bool = attrs.field(default=False, init=False)
-    """Whether `aclose` was called."""
-    _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)
-    _client: ClientExchange | None = attrs.field(default=None, init=False, repr=False)
-    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
-    _pid: int = attrs.field(default=0, init=False, repr=False)
-    _sleepers: set[asyncio.Future[None]] = attrs.field(factory=set, init=False, repr=False)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether connections may be open: it was used and not closed."""
-        return self._loop is not None and not self.is_closed
-
-    async def exchange(
-        self,
-        endpoint: Endpoint[Any],
-        origin: Origin,
-        target: bytes,
-        headers: bytes,
-        body: Body | None,
-        timeouts: Timeouts,
-    ) -> Answer:
-        """Send one request and read the whole answer.
-
-        Raises:
-            ClosedError: The session was closed, or another event loop that still runs uses it.
-            httpx.RequestError: No answer arrived.
-        """
-        if self.is_closed or running_loop() is not self._loop:
-            await self._open()
-        method = endpoint.method.encode("ascii")
-        if endpoint.direct and self._fast is not None and not self._fast.is_instrumented:
-            answer = await self._fast.exchange(origin, method, target, headers, body, timeouts)
-            if not 300 <= answer.status < 400:
-                return answer
-        if self._client is None:
-            raise self._closed()
-        return await self._client.exchange(origin, method, target, headers, body, timeouts)
-
-    async def _open(self) -> None:
-        """Bind the session to the running loop; forget the connections of one that is gone."""
-        if self.is_closed:
-            raise self._closed()
-        loop = running_loop()
-        if self._loop is not None and self._pid == os.getpid() and self._loop.is_running():
-            raise ClosedError(
-                "this client is in use by another running event loop; make one AsyncClient per event loop "
-                "(or hand the call over with asyncio.run_coroutine_threadsafe)"
-            )
-        if self._fast is not None:
-            self._fast.reset()
-        self._loop, self._pid = loop, os.getpid()
-        self._client = await self._make_client()
-
-    async def _make_client(self) -> ClientExchange:
-        if self.http_client is not None:
-            return ClientExchange(self.http_client)
-        if self.transport is not None:
-            self._fast = self.transport if isinstance(self.transport, FastTransport) else None
-            return ClientExchange(httpx.AsyncClient(transport=self.transport))
-        if set(getproxies()) - {"no"}:
-            logger.debug("a proxy is configured: using httpx's own transport")
-            verify = (
-                self.verify if self.verify is not None else await anyio.to_thread.run_sync(httpx.create_ssl_context)
-            )
-            limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
-            return ClientExchange(httpx.AsyncClient(limits=limits, verify=verify))
-        if self._fast is None:
-            self._fast = FastTransport(max_connections=self.max_connections, ssl_context=self.verify)
-        return ClientExchange(httpx.AsyncClient(transport=self._fast))
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait between two attempts.
-
-        Raises:
-            ClosedError: The session was closed meanwhile; nobody waits for a service that will not be asked again.
-        """
-        waker: asyncio.Future[None] = running_loop().create_future()
-        timer = waker.get_loop().call_later(seconds, _wake, waker)
-        self._sleepers.add(waker)
-        try:
-            await waker
-        finally:
-            timer.cancel()
-            self._sleepers.discard(waker)
-        if self.is_closed:
-            raise self._closed()
-
-    def _closed(self) -> ClosedError:
-        return ClosedError(
-            "this client is closed; make a new AsyncClient, or keep calls inside `async with AsyncClient(...)`"
-        )
-
-    async def aclose(self) -> None:
-        """Close all connections; closing again does nothing."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        for waker in self._sleepers:
-            # Those of a loop that is gone wait for nothing any more.
-            if waker.get_loop() is self._loop:
-                _wake(waker)
-        client, self._client = self._client, None
-        if client is not None and client.client is not self.http_client:
-            await client.client.aclose()
-        elif self.transport is not None and client is None:
-            await self.transport.aclose()
-
-
-def _wake(waker: asyncio.Future[None]) -> None:
-    if not waker.done():
-        waker.set_result(None)
 
 
 @attrs.frozen(eq=False)
@@ -266,6 +128,7 @@ class Service:
         repeat = endpoint.idempotent if idempotent is None else idempotent
         started = self.clock()
         attempt = 1
+        refused = 0
         failure: PicselliaError | None = None
         try:
             while True:
@@ -280,8 +143,9 @@ class Service:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
                     failure = status_error(endpoint, answer, url, attempt)
+                refused += is_refused(failure)
                 delay = next_delay(
-                    self.retry, failure=failure, idempotent=repeat, attempt=attempt,
+                    self.retry, failure=failure, idempotent=repeat, attempt=attempt, refused=refused,
                     elapsed=self.clock() - started, random=self.random,
                 )  # fmt: skip
                 if delay is None:

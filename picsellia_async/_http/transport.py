@@ -19,12 +19,19 @@ from typing import Any, Final
 import httpx
 
 from picsellia_async._http.connection import Connection
-from picsellia_async._http.instrumentation import TracedTransport, httpx_is_traced, is_wrapped
+from picsellia_async._http.instrumentation import Trace, TracedTransport, httpx_is_traced, is_wrapped, traced
+from picsellia_async._http.messages import (
+    ResponseStream,
+    answer_of,
+    find_origin,
+    render,
+    respond_with,
+    send_body,
+    send_content,
+    send_stream,
+)
 from picsellia_async._http.pool import Pool, PoolCounts
-from picsellia_async._http.request import find_origin, render, send_body, send_content, send_stream
-from picsellia_async._http.response import ResponseStream, answer_of, respond_with
 from picsellia_async._http.tls import shared_context
-from picsellia_async._http.trace import Trace, traced
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts

@@ -13,7 +13,8 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential
-from picsellia_async._http.service import HttpSession, Service, anonymous, bearer
+from picsellia_async._http.service import Service, anonymous, bearer
+from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.serving import ServingService

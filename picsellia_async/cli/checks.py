@@ -21,7 +21,8 @@ import anyio.to_thread
 import attrs
 
 from picsellia_async._http.auth import Credential
-from picsellia_async._http.service import HttpSession, Service, anonymous, bearer
+from picsellia_async._http.service import Service, anonymous, bearer
+from picsellia_async._http.session import HttpSession
 from picsellia_async._http.tls import shared_context
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode

@@ -10,6 +10,7 @@ import pytest
 from picsellia_async import (
     AsyncClient,
     MonitorError,
+    PicselliaError,
     RetryPolicy,
     TransportError,
 )
@@ -54,14 +55,44 @@ async def test_the_callers_own_transport_is_closed_with_the_client(emulator):
     assert (await stored(emulator))["count"] == 2
 
 
-async def test_redirects_never_carry_credentials_to_another_host():
-    """A GET follows to another host without its token; a POST with a body does not follow at all."""
+@pytest.mark.parametrize("place", ["http://b/x", "http://a:81/x", "https://b/x", "ftp://a/x"])
+async def test_no_redirect_leaves_the_host(place):
+    """A redirect to another host or port is an error with its status, for a GET as well: nothing is sent there."""
     seen = []
 
     def answer(request):
-        seen.append((request.method, request.url.host, request.headers.get("authorization")))
-        if request.url.path == "/api/home/ping" and request.url.host == "a":
-            return httpx.Response(307, headers={"location": "http://b/api/home/ping"})
+        seen.append((request.url.host, request.url.port))
+        return httpx.Response(307, headers={"location": place})
+
+    with pytest.raises(PicselliaError):
+        async with AsyncClient("secret", host="http://a", transport=httpx.MockTransport(answer)):
+            pass
+    assert set(seen) == {("a", None)}
+
+
+async def test_https_never_becomes_http():
+    """A redirect from https to http of the same host is not followed, with whatever ports; the other way round it is."""
+    seen = []
+
+    def answer(request):
+        seen.append(str(request.url.copy_with(path="/")))
+        if request.url.scheme == "http":
+            return httpx.Response(307, headers={"location": str(request.url.copy_with(scheme="https", port=None))})
+        return httpx.Response(307, headers={"location": str(request.url.copy_with(scheme="http"))})
+
+    with pytest.raises(PicselliaError):
+        async with AsyncClient("secret", host="http://a", transport=httpx.MockTransport(answer)):
+            pass
+    assert seen == ["http://a/", "https://a/"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_a_write_is_not_turned_into_a_get(status):
+    """Behind a 302 to a login page a write has not happened: it is an error, and the page is not fetched."""
+    seen = []
+
+    def answer(request):
+        seen.append((request.method, request.url.path))
         if request.url.path == "/api/home/ping":
             return httpx.Response(200, json={"default_organization": "00000000-0000-4000-8000-000000000001"})
         if request.url.path.endswith("/deployments/find"):
@@ -69,23 +100,48 @@ async def test_redirects_never_carry_credentials_to_another_host():
                 "id": "00000000-0000-4000-8000-000000000002",
                 "name": "d",
                 "type": "OBJECT_DETECTION",
-                "oracle_host": "http://o",
+                "oracle_host": "http://a",
             }
             return httpx.Response(200, json=described)
         if request.url.path == "/api/auth/login":
             return httpx.Response(200, json={"jwt": "j", "expires": 60})
-        if request.url.host == "o":
-            return httpx.Response(307, headers={"location": "http://evil/x"})
+        if request.method == "POST":
+            return httpx.Response(status, headers={"location": "/login"})
         return httpx.Response(200, json={"id": "00000000-0000-4000-8000-000000000001", "name": "o"})
 
     async with AsyncClient("secret", host="http://a", transport=httpx.MockTransport(answer)) as client:
         deployment = await client.get_deployment("d")
         with pytest.raises(MonitorError) as caught:
             await monitor(deployment)
-    assert caught.value.status == 307
-    assert ("GET", "b", None) in seen
-    assert all(host != "evil" for _, host, _ in seen)
-    assert {auth for _, host, auth in seen if host == "a"} == {"Bearer secret"}
+    assert caught.value.status == status
+    assert ("GET", "/login") not in seen
+
+
+async def test_a_sign_in_follows_no_redirect():
+    """The body of a sign-in holds the api token: wherever a redirect leads, even within the host, it is not sent there."""
+    seen = []
+
+    def answer(request):
+        seen.append((request.method, request.url.path))
+        if request.url.path == "/api/home/ping":
+            return httpx.Response(200, json={"default_organization": "00000000-0000-4000-8000-000000000001"})
+        if request.url.path.endswith("/deployments/find"):
+            described = {
+                "id": "00000000-0000-4000-8000-000000000002",
+                "name": "d",
+                "type": "OBJECT_DETECTION",
+                "oracle_host": "http://a",
+            }
+            return httpx.Response(200, json=described)
+        if request.url.path == "/api/auth/login":
+            return httpx.Response(307, headers={"location": "/elsewhere"})
+        return httpx.Response(200, json={"id": "00000000-0000-4000-8000-000000000001", "name": "o"})
+
+    async with AsyncClient("secret", host="http://a", transport=httpx.MockTransport(answer)) as client:
+        deployment = await client.get_deployment("d")
+        with pytest.raises(PicselliaError):
+            await monitor(deployment)
+    assert ("POST", "/elsewhere") not in seen
 
 
 async def test_a_proxy_in_the_environment_chooses_the_stock_transport(emulator, monkeypatch, caplog):

@@ -20,7 +20,8 @@ import attrs
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
 
-TIMEOUTS = Timeouts(5.0, 5.0, 5.0, 5.0)
+TIMEOUTS = Timeouts(30.0, 30.0, 30.0, 30.0)
+"""Guards only: no test waits for them, however busy the machine."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 

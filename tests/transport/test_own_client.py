@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from picsellia_async._http.httpx_engine import ClientExchange
+from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 
 from .peers import OK, TIMEOUTS, Received, Wire, answering, scripted
@@ -34,7 +34,7 @@ async def test_our_headers_win(lines: bytes, sent: bytes | None) -> None:
     """A default `authorization` goes nowhere: neither over ours, nor to a login, nor to a signed address. Others join."""
     seen: list[Received] = []
     async with scripted(recording(seen, OK)) as peer, httpx.AsyncClient(**OWN, auth=("user", "word")) as client:
-        await ClientExchange(client).exchange(peer.origin, b"POST", b"/login", lines, b"{}", TIMEOUTS)
+        await HttpxEngine(client).exchange(peer.origin, b"POST", b"/login", lines, b"{}", TIMEOUTS)
     assert seen[0].headers.get(b"authorization") == sent
     assert seen[0].headers[b"x-team"] == (b"ours" if b"X-Team" in lines else b"cameras")
     assert seen[0].headers[b"cookie"] == b"c=1"
@@ -46,7 +46,7 @@ async def test_addresses_are_sent_as_they_are(target: bytes) -> None:
     seen: list[Received] = []
     options: Any = {**OWN, "base_url": "http://elsewhere.invalid/base"}
     async with scripted(recording(seen, OK)) as peer, httpx.AsyncClient(**options) as client:
-        await ClientExchange(client).exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS)
+        await HttpxEngine(client).exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS)
     assert seen[0].target == target
 
 
@@ -55,7 +55,7 @@ async def test_redirects_keep_it_so() -> None:
     seen: list[Received] = []
     moved = b"HTTP/1.1 307 Moved\r\nLocation: /there?x=1\r\nContent-Length: 0\r\n\r\n"
     async with scripted(recording(seen, moved, OK)) as peer, httpx.AsyncClient(**OWN) as client:
-        answer = await ClientExchange(client).exchange(peer.origin, b"GET", b"/here", b"", None, TIMEOUTS)
+        answer = await HttpxEngine(client).exchange(peer.origin, b"GET", b"/here", b"", None, TIMEOUTS)
     assert answer.content == b"ok"
     assert [request.target for request in seen] == [b"/here", b"/there?x=1"]
     assert all(b"authorization" not in request.headers for request in seen)
@@ -71,7 +71,7 @@ async def test_a_hook_that_reads() -> None:
     packed = gzip.compress(b"{}")
     reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
     async with scripted(answering(reply)) as peer, httpx.AsyncClient(event_hooks={"response": [read]}) as client:
-        answer = await ClientExchange(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
+        answer = await HttpxEngine(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
     assert read_bodies == [answer.content] == [b"{}"]
 
 
@@ -79,7 +79,7 @@ async def test_a_transport_without_a_network() -> None:
     """Answers that were never on a network are read as well."""
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"a": 1}))
     async with scripted(answering()) as peer, httpx.AsyncClient(transport=transport) as client:
-        answer = await ClientExchange(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
+        answer = await HttpxEngine(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
     assert answer.content == b'{"a":1}'
 
 
@@ -93,7 +93,7 @@ async def test_an_error_without_end_over_the_stock_transport() -> None:
             await wire.send(bytes(1 << 16))
 
     async with scripted(script) as peer, httpx.AsyncClient() as client:
-        answer = await ClientExchange(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
+        answer = await HttpxEngine(client).exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
         assert answer.status == 502
         assert ERROR_BYTES_MAX <= len(answer.content) <= 2 * ERROR_BYTES_MAX
         await peer.until(lambda: peer.open == 0)

@@ -13,7 +13,7 @@ import pytest
 
 from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat
 from picsellia_async._http.connection import YIELD_BYTES
-from picsellia_async._http.request import SLICE_BYTES
+from picsellia_async._http.messages import WRITE_BYTES
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire import bodies as body_module
 from picsellia_async._wire.bodies import ChunkedBody
@@ -181,7 +181,7 @@ async def test_a_slow_reader_costs_no_copies(transport: FastTransport, shape: st
     async with scripted(script) as peer:
         answer = await transport.exchange(peer.origin, b"POST", b"/", b"", body, PATIENT)
         assert answer.content == b"ok"
-    assert 0 < most <= SLICE_BYTES + 1024
+    assert 0 < most <= WRITE_BYTES + 1024
 
 
 async def test_stale_connections_are_replaced(transport: FastTransport) -> None:

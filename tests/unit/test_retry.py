@@ -128,3 +128,41 @@ def test_a_policy_refuses_what_makes_no_sense(arguments):
     """Each limit names itself and the value it cannot use."""
     with pytest.raises(ConfigurationError, match=next(iter(arguments))):
         RetryPolicy(**arguments)
+
+
+def closed_port():
+    failure = lost(sent=False)
+    failure.__cause__ = OSError("cannot connect")
+    failure.__cause__.__cause__ = ConnectionRefusedError(111, "refused")
+    return failure
+
+
+def test_refused_connections_are_repeated_until_the_time_is_up():
+    """A service that is started again for 10 s, or for 100, is survived: only `total` ends it, and no pause exceeds 5 s."""
+    elapsed = 0.0
+    for attempt in range(1, 1000):
+        delay = next_delay(
+            POLICY, failure=closed_port(), idempotent=False, attempt=attempt, refused=attempt, elapsed=elapsed,
+            random=lambda: 0.0,
+        )  # fmt: skip
+        if delay is None:
+            break
+        assert delay <= 5.0
+        elapsed += delay
+    assert POLICY.total - 5.0 < elapsed <= POLICY.total
+
+
+def test_refused_connections_do_not_count_among_the_attempts():
+    """What fails after the service is back has all its attempts."""
+    arguments = {"idempotent": True, "elapsed": 30.0, "random": lambda: 0.0}
+    assert next_delay(POLICY, failure=refused(503), attempt=14, refused=10, **arguments) is not None
+    assert next_delay(POLICY, failure=refused(503), attempt=15, refused=10, **arguments) is None
+
+
+@pytest.mark.parametrize("policy", [RetryPolicy.none(), RetryPolicy(attempts=3, total=None)])
+def test_refused_connections_count_where_no_time_ends_them(policy):
+    """A policy of one attempt makes one, and one without a total time ends after its attempts."""
+    assert next_delay(
+        policy, failure=closed_port(), idempotent=True, attempt=policy.attempts, refused=policy.attempts, elapsed=0.0,
+        random=lambda: 0.0,
+    ) is None  # fmt: skip

@@ -1,0 +1,165 @@
+"""What all services of a client share: the pool of connections, and the choice of the engine that sends a request.
+
+Hot calls (`Endpoint.direct`) go straight to `FastTransport.exchange`, below httpx's request and response objects. Everything
+else, every redirect, and every call over a transport or client that the caller brought, goes through an httpx client.
+
+The pool belongs to the event loop that used it first. When that loop is gone (several `asyncio.run`, a fork), the connections
+are forgotten and the session starts anew; when it still runs (another thread), the call is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from typing import Any, Final
+from urllib.request import getproxies
+
+import anyio.to_thread
+import attrs
+import httpx
+
+from picsellia_async._http.httpx_engine import HttpxEngine
+from picsellia_async._http.loop import running_loop
+from picsellia_async._http.transport import FastTransport
+from picsellia_async._wire.bodies import Body
+from picsellia_async._wire.common_requests import LoginRequest
+from picsellia_async._wire.endpoints import Endpoint
+from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async.config import Timeouts
+from picsellia_async.errors import ClosedError
+
+logger = logging.getLogger("picsellia_async")
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""Statuses that send the caller elsewhere."""
+
+
+@attrs.define(eq=False)
+class HttpSession:
+    """The pool of connections that all services of a client share."""
+
+    max_connections: int = 100
+    """Connections open at once, over all hosts."""
+    transport: httpx.AsyncBaseTransport | None = None
+    """The caller's transport, closed with the session."""
+    http_client: httpx.AsyncClient | None = None
+    """The caller's client, which stays the caller's to close."""
+    verify: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    """TLS settings; None: the system's, with `SSL_CERT_FILE` and `SSL_CERT_DIR`."""
+    is_closed: bool = attrs.field(default=False, init=False)
+    """Whether `aclose` was called."""
+    _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)
+    _client: HttpxEngine | None = attrs.field(default=None, init=False, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
+    _pid: int = attrs.field(default=0, init=False, repr=False)
+    _sleepers: set[asyncio.Future[None]] = attrs.field(factory=set, init=False, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether connections may be open: it was used and not closed."""
+        return self._loop is not None and not self.is_closed
+
+    async def exchange(
+        self,
+        endpoint: Endpoint[Any],
+        origin: Origin,
+        target: bytes,
+        headers: bytes,
+        body: Body | None,
+        timeouts: Timeouts,
+    ) -> Answer:
+        """Send one request and read the whole answer.
+
+        Raises:
+            ClosedError: The session was closed, or another event loop that still runs uses it.
+            httpx.RequestError: No answer arrived.
+        """
+        if self.is_closed or running_loop() is not self._loop:
+            await self._open()
+        method = endpoint.method.encode("ascii")
+        redirects = (
+            endpoint.takes is not LoginRequest
+        )  # it holds the api token, which goes to nobody but the named host
+        if endpoint.direct and self._fast is not None and not self._fast.is_instrumented:
+            answer = await self._fast.exchange(origin, method, target, headers, body, timeouts)
+            if not redirects or answer.status not in REDIRECTS:
+                return answer
+        if self._client is None:
+            raise self._closed()
+        return await self._client.exchange(origin, method, target, headers, body, timeouts, redirects=redirects)
+
+    async def _open(self) -> None:
+        """Bind the session to the running loop; forget the connections of one that is gone."""
+        if self.is_closed:
+            raise self._closed()
+        loop = running_loop()
+        if self._loop is not None and self._pid == os.getpid() and self._loop.is_running():
+            raise ClosedError(
+                "this client is in use by another running event loop; make one AsyncClient per event loop "
+                "(or hand the call over with asyncio.run_coroutine_threadsafe)"
+            )
+        if self._fast is not None:
+            self._fast.reset()
+        self._loop, self._pid = loop, os.getpid()
+        self._client = await self._make_client()
+
+    async def _make_client(self) -> HttpxEngine:
+        if self.http_client is not None:
+            return HttpxEngine(self.http_client)
+        if self.transport is not None:
+            self._fast = self.transport if isinstance(self.transport, FastTransport) else None
+            return HttpxEngine(httpx.AsyncClient(transport=self.transport))
+        if set(getproxies()) - {"no"}:
+            logger.debug("a proxy is configured: using httpx's own transport")
+            verify = (
+                self.verify if self.verify is not None else await anyio.to_thread.run_sync(httpx.create_ssl_context)
+            )
+            limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
+            return HttpxEngine(httpx.AsyncClient(limits=limits, verify=verify))
+        if self._fast is None:
+            self._fast = FastTransport(max_connections=self.max_connections, ssl_context=self.verify)
+        return HttpxEngine(httpx.AsyncClient(transport=self._fast))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait between two attempts.
+
+        Raises:
+            ClosedError: The session was closed meanwhile; nobody waits for a service that will not be asked again.
+        """
+        waker: asyncio.Future[None] = running_loop().create_future()
+        timer = waker.get_loop().call_later(seconds, _wake, waker)
+        self._sleepers.add(waker)
+        try:
+            await waker
+        finally:
+            timer.cancel()
+            self._sleepers.discard(waker)
+        if self.is_closed:
+            raise self._closed()
+
+    def _closed(self) -> ClosedError:
+        return ClosedError(
+            "this client is closed; make a new AsyncClient, or keep calls inside `async with AsyncClient(...)`"
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; closing again does nothing."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        for waker in self._sleepers:
+            # Those of a loop that is gone wait for nothing any more.
+            if waker.get_loop() is self._loop:
+                _wake(waker)
+        client, self._client = self._client, None
+        if client is not None and client.client is not self.http_client:
+            await client.client.aclose()
+        elif self.transport is not None and client is None:
+            await self.transport.aclose()
+
+
+def _wake(waker: asyncio.Future[None]) -> None:
+    if not waker.done():
+        waker.set_result(None)
