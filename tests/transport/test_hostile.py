@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from picsellia_async._http.httpx_engine import ClientExchange
+from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
@@ -237,8 +237,8 @@ async def test_a_half_closed_peer(transport: FastTransport, when: str) -> None:
 # -- bodies that are packed, or without end ---------------------------------------------------------------------------
 
 
-def through_client(transport: FastTransport) -> ClientExchange:
-    return ClientExchange(httpx.AsyncClient(transport=transport))
+def through_client(transport: FastTransport) -> HttpxEngine:
+    return HttpxEngine(httpx.AsyncClient(transport=transport))
 
 
 @pytest.fixture(params=["exchange", "client"])
