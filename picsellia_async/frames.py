@@ -13,7 +13,8 @@ import attrs
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.monitor_options import MonitorOptions, content_type_of_name, timestamp_of
+from picsellia_async.monitor_options import MonitorOptions, content_type_of, content_type_of_name, timestamp_of
+from picsellia_async.plausibility import Checks, check_image, check_options, checked_checks
 from picsellia_async.validation import text
 from picsellia_async.validation import uuid as as_uuid
 
@@ -56,15 +57,17 @@ class Frame(MonitorOptions):
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names field and value.
         ContentTypeUnknown: Neither `content_type`, the file name nor the image itself says JPEG or PNG.
+        ImplausibleError: A value cannot be meant: a box beyond the image, a latency in milliseconds, another size than the image's.
     """
 
     image: bytes | Path = attrs.field(converter=_image, repr=False)
     filename: str = ""
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
+    checks: Checks = attrs.field(default="on", repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Fill in the file name and the content type from the image, where they were not given."""
+        """Fill in the file name and the content type from the image, where they were not given; check what it all means."""
         if not self.filename and isinstance(self.image, Path):
             object.__setattr__(self, "filename", self.image.name)
         text(self.filename, "filename")
@@ -72,6 +75,18 @@ class Frame(MonitorOptions):
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
             object.__setattr__(self, "content_type", found)
         super().__attrs_post_init__()
+        if checked_checks(self.checks) == "on":
+            check_options(self)
+            if isinstance(self.image, bytes):
+                self.check_image(self.image)
+
+    def check_image(self, image: bytes) -> None:
+        """Check the encoded image against what the frame says of it.
+
+        Raises:
+            ImplausibleError: Neither JPEG nor PNG, not of the frame's content type, or not of its size.
+        """
+        check_image(image, content_type_of(self.content_type), (self.width, self.height))
 
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if isinstance(other, Frame) else NotImplemented

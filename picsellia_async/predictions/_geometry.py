@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._values import Number, Shapes, pairs
+from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
 from picsellia_async.validation import real_number, sequence, whole_number
 
 Size: TypeAlias = tuple[Number, Number]
 """Width and height in pixels. A numpy or torch shape is the other way round: height first."""
-Box: TypeAlias = tuple[float, float, float, float]
-"""x1, y1, x2, y2: left, top, right, bottom."""
-
 VISIBLE: Final = 2
 """COCO's visibility of a keypoint that is seen."""
 HIDDEN: Final = 1
@@ -28,31 +26,6 @@ VISIBLE_CONFIDENCE: Final = 0.5
 
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
-
-
-def _xyxy(a: float, b: float, c: float, d: float) -> Box:
-    return a, b, c, d
-
-
-def _xywh(a: float, b: float, c: float, d: float) -> Box:
-    return a, b, a + c, b + d
-
-
-def _cxcywh(a: float, b: float, c: float, d: float) -> Box:
-    return a - c / 2, b - d / 2, a + c / 2, b + d / 2
-
-
-ORDERS: Final[dict[str, Callable[[float, float, float, float], Box]]] = {
-    "xyxy": _xyxy,
-    "xywh": _xywh,
-    "cxcywh": _cxcywh,
-}
-"""How the four numbers of a box become its corners, by the name of the order."""
-ORDER_WORDS: Final = {
-    "xyxy": "x1, y1, x2, y2",
-    "xywh": "x, y, width, height",
-    "cxcywh": "center x, center y, width, height",
-}
 
 
 def checked_size(value: Any, name: str) -> tuple[int, int] | None:

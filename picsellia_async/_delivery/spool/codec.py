@@ -53,9 +53,13 @@ def decode(description: bytes, image: bytes) -> Frame:
         for name in ("prediction", "shadow_prediction"):
             if name in fields:
                 fields[name] = _format(fields[name])
-        return Frame(image=image, **fields)
+        checks = "off" if fields.pop("checks", "on") == "off" else "on"
+        # Its meaning was checked when it was submitted; a refusal here would take a good record for a damaged one.
+        frame = Frame(image=image, checks="off", **fields)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no description of a frame: {error!r}") from error
+    object.__setattr__(frame, "checks", checks)
+    return frame
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:

@@ -1,0 +1,321 @@
+"""Checks of meaning: what is well formed, and cannot be meant. Pure; one module for calls, predictions and frames alike.
+
+Each refusal is an `ImplausibleError` that names field and value, what it looks like, and the way out. What is right costs little: a
+comparison per coordinate, a few microseconds per image.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from picsellia_async.enums import InferenceType, SupportedContentType
+from picsellia_async.errors import ImplausibleError, shown
+from picsellia_async.image_header import (
+    CGBI,
+    JPEG_SIGNATURE,
+    PNG_SIGNATURE,
+    SIGNATURE_BYTES,
+    looks_like,
+    read_header,
+    stored_size,
+)
+from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.predictions import (
+    DetectionPredictionFormat,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    PointPredictionFormat,
+    PredictionFormat,
+    SegmentationPredictionFormat,
+)
+from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
+from picsellia_async.validation import choice
+
+Checks: TypeAlias = Literal["on", "off"]
+"""Whether values that cannot be meant are refused, or passed on as the vendor's SDK passes them on."""
+
+OVERHANG: Final = 0.1
+"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is."""
+LATENCY_MAX: Final = 3600.0
+"""Seconds; nobody waits longer for a model."""
+LATENCY_WHOLE_MAX: Final = 10.0
+"""Seconds from which a latency without a fraction is refused: a clock in seconds gives fractions, one in milliseconds need not."""
+TIMESTAMP_MIN: Final = 946_684_800.0
+"""2000-01-01."""
+TIMESTAMP_AHEAD: Final = 86_400.0
+"""Seconds that a timestamp may lie ahead: clocks differ, by less than a day."""
+CHANNELS: Final = (1, 3, 4, 2)
+"""Bytes per pixel by which raw pixels are recognised."""
+
+_UNITS: Final = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
+
+
+def checked_checks(value: Any) -> Checks:
+    """Return the setting.
+
+    Raises:
+        ConfigurationError: It is neither "on" nor "off".
+    """
+    choice(value, "checks", get_args(Checks))
+    found: Checks = value
+    return found
+
+
+def check_options(options: MonitorOptions, now: float | None = None) -> None:
+    """Check what is said about an image, except for the image itself.
+
+    Args:
+        options: As they were given.
+        now: Epoch seconds; by default the clock's.
+
+    Raises:
+        ImplausibleError: A value cannot be meant.
+    """
+    check_latency(options.latency, "latency")
+    check_prediction(options.prediction, options.width, options.height, "prediction")
+    if options.timestamp is not None:
+        check_timestamp(options.timestamp, now)
+    if options.shadow_prediction is not None:
+        check_prediction(options.shadow_prediction, options.width, options.height, "shadow_prediction")
+        check_latency(options.shadow_latency or 0.0, "shadow_latency")
+
+
+def check_latency(latency: float, name: str) -> None:
+    """Refuse what looks like milliseconds.
+
+    Raises:
+        ImplausibleError: Above an hour, or whole seconds of `LATENCY_WHOLE_MAX` or more.
+    """
+    if latency >= LATENCY_WHOLE_MAX and (latency > LATENCY_MAX or latency.is_integer()):
+        raise ImplausibleError(
+            f"{name} is in seconds, and {latency:g} looks like milliseconds: divide by 1000 "
+            f'({latency / 1000:g}); checks="off" sends it as it is'
+        )
+
+
+def check_timestamp(timestamp: float, now: float | None = None) -> None:
+    """Refuse a time that is none of a prediction.
+
+    Raises:
+        ImplausibleError: Before 2000, or more than a day from now.
+    """
+    latest = (time.time() if now is None else now) + TIMESTAMP_AHEAD
+    if TIMESTAMP_MIN <= timestamp <= latest:
+        return
+    for factor, unit in _UNITS:
+        if TIMESTAMP_MIN <= timestamp / factor <= latest:
+            raise ImplausibleError(
+                f"timestamp is in epoch seconds, and {timestamp:.0f} looks like {unit}: divide by {factor:.0f}"
+            )
+    if timestamp > latest:
+        raise ImplausibleError(f"timestamp {timestamp:.0f} is more than a day from now: it is in epoch seconds")
+    raise ImplausibleError(
+        f"timestamp {timestamp:g} is before 2000. It looks like a clock that does not count from 1970: use time.time()"
+    )
+
+
+def check_image(
+    image: bytes | memoryview,
+    content_type: SupportedContentType | None = None,
+    size: tuple[int, int] | None = None,
+    name: str = "image",
+) -> None:
+    """Check the first bytes of an encoded image against what is said about it. A header that cannot be read is not checked.
+
+    Args:
+        image: Encoded image.
+        content_type: What it is said to be; None: JPEG or PNG.
+        size: Width and height that it is said to have.
+        name: How messages call it.
+
+    Raises:
+        ImplausibleError: Neither JPEG nor PNG, not of that type, or not of that size.
+    """
+    start = bytes(image[:SIGNATURE_BYTES])
+    if start.startswith(JPEG_SIGNATURE):
+        found = SupportedContentType.JPEG
+    elif start.startswith(PNG_SIGNATURE):
+        found = SupportedContentType.PNG
+    else:
+        raise ImplausibleError(f"{name} is neither JPEG nor PNG: {_what(start, len(image), size)}")
+    if content_type is not None and found is not content_type:
+        raise ImplausibleError(
+            f"{name} holds a {found.name}, but content_type or file name say {content_type.name}: give "
+            f'content_type="image/{found.name.lower()}"'
+        )
+    if found is SupportedContentType.PNG and start[12:16] == b"CgBI":
+        raise ImplausibleError(f"{name} is {CGBI}")
+    if size is None:
+        return
+    stored = stored_size(image)
+    if stored is not None and stored != size:
+        _refuse_size(image, stored, size, name)
+
+
+def _what(start: bytes, count: int, size: tuple[int, int] | None) -> str:
+    raw = () if size is None else [n for n in CHANNELS if count == size[0] * size[1] * n]
+    if size is not None and raw:
+        return (
+            f"its {count} bytes look like raw pixels of {size[0]} x {size[1]} x {raw[0]}. Give the array to "
+            "Frame.from_array or deployment.monitor_array, which encode it"
+        )
+    return f'{looks_like(start)}. The platform shows JPEG and PNG; checks="off" sends anything'
+
+
+def _refuse_size(image: bytes | memoryview, stored: tuple[int, int], size: tuple[int, int], name: str) -> None:
+    """Let a turned photo pass, of which shown and stored size are both right.
+
+    Raises:
+        ImplausibleError: The sizes contradict each other.
+    """
+    header = read_header(image)
+    if header is None or size in {header.shown_size, header.stored_size}:
+        return
+    where = f"width and height are {size[0]} and {size[1]}, but the header of {name} says {stored[0]} x {stored[1]}"
+    if size == stored[::-1]:
+        raise ImplausibleError(f"{where}: they look swapped. A numpy shape is height first")
+    raise ImplausibleError(f"{where}: give the size of the image that is sent, and coordinates in its pixels")
+
+
+def check_prediction(prediction: PredictionFormat, width: int, height: int, name: str = "prediction") -> None:
+    """Check scores, classes and coordinates of a prediction on an image of this size.
+
+    Raises:
+        ImplausibleError: A value cannot be meant.
+    """
+    check_classes(prediction, None, name)
+    scores: list[float] = getattr(prediction, "detection_scores", [])
+    if scores and (max(scores) > 1 or min(scores) < 0):
+        _refuse_score(scores, name)
+    check = _SHAPE_CHECKS.get(prediction.model_type)
+    if check is not None:
+        check(prediction, width, height, name)
+
+
+def check_classes(prediction: PredictionFormat, indexes: Collection[int] | None, name: str = "prediction") -> None:
+    """Check that the classes of a prediction are indexes of a label map.
+
+    Args:
+        prediction: The prediction.
+        indexes: Indexes of the label map; None: it is not known, and only what is no index of any is refused.
+        name: How messages call it.
+
+    Raises:
+        ImplausibleError: One is not.
+    """
+    classes = prediction.detection_classes
+    if not classes:
+        return
+    if indexes is None:
+        bad = [one for one in classes if one < 0] if min(classes) < 0 else []
+        known = "an index is 0 or more"
+    else:
+        bad = [one for one in classes if one not in indexes]
+        known = f"the label map has {_range(indexes)}"
+    if bad:
+        place = classes.index(bad[0])
+        raise ImplausibleError(
+            f"{name}.detection_classes[{place}] is {bad[0]}, which is no index of the label map: {known}. "
+            "Category ids and the model's own classes are looked up by name: label_map=await deployment.label_map()"
+        )
+
+
+def _range(indexes: Collection[int]) -> str:
+    if not indexes:
+        return "no labels"
+    first, last = min(indexes), max(indexes)
+    return f"{first} to {last}" if len(indexes) == last - first + 1 else shown(sorted(indexes))
+
+
+def _refuse_score(scores: list[float], name: str) -> None:
+    place = next(i for i, score in enumerate(scores) if not 0 <= score <= 1)
+    score = scores[place]
+    if all(0 <= one <= 100 for one in scores):
+        hint = "looks like per cent: divide by 100"
+    else:
+        hint = "looks like the model's raw output: apply its sigmoid or softmax"
+    raise ImplausibleError(f"{name}.detection_scores[{place}] is {score:g}, not 0 to 1; it {hint}")
+
+
+# Shapes: one comparison per coordinate where all is well; what it looks like is worked out only for a message.
+
+
+def _check_boxes(prediction: DetectionPredictionFormat, width: int, height: int, name: str) -> None:
+    over_x, over_y = width * OVERHANG, height * OVERHANG
+    high_x, high_y = width + over_x, height + over_y
+    for top, left, bottom, right in prediction.detection_boxes:
+        if not (-over_y <= top <= bottom <= high_y and -over_x <= left <= right <= high_x):
+            _refuse_box(prediction.detection_boxes, (top, left, bottom, right), (width, height), name)
+
+
+def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> None:
+    top, left, bottom, right = box
+    place = boxes.index(list(box))
+    if bottom < top:
+        what = f"its bottom {bottom} is above its top {top}"
+    elif right < left:
+        what = f"its right {right} is left of its left {left}"
+    else:
+        what = f"it reaches beyond the image of {size[0]} x {size[1]} by more than a tenth"
+    fitting = [order for order, corners in ORDERS.items() if all(_fits(corners(*one), size) for one in boxes)]
+    if fitting:
+        looks = " or ".join(f"{ORDER_WORDS[order]} (DetectionPredictionFormat.from_{order})" for order in fitting)
+        way_out = f"It looks like {looks}"
+    else:
+        way_out = (
+            "Give boxes in pixels of the image that is sent, of the size that the call says; from_xyxy, from_xywh and "
+            "from_cxcywh take other orders, and cut with clip=(width, height)"
+        )
+    raise ImplausibleError(
+        f"{name}.detection_boxes[{place}] is {list(box)}, read as top, left, bottom, right: {what}. {way_out}"
+    )
+
+
+def _fits(corners: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    x1, y1, x2, y2 = corners
+    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
+    return -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y
+
+
+def _check_points(points: Iterable[Any], width: int, height: int, field: str) -> None:
+    """Check x and y of each point; a third value is let be."""
+    over_x, over_y = width * OVERHANG, height * OVERHANG
+    high_x, high_y = width + over_x, height + over_y
+    for x, y, *_ in points:
+        if not (-over_x <= x <= high_x and -over_y <= y <= high_y):
+            swapped = -over_x <= y <= high_x and -over_y <= x <= high_y
+            hint = "it looks like y, x: points are x, y" if swapped else "give pixels of the image that is sent"
+            raise ImplausibleError(
+                f"{field} has a point x={x}, y={y}, which is beyond the image of {width} x {height} by more than a tenth: {hint}"
+            )
+
+
+def _check_polygons(prediction: SegmentationPredictionFormat, width: int, height: int, name: str) -> None:
+    for i, polygon in enumerate(prediction.detection_masks):
+        _check_points(polygon, width, height, f"{name}.detection_masks[{i}]")
+
+
+def _check_lines(prediction: LinePredictionFormat, width: int, height: int, name: str) -> None:
+    for i, line in enumerate(prediction.lines):
+        _check_points(line, width, height, f"{name}.lines[{i}]")
+
+
+def _check_single_points(prediction: PointPredictionFormat, width: int, height: int, name: str) -> None:
+    _check_points(prediction.points, width, height, f"{name}.points")
+
+
+def _check_skeletons(prediction: KeypointPredictionFormat, width: int, height: int, name: str) -> None:
+    for i, skeleton in enumerate(prediction.keypoints):
+        there = [point for point in skeleton if point[2]]
+        _check_points(there, width, height, f"{name}.keypoints[{i}]")
+
+
+_SHAPE_CHECKS: Final[dict[InferenceType, Callable[[Any, int, int, str], None]]] = {
+    InferenceType.OBJECT_DETECTION: _check_boxes,
+    InferenceType.SEGMENTATION: _check_polygons,
+    InferenceType.LINE: _check_lines,
+    InferenceType.POINT: _check_single_points,
+    InferenceType.KEYPOINT: _check_skeletons,
+}
