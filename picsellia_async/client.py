@@ -21,6 +21,7 @@ from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.models import Organization
+from picsellia_async.plausibility import Checks
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.handle import expect
 from picsellia_async.resources.model import ModelVersion
@@ -59,6 +60,7 @@ class AsyncClient(OrganizationCalls):
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
         verify: ssl.SSLContext | None = None,
+        checks: Checks = "on",
     ) -> None:
         """Store the settings.
 
@@ -74,6 +76,7 @@ class AsyncClient(OrganizationCalls):
             transport: Any `httpx.AsyncBaseTransport` in place of the fast one; it is closed with the client.
             http_client: Your own `httpx.AsyncClient` in place of pool and transport; it stays yours to close.
             verify: TLS settings; by default the usual authorities, with `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+            checks: "on": predictions and images that cannot be meant are refused (docs/right-data.md#checks); "off": sent as they are.
 
         Raises:
             ConfigurationError: No token, or a value that cannot be used. Nothing was sent.
@@ -81,7 +84,7 @@ class AsyncClient(OrganizationCalls):
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
         _check_engine(transport, http_client, verify)
-        settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry)
+        settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry, checks)
         connections = whole_number(max_connections, "max_connections", 1)
         self._account = Account(settings, HttpSession(connections, transport, http_client, verify))
         self._owns_session = True
@@ -152,17 +155,22 @@ class AsyncClient(OrganizationCalls):
         if account is not None and self._owns_session and account.session.is_open:
             _warn(f"unclosed {self!r}: use `async with` or await aclose()", ResourceWarning, source=self)
 
-    def with_options(self, *, timeout: Any = None, retry: RetryPolicy | None = None) -> Self:
+    def with_options(
+        self, *, timeout: Any = None, retry: RetryPolicy | None = None, checks: Checks | None = None
+    ) -> Self:
         """Return a client with other limits, over the same pool, organization and JWTs.
 
         Args:
             timeout: Seconds, `Timeouts` or an `httpx.Timeout`; None keeps the present ones.
             retry: Another policy; None keeps the present one.
+            checks: "on" or "off"; None keeps the present setting.
         """
         settings = self._account.settings
         account = self._account.with_limits(
             settings.timeouts if timeout is None else timeout, settings.retry if retry is None else retry
         )
+        if checks is not None:
+            account = account.with_checks(checks)
         return self._over(account, owns_session=False)
 
     @classmethod

@@ -15,6 +15,7 @@ from picsellia_async._deployment.assets import PredictedAssets, assignment_filte
 from picsellia_async._deployment.bulk import Bulk
 from picsellia_async._deployment.details import Details
 from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.model_versions import ModelVersions
 from picsellia_async._deployment.monitoring import Monitoring, file_name, object_file_name, shadow_of
 from picsellia_async._deployment.pipelines import Pipelines
@@ -34,6 +35,7 @@ from picsellia_async.enums import (
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription, Log
 from picsellia_async.monitor_options import MonitorOptions, content_type_of
+from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.resources.campaign import ReviewCampaign
 from picsellia_async.resources.data import Data
@@ -71,10 +73,11 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         self._hosts = Hosts(record)
         self._details = Details(record)
         self._models = ModelVersions(record, self._details)
-        self._predicting = Predicting(self._hosts)
-        self._monitoring = Monitoring(record, self._hosts)
+        self._meaning = Meaning(record, self._details)
+        self._predicting = Predicting(self._hosts, self._meaning)
+        self._monitoring = Monitoring(record, self._hosts, self._meaning)
         self._assets = PredictedAssets(record)
-        self._bulk = Bulk(record, self._hosts, self._monitoring, self._assets)
+        self._bulk = Bulk(record, self._hosts, self._monitoring, self._meaning, self._assets)
         self._reviews = Reviews(record, self._details)
         self._pipelines = Pipelines(record)
 
@@ -87,6 +90,14 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         raise TypeError(
             "an AsyncDeployment cannot be pickled: pickle the AsyncClient and deployment.id, and call get_deployment_by_id"
         )
+
+    def with_options(self, *, checks: Checks) -> AsyncDeployment:
+        """Return a handle of this deployment with another setting, over the same pool and JWTs.
+
+        Args:
+            checks: "off": predictions and images are sent as they are, however implausible (docs/right-data.md#checks).
+        """
+        return AsyncDeployment(self.description, self._account.with_checks(checks))
 
     @property
     def name(self) -> str:
@@ -149,6 +160,19 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: DELETE {platform}/api/deployment/{deployment_id}, 2xx.
         """
         await self._details.delete(force_delete)
+
+    async def label_map(self) -> dict[str, int]:
+        """Return the label map of the model version in use: index by name, in the order of the indexes. Idempotent.
+
+        The indexes are what `detection_classes` holds; constructors such as `DetectionPredictionFormat.from_xyxy` take names with
+        it. Empty where the model version has none.
+
+        Raises:
+            UndefinedObjectError: The platform names no model version.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}, GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        return await self._meaning.label_map()
 
     async def list_labels(self) -> list[Label]:
         """Return the labels, made from the model version's label map. Idempotent.

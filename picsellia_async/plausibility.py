@@ -186,12 +186,21 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
         ImplausibleError: A value cannot be meant.
     """
     check_classes(prediction, None, name)
-    scores: list[float] = getattr(prediction, "detection_scores", [])
-    if scores and (max(scores) > 1 or min(scores) < 0):
-        _refuse_score(scores, name)
+    check_scores(prediction, name)
     check = _SHAPE_CHECKS.get(prediction.model_type)
     if check is not None:
         check(prediction, width, height, name)
+
+
+def check_scores(prediction: PredictionFormat, name: str = "prediction") -> None:
+    """Check that scores are 0 to 1.
+
+    Raises:
+        ImplausibleError: One is not.
+    """
+    scores: list[float] = getattr(prediction, "detection_scores", [])
+    if scores and (max(scores) > 1 or min(scores) < 0):
+        _refuse_score(scores, name)
 
 
 def check_classes(prediction: PredictionFormat, indexes: Collection[int] | None, name: str = "prediction") -> None:

@@ -9,6 +9,7 @@ import attrs
 
 from picsellia_async._deployment.assets import PredictedAssets
 from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
@@ -30,12 +31,14 @@ class Bulk:
         record: Record[DeploymentDescription],
         hosts: Hosts,
         monitoring: Monitoring,
+        meaning: Meaning,
         assets: PredictedAssets,
     ) -> None:
         """Store the parts; nothing is sent."""
         self._record = record
         self._hosts = hosts
         self._monitoring = monitoring
+        self._meaning = meaning
         self._assets = assets
 
     def uploader(self, **options: Unpack[UploaderOptions]) -> Uploader:
@@ -49,6 +52,11 @@ class Bulk:
 
         async def send(frame: Frame, metadata: bytes) -> dict[str, Any]:
             image = await read_image(frame.image, "image") if isinstance(frame.image, Path) else frame.image
+            if frame.checks == "on" and self._meaning.is_checked:
+                # Bytes were checked when the frame was made.
+                if image is not frame.image:
+                    frame.check_image(image)
+                await self._meaning.check_labels(frame.prediction, "prediction")
             return dict(await once.monitor(metadata, image_view(image, "image")))
 
         owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import Query
@@ -27,10 +28,11 @@ from picsellia_async.validation import epoch_seconds, sequence, text, whole_numb
 class Monitoring:
     """Tells and asks the monitoring host."""
 
-    def __init__(self, record: Record[DeploymentDescription], hosts: Hosts) -> None:
+    def __init__(self, record: Record[DeploymentDescription], hosts: Hosts, meaning: Meaning) -> None:
         """Store the parts; nothing is sent."""
         self._record = record
         self._hosts = hosts
+        self._meaning = meaning
 
     def encode(self, options: MonitorOptions) -> bytes:
         """Return the request of a prediction, all but the image.
@@ -46,18 +48,23 @@ class Monitoring:
 
     async def send_bytes(self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview) -> MonitorAnswer:
         """Send a prediction with its image."""
-        oracle = self._hosts.oracle()
-        return await oracle.monitor(self.encode(options), image_view(raw_image))
+        oracle, image = self._hosts.oracle(), image_view(raw_image)
+        metadata = self.encode(options)
+        await self._meaning.check(options, image)
+        return await oracle.monitor(metadata, image)
 
     async def send_file(self, options: MonitorOptions, image_path: str | Path) -> MonitorAnswer:
         """Send a prediction with its image file, read off the event loop."""
         oracle, metadata = self._hosts.oracle(), self.encode(options)
-        return await oracle.monitor(metadata, image_view(await read_image(image_path)))
+        image = image_view(await read_image(image_path))
+        await self._meaning.check(options, image)
+        return await oracle.monitor(metadata, image)
 
     async def send_stored(self, options: MonitorOptions, object_name: str) -> MonitorAnswer:
         """Send a prediction on an image in the storage."""
         # Encoded first: what cannot be written is refused before the storage is asked for.
         oracle, metadata = self._hosts.oracle(), self.encode(options)
+        await self._meaning.check(options)
         return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))
 
     async def send_shadow(
@@ -69,6 +76,7 @@ class Monitoring:
         request = MonitorShadowRequest(
             shadow_raw_predictions=raw_predictions(prediction), shadow_latency=shadow_latency
         )
+        await self._meaning.check_shadow(prediction, request.shadow_latency)
         await self._hosts.oracle().monitor_shadow(prediction_id, request)
 
     async def information(self) -> DeploymentInformation:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from picsellia_async._deployment.hosts import Hosts
+from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import encode_body
@@ -22,21 +23,26 @@ from picsellia_async.validation import boolean, text
 class Predicting:
     """Asks the serving host."""
 
-    def __init__(self, hosts: Hosts) -> None:
-        """Store the hosts; nothing is sent."""
+    def __init__(self, hosts: Hosts, meaning: Meaning) -> None:
+        """Store the parts; nothing is sent."""
         self._hosts = hosts
+        self._meaning = meaning
 
     async def on_file(self, file_path: str | Path, request: PredictRequest) -> PredictionAnswer:
         """Predict on an image file, read off the event loop."""
         serving = self._hosts.serving()
-        image = await read_image(file_path, "file_path")
-        return await serving.predict(request, Path(file_path).name, image_view(image))
+        image = image_view(await read_image(file_path, "file_path"))
+        self._meaning.check_image(image, "file_path")
+        return await serving.predict(request, Path(file_path).name, image)
 
     async def on_bytes(
         self, filename: str, raw_image: bytes | bytearray | memoryview, request: PredictRequest
     ) -> PredictionAnswer:
         """Predict on the bytes of an image."""
-        return await self._hosts.serving().predict(request, text(filename, "filename"), image_view(raw_image))
+        serving, image = self._hosts.serving(), image_view(raw_image)
+        name = text(filename, "filename")
+        self._meaning.check_image(image, "raw_image")
+        return await serving.predict(request, name, image)
 
     async def on_stored(self, object_name: str, request: PredictRequest) -> PredictionAnswer:
         """Predict on an image in the storage."""

@@ -33,6 +33,7 @@ from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, NotFoundError
 from picsellia_async.models import LoginReceipt, Organization
+from picsellia_async.plausibility import Checks
 
 T = TypeVar("T")
 
@@ -64,6 +65,10 @@ class Account:
     def with_limits(self, timeouts: Timeouts, retry: RetryPolicy) -> Self:
         """Return an account with other limits over the same pool, organization and JWTs."""
         return attrs.evolve(self, settings=attrs.evolve(self.settings, timeouts=timeouts, retry=retry))
+
+    def with_checks(self, checks: Checks) -> Self:
+        """Return an account that checks what is sent, or does not, over the same pool, organization and JWTs."""
+        return attrs.evolve(self, settings=attrs.evolve(self.settings, checks=checks))
 
     def service(self, origin: Origin, credential: Credential | None = None) -> Service:
         """Return a service at an origin; without a credential it signs nothing (presigned addresses)."""

@@ -11,6 +11,7 @@ import attrs
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.plausibility import Checks, checked_checks
 from picsellia_async.validation import text, uuid
 
 
@@ -40,6 +41,8 @@ class Settings:
     """Limits of one attempt."""
     retry: RetryPolicy = attrs.field(converter=_policy)
     """Limits of repetition."""
+    checks: Checks = attrs.field(default="on", converter=checked_checks)
+    """Whether what cannot be meant is refused."""
 
     @classmethod
     def read(
@@ -50,6 +53,7 @@ class Settings:
         host: str | None,
         timeout: Any,
         retry: RetryPolicy,
+        checks: Checks,
     ) -> Self:
         """Read the arguments of a client; what was not given comes from the environment.
 
@@ -68,6 +72,7 @@ class Settings:
             organization_name=None if organization_name is None else text(organization_name, "organization_name"),
             timeouts=timeout,
             retry=retry,
+            checks=checks,
         )
 
 
