@@ -35,6 +35,7 @@ from picsellia_async.enums import (
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription, Log
 from picsellia_async.monitor_options import MonitorOptions, content_type_of
+from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat
 from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.resources.campaign import ReviewCampaign
@@ -73,7 +74,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         self._hosts = Hosts(record)
         self._details = Details(record)
         self._models = ModelVersions(record, self._details)
-        self._meaning = Meaning(record, self._details)
+        self._meaning = Meaning(record)
         self._predicting = Predicting(self._hosts, self._meaning)
         self._monitoring = Monitoring(record, self._hosts, self._meaning)
         self._assets = PredictedAssets(record)
@@ -524,6 +525,46 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             custom_metrics=custom_metrics,
         )
         return await self._monitoring.send_bytes(options, raw_image)
+
+    async def monitor_array(
+        self,
+        pixels: Any,
+        latency: float,
+        prediction: PredictionFormat,
+        *,
+        filename: str | None = None,
+        order: ChannelOrder = "bgr",
+        format: EncodedFormat = "jpeg",  # noqa: A002 - the field's word
+        quality: int = QUALITY,
+        max_side: int | None = None,
+        **options: Any,
+    ) -> MonitorAnswer:
+        """Encode an array of pixels in a thread, and send it with its prediction. Not idempotent: see `monitor_bytes`.
+
+        Args:
+            pixels: Height x width x 3, or height x width for gray; bytes 0 to 255. Must not change before the call returns.
+            latency: As in `monitor_bytes`.
+            prediction: In pixels of the array; of the deployment's type.
+            filename: Name of the image on the platform; a new UUID by default.
+            order: As in `Frame.from_array`.
+            format: As in `Frame.from_array`.
+            quality: As in `Frame.from_array`.
+            max_side: As in `Frame.from_array`; the prediction's coordinates move along.
+            **options: As in `monitor_bytes`: `source`, `tags`, `timestamp`, `shadow_latency`, `shadow_prediction`, `metadata`,
+                `upload_dir`, `custom_metadata`, `sample`, `custom_metrics`.
+
+        Returns:
+            As in `monitor_bytes`.
+
+        Raises:
+            ConfigurationError: No such array, a value cannot be used, or the extra `images` is not installed.
+
+        Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
+        """
+        return await self._monitoring.send_array(
+            pixels, latency=latency, prediction=prediction, filename=filename, order=order, format=format, quality=quality,
+            max_side=max_side, **{"timestamp": None, **options},
+        )  # fmt: skip
 
     async def monitor_cloud_image(
         self,

@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -14,8 +14,10 @@ from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.monitor_options import MonitorOptions, content_type_of, content_type_of_name, timestamp_of
+from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode
 from picsellia_async.plausibility import Checks, check_image, check_options, checked_checks
-from picsellia_async.validation import text
+from picsellia_async.predictions import PredictionFormat
+from picsellia_async.validation import buffer, text
 from picsellia_async.validation import uuid as as_uuid
 
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
@@ -27,10 +29,8 @@ def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLik
         image = value
     elif isinstance(value, os.PathLike):
         return Path(os.fsdecode(value))
-    elif isinstance(value, (bytes, bytearray, memoryview)):
-        image = bytes(value)
     else:
-        raise ConfigurationError(f"image must be bytes, bytearray, memoryview or Path, got {type(value).__name__}")
+        image = bytes(buffer(value, "image"))
     if not 0 < len(image) <= IMAGE_BYTES_MAX:
         raise ConfigurationError(f"image must have 1 to {IMAGE_BYTES_MAX} bytes, got {len(image)}")
     return image
@@ -79,6 +79,51 @@ class Frame(MonitorOptions):
             check_options(self)
             if isinstance(self.image, bytes):
                 self.check_image(self.image)
+
+    @classmethod
+    def from_array(
+        cls,
+        pixels: Any,
+        *,
+        prediction: PredictionFormat,
+        latency: float,
+        order: ChannelOrder = "bgr",
+        format: EncodedFormat = "jpeg",  # noqa: A002 - the field's word
+        quality: int = QUALITY,
+        max_side: int | None = None,
+        filename: str | None = None,
+        shadow_prediction: PredictionFormat | None = None,
+        **options: Any,
+    ) -> Frame:
+        """Return the frame of an array of pixels, encoded here. Needs the extra `images`.
+
+        Encoding takes some milliseconds on the calling thread, and lets other threads run: beside an event loop, use
+        `await asyncio.to_thread(Frame.from_array, ...)`.
+
+        Args:
+            pixels: Height x width x 3, or height x width for gray; bytes 0 to 255, of numpy or torch.
+            prediction: In pixels of the array.
+            latency: Inference time of the model in seconds.
+            order: Order of the channels: "bgr" as OpenCV has them, "rgb", or "gray".
+            format: "jpeg" or "png".
+            quality: Of a JPEG, 1 to 100.
+            max_side: Make the image smaller, so that its longer side has so many pixels; predictions move along.
+            filename: By default the frame's id with the extension of the format.
+            shadow_prediction: What the shadow model said, in pixels of the array.
+            **options: Any other field of `Frame` but the image, its size and its content type.
+
+        Raises:
+            ConfigurationError: No such array, a value cannot be used, or the extra is not installed.
+        """
+        encoding = Encoding(order=order, format=format, quality=quality, max_side=max_side)
+        made = encode(pixels, encoding, prediction, shadow_prediction)
+        id_ = options.pop("id", None) or uuid.uuid4()
+        extension = "jpg" if format == "jpeg" else format
+        return cls(
+            image=made.content, width=made.width, height=made.height, prediction=made.prediction, latency=latency, id=id_,
+            filename=filename or f"{id_}.{extension}", shadow_prediction=made.shadow_prediction,
+            content_type=encoding.content_type, **options,
+        )  # fmt: skip
 
     def check_image(self, image: bytes) -> None:
         """Check the encoded image against what the frame says of it.

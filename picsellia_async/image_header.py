@@ -145,15 +145,19 @@ def read_file_header(path: Path) -> ImageHeader | None:
 
 
 def stored_size(image: bytes | memoryview) -> tuple[int, int] | None:
-    """Return width and height as stored: the quick part of `read_header`, for the check of every call."""
+    """Return width and height as stored, where nothing about the header is in doubt: for the check of every call.
+
+    `read_header` finds the size behind stray bytes, too. Here they make the answer None, so that no mere likeness of a header is
+    taken for one.
+    """
     if type(image) is bytes:
-        found = _locate(image)
+        found = _locate(image, is_strict=True)
     else:
-        view = _flat(image)
-        found = _locate(bytes(view[:WINDOW_BYTES]))
-        if found is None and view.nbytes > WINDOW_BYTES:
-            header = read_header(view)
-            return None if header is None else header.stored_size
+        view, count = _flat(image), WINDOW_BYTES
+        found = _locate(bytes(view[:count]), is_strict=True)
+        while found is None and count < min(view.nbytes, HEADER_BYTES_MAX):
+            count *= WINDOW_GROWTH
+            found = _locate(bytes(view[:count]), is_strict=True)
     return None if found is None else (found[1], found[2])
 
 
@@ -227,10 +231,10 @@ def _header(data: bytes) -> ImageHeader | None:
     return ImageHeader(kind, width, height, _orientation(data, exif if kind == "JPEG" else _png_exif(data)))
 
 
-def _locate(data: bytes) -> tuple[ImageFormat, int, int, int] | None:
+def _locate(data: bytes, *, is_strict: bool = False) -> tuple[ImageFormat, int, int, int] | None:
     """Return format, stored width and height, and where a JPEG's EXIF block begins (0: none)."""
     if data.startswith(JPEG_SIGNATURE):
-        return _locate_jpeg(data)
+        return _locate_jpeg(data, is_strict=is_strict)
     if data.startswith(PNG_SIGNATURE):
         start = 8
         kind: ImageFormat = "PNG"
@@ -243,16 +247,16 @@ def _locate(data: bytes) -> tuple[ImageFormat, int, int, int] | None:
     return None
 
 
-def _locate_jpeg(data: bytes) -> tuple[ImageFormat, int, int, int] | None:
-    """Go from segment to segment until the one that describes the frame."""
-    position, exif, last = 2, 0, len(data) - 9
+def _locate_jpeg(data: bytes, *, is_strict: bool) -> tuple[ImageFormat, int, int, int] | None:
+    """Go from segment to segment until the one that describes the frame. Strict: they follow one another without a gap."""
+    position, exif, last = 2, 0, len(data) - 10
     while True:
         # Some cameras leave bytes between segments; libjpeg skips them likewise, up to the next marker.
-        position = data.find(b"\xff", position)
-        if not 0 <= position <= last:
+        expected, position = position, data.find(b"\xff", position)
+        if not 0 <= position <= last or (is_strict and position != expected):
             return None
         marker = data[position + 1]
-        if marker in _FRAME_MARKERS:
+        if marker in _FRAME_MARKERS and data[position + 2] << 8 | data[position + 3] == 8 + 3 * data[position + 9]:
             height = data[position + 5] << 8 | data[position + 6]
             width = data[position + 7] << 8 | data[position + 8]
             return ("JPEG", width, height, exif) if width and height else None

@@ -101,8 +101,10 @@ def check_timestamp(timestamp: float, now: float | None = None) -> None:
     Raises:
         ImplausibleError: Before 2000, or more than a day from now.
     """
-    latest = (time.time() if now is None else now) + TIMESTAMP_AHEAD
-    if TIMESTAMP_MIN <= timestamp <= latest:
+    present = time.time() if now is None else now
+    latest = present + TIMESTAMP_AHEAD
+    # A board without a clock of its own counts from 1970 until the network tells it the time: nothing can be said then.
+    if TIMESTAMP_MIN <= timestamp <= latest or present < TIMESTAMP_MIN:
         return
     for factor, unit in _UNITS:
         if TIMESTAMP_MIN <= timestamp / factor <= latest:
@@ -133,6 +135,8 @@ def check_image(
     Raises:
         ImplausibleError: Neither JPEG nor PNG, not of that type, or not of that size.
     """
+    if type(image) is memoryview and type(image.obj) is bytes and len(image.obj) == image.nbytes:
+        image = image.obj  # a view of all of it: what is behind it is searched without a copy
     start = bytes(image[:SIGNATURE_BYTES])
     if start.startswith(JPEG_SIGNATURE):
         found = SupportedContentType.JPEG

@@ -266,7 +266,8 @@ class Uploader:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
             raise self._not_open()
         if not isinstance(frame, Frame):
-            raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}")
+            hint = ": make one with image.with_prediction(...)" if hasattr(frame, "with_prediction") else ""
+            raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}{hint}")
         return await self._intake.submit(frame)
 
     def _not_open(self) -> ClosedError:

@@ -6,6 +6,7 @@ Scalars and arrays of numpy and torch are recognised by their methods (`item`, `
 from __future__ import annotations
 
 import datetime
+import io
 import math
 from collections.abc import Iterable
 from typing import Any, Final
@@ -102,6 +103,29 @@ def sequence(value: Any, name: str) -> list[Any]:
     if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} must be a list, got {shown(value)}")
     return list(value)
+
+
+def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:
+    """Return the memory of an encoded image: bytes, a BytesIO, an mmap, or the array of bytes that OpenCV's `imencode` returns.
+
+    Raises:
+        ConfigurationError: None of these; an array of pixels is told the way.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return value
+    if isinstance(value, io.BytesIO):
+        return value.getvalue()
+    way_out = "Frame.from_array and deployment.monitor_array encode an array of pixels"
+    try:
+        view = memoryview(value)
+    except TypeError:
+        hint = f": {way_out}" if hasattr(value, "shape") else ""
+        raise ConfigurationError(
+            f"{name} must be bytes or a buffer of them, got {type(value).__name__}{hint}"
+        ) from None
+    if view.itemsize != 1 or (view.ndim > 1 and view.shape and view.shape[1:] != (1,)):
+        raise ConfigurationError(f"{name} must be an encoded image, got an array of shape {view.shape}: {way_out}")
+    return view
 
 
 def text(value: Any, name: str, *, empty: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from picsellia_async._services.account import Account
 from picsellia_async._wire.decode import updated
 from picsellia_async._wire.endpoints import (
     ADD_DEPLOYMENT_USER,
@@ -29,14 +28,10 @@ class Details:
         """Store the record; nothing is sent."""
         self._record = record
 
-    async def sync(self, account: Account | None = None) -> DeploymentDescription:
-        """Fetch the description again.
-
-        Args:
-            account: Whose limits apply; by default those of the deployment's own.
-        """
+    async def sync(self) -> DeploymentDescription:
+        """Fetch the description again."""
         record = self._record
-        record.description = await (account or record.account).call(GET_DEPLOYMENT, deployment_id=record.id)
+        record.description = await record.account.call(GET_DEPLOYMENT, deployment_id=record.id)
         return record.description
 
     async def update(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from picsellia_async._deployment.hosts import Hosts
@@ -16,6 +18,7 @@ from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
 from picsellia_async.enums import InferenceType, ServiceMetrics
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
@@ -59,6 +62,16 @@ class Monitoring:
         image = image_view(await read_image(image_path))
         await self._meaning.check(options, image)
         return await oracle.monitor(metadata, image)
+
+    async def send_array(self, pixels: object, **options: Any) -> MonitorAnswer:
+        """Encode an array of pixels off the event loop, and send it."""
+        oracle = self._hosts.oracle()
+        setting = "on" if self._meaning.is_checked else "off"
+        frame = await asyncio.to_thread(Frame.from_array, pixels, **{"checks": setting, **options})
+        metadata = self.encode(frame)
+        if frame.checks == "on":
+            await self._meaning.check_labels(frame.prediction, "prediction")
+        return await oracle.monitor(metadata, image_view(frame.image))
 
     async def send_stored(self, options: MonitorOptions, object_name: str) -> MonitorAnswer:
         """Send a prediction on an image in the storage."""

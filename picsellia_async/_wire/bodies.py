@@ -17,6 +17,7 @@ import pybase64
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import buffer
 
 SLICE_BYTES: Final = 3 * 2**16
 """Image bytes encoded at a time, 192 KiB (256 KiB of base64); a multiple of 3, so that no slice but the last is padded."""
@@ -61,9 +62,7 @@ def image_view(image: Any, name: str = "raw_image") -> memoryview:
     Raises:
         ConfigurationError: No bytes-like object, empty, not contiguous, or above `IMAGE_BYTES_MAX`.
     """
-    if not isinstance(image, (bytes, bytearray, memoryview)):
-        raise ConfigurationError(f"{name} must be bytes, bytearray or memoryview, got {type(image).__name__}")
-    view = memoryview(image)
+    view = memoryview(buffer(image, name))
     if not view.contiguous:
         raise ConfigurationError(f"{name} must be contiguous in memory")
     view = view.cast("B") if view.format != "B" or view.ndim != 1 else view

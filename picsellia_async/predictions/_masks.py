@@ -125,6 +125,12 @@ def decode(counts: str, size: tuple[int, int], name: str = "detection_masks") ->
     return found
 
 
+def resized(counts: str, old: tuple[int, int], new: tuple[int, int]) -> str:
+    """Return the compressed counts of a mask on an image of another size."""
+    (cv2,) = _libraries("cv2")
+    return encode(cv2.resize(decode(counts, old), new, interpolation=cv2.INTER_NEAREST))
+
+
 def array_of(value: Any, name: str) -> NDArray[np.uint8]:
     """Return the array behind a run-length mask that says its size."""
     counts = compressed(value, name, None)

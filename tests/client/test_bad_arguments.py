@@ -260,11 +260,11 @@ async def test_the_kinds_are_all_there_are(things):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 1, 1, PREDICTION, shadow_latency=0.1), "shadow_prediction"),
-        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 1, 1, PREDICTION, shadow_prediction=PREDICTION), "shadow_latency"),
+        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, PREDICTION, shadow_latency=0.1), "shadow_prediction"),
+        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, PREDICTION, shadow_prediction=PREDICTION), "shadow_latency"),
         (
             lambda d, c, t: d.monitor(
-                t["file"], 0.1, 1, 1, PREDICTION,
+                t["file"], 0.1, 48, 64, PREDICTION,
                 shadow_latency=1, shadow_prediction=PREDICTION, shadow_raw_predictions=PREDICTION,
             ),
             "shadow_raw_predictions",

@@ -20,6 +20,7 @@ from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
 
+JPEG = b"\xff\xd8\xff\xe0"
 PREDICTION = DetectionPredictionFormat([1], [[1, 2, 3, 4]], [0.5])
 
 
@@ -77,7 +78,7 @@ async def offer(arguments: dict[str, Any]) -> None:
     count, size, limit = arguments["count"], arguments["size"], arguments["limit"]
     async with client(arguments, timeout=Timeouts(5.0, None, None)) as connected:
         deployment = await connected.get_deployment(arguments["deployment"])
-        await deployment.monitor_bytes(bytes(size), "image/jpeg", "warm-up.jpg", 0.1, 1, 1, PREDICTION)
+        await deployment.monitor_bytes(JPEG.ljust(size, b"."), "image/jpeg", "warm-up.jpg", 0.1, 48, 64, PREDICTION)
         gc.collect()
         before = resident()
         grown = []
@@ -116,9 +117,9 @@ async def one_large(arguments: dict[str, Any]) -> None:
     """Deliver one large frame and print by how much the memory rose at the highest."""
     async with client(arguments) as connected:
         deployment = await connected.get_deployment(arguments["deployment"])
-        await deployment.monitor_bytes(bytes(1000), "image/jpeg", "warm-up.jpg", 0.1, 1, 1, PREDICTION)
-        image = b"\x01" * arguments["size"]
-        one = Frame(image=image, filename="large.jpg", width=1, height=1, latency=0.1, prediction=PREDICTION)
+        await deployment.monitor_bytes(JPEG.ljust(1000, b"."), "image/jpeg", "warm-up.jpg", 0.1, 48, 64, PREDICTION)
+        image = JPEG.ljust(arguments["size"], b"\x01")
+        one = Frame(image=image, filename="large.jpg", width=64, height=48, latency=0.1, prediction=PREDICTION)
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # noqa: ASYNC240 - forget the peak of the start
         before = resident()

@@ -121,7 +121,7 @@ async def test_a_huge_directory_takes_little(deployment: AsyncDeployment, emulat
 
     def frames() -> Iterator[Frame]:
         for path in tmp_path.iterdir():
-            yield Frame(image=path, width=1, height=1, latency=0.0, prediction=PREDICTION)
+            yield Frame(image=path, width=64, height=48, latency=0.0, prediction=PREDICTION)
 
     async with deployment.uploader(max_pending_bytes=8 * size, concurrency=8) as uploader:
         async for outcome in uploader.stream(frames()):
@@ -349,7 +349,7 @@ async def test_a_file_that_vanishes_before_its_turn_is_that_frames_trouble(
     emulator.faults.add(Fault(kind="status", status=429, retry_after=1, endpoint="monitor", times=1))
     async with deployment.uploader(concurrency=1) as uploader:
         receipts = [
-            await uploader.submit(Frame(image=path, width=1, height=1, latency=0.0, prediction=PREDICTION))
+            await uploader.submit(Frame(image=path, width=64, height=48, latency=0.0, prediction=PREDICTION))
             for path in paths
         ]
         paths[0].unlink()

@@ -13,6 +13,8 @@ import textwrap
 import tomllib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import picsellia_async
@@ -23,10 +25,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^([ ]*)```python([^\n]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-JPEG = bytes.fromhex(
-    "ffd8ffe000104a46494600010100000100010000ffdb004300" + "08" * 64 + "ffc0000b080001000101011100ffc40014"
-    "0001" + "00" * 15 + "08ffc40014100100000000000000000000000000000000ffda0008010100003f00d2cf20ffd9"
-)  # fmt: skip
+PIXELS = np.full((720, 1280, 3), 128, np.uint8)
+JPEG = cv2.imencode(".jpg", PIXELS)[1].tobytes()
+PNG = cv2.imencode(".png", PIXELS)[1].tobytes()
 
 
 def blocks(page):
@@ -44,7 +45,7 @@ async def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "frames").mkdir()
     for name in ("frame.jpg", "image_420.png", "frames/1.jpg", "frames/2.jpg"):
-        (tmp_path / name).write_bytes(JPEG)
+        (tmp_path / name).write_bytes(PNG if name.endswith("png") else JPEG)
     async with Emulator() as emulator:
         monkeypatch.setenv("PICSELLIA_TOKEN", emulator.api_token)
         monkeypatch.setenv("PICSELLIA_HOST", emulator.url)

@@ -25,7 +25,9 @@ async def test_refused_before_any_request(
     """One typed error, which names the argument (and what is accepted); the recorder sees nothing, no login either."""
     api = sides.our_names()
     scope: dict[str, Any] = {"api": api, "deployment_name": bad.deployment, "directory": tmp_path, **files}
-    async with api.AsyncClient(answers.API_TOKEN, host=recorder.url, retry=api.RetryPolicy.none()) as client:
+    async with api.AsyncClient(
+        answers.API_TOKEN, checks="off", host=recorder.url, retry=api.RetryPolicy.none()
+    ) as client:
         scope["client"] = client
         with pytest.raises(errors.PicselliaError) as raised:
             await sides.call_ours(bad.call, scope, recorder.take)

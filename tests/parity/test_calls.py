@@ -35,7 +35,7 @@ async def test_the_same_call_is_the_same_request(
 
     api = sides.our_names()
     options = {"host": recorder.url, "retry": api.RetryPolicy.none()}
-    async with api.AsyncClient(answers.API_TOKEN, **options) as client:
+    async with api.AsyncClient(answers.API_TOKEN, checks="off", **options) as client:
         our_scope = scope | {"client": client, "api": api}
         ours = await sides.call_ours(row.ours or row.call, our_scope, recorder.take)
         sent = requests(recorder.take(), recorder.url, unordered=unordered)
@@ -67,7 +67,7 @@ async def test_connecting_asks_the_same(options: dict[str, str], recorder: Recor
     wanted = requests(recorder.take(), recorder.url)
 
     api = sides.our_names()
-    async with api.AsyncClient(answers.API_TOKEN, host=recorder.url, **options):
+    async with api.AsyncClient(answers.API_TOKEN, checks="off", host=recorder.url, **options):
         assert requests(recorder.take(), recorder.url) == wanted
 
 
@@ -80,7 +80,7 @@ async def test_signing_in_sends_the_same_on_both_services(
     wanted = [comparable(exchange, recorder.url) for exchange in recorder.take() if exchange.is_login]
 
     api = sides.our_names()
-    async with api.AsyncClient(answers.API_TOKEN, host=recorder.url) as client:
+    async with api.AsyncClient(answers.API_TOKEN, checks="off", host=recorder.url) as client:
         deployment = await client.get_deployment("awesome-deploy")
         assert not [exchange for exchange in recorder.take() if exchange.is_login]
         for _ in range(2):
@@ -102,7 +102,7 @@ async def test_the_vendors_values_are_accepted_in_place_of_ours(
     """Prediction objects and enum members of the vendor's SDK, handed to our client, make the same request as our own."""
     api = sides.our_names()
     sent = []
-    async with api.AsyncClient(answers.API_TOKEN, host=recorder.url) as client:
+    async with api.AsyncClient(answers.API_TOKEN, checks="off", host=recorder.url) as client:
         for names in (api, vendor_names):
             scope = {"client": client, "api": names, "deployment_name": row.deployment}
             await sides.call_ours(row.call, scope, recorder.take)

@@ -1,0 +1,158 @@
+"""Whether what is sent to a deployment can be meant: the checks of `plausibility`, with the label map of the model version in use."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from picsellia_async._http.single_flight import SingleFlight
+from picsellia_async._services.account import Account
+from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
+from picsellia_async.config import RetryPolicy, Timeouts
+from picsellia_async.errors import PicselliaError, UndefinedObjectError
+from picsellia_async.models import DeploymentDescription
+from picsellia_async.monitor_options import MonitorOptions, content_type_of
+from picsellia_async.plausibility import check_classes, check_image, check_latency, check_options, check_scores
+from picsellia_async.predictions import PredictionFormat
+from picsellia_async.resources.handle import Record
+
+logger = logging.getLogger("picsellia_async")
+
+FETCH_SECONDS: Final = 5.0
+"""How long the first call of a deployment waits for the label map; afterwards it goes on without one."""
+REFRESH_SECONDS: Final = 60.0
+"""Another label map is asked for no more often, when classes are outside of the known one: the model may have been replaced."""
+
+
+@attrs.frozen
+class Labels:
+    """A label map."""
+
+    version_id: UUID | None
+    """Model version that it belongs to."""
+    names: dict[str, int]
+    """Index by name. Of two indexes of one name, the lower one."""
+    indexes: frozenset[int] | None
+    """All of them; None: not known, so that nothing is refused for it."""
+    fetched_at: float
+    """Time of the loop."""
+
+
+class Meaning:
+    """Checks what is handed to a deployment, where its account says so."""
+
+    def __init__(self, record: Record[DeploymentDescription]) -> None:
+        """Store the record; nothing is sent."""
+        self._record = record
+        self._labels: Labels | None = None
+        self._fetching: SingleFlight[Labels] = SingleFlight()
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether this deployment's calls are checked."""
+        return self._record.account.settings.checks == "on"
+
+    async def label_map(self) -> dict[str, int]:
+        """Fetch the label map of the model version in use now."""
+        self._labels = await self._fetch(self._record.account, None)
+        return dict(self._labels.names)
+
+    async def check(self, options: MonitorOptions, image: memoryview | None = None) -> None:
+        """Check a prediction and, where it is at hand, its image.
+
+        Raises:
+            ImplausibleError: A value cannot be meant.
+        """
+        if not self.is_checked:
+            return
+        check_options(options)
+        if image is not None:
+            check_image(image, content_type_of(options.content_type), (options.width, options.height))
+        await self.check_labels(options.prediction, "prediction")
+        if options.shadow_prediction is not None:
+            await self.check_labels(options.shadow_prediction, "shadow_prediction", is_shadow=True)
+
+    def check_image(self, image: memoryview, name: str) -> None:
+        """Check an image that is to be predicted on.
+
+        Raises:
+            ImplausibleError: It is neither JPEG nor PNG.
+        """
+        if self.is_checked:
+            check_image(image, name=name)
+
+    async def check_shadow(self, prediction: PredictionFormat, latency: float) -> None:
+        """Check a prediction of the shadow model that comes later. The size of its image is not at hand.
+
+        Raises:
+            ImplausibleError: A value cannot be meant.
+        """
+        if self.is_checked:
+            check_latency(latency, "shadow_latency")
+            check_scores(prediction, "shadow_prediction")
+            check_classes(prediction, None, "shadow_prediction")
+
+    async def check_labels(self, prediction: PredictionFormat, name: str, *, is_shadow: bool = False) -> None:
+        """Check classes against the label map. It is fetched when first needed, and again when a class is outside of it.
+
+        Raises:
+            ImplausibleError: A class is no index of the label map.
+        """
+        if is_shadow or not prediction.detection_classes:
+            return  # the shadow is another model version, whose label map may be another
+        labels = self._labels
+        version_id = self._record.description.model_version_id
+        if labels is None or (version_id is not None and version_id != labels.version_id):
+            labels = self._labels = await self._fetching.run(self._first_fetch)
+        if labels.indexes is None or labels.indexes.issuperset(prediction.detection_classes):
+            return
+        if asyncio.get_running_loop().time() - labels.fetched_at > REFRESH_SECONDS:
+            labels = self._labels = await self._fetching.run(self._refresh)
+        check_classes(prediction, labels.indexes, name)
+
+    async def _first_fetch(self) -> Labels:
+        return await self._quick_fetch(self._record.description.model_version_id)
+
+    async def _refresh(self) -> Labels:
+        return await self._quick_fetch(None)
+
+    async def _quick_fetch(self, version_id: UUID | None) -> Labels:
+        """Fetch the label map quickly, or do without."""
+        account = self._record.account.with_limits(Timeouts.of(FETCH_SECONDS), RetryPolicy.none())
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                return await self._fetch(account, version_id)
+        except (PicselliaError, TimeoutError) as error:
+            logger.warning(
+                "the label map of deployment %r cannot be fetched, so that classes are not checked against it: %s",
+                self._record.description.name,
+                error or "no answer in time",
+            )
+            return _labels(self._record.description.model_version_id, {}, None)
+
+    async def _fetch(self, account: Account, version_id: UUID | None) -> Labels:
+        """Fetch the label map of a model version; None: of the one that the platform names now."""
+        if version_id is None:
+            # The handle's description is left as it is: a check must change nothing that its user sees.
+            description = await account.call(GET_DEPLOYMENT, deployment_id=self._record.id)
+            version_id = description.model_version_id
+        if version_id is None:
+            raise UndefinedObjectError(
+                f"the platform names no model version for deployment {self._record.description.name!r}"
+            )
+        found = await account.call(GET_MODEL_VERSION, model_version_id=version_id)
+        indexes: dict[int, str] = {}
+        for key, name in (found.labels or {}).items():
+            if key.isdecimal():
+                indexes[int(key)] = name
+        # From the highest down, so that the lowest index of a name stays.
+        names = {indexes[index]: index for index in sorted(indexes, reverse=True)}
+        return _labels(version_id, dict(sorted(names.items(), key=lambda pair: pair[1])), frozenset(indexes) or None)
+
+
+def _labels(version_id: UUID | None, names: dict[str, int], indexes: frozenset[int] | None) -> Labels:
+    return Labels(version_id, names, indexes, asyncio.get_running_loop().time())

@@ -1,0 +1,149 @@
+"""From an array of pixels to an encoded image, with the prediction moved along where it is made smaller. Blocking: some milliseconds.
+
+JPEG goes through simplejpeg, PNG and resizing through OpenCV; both release the interpreter while they work. They are imported
+on use, and belong to the extra `images`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+import attrs
+
+from picsellia_async.enums import SupportedContentType
+from picsellia_async.errors import ConfigurationError, ImplausibleError
+from picsellia_async.predictions import PredictionFormat, as_prediction
+from picsellia_async.predictions.scaling import scaled
+from picsellia_async.validation import choice, whole_number
+
+ChannelOrder: TypeAlias = Literal["bgr", "rgb", "gray"]
+"""What the last axis of an array means: OpenCV has bgr, nearly all others rgb."""
+EncodedFormat: TypeAlias = Literal["jpeg", "png"]
+
+QUALITY: Final = 85
+"""Of a JPEG, 1 to 100; what is lost at 85 is not seen."""
+
+
+@attrs.frozen(kw_only=True)
+class Encoding:
+    """How an array becomes an image."""
+
+    order: ChannelOrder = "bgr"
+    format: EncodedFormat = "jpeg"
+    quality: int = QUALITY
+    max_side: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no such setting."""
+        choice(self.order, "order", get_args(ChannelOrder))
+        choice(self.format, "format", get_args(EncodedFormat))
+        whole_number(self.quality, "quality", 1)
+        if self.quality > 100:
+            raise ConfigurationError(f"quality must be 1 to 100, got {self.quality}")
+        if self.max_side is not None:
+            whole_number(self.max_side, "max_side", 1)
+
+    @property
+    def content_type(self) -> SupportedContentType:
+        """Type of the encoded image."""
+        return SupportedContentType.JPEG if self.format == "jpeg" else SupportedContentType.PNG
+
+
+@attrs.frozen
+class EncodedImage:
+    """An encoded array, and what is said about it in its own pixels."""
+
+    content: bytes = attrs.field(repr=False)
+    """JPEG or PNG."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    prediction: PredictionFormat
+    """In pixels of the encoded image."""
+    shadow_prediction: PredictionFormat | None
+    """Likewise."""
+
+
+def encode(
+    pixels: Any, encoding: Encoding, prediction: PredictionFormat, shadow_prediction: PredictionFormat | None = None
+) -> EncodedImage:
+    """Encode an array.
+
+    Args:
+        pixels: Array of height x width x 3, or height x width for gray; bytes 0 to 255.
+        encoding: Order of its channels, and what it becomes.
+        prediction: In pixels of the array.
+        shadow_prediction: Likewise.
+
+    Raises:
+        ConfigurationError: No such array, or the extra `images` is not installed.
+    """
+    predictions = [as_prediction(prediction, "prediction")]
+    if shadow_prediction is not None:
+        predictions.append(as_prediction(shadow_prediction, "shadow_prediction"))
+    array = _checked(pixels, encoding.order)
+    height, width = array.shape[:2]
+    side = encoding.max_side
+    if side is not None and max(width, height) > side:
+        factor = side / max(width, height)
+        new = max(round(width * factor), 1), max(round(height * factor), 1)
+        (cv2,) = _libraries("cv2")
+        array = cv2.resize(array, new, interpolation=cv2.INTER_AREA)
+        predictions = [scaled(one, (width, height), new) for one in predictions]
+        width, height = new
+    content = _jpeg(array, encoding) if encoding.format == "jpeg" else _png(array, encoding)
+    return EncodedImage(content, width, height, predictions[0], predictions[1] if len(predictions) > 1 else None)
+
+
+def _libraries(*names: str) -> list[Any]:
+    try:
+        return [import_module(name) for name in names]
+    except ImportError as error:
+        raise ConfigurationError(f"arrays need {error.name}: pip install 'picsellia-async[images]'") from error
+
+
+def _checked(pixels: Any, order: str) -> Any:
+    """Return the pixels as an array of whole rows."""
+    (numpy,) = _libraries("numpy")
+    array = numpy.asarray(pixels.detach().cpu() if hasattr(pixels, "detach") else pixels)
+    shape = array.shape
+    if array.dtype != numpy.uint8:
+        hint = (
+            "multiply by 255 and convert with astype(numpy.uint8)" if array.dtype.kind == "f" else "astype(numpy.uint8)"
+        )
+        raise ConfigurationError(f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {hint}")
+    if array.ndim == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim == 3 and shape[2] == 4:
+        raise ConfigurationError(f"pixels has four channels, shape {shape}: drop the alpha channel, pixels[:, :, :3]")
+    if array.ndim == 3 and shape[2] != 3 and shape[0] in {1, 3}:
+        raise ImplausibleError(f"pixels has shape {shape}, which looks like channels first: pixels.transpose(1, 2, 0)")
+    is_gray = array.ndim == 2
+    if not array.size or not (is_gray or (array.ndim == 3 and shape[2] == 3)):
+        raise ConfigurationError(f"pixels must be height x width x 3, or height x width for gray, got shape {shape}")
+    if order == "gray" and not is_gray:
+        raise ConfigurationError(f'order="gray" takes height x width, got shape {shape}')
+    return numpy.ascontiguousarray(array)
+
+
+def _jpeg(array: Any, encoding: Encoding) -> bytes:
+    (simplejpeg,) = _libraries("simplejpeg")
+    if array.ndim == 2:
+        content = simplejpeg.encode_jpeg(
+            array[:, :, None], quality=encoding.quality, colorspace="GRAY", colorsubsampling="Gray"
+        )
+    else:
+        content = simplejpeg.encode_jpeg(
+            array, quality=encoding.quality, colorspace=encoding.order.upper(), colorsubsampling="420"
+        )
+    return bytes(content)
+
+
+def _png(array: Any, encoding: Encoding) -> bytes:
+    (cv2,) = _libraries("cv2")
+    if array.ndim == 3 and encoding.order == "rgb":
+        array = cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
+    content: bytes = cv2.imencode(".png", array)[1].tobytes()
+    return content

@@ -1,0 +1,51 @@
+"""The same prediction on an image of another size."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import attrs
+
+from picsellia_async.predictions import _masks
+from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.formats import (
+    DetectionPredictionFormat,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    PointPredictionFormat,
+)
+from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
+
+P = TypeVar("P", bound=PredictionFormat)
+
+
+def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
+    """Return the prediction in pixels of the resized image. Coordinates are rounded; pixel masks need the extra `masks`.
+
+    Args:
+        prediction: In pixels of the image before.
+        old: (width, height) before.
+        new: (width, height) now.
+    """
+    x_factor, y_factor = new[0] / old[0], new[1] / old[1]
+
+    def path(points: list[list[int]]) -> list[list[int]]:
+        return [[round(x * x_factor), round(y * y_factor), *rest] for x, y, *rest in points]
+
+    changes: dict[str, Any] = {}
+    if isinstance(prediction, DetectionPredictionFormat):
+        changes["detection_boxes"] = [
+            [round(top * y_factor), round(left * x_factor), round(bottom * y_factor), round(right * x_factor)]
+            for top, left, bottom, right in prediction.detection_boxes
+        ]
+    elif isinstance(prediction, SegmentationPredictionFormat):
+        changes["detection_masks"] = [path(one) for one in prediction.detection_masks]
+    elif isinstance(prediction, LinePredictionFormat):
+        changes["lines"] = [path(one) for one in prediction.lines]
+    elif isinstance(prediction, PointPredictionFormat):
+        changes["points"] = path(prediction.points)
+    elif isinstance(prediction, KeypointPredictionFormat):
+        changes["keypoints"] = [path(one) for one in prediction.keypoints]
+    elif isinstance(prediction, MaskPredictionFormat):
+        changes["detection_masks"] = [_masks.resized(one, old, new) for one in prediction.detection_masks]
+    return attrs.evolve(prediction, **changes) if changes else prediction

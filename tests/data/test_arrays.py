@@ -1,0 +1,157 @@
+"""Images from arrays: encoded, made smaller with their predictions, and every buffer of an encoded image."""
+
+from __future__ import annotations
+
+import io
+import mmap
+
+import cv2
+import numpy as np
+import pytest
+
+from picsellia_async import (
+    ConfigurationError,
+    DetectionPredictionFormat,
+    Frame,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    MaskPredictionFormat,
+    PointPredictionFormat,
+    SegmentationPredictionFormat,
+    image_size,
+)
+from picsellia_async.sources import directory
+
+pytest.importorskip("simplejpeg")
+
+WIDTH, HEIGHT = 64, 48
+RED = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+RED[:, :, 2] = 255
+BOX = DetectionPredictionFormat([0], [[4, 8, 24, 32]], [0.5])
+
+
+def decoded(frame):
+    return cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+@pytest.mark.parametrize("encoding", ["jpeg", "png"])
+@pytest.mark.parametrize("order", ["bgr", "rgb"])
+def test_an_array_becomes_an_image(order, encoding):
+    """Size, colours and content type are those of the array."""
+    pixels = RED if order == "bgr" else RED[:, :, ::-1]
+    frame = Frame.from_array(pixels, prediction=BOX, latency=0.02, order=order, format=encoding, source="cam-1")
+    assert (frame.width, frame.height, frame.source) == (WIDTH, HEIGHT, "cam-1")
+    assert frame.content_type.name == encoding.upper()
+    assert frame.filename == f"{frame.id}.{'jpg' if encoding == 'jpeg' else 'png'}"
+    assert image_size(frame.image) == (WIDTH, HEIGHT)
+    assert np.abs(decoded(frame).astype(int) - RED).max() <= 2
+
+
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (HEIGHT, WIDTH, 1)])
+@pytest.mark.parametrize("encoding", ["jpeg", "png"])
+def test_gray_arrays(shape, encoding):
+    """Height x width, with or without an axis of one channel."""
+    frame = Frame.from_array(np.full(shape, 100, np.uint8), prediction=BOX, latency=0.02, order="gray", format=encoding)
+    assert decoded(frame).shape == (HEIGHT, WIDTH)
+
+
+def test_a_smaller_image_takes_its_prediction_along():
+    """The longer side has `max_side` pixels, and both predictions are in pixels of what is sent."""
+    frame = Frame.from_array(
+        RED, prediction=BOX, latency=0.02, max_side=32, shadow_prediction=BOX, shadow_latency=0.1, filename="a.jpg"
+    )
+    assert (frame.width, frame.height, image_size(frame.image), frame.filename) == (32, 24, (32, 24), "a.jpg")
+    assert frame.prediction.detection_boxes == frame.shadow_prediction.detection_boxes == [[2, 4, 12, 16]]
+    assert Frame.from_array(RED, prediction=BOX, latency=0.02, max_side=640).prediction == BOX
+
+
+@pytest.mark.parametrize(
+    ("prediction", "field", "found"),
+    [
+        (SegmentationPredictionFormat([0], [0.5], [[[4, 8], [24, 8], [24, 32]]]), "detection_masks", [[[2, 4], [12, 4], [12, 16]]]),
+        (LinePredictionFormat([0], [0.5], [[[4, 8], [24, 8]]]), "lines", [[[2, 4], [12, 4]]]),
+        (PointPredictionFormat([0], [0.5], [[4, 8]]), "points", [[2, 4]]),
+        (KeypointPredictionFormat([0], [0.5], [[[4, 8, 2]]]), "keypoints", [[[2, 4, 2]]]),
+    ],
+)  # fmt: skip
+def test_every_shape_moves_along(prediction, field, found):
+    """Polygons, lines, points and skeletons, too."""
+    frame = Frame.from_array(RED, prediction=prediction, latency=0.02, max_side=32)
+    assert getattr(frame.prediction, field) == found
+
+
+def test_pixel_masks_move_along():
+    """A mask is resized with its image."""
+    pytest.importorskip("faster_coco_eval")
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[4:24, 8:32] = True
+    frame = Frame.from_array(
+        RED, prediction=MaskPredictionFormat.from_binary_masks([mask], [0], [0.5]), latency=0.02, max_side=32
+    )
+    assert frame.prediction.to_binary_masks((32, 24))[0].sum() == 10 * 12
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "message"),
+    [
+        (RED / 255, {}, r"multiply by 255 and convert with astype\(numpy\.uint8\)"),
+        (RED.astype(np.int32), {}, r"got int32: astype"),
+        (RED.transpose(2, 0, 1), {}, r"channels first: pixels\.transpose\(1, 2, 0\)"),
+        (np.zeros((4, 4, 4), np.uint8), {}, "drop the alpha channel"),
+        (np.zeros((4, 4, 2), np.uint8), {}, "must be height x width x 3"),
+        (np.zeros((0, 4, 3), np.uint8), {}, "must be height x width x 3"),
+        (RED, {"order": "gray"}, 'order="gray" takes height x width'),
+        (RED, {"order": "bgra"}, "order must be"),
+        (RED, {"format": "webp"}, "format must be"),
+        (RED, {"quality": 101}, "quality must be 1 to 100"),
+        (RED, {"max_side": 0}, "max_side must be at least 1"),
+    ],
+)
+def test_what_is_no_array_of_pixels_is_refused(pixels, options, message):
+    """The message says how to make one of it."""
+    with pytest.raises(ConfigurationError, match=message):
+        Frame.from_array(pixels, prediction=BOX, latency=0.02, **options)
+
+
+@pytest.mark.anyio
+async def test_an_array_is_monitored(deployment, emulator):
+    """Encoded off the loop, and stored with the boxes where they belong."""
+    receipt = await deployment.monitor_array(RED, 0.02, BOX, order="bgr", max_side=32, tags=["night"], filename="a.jpg")
+    asset = await deployment.find_predicted_asset(oracle_prediction_id=receipt["id"])
+    assert (asset.width, asset.height) == (32, 24)
+    with pytest.raises(ConfigurationError, match="channels first"):
+        await deployment.monitor_array(RED.transpose(2, 0, 1), 0.02, BOX)
+
+
+ENCODED = cv2.imencode(".jpg", RED)[1]
+
+
+@pytest.mark.anyio
+async def test_every_buffer_of_an_encoded_image(deployment, tmp_path):
+    """What `imencode` returns, a BytesIO and an mmap are bytes, for frames and calls alike."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(ENCODED.tobytes())
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for image in (ENCODED, ENCODED.reshape(-1, 1), io.BytesIO(ENCODED.tobytes()), mapped):
+            frame = Frame(image=image, filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.02, prediction=BOX)
+            assert frame.image == ENCODED.tobytes()
+            assert (await deployment.monitor_bytes(image, "image/jpeg", "a.jpg", 0.02, HEIGHT, WIDTH, BOX))["id"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "image", [RED, RED.astype(float), RED[0], "a.jpg", None], ids=["pixels", "floats", "row", "text", "None"]
+)
+async def test_what_is_no_encoded_image_is_refused(image, deployment):
+    """An array of pixels is told about the ways to encode it."""
+    way_out = r".*Frame\.from_array and deployment\.monitor_array" if isinstance(image, np.ndarray) else ""
+    with pytest.raises(ConfigurationError, match=f"image must be.*{way_out}"):
+        await deployment.monitor_bytes(image, "image/jpeg", "a.jpg", 0.02, HEIGHT, WIDTH, BOX)
+
+
+@pytest.mark.anyio
+async def test_images_of_a_folder_need_a_prediction(deployment, tmp_path):
+    """An image in place of a frame is told how it becomes one."""
+    (tmp_path / "a.jpg").write_bytes(ENCODED.tobytes())
+    with pytest.raises(ConfigurationError, match=r"takes a Frame, got Image: make one with image\.with_prediction"):
+        await deployment.monitor_many(directory(tmp_path))
