@@ -107,11 +107,11 @@ class Meaning:
         labels = self._labels
         version_id = self._record.description.model_version_id
         if labels is None or (version_id is not None and version_id != labels.version_id):
-            labels = self._labels = await self._fetching.run(self._first_fetch)
+            labels = await self._fetching.run(self._first_fetch)
         if labels.indexes is None or labels.indexes.issuperset(prediction.detection_classes):
             return
         if asyncio.get_running_loop().time() - labels.fetched_at > REFRESH_SECONDS:
-            labels = self._labels = await self._fetching.run(self._refresh)
+            labels = await self._fetching.run(self._refresh)
         check_classes(prediction, labels.indexes, name)
 
     async def _first_fetch(self) -> Labels:
@@ -125,14 +125,16 @@ class Meaning:
         account = self._record.account.with_limits(Timeouts.of(FETCH_SECONDS), RetryPolicy.none())
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                return await self._fetch(account, version_id)
+                # Kept before the flight ends: who calls right after it must not start another one.
+                self._labels = await self._fetch(account, version_id)
         except (PicselliaError, TimeoutError) as error:
             logger.warning(
                 "the label map of deployment %r cannot be fetched, so that classes are not checked against it: %s",
                 self._record.description.name,
                 error or "no answer in time",
             )
-            return _labels(self._record.description.model_version_id, {}, None)
+            self._labels = _labels(self._record.description.model_version_id, {}, None)
+        return self._labels
 
     async def _fetch(self, account: Account, version_id: UUID | None) -> Labels:
         """Fetch the label map of a model version; None: of the one that the platform names now."""

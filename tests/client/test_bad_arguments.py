@@ -130,7 +130,8 @@ IGNORED = {
 NULLABLE = {("update_metadata", "metadata"), ("update_custom_metadata", "custom_metadata")}
 """Required, and None means "remove"."""
 
-NOT_CALLS = {"aclose", "connect", "with_options", "uploader"}
+NOT_CALLS = {"aclose", "connect", "with_options", "uploader", "monitor_array"}
+"""What sends nothing, and what takes an array: tests/data/test_arrays.py."""
 
 
 @pytest.fixture
