@@ -53,6 +53,8 @@ class Frame(MonitorOptions):
         timestamp: When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since
             it may be delivered much later. None leaves it to the service, which takes the time of arrival.
         id: Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Not sent.
+        checks: "on": what cannot be meant is refused (docs/right-data.md#checks), here, and where the image is a file when it
+            is read. "off": whatever is well formed is sent.
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names field and value.

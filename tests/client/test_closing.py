@@ -107,7 +107,7 @@ client = AsyncClient(token, host=url)
 prediction = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
 async def once():
     deployment = await client.get_deployment("awesome-deploy")
-    receipt = await deployment.monitor_bytes(b"\\xff\\xd8\\xff", "jpeg", "f.jpg", 0.1, 1, 1, prediction)
+    receipt = await deployment.monitor_bytes(b"\\xff\\xd8\\xff", "jpeg", "f.jpg", 0.1, 48, 64, prediction)
     assert receipt["id"]
 """
 

@@ -104,7 +104,7 @@ async def test_bad_input_is_refused_before_anything_is_sent(deployment, emulator
     """The field and the value are named, and the journal stays as it was."""
     before = emulator.journal.total
     good = {
-        "raw_image": JPEG, "content_type": "image/jpeg", "filename": "f.jpg", "latency": 0.1, "height": 1, "width": 1,
+        "raw_image": JPEG, "content_type": "image/jpeg", "filename": "f.jpg", "latency": 0.1, "height": 48, "width": 64,
         "prediction": PREDICTION,
     }  # fmt: skip
     with pytest.raises(error, match=message):
@@ -115,19 +115,19 @@ async def test_bad_input_is_refused_before_anything_is_sent(deployment, emulator
 async def test_bad_files(deployment, tmp_path):
     """Missing, a directory, empty, and no image by name: each its own clear error, also as the OSError it is."""
     with pytest.raises(FileNotFoundError, match="no file") as caught:
-        await deployment.monitor(tmp_path / "no.jpg", 0.1, 1, 1, PREDICTION)
+        await deployment.monitor(tmp_path / "no.jpg", 0.1, 48, 64, PREDICTION)
     assert isinstance(caught.value, ConfigurationError)
     (tmp_path / "dir.jpg").mkdir()
     with pytest.raises(IsADirectoryError, match="directory"):
-        await deployment.monitor(tmp_path / "dir.jpg", 0.1, 1, 1, PREDICTION)
+        await deployment.monitor(tmp_path / "dir.jpg", 0.1, 48, 64, PREDICTION)
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(ConfigurationError, match="0 bytes"):
-        await deployment.monitor(tmp_path / "empty.jpg", 0.1, 1, 1, PREDICTION)
+        await deployment.monitor(tmp_path / "empty.jpg", 0.1, 48, 64, PREDICTION)
     (tmp_path / "f.gif").write_bytes(JPEG)
     with pytest.raises(ContentTypeUnknown):
-        await deployment.monitor(tmp_path / "f.gif", 0.1, 1, 1, PREDICTION)
+        await deployment.monitor(tmp_path / "f.gif", 0.1, 48, 64, PREDICTION)
     with pytest.raises(ConfigurationError, match="image_path must be"):
-        await deployment.monitor(None, 0.1, 1, 1, PREDICTION)
+        await deployment.monitor(None, 0.1, 48, 64, PREDICTION)
 
 
 UNREADABLE = """

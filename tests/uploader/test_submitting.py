@@ -194,7 +194,7 @@ async def test_files_are_read_when_sent_and_missing_ones_rejected(tmp_path: Path
     """A frame may name a file; one that is missing is that frame's own trouble."""
     path = tmp_path / "a.jpg"
     path.write_bytes(b"x" * 5000)
-    there = Frame(image=path, width=1, height=1, latency=0.1, prediction=make_frame().prediction)
+    there = Frame(image=path, width=64, height=48, latency=0.1, prediction=make_frame().prediction)
     missing = attrs.evolve(there, image=tmp_path / "b.jpg", filename="b.jpg", id=make_frame().id)
     # Threads and a virtual clock do not go together: the file's size is asked with the real one running.
     async with uploader(Service(), close_timeout=1e6) as up:
