@@ -34,7 +34,7 @@ def test_a_frame_comes_back_as_it_went(prediction: object) -> None:
     """Every field of every format survives, also those that were left out, and None stays None."""
     full = make_frame(
         1, prediction=prediction, source="cam", tags=["a"], metadata={"m": [1]}, custom_metadata={"c": None}, sample=False,
-        custom_metrics={"q": 1.5}, shadow_latency=0.1, shadow_prediction=prediction, upload_dir="u/", timestamp=5.5,
+        custom_metrics={"q": 1.5}, shadow_latency=0.1, shadow_prediction=prediction, upload_dir="u/", timestamp=1.7e9 + 0.5,
     )  # fmt: skip
     plain = make_frame(2, prediction=prediction, timestamp=None)
     for frame in (full, plain):

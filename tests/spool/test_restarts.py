@@ -218,9 +218,9 @@ async def test_files_are_copied_into_the_spool(tmp_path: Path) -> None:
     image.write_bytes(make_frame(5).image)  # type: ignore[arg-type]
     service = Service(is_up=False)
     async with uploader(service, tmp_path / "s") as up:
-        await up.submit(Frame(image=image, width=1, height=1, latency=0.0, prediction=PREDICTION))
+        await up.submit(Frame(image=image, width=64, height=48, latency=0.0, prediction=PREDICTION))
         missing = await up.submit(
-            Frame(image=tmp_path / "y.jpg", width=1, height=1, latency=0.0, prediction=PREDICTION)
+            Frame(image=tmp_path / "y.jpg", width=64, height=48, latency=0.0, prediction=PREDICTION)
         )
         assert isinstance(missing.outcome, Rejected)
     image.unlink()
