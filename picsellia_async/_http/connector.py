@@ -33,10 +33,13 @@ async def open_socket(origin: Origin, loop: asyncio.AbstractEventLoop) -> socket
     host = (
         origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
     )  # a zone, as URLs write it (RFC 6874)
-    addresses = await _resolve(host, origin.port, loop)
-    if len(addresses) == 1:
-        return await _connect(addresses[0], loop)
-    return await _race(addresses, loop)
+    try:
+        addresses = await _resolve(host, origin.port, loop)
+        if len(addresses) == 1:
+            return await _connect(addresses[0], loop)
+        return await _race(addresses, loop)
+    except (UnicodeError, OverflowError) as error:  # a label over 63 characters, a port over 65535
+        raise OSError(f"{origin} is no address: {error}") from error
 
 
 async def _resolve(host: str, port: int, loop: asyncio.AbstractEventLoop) -> list[Address]:

@@ -144,7 +144,9 @@ class Pool:
             if connection is not None:
                 return connection
             connection = await self._wait(Waiter(origin, connect, trace, self.loop.create_future()), wait)
-            if connection.is_reusable():  # else it was lost between being handed over and our waking up
+            # One that served before may have ended between being handed over and our waking up: then there is another. A new
+            # one that has ended is the caller's to see, or a peer that closes at once would keep us here for ever.
+            if not connection.reused or connection.is_reusable():
                 return connection
 
     def counts(self) -> PoolCounts:
