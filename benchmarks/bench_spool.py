@@ -111,7 +111,7 @@ async def write(folder: Path, durability: Any, image: bytes, frames: int) -> dic
 async def wear(folder: Path, durability: Any, image: bytes, frames: int) -> dict[str, Any]:
     """One camera whose service is up: a frame is written, delivered and deleted before the next but one comes."""
 
-    async def send(frame: Frame) -> dict[str, Any]:
+    async def send(frame: Frame, request: bytes) -> dict[str, Any]:
         return {}
 
     before = written_bytes()
