@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async.enums import AssignmentStatus, CampaignStepType
 from picsellia_async.models import JobDescription, Value
 
 
@@ -48,8 +49,8 @@ class CampaignStepDescription(Value):
     """Name."""
     order: int | None = None
     """Place among the steps."""
-    type: str
-    """See `CampaignStepType`; compares equal to its members."""
+    type: CampaignStepType
+    """Kind of the step."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -76,8 +77,8 @@ class AssignmentDescription(Value):
     """The predicted asset to review."""
     step_id: UUID
     """Step it is in."""
-    status: str
-    """See `AssignmentStatus`; compares equal to its members."""
+    status: AssignmentStatus
+    """State."""
     assigned_user_id: UUID | None = None
     """Who is to do it; None: nobody yet."""
     data: AssignmentData | None = None

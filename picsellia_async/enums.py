@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from picsellia_async.errors import ConfigurationError, shown
 
@@ -32,6 +32,31 @@ class WireEnum(enum.StrEnum):
             if found is not None:
                 return cast("Self", found)
         raise _no_member(cls, value, name)
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        """Return the member for a word of a service, in any case. A word that is none of ours becomes a member of its own.
+
+        Services grow: a status that came up after this release has the name and value that the service gave it, and equals its
+        text. It is not among the members that arguments are checked against.
+
+        Raises:
+            TypeError: The value is no text.
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str) or not value:
+            raise TypeError(f"{cls.__name__} is read from a text, got {shown(value)}")
+        known = cls._value2member_map_.get(value.upper())
+        if known is not None:
+            return cast("Self", known)
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[Any, ...]:
+        """Pickle the word: an unknown one is read anew where it arrives."""
+        return type(self).read, (self._value_,)
 
 
 def _no_member(cls: type[enum.Enum], value: object, name: str | None) -> ConfigurationError:

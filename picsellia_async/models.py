@@ -1,6 +1,7 @@
 """What the services say, as frozen values. Only fields that the documented API shows; nothing here waits or acts.
 
-Unknown fields of an answer are ignored, since services grow. Shapes: docs/wire.md#shapes.
+Services grow and answer otherwise than their documentation says. Fields without a default must be there, the others are read where they can
+be; the answer as it came is `raw`. `_wire/converter` does the reading. Shapes: docs/wire.md#shapes.
 """
 
 from __future__ import annotations
@@ -10,15 +11,26 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async.enums import InferenceType, TagTarget
+from picsellia_async.enums import (
+    DataType,
+    DataUploadStatus,
+    ExperimentStatus,
+    Framework,
+    InferenceType,
+    JobRunStatus,
+    LogType,
+    TagTarget,
+)
 
 T = TypeVar("T")
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Value:
     """Equality, hash and repr of a frozen value, by its fields. Written once: generated for each class they doubled the time of import."""
 
-    __slots__ = ()
+    raw: dict[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
+    """The answer as it came, with what this SDK does not know; empty for a value that no answer made."""
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -39,12 +51,7 @@ def _fields(value: Any) -> tuple[attrs.Attribute[Any], ...]:
 
 
 def _values(value: Any) -> list[Any]:
-    return [getattr(value, field.name) for field in _fields(value)]
-
-
-def _upper(value: Any) -> Any:
-    """Words of the platform that services spell in either case; kept as text, so that a new word does not break a listing."""
-    return value.upper() if isinstance(value, str) else value
+    return [getattr(value, field.name) for field in _fields(value) if field.eq]
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -57,6 +64,13 @@ class Page(Value, Generic[T]):
     """How many match in all; None where the service does not say."""
     next_cursor: str | None = None
     """Opaque text that fetches the next page; None or empty on the last."""
+    odd: int = 0
+    """Items that could not be read. They count where pages are counted, and are told in the log."""
+
+    @property
+    def size(self) -> int:
+        """How many items the service gave."""
+        return len(self.items) + self.odd
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -83,8 +97,8 @@ class Organization(Value):
     """Storage used where nothing else is said. Without one the platform gets no `X-Picsellia-Organization` header (docs/wire.md#headers)."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class LoginReceipt(Value):
+@attrs.frozen(kw_only=True)
+class LoginReceipt:
     """Answer of a JWT sign-in (docs/wire.md#sign-in)."""
 
     jwt: str = attrs.field(repr=False)
@@ -176,8 +190,8 @@ class JobDescription(Value):
 
     id: UUID
     """Identifier."""
-    status: str = attrs.field(converter=_upper)
-    """See `JobRunStatus`, for older jobs `JobStatus`; compares equal to their members."""
+    status: JobRunStatus
+    """State; the words of older jobs are those of `JobStatus`."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -218,8 +232,8 @@ class ModelVersionDescription(Value):
     """Number, from 0."""
     type: InferenceType
     """What it predicts."""
-    framework: str | None = None
-    """See `Framework`; compares equal to its members."""
+    framework: Framework | None = None
+    """What it runs on."""
     labels: dict[str, str] | None = None
     """Label map: class index as text to label name. `detection_classes` holds these indexes."""
     origin: ModelDescription | None = None
@@ -264,8 +278,8 @@ class ExperimentDescription(Value):
     """Name, unique in the project."""
     project_id: UUID | None = None
     """The project it belongs to."""
-    status: str | None = None
-    """See `ExperimentStatus`; compares equal to its members."""
+    status: ExperimentStatus | None = None
+    """State."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -276,8 +290,8 @@ class Log(Value):
     """Identifier."""
     name: str
     """Name, unique in the experiment."""
-    type: str
-    """See `LogType`; compares equal to its members."""
+    type: LogType | None = None
+    """Kind of what was logged."""
     data: Any = None
     """What was logged; its shape depends on `type`."""
 
@@ -384,12 +398,12 @@ class DataDescription(Value):
     """Name in the object storage."""
     filename: str
     """Name shown on the platform."""
-    type: str = attrs.field(default="IMAGE", converter=_upper)
-    """See `DataType`; compares equal to its members."""
+    type: DataType = DataType.IMAGE
+    """Image or video."""
     content_type: str | None = None
     """MIME type in lower case, as opposed to `SupportedContentType`."""
-    upload_status: str | None = attrs.field(default=None, converter=_upper)
-    """See `DataUploadStatus`; compares equal to its members."""
+    upload_status: DataUploadStatus | None = None
+    """How far the platform is with it."""
     presigned_url: str | None = attrs.field(default=None, repr=False)
     """Download address, good for about an hour; whoever has it may read the image."""
     metadata: dict[str, Any] | None = None

@@ -36,16 +36,16 @@ async def iterate(listing: Listing, fetch: Fetch[T]) -> AsyncGenerator[T, None]:
 async def _pages(listing: Listing, fetch: Fetch[T]) -> AsyncGenerator[list[T], None]:
     page = await fetch(listing.first())
     yield page.items
-    got = len(page.items)
+    got = page.size
     if listing.order_by is not None:
         for query in listing.rest(got, page.count):
             yield (await fetch(query)).items
         return
     cursor = page.next_cursor
-    while cursor and page.items and listing.left(got) != 0:
+    while cursor and page.size and listing.left(got) != 0:
         page = await fetch(listing.after(cursor, got))
         yield page.items
-        got += len(page.items)
+        got += page.size
         if page.next_cursor == cursor:
             # Following it would go round for ever, stopping would pass a part off as the whole.
             raise DecodeError(f"the platform named the same next page twice after {got} items")
@@ -72,7 +72,7 @@ async def collect(listing: Listing, fetch: Fetch[T], make: Callable[[T], R]) -> 
             return items
         first = await fetch(listing.first())
         items += map(make, first.items)
-        queries = list(listing.rest(len(first.items), first.count))
+        queries = list(listing.rest(first.size, first.count))
         jobs = [functools.partial(fetch, query) for query in queries]
         await concurrently(jobs, lambda page: items.extend(map(make, page.items)))
     except PicselliaError as exc:

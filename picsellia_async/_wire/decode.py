@@ -20,9 +20,12 @@ from cattrs import BaseValidationError, transform_error
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer
+from picsellia_async._wire.reader import READER, UNREADABLE
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
+from picsellia_async.models import Value
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Value)
 
 BODY_KEPT: Final = 64 * 1024
 """Bytes of an error body that stay on the error."""
@@ -64,8 +67,8 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
     if is_plain:
         return cast("T", value)
     try:
-        return CONVERTER.structure(value, endpoint.returns)
-    except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        return READER.structure(value, endpoint.returns)
+    except UNREADABLE as exc:
         raise failed(f"cannot read the answer as {endpoint.returns.__name__}", *_problems(exc)) from exc
 
 
@@ -80,15 +83,16 @@ def _problems(exc: Exception) -> list[str]:
     return [str(problem) for problem in transform_error(exc)] if isinstance(exc, BaseValidationError) else [repr(exc)]
 
 
-def updated(description: T, answer: dict[str, Any]) -> T:
+def updated(description: V, answer: dict[str, Any]) -> V:
     """Return a description with the fields of an answer in place of its own; an update need not repeat them all.
 
     Raises:
         DecodeError: A field of the answer cannot be read.
     """
-    fields = {**CONVERTER.unstructure(description), **answer}
+    known = CONVERTER.unstructure(attrs.evolve(description, raw={}))
+    fields = {**known, **description.raw, **answer}
     try:
-        return CONVERTER.structure(fields, type(description))
+        return READER.structure(fields, type(description))
     except BaseValidationError as exc:
         raise DecodeError("the answer to the update cannot be read", problems=tuple(transform_error(exc))) from exc
 

@@ -23,6 +23,10 @@ class Described(Protocol):
     def id(self) -> UUID:
         """Identifier."""
 
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The answer as it came."""
+
 
 D = TypeVar("D", bound=Described)
 H = TypeVar("H")
@@ -43,8 +47,9 @@ class Record(Generic[D]):
         return self.description.id
 
     def change(self, **fields: object) -> None:
-        """Put new values in place of fields of the description."""
-        self.description = attrs.evolve(self.description, **fields)  # type: ignore[misc]  # descriptions are attrs values
+        """Put new values in place of fields of the description, and of the answer as it came."""
+        raw = {**self.description.raw, **{name: _plain(value) for name, value in fields.items()}}
+        self.description = attrs.evolve(self.description, **fields, raw=raw)  # type: ignore[misc]  # descriptions are attrs values
 
 
 class Handle(Generic[D]):
@@ -76,6 +81,11 @@ class Handle(Generic[D]):
         """What the platform said last: when this handle was made, or at the last `sync` or update."""
         return self._description
 
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The answer behind `description` as it came, with fields that this SDK does not know. Not to be changed."""
+        return self._description.raw
+
     def __repr__(self) -> str:
         name = getattr(self._description, "name", None)
         named = "" if name is None else f"{name!r} "
@@ -95,6 +105,11 @@ class Handle(Generic[D]):
             f"{type(self).__name__} cannot be pickled: it is tied to an AsyncClient. Pickle its `description` or `id`, and "
             "fetch it anew from an AsyncClient of the other process"
         )
+
+
+def _plain(value: object) -> object:
+    """Return a value as answers carry it."""
+    return str(value) if isinstance(value, UUID) else value
 
 
 async def wait_for_state(

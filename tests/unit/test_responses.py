@@ -100,9 +100,7 @@ def test_a_success_that_cannot_be_read_is_a_decode_error(endpoint, content):
 def test_decode_error_names_the_field():
     """The paths of cattrs reach the caller."""
     with pytest.raises(DecodeError) as caught:
-        decode(
-            FIND_DEPLOYMENT, answer(200, b'{"id":"6b4f2f0e-0000-4000-8000-000000000000","name":"n","type":"X"}'), "u"
-        )
+        decode(FIND_DEPLOYMENT, answer(200, b'{"id":"6b4f2f0e-0000-4000-8000-000000000000","name":"n","type":5}'), "u")
     assert any("$.type" in problem for problem in caught.value.problems)
 
 
