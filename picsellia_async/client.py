@@ -12,6 +12,7 @@ import httpx
 
 from picsellia_async._http.session import HttpSession
 from picsellia_async._services.account import Account
+from picsellia_async._services.raw_request import QueryArgument
 from picsellia_async._services.settings import Settings
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
 from picsellia_async._wire.platform_requests import CreateDeploymentRequest
@@ -118,6 +119,43 @@ class AsyncClient(OrganizationCalls):
         if organization is None:
             raise ClosedError("this client is not connected yet: enter it, or await connect()")
         return organization
+
+    @property
+    def id(self) -> UUID:
+        """Identifier of the organization in use.
+
+        Raises:
+            ClosedError: The client is not connected yet.
+        """
+        return self.organization.id
+
+    @property
+    def name(self) -> str:
+        """Name of the organization in use.
+
+        Raises:
+            ClosedError: The client is not connected yet.
+        """
+        return self.organization.name
+
+    async def request(self, method: str, path: str, *, query: QueryArgument = None, json: object = None) -> Any:
+        """Make a call to the platform that this SDK does not wrap; repeated after a lost answer unless it is a POST.
+
+        Args:
+            method: GET, POST, PUT, PATCH, DELETE, or XGET.
+            path: From the root of the host, `/api/...`; docs/wire.md has those that are known.
+            query: A dict, or pairs in order; a list as a value repeats the key, None is left out.
+            json: The body, if there is one.
+
+        Returns:
+            The JSON of the answer; None where it is empty.
+
+        Raises:
+            ConfigurationError: No such method, no path, or JSON that cannot be written. Nothing was sent.
+            StatusError: The platform refused; the subclass says how.
+            DecodeError: The answer is not JSON.
+        """
+        return await self._account.request(method, path, query, json)
 
     async def connect(self) -> Self:
         """Fetch the organization, where that has not happened yet. Idempotent.

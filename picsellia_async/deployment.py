@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 from uuid import UUID
 
 from picsellia_async._deployment.assets import PredictedAssets, assignment_filters
@@ -22,6 +22,7 @@ from picsellia_async._deployment.pipelines import Pipelines
 from picsellia_async._deployment.predicting import Predicting, predict_request
 from picsellia_async._deployment.reviews import Reviews
 from picsellia_async._services.account import Account
+from picsellia_async._services.raw_request import QueryArgument
 from picsellia_async._wire.endpoints import Pipeline
 from picsellia_async._wire.queries import Listing
 from picsellia_async.enums import (
@@ -790,6 +791,34 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             includes=includes, excludes=excludes, tags=tags,
         )  # fmt: skip
 
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        service: Literal["oracle", "serving"] = "oracle",
+        query: QueryArgument = None,
+        json: object = None,
+    ) -> Any:
+        """Make a call to the monitoring or serving host that this SDK does not wrap, signed in for this deployment.
+
+        Repeated as `AsyncClient.request`, with its errors; calls to the platform are made there.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: From the root of the host, `/api/...`.
+            service: "oracle" is the monitoring host, "serving" the serving host.
+            query: A dict, or pairs in order; a list as a value repeats the key, None is left out.
+            json: The body, if there is one.
+
+        Returns:
+            The JSON of the answer; None where it is empty.
+
+        Raises:
+            HostNotConfiguredError: The deployment has no such host.
+        """
+        return await self._hosts.request(service, method, path, query, json)
+
     # Predicted assets
 
     async def find_predicted_asset(
@@ -1029,13 +1058,13 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             project: Where the experiments are made.
             dataset_version: Has no effect; see `attach_dataset_version_to_continuous_training`.
             model_version: Has no effect: the deployment knows its model version.
-            trigger: What starts a training. Goes together with `threshold`.
-            threshold: How many submitted reviews it takes. (The vendor's SDK drops one without a trigger in silence.)
+            trigger: What starts a training; with a threshold alone, submitted reviews do (`FEEDBACK_LOOP`).
+            threshold: How many submitted reviews it takes. Needed with a trigger. (The vendor's SDK drops one without a trigger in silence.)
             experiment_parameters: Training parameters: a dict, or the log that `experiment.get_log("parameters")` returns.
             scan_config: Refused: the service cannot train by scan.
 
         Raises:
-            BadConfigurationContinuousTrainingError: No parameters, a scan, or only one of trigger and threshold. Nothing was sent.
+            BadConfigurationContinuousTrainingError: No parameters, a scan, or a trigger without threshold. Nothing was sent.
 
         Wire: POST {platform}/api/deployment/{deployment_id}/pipeline/ct, 2xx.
         """

@@ -162,6 +162,17 @@ class BadRequestError(StatusError):
     """400 or 422: the service refuses the content of the request."""
 
 
+class PredictionMismatchError(ConfigurationError, BadRequestError):
+    """The prediction is not of the deployment's type, or a shadow prediction came without its latency. No request was sent.
+
+    Also a `BadRequestError`, which the vendor's SDK raises here without asking the service; its `status` is 0.
+    """
+
+    def __str__(self) -> str:
+        """Return what is wrong; there was no answer to tell of."""
+        return self.message
+
+
 class AuthenticationError(StatusError):
     """401: the token is wrong or has no access to this deployment."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, shown
+from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, PredictionMismatchError, shown
 from picsellia_async.predictions import PredictionFormat, as_prediction
 from picsellia_async.validation import boolean, copied_object, epoch_seconds, real_number, text, texts, whole_number
 
@@ -144,6 +144,7 @@ class MonitorOptions:
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names option and value.
+        PredictionMismatchError: Only one of `shadow_prediction` and `shadow_latency` was given.
         ContentTypeUnknown: Neither `content_type` nor the file name says JPEG or PNG.
     """
 
@@ -168,5 +169,5 @@ class MonitorOptions:
         """Settle the content type, and refuse what only shows when options are seen together."""
         # The service would drop a latency without prediction in silence.
         if (self.shadow_latency is None) != (self.shadow_prediction is None):
-            raise ConfigurationError("shadow_prediction and shadow_latency must be given together")
+            raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")
         object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
+from picsellia_async._services.raw_request import QueryArgument, request
 from picsellia_async._services.serving import ServingService
 from picsellia_async._wire.common_requests import CloudImage
-from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR
+from picsellia_async._wire.endpoints import GET_DEPLOYMENT_CONNECTOR, Host
 from picsellia_async.errors import HostNotConfiguredError
 from picsellia_async.models import Connector, DeploymentDescription
 from picsellia_async.resources.handle import Record
+from picsellia_async.validation import choice
 
 
 @attrs.define(eq=False)
@@ -65,6 +69,17 @@ class Hosts:
                 )
             reached.serving = self._record.account.serving(host, reached.description.id)
         return reached.serving
+
+    async def request(self, service: str, method: str, path: str, query: QueryArgument, json: object) -> Any:
+        """Make a call to one of the hosts that no method wraps.
+
+        Raises:
+            ConfigurationError: `service` names none.
+        """
+        choice(service, "service", ("oracle", "serving"))
+        if service == "oracle":
+            return await request(self.oracle().service, Host.ORACLE, method, path, query, json)
+        return await request(self.serving().service, Host.SERVING, method, path, query, json)
 
     async def cloud_image(self, object_name: str) -> CloudImage:
         """Say where a stored image lies; the connector is fetched once, however many callers wait for it."""

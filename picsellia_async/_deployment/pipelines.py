@@ -25,7 +25,7 @@ from picsellia_async._wire.platform_requests import (
     IdsRequest,
     ToggleRequest,
 )
-from picsellia_async._wire.unset import UNSET, given
+from picsellia_async._wire.unset import UNSET, Unset, given
 from picsellia_async.enums import ContinuousDeploymentPolicy, ContinuousTrainingTrigger, ContinuousTrainingType
 from picsellia_async.errors import BadConfigurationContinuousTrainingError
 from picsellia_async.models import DeploymentDescription, Log
@@ -104,7 +104,7 @@ class Pipelines:
             raise BadConfigurationContinuousTrainingError("experiment_parameters must be given, and not be empty")
         request = ContinuousTrainingRequest(
             project_id=expect(project, Project, "project").id,
-            trigger=UNSET if trigger is None else ContinuousTrainingTrigger.of(trigger, "trigger"),
+            trigger=_trigger(trigger, threshold),
             threshold=given(threshold),
             training_type=ContinuousTrainingType.EXPERIMENT,
             experiment_parameters=parameters,
@@ -115,3 +115,12 @@ class Pipelines:
         """Say what happens to a newly trained model version."""
         request = ContinuousDeploymentRequest(policy=ContinuousDeploymentPolicy.of(policy, "policy"))
         await self._record.account.call(SETUP_CONTINUOUS_DEPLOYMENT, request, deployment_id=self._record.id)
+
+
+def _trigger(
+    trigger: ContinuousTrainingTrigger | str | None, threshold: int | None
+) -> ContinuousTrainingTrigger | Unset:
+    """Return what starts a training: a threshold alone counts submitted reviews, as the documented example means it."""
+    if trigger is None:
+        return UNSET if threshold is None else ContinuousTrainingTrigger.FEEDBACK_LOOP
+    return ContinuousTrainingTrigger.of(trigger, "trigger")

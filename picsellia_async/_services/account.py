@@ -7,7 +7,7 @@ with the user's token.
 
 from __future__ import annotations
 
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -17,6 +17,7 @@ from picsellia_async._http.service import Service, anonymous, bearer
 from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
+from picsellia_async._services.raw_request import QueryArgument, request
 from picsellia_async._services.serving import ServingService
 from picsellia_async._services.settings import Settings
 from picsellia_async._wire.common_requests import LoginRequest
@@ -28,6 +29,7 @@ from picsellia_async._wire.endpoints import (
     PING,
     SERVING_LOGIN,
     Endpoint,
+    Host,
 )
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import RetryPolicy, Timeouts
@@ -132,6 +134,10 @@ class Account:
             if endpoint.method == "DELETE" and exc.attempts > 1:
                 return cast("T", None)
             raise
+
+    async def request(self, method: str, path: str, query: QueryArgument, json: object) -> Any:
+        """Make a call to the platform that no method wraps."""
+        return await request(await self.platform(), Host.PLATFORM, method, path, query, json)
 
     # The hosts of a deployment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, PredictionMismatchError, shown
 from picsellia_async.predictions.base import PredictionFormat
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
@@ -53,9 +53,9 @@ def check_prediction_type(prediction: PredictionFormat, type_: InferenceType, na
     """Refuse a prediction that the deployment cannot take.
 
     Raises:
-        ConfigurationError: The format does not belong to the deployment's type.
+        PredictionMismatchError: The format does not belong to the deployment's type.
     """
     if prediction.model_type is not type_:
-        raise ConfigurationError(
+        raise PredictionMismatchError(
             f"{name} is for {prediction.model_type} deployments, but this deployment's type is {type_}"
         )

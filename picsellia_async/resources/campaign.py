@@ -89,8 +89,8 @@ class Assignment(Downloadable[AssignmentDescription]):
         return self._description.assigned_user_id
 
     @property
-    def status(self) -> str:
-        """State when last fetched; compares equal to members of `AssignmentStatus`."""
+    def status(self) -> AssignmentStatus:
+        """State when last fetched."""
         return self._description.status
 
     @property
@@ -115,6 +115,11 @@ class Assignment(Downloadable[AssignmentDescription]):
         """
         self._description = await self._account.call(GET_ASSIGNMENT, assignment_id=self.id)
         return self._description
+
+    @property
+    def url(self) -> str | None:
+        """Download address of the image as last fetched, good for about an hour; None where the platform did not say."""
+        return self._description.data.presigned_url if self._description.data else None
 
     async def reset_url(self) -> str:
         """Return a new download address of the image, good for about an hour. Idempotent.
@@ -153,8 +158,8 @@ class ReviewCampaignStep(Handle[CampaignStepDescription]):
         return self._description.order
 
     @property
-    def type(self) -> str:
-        """Kind; compares equal to members of `CampaignStepType`."""
+    def type(self) -> CampaignStepType:
+        """Kind of the step."""
         return self._description.type
 
     async def sync(self) -> CampaignStepDescription:

@@ -10,7 +10,7 @@ from uuid import UUID
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
-from picsellia_async.enums import TagTarget
+from picsellia_async.enums import DataType, DataUploadStatus, TagTarget
 from picsellia_async.models import DataDescription
 from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.downloadable import Downloadable
@@ -50,8 +50,8 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         return self._description.object_name
 
     @property
-    def type(self) -> str:
-        """Image or video; compares equal to members of `DataType`."""
+    def type(self) -> DataType:
+        """Image or video."""
         return self._description.type
 
     @property
@@ -60,8 +60,8 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         return self._description.content_type
 
     @property
-    def upload_status(self) -> str | None:
-        """How far the platform is with it; compares equal to members of `DataUploadStatus`."""
+    def upload_status(self) -> DataUploadStatus | None:
+        """How far the platform is with it; None where the platform did not say."""
         return self._description.upload_status
 
     @property
@@ -85,9 +85,13 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         return self._description.custom_metadata
 
     @property
+    def url(self) -> str | None:
+        """Download address as last fetched, good for about an hour; None where the platform did not say. `reset_url` makes a new one."""
+        return self._description.presigned_url
+
     def is_ready(self) -> bool:
-        """Whether the platform was done with it when last fetched."""
-        return self.upload_status == "DONE"
+        """Return whether the platform no longer worked on it when last fetched: it was done, or gave up."""
+        return self.upload_status not in {None, DataUploadStatus.PENDING, DataUploadStatus.COMPUTING}
 
     async def sync(self) -> DataDescription:
         """Fetch this data again. Idempotent.
@@ -118,7 +122,9 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
 
         Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
         """
-        return (await self._account.call(GET_DATA_URL, data_id=self.id)).presigned_url
+        url = (await self._account.call(GET_DATA_URL, data_id=self.id)).presigned_url
+        self._record.change(presigned_url=url)
+        return url
 
     async def update_metadata(self, metadata: dict[str, Any] | None) -> None:
         """Replace the metadata. Idempotent.
@@ -141,6 +147,7 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         """
         request = UpdateCustomMetadataRequest(custom_metadata=custom_metadata)
         await self._account.call(UPDATE_CUSTOM_METADATA, request, data_id=self.id)
+        self._record.change(custom_metadata=request.custom_metadata)
 
     async def delete(self) -> None:
         """Delete this data, and with it its predicted assets. Idempotent.
@@ -155,8 +162,8 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         attempts: int = 20,
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-    ) -> None:
-        """Fetch this data until the platform is done with it, or gave up: look at `upload_status`. Idempotent.
+    ) -> DataUploadStatus | None:
+        """Fetch this data until the platform is done with it, or gave up, and return its status. Idempotent.
 
         Args:
             blocking_time_increment: Seconds between two looks.
@@ -175,3 +182,4 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
 
         states = {"DONE", "ERROR"}
         await wait_for_state(f"data {self.id}", look, states, blocking_time_increment, attempts, sleep)
+        return self.upload_status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
@@ -74,6 +74,10 @@ class Datalake(Handle[DatalakeDescription]):
 
     def _data(self, description: DataDescription) -> Data:
         return Data(description, self._account, self.id)
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this datalake on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/datalake/{self.id}"
 
     async def sync(self) -> DatalakeDescription:
         """Fetch this datalake again. Idempotent.
@@ -211,6 +215,32 @@ class Datalake(Handle[DatalakeDescription]):
             order_by=order_by,
         )
 
+    @overload
+    async def upload_data(
+        self,
+        filepaths: str | Path,
+        tags: list[str | Tag] | None = None,
+        source: str | DataSource | None = None,
+        *,
+        metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
+        custom_metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
+        upload_dir: str | None = None,
+        sizes: tuple[int, int] | list[tuple[int, int]] | None = None,
+    ) -> Data: ...
+
+    @overload
+    async def upload_data(
+        self,
+        filepaths: list[str | Path],
+        tags: list[str | Tag] | None = None,
+        source: str | DataSource | None = None,
+        *,
+        metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
+        custom_metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
+        upload_dir: str | None = None,
+        sizes: tuple[int, int] | list[tuple[int, int]] | None = None,
+    ) -> list[Data]: ...
+
     async def upload_data(
         self,
         filepaths: str | Path | list[str | Path],
@@ -221,7 +251,7 @@ class Datalake(Handle[DatalakeDescription]):
         custom_metadata: dict[str, Any] | list[dict[str, Any]] | None = None,
         upload_dir: str | None = None,
         sizes: tuple[int, int] | list[tuple[int, int]] | None = None,
-    ) -> list[Data]:
+    ) -> Data | list[Data]:
         """Store files and make data of them, a few at a time. Not idempotent: a second call makes further data.
 
         Args:
@@ -235,7 +265,7 @@ class Datalake(Handle[DatalakeDescription]):
                 them out by itself.
 
         Returns:
-            The data, in the order of the paths. The platform still works on them: see `wait_for_upload_done`.
+            The data of one path, or for a list of paths a list in their order. The platform still works on them: see `wait_for_upload_done`.
 
         Raises:
             ConfigurationError: No path, or a file that is missing or not readable.
@@ -265,7 +295,7 @@ class Datalake(Handle[DatalakeDescription]):
         except PicselliaError as exc:
             exc.items_read = made
             raise
-        return made
+        return made[0] if isinstance(filepaths, (str, Path)) else made
 
     async def _upload(self, path: str | Path, upload_dir: str | None, fields: Mapping[str, Any]) -> Data:
         object_name = await upload_file(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
-from picsellia_async._services.paging import collect, collect_chunks, iterate
+from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._wire.endpoints import (
     FILTER_ASSETS,
     FIND_VERSION_OF_DATASET,
@@ -29,7 +30,10 @@ from picsellia_async.models import (
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.handle import Handle
 from picsellia_async.resources.tag import Tag, Taggable, tag_names
-from picsellia_async.validation import boolean, text
+from picsellia_async.validation import boolean, text, whole_number
+
+DOWNLOADS_AT_ONCE: Final = 8
+"""Images of a dataset version that are fetched at a time."""
 
 
 class Asset(Handle[AssetDescription]):
@@ -80,6 +84,10 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
     def type(self) -> InferenceType:
         """Kind of its annotations."""
         return self._description.type
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this dataset version on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/dataset/version/{self.id}"
 
     async def sync(self) -> DatasetVersionDescription:
         """Fetch this version again. Idempotent.
@@ -188,6 +196,39 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
         """
         return self._iterate(_listing(limit, offset, page_size, order_by, q, custom_metadata))
 
+    async def download(
+        self,
+        target_path: str | Path | None = None,
+        force_replace: bool = False,
+        max_workers: int | None = None,
+        use_id: bool = False,
+    ) -> list[Path]:
+        """Write the images of this version into a directory, a few at a time, and return where they are. Idempotent.
+
+        Those that are there already are left alone.
+
+        Args:
+            target_path: The directory; `./NAME OF THE DATASET/NAME OF THE VERSION` by default.
+            force_replace: Fetch images even where there is a file of their name.
+            max_workers: How many at a time; 8 by default.
+            use_id: Name files by `id` and extension: names need not be unique.
+
+        Raises:
+            NoDataError: The version is empty.
+            DownloadError: An image could not be fetched; the files before it are there.
+
+        Wire: GET or XGET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx, then GET of each address.
+        """
+        at_once = DOWNLOADS_AT_ONCE if max_workers is None else whole_number(max_workers, "max_workers", 1)
+        boolean(force_replace, "force_replace"), boolean(use_id, "use_id")
+        target = Path(self.name, self.version) if target_path is None else target_path
+        jobs = [
+            functools.partial(asset.data.download, target, force_replace, use_id) for asset in await self.list_assets()
+        ]
+        paths: list[Path] = []
+        await concurrently(jobs, paths.append, at_once)
+        return paths
+
     async def _iterate(self, listing: Listing) -> AsyncGenerator[Asset, None]:
         async for description in iterate(listing, self._page):
             yield self._asset(description)
@@ -208,6 +249,10 @@ class Dataset(Taggable[DatasetDescription]):
     def name(self) -> str:
         """Name."""
         return self._description.name
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this dataset on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/dataset/{self.id}"
 
     async def sync(self) -> DatasetDescription:
         """Fetch this dataset again. Idempotent.

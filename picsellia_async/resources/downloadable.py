@@ -27,6 +27,11 @@ class Downloadable(Handle[D]):
         """Name of the file."""
         raise NotImplementedError
 
+    @property
+    def url(self) -> str | None:
+        """Download address as last fetched; None: not known."""
+        raise NotImplementedError
+
     async def reset_url(self) -> str:
         """Return a new download address."""
         raise NotImplementedError
@@ -46,7 +51,7 @@ class Downloadable(Handle[D]):
             DownloadError: The storage refused, or could not be reached; the cause says how.
             NoUrlAvailable: The platform did not say where it is.
 
-        Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx, then GET of that address.
+        Wire: GET of the address; GET {platform}/api/data/{data_id}/presigned-url, 2xx, where it is not known or has run out.
         """
         if not isinstance(target_path, (str, Path)) or not str(target_path):
             raise ConfigurationError(f"target_path must be a str or Path, got {shown(target_path)}")
@@ -61,8 +66,8 @@ class Downloadable(Handle[D]):
     async def _fetch(self) -> bytes:
         try:
             try:
-                return await fetch_object(self._account, await self.reset_url())
-            except PermissionDeniedError:  # the address has run out meanwhile: one more
+                return await fetch_object(self._account, self.url or await self.reset_url())
+            except PermissionDeniedError:  # the address has run out meanwhile: a new one
                 return await fetch_object(self._account, await self.reset_url())
         except (StatusError, TransportError) as exc:
             raise DownloadError(f"{self.filename!r} could not be downloaded: {exc}") from exc

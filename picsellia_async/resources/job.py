@@ -33,9 +33,10 @@ class Job(Handle[JobDescription]):
         self._version = version
 
     @property
-    def status(self) -> str:
-        """State when last fetched; compares equal to members of `JobRunStatus`, for older jobs of `JobStatus`."""
-        return self._description.status
+    def status(self) -> JobRunStatus | JobStatus:
+        """State when last fetched; a `JobStatus` for jobs of the older kind."""
+        status = self._description.status
+        return status if self._version == 2 else JobStatus.read(status.value)
 
     @property
     def has_ended(self) -> bool:
@@ -57,8 +58,8 @@ class Job(Handle[JobDescription]):
         attempts: int = 20,
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-    ) -> None:
-        """Fetch this job until it has ended. A job that failed ends as well: look at `status`. Idempotent.
+    ) -> JobRunStatus | JobStatus:
+        """Fetch this job until it has ended, and return its status. A job that failed ends as well. Idempotent.
 
         Args:
             blocking_time_increment: Seconds between two looks.
@@ -71,6 +72,7 @@ class Job(Handle[JobDescription]):
         Wire: GET {platform}/api/v2/job/{job_id}, 2xx.
         """
         await self._wait(ENDED, blocking_time_increment, attempts, sleep)
+        return self.status
 
     async def wait_for_status(
         self,
@@ -79,7 +81,7 @@ class Job(Handle[JobDescription]):
         attempts: int = 20,
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-    ) -> str:
+    ) -> JobRunStatus | JobStatus:
         """Fetch this job until it has one of some states. Idempotent.
 
         Args:

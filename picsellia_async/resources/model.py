@@ -20,7 +20,7 @@ from picsellia_async._wire.endpoints import (
 from picsellia_async._wire.platform_requests import DeployModelVersionRequest
 from picsellia_async._wire.queries import simple_query
 from picsellia_async._wire.unset import UNSET, given
-from picsellia_async.enums import InferenceType, TagTarget
+from picsellia_async.enums import Framework, InferenceType, TagTarget
 from picsellia_async.errors import (
     ConfigurationError,
     NoBaseExperimentError,
@@ -140,8 +140,8 @@ class ModelVersion(Taggable[ModelVersionDescription]):
         return self._description.type
 
     @property
-    def framework(self) -> str | None:
-        """Framework; compares equal to members of `Framework`."""
+    def framework(self) -> Framework | None:
+        """What it runs on; None where the platform did not say."""
         return self._description.framework
 
     @property
@@ -158,6 +158,10 @@ class ModelVersion(Taggable[ModelVersionDescription]):
     def origin_name(self) -> str | None:
         """Name of the model."""
         return self._description.origin.name if self._description.origin else None
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this version on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/model/version/{self.id}"
 
     async def sync(self) -> ModelVersionDescription:
         """Fetch this version again. Idempotent.
@@ -238,6 +242,10 @@ class Model(Taggable[ModelDescription]):
     def private(self) -> bool:
         """Whether only the organization sees it."""
         return self._description.private
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this model on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/model/{self.id}"
 
     async def sync(self) -> ModelDescription:
         """Fetch this model again. Idempotent.

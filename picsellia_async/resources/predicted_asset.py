@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 from uuid import UUID
 
+import attrs
+
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import (
     ADD_REVIEW,
@@ -16,6 +18,7 @@ from picsellia_async._wire.endpoints import (
 )
 from picsellia_async._wire.platform_requests import ReviewRequest
 from picsellia_async._wire.unset import UNSET, Unset
+from picsellia_async.enums import DataType
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
 from picsellia_async.resources.data import Data
@@ -60,9 +63,20 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
         return self._description.data.object_name
 
     @property
-    def type(self) -> str:
-        """Image or video; compares equal to members of `DataType`."""
+    def type(self) -> DataType:
+        """Image or video."""
         return self._description.data.type
+
+    @property
+    def url(self) -> str | None:
+        """Download address of the image as last fetched, good for about an hour; None where the platform did not say."""
+        return self._description.data.presigned_url
+
+    @property
+    def custom_metrics(self) -> dict[str, Any] | None:
+        """What `monitor(custom_metrics=...)` gave, where the platform says it."""
+        found = self.raw.get("custom_metrics")
+        return found if isinstance(found, dict) else None
 
     @property
     def width(self) -> int | None:
@@ -97,7 +111,9 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
 
         Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
         """
-        return (await self._account.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
+        url = (await self._account.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
+        self._record.change(data=attrs.evolve(self._description.data, presigned_url=url))
+        return url
 
     async def get_data(self) -> Data:
         """Return the image's data. Idempotent.

@@ -10,6 +10,7 @@ from picsellia_async._wire.endpoints import (
     GET_PROJECT,
     LIST_PROJECT_DATASET_VERSIONS,
 )
+from picsellia_async.enums import ExperimentStatus
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import DatasetDescription, ExperimentDescription, Log, ProjectDescription
 from picsellia_async.resources.dataset import Dataset, DatasetVersion
@@ -31,9 +32,13 @@ class Experiment(Handle[ExperimentDescription]):
         return self._description.project_id
 
     @property
-    def status(self) -> str | None:
-        """State when last fetched; compares equal to members of `ExperimentStatus`."""
+    def status(self) -> ExperimentStatus | None:
+        """State when last fetched; None where the platform did not say."""
         return self._description.status
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this experiment on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/experiment/{self.id}"
 
     async def sync(self) -> ExperimentDescription:
         """Fetch this experiment again. Idempotent.
@@ -67,6 +72,10 @@ class Project(Handle[ProjectDescription]):
     def name(self) -> str:
         """Name."""
         return self._description.name
+
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of this project on the pages of the platform; sends nothing."""
+        return f"{self._account.settings.origin}/project/{self.id}"
 
     async def sync(self) -> ProjectDescription:
         """Fetch this project again. Idempotent.
