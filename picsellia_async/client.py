@@ -154,6 +154,8 @@ class AsyncClient(OrganizationCalls):
             ConfigurationError: No such method, no path, or JSON that cannot be written. Nothing was sent.
             StatusError: The platform refused; the subclass says how.
             DecodeError: The answer is not JSON.
+
+        Wire: `method` of {platform}`path`, 2xx.
         """
         return await self._account.request(method, path, query, json)
 

@@ -816,6 +816,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Raises:
             HostNotConfiguredError: The deployment has no such host.
+
+        Wire: `method` of {oracle}`path` or {serving}`path`, 2xx.
         """
         return await self._hosts.request(service, method, path, query, json)
 

@@ -12,7 +12,7 @@ from picsellia_async._http.service import Service
 from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.endpoint import Endpoint, Host
 from picsellia_async.errors import ConfigurationError, DecodeError, shown
-from picsellia_async.validation import text
+from picsellia_async.validation import sequence, text
 
 METHODS: Final = frozenset({"GET", "XGET", "POST", "PUT", "PATCH", "DELETE"})
 """The verbs of the services."""
@@ -38,9 +38,9 @@ async def request(service: Service, host: Host, method: str, path: str, query: Q
         idempotent=method.upper() != "POST",
         direct=host is not Host.PLATFORM,
     )
-    pairs = query.items() if isinstance(query, Mapping) else query or ()
+    pairs = _pairs(query)
     body = None if json is None else dump_json(json, "json")
-    answer, url, _ = await service.send(endpoint, query=list(pairs), body=body)
+    answer, url, _ = await service.send(endpoint, query=pairs, body=body)
     if not answer.content:
         return None
     try:
@@ -55,6 +55,14 @@ def _method(value: Any) -> str:
     if method not in METHODS:
         raise ConfigurationError(f"method must be one of {', '.join(sorted(METHODS))}, got {shown(value)}")
     return method
+
+
+def _pairs(query: QueryArgument) -> list[tuple[str, Any]]:
+    found = list(query.items()) if isinstance(query, Mapping) else sequence([] if query is None else query, "query")
+    for pair in found:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ConfigurationError(f"query must be a dict with str keys, or pairs, got {shown(query)}")
+    return [(key, value) for key, value in found]
 
 
 def _path(value: Any) -> str:

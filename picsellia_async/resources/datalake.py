@@ -10,7 +10,6 @@ from uuid import UUID
 
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._services.storage import content_type_of_file, upload_file
-from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.endpoints import (
     CREATE_DATA,
     CREATE_DATA_SOURCE,
@@ -28,7 +27,6 @@ from picsellia_async._wire.endpoints import (
 )
 from picsellia_async._wire.platform_requests import (
     CreateDataRequest,
-    DataChanges,
     IdsRequest,
     ImportObjectsRequest,
     NameRequest,
@@ -44,16 +42,17 @@ from picsellia_async._wire.queries import (
     simple_query,
     values_in_chunks,
 )
-from picsellia_async._wire.unset import UNSET, Unset, given
+from picsellia_async._wire.unset import given
 from picsellia_async.enums import DataType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError, shown
 from picsellia_async.models import DataDescription, DatalakeDescription, Page
 from picsellia_async.resources.data import Data
+from picsellia_async.resources.data_arguments import changes_of, metas_of, per_path
 from picsellia_async.resources.data_source import DataSource, source_name
 from picsellia_async.resources.handle import Handle, expect_all
 from picsellia_async.resources.job import Job
 from picsellia_async.resources.tag import Tag, tag_names
-from picsellia_async.validation import boolean, json_object, sequence, text, texts, whole_number
+from picsellia_async.validation import boolean, json_object, sequence, text, texts
 
 UPLOADS_AT_ONCE = 4
 """Files of one `upload_data` under way at a time."""
@@ -276,10 +275,10 @@ class Datalake(Handle[DatalakeDescription]):
         paths = [filepaths] if isinstance(filepaths, (str, Path)) else sequence(filepaths, "filepaths")
         if not paths:
             raise ConfigurationError("filepaths must not be empty")
-        metas = _metas(sizes, len(paths))
+        metas = metas_of(sizes, len(paths))
         described = (
-            _per_path(metadata, len(paths), "metadata"),
-            _per_path(custom_metadata, len(paths), "custom_metadata"),
+            per_path(metadata, len(paths), "metadata"),
+            per_path(custom_metadata, len(paths), "custom_metadata"),
         )
         prefix = None if upload_dir is None else text(upload_dir, "upload_dir", empty=True)
         common = await self._origin(tags, source)
@@ -378,7 +377,7 @@ class Datalake(Handle[DatalakeDescription]):
         if not isinstance(cloud_objects, Mapping):
             raise ConfigurationError(f"cloud_objects must be a dict by object name, got {shown(cloud_objects)}")
         said = {
-            text(name, "cloud_objects"): _changes({"tags": [], **json_object(one, place)}, place)
+            text(name, "cloud_objects"): changes_of({"tags": [], **json_object(one, place)}, place)
             for name, one in cloud_objects.items()
             for place in (f"cloud_objects[{name!r}]",)
         }
@@ -403,7 +402,7 @@ class Datalake(Handle[DatalakeDescription]):
         if not isinstance(objects, Mapping):
             raise ConfigurationError(f"objects must be a dict of changes by data id, got {shown(objects)}")
         changes = {
-            str(identifier(id_, "objects")): _changes(change, f"objects[{id_}]") for id_, change in objects.items()
+            str(identifier(id_, "objects")): changes_of(change, f"objects[{id_}]") for id_, change in objects.items()
         }
         request = UpdateMultipleDataRequest(datalake_id=self.id, objects=changes)
         await self._account.call(UPDATE_MULTIPLE_DATA, request, datalake_id=self.id)
@@ -480,38 +479,3 @@ class Datalake(Handle[DatalakeDescription]):
         query = simple_query(limit, offset, order_by)
         page = await self._account.call(LIST_DATA_TAGS, query=query, datalake_id=self.id)
         return [Tag(tag, self._account) for tag in page.items[:limit]]
-
-
-def _metas(sizes: Any, count: int) -> list[dict[str, int] | Unset]:
-    """Return the `meta` of each file."""
-    if sizes is None:
-        return [UNSET] * count
-    pairs = [sizes] if isinstance(sizes, tuple) else sequence(sizes, "sizes")
-    if len(pairs) != count or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
-        raise ConfigurationError(f"sizes must be (width, height) for each of the {count} paths, got {shown(sizes)}")
-    return [{"width": whole_number(pair[0], "sizes", 1), "height": whole_number(pair[1], "sizes", 1)} for pair in pairs]
-
-
-def _per_path(value: Any, count: int, name: str) -> list[dict[str, Any] | Unset]:
-    """Return the metadata of each file; checked here, since the files are stored before the request that carries it is made."""
-    if value is None:
-        return [UNSET] * count
-    several = not isinstance(value, dict)
-    found = sequence(value, name) if several else [value] * count
-    if len(found) != count:
-        raise ConfigurationError(f"{name} must be one dict, or one for each of the {count} paths, got {len(found)}")
-    for i, one in enumerate(found if several else found[:1]):
-        place = f"{name}[{i}]" if several else name
-        dump_json(json_object(one, place), place)
-    return list(found)
-
-
-def _changes(change: Any, name: str) -> DataChanges:
-    names = ("metadata", "custom_metadata", "tags", "data_source")
-    unknown = [key for key in json_object(change, name) if key not in names]
-    if unknown:
-        raise ConfigurationError(f"{name}: unknown key {unknown[0]!r}; known are {', '.join(names)}")
-    fields = {key: change.get(key) for key in names}
-    fields["tags"] = None if fields["tags"] is None else tag_names(fields["tags"], f"{name}['tags']")
-    fields["data_source"] = source_name(fields["data_source"], f"{name}['data_source']")
-    return DataChanges(**fields)

@@ -28,6 +28,7 @@ from picsellia_async.models import (
     Page,
 )
 from picsellia_async.resources.data import Data
+from picsellia_async.resources.downloadable import directory_of
 from picsellia_async.resources.handle import Handle
 from picsellia_async.resources.tag import Tag, Taggable, tag_names
 from picsellia_async.validation import boolean, text, whole_number
@@ -221,7 +222,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
         """
         at_once = DOWNLOADS_AT_ONCE if max_workers is None else whole_number(max_workers, "max_workers", 1)
         boolean(force_replace, "force_replace"), boolean(use_id, "use_id")
-        target = Path(self.name, self.version) if target_path is None else target_path
+        target = Path(self.name, self.version) if target_path is None else directory_of(target_path)
         jobs = [
             functools.partial(asset.data.download, target, force_replace, use_id) for asset in await self.list_assets()
         ]

@@ -53,12 +53,11 @@ class Downloadable(Handle[D]):
 
         Wire: GET of the address; GET {platform}/api/data/{data_id}/presigned-url, 2xx, where it is not known or has run out.
         """
-        if not isinstance(target_path, (str, Path)) or not str(target_path):
-            raise ConfigurationError(f"target_path must be a str or Path, got {shown(target_path)}")
+        directory = directory_of(target_path)
         name = Path(self.filename or "").name
         if boolean(use_id, "use_id") or not name:
             name = f"{self.id}{Path(name).suffix}"
-        path = Path(target_path) / name
+        path = directory / name
         if boolean(force_replace, "force_replace") or not await exists(path):
             await write_file(path, await self._fetch(), "target_path")
         return path
@@ -71,3 +70,14 @@ class Downloadable(Handle[D]):
                 return await fetch_object(self._account, await self.reset_url())
         except (StatusError, TransportError) as exc:
             raise DownloadError(f"{self.filename!r} could not be downloaded: {exc}") from exc
+
+
+def directory_of(target_path: str | Path) -> Path:
+    """Return the directory to write into.
+
+    Raises:
+        ConfigurationError: The value is no path.
+    """
+    if not isinstance(target_path, (str, Path)) or not str(target_path):
+        raise ConfigurationError(f"target_path must be a str or Path, got {shown(target_path)}")
+    return Path(target_path)

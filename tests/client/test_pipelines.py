@@ -57,7 +57,6 @@ async def test_continuous_training(client, deployment, dataset_versions):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threshold": 150}, "threshold was given without trigger"),
         ({"trigger": ContinuousTrainingTrigger.FEEDBACK_LOOP}, "trigger was given without threshold"),
         ({"experiment_parameters": None}, "experiment_parameters must be given"),
         ({"experiment_parameters": {}}, "experiment_parameters must be given"),

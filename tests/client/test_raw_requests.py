@@ -53,13 +53,16 @@ async def test_errors_and_repetition_are_those_of_other_calls(quick, emulator):
         (("GET", "//other.host/api"), "path must begin with one /"),
         (("GET", "/api?name=x"), "give query="),
         (("GET", 3), "path must be a non-empty str"),
+        (("GET", "/api", "query"), "query must be"),
+        (("GET", "/api", [1]), "query must be"),
+        (("GET", "/api", {3: 1}), "query must be"),
     ],
 )
 async def test_what_is_no_request(client, emulator, arguments, message):
     """Refused before anything is sent."""
     before = len(emulator.journal)
     with pytest.raises(ConfigurationError, match=message):
-        await client.request(*arguments)
+        await client.request(*arguments[:2], query=arguments[2:][0] if arguments[2:] else None)
     assert len(emulator.journal) == before
 
 
