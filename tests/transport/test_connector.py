@@ -105,8 +105,8 @@ async def test_addresses_are_interleaved() -> None:
     assert connector._interleave(found) == [found[0], found[3], found[1], found[2]]
 
 
-@pytest.mark.parametrize("place", [("x" * 64 + ".test", 80), ("127.0.0.1", 65536), ("name.test", 70000)])
+@pytest.mark.parametrize("place", [("x" * 64 + ".test", 80), ("127.0.0.1", 65536), ("::1", 70000)])
 async def test_a_place_that_cannot_be(place: tuple[str, int]) -> None:
     """A label over 63 characters and a port over 65535 are an OSError, like every other place that cannot be reached."""
-    with pytest.raises(OSError, match=f"{place[1]}" if place[1] != 80 else "x"):
+    with pytest.raises(OSError, match="is no address"):
         await connector.open_socket(Origin("http", *place), asyncio.get_running_loop())
