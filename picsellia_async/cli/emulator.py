@@ -8,10 +8,14 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from picsellia_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from picsellia_async.emulator import Faults
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,6 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--public-url", metavar="URL", help="http://host:port to tell clients (default: where they came to)"
     )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="script the faults of a JSON file: one object, or a list of them"
+    )
     parser.set_defaults(run=run)
 
 
@@ -54,6 +61,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _script_faults(faults: Faults, path: Path) -> None:
+    try:
+        faults.add_json(orjson.loads(path.read_bytes()))
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from None
+    except orjson.JSONDecodeError as exc:
+        raise ConfigurationError(f"{path} is not JSON: {exc}") from None
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{path}: {exc.message}") from None
+
+
 async def _serve(args: argparse.Namespace) -> None:
     from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
 
@@ -65,6 +83,8 @@ async def _serve(args: argparse.Namespace) -> None:
         args.port, args.data_dir, host=args.host, strict_images=args.strict_images, loose=args.loose,
         jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,
     )  # fmt: skip
+    if args.faults is not None:
+        _script_faults(emulator.faults, args.faults)
     async with emulator:
         facts = {
             "url": emulator.url,

@@ -20,8 +20,18 @@ for _name in ("jwt", "python_multipart", "starlette", "uvicorn"):
             name=_name,
         )
 
-from picsellia_async.emulator.server import Emulator  # noqa: E402 - the message above comes first
+from picsellia_async.emulator.server import Emulator, EmulatorOptions, ThreadedEmulator  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.faults import Fault, FaultKind, Faults, Firing  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.journal import Entry, Journal  # noqa: E402 - the message above comes first
 
-__all__ = ["Emulator", "Entry", "Fault", "FaultKind", "Faults", "Firing", "Journal"]
+__all__ = [
+    "Emulator",
+    "EmulatorOptions",
+    "Entry",
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "Firing",
+    "Journal",
+    "ThreadedEmulator",
+]

@@ -1,8 +1,9 @@
-"""Control routes under `/emulator`: what arrived, scripted faults, reset. No token is asked for: it is a test server."""
+"""Control routes under `/emulator`: what arrived, scripted faults, reset. No token is asked for; foreign pages are kept out by `security`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import orjson
 from starlette.requests import Request
@@ -17,8 +18,15 @@ from picsellia_async.emulator.refusal import Refusal, bad_request
 from picsellia_async.emulator.store.rows import PredictionRow
 from picsellia_async.emulator.transport.faults import Faults
 from picsellia_async.emulator.transport.journal import Journal
-from picsellia_async.emulator.transport.messages import json_response
+from picsellia_async.emulator.transport.messages import json_response, read_body
+from picsellia_async.emulator.transport.security import PAGE_POLICY
 from picsellia_async.errors import ConfigurationError
+
+BODY_MAX: Final = 2**20
+"""Bytes of a request to the control routes."""
+
+_DIGITS_MAX: Final = 18
+"""Numbers stay below 2**63, which is what the database can hold."""
 
 
 def prediction(row: PredictionRow) -> JsonObject:
@@ -79,7 +87,7 @@ class Control:
     async def page(self, _request: Request) -> Response:
         """Show what arrived to a person."""
         page = dashboard.render(self._state, self._journal, len(self._faults))
-        return Response(page, media_type="text/html")
+        return Response(page, media_type="text/html", headers={"content-security-policy": PAGE_POLICY})
 
     async def predictions(self, request: Request) -> Response:
         """Tell what monitoring stored, oldest first; `limit`, `offset` and `deployment_id` choose among it."""
@@ -111,9 +119,11 @@ class Control:
         return json_response(self._faults.to_json())
 
     async def add_faults(self, request: Request) -> Response:
-        """Script one fault or a list of them."""
+        """Script one fault or a list of them: all or none."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refusal(415, "faults are sent as application/json")
         try:
-            faults = self._faults.add_json(orjson.loads(await request.body()))
+            faults = self._faults.add_json(orjson.loads(await read_body(request, BODY_MAX)))
         except orjson.JSONDecodeError as exc:
             raise bad_request("the body is not JSON", str(exc)) from None
         except ConfigurationError as exc:
@@ -135,6 +145,6 @@ def _number(request: Request, name: str, default: int) -> int:
     value = request.query_params.get(name)
     if value is None:
         return default
-    if not value.isdecimal():
-        raise bad_request(f"{name} must be a whole number, got {value!r}")
+    if not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS_MAX):
+        raise bad_request(f"{name} must be a whole number of at most {_DIGITS_MAX} digits, got {value[:_DIGITS_MAX]!r}")
     return int(value)

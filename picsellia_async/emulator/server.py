@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import logging
 import random
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 
+from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator import app, seed
-from picsellia_async.emulator.control import Control
+from picsellia_async.emulator.control import Control, prediction
 from picsellia_async.emulator.domain import predictions
 from picsellia_async.emulator.domain.fake_predictions import invent
 from picsellia_async.emulator.domain.ids import stable_id
@@ -30,11 +32,35 @@ from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.transport.faults import Faults
 from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
 from picsellia_async.emulator.transport.journal_middleware import JournalMiddleware
+from picsellia_async.emulator.transport.loop_thread import LoopThread
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
+from picsellia_async.emulator.transport.security import SecurityMiddleware
 from picsellia_async.errors import ClosedError, ConfigurationError
+
+T = TypeVar("T")
+
+_LOG: Final = logging.getLogger(__name__)
 
 _PREDICTIONS_AT_ONCE: Final = 500
 """Invented predictions made in one go; other requests wait for that long."""
+
+
+class EmulatorOptions(TypedDict, total=False):
+    """Options of an `Emulator`, beside its port; its constructor describes them."""
+
+    data_dir: str | Path | None
+    host: str
+    strict_images: bool
+    loose: bool
+    jwt_lifetime: int
+    visibility_delay: float
+    max_body_bytes: int
+    public_url: str | None
+    seed: int
+    journal_max: int
+    keep_alive: float
+    tls: tuple[str | Path, str | Path] | None
+    clock: Callable[[], float]
 
 
 class Emulator:
@@ -206,12 +232,17 @@ class Emulator:
             state = self._open_state()
             stack.push_async_callback(state.store.close)
             listener = listen(self._host, self._port)
+            if not _is_loopback(listener.getsockname()[0]):
+                _LOG.warning(
+                    "the emulator listens on %s: whoever can reach it can read and change everything", self._host
+                )
             stack.callback(listener.close)
             control = Control(state, self.journal, self.faults, self.reset)
             application = app.build(state, [*bucket.routes(state), *control.routes()])
             application.add_middleware(FaultMiddleware, faults=self.faults)
             self.faults.expire_tokens = state.tokens.expire
-            served = JournalMiddleware(application, self.journal, self._clock)
+            safe = SecurityMiddleware(application, self._options.public_url)
+            served = JournalMiddleware(safe, self.journal, self._clock)
             server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
             stack.push_async_callback(server.stop)
             self._running = _Running(state, server, stack.pop_all())
@@ -298,51 +329,144 @@ class Emulator:
             raw=raw,
         )
 
+    def predictions(self) -> list[JsonObject]:
+        """Return what monitoring and serving stored, oldest first, as `GET /emulator/predictions` shows it."""
+        return [prediction(row) for row in self.state.store.predictions.select()]
+
     @classmethod
     @contextlib.contextmanager
-    def run_in_thread(cls, *args: Any, **options: Any) -> Iterator[Self]:
+    def run_in_thread(cls, port: int = 0, **options: Unpack[EmulatorOptions]) -> Iterator[ThreadedEmulator]:
         """Run an emulator in a thread with an event loop of its own, for code that has none.
 
         Args:
-            *args: As for the constructor.
+            port: As for the constructor.
             **options: As for the constructor.
 
         Yields:
-            The running emulator. Its attributes may be read from the calling thread; its coroutines belong to the other.
+            What can be done with it from any thread.
+
+        Raises:
+            ConfigurationError: As for the constructor, and where the data directory cannot be used.
+            OSError: The port is taken.
         """
-        emulator = cls(*args, **options)
-        started = threading.Event()
-        failures: list[BaseException] = []
-        stop: list[Callable[[], object]] = []
-
-        async def serve() -> None:
-            done = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            stop.append(lambda: loop.call_soon_threadsafe(done.set))
-            async with emulator:
-                started.set()
-                await done.wait()
-
-        def run() -> None:
-            try:
-                asyncio.run(serve())
-            except BaseException as exc:  # noqa: BLE001 - raised again in the calling thread
-                failures.append(exc)
-            finally:
-                started.set()
-
-        thread = threading.Thread(target=run, name="picsellia-emulator", daemon=True)
-        thread.start()
-        started.wait()
+        emulator = cls(port, **options)
+        thread = LoopThread("picsellia-emulator")
         try:
-            if not failures:
-                yield emulator
+            thread.run(emulator.start())
+            try:
+                yield ThreadedEmulator(emulator, thread)
+            finally:
+                thread.run(emulator.stop())
         finally:
-            if thread.is_alive():
-                stop[0]()
-            thread.join()
-        if failures:
-            raise failures[0]
+            thread.stop()
+
+
+class ThreadedEmulator:
+    """An emulator that runs in a thread of its own, for code without an event loop. Everything here works from any thread."""
+
+    def __init__(self, emulator: Emulator, thread: LoopThread) -> None:
+        """Stand for an emulator; `Emulator.run_in_thread` makes these."""
+        self._emulator = emulator
+        self._thread = thread
+        self.journal: Journal = emulator.journal
+        """What arrived; an entry is there before its answer is. For waiting, take `wait_for` of this class."""
+        self.faults: Faults = emulator.faults
+        """Scripted trouble, and its account."""
+        self.url: str = emulator.url
+        """`http://host:port` of all services; stays readable when it has stopped, as all that follows."""
+        self.port: int = emulator.port
+        """TCP port."""
+        self.api_token: str = emulator.api_token
+        """Token of the seeded user."""
+        self.organization_id: str = emulator.organization_id
+        """Id of the seeded organization."""
+        self.organization_name: str = emulator.organization_name
+        """Name of the seeded organization."""
+        self.deployment_id: str = emulator.deployment_id
+        """Id of the seeded deployment."""
+        self.deployment_name: str = emulator.deployment_name
+        """Name of the seeded deployment at the beginning."""
+        self.dashboard: str = emulator.dashboard
+        """URL of the page that shows what arrived."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves."""
+        return self._emulator.is_running
+
+    def predictions(self) -> list[JsonObject]:
+        """Return what monitoring and serving stored, oldest first, as `GET /emulator/predictions` shows it.
+
+        Raises:
+            ClosedError: It does not run any more.
+        """
+        return self._run(_called(self._emulator.predictions))
+
+    def wait_for(self, endpoint: str, count: int, timeout: float = 10.0) -> None:
+        """Return once so many requests of an endpoint are in the journal.
+
+        Args:
+            endpoint: Its name in the table, `monitor` for instance.
+            count: How many.
+            timeout: Seconds.
+
+        Raises:
+            TimeoutError: They did not come in time.
+            ClosedError: It does not run any more.
+        """
+
+        async def waiting() -> None:
+            await asyncio.wait_for(self.journal.wait_for(endpoint, count), timeout)
+
+        self._run(waiting())
+
+    def reset(self) -> None:
+        """Forget everything that arrived, was changed or scripted; ids, api token and JWTs stay good.
+
+        Raises:
+            ClosedError: It does not run any more.
+        """
+        self._run(self._emulator.reset())
+
+    def add_predictions(self, count: int) -> None:
+        """Store so many invented predictions; see `Emulator.add_predictions`.
+
+        Raises:
+            ClosedError: It does not run any more.
+        """
+        self._run(self._emulator.add_predictions(count))
+
+    def add_organization(self, name: str) -> tuple[str, str]:
+        """Add another organization; return its id and the api token of its user.
+
+        Raises:
+            ConfigurationError: The name is taken.
+            ClosedError: It does not run any more.
+        """
+        return self._run(self._emulator.add_organization(name))
+
+    def close_idle_connections(self) -> int:
+        """Close the connections that wait for a request, as a server does at the end of keep-alive; return how many.
+
+        Raises:
+            ClosedError: It does not run any more.
+        """
+        return self._run(_called(self._emulator.close_idle_connections))
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if not self.is_running:
+            coroutine.close()
+            raise _not_running()
+        return self._thread.run(coroutine)
+
+
+async def _called(function: Callable[[], T]) -> T:
+    """Call a function in the thread of the event loop, which is where the database lives."""
+    return function()
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def _not_running() -> ClosedError:

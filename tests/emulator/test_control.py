@@ -52,7 +52,9 @@ async def test_faults_over_http(wire: Wire) -> None:
     account = (await wire.http.get("/emulator/faults")).json()
     assert account["counts"] == {"status": 1}
     assert (await wire.http.post("/emulator/faults", json={"kind": "earthquake"})).status_code == 422
-    assert (await wire.http.post("/emulator/faults", content=b"{")).status_code == 400
+    assert (
+        await wire.http.post("/emulator/faults", content=b"{", headers={"Content-Type": "application/json"})
+    ).status_code == 400
     id_ = made.json()["faults"][0]["id"]
     assert (await wire.http.delete("/emulator/faults", params={"id": "none"})).status_code == 404
     assert (await wire.http.delete("/emulator/faults", params={"id": id_})).json()["faults"] == []

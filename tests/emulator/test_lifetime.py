@@ -13,7 +13,6 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import urllib.request
 import warnings
 from pathlib import Path
 from typing import Any
@@ -202,17 +201,6 @@ def test_a_missing_extra_is_named() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "pip install 'picsellia-async[emulator]'" in ended.stderr
-
-
-def test_it_serves_code_without_event_loop() -> None:
-    """`run_in_thread` serves until the block ends; failures come out of it."""
-    with Emulator.run_in_thread() as emulator:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{emulator.url}/emulator/predictions") as answer:
-            assert json.load(answer)["count"] == 0
-        with pytest.raises(OSError, match="in use"), Emulator.run_in_thread(emulator.port):
-            raise AssertionError("it must not start")
-    assert not emulator.is_running
 
 
 async def test_a_public_url_is_told(tmp_path: Path) -> None:

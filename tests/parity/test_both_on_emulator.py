@@ -1,6 +1,6 @@
 """The rows of the table once more, on our emulator: same requests, same answers, same results, same errors on both sides.
 
-The recorder proves what is sent; here the requests meet state. Both clients start from the same furnished emulator, so
+The recorder proves what is sent; here the requests meet state. Both clients start from the same prepareded emulator, so
 what one reads the other must read. Ids that the emulator draws are numbered in order of appearance.
 """
 
@@ -15,7 +15,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from picsellia_async.emulator import Emulator
+from picsellia_async.emulator import Emulator, ThreadedEmulator
 
 from . import sides
 from .compare import identity, outline
@@ -39,24 +39,13 @@ HERE = [row for row in ROWS if row.deployment == "awesome-deploy" and "requests"
 
 
 @pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
+def emulator() -> Iterator[ThreadedEmulator]:
     """An emulator in a thread of its own, in which it is always the same moment."""
     with Emulator.run_in_thread(clock=lambda: 1_800_000_000.0) as emulator, HTTP:
         yield emulator
 
 
-def settle(emulator: Emulator) -> None:
-    """Return when what was answered is in the journal: it is written right after the answer, before the next request."""
-    HTTP.get(f"{emulator.url}/emulator/journal", params={"limit": 0}).raise_for_status()
-
-
-def begin(emulator: Emulator) -> None:
-    """Forget what arrived until now."""
-    settle(emulator)
-    emulator.journal.clear()
-
-
-def furnish(emulator: Emulator, names: sides.Names) -> Any:
+def prepared(emulator: ThreadedEmulator, names: sides.Names) -> Any:
     """Bring the emulator back to its beginning, add what rows ask for, and return a client of the vendor's."""
     HTTP.post(f"{emulator.url}/emulator/reset").raise_for_status()
     client = names.Client(emulator.api_token, host=emulator.url)
@@ -71,7 +60,7 @@ def furnish(emulator: Emulator, names: sides.Names) -> Any:
     campaign = deployment.create_campaign()
     campaign.add_step("review", "REVIEW")
     campaign.sync_assets()
-    begin(emulator)
+    emulator.journal.clear()
     return client
 
 
@@ -96,9 +85,8 @@ class Outcome:
             return [self.plain(item) for item in value]
         return value
 
-    def note(self, emulator: Emulator, *, unordered: bool) -> None:
+    def note(self, emulator: ThreadedEmulator, *, unordered: bool) -> None:
         """Take the requests from the journal, logins apart."""
-        settle(emulator)
         found = [
             (entry.method, entry.path, entry.query, entry.request_bytes, entry.status)
             for entry in emulator.journal
@@ -115,7 +103,7 @@ def masked(request: tuple[Any, ...]) -> str:
 
 @pytest.mark.parametrize("row", HERE, ids=lambda row: row.name)
 async def test_both_clients_fare_the_same(
-    row: Row, emulator: Emulator, vendor_names: sides.Names, files: dict[str, Path]
+    row: Row, emulator: ThreadedEmulator, vendor_names: sides.Names, files: dict[str, Path]
 ) -> None:
     """Requests (with status and size of the body), results and kinds of errors agree."""
     unordered = "order" in row.differs
@@ -124,23 +112,23 @@ async def test_both_clients_fare_the_same(
     theirs, ours = Outcome(), Outcome()
 
     def run_vendor() -> None:
-        vendor_scope = scope | {"client": furnish(emulator, vendor_names), "api": vendor_names}
+        vendor_scope = scope | {"client": prepared(emulator, vendor_names), "api": vendor_names}
         try:
-            theirs.result = reduce(sides.call_vendor(row.call, vendor_scope, lambda: begin(emulator)))
+            theirs.result = reduce(sides.call_vendor(row.call, vendor_scope, emulator.journal.clear))
         except Exception as error:  # noqa: BLE001  compared below
             theirs.error = error
         theirs.note(emulator, unordered=unordered)
 
     await anyio.to_thread.run_sync(run_vendor)
-    await anyio.to_thread.run_sync(furnish, emulator, vendor_names)
+    await anyio.to_thread.run_sync(prepared, emulator, vendor_names)
     api = sides.our_names()
     async with api.AsyncClient(
         emulator.api_token, checks="off", host=emulator.url, retry=api.RetryPolicy.none()
     ) as client:
-        begin(emulator)
+        emulator.journal.clear()
         try:
             our_scope = scope | {"client": client, "api": api}
-            ours.result = reduce(await sides.call_ours(row.ours or row.call, our_scope, lambda: begin(emulator)))
+            ours.result = reduce(await sides.call_ours(row.ours or row.call, our_scope, emulator.journal.clear))
         except api.PicselliaError as error:
             ours.error = error
         ours.note(emulator, unordered=unordered)

@@ -63,7 +63,7 @@ from picsellia_async import (
     User,
     image_size,
 )
-from picsellia_async.emulator import Emulator, Fault
+from picsellia_async.emulator import Emulator, Fault, ThreadedEmulator
 from picsellia_async.predictions import from_ultralytics
 from picsellia_async.sources import Image, Source, camera, coco_results, directory, manifest, video, yolo_labels
 
@@ -284,7 +284,9 @@ async def test() -> None:
         assert_type(emulator.faults.fired(fault), int)
         assert_type(emulator.url, str)
     with Emulator.run_in_thread() as threaded:
-        assert_type(threaded, Emulator)
+        assert_type(threaded, ThreadedEmulator)
+        threaded.wait_for("monitor", 1)
+        threaded.reset()
 
 
 async def refused(deployment: AsyncDeployment, prediction: PredictionFormat) -> None:

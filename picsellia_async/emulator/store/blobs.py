@@ -70,6 +70,7 @@ class Blobs:
         self._number = 0
         if directory is not None:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.chmod(0o700)  # also one that is there: contents are nobody else's to read
             for left_over in self._incoming.iterdir():
                 left_over.unlink()
 

@@ -18,7 +18,11 @@ def lock_directory(directory: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: Another emulator holds it; the message names its process.
     """
-    with (directory / "lock").open("a+") as file:
+    path = directory / "lock"
+    # Made with its mode: in a directory that others may read, the file is not theirs to hold.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+    with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

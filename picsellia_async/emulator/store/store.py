@@ -62,7 +62,8 @@ def _make_private(path: Path) -> None:
     """Make a database, or one that is there, readable for its owner only; SQLite gives the files beside it the same mode."""
     # Made with its mode, so that there is no moment in which others may open it.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.chmod(0o600)  # the log of a process that was killed as well
 
 
 class Store:

@@ -26,8 +26,11 @@ from typing import Any, Final, Literal, Self
 import attrs
 import cattrs
 
+from picsellia_async._wire.endpoints import Host
 from picsellia_async.emulator.endpoint_index import FAULT_NAMES, Target, has_jwt, resolve
+from picsellia_async.emulator.transport.safe_pattern import compile_safely
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import choice, real_number, whole_number
 
 
 class FaultKind(enum.StrEnum):
@@ -71,12 +74,47 @@ BYTE_LEVEL: Final = frozenset(
 )
 """Kinds that act on the bytes of the connection."""
 
+SERVICES: Final = tuple(host.value for host in Host)
+"""What `Fault.service` may be."""
+
+CHOOSING: Final = frozenset({"service", "endpoint", "match", "times", "skip", "probability", "seed", "for_seconds"})
+"""Fields of every kind: they choose the requests."""
+_ANSWER: Final = frozenset({"status", "body", "retry_after", "retry_after_form", "early"})
+_PLACE: Final = frozenset({"direction", "after_bytes", "after_fraction"})
+EFFECTIVE: Final[Mapping[FaultKind, frozenset[str]]] = {
+    kind: CHOOSING | fields
+    for kind, fields in {
+        FaultKind.LATENCY: frozenset({"seconds", "jitter"}),
+        FaultKind.STATUS: _ANSWER,
+        FaultKind.HTML: _ANSWER,
+        FaultKind.JWT_EXPIRY: _ANSWER - {"status"},
+        FaultKind.RATE_LIMIT: _ANSWER | {"limit"},
+        FaultKind.CONCURRENCY_LIMIT: _ANSWER | {"limit", "seconds"},
+        FaultKind.CAPACITY: frozenset({"limit", "seconds"}),
+        FaultKind.CONFLICT: _ANSWER - {"status", "early"},
+        FaultKind.GARBAGE: frozenset(),
+        FaultKind.STORED_THEN_DROPPED: frozenset(),
+        FaultKind.RESET: _PLACE,
+        FaultKind.STALL: _PLACE | {"seconds"},
+        FaultKind.DRIP: _PLACE | {"bytes_per_second"},
+        FaultKind.TRUNCATE: _PLACE,
+        FaultKind.LYING_LENGTH: frozenset({"delta"}),
+    }.items()
+}
+"""Fields that a kind looks at; others are refused, as they would be without effect."""
+
+_LEAST: Final = {"times": 1, "skip": 0, "status": 0, "after_bytes": 0, "bytes_per_second": 1}
 _STATUS: Final = {FaultKind.HTML: 502, FaultKind.RATE_LIMIT: 429, FaultKind.CONCURRENCY_LIMIT: 503}
 
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One scripted trouble. Which of the fields count depends on `kind`; the others are left at their defaults."""
+    """One scripted trouble. Which of the fields count depends on `kind`; one that would have no effect is refused.
+
+    Raises:
+        ConfigurationError: A field is out of range, unknown to the table of endpoints, or without effect; or the kind lacks what makes
+            it act.
+    """
 
     kind: FaultKind = attrs.field(converter=FaultKind)
     """What goes wrong."""
@@ -87,19 +125,20 @@ class Fault:
     """Only this endpoint: a short name (`monitor`, `login`, `predict`, `storage`, ...), which may stand for several routes, or the
     name that the journal shows (`oracle_login`, `predict_cloud_image`, ...). None: any."""
     match: str | None = None
-    """Only requests where this regular expression is found in `"POST /path"`. None: any."""
+    """Only requests where this regular expression is found in `"POST /path"`. None: any. Patterns that may take exponential time are
+    refused: at most 500 characters, four repeats without an upper bound, and no repeat of a group that holds one."""
     times: int | None = None
-    """Fires at most so often. None: until removed."""
+    """Fires at most so often, 1 or more. None: until removed."""
     skip: int = 0
     """The first so many matching requests are left alone."""
-    probability: float = attrs.field(default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    probability: float = 1.0
     """Chance to fire at each matching request, drawn from a generator seeded with `seed`."""
     seed: int | None = None
-    """Seed of `probability`, `jitter` and `after_fraction` ranges. None: not repeatable."""
+    """Seed of `probability` and `jitter`. None: not repeatable."""
     for_seconds: float | None = None
     """Fires only within so many seconds of the first matching request. None: no such limit."""
     status: int = 0
-    """Status of the answer. 0: 500, or what the kind names as its own."""
+    """Status of the answer, 200 to 599. 0: 500, or what the kind names as its own."""
     body: str | None = None
     """Body of the answer. None: a JSON object with `detail`, or the page of `html`."""
     retry_after: float | None = None
@@ -109,11 +148,11 @@ class Fault:
     early: bool = False
     """Whether the answer goes out before the body of the request was read."""
     seconds: float | None = None
-    """Length of a latency, a stall, or of one service in `capacity`. None: 0 for latency, without end for a stall."""
+    """Length of a latency, of a stall, or of one request in `capacity` and `concurrency_limit`. None: a stall has no end."""
     jitter: float = 0.0
     """Up to so many seconds are added to a latency."""
     limit: float = 1.0
-    """Of `rate_limit` (per second), `concurrency_limit` and `capacity` (at once)."""
+    """Of `rate_limit` (per second), `concurrency_limit` and `capacity` (at once); above 0."""
     direction: Literal["up", "down"] = "up"
     """Byte level: `up` counts the body of the request, `down` that of the answer."""
     after_bytes: int | None = None
@@ -122,18 +161,54 @@ class Fault:
     """Byte level: the same as a share of the body's length, 0 to 1. `up` with 1.0: the service never sees the last byte.
     Without both: `truncate` acts at half of the body, the others before the head."""
     bytes_per_second: int = 1024
-    """Speed of `drip`."""
+    """Speed of `drip`, 1 or more."""
     delta: int = 10
-    """What `lying_length` adds to the Content-Length."""
+    """What `lying_length` adds to the Content-Length; below 0 it promises too little."""
     id: str = attrs.field(factory=lambda: uuid.uuid4().hex[:12])
     """Name in the account."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a pattern that is none, before it fails inside a server."""
-        try:
-            re.compile(self.match or "")
-        except re.error as error:
-            raise ConfigurationError(f"Fault.match is not a regular expression: {error}") from error
+        """Refuse what could never fire or act, before it passes for a test."""
+        if self.service not in (None, *SERVICES):
+            raise ConfigurationError(f"Fault.service {self.service!r} is unknown; accepted are {', '.join(SERVICES)}")
+        if self.endpoint is not None and self.endpoint.lower() not in FAULT_NAMES:
+            accepted = ", ".join(sorted(FAULT_NAMES))
+            raise ConfigurationError(f"Fault.endpoint {self.endpoint!r} is unknown; accepted are {accepted}")
+        if self.match is not None:
+            compile_safely(self.match, "Fault.match")
+        self._check_numbers()
+        self._check_fields()
+
+    def _check_numbers(self) -> None:
+        for name in ("times", "skip", "seed", "status", "after_bytes", "bytes_per_second", "delta"):
+            if (value := getattr(self, name)) is not None:
+                whole_number(value, f"Fault.{name}", _LEAST.get(name))
+        for name in ("probability", "for_seconds", "retry_after", "seconds", "jitter", "limit", "after_fraction"):
+            if (value := getattr(self, name)) is not None:
+                real_number(value, f"Fault.{name}", 0.0)
+        for name in ("probability", "after_fraction"):
+            if (getattr(self, name) or 0.0) > 1.0:
+                raise ConfigurationError(f"Fault.{name} must be at most 1, got {getattr(self, name)}")
+        if self.status and not 200 <= self.status <= 599:
+            raise ConfigurationError(f"Fault.status must be 200 to 599, got {self.status}")
+        if not self.limit or not self.delta:
+            raise ConfigurationError("Fault.limit and Fault.delta must not be 0")
+        for name, accepted in (("direction", ("up", "down")), ("retry_after_form", ("seconds", "date", "ms"))):
+            choice(getattr(self, name), f"Fault.{name}", accepted)
+
+    def _check_fields(self) -> None:
+        """Refuse fields that the kind does not look at, and a kind without what makes it act."""
+        effective = EFFECTIVE[self.kind]
+        idle = [name for name, default in _DEFAULTS.items() if name not in effective and getattr(self, name) != default]
+        if idle:
+            accepted = ", ".join(sorted(effective - CHOOSING)) or "none of its own"
+            raise ConfigurationError(f"Fault.{idle[0]} has no effect on {self.kind.value}; its fields are: {accepted}")
+        if self.kind is FaultKind.LATENCY and self.seconds is None and not self.jitter:
+            raise ConfigurationError("a latency needs Fault.seconds, Fault.jitter, or both")
+        if self.kind is FaultKind.CAPACITY and self.seconds is None:
+            raise ConfigurationError("a capacity needs Fault.seconds, the time that each request takes")
+        if self.after_bytes is not None and self.after_fraction is not None:
+            raise ConfigurationError("Fault.after_bytes and Fault.after_fraction say the same; give one of them")
 
     @property
     def is_byte_level(self) -> bool:
@@ -171,12 +246,12 @@ class Fault:
             ConfigurationError: A field is unknown, of the wrong type or out of range.
         """
         kinds = [kind.value for kind in FaultKind]
-        if isinstance(data, Mapping) and data.get("kind") not in kinds:
+        if data.get("kind") not in kinds:
             raise ConfigurationError(f"kind {data.get('kind')!r} is unknown; accepted are {', '.join(kinds)}")
         try:
             return _CONVERTER.structure(dict(data), cls)
-        except Exception as error:  # cattrs groups whatever the fields' converters and validators raise
-            raise ConfigurationError("; ".join(cattrs.transform_error(error))) from error
+        except cattrs.BaseValidationError as error:
+            raise ConfigurationError("; ".join(cattrs.transform_error(error, format_exception=_described))) from error
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, and the id."""
@@ -186,8 +261,15 @@ class Fault:
 
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(float, lambda value, _: float(value))
+    # As they came: `Fault` says what is wrong with them, and a text that happens to be a number is no number.
+    for type_ in (int, float, bool, str):
+        converter.register_structure_hook(type_, lambda value, _: value)
     return converter
+
+
+def _described(error: BaseException, type_: type | None) -> str:
+    """Say what is wrong with a field; our own errors name the field and the value already."""
+    return error.message if isinstance(error, ConfigurationError) else cattrs.v.format_exception(error, type_)
 
 
 _CONVERTER: Final = _converter()
@@ -290,7 +372,7 @@ class Script:
 class Faults:
     """The register of scripted faults of one server, and the account of what they did.
 
-    Safe to change while the server runs; one event loop only.
+    Safe to change while the server runs, and from any thread.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -314,19 +396,19 @@ class Faults:
             *faults: In the order in which they are to be tried.
 
         Raises:
-            ConfigurationError: None was given, an id is taken, or an endpoint is unknown.
+            ConfigurationError: None was given, or an id is taken; then none of them is scripted.
         """
         if not faults:
             raise ConfigurationError("Faults.add needs at least one fault")
+        ids = [script.fault.id for script in self._scripts] + [fault.id for fault in faults]
+        if taken := [id_ for id_, count in Counter(ids).items() if count > 1]:
+            raise ConfigurationError(f"a fault with the id {taken[0]!r} is already scripted")
+        added = []
         for fault in faults:
-            if fault.endpoint is not None and fault.endpoint.lower() not in FAULT_NAMES:
-                accepted = ", ".join(sorted(FAULT_NAMES))
-                raise ConfigurationError(f"Fault.endpoint {fault.endpoint!r} is unknown; accepted are {accepted}")
-        for fault in faults:
-            if any(script.fault.id == fault.id for script in self._scripts):
-                raise ConfigurationError(f"a fault with the id {fault.id!r} is already scripted")
             pattern = re.compile(fault.match) if fault.match is not None else None
-            self._scripts.append(Script(fault, random.Random(fault.seed), pattern))  # noqa: S311 - trouble, not secrets
+            added.append(Script(fault, random.Random(fault.seed), pattern))  # noqa: S311 - trouble, not secrets
+        # Replaced as a whole: the server, in another thread perhaps, walks the list that it has.
+        self._scripts = [*self._scripts, *added]
         self._note_levels()
         return faults[-1]
 
@@ -403,7 +485,7 @@ class Faults:
     def draw(self, request: Request, *, byte_level: bool) -> Iterator[tuple[Fault, Script]]:
         """Yield the faults of one level that fire at a request, in order; the caller stops when one ends it."""
         now = self._clock()
-        for script in list(self._scripts):
+        for script in self._scripts:
             if script.fault.is_byte_level is byte_level and script.matches(request) and script.is_due(now):
                 yield script.fault, script
 

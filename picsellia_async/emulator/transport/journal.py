@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
@@ -46,7 +47,7 @@ class Entry:
 
 
 class Journal:
-    """The latest requests of one emulator, oldest first."""
+    """The latest requests of one emulator, oldest first. May be read from any thread; an entry is there before its answer is."""
 
     def __init__(self, maximum: int = JOURNAL_MAX) -> None:
         """Begin empty.
@@ -57,18 +58,22 @@ class Journal:
         self.total: int = 0
         """Requests ever written down."""
         self._entries: deque[Entry] = deque(maxlen=maximum)
+        self._lock = threading.Lock()
+        """Readers may be in another thread, and a deque must not change while it is walked."""
         self._written: asyncio.Event | None = None
 
     def write(self, entry: Entry) -> None:
         """Add an entry."""
-        self.total += 1
-        self._entries.append(entry)
+        with self._lock:
+            self.total += 1
+            self._entries.append(entry)
         if self._written is not None:
             self._written.set()
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the entries, oldest first."""
-        return iter(list(self._entries))
+        with self._lock:
+            return iter(list(self._entries))
 
     def __len__(self) -> int:
         """Return how many entries are kept."""
@@ -76,7 +81,7 @@ class Journal:
 
     def of(self, endpoint: str) -> list[Entry]:
         """Return the entries of one endpoint."""
-        return [entry for entry in self._entries if entry.endpoint == endpoint]
+        return [entry for entry in self if entry.endpoint == endpoint]
 
     async def wait_for(self, endpoint: str, count: int) -> None:
         """Return once so many requests of an endpoint are in the journal; on the emulator's own event loop only."""
@@ -88,5 +93,6 @@ class Journal:
 
     def clear(self) -> None:
         """Forget all entries."""
-        self._entries.clear()
-        self.total = 0
+        with self._lock:
+            self._entries.clear()
+            self.total = 0
