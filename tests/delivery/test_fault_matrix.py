@@ -16,7 +16,7 @@ from picsellia_async import AsyncClient
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.transport.faults import Fault
+from picsellia_async.emulator.transport.fault import Fault
 
 from ..support.frames import make_frame
 from .emulated import stored as stored_rows

@@ -22,7 +22,7 @@ from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
 from picsellia_async.config import RetryPolicy
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.transport.faults import Fault
+from picsellia_async.emulator.transport.fault import Fault
 from picsellia_async.errors import ClosedError
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader

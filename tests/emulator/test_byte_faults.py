@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from picsellia_async.emulator.transport.faults import Fault
+from picsellia_async.emulator.transport.fault import Fault
 
 from ..support.raw_http import post
 from ..support.small_server import SmallServer

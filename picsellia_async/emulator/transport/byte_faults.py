@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from picsellia_async.emulator.transport.faults import Fault, FaultKind, Faults, Request
+from picsellia_async.emulator.transport.fault import Fault, FaultKind
+from picsellia_async.emulator.transport.faults import Faults, Request
 
 _AUTHORIZATION: Final = re.compile(rb"\r\nauthorization:[ \t]*([^\r]*)", re.IGNORECASE)
 _CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
