@@ -256,19 +256,23 @@ class Uploader:
             SpoolError: It could not be written to the spool.
             ClosedError: The uploader is closed or closing, not open yet, or belongs to another event loop.
         """
+        self._check(frame)
         try:
-            return await self._submit(frame)
+            return await self._intake.submit(frame)
         except UploaderFullError:
             self._ledger.refuse()
             raise
 
-    async def _submit(self, frame: Frame) -> Receipt:
+    async def _submit_from_stream(self, frame: Frame) -> Receipt:
+        self._check(frame)
+        return await self._intake.submit(frame)
+
+    def _check(self, frame: Frame) -> None:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
             raise self._not_open()
         if not isinstance(frame, Frame):
             hint = ": make one with image.with_prediction(...)" if hasattr(frame, "with_prediction") else ""
             raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}{hint}")
-        return await self._intake.submit(frame)
 
     def _not_open(self) -> ClosedError:
         if self._phase == "new":
@@ -295,7 +299,7 @@ class Uploader:
             ConfigurationError: The iterable gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
-        return Stream(self._submit, self._ledger, frames).outcomes()
+        return Stream(self._submit_from_stream, self._ledger, frames).outcomes()
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.

@@ -9,7 +9,8 @@ Queued ──next()──> InFlight ──next(Answered)──> Delivered
 Queued, Waiting ──dropped()──> Dropped      ──spooled()──> Spooled
 ```
 
-The ends are the public outcomes. All judgement about what is repeated is here (`judge`): everything that may be otherwise next
+States and results are values: nobody changes one. They are not frozen, since one of each is made for every attempt, and freezing
+triples the price. The ends are the public outcomes. All judgement about what is repeated is here (`judge`): everything that may be otherwise next
 time is repeated for as long as the uploader runs, unless `Rules` bound it; what concerns this frame alone is rejected.
 """
 
@@ -41,7 +42,7 @@ _NOT_STORED: Final = frozenset({408, 425, 429, 503})
 """Answers to be repeated after which the service cannot have stored the frame. After a 500 or 502 it may have."""
 
 
-@attrs.frozen
+@attrs.define
 class Answered:
     """The service stored the frame."""
 
@@ -49,7 +50,7 @@ class Answered:
     """Its answer."""
 
 
-@attrs.frozen
+@attrs.define
 class Failed:
     """The attempt raised."""
 
@@ -57,12 +58,12 @@ class Failed:
     """What."""
 
 
-@attrs.frozen
+@attrs.define
 class Found:
     """An earlier attempt did store the frame, as looking it up showed."""
 
 
-@attrs.frozen
+@attrs.define
 class Interrupted:
     """The attempt was cancelled; the service may have the frame."""
 
@@ -131,7 +132,7 @@ def may_have_stored(error: BaseException) -> bool:
     return isinstance(error, TransportError) and error.request_sent
 
 
-@attrs.frozen
+@attrs.define
 class Queued:
     """Waiting for its turn."""
 
@@ -159,7 +160,7 @@ FRESH: Final = Queued()
 """Queued for the first time."""
 
 
-@attrs.frozen
+@attrs.define
 class Waiting(Queued):
     """To be repeated, but not before a time."""
 
@@ -171,7 +172,7 @@ class Waiting(Queued):
         return Queued(self.attempts, self.may_be_stored, self.error)
 
 
-@attrs.frozen
+@attrs.define
 class InFlight:
     """A request is under way."""
 
