@@ -115,6 +115,8 @@ class TransportError(PicselliaError):
     """How often the call was attempted in all."""
     request_sent: bool = False
     """Whether the service may have received the whole request. False: a repeat cannot duplicate anything."""
+    status: int = 0
+    """Status of an answer whose body broke off; 0: no answer began."""
 
     def __str__(self) -> str:
         """Return what failed, where, and after how many attempts."""

@@ -97,7 +97,9 @@ class Uploader:
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
         self._ledger = Ledger(memory, writer, chosen.on_outcome)
         queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source")
-        rules = Rules(chosen.retry, chosen.max_attempts, chosen.max_age, holds=writer is not None)
+        rules = Rules(
+            chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
+        )
         find = find if chosen.deduplicate else None
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random)
         self._spool = None if writer is None else (writer, SpoolQueue(writer, self._ledger, self._sender, encode))

@@ -131,7 +131,9 @@ class CircuitBreaker:
         self._failures += 1
         is_probe = not self.is_closed and not self._answered
         if is_probe or self._failures >= _FAILURES or signal is Signal.REFUSES:
-            pause = min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
+            # That the account is refused is a guess from a few frames: another one is asked at once.
+            is_guess = signal is Signal.REFUSES and not self._pauses
+            pause = 0.0 if is_guess else min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
             self._pauses += 1
             self._open(now + self._spread(pause), is_asked=False)
 

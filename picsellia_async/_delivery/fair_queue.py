@@ -36,7 +36,8 @@ class FairQueue(Generic[T]):
         self._queues: dict[str, deque[T]] = {}
         self._turn: deque[str] = deque()
         """Sources whose turn will come: each has items queued, and where order is kept none out."""
-        self._out: set[str] = set()
+        self._out: dict[str, int] = {}
+        """Where order is kept: how many items of a source are out."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -66,7 +67,8 @@ class FairQueue(Generic[T]):
         queue = self._queues.setdefault(source, deque())
         queue.appendleft(item)
         if self._keeps_order:
-            self._out.discard(source)
+            if self._end_one(source) or source in self._turn:
+                return
         elif len(queue) > 1:
             self._turn.remove(source)
         self._turn.appendleft(source)
@@ -84,15 +86,32 @@ class FairQueue(Generic[T]):
         elif not self._keeps_order:
             self._turn.append(source)
         if self._keeps_order:
-            self._out.add(source)
+            self._out[source] = self._out.get(source, 0) + 1
         return item
 
     def release(self, source: str) -> None:
         """An item of this source ended: the next one may follow."""
-        if self._keeps_order and source in self._out:
-            self._out.discard(source)
-            if source in self._queues:
-                self._turn.append(source)
+        is_free = self._keeps_order and source in self._out and not self._end_one(source)
+        if is_free and source in self._queues and source not in self._turn:
+            self._turn.append(source)
+
+    def _end_one(self, source: str) -> bool:
+        """One item of a source is out no more; return whether others still are."""
+        left = self._out.get(source, 1) - 1
+        if left:
+            self._out[source] = left
+        else:
+            self._out.pop(source, None)
+        return left > 0
+
+    def try_next(self, source: str) -> None:
+        """Let one more item of a source out, though one is: to learn whether that one alone is to blame."""
+        if self._out.get(source) == 1 and source in self._queues and source not in self._turn:
+            self._turn.append(source)
+
+    def has_others_out(self, source: str) -> bool:
+        """Whether more than one item of a source is out."""
+        return self._out.get(source, 0) > 1
 
     def remove(self, item: T) -> bool:
         """Take a certain item out of the queue of its source; return whether it was there."""
@@ -107,7 +126,7 @@ class FairQueue(Generic[T]):
     def _forget_empty(self, source: str) -> None:
         if not self._queues[source]:
             del self._queues[source]
-            if source not in self._out:
+            if source in self._turn:
                 self._turn.remove(source)
 
     def pop_oldest(self, before: float = math.inf) -> T | None:

@@ -101,5 +101,7 @@ class Item:
     """Where it stands; `Waiting` is a `Queued`."""
     disk_bytes: int = 0
     """Bytes taken for it on disk; 0: none."""
+    delivered_before: int = -1
+    """Frames that had been delivered when its last attempt failed; -1: none failed yet."""
     is_written: bool = False
     """Whether it is on disk already."""

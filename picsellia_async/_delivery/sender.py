@@ -22,13 +22,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
+import attrs
+
+from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.outcomes import Rejected
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.state import (
+    ATTEMPTS_IN_ORDER,
     FRESH,
     Answered,
     Failed,
@@ -43,7 +48,7 @@ from picsellia_async._delivery.state import (
     retry_after,
     signal_of,
 )
-from picsellia_async.errors import PicselliaError, RequestTimeoutError
+from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError
 from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
@@ -59,8 +64,6 @@ Result: TypeAlias = Answered | Failed | Found | Interrupted
 
 _START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
-_TRUST_SECONDS: Final = 60.0
-"""How long an account that worked before is believed to work again, where no spool can wait for longer."""
 
 
 class Sender:
@@ -99,8 +102,9 @@ class Sender:
         self.in_flight = 0
         self.retried = 0
         self.last_error: BaseException | None = None
-        self._refused_since: float | None = None
-        """When the service began to refuse the account; None while it does not."""
+        self._account = AccountEvidence()
+        self.refused = asyncio.Event()
+        """Set while the account is refused, and no spool keeps its frames or it never worked: a run may end."""
         self._stalled = asyncio.Event()
         """Set when an attempt ended, nothing is under way, and the circuit is not closed."""
         self._workers: dict[asyncio.Task[None], Item | None] = {}
@@ -136,6 +140,8 @@ class Sender:
         self._queue.push(item)
         if self._active < self.limit.value:
             self._start_workers()
+        if self.refused.is_set() and not self._rules.holds:
+            self._reject_queued()
 
     def withdraw(self, item: Item) -> bool:
         """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
@@ -248,17 +254,27 @@ class Sender:
         now = self._loop.time()
         if state.attempt > 1:
             self._budget.end(succeeded=isinstance(result, (Answered, Found)))
+        delivered = self._ledger.delivered
+        others_delivered = -1 < item.delivered_before < delivered
         if isinstance(result, Failed):
-            self._learn_from(result.error, now, epoch, in_flight, started)
+            item.delivered_before = delivered
+            self._learn_from(item, state, result.error, others_delivered, now, epoch, in_flight, started)
         elif isinstance(result, Interrupted):
             self._breaker.abandoned(epoch)
         else:
-            self._refused_since = None
+            self._account.delivered()
+            self.refused.clear()
             self._breaker.succeeded(epoch, self.limit.value)
             if isinstance(result, Answered):
                 self.limit.sample(now, now - started, in_flight, refused=False)
         following = state.next(
-            item.frame, result, self._rules_now(now), now=now, accepted_at=item.accepted_at, random=self._random
+            item.frame,
+            result,
+            self._rules_now(others_delivered=others_delivered),
+            now=now,
+            accepted_at=item.accepted_at,
+            random=self._random,
+            others_delivered=others_delivered,
         )
         if isinstance(following, Queued):
             item.state = following
@@ -266,40 +282,87 @@ class Sender:
         else:
             self._queue.release(item.source)
             self._ledger.end(item, following)
+        if self.refused.is_set() and not self._rules.holds:
+            self._reject_queued()
         if not (self.in_flight or self._breaker.is_closed):
             self._stalled.set()
         if self._active < self.limit.value:
             self._start_workers()
 
     def _keep(self, item: Item, state: Queued) -> None:
-        if isinstance(state, Waiting):
+        if isinstance(state, Waiting) and not self._queue.has_others_out(item.source):
             heapq.heappush(self._waiting, (state.until, item.seq, item))
             self._wake_at(state.until)
+            if state.attempts >= ATTEMPTS_IN_ORDER:
+                # Where order is kept and this is the only source, only its next frame can show who is to blame.
+                self._queue.try_next(item.source)
             return
+        if isinstance(state, Waiting):
+            # It was let out to be compared with the one before it, and keeps its place behind that one.
+            item.state = state.due()
         self._queue.put_back(item)
         self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
 
-    def _learn_from(self, error: BaseException, now: float, epoch: int, in_flight: int, started: float) -> None:
+    def _learn_from(
+        self,
+        item: Item,
+        state: InFlight,
+        error: BaseException,
+        others_delivered: bool,
+        now: float,
+        epoch: int,
+        in_flight: int,
+        started: float,
+    ) -> None:
         self.last_error = error
-        signal = signal_of(error, self._rules.policy)
+        verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
+        if verdict is Verdict.REFUSED and not others_delivered:
+            self._account.refused(item.seq, error, now, is_sure=isinstance(error, AuthenticationError))
+        elif verdict is Verdict.HOLD:
+            self._account.refused(item.seq, error, now, is_sure=True)
+        self._judge_account(now)
+        account_is_refused = self._account.refused_since is not None and not others_delivered
+        signal = signal_of(error, verdict, account_is_refused=account_is_refused)
         is_timeout = isinstance(error, RequestTimeoutError)
-        if signal is Signal.WELL:
+        if verdict is Verdict.OURS:
+            self._breaker.abandoned(epoch)
+        elif signal is Signal.WELL:
             self._breaker.succeeded(epoch, self.limit.value)
         else:
             self._breaker.failed(now, epoch, signal, retry_after(error))
-        if signal is Signal.REFUSES:
-            self._refused_since = now if self._refused_since is None else self._refused_since
-        else:
-            self._refused_since = None
-        if signal in {Signal.WELL, Signal.BUSY} or is_timeout:
+        if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
             self.limit.sample(now, now - started, in_flight, refused=signal is Signal.BUSY or is_timeout)
 
-    def _rules_now(self, now: float) -> Rules:
-        """Return the rules; an account that worked a moment ago is given some time to work again."""
-        since = self._refused_since
-        if since is None or self._rules.holds or not self._ledger.delivered or now - since > _TRUST_SECONDS:
+    def _judge_account(self, now: float) -> None:
+        """Tell once that the account is refused, and let a run end where waiting for the account helps nobody."""
+        if not self.refused.is_set() and self._account.is_final(now, has_worked=self._ledger.delivered > 0):
+            self.refused.set()
+            logger.error("the service refuses this account: %s", self._account.error)
+
+    def _rules_now(self, *, others_delivered: bool) -> Rules:
+        """Return the rules; without a spool frames wait for the account until its refusal is final, and not after."""
+        if self._account.refused_since is None or self._rules.holds or others_delivered:
             return self._rules
-        return Rules(self._rules.policy, self._rules.max_attempts, self._rules.max_age, holds=True)
+        if self.refused.is_set():
+            return attrs.evolve(self._rules, max_attempts=1)
+        return attrs.evolve(self._rules, holds=True)
+
+    def _reject_queued(self) -> None:
+        """The account is refused for good: give the frames that wait the same outcome, without a request for each."""
+        error = self._account.error
+        waiting = [entry[2] for entry in self._waiting]
+        self._waiting.clear()
+        items = [*waiting, *self._repeats]
+        self._repeats.clear()
+        for item in items:
+            self._queue.release(item.source)
+        while (queued := self._queue.pop_oldest()) is not None:
+            items.append(queued)
+        for item in items:
+            state = item.state
+            attempts = state.attempts if isinstance(state, Queued) else state.attempt
+            if error is not None:
+                self._ledger.end(item, Rejected(item.frame, error, attempts, may_be_stored=state.may_be_stored))
 
     # Waiting.
 
@@ -362,7 +425,7 @@ class Sender:
             await self._stalled.wait()
 
     def _is_beyond(self, deadline: float) -> bool:
-        return self._breaker.until > deadline or self._refused_since is not None
+        return self._breaker.until > deadline or self._account.refused_since is not None
 
     async def stop(self, grace: float) -> None:
         """Cancel what is under way; wait a little for it to end.
@@ -382,7 +445,7 @@ class Sender:
     @property
     def signal(self) -> Signal:
         """What keeps senders waiting; WELL where nothing does."""
-        if self._refused_since is not None:
+        if self._account.refused_since is not None:
             return Signal.REFUSES
         if self._breaker.is_closed:
             return Signal.WELL

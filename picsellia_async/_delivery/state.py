@@ -10,8 +10,9 @@ Queued, Waiting ──dropped()──> Dropped      ──spooled()──> Spool
 ```
 
 States and results are values: nobody changes one. They are not frozen, since one of each is made for every attempt, and freezing
-triples the price. The ends are the public outcomes. All judgement about what is repeated is here (`judge`): everything that may be otherwise next
-time is repeated for as long as the uploader runs, unless `Rules` bound it; what concerns this frame alone is rejected.
+triples the price. The ends are the public outcomes. All judgement about what is repeated is here (`judge`): everything that may be
+otherwise next time is repeated for as long as the uploader runs, unless `Rules` bound it. Only the service's word about this very
+frame rejects it; with a spool nothing else does, since what is rejected is not sent again by any later run.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ from picsellia_async.errors import (
     ClosedError,
     ConflictError,
     DecodeError,
+    PicselliaError,
     RateLimitError,
     StatusError,
     TransportError,
 )
 from picsellia_async.frames import Frame
 
-_ACCOUNT_STATUSES: Final = frozenset({401, 402, 403, 404})
-"""Answers about the account or the deployment: the next frame would get the same one."""
+_REFUSAL_STATUSES: Final = frozenset({401, 402, 403, 404})
+"""Answers about the account, the deployment, or the frame: `AccountEvidence` tells which."""
+_STORED: Final = 201
+"""The answer that means that the frame is stored, whatever becomes of its body."""
 _NOT_STORED: Final = frozenset({408, 425, 429, 503})
 """Answers to be repeated after which the service cannot have stored the frame. After a 500 or 502 it may have."""
 
@@ -75,8 +79,12 @@ class Verdict(enum.Enum):
     """It is there."""
     REPEAT = enum.auto()
     """Later it may go well."""
+    REFUSED = enum.auto()
+    """The account or the frame is refused: what happens to others tells which."""
     HOLD = enum.auto()
-    """It will not go well before somebody mends the account; a spool can wait for that."""
+    """It will not go well before somebody mends the client (closed, a certificate it does not trust); a spool can wait for that."""
+    OURS = enum.auto()
+    """The error is none of the library's and says nothing about the frame: no memory, an interpreter that ends, a bug."""
     REJECT = enum.auto()
     """It will never go well."""
 
@@ -93,34 +101,53 @@ class Rules:
     """Seconds from acceptance after which no further attempt begins; None: no bound."""
     holds: bool = False
     """Whether frames wait while the account is refused, as they can with a spool."""
+    keeps_order: bool = False
+    """Whether a frame that fails keeps others waiting; then it gives way after `ATTEMPTS_IN_ORDER`."""
 
 
-def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool) -> Verdict:
+ATTEMPTS_IN_ORDER: Final = 10
+"""Failed attempts after which a frame that keeps others of its source waiting is rejected, if others were delivered between the last
+two. In an outage nobody is, and so it ends no frame."""
+ATTEMPTS_ALONE: Final = 3
+"""Refusals (401 to 404) after which a frame is rejected where there is neither a spool to keep it nor another to compare it with."""
+
+
+def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_repeat: bool = False) -> Verdict:  # noqa: PLR0911
     """Decide what a failure means for the frame.
 
     Args:
         error: What the attempt raised.
         policy: Its statuses are those that are repeated.
         may_be_stored: Whether an answer to an earlier attempt was lost.
+        is_repeat: Whether there was an earlier attempt.
     """
     # An unreadable answer (DecodeError) came with the status that means "stored"; only its text is lost.
-    if isinstance(error, DecodeError) or (isinstance(error, ConflictError) and may_be_stored):
+    if isinstance(error, DecodeError) or (isinstance(error, ConflictError) and (may_be_stored or is_repeat)):
         return Verdict.DELIVERED
-    if isinstance(error, ClosedError) or (isinstance(error, StatusError) and error.status in _ACCOUNT_STATUSES):
+    if isinstance(error, ClosedError):
         return Verdict.HOLD
     if isinstance(error, StatusError):
+        if error.status in _REFUSAL_STATUSES:
+            return Verdict.REFUSED
         return Verdict.REPEAT if error.status in policy.statuses else Verdict.REJECT
     if isinstance(error, TransportError):
+        if error.status == _STORED:
+            return Verdict.DELIVERED
         return Verdict.REPEAT if is_repeatable(policy, error, idempotent=True) else Verdict.HOLD
-    return Verdict.REJECT
+    return Verdict.REJECT if isinstance(error, PicselliaError) else Verdict.OURS
 
 
-def signal_of(error: BaseException, policy: RetryPolicy) -> Signal:
-    """Return what a failure says about the service."""
+def signal_of(error: BaseException, verdict: Verdict, *, account_is_refused: bool) -> Signal:
+    """Return what a failure says about the service.
+
+    Args:
+        error: What the attempt raised.
+        verdict: What `judge` made of it.
+        account_is_refused: What `AccountEvidence` made of it.
+    """
     if isinstance(error, RateLimitError) or (isinstance(error, StatusError) and error.status == 503):
         return Signal.BUSY
-    verdict = judge(error, policy, may_be_stored=False)
-    if verdict is Verdict.HOLD:
+    if verdict is Verdict.HOLD or (verdict is Verdict.REFUSED and account_is_refused):
         return Signal.REFUSES
     return Signal.DOWN if verdict is Verdict.REPEAT else Signal.WELL
 
@@ -128,7 +155,7 @@ def signal_of(error: BaseException, policy: RetryPolicy) -> Signal:
 def may_have_stored(error: BaseException) -> bool:
     """Return whether the service may have stored the frame although the attempt failed this way."""
     if isinstance(error, StatusError):
-        return error.status >= 500 and error.status not in _NOT_STORED
+        return (error.status >= 500 and error.status not in _NOT_STORED) or 200 <= error.status < 300
     return isinstance(error, TransportError) and error.request_sent
 
 
@@ -192,6 +219,7 @@ class InFlight:
         now: float,
         accepted_at: float,
         random: Callable[[], float],
+        others_delivered: bool = False,
     ) -> Delivered | Rejected | Waiting | Queued:
         """The attempt ended.
 
@@ -202,6 +230,7 @@ class InFlight:
             now: Monotonic seconds.
             accepted_at: When the frame was accepted, on the same clock.
             random: Returns a number in [0, 1); for the wait.
+            others_delivered: Whether other frames were delivered since this one failed before.
         """
         age = now - accepted_at
         if isinstance(result, Answered):
@@ -210,12 +239,19 @@ class InFlight:
             return Delivered(frame, {}, self.attempt, is_duplicate=True, seconds=age)
         if isinstance(result, Interrupted):
             return Queued(self.attempt, may_be_stored=True, error=self.error)
-        return self._after(frame, result.error, rules, now, age, random)
+        return self._after(frame, result.error, rules, now, age, random, others_delivered)
 
     def _after(
-        self, frame: Frame, error: BaseException, rules: Rules, now: float, age: float, random: Callable[[], float]
+        self,
+        frame: Frame,
+        error: BaseException,
+        rules: Rules,
+        now: float,
+        age: float,
+        random: Callable[[], float],
+        others_delivered: bool,
     ) -> Delivered | Rejected | Waiting:
-        verdict = judge(error, rules.policy, may_be_stored=self.may_be_stored)
+        verdict = judge(error, rules.policy, may_be_stored=self.may_be_stored, is_repeat=self.attempt > 1)
         if verdict is Verdict.DELIVERED:
             is_duplicate = isinstance(error, ConflictError)
             told = None if is_duplicate else error
@@ -223,11 +259,19 @@ class InFlight:
         is_last = rules.max_attempts is not None and self.attempt >= rules.max_attempts
         is_old = rules.max_age is not None and age >= rules.max_age
         stored = self.may_be_stored or may_have_stored(error)
-        repeats = verdict is Verdict.REPEAT or (verdict is Verdict.HOLD and rules.holds)
-        if not repeats or is_last or is_old:
+        if is_last or is_old or not self._is_repeated(verdict, rules, others_delivered):
             return Rejected(frame, error, self.attempt, may_be_stored=stored)
         wait = backoff(rules.policy, self.attempt, random)
         return Waiting(self.attempt, stored, error, until=now + wait)
+
+    def _is_repeated(self, verdict: Verdict, rules: Rules, others_delivered: bool) -> bool:
+        if verdict is Verdict.REJECT:
+            return False
+        if verdict is Verdict.REFUSED:
+            return not others_delivered and (rules.holds or self.attempt < ATTEMPTS_ALONE)
+        if rules.keeps_order and others_delivered and self.attempt >= ATTEMPTS_IN_ORDER:
+            return False
+        return verdict is Verdict.REPEAT or rules.holds
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -327,7 +327,8 @@ class Connection(asyncio.BufferedProtocol):
     def failed(self) -> Exception:
         """Make the exception for what went wrong."""
         kind, message = self.error or (httpx.ReadError, "the exchange failed")
-        return failure(kind, message, request_sent=self.request_sent)
+        status = self.response.status if self.response.head_seen else 0
+        return failure(kind, message, request_sent=self.request_sent, status=status)
 
     def _judge(self, *, acks_tell: bool) -> None:
         """Settle, while the socket can still be asked, how much of the request the peer can have seen.

@@ -7,14 +7,16 @@ from typing import TypeVar
 E = TypeVar("E", bound=Exception)
 
 
-def failure(kind: type[E], message: str, *, request_sent: bool = False) -> E:
+def failure(kind: type[E], message: str, *, request_sent: bool = False, status: int = 0) -> E:
     """Make one of httpx's exceptions and note whether the whole request may have reached the peer.
 
     Args:
         kind: Class to raise.
         message: What happened, without secrets.
         request_sent: False where the peer cannot have received the whole request, so that repeating it is harmless.
+        status: Of an answer whose body broke off; 0 where none began.
     """
     error = kind(message)
     error.request_sent = request_sent  # type: ignore[attr-defined]
+    error.status = status  # type: ignore[attr-defined]
     return error

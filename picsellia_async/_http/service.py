@@ -210,7 +210,7 @@ def _transport_error(exc: httpx.RequestError, method: str, url: str, attempts: i
     said = str(exc)
     message = f"{type(exc).__name__}: {said}" if said else type(exc).__name__
     sent = getattr(exc, "request_sent", not isinstance(exc, _NOT_SENT))
-    return cls(message, method, url, attempts, sent)
+    return cls(message, method, url, attempts, sent, getattr(exc, "status", 0))
 
 
 def _date(answer: Answer) -> datetime.datetime | None:

@@ -49,8 +49,24 @@ def lost(sent: bool = True) -> TransportError:
     return TransportError("lost", "POST", "http://x", 1, sent)
 
 
-def end(state: InFlight, result: object, rules: Rules = RULES, now: float = 0.0) -> object:
-    return state.next(FRAME, result, rules, now=now, accepted_at=0.0, random=lambda: 0.0)  # type: ignore[arg-type]
+def end(
+    state: InFlight, result: object, rules: Rules = RULES, now: float = 0.0, *, others_delivered: bool = False
+) -> object:
+    return state.next(
+        FRAME,
+        result,  # type: ignore[arg-type]
+        rules,
+        now=now,
+        accepted_at=0.0,
+        random=lambda: 0.0,
+        others_delivered=others_delivered,
+    )
+
+
+def said(error: BaseException, *, account_is_refused: bool = False) -> Signal:
+    """Return what a failure says about the service."""
+    verdict = judge(error, POLICY, may_be_stored=False)
+    return signal_of(error, verdict, account_is_refused=account_is_refused)
 
 
 def test_the_straight_way() -> None:
@@ -79,17 +95,32 @@ def test_refusals_of_the_frame_are_final(code: int) -> None:
 
 
 def test_409_to_a_repeat_is_a_delivery() -> None:
-    """A conflict counts as delivered only where an earlier answer was lost."""
+    """A conflict counts as delivered where there was an earlier attempt, in this run or before it."""
     assert isinstance(end(InFlight(2, may_be_stored=True), Failed(status(409))), Delivered)
-    assert isinstance(end(InFlight(2, may_be_stored=False), Failed(status(409))), Rejected)
+    assert isinstance(end(InFlight(2, may_be_stored=False), Failed(status(409))), Delivered)
+    assert isinstance(end(InFlight(1, may_be_stored=False), Failed(status(409))), Rejected)
 
 
 @pytest.mark.parametrize("code", [401, 402, 403, 404])
-def test_refusals_of_the_account_are_held_where_that_is_possible(code: int) -> None:
-    """With a spool such a frame waits; without, it is rejected."""
-    assert isinstance(end(InFlight(1), Failed(status(code))), Rejected)
-    assert isinstance(end(InFlight(1), Failed(status(code)), Rules(holds=True)), Waiting)
-    assert signal_of(status(code), POLICY) is Signal.REFUSES
+def test_a_refusal_is_the_frames_own_where_others_are_delivered(code: int) -> None:
+    """Until others were delivered meanwhile such a frame waits: with a spool for as long as it takes, without for three attempts."""
+    refusal = Failed(status(code))
+    assert isinstance(end(InFlight(1), refusal), Waiting)
+    assert isinstance(end(InFlight(3), refusal), Rejected)
+    assert isinstance(end(InFlight(30), refusal, Rules(holds=True)), Waiting)
+    for rules in (Rules(), Rules(holds=True)):
+        assert isinstance(end(InFlight(2), refusal, rules, others_delivered=True), Rejected)
+    assert said(status(code), account_is_refused=True) is Signal.REFUSES
+    assert said(status(code)) is Signal.WELL
+
+
+def test_where_order_is_kept_a_frame_gives_way() -> None:
+    """After ten failed attempts, and only if others were delivered since the last: in an outage nobody is."""
+    rules = Rules(keeps_order=True, holds=True)
+    assert isinstance(end(InFlight(10), Failed(status(500)), rules, others_delivered=True), Rejected)
+    assert isinstance(end(InFlight(9), Failed(status(500)), rules, others_delivered=True), Waiting)
+    assert isinstance(end(InFlight(99), Failed(status(500)), rules), Waiting)
+    assert isinstance(end(InFlight(99), Failed(status(500)), Rules(), others_delivered=True), Waiting)
 
 
 def test_a_lost_answer_is_remembered() -> None:
@@ -126,18 +157,36 @@ def test_bounds_end_the_repeating() -> None:
     assert isinstance(end(InFlight(2), Failed(lost()), Rules(max_age=10.0), now=9.0), Waiting)
 
 
-def test_bugs_and_bad_content_are_rejected() -> None:
-    """An error that is none of ours, or about the frame's values, ends the frame and says nothing about the service."""
-    for error in (ValueError("bug"), ConfigurationError("type")):
-        assert isinstance(end(InFlight(1), Failed(error)), Rejected)
-        assert signal_of(error, POLICY) is Signal.WELL
+def test_bad_content_is_rejected_and_says_nothing_about_the_service() -> None:
+    """An error about the frame's values ends the frame."""
+    assert isinstance(end(InFlight(1), Failed(ConfigurationError("type"))), Rejected)
+    assert said(ConfigurationError("type")) is Signal.WELL
     assert judge(ClosedError("closed"), POLICY, may_be_stored=False) is Verdict.HOLD
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("cannot schedule new futures after shutdown"), MemoryError(), OSError(24, "files")]
+)
+def test_errors_that_are_not_the_librarys_end_no_frame_on_disk(error: BaseException) -> None:
+    """They say nothing about the frame: with a spool it waits, without one there is nowhere to wait beyond this process."""
+    assert isinstance(end(InFlight(1), Failed(error), Rules(holds=True)), Waiting)
+    assert isinstance(end(InFlight(1), Failed(error)), Rejected)
+
+
+def test_an_answer_that_breaks_off_after_stored_is_a_delivery() -> None:
+    """201 says stored, whatever becomes of the body; another success status does not, and may mean it."""
+    cut = TransportError("cut", "POST", "http://x", 1, True, 201)
+    assert isinstance(end(InFlight(1), Failed(cut)), Delivered)
+    assert isinstance(end(InFlight(1), Failed(TransportError("cut", "POST", "http://x", 1, True, 500))), Waiting)
+    other = end(InFlight(1), Failed(status(202)))
+    assert isinstance(other, Rejected)
+    assert other.may_be_stored
 
 
 def test_signals_and_retry_after() -> None:
     """429 and 503 mean busy, silence and 500 down; only answers can ask for time."""
-    assert signal_of(status(429), POLICY) is signal_of(status(503), POLICY) is Signal.BUSY
-    assert signal_of(lost(), POLICY) is signal_of(status(500), POLICY) is Signal.DOWN
+    assert said(status(429)) is said(status(503)) is Signal.BUSY
+    assert said(lost()) is said(status(500)) is Signal.DOWN
     assert (retry_after(status(429, 2.0)), retry_after(lost())) == (2.0, None)
     assert may_have_stored(lost())
     assert not may_have_stored(ValueError())

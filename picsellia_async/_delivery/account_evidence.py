@@ -1,0 +1,76 @@
+"""Whether a refusal (401, 402, 403, 404) is about one frame or about the account. Pure; the clock is passed in.
+
+The answer alone does not say. A firewall that dislikes an image answers 403, and so does a service whose permission was taken
+away. What tells them apart is what happens to other frames:
+
+* Frames that are delivered between two refusals of a frame show that the refusal is that frame's own.
+* Three different frames refused, and none delivered between them, mean the account. So does a 401: it comes after a new sign-in.
+* A frame that is refused three times with nothing to compare it with counts as the account, too.
+
+A delivery ends the refusal of the account. Until it is final other frames are tried, one at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+FRAMES: Final = 3
+"""Different frames, or refusals of the only one, that mean the account."""
+
+TRUST_SECONDS: Final = 60.0
+"""How long an account that worked before is believed to work again."""
+DOUBT_SECONDS: Final = 2.0
+"""How long other frames are tried before an account that never worked counts as refused for good, a 401 aside."""
+
+
+@attrs.define(eq=False)
+class AccountEvidence:
+    """What is known about the account."""
+
+    refused_since: float | None = attrs.field(default=None, init=False)
+    """When it began to be refused, on the loop's clock; None while it is not."""
+    error: BaseException | None = attrs.field(default=None, init=False)
+    """The refusal that decided."""
+    is_sure: bool = attrs.field(default=False, init=False)
+    """Whether a single refusal would do."""
+    _refusals: dict[int, int] = attrs.field(factory=dict, init=False)
+    """Refusals by the order of the frame, since the last delivery."""
+
+    def delivered(self) -> None:
+        """The service took a frame."""
+        if self._refusals or self.error is not None:
+            self._refusals.clear()
+            self.refused_since = self.error = None
+            self.is_sure = False
+
+    def refused(self, seq: int, error: BaseException, now: float, *, is_sure: bool) -> None:
+        """The service refused a frame, and no other was delivered since it did so before.
+
+        Args:
+            seq: Order of the frame.
+            error: The refusal.
+            now: Monotonic seconds.
+            is_sure: Whether this refusal alone means the account.
+        """
+        self.is_sure = self.is_sure or is_sure
+        self._refusals[seq] = self._refusals.get(seq, 0) + 1
+        many = len(self._refusals) >= FRAMES or self._refusals[seq] >= FRAMES
+        if self.refused_since is None and (is_sure or many):
+            self.refused_since = now
+            self.error = error
+        if len(self._refusals) > FRAMES:
+            del self._refusals[next(iter(self._refusals))]
+
+    def is_final(self, now: float, *, has_worked: bool) -> bool:
+        """Return whether waiting for the account helps nobody any more.
+
+        Args:
+            now: Monotonic seconds.
+            has_worked: Whether frames were delivered before.
+        """
+        if self.refused_since is None:
+            return False
+        patience = TRUST_SECONDS if has_worked else 0.0 if self.is_sure else DOUBT_SECONDS
+        return now - self.refused_since >= patience
