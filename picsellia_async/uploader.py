@@ -8,8 +8,10 @@ them to the life of an `async with` block.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random as random_module
 import warnings
+import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from typing import Final, Literal, Self, Unpack
 
 import anyio
 import anyio.to_thread
+import attrs
 
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
@@ -32,11 +35,13 @@ from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
 from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.spool.writer import SpoolWriter
 from picsellia_async._delivery.state import Rules
-from picsellia_async._delivery.stream import Stream
+from picsellia_async._delivery.stream import Feed, Stream
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
+
+logger = logging.getLogger("picsellia_async")
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 
@@ -49,6 +54,17 @@ _PROGRESS_SECONDS: Final = 0.2
 
 def _nothing(_: Frame) -> bytes:
     return b""
+
+
+def _tell_unclosed(ledger: Ledger) -> None:
+    """An uploader was dropped, or the interpreter ends, before it was closed: tell about frames that nobody waits for."""
+    if ledger.pending:
+        message = (
+            f"an uploader was left without being closed: {ledger.pending} frames have no outcome; use `async with`, "
+            "or await `aclose()`"
+        )
+        logger.error("%s", message)
+        warnings.warn(message, ResourceWarning, stacklevel=1)
 
 
 class Uploader:
@@ -111,6 +127,8 @@ class Uploader:
         self._delivering: asyncio.Task[None] | None = None
         self._reporter: asyncio.Task[None] | None = None
         self._opened_at = self._closed_at = 0.0
+        # Not `__del__`: at the end of the interpreter that may come too late for logging, or never.
+        self._watch = weakref.finalize(self, _tell_unclosed, self._ledger)
 
     # Life.
 
@@ -139,15 +157,6 @@ class Uploader:
     ) -> None:
         """Close, also when the block ended by an error or a cancellation."""
         await self.aclose()
-
-    def __del__(self) -> None:
-        """Warn about frames that nobody waits for."""
-        pending = self._ledger.pending if getattr(self, "_phase", "new") == "open" else 0
-        if pending:
-            warnings.warn(
-                f"an uploader was left without being closed: {pending} frames have no outcome; use `async with`",
-                ResourceWarning, source=self, stacklevel=1,
-            )  # fmt: skip
 
     def __repr__(self) -> str:
         """Return the phase and the numbers that matter."""
@@ -231,6 +240,7 @@ class Uploader:
             self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.is_written))
         self._closed_at = asyncio.get_running_loop().time()
         self._phase = "closed"
+        self._watch.detach()
         if self._reporter is not None:
             self._reporter.cancel()
         if self._progress is not None:
@@ -265,7 +275,10 @@ class Uploader:
             self._ledger.refuse()
             raise
 
-    async def _submit_from_stream(self, frame: Frame) -> Receipt:
+    def _feed(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Feed:
+        return Feed(self._submit_uncounted, self._ledger, frames)
+
+    async def _submit_uncounted(self, frame: Frame) -> Receipt:
         self._check(frame)
         return await self._intake.submit(frame)
 
@@ -292,7 +305,8 @@ class Uploader:
         that was given in.
 
         Args:
-            frames: Sync or async. A sync one is advanced in the event loop, so that it must not block.
+            frames: Sync or async. A generator or other sync iterator is advanced in a thread of its own, at most 16 frames ahead;
+                a list, tuple or other collection in the event loop.
 
         Yields:
             One outcome per frame.
@@ -301,7 +315,26 @@ class Uploader:
             ConfigurationError: The iterable gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
-        return Stream(self._submit_from_stream, self._ledger, frames).outcomes()
+        return Stream(self._feed(frames)).outcomes()
+
+    async def _deliver(self, feed: Feed) -> Exception | None:
+        """Submit everything and wait for the outcomes, unless the account is refused for good; return what the iterable raised."""
+        refused = asyncio.ensure_future(self._sender.refused.wait())
+        feeding = asyncio.ensure_future(feed.run())
+        flushing: asyncio.Future[int] | None = None
+        try:
+            await asyncio.wait([feeding, refused], return_when=asyncio.FIRST_COMPLETED)
+            # The account is refused. Without a spool the rest is rejected as it comes. With one it goes to disk, until that is full.
+            await asyncio.wait([feeding], timeout=None if self._spool is None else self._close_timeout)
+            error = feeding.result() if feeding.done() else None
+            flushing = asyncio.ensure_future(self._ledger.flush())
+            await asyncio.wait([flushing, refused], return_when=asyncio.FIRST_COMPLETED)
+            return error
+        finally:
+            for future in (refused, feeding, flushing):
+                if future is not None:
+                    future.cancel()
+            await asyncio.wait([feeding])
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.
@@ -374,18 +407,20 @@ class Uploader:
 async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterable[Frame]) -> UploadReport:
     """Open an uploader, deliver the frames of an iterable, wait for every outcome, and close it.
 
+    If the service refuses the account for good, the run ends: without a spool every frame is rejected as it comes, with one the
+    frames stay on disk.
+
     Args:
         uploader: Not open yet.
         frames: Sync or async.
 
     Returns:
-        The report.
+        The report; what the iterable raised, if it did, is its `error`.
     """
+    feed = uploader._feed(frames)  # noqa: SLF001 - one module
     async with uploader:
-        async for _ in uploader.stream(frames):
-            pass
-        await uploader.flush()
-    return uploader.report
+        error = await uploader._deliver(feed)  # noqa: SLF001
+    return attrs.evolve(uploader.report, error=error)
 
 
 async def _read_file(path: Path) -> bytes:

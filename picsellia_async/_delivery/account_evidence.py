@@ -5,7 +5,7 @@ away. What tells them apart is what happens to other frames:
 
 * Frames that are delivered between two refusals of a frame show that the refusal is that frame's own.
 * Three different frames refused, and none delivered between them, mean the account. So does a 401: it comes after a new sign-in.
-* A frame that is refused three times with nothing to compare it with counts as the account, too.
+* A frame that is refused three times with nothing to compare it with counts as the account, too, unless it can be given up.
 
 A delivery ends the refusal of the account. Until it is final other frames are tried, one at a time.
 """
@@ -45,7 +45,7 @@ class AccountEvidence:
             self.refused_since = self.error = None
             self.is_sure = False
 
-    def refused(self, seq: int, error: BaseException, now: float, *, is_sure: bool) -> None:
+    def refused(self, seq: int, error: BaseException, now: float, *, is_sure: bool, is_kept: bool) -> None:
         """The service refused a frame, and no other was delivered since it did so before.
 
         Args:
@@ -53,10 +53,11 @@ class AccountEvidence:
             error: The refusal.
             now: Monotonic seconds.
             is_sure: Whether this refusal alone means the account.
+            is_kept: Whether the frame goes on waiting after `FRAMES` refusals.
         """
         self.is_sure = self.is_sure or is_sure
         self._refusals[seq] = self._refusals.get(seq, 0) + 1
-        many = len(self._refusals) >= FRAMES or self._refusals[seq] >= FRAMES
+        many = len(self._refusals) >= FRAMES or (is_kept and self._refusals[seq] >= FRAMES)
         if self.refused_since is None and (is_sure or many):
             self.refused_since = now
             self.error = error

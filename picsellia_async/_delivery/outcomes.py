@@ -217,6 +217,8 @@ class UploadReport:
     spooled ones."""
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
+    error: BaseException | None = None
+    """What the iterable given to `monitor_many` raised; the frames before it were delivered. None elsewhere."""
 
     @property
     def is_balanced(self) -> bool:
@@ -225,13 +227,14 @@ class UploadReport:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every accepted frame was delivered."""
-        return self.accepted == self.delivered
+        """Whether every accepted frame was delivered, and the iterable that gave them came to its end."""
+        return self.accepted == self.delivered and self.error is None
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers and the failures as JSON-ready values."""
-        fields = attrs.asdict(self, filter=attrs.filters.exclude("undelivered", "failures"))
+        fields = attrs.asdict(self, filter=attrs.filters.exclude("undelivered", "failures", "error"))
         return {
             **fields,
+            "error": None if self.error is None else f"{type(self.error).__name__}: {self.error}",
             "failures": [{**attrs.asdict(line), "frame_id": str(line.frame_id)} for line in self.failures],
         }

@@ -317,9 +317,11 @@ class Sender:
         self.last_error = error
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
         if verdict is Verdict.REFUSED and not others_delivered:
-            self._account.refused(item.seq, error, now, is_sure=isinstance(error, AuthenticationError))
+            is_sure = isinstance(error, AuthenticationError)
+            is_kept = self._rules.holds or not self._ledger.delivered
+            self._account.refused(item.seq, error, now, is_sure=is_sure, is_kept=is_kept)
         elif verdict is Verdict.HOLD:
-            self._account.refused(item.seq, error, now, is_sure=True)
+            self._account.refused(item.seq, error, now, is_sure=True, is_kept=True)
         self._judge_account(now)
         account_is_refused = self._account.refused_since is not None and not others_delivered
         signal = signal_of(error, verdict, account_is_refused=account_is_refused)

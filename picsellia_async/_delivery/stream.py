@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
+from picsellia_async._delivery.iterables import Frames, check, each
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
-from picsellia_async.errors import ConfigurationError, UploaderFullError, shown
+from picsellia_async.errors import UploaderFullError
 from picsellia_async.frames import Frame
 
 _OUTCOMES_MAX: Final = 64
 """Outcomes that may lie ready before feeding pauses: each holds its frame."""
 
 
-class Stream:
-    """One pass over an iterable."""
+class Feed:
+    """Submits every frame of an iterable."""
 
-    def __init__(
-        self,
-        submit: Callable[[Frame], Awaitable[Receipt]],
-        ledger: Ledger,
-        frames: Iterable[Frame] | AsyncIterable[Frame],
-    ) -> None:
+    def __init__(self, submit: Callable[[Frame], Awaitable[Receipt]], ledger: Ledger, frames: Frames) -> None:
         """Store the parts.
 
         Args:
@@ -37,11 +33,46 @@ class Stream:
         Raises:
             ConfigurationError: No iterable.
         """
-        if not isinstance(frames, (Iterable, AsyncIterable)):
-            raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {shown(frames)}")
+        check(frames)
         self._submit = submit
         self._ledger = ledger
         self._frames = frames
+
+    async def run(self, accepted: Callable[[Receipt], Awaitable[None]] | None = None) -> Exception | None:
+        """Submit until the iterable ends.
+
+        Args:
+            accepted: Called with each receipt; the next frame is taken when it returns.
+
+        Returns:
+            What the iterable raised; None if it just ended.
+
+        Raises:
+            ConfigurationError: It gave something that is no `Frame`.
+            ClosedError: The uploader is not open.
+        """
+        async with contextlib.aclosing(each(self._frames)) as frames:
+            while True:
+                try:
+                    frame = await anext(frames)
+                except StopAsyncIteration:
+                    return None
+                except Exception as error:  # noqa: BLE001 - the caller's iterable may raise anything; it is handed on
+                    return error
+                try:
+                    receipt = await self._submit(frame)
+                except UploaderFullError as error:
+                    receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
+                if accepted is not None:
+                    await accepted(receipt)
+
+
+class Stream:
+    """One pass over an iterable, with its outcomes."""
+
+    def __init__(self, feed: Feed) -> None:
+        """Store what feeds it."""
+        self._feed = feed
         self._ready: deque[Outcome] = deque()
         self._pending: set[Receipt] = set()
         """Receipts are held, since the uploader holds those of frames on disk only weakly."""
@@ -50,7 +81,7 @@ class Stream:
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
         """Yield one outcome per frame."""
-        feeder = asyncio.get_running_loop().create_task(self._feed())
+        feeder = asyncio.get_running_loop().create_task(self._feed.run(self._accepted))
         feeder.add_done_callback(lambda _: self._came.set())
         try:
             while self._ready or self._pending or not feeder.done():
@@ -61,45 +92,21 @@ class Stream:
                 outcome = self._ready.popleft()
                 self._taken.set()
                 yield outcome
-            feeder.result()
+            error = feeder.result()
+            if error is not None:
+                raise error
         finally:
             feeder.cancel()
             await asyncio.wait([feeder])
 
-    async def _feed(self) -> None:
-        async with contextlib.aclosing(_each(self._frames)) as frames:
-            await self._submit_each(frames)
-
-    async def _submit_each(self, frames: AsyncIterator[Frame]) -> None:
-        async for frame in frames:
-            while len(self._ready) >= _OUTCOMES_MAX:
-                self._taken.clear()
-                await self._taken.wait()
-            try:
-                receipt = await self._submit(frame)
-            except UploaderFullError as error:
-                receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
-            self._pending.add(receipt)
-            receipt.call(lambda outcome, receipt=receipt: self._ended(receipt, outcome))  # type: ignore[misc]
+    async def _accepted(self, receipt: Receipt) -> None:
+        self._pending.add(receipt)
+        receipt.call(lambda outcome: self._ended(receipt, outcome))
+        while len(self._ready) >= _OUTCOMES_MAX:
+            self._taken.clear()
+            await self._taken.wait()
 
     def _ended(self, receipt: Receipt, outcome: Outcome) -> None:
         self._pending.discard(receipt)
         self._ready.append(outcome)
         self._came.set()
-
-
-async def _each(frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncGenerator[Frame, None]:
-    if isinstance(frames, AsyncIterable):
-        iterator = aiter(frames)
-        try:
-            async for frame in iterator:
-                yield frame
-        finally:
-            # A source that is left in the middle must let go of its camera now, not when it is collected.
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
-        return
-    for count, frame in enumerate(frames):
-        yield frame
-        if not count % 16:
-            await asyncio.sleep(0)  # a sync iterable gives the loop no other chance while there is room

@@ -222,8 +222,8 @@ async def test_submits_that_wait_are_sent_away_by_closing() -> None:
     assert (up.report.accepted, up.report.delivered) == (1, 1)
 
 
-def test_leaving_without_closing_warns_with_the_count() -> None:
-    """An uploader that is dropped with frames in it says how many."""
+def test_leaving_without_closing_tells_the_count(caplog: pytest.LogCaptureFixture) -> None:
+    """An uploader that is dropped with frames in it says how many, as a warning and in the log."""
 
     async def leave() -> Uploader:
         up = uploader(Service(script=lambda frame, attempt: down()))
@@ -240,3 +240,4 @@ def test_leaving_without_closing_warns_with_the_count() -> None:
     del up
     with pytest.warns(ResourceWarning, match="3 frames have no outcome"):
         left.clear()
+    assert "3 frames have no outcome" in caplog.text

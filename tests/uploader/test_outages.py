@@ -1,4 +1,4 @@
-"""Pauses that the service asks for, outages, the budget for repeats, and a refused account."""
+"""Pauses that the service asks for, outages, and the budget for repeats."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections import Counter
 
 import pytest
 
-from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
+from picsellia_async._delivery.outcomes import Health
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
-    AuthenticationError,
     PicselliaError,
     RateLimitError,
     RequestTimeoutError,
@@ -19,7 +18,6 @@ from picsellia_async.errors import (
 )
 from picsellia_async.frames import Frame
 
-from ..support.frames import make_frame
 from .service import Service, down, frames, lost, uploader
 
 pytestmark = pytest.mark.anyio
@@ -121,32 +119,3 @@ async def test_repeats_stay_within_the_budget(concurrency: int) -> None:
     assert firsts >= 80
     assert len(early) - firsts <= 0.1 * firsts + 21, "a tenth, and what was saved up"
     assert up.report.is_complete
-
-
-async def test_a_wrong_token_is_told_at_once() -> None:
-    """Without a spool, an account that never worked rejects frames instead of keeping them."""
-    service = Service(script=lambda frame, attempt: AuthenticationError("who", 401, "POST", "x"))
-    async with uploader(service) as up:
-        outcome = await (await up.submit(make_frame(0)))
-        assert isinstance(outcome, Rejected)
-        assert up.statistics().health is Health.REFUSED
-
-
-async def test_a_token_that_worked_is_believed_for_a_while() -> None:
-    """A login that is refused for half a minute loses nothing; one that stays refused rejects in the end."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-
-    def script(frame: Frame, attempt: int) -> BaseException | None:
-        refused = 5.0 < loop.time() - start < 35.0 or loop.time() - start > 100.0
-        return AuthenticationError("who", 401, "POST", "x") if refused else None
-
-    service = Service(script=script)
-    async with uploader(service) as up:
-        assert isinstance(await (await up.submit(make_frame(0))), Delivered)
-        await asyncio.sleep(6.0)
-        outcome = await (await up.submit(make_frame(1)))
-        assert isinstance(outcome, Delivered)
-        assert outcome.attempts > 1
-        await asyncio.sleep(100.0)
-        assert isinstance(await (await up.submit(make_frame(2))), Rejected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 
 import pytest
@@ -128,3 +130,36 @@ async def test_order_within_a_source_survives_failures() -> None:
         assert own == sorted(own)
         assert len(own) == 40
     assert service.busiest == 3
+
+
+@pytest.mark.parametrize("sources", [1, 3])
+async def test_where_order_is_kept_a_poisoned_frame_gives_way(sources: int) -> None:
+    """A frame that always fails is rejected after its attempts, also where its source is the only one; the others keep their order."""
+    service = Service(
+        script=lambda frame, attempt: (
+            ServerError("no", 500, "POST", "x") if frame.filename == "frame-000003.jpg" else None
+        )
+    )
+    async with uploader(service, ordered_by="source") as up:
+        for number in range(30):
+            await up.submit(make_frame(number, source=f"cam-{number % sources}"))
+        assert await up.flush(timeout=900) == 0
+    assert (up.report.delivered, up.report.rejected) == (29, 1)
+    assert up.report.failures[0].filename == "frame-000003.jpg"
+    assert service.attempts["frame-000003.jpg"] <= 12
+    for source in range(sources):
+        own = [name for name in service.stored if int(name[6:12]) % sources == source]
+        assert own == sorted(own)
+
+
+async def test_where_order_is_kept_an_outage_ends_no_frame() -> None:
+    """An hour without the service, and one source: nothing is rejected, and at most one frame overtakes another."""
+    loop = asyncio.get_running_loop()
+    back_at = loop.time() + 3600.0
+    service = Service(script=lambda frame, attempt: down() if loop.time() < back_at else None)
+    async with uploader(service, ordered_by="source") as up:
+        for number in range(30):
+            await up.submit(make_frame(number, source="cam"))
+        assert await up.flush(timeout=5000) == 0
+    assert up.report.is_complete
+    assert sum(a > b for a, b in itertools.pairwise(service.stored)) <= 1

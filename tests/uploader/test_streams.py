@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +15,7 @@ from picsellia_async.errors import (
     ConfigurationError,
 )
 from picsellia_async.frames import Frame
+from picsellia_async.uploader import deliver_all
 
 from ..support.frames import make_frame
 from .service import Service, frames, uploader
@@ -63,7 +65,7 @@ async def test_a_slow_reader_of_outcomes_slows_the_stream() -> None:
         stream = up.stream(source())
         await anext(stream)
         await asyncio.sleep(10.0)
-        assert pulled <= 64 + 10 + 2
+        assert pulled <= 64 + 10 + 16 + 2
         await stream.aclose()  # type: ignore[attr-defined]
 
 
@@ -93,3 +95,39 @@ async def test_a_stream_tells_of_a_frame_it_saw_twice() -> None:
         outcomes = [outcome async for outcome in up.stream([frame, frame])]
     assert len(outcomes) == 2
     assert service.attempts.total() == 1
+
+
+async def test_an_iterable_that_raises_gives_the_report_with_the_error() -> None:
+    """`monitor_many` delivers what came before, and its report tells what the iterable raised."""
+
+    def source() -> Any:
+        yield from frames(5)
+        raise OSError("camera unplugged")
+
+    report = await deliver_all(uploader(Service()), source())
+    assert (report.accepted, report.delivered, report.is_complete) == (5, 5, False)
+    assert isinstance(report.error, OSError)
+    assert report.to_json()["error"] == "OSError: camera unplugged"
+
+
+async def test_a_generator_is_advanced_in_one_thread_and_closed_there() -> None:
+    """All of a sync generator runs in one thread that is not the loop's, with the caller's context, also its end."""
+    threads: set[int] = set()
+    ended = threading.Event()
+
+    def source() -> Any:
+        try:
+            for frame in frames(1000):
+                threads.add(threading.get_ident())
+                yield frame
+        finally:
+            threads.add(threading.get_ident())
+            ended.set()
+
+    async with uploader(Service(), max_pending_frames=10) as up:
+        stream = up.stream(source())
+        await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        assert await asyncio.to_thread(ended.wait, 20)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads

@@ -1,0 +1,116 @@
+"""Refusals: one frame's, or everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+
+import pytest
+
+from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
+from picsellia_async.errors import AuthenticationError, PermissionDeniedError, QuotaExceededError
+from picsellia_async.frames import Frame
+from picsellia_async.uploader import deliver_all
+
+from ..support.frames import make_frame
+from .service import Service, frames, uploader
+
+pytestmark = pytest.mark.anyio
+
+
+def forbidden() -> PermissionDeniedError:
+    return PermissionDeniedError("no", 403, "POST", "x")
+
+
+@pytest.mark.parametrize("concurrency", [1, 32])
+async def test_single_refusals_reject_single_frames(concurrency: int) -> None:
+    """A firewall that dislikes 2 % of the images: these are rejected, the others delivered, also while closing."""
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        return forbidden() if int(frame.filename[6:12]) % 50 == 49 else None
+
+    service = Service(script=script)
+    async with uploader(service, concurrency=concurrency, close_timeout=60.0, max_pending_frames=2500) as up:
+        for frame in frames(2000):
+            await up.submit(frame)
+    assert (up.report.delivered, up.report.rejected, up.report.dropped) == (1960, 40, 0)
+    assert {line.filename for line in up.report.failures} == {f"frame-{n:06d}.jpg" for n in range(49, 2000, 50)}
+    assert max(service.attempts.values()) <= 3
+
+
+async def test_a_source_whose_frames_are_refused_stops_no_other() -> None:
+    """Every frame of one camera of four is refused, from the first on: the others arrive, and the account does not count as refused."""
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        return forbidden() if frame.source == "cam-0" else None
+
+    async with uploader(Service(script=script), close_timeout=60.0) as up:
+        for number in range(400):
+            await up.submit(make_frame(number, source=f"cam-{number % 4}"))
+    assert (up.report.delivered, up.report.rejected) == (300, 100)
+
+
+@pytest.mark.parametrize(
+    "error", [forbidden(), QuotaExceededError("paid", 402, "POST", "x"), AuthenticationError("who", 401, "POST", "x")]
+)
+async def test_a_refused_account_ends_a_run_within_seconds(
+    error: PermissionDeniedError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`monitor_many` of a thousand frames: each is rejected, a few requests are made, and the log tells it once."""
+    service = Service(script=lambda frame, attempt: error)
+    started = asyncio.get_running_loop().time()
+    with caplog.at_level(logging.ERROR):
+        report = await deliver_all(uploader(service), frames(1000))
+    assert asyncio.get_running_loop().time() - started <= 10.0
+    assert (report.accepted, report.rejected, report.is_balanced) == (1000, 1000, True)
+    assert service.attempts.total() <= 100
+    assert sum("refuses this account" in record.message for record in caplog.records) == 1
+    assert type(error).__name__ in report.failures[-1].reason
+
+
+async def test_an_account_that_comes_back_is_used_again() -> None:
+    """Frames submitted after a refusal for good are rejected as they come, until one that is tried is taken."""
+    loop = asyncio.get_running_loop()
+    back_at = loop.time() + 100.0
+    service = Service(
+        script=lambda frame, attempt: AuthenticationError("who", 401, "POST", "x") if loop.time() < back_at else None
+    )
+    async with uploader(service) as up:
+        for number in itertools.count():
+            outcome = await (await up.submit(make_frame(number)))
+            if isinstance(outcome, Delivered):
+                break
+            await asyncio.sleep(0.1)
+        assert loop.time() < back_at + 20.0
+        assert up.statistics().health is not Health.REFUSED
+    assert service.attempts.total() <= 20
+
+
+async def test_a_wrong_token_is_told_at_once() -> None:
+    """Without a spool, an account that never worked rejects frames instead of keeping them."""
+    service = Service(script=lambda frame, attempt: AuthenticationError("who", 401, "POST", "x"))
+    async with uploader(service) as up:
+        outcome = await (await up.submit(make_frame(0)))
+        assert isinstance(outcome, Rejected)
+        assert up.statistics().health is Health.REFUSED
+
+
+async def test_a_token_that_worked_is_believed_for_a_while() -> None:
+    """A login that is refused for half a minute loses nothing; one that stays refused rejects in the end."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        refused = 5.0 < loop.time() - start < 35.0 or loop.time() - start > 100.0
+        return AuthenticationError("who", 401, "POST", "x") if refused else None
+
+    service = Service(script=script)
+    async with uploader(service) as up:
+        assert isinstance(await (await up.submit(make_frame(0))), Delivered)
+        await asyncio.sleep(6.0)
+        outcome = await (await up.submit(make_frame(1)))
+        assert isinstance(outcome, Delivered)
+        assert outcome.attempts > 1
+        await asyncio.sleep(100.0)
+        assert isinstance(await (await up.submit(make_frame(2))), Rejected)
