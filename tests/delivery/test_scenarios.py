@@ -99,7 +99,6 @@ async def test_a_long_run_leaks_nothing(emulator: Emulator) -> None:
     report = seen["report"]
     logger.info("slope %s, %s", slope(seen["seen"]), report | {"failures": len(report["failures"])})
     assert report["accepted"] == report["delivered"] + report["rejected"]
-    assert report["accepted"] >= seconds * rate * 0.95
     assert slope(seen["seen"]) <= 6 * 2**20
 
 
