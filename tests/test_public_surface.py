@@ -85,7 +85,13 @@ def test_few_modules_catch_everything():
                 swallows = not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
                 if swallows:
                     catching.add(str(path.relative_to(PACKAGE)))
-    assert catching <= {"_delivery/ledger.py", "_delivery/sender.py", "_delivery/spool/spool.py", "_delivery/stream.py", "sources/_errors.py"} | {
+    assert catching <= {
+        "_delivery/ledger.py",
+        "_delivery/sender.py",
+        "_delivery/spool/spool.py",
+        "_delivery/stream.py",
+        "sources/_errors.py",
+    } | {name for name in catching if name.startswith(("emulator/", "cli/"))}
 
 
 WIRE_LINE = re.compile(r"(GET|XGET|POST|PUT|PATCH|DELETE) \{(platform|oracle|serving)\}(/\S+?),? ")
