@@ -29,6 +29,8 @@ def encode(frame: Frame) -> bytes:
         ConfigurationError: A value in `metadata`, `custom_metadata` or `custom_metrics` has no JSON form.
     """
     fields = {name: value for name in _PLAIN if (value := getattr(frame, name)) is not None}
+    if frame.checks == "on":
+        del fields["checks"]  # the rule; what is not said costs no bytes
     fields["id"] = frame.id
     fields["prediction"] = _prediction(frame.prediction)
     if frame.shadow_prediction is not None:
