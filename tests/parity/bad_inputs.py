@@ -191,14 +191,6 @@ PIPELINES: Final = [
         ("dataset_version", "DatasetVersion"),
     ),
     BadInput(
-        "setup_continuous_training: threshold without trigger",
-        lambda deployment, project: deployment.setup_continuous_training(
-            project, threshold=150, experiment_parameters={"epochs": 3}
-        ),
-        ("trigger", "threshold"),
-        "BadConfigurationContinuousTrainingError",
-    ),
-    BadInput(
         "setup_continuous_training: trigger without threshold",
         lambda deployment, project: deployment.setup_continuous_training(
             project, trigger="FEEDBACK_LOOP", experiment_parameters={"epochs": 3}
