@@ -25,6 +25,7 @@ from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.frame_state import Rules
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.options import Options, UploaderOptions
@@ -32,9 +33,8 @@ from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatisti
 from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.sender import Find, Send, Sender
 from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
+from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
-from picsellia_async._delivery.spool.writer import SpoolWriter
-from picsellia_async._delivery.state import Rules
 from picsellia_async._delivery.stream import Feed, Stream
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import read_image
@@ -105,10 +105,10 @@ class Uploader:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
-        writer: SpoolWriter | None = None
+        writer: SpoolQuota | None = None
         if chosen.spool is not None:
             spool = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)
-            writer = SpoolWriter(spool, chosen.max_spool_bytes)
+            writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
         self._ledger = Ledger(memory, writer, chosen.on_outcome)

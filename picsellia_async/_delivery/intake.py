@@ -16,8 +16,8 @@ from picsellia_async._delivery.receipt import Item, Receipt, memory_size
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.queue import SpoolQueue
+from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
-from picsellia_async._delivery.spool.writer import SpoolWriter
 from picsellia_async.errors import ClosedError, ConfigurationError, FrameTooLargeError, UploaderFullError
 from picsellia_async.frames import Frame
 
@@ -45,7 +45,7 @@ class Intake:
         encode: Encode,
         when_full: WhenFull,
         files: Files,
-        spool: tuple[SpoolWriter, SpoolQueue] | None,
+        spool: tuple[SpoolQuota, SpoolQueue] | None,
     ) -> None:
         """Store the parts.
 
@@ -114,7 +114,7 @@ class Intake:
         else:
             self._spool[1].push(item)
 
-    async def _submit_to_disk(self, frame: Frame, request: bytes, writer: SpoolWriter, queue: SpoolQueue) -> Receipt:
+    async def _submit_to_disk(self, frame: Frame, request: bytes, writer: SpoolQuota, queue: SpoolQueue) -> Receipt:
         image = await self._files.read(frame.image) if isinstance(frame.image, Path) else frame.image
         if image is not frame.image:
             frame = attrs.evolve(frame, image=image)
@@ -137,7 +137,7 @@ class Intake:
         item = self._item(frame, request, size)
         return await queue.accept(item, attrs.evolve(record, seq=item.seq), self._accept)
 
-    def _release(self, writer: SpoolWriter, disk_bytes: int, size: int) -> None:
+    def _release(self, writer: SpoolQuota, disk_bytes: int, size: int) -> None:
         writer.room.release(disk_bytes)
         self._ledger.memory.release(size)
 
@@ -155,7 +155,7 @@ class Intake:
         return await self._reserve(memory, size)
 
     async def _make_room_on_disk(
-        self, disk_bytes: int, size: int, writer: SpoolWriter, queue: SpoolQueue
+        self, disk_bytes: int, size: int, writer: SpoolQuota, queue: SpoolQueue
     ) -> DropReason | None:
         """Take room on disk as the policy says, then in memory, where waiting is short: until the disk took what is there."""
         memory, disk = self._ledger.memory, writer.room

@@ -1,4 +1,4 @@
-"""What becomes of a frame: the four ends, and the two summaries. Values only."""
+"""The four outcomes of a frame, and the two summaries, as values. Which one a frame gets is decided in `frame_state` (`judge`)."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._delivery.frame_state import FRESH, InFlight, Queued
 from picsellia_async._delivery.outcomes import Outcome
-from picsellia_async._delivery.state import FRESH, InFlight, Queued
 from picsellia_async.frames import Frame
 
 MIN_FRAME_BYTES: Final = 1024

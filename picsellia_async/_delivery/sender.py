@@ -28,11 +28,7 @@ from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
-from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.outcomes import Rejected
-from picsellia_async._delivery.receipt import Item
-from picsellia_async._delivery.retry_budget import RetryBudget
-from picsellia_async._delivery.state import (
+from picsellia_async._delivery.frame_state import (
     ATTEMPTS_IN_ORDER,
     FRESH,
     Answered,
@@ -48,6 +44,10 @@ from picsellia_async._delivery.state import (
     retry_after,
     signal_of,
 )
+from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.outcomes import Rejected
+from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError
 from picsellia_async.frames import Frame
 

@@ -1,7 +1,7 @@
 """Sign-in: the platform's token, and the JWT of a monitoring or serving host.
 
-A credential has two verbs, `acquire` and `invalidate(token)`. `invalidate` takes the token that was refused, so that a late 401 does not
-throw away a newer one. A JWT is fetched on first use and single-flight: however many callers wait, one login runs, as a
+A credential has three verbs: `current`, `acquire` and `invalidate(lines)`. The last one takes the header lines that were refused, so
+that a late 401 does not throw away a newer sign-in. Who meets the 401 calls it and sends again: `Service` in `service`. A JWT is fetched on first use and single-flight: however many callers wait, one login runs, as a
 task of its own, so that a caller who is cancelled takes nothing from the others.
 """
 

@@ -42,7 +42,7 @@ from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import Trace, traced
-from picsellia_async._http.opening import Opening, Waiter, attach, open_socket
+from picsellia_async._http.pending_connection import Opening, Waiter, attach, open_socket
 from picsellia_async._http.tls import TlsLayer
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ClosedError

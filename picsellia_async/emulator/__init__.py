@@ -22,7 +22,7 @@ for _name in ("jwt", "python_multipart", "starlette", "uvicorn"):
 
 from picsellia_async.emulator.server import Emulator, EmulatorOptions, ThreadedEmulator  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.fault import Fault, FaultKind  # noqa: E402 - the message above comes first
-from picsellia_async.emulator.transport.faults import Faults, Firing  # noqa: E402 - the message above comes first
+from picsellia_async.emulator.transport.fault_register import Faults, Firing  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.journal import Entry, Journal  # noqa: E402 - the message above comes first
 
 __all__ = [

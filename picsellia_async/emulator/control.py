@@ -16,7 +16,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import CONTROL_PREFIX
 from picsellia_async.emulator.refusal import Refusal, bad_request
 from picsellia_async.emulator.store.rows import PredictionRow
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.journal import Journal
 from picsellia_async.emulator.transport.messages import json_response, read_body
 from picsellia_async.emulator.transport.security import PAGE_POLICY

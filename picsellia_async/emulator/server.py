@@ -29,7 +29,7 @@ from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.lock import lock_directory
 from picsellia_async.emulator.store.store import Store
 from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
 from picsellia_async.emulator.transport.journal_middleware import JournalMiddleware
 from picsellia_async.emulator.transport.loop_thread import LoopThread

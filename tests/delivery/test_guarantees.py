@@ -13,7 +13,7 @@ from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, Spooled
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.emulator import Emulator
-from picsellia_async.emulator.transport.faults import Fault
+from picsellia_async.emulator.transport.fault_register import Fault
 
 from ..support.frames import make_frame
 from .emulated import stored_names

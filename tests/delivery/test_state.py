@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picsellia_async._delivery.circuit_breaker import Signal
-from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
-from picsellia_async._delivery.state import (
+from picsellia_async._delivery.frame_state import (
     Answered,
     Failed,
     Found,
@@ -23,6 +22,7 @@ from picsellia_async._delivery.state import (
     retry_after,
     signal_of,
 )
+from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
     ClosedError,

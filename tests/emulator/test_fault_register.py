@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from picsellia_async.emulator.transport.fault import CHOOSING, EFFECTIVE, Fault, FaultKind
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.safe_pattern import compile_safely
 from picsellia_async.errors import ConfigurationError
 

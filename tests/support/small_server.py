@@ -13,7 +13,7 @@ import orjson
 import uvicorn
 
 from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.faulty_protocol import faulty_protocol
 
 

@@ -22,15 +22,15 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from picsellia_async._delivery.frame_state import InFlight, Queued
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected, Spooled
 from picsellia_async._delivery.receipt import Item, Receipt, memory_size
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.index import Entry, Index
+from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
-from picsellia_async._delivery.spool.writer import SpoolWriter
-from picsellia_async._delivery.state import InFlight, Queued
 from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 
@@ -47,7 +47,7 @@ _IDS_AT_ONCE: Final = 10_000
 class SpoolQueue:
     """The queue of an uploader with a spool; stands before the sender's."""
 
-    def __init__(self, writer: SpoolWriter, ledger: Ledger, sender: Sender, encode: Callable[[Frame], bytes]) -> None:
+    def __init__(self, writer: SpoolQuota, ledger: Ledger, sender: Sender, encode: Callable[[Frame], bytes]) -> None:
         """Store the parts; `open` opens.
 
         Args:

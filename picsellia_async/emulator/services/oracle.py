@@ -1,4 +1,6 @@
-"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints): sign-in, predictions, shadows, information, statistics."""
+"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints): predictions, shadows, information,
+statistics. Sign-in is in `sign_in`.
+"""
 
 from __future__ import annotations
 

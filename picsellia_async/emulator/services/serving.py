@@ -1,4 +1,6 @@
-"""Handlers of the serving host (docs/wire.md#serving-endpoints): sign-in and predictions, which are inventions but always the same ones."""
+"""Handlers of the serving host (docs/wire.md#serving-endpoints): predictions, which are inventions but
+always the same ones. Sign-in is in `sign_in`.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Final
 
 from picsellia_async.emulator.transport.fault import Fault, FaultKind
-from picsellia_async.emulator.transport.faults import Faults, Request
+from picsellia_async.emulator.transport.fault_register import Faults, Request
 
 _AUTHORIZATION: Final = re.compile(rb"\r\nauthorization:[ \t]*([^\r]*)", re.IGNORECASE)
 _CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)

@@ -14,7 +14,7 @@ import orjson
 
 from picsellia_async.emulator.endpoint_index import is_control
 from picsellia_async.emulator.transport.fault import Fault, FaultKind
-from picsellia_async.emulator.transport.faults import Faults, Request, Script
+from picsellia_async.emulator.transport.fault_register import Faults, Request, Script
 from picsellia_async.emulator.transport.faulty_protocol import ABORT_EXTENSION
 
 Scope: TypeAlias = MutableMapping[str, Any]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from picsellia_async.emulator.transport.byte_faults import FaultyConnection, reset
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 
 ABORT_EXTENSION: Final = "picsellia_async.abort"
 """Key in the ASGI scope's `extensions`: a function without arguments that resets the connection."""

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from picsellia_async.emulator.transport.faults import Faults
+from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.faulty_protocol import faulty_protocol
 
 _BACKLOG: Final = 2048

@@ -11,8 +11,9 @@ Queued, Waiting ──dropped()──> Dropped      ──spooled()──> Spool
 
 States and results are values: nobody changes one. They are not frozen, since one of each is made for every attempt, and freezing
 triples the price. The ends are the public outcomes. All judgement about what is repeated is here (`judge`): everything that may be
-otherwise next time is repeated for as long as the uploader runs, unless `Rules` bound it. Only the service's word about this very
-frame rejects it; with a spool nothing else does, since what is rejected is not sent again by any later run.
+otherwise next time is repeated for as long as the uploader runs, unless `Rules` bound it. A frame is
+rejected when the service refuses this very frame, or when a bound of `Rules` is reached; without a spool also when the account
+stays refused. On disk nothing else is final, since no later run sends what was rejected.
 """
 
 from __future__ import annotations

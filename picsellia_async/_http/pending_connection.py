@@ -1,4 +1,4 @@
-"""How one connection is opened for a caller who may leave: the caller, and the task that only the pool stops. No queue here."""
+"""A connection that is being opened outlives the caller who asked for it; only the pool stops it. The opening is `connector`'s."""
 
 from __future__ import annotations
 

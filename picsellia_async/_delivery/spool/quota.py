@@ -1,4 +1,4 @@
-"""What goes to disk, and the room it takes there: records of accepted frames, and what became of them.
+"""How much of `max_spool_bytes` is in use; what goes to disk goes through here, and is written by `spool` and `store`.
 
 Room is counted against `max_spool_bytes` from the moment it is reserved, not from the commit: so many frames may be on their
 way to the disk at once. Dead letters (frames that the service refused) keep their room until somebody else needs it.
@@ -18,7 +18,7 @@ from picsellia_async._delivery.spool.spool import Spool
 logger = logging.getLogger("picsellia_async")
 
 
-class SpoolWriter:
+class SpoolQuota:
     """The way to disk; the ledger tells it about outcomes."""
 
     def __init__(self, spool: Spool, max_bytes: int) -> None:
