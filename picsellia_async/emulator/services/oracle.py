@@ -1,6 +1,4 @@
-"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints): predictions, shadows, information,
-statistics. Sign-in is in `sign_in`.
-"""
+"""Handlers of the monitoring host (docs/wire.md#monitoring-endpoints). Sign-in is in `sign_in`."""
 
 from __future__ import annotations
 

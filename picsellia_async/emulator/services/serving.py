@@ -1,6 +1,4 @@
-"""Handlers of the serving host (docs/wire.md#serving-endpoints): predictions, which are inventions but
-always the same ones. Sign-in is in `sign_in`.
-"""
+"""Handlers of the serving host (docs/wire.md#serving-endpoints), whose predictions are invented. Sign-in is in `sign_in`."""
 
 from __future__ import annotations
 
