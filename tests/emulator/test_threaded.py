@@ -64,6 +64,21 @@ def test_an_entry_is_there_before_its_answer_is(threaded: ThreadedEmulator) -> N
     assert (missing, threaded.journal.total) == ([], 200)
 
 
+def test_an_answer_without_a_body_is_no_exception(threaded: ThreadedEmulator) -> None:
+    """A 204 is complete with its head; its entry is there before that."""
+    organization = f"{threaded.url}/api/organization/{threaded.organization_id}/datasources"
+    missing = []
+    for number in range(100):
+        made = post(organization, {"name": f"{number}"}, threaded.api_token)[1]["id"]
+        url = f"{threaded.url}/api/data/source/{made}"
+        headers = {"Authorization": f"Bearer {threaded.api_token}"}
+        with OPENER.open(urllib.request.Request(url, headers=headers, method="DELETE")) as answer:
+            assert answer.status == 204
+        if len(threaded.journal.of("delete_data_source")) != number + 1:
+            missing.append(number)
+    assert missing == []
+
+
 def test_what_arrived_can_be_read_and_waited_for(threaded: ThreadedEmulator) -> None:
     """Predictions, faults, waiting with a bound."""
     threaded.faults.add(Fault(kind="status", status=503, endpoint="monitor", times=1))

@@ -42,6 +42,7 @@ class JournalMiddleware:
         exchange = _Exchange(self._journal, scope, receive, send, self._clock())
         try:
             await self._app(scope, exchange.receive, exchange.send)
+            await exchange.send_head()  # of an answer whose body never came
         finally:
             exchange.write_down()
 
@@ -59,6 +60,7 @@ class _Exchange:
         self._received = 0
         self._sent = 0
         self._status = 0
+        self._head: Message | None = None
         self._is_written = False
 
     async def receive(self) -> Message:
@@ -68,12 +70,22 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            # Held until the body comes: an answer without one (204) is complete for the client with its head.
             self._status = message["status"]
+            self._head = message
+            return
         self._sent += len(message.get("body", b""))
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             # Before the end of the answer goes out: whoever has the answer, in whichever thread, finds the entry.
             self.write_down()
+        await self.send_head()
         await self._send(message)
+
+    async def send_head(self) -> None:
+        """Send the head that is held, if there is one."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            await self._send(head)
 
     def write_down(self) -> None:
         if self._is_written:
