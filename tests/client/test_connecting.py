@@ -110,7 +110,8 @@ def test_bad_settings_are_named(arguments, message):
 
 async def test_an_unreachable_platform():
     """A refused connection is a TransportError that says nothing was sent, after the attempts allowed."""
-    client = AsyncClient("token", host="http://127.0.0.1:1", retry=RetryPolicy(attempts=3, backoff_initial=0.001))
+    policy = RetryPolicy(attempts=3, total=None, backoff_initial=0.001)
+    client = AsyncClient("token", host="http://127.0.0.1:1", retry=policy)
     with pytest.raises(TransportError) as caught:
         await client.connect()
     assert (caught.value.attempts, caught.value.request_sent) == (3, False)
