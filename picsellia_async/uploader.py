@@ -41,7 +41,7 @@ from picsellia_async._services.files import read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
 
-logger = logging.getLogger("picsellia_async")
+logger: logging.Logger = logging.getLogger("picsellia_async")
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 
