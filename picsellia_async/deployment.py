@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 from uuid import UUID
 
+from picsellia_async._delivery.options import UploaderOptions, shows_options
 from picsellia_async._deployment.assets import PredictedAssets, assignment_filters
 from picsellia_async._deployment.bulk import Bulk
 from picsellia_async._deployment.details import Details
@@ -56,7 +57,7 @@ from picsellia_async.validation import text, uuid
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import UploadReport
-    from picsellia_async.uploader import Uploader, UploaderOptions
+    from picsellia_async.uploader import Uploader
 
 
 class AsyncDeployment(Taggable[DeploymentDescription]):
@@ -707,18 +708,40 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
     # Bulk monitoring
 
+    @shows_options
     def uploader(self, **options: Unpack[UploaderOptions]) -> Uploader:
         """Return an uploader for many frames; open it with `async with`.
 
         Args:
-            **options: Described at `UploaderOptions`.
+            concurrency: Requests in flight, 1 to 1000; "auto" finds the service's capacity, up to 256.
+            max_pending_bytes: Image bytes in memory, those in flight included: 64 MiB. A frame counts at least 1 KiB, an image that
+                is a file with its size.
+            max_pending_frames: Frames in memory; None: any number.
+            when_full: "wait" until there is room, in the order of arrival; "raise" `UploaderFullError`; "drop_newest" drops the
+                frame that is submitted; "drop_oldest" the oldest one that is not under way. With a spool this is about
+                `max_spool_bytes`.
+            ordered_by: "source" delivers the frames of one source one after the other, in the order of submission.
+            spool: Directory in which accepted frames survive crash and outage; made if missing. None: frames are in memory only.
+            max_spool_bytes: Bytes of frames in the spool, those of earlier runs included: 10 GiB. The files take at most a tenth
+                more, and 64 MiB.
+            durability: "commit": a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval` later.
+            commit_interval: Seconds between commits in interval mode.
+            deduplicate: After a lost answer, look the frame up by its file name before sending it again.
+            close_timeout: Seconds that closing may spend on delivering what is left.
+            on_outcome: Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted.
+            progress: Called with the statistics, at most five times a second, and at the end.
+            retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
+            max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
+            max_age: Reject a frame that failed and is older than so many seconds; None: never.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.
+            TypeError: There is no such option; the message names the nearest one.
             HostNotConfiguredError: The deployment has no monitoring host.
         """
         return self._bulk.uploader(**options)
 
+    @shows_options
     async def monitor_many(
         self, frames: Iterable[Frame] | AsyncIterable[Frame], **options: Unpack[UploaderOptions]
     ) -> UploadReport:
@@ -728,7 +751,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             frames: A sync or async iterable; read only as fast as frames are delivered.
-            **options: Described at `UploaderOptions`.
+
+        Further arguments: `uploader`.
 
         Returns:
             The report: accepted is delivered + rejected + dropped + spooled.

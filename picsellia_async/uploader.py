@@ -28,7 +28,7 @@ from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.frame_state import Rules
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed
 from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.options import Options, UploaderOptions
+from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
 from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.sender import Find, Send, Sender
@@ -74,6 +74,7 @@ class Uploader:
     it. docs/delivery-guarantees.md says what is promised and what is not.
     """
 
+    @shows_options
     def __init__(
         self,
         send: Send,
@@ -94,12 +95,13 @@ class Uploader:
             find: Tells whether the platform has a frame; needed for `deduplicate`.
             owner: Whose frames a spool holds: `deployment_id`, and what helps to find it again.
             random: Returns a number in [0, 1).
-            **options: See `UploaderOptions`.
+            **options: Described at `AsyncDeployment.uploader`.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.
             TypeError: There is no such option.
         """
+        check_names(options)
         chosen = Options(**options)
         if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")

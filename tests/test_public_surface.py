@@ -189,7 +189,9 @@ def test_the_client_loads_no_uploader_and_no_extra():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "picsellia_async.client" in loaded
-    assert [name for name in loaded if name.startswith(tuple(f"{n}." for n in NOT_FOR_THE_CLIENT))] == []
-    assert set(loaded).isdisjoint(NOT_FOR_THE_CLIENT)
+    heavy = {name for name in loaded if f"{name}.".startswith(tuple(f"{n}." for n in NOT_FOR_THE_CLIENT))}
+    assert heavy <= {"picsellia_async._delivery", "picsellia_async._delivery.options"}, (
+        "the options: signatures show them"
+    )
     roots = {name.partition(".")[0] for name in loaded}
     assert roots - sys.stdlib_module_names <= {"picsellia_async", "aiofiles", "anyio"}

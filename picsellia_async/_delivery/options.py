@@ -1,68 +1,57 @@
-"""The options of an uploader: what they mean (`UploaderOptions`), what they are by default and may be (`Options`)."""
+"""The options of an uploader: their names for type checkers (`UploaderOptions`), what they are by default and may be (`Options`).
+
+Loaded with the client, whose signatures show the options; the uploader itself is not.
+"""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 import attrs
 
-from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics
-from picsellia_async._delivery.spool.spool import Durability
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
 
+if TYPE_CHECKING:
+    from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics
+
+_Call = TypeVar("_Call", bound=Callable[..., object])
+
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
 """What `submit` does when the uploader holds as much as it may."""
+
+Durability: TypeAlias = Literal["commit", "interval"]
+"""`commit`: accepted means on disk. `interval`: it will be within `commit_interval`."""
 
 CONCURRENCY_MAX: Final = 1000
 """Most requests in flight that may be asked for."""
 
 
 class UploaderOptions(TypedDict, total=False):
-    """Keyword arguments of `AsyncDeployment.uploader`."""
+    """Keyword arguments of `AsyncDeployment.uploader`, which describes them."""
 
     concurrency: int | Literal["auto"]
-    """Requests in flight, 1 to 1000; "auto" finds the service's capacity, up to 256. Default 32."""
     max_pending_bytes: int
-    """Image bytes in memory, those in flight included. A frame counts at least 1 KiB, an image that is a file with its size.
-    Default 64 MiB."""
     max_pending_frames: int | None
-    """Frames in memory. Default None: any number."""
     when_full: WhenFull
-    """"wait" (the default) until there is room, in the order of arrival; "raise" `UploaderFullError`; "drop_newest" drops the
-    frame that is submitted; "drop_oldest" drops the oldest one that is not under way. With a spool this is about
-    `max_spool_bytes`."""
     ordered_by: Literal["source"] | None
-    """"source" delivers the frames of one source one after the other, in the order of submission. Default None."""
     spool: str | Path | None
-    """Directory in which accepted frames survive crash and outage; made if missing. Default None: frames are in memory only."""
     max_spool_bytes: int
-    """Bytes of frames in the spool, those of earlier runs included. The files take at most a tenth more,
-    and 64 MiB. Default 10 GiB."""
     durability: Durability
-    """"commit" (the default): a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval`
-    later."""
     commit_interval: float
-    """Seconds between commits in interval mode. Default 0.1."""
     deduplicate: bool
-    """After a lost answer, look the frame up by its file name before sending it again. Default False."""
     close_timeout: float
-    """Seconds that closing may spend on delivering what is left. Default 30."""
     on_outcome: Callable[[Outcome], object] | None
-    """Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted."""
     progress: Callable[[UploaderStatistics], object] | None
-    """Called with the statistics, at most five times a second, and at the end."""
     retry: RetryPolicy
-    """Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated."""
     max_attempts: int | None
-    """Reject a frame after so many attempts. Default None: try until the uploader closes."""
     max_age: float | None
-    """Reject a frame that failed and is older than so many seconds. Default None: never."""
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -129,6 +118,29 @@ class Options:
     close_timeout: float = attrs.field(default=30.0, validator=_is_amount)
     on_outcome: Callable[[Outcome], object] | None = attrs.field(default=None, validator=_is_plain_function)
     progress: Callable[[UploaderStatistics], object] | None = attrs.field(default=None, validator=_is_plain_function)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_is_policy)
+    retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
     max_attempts: int | None = attrs.field(default=None, validator=_is_bound)
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse an option that there is not.
+
+    Raises:
+        TypeError: So it is; the message names the nearest one.
+    """
+    known = attrs.fields_dict(Options)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise TypeError(f"uploader has no option {name!r}; {hint}")
+
+
+def shows_options(call: _Call) -> _Call:
+    """Show the options one by one in `help()`, in place of `**options`: type checkers read `UploaderOptions`, people this."""
+    signature = inspect.signature(call)
+    own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    options = inspect.signature(Options).parameters.values()
+    call.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    return call

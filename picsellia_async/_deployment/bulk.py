@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
+from picsellia_async._delivery.options import UploaderOptions, check_names
 from picsellia_async._deployment.assets import PredictedAssets
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
@@ -20,7 +21,7 @@ from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
 
 if TYPE_CHECKING:
-    from picsellia_async.uploader import Uploader, UploaderOptions
+    from picsellia_async.uploader import Uploader
 
 
 class Bulk:
@@ -43,6 +44,8 @@ class Bulk:
 
     def uploader(self, **options: Unpack[UploaderOptions]) -> Uploader:
         """Return an uploader that is not open yet."""
+        # The parts of an uploader that its constructor takes beside the options (`random`) are none of the user's.
+        check_names(options)
         # The uploader is a quarter of the package: who does not use it does not load it.
         from picsellia_async.uploader import Uploader  # noqa: PLC0415
 

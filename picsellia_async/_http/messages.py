@@ -16,7 +16,7 @@ from picsellia_async._http.instrumentation import Trace, traced
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.exchange import DEFAULT_PORTS, Answer, Origin
 from picsellia_async.errors import DecodeError
 
 JOIN_BYTES: Final = 1 << 18
@@ -24,9 +24,6 @@ JOIN_BYTES: Final = 1 << 18
 
 WRITE_BYTES: Final = 1 << 18
 """Larger bodies are written in slices of this size."""
-
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-"""The schemes there are, with their ports."""
 
 _HEADER_LINES: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
 _TARGET: Final = re.compile(rb"[^\x00-\x20\x7f]+")

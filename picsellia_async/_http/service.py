@@ -18,7 +18,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -31,7 +30,7 @@ from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
-from picsellia_async._wire.decode import decode, status_error
+from picsellia_async._wire.decode import answer_date, decode, status_error
 from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer, Origin
@@ -172,7 +171,7 @@ class Service:
 
         async def login() -> tuple[LoginReceipt, datetime.datetime | None]:
             answer, url, attempts = await self.send(endpoint, body=encode_body(request))
-            return decode(endpoint, answer, url, attempts), _date(answer)
+            return decode(endpoint, answer, url, attempts), answer_date(answer)
 
         return JwtCredential(login, self.clock)
 
@@ -211,11 +210,3 @@ def _transport_error(exc: httpx.RequestError, method: str, url: str, attempts: i
     message = f"{type(exc).__name__}: {said}" if said else type(exc).__name__
     sent = getattr(exc, "request_sent", not isinstance(exc, _NOT_SENT))
     return cls(message, method, url, attempts, sent, getattr(exc, "status", 0))
-
-
-def _date(answer: Answer) -> datetime.datetime | None:
-    try:
-        when = parsedate_to_datetime(answer.header(b"date") or "")
-    except ValueError:
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)

@@ -135,11 +135,16 @@ def retry_after(answer: Answer) -> float | None:
         return None
     if (seconds := _float(header)) is not None:
         return max(0.0, seconds)
-    when = _date(header)
+    when = _http_date(header)
     if when is None:
         return None
-    now = _date(answer.header(b"date")) or datetime.datetime.now(datetime.UTC)
+    now = answer_date(answer) or datetime.datetime.now(datetime.UTC)
     return max(0.0, (when - now).total_seconds())
+
+
+def answer_date(answer: Answer) -> datetime.datetime | None:
+    """Return the time at which an answer was made, by the clock of the service; None where it does not say."""
+    return _http_date(answer.header(b"date") or "")
 
 
 def _float(value: str | None) -> float | None:
@@ -150,10 +155,10 @@ def _float(value: str | None) -> float | None:
     return number if number is not None and 0 <= number < math.inf else None
 
 
-def _date(value: str | None) -> datetime.datetime | None:
+def _http_date(value: str) -> datetime.datetime | None:
     try:
-        when = parsedate_to_datetime(value) if value else None
+        when = parsedate_to_datetime(value)
     except ValueError:
         return None
     # A date in the form "-0000" is naive and means UTC.
-    return when.replace(tzinfo=datetime.UTC) if when is not None and when.tzinfo is None else when
+    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)

@@ -11,7 +11,8 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+"""The schemes there are, with their ports."""
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-f:.]+(%25[a-z0-9._-]+)?")
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
@@ -33,7 +34,7 @@ class Origin:
     def __attrs_post_init__(self) -> None:
         """Render the Host header once; it goes into every request."""
         name = f"[{self.host}]" if ":" in self.host else self.host
-        if self.port != _DEFAULT_PORTS[self.scheme]:
+        if self.port != DEFAULT_PORTS[self.scheme]:
             name = f"{name}:{self.port}"
         object.__setattr__(self, "host_header", name.encode("ascii"))
 
@@ -51,9 +52,9 @@ class Origin:
         except (ValueError, TypeError, AttributeError):
             raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}") from None
         # Some readers of URLs take a backslash for a slash: for them another host would follow.
-        if parts.scheme not in _DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname) or port == 0 or "\\" in url:
+        if parts.scheme not in DEFAULT_PORTS or not _HOST_NAME.fullmatch(hostname) or port == 0 or "\\" in url:
             raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}")
-        return cls(parts.scheme, hostname, port or _DEFAULT_PORTS[parts.scheme])
+        return cls(parts.scheme, hostname, port or DEFAULT_PORTS[parts.scheme])
 
     def __str__(self) -> str:
         """Return the URL of the origin, without a trailing slash."""

@@ -194,10 +194,9 @@ async def _source(
 
 async def _label_map(deployment: AsyncDeployment) -> dict[str, int]:
     try:
-        labels = (await deployment.get_model_version()).labels or {}
+        found = await deployment.label_map()
     except UndefinedObjectError:
-        labels = {}
-    found = {name: int(index) for index, name in labels.items()}
+        found = {}
     if not found:
         raise ConfigurationError("the deployment's model has no label map: give --categories or --class-numbers")
     return found

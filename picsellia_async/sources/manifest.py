@@ -25,9 +25,6 @@ from picsellia_async.validation import choice
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
 
-_SECONDS_MAX: Final = 1e11
-"""Epoch seconds of the year 5138; today's milliseconds are beyond."""
-
 _FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame))
 
 
@@ -116,8 +113,6 @@ def _moment(value: object) -> object:
             return datetime.datetime.fromisoformat(value)
         except ValueError:
             raise SourceError(f"timestamp must be epoch seconds or ISO 8601, got {value!r}") from None
-    if isinstance(value, (int, float)) and value > _SECONDS_MAX:
-        raise SourceError(f"timestamp must be epoch seconds, got {value}: are these milliseconds?")
     return value
 
 

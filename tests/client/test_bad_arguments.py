@@ -347,3 +347,11 @@ def test_frames_name_field_and_value():
             with pytest.raises(ConfigurationError, match=name) as refused:
                 Frame(**fields | {name: value})
             assert len(str(refused.value)) < 500
+
+
+async def test_an_uploader_takes_its_options_only(deployment):
+    """A mistyped one is named with the nearest one; the parts that the SDK gives it are not a user's to replace."""
+    with pytest.raises(TypeError, match="no option 'concurency'; did you mean 'concurrency'"):
+        deployment.uploader(concurency=3)
+    with pytest.raises(TypeError, match="no option 'random'"):
+        await deployment.monitor_many([], random=None)

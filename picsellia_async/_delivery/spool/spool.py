@@ -27,10 +27,11 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
+from picsellia_async._delivery.options import Durability
 from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import Committed, Recovery
@@ -39,8 +40,6 @@ from picsellia_async.errors import SpoolError
 
 logger = logging.getLogger("picsellia_async")
 
-Durability: TypeAlias = Literal["commit", "interval"]
-"""`commit`: accepted means on disk. `interval`: it will be within `commit_interval`."""
 Written: TypeAlias = Callable[[BaseException | None, bool], None]
 """Called in the loop with what stood against a record, and whether its id was on disk already."""
 
