@@ -149,6 +149,8 @@ class Service:
                 )  # fmt: skip
                 if delay is None:
                     raise failure
+                if is_refused(failure):
+                    self.session.tell_refused(self.origin, self.retry.total, self.clock())
                 logger.debug(
                     "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
                 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import ssl
 from typing import Any, Final
@@ -36,6 +37,10 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """Statuses that send the caller elsewhere."""
 
 
+TELL_SECONDS: Final = 30.0
+"""Between two warnings about one origin that refuses connections."""
+
+
 @attrs.define(eq=False)
 class HttpSession:
     """The pool of connections that all services of a client share."""
@@ -55,6 +60,8 @@ class HttpSession:
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _pid: int = attrs.field(default=0, init=False, repr=False)
     _sleepers: set[asyncio.Future[None]] = attrs.field(factory=set, init=False, repr=False)
+    _told: dict[Origin, float] = attrs.field(factory=dict, init=False, repr=False)
+    """When it was last told that nobody listens at an origin."""
 
     @property
     def is_open(self) -> bool:
@@ -121,6 +128,21 @@ class HttpSession:
         if self._fast is None:
             self._fast = FastTransport(max_connections=self.max_connections, ssl_context=self.verify)
         return HttpxEngine(httpx.AsyncClient(transport=self._fast))
+
+    def tell_refused(self, origin: Origin, total: float | None, now: float) -> None:
+        """Say once in a while that connections are refused: the calls wait, which looks like hanging otherwise.
+
+        Args:
+            origin: Where nobody listens.
+            total: Seconds for which one call tries.
+            now: Monotonic seconds.
+        """
+        if now - self._told.get(origin, -math.inf) >= TELL_SECONDS:
+            self._told[origin] = now
+            limit = "for ever" if total is None else f"for up to {total:g} s"
+            logger.warning(
+                "%s refuses connections; calls are tried again %s (is it up, and is the port right?)", origin, limit
+            )
 
     async def sleep(self, seconds: float) -> None:
         """Wait between two attempts.

@@ -119,6 +119,19 @@ async def test_an_unreachable_platform():
     await client.aclose()
 
 
+async def test_waiting_for_a_refused_connection_is_told_once(caplog):
+    """Calls that are tried again because nobody listens say so in one warning, however many they are."""
+    policy = RetryPolicy(total=0.3, backoff_initial=0.01)
+    client = AsyncClient("token", host="http://127.0.0.1:1", retry=policy)
+    for _ in range(2):
+        with pytest.raises(TransportError):
+            await client.connect()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert told[0].startswith("http://127.0.0.1:1 refuses connections; calls are tried again for up to 0.3 s")
+    await client.aclose()
+
+
 # Deployments
 
 
