@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from picsellia_async._delivery.receipt import (
         Receipt,
     )
+    from picsellia_async._http.pool import (
+        PoolCounts,
+    )
+    from picsellia_async._http.transport import (
+        FastTransport,
+    )
     from picsellia_async.client import (
         AsyncClient,
     )
@@ -224,6 +230,7 @@ __all__ = [
     "Dropped",
     "Experiment",
     "ExperimentStatus",
+    "FastTransport",
     "FileIsDirectoryError",
     "FileNotFoundException",
     "FileNotReadableError",
@@ -266,6 +273,7 @@ __all__ = [
     "PermissionDeniedError",
     "PicselliaError",
     "PointPredictionFormat",
+    "PoolCounts",
     "PredictedAsset",
     "PredictionAnswer",
     "PredictionError",
@@ -318,6 +326,8 @@ _MODULES = {
     "_delivery.outcomes": "Delivered DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
     "responses": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
     "client": "AsyncClient",
+    "_http.pool": "PoolCounts",
+    "_http.transport": "FastTransport",
     "config": "RetryPolicy Timeouts",
     "deployment": "AsyncDeployment",
     "enums": "AssignmentStatus CampaignStepType ContinuousDeploymentPolicy ContinuousTrainingTrigger ContinuousTrainingType DataType DataUploadStatus ExperimentStatus Framework InferenceType JobRunStatus JobStatus LogType ObjectDataType ServiceMetrics SupportedContentType TagTarget Target",

@@ -58,7 +58,7 @@ class FastTransport(httpx.AsyncBaseTransport):
 
     Args:
         max_connections: Sockets open at the same time, over all origins; None for no limit. Callers beyond it wait in
-            line, first in, first out.
+            a queue, first in, first out.
         max_keepalive_connections: Idle connections kept; None for no limit of their own.
         keepalive_expiry: Seconds after which an idle connection is closed; None for never.
         ssl_context: For `https`. By default one context for the whole process, built at first use, that trusts

@@ -17,10 +17,10 @@ from picsellia_async import (
     ConfigurationError,
     DecodeError,
     DetectionPredictionFormat,
+    FastTransport,
     MonitorError,
     RetryPolicy,
 )
-from picsellia_async._http.transport import FastTransport
 
 pytestmark = pytest.mark.anyio
 
