@@ -75,7 +75,7 @@ class Page(Value, Generic[T]):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Ping(Value):
-    """Answer of the platform's greeting (docs/wire.md#connecting)."""
+    """Answer of the platform's ping (docs/wire.md#connecting)."""
 
     username: str | None = None
     """Name of the token's user."""

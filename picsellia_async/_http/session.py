@@ -1,7 +1,7 @@
 """What all services of a client share: the pool of connections, and the choice of the engine that sends a request.
 
 Hot calls (`Endpoint.direct`) go straight to `FastTransport.exchange`, below httpx's request and response objects. Everything
-else, every redirect, and every call over a transport or client that the caller brought, goes through an httpx client.
+else, every redirect, and every call over a transport or client of the caller's own, goes through an httpx client.
 
 The pool belongs to the event loop that used it first. When that loop is gone (several `asyncio.run`, a fork), the connections
 are forgotten and the session starts anew; when it still runs (another thread), the call is refused.

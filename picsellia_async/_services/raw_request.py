@@ -66,7 +66,7 @@ def _pairs(query: QueryArgument) -> list[tuple[str, Any]]:
 
 
 def _path(value: Any) -> str:
-    """Return the path as a request line may carry it; another host, a query or a line break cannot be brought in by it."""
+    """Return the path as a request line may carry it; it cannot add another host, a query or a line break."""
     path = text(value, "path")
     if not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path:
         raise ConfigurationError(f"path must begin with one / and have no query (give query=), got {shown(value)}")

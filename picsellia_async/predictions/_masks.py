@@ -1,4 +1,7 @@
-"""Pixel masks: COCO run-length in both its forms, arrays, and the polygons around them. Through faster-coco-eval and OpenCV, on use."""
+"""Pixel masks: COCO run-length in both its forms, arrays, and the polygons around them.
+
+Pixels are packed and drawn by faster-coco-eval and OpenCV, loaded on use; run lengths are read and written by `_run_length`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.validation import sequence, whole_number
 
 if TYPE_CHECKING:
@@ -104,10 +108,8 @@ def compressed(value: Any, name: str, size: tuple[int, int] | None) -> str:
     if isinstance(counts, bytes):
         return counts.decode("ascii")
     runs = [whole_number(one, f"{name} counts", 0) for one in sequence(counts, f"{name} counts")]
-    if sum(runs) != width * height:
-        raise ConfigurationError(f"{name}: its runs cover {sum(runs)} pixels, its image has {width * height}")
-    (coco,) = _libraries("faster_coco_eval.core.mask")
-    return str(coco.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"].decode("ascii"))
+    check_counts(runs, (width, height), name)
+    return text_from_counts(runs)
 
 
 def decode(counts: str, size: tuple[int, int], name: str = "detection_masks") -> NDArray[np.uint8]:
@@ -140,13 +142,16 @@ def array_of(value: Any, name: str) -> NDArray[np.uint8]:
     return decode(counts, (int(width), int(height)), name)
 
 
-def runs(mask: NDArray[np.uint8]) -> list[int]:
-    """Return the lengths of runs of 0 and 1 in turn, down the columns: COCO's uncompressed counts."""
-    (numpy,) = _libraries("numpy")
-    flat = mask.flatten(order="F")
-    edges = numpy.flatnonzero(numpy.diff(flat)) + 1
-    lengths: list[int] = numpy.diff(numpy.concatenate(([0], edges, [flat.size]))).tolist()
-    return [0, *lengths] if flat[0] else lengths
+def uncompressed(texts: Iterable[str], size: tuple[int, int]) -> list[list[int]]:
+    """Return the lengths of runs of 0 and 1 in turn, down the columns, behind each compressed text.
+
+    Raises:
+        ConfigurationError: They are not of an image of this size.
+    """
+    found = [counts_from_text(one) for one in texts]
+    for i, counts in enumerate(found):
+        check_counts(counts, size, f"detection_masks[{i}]")
+    return found
 
 
 def outlines(mask: NDArray[np.uint8], parts: Parts) -> list[list[list[int]]]:

@@ -207,8 +207,7 @@ class MaskPredictionFormat(PredictionFormat):
         """Return the prediction for masks in COCO's run-length form, compressed or not. Keywords: `PredictionFormat`.
 
         Args:
-            masks: `{"size": [height, width], "counts": ...}`; counts are a text, bytes or a list, which needs the extra `masks`. Or
-                the compressed text alone.
+            masks: `{"size": [height, width], "counts": ...}`; counts are a text, bytes or a list. Or the compressed text alone.
             classes: One per mask.
             scores: One per mask.
             size: (width, height) of the image; a mask of another one is refused.
@@ -236,14 +235,17 @@ class MaskPredictionFormat(PredictionFormat):
         return [_masks.decode(one, known, f"detection_masks[{i}]") for i, one in enumerate(self.detection_masks)]
 
     def to_rle(self, size: Size, *, compressed: bool = True) -> list[RunLength]:
-        """Return COCO's run-length form of each mask; the uncompressed one needs the extra `masks`.
+        """Return COCO's run-length form of each mask.
 
         Args:
             size: (width, height) of the image.
             compressed: Whether counts are a text, or the list of the lengths of runs.
+
+        Raises:
+            ConfigurationError: Uncompressed: the masks are not of an image of that size.
         """
-        width, height = _required_size(size)
-        counts = self.detection_masks if compressed else [_masks.runs(one) for one in self.to_binary_masks(size)]
+        width, height = known = _required_size(size)
+        counts = self.detection_masks if compressed else _masks.uncompressed(self.detection_masks, known)
         return [{"size": [height, width], "counts": one} for one in counts]
 
 

@@ -49,7 +49,7 @@ def open_jpeg() -> ModuleType:
 class JpegWriter:
     """Makes pixels and JPEG of decoded frames; libjpeg-turbo writes it.
 
-    Where the array is wanted, or the picture is turned, the frame becomes RGB, once for both. Else its planes are brought to the
+    Where the array is wanted, or the picture is turned, the frame becomes RGB, once for both. Else its planes are converted to the
     matrix and levels of JPEG by a filter of FFmpeg that does nothing else, which costs half of that; the scaler, numpy and tables
     were measured, and cost more or are right for one matrix only.
     """

@@ -242,7 +242,7 @@ def camera(
             (nothing is dropped here; what the camera does meanwhile is its own affair).
         buffer: Frames that may wait, each a JPEG. More of them bridge a reader's pauses, and are as much older when they are taken.
         reconnect: Waits between attempts, and how many in a row may fail (`total`, `statuses` and `retry_after_max` do not apply). An
-            attempt that brought frames begins a new row. None: the first end or failure is the last.
+            attempt that gave frames begins a new row. None: the first end or failure is the last.
         every: Take every n-th frame.
         every_seconds: Instead, take a frame per so many seconds of the video's clock.
         quality: Of the JPEG, 1 to 100, where the camera does not send JPEG itself.

@@ -12,12 +12,12 @@ import attrs
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import ImageFile, image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
-from picsellia_async.sources._run_length import checked_counts, counts_from_text, text_from_counts
 from picsellia_async.sources._shapes import (
     Shape,
     ShapeKind,
@@ -353,9 +353,9 @@ def _mask(value: object, size: tuple[int, int]) -> str:
         if told is not None and told != [height, width]:
             raise SourceError(f"segmentation is for height and width {shown(told)}, the image has [{height}, {width}]")
     if isinstance(counts, str) and counts:
-        checked_counts(counts_from_text(counts), width, height)
+        check_counts(counts_from_text(counts), size, "segmentation")
         return counts
     if isinstance(counts, list) and counts and all(type(one) is int for one in counts):
-        checked_counts(counts, width, height)
+        check_counts(counts, size, "segmentation")
         return text_from_counts(counts)
     raise SourceError(f'segmentation must be run lengths; kind="segmentation" reads polygons; got {shown(value)}')

@@ -55,7 +55,7 @@ async def test_connect_from_the_environment(emulator, monkeypatch):
 
 
 async def test_the_first_call_connects(emulator):
-    """Entering is not needed; 20 first calls at once greet the platform once."""
+    """Entering is not needed; 20 first calls at once ping the platform once."""
     client = AsyncClient(emulator.api_token, host=emulator.url)
     found = await asyncio.gather(*(client.get_deployment(emulator.deployment_name) for _ in range(20)))
     assert {d.name for d in found} == {emulator.deployment_name}

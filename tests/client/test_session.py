@@ -164,7 +164,7 @@ async def test_a_transport_that_cannot_is_a_configuration_error():
 
 
 async def test_closing_while_connecting():
-    """A greeting that is under way when the client closes ends with a typed error."""
+    """A ping that is under way when the client closes ends with a typed error."""
     began = asyncio.Event()
 
     async def stall(reader, writer):

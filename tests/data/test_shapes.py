@@ -172,3 +172,12 @@ def test_what_is_no_mask_is_refused(make, message):
     """The message names the mask and what is wrong with it."""
     with pytest.raises(ConfigurationError, match=message):
         make()
+
+
+def test_run_lengths_are_those_of_the_pixels():
+    """As numbers they go down the columns and begin with background; another size is refused."""
+    prediction = MaskPredictionFormat.from_binary_masks([MASK], [0], [0.5])
+    (form,) = prediction.to_rle((40, 30), compressed=False)
+    assert form == {"size": [30, 40], "counts": [310, *[11, 19] * 10, 11, 579]}
+    with pytest.raises(ConfigurationError, match="cover 1200 pixels, its image has 1271"):
+        prediction.to_rle((41, 31), compressed=False)

@@ -22,13 +22,13 @@ def coco_result(image_id, **fields):
 async def test_coco_boxes_are_converted(tmp_path, make_image):
     """[x, y, width, height] becomes [top, left, bottom, right], rounded at the end; results are grouped by image."""
     make_image(tmp_path / "images/000000000139.jpg", 64, 48)
-    make_image(tmp_path / "images/b.png", 20, 10)
+    make_image(tmp_path / "images/b.png", 50, 40)
     path = tmp_path / "r.json"
     path.write_text(json.dumps([coco_result(139), coco_result("b"), coco_result(139, category_id=1, score=1)]))
     first, second = await listed(coco_results(path, tmp_path / "images", categories={3: 0, 1: 7}, source="val"))
     assert first.prediction == DetectionPredictionFormat([0, 7], [[20, 10, 25, 41], [20, 10, 25, 41]], [0.75, 1.0])
     assert (first.filename, first.width, first.height, first.source) == ("000000000139.jpg", 64, 48, "val")
-    assert (second.filename, second.width, second.height) == ("b.png", 20, 10)
+    assert (second.filename, second.width, second.height) == ("b.png", 50, 40)
 
 
 async def test_coco_names_come_from_the_annotations(tmp_path, make_image):

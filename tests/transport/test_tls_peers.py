@@ -142,11 +142,11 @@ async def test_new_keys_in_the_middle_of_a_call(
 
 @contextlib.asynccontextmanager
 async def held_back(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Event]]:
-    """Forward to a TLS 1.2 server; hold its answer to the client's second greeting back until told.
+    """Forward to a TLS 1.2 server; hold its answer to the client's second ClientHello back until told.
 
-    Yields the port, an event of that greeting, and the event that lets the answer through.
+    Yields the port, an event of that ClientHello, and the event that lets the answer through.
     """
-    greeted, go = asyncio.Event(), asyncio.Event()
+    hello_seen, go = asyncio.Event(), asyncio.Event()
     tasks = []
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool) -> None:
@@ -155,12 +155,12 @@ async def held_back(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asynci
             while True:
                 head = await reader.readexactly(5)
                 record = head + await reader.readexactly(int.from_bytes(head[3:]))
-                if not to_server and greeted.is_set():
+                if not to_server and hello_seen.is_set():
                     await go.wait()
                 writer.write(record)
                 await writer.drain()
                 if to_server and encrypted and head[0] == 22:
-                    greeted.set()
+                    hello_seen.set()
                 encrypted = encrypted or head[0] == 23
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -173,7 +173,7 @@ async def held_back(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asynci
 
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield proxy.sockets[0].getsockname()[1], greeted, go
+        yield proxy.sockets[0].getsockname()[1], hello_seen, go
     finally:
         proxy.close()
         for task in tasks:
@@ -184,7 +184,7 @@ async def held_back(port: int) -> AsyncIterator[tuple[int, asyncio.Event, asynci
 @pytest.mark.parametrize("size", [10, 1 << 20])
 async def test_a_request_while_keys_are_changed(transport: FastTransport, certificate: Certificate, size: int) -> None:
     """TLS 1.2 can write nothing while a renegotiation runs: a request waits for its end and then goes out whole."""
-    async with openssl(certificate, "-tls1_2") as (server, port), held_back(port) as (front, greeted, go):
+    async with openssl(certificate, "-tls1_2") as (server, port), held_back(port) as (front, hello_seen, go):
         assert server.stdin is not None
         assert server.stdout is not None
         origin = Origin("https", "localhost", front)
@@ -202,7 +202,7 @@ async def test_a_request_while_keys_are_changed(transport: FastTransport, certif
         await answer(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok\r\n")
         assert await first == b"ok\r\n"
         await answer(b"r\n")
-        await greeted.wait()
+        await hello_seen.wait()
         second = asyncio.ensure_future(call(b"x" * size + b"second\n"))
         while not transport.counts.connections or not any(c.tls._backlog for c in transport._pool._connections):  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -184,7 +184,7 @@ class Spool:
         return await self._call(lambda store: store.drop_rejected(min_bytes))
 
     async def sync(self) -> None:
-        """Wait until everything put, acknowledged and rejected so far was brought to disk, or could not be."""
+        """Wait until everything put, acknowledged and rejected so far is on disk, or could not be written."""
         await self._call(lambda _: None)
 
     async def _call(self, run: Callable[[Store], T]) -> T:

@@ -1,11 +1,11 @@
-"""Run lengths of COCO masks: as numbers, and as the text that the platform takes. Pure."""
+"""Run lengths of COCO masks: as numbers, and as the text that the platform takes. Pure; pixels are the subject of `_masks`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from picsellia_async.sources._errors import SourceError
+from picsellia_async.errors import ConfigurationError
 
 _FIRST: Final = 48
 """Code of the character for 0; a character carries 5 bits, and says by a sixth whether more follow."""
@@ -17,14 +17,14 @@ def counts_from_text(text: str) -> list[int]:
     """Return the run lengths, column by column, beginning with background.
 
     Raises:
-        SourceError: The text is no run-length text of COCO.
+        ConfigurationError: The text is no run-length text of COCO.
     """
     counts: list[int] = []
     value = shift = 0
     for character in text:
         bits = ord(character) - _FIRST
         if not 0 <= bits < 2 * _MORE:
-            raise SourceError(f"run lengths hold {character!r}, which COCO's text form does not have")
+            raise ConfigurationError(f"run lengths hold {character!r}, which COCO's text form does not have")
         value |= (bits & (_MORE - 1)) << shift
         shift += 5
         if bits & _MORE:
@@ -35,7 +35,7 @@ def counts_from_text(text: str) -> list[int]:
         counts.append(value + counts[-2] if len(counts) > 2 else value)
         value = shift = 0
     if shift:
-        raise SourceError("run lengths end in the middle of a number")
+        raise ConfigurationError("run lengths end in the middle of a number")
     return counts
 
 
@@ -54,15 +54,14 @@ def text_from_counts(counts: Sequence[int]) -> str:
     return "".join(characters)
 
 
-def checked_counts(counts: Sequence[int], width: int, height: int) -> None:
-    """Refuse run lengths that are not those of an image of that size.
+def check_counts(counts: Sequence[int], size: tuple[int, int], name: str) -> None:
+    """Refuse run lengths that are not those of an image of that width and height.
 
     Raises:
-        SourceError: One is negative, or they do not cover every pixel once.
+        ConfigurationError: One is negative, or they do not cover every pixel once.
     """
     if any(count < 0 for count in counts):
-        raise SourceError("run lengths must not be negative")
-    if sum(counts) != width * height:
-        raise SourceError(
-            f"run lengths cover {sum(counts)} pixels, the image of {width} x {height} has {width * height}"
-        )
+        raise ConfigurationError(f"{name}: run lengths must not be negative")
+    pixels = size[0] * size[1]
+    if sum(counts) != pixels:
+        raise ConfigurationError(f"{name}: its runs cover {sum(counts)} pixels, its image has {pixels}")
