@@ -726,7 +726,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
                 more, and 64 MiB.
             durability: "commit": a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval` later.
             commit_interval: Seconds between commits in interval mode.
-            deduplicate: After a lost answer, look the frame up by its file name before sending it again.
+            deduplicate: Send each frame's id along, in its custom metadata as `picsellia_async_frame_id`, and after a lost answer
+                look it up by that before sending it again.
             close_timeout: Seconds that closing may spend on delivering what is left.
             on_outcome: Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted.
             progress: Called with the statistics, at most five times a second, and at the end.

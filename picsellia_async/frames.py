@@ -49,10 +49,11 @@ class Frame(MonitorOptions):
     Attributes:
         image: Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a
             spool: when it is submitted). A bytearray or memoryview is copied, so that the buffer may be used again.
-        filename: Name of the image on the platform; by default that of the file. Unique names let `deduplicate` do its work.
+        filename: Name of the image on the platform; by default that of the file.
         timestamp: When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since
             it may be delivered much later. None leaves it to the service, which takes the time of arrival.
-        id: Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Not sent.
+        id: Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Sent
+            with `deduplicate` only, which knows a frame again by it.
         checks: "on": what cannot be meant is refused (docs/right-data.md#checks), here, and where the image is a file when it
             is read. "off": whatever is well formed is sent.
 

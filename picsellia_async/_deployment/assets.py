@@ -57,6 +57,10 @@ class PredictedAssets:
         async for description in iterate(listing, self._page):
             yield self._made(description)
 
+    async def first_page(self, listing: Listing) -> list[PredictedAssetDescription]:
+        """Fetch the first page of a listing; none is an empty list."""
+        return (await self._page(listing.first())).items
+
     async def _page(self, query: list[tuple[str, Any]]) -> Page[PredictedAssetDescription]:
         return await self._record.account.call(LIST_PREDICTED_ASSETS, query=query, deployment_id=self._record.id)
 

@@ -9,13 +9,13 @@ import attrs
 
 from picsellia_async._delivery.options import UploaderOptions, check_names
 from picsellia_async._deployment.assets import PredictedAssets
+from picsellia_async._deployment.deduplication import is_among, look_up_query, with_frame_id
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
 from picsellia_async.config import RetryPolicy
-from picsellia_async.errors import BadRequestError, NotFoundError
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
@@ -62,14 +62,13 @@ class Bulk:
                 await self._meaning.check_labels(frame.prediction, "prediction")
             return dict(await once.monitor(metadata, image_view(image, "image")))
 
-        owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
-        return Uploader(send, encode=self._monitoring.encode, find=self._is_there, owner=owner, **options)
+        def encode(frame: Frame) -> bytes:
+            marks = with_frame_id(frame) if options.get("deduplicate") else None
+            return self._monitoring.encode(frame, custom_metadata=marks)
 
-    async def _is_there(self, frame: Frame) -> bool:
-        """Whether the platform has a frame already."""
-        try:
-            await self._assets.find(filename=frame.filename)
-        except (NotFoundError, BadRequestError):
-            # 400: several frames of that name. Which of them is this one cannot be told, so it counts as not there.
-            return False
-        return True
+        owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
+        return Uploader(send, encode=encode, find=self._is_stored, owner=owner, **options)
+
+    async def _is_stored(self, frame: Frame) -> bool:
+        """Whether the platform shows a frame that was sent before."""
+        return is_among(frame.id, await self._assets.first_page(look_up_query(frame.id)))

@@ -37,8 +37,12 @@ class Monitoring:
         self._hosts = hosts
         self._meaning = meaning
 
-    def encode(self, options: MonitorOptions) -> bytes:
+    def encode(self, options: MonitorOptions, custom_metadata: dict[str, Any] | None = None) -> bytes:
         """Return the request of a prediction, all but the image.
+
+        Args:
+            options: What is sent.
+            custom_metadata: Sent in place of that of the options; None: that of the options.
 
         Raises:
             ConfigurationError: A prediction is not of the deployment's type, or metadata have no JSON form.
@@ -47,7 +51,7 @@ class Monitoring:
         check_prediction_type(options.prediction, type_, "prediction")
         if options.shadow_prediction is not None:
             check_prediction_type(options.shadow_prediction, type_, "shadow_prediction")
-        return monitor_metadata(options)
+        return monitor_metadata(options, custom_metadata)
 
     async def send_bytes(self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview) -> MonitorAnswer:
         """Send a prediction with its image."""

@@ -105,13 +105,20 @@ _MONITOR_FIELDS: Final = tuple(
 )
 
 
-def monitor_metadata(options: MonitorOptions) -> bytes:
+def monitor_metadata(options: MonitorOptions, custom_metadata: JsonObject | None = None) -> bytes:
     """Return the JSON of a `MonitorRequest` without its image. The options were checked when they were made; nothing is checked again.
+
+    Args:
+        options: What is sent.
+        custom_metadata: Sent in place of that of the options; None: that of the options.
 
     Raises:
         ConfigurationError: Metadata that has no JSON form.
     """
     fields = {name: value for name, read in _MONITOR_FIELDS if (value := read(options)) is not None}
+    if custom_metadata is not None:
+        fields["custom_metadata"] = custom_metadata
+        fields = {name: fields[name] for name, _ in _MONITOR_FIELDS if name in fields}  # it may have come in last
     return dump_json(fields)
 
 

@@ -86,7 +86,9 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--when-full", choices=("wait", "drop_newest", "drop_oldest"), default="wait", help="default: wait for room"
     )
-    parser.add_argument("--deduplicate", action="store_true", help="look a frame up before it is sent a second time")
+    parser.add_argument(
+        "--deduplicate", action="store_true", help="look a frame up by its id before it is sent a second time"
+    )
     parser.add_argument("--close-timeout", type=float, default=30.0, metavar="SECONDS", help="at the end (default 30)")
     parser.add_argument("--max-attempts", type=int, metavar="N", help="give a frame up after so many (default: never)")
 

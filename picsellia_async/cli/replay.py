@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_account(parser, default_host="what the spool says")
     parser.add_argument("--deployment", metavar="NAME", help="deployment (default: the one that the spool names)")
     add_concurrency(parser)
-    parser.add_argument("--deduplicate", action="store_true", help="look frames up by file name before sending them")
+    parser.add_argument("--deduplicate", action="store_true", help="look frames up by their ids before sending them")
     parser.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
     )

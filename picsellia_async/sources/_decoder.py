@@ -87,7 +87,7 @@ class Reading:
     def __attrs_post_init__(self) -> None:
         """Name the reading, so that no other one, on whatever host, gives its frames the same names."""
         now = datetime.datetime.now(datetime.UTC)
-        self._stamp = f"{self.settings.file_stem}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self._stamp = f"{self.settings.file_stem}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._writer = JpegWriter(self.settings.quality, self.settings.pixels)
 
     def images(self) -> Generator[Image, None, None]:

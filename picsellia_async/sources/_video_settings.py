@@ -21,6 +21,8 @@ Pixels: TypeAlias = Literal["rgb", "bgr"]
 
 _DEVICES: Final = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation"), "win32": ("{}", "vfwcap")}
 """Address and FFmpeg's format of a webcam's number, by platform."""
+STEM_BYTES_MAX: Final = 150
+"""A name has 255 bytes at most on the usual file systems, and time, random part and number follow."""
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 
 
@@ -48,8 +50,9 @@ class VideoSettings:
 
     @property
     def file_stem(self) -> str:
-        """The source's name as every file system takes it."""
-        return _UNSAFE.sub("-", self.source).strip("-.") or "video"
+        """The source's name as every file system takes it: without their special characters, and not too long."""
+        safe = _UNSAFE.sub("-", self.source).encode()[:STEM_BYTES_MAX].decode(errors="ignore")
+        return safe.strip("-.") or "video"
 
 
 def checked_settings(

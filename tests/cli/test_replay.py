@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 
 from picsellia_async import AsyncDeployment
@@ -85,6 +87,21 @@ async def test_what_the_time_does_not_allow_stays(
     emulator.faults.clear()
     assert await replay(emulator, spool, "--deduplicate") == 0
     assert len(await names(deployment)) == 12
+
+
+async def test_deduplicate_takes_no_frame_of_another_run_for_one_of_the_spool(
+    spool: Path, emulator: Emulator, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names that another run gave too: every frame of the spool is stored, though a gateway fails, and none is a duplicate."""
+    others = [attrs.evolve(make_frame(100 + number), filename=f"frame-{number}.jpg") for number in range(12)]
+    assert (await deployment.monitor_many(others)).is_complete
+    emulator.faults.add(Fault(kind="status", status=502, endpoint="monitor", times=10))
+    assert await replay(emulator, spool, "--deduplicate", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["delivered"], report["duplicates"], report["spooled"]) == (12, 0, 0)
+    images = [make_frame(number).image for number in (*range(12), *range(100, 112))]
+    stored = sorted(row.sha256 for row in emulator.state.store.predictions.select())
+    assert stored == sorted(hashlib.sha256(image).hexdigest() for image in images)
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -100,21 +100,6 @@ async def test_a_frame_brings_all_its_fields(deployment, emulator):
     assert json.loads(second.custom_metrics) == {"q": 2}
 
 
-async def test_a_look_up_that_finds_several_of_the_name_sends_again(deployment, emulator, caplog):
-    """Which of them is the frame cannot be told, so it counts as not there: at least once."""
-    for _ in range(2):
-        await monitor(deployment, "same.png")
-    emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=1))
-    frame = Frame(image=PNG, filename="same.png", width=4, height=4, latency=0.1, prediction=PREDICTION)
-    report = await deployment.monitor_many(
-        [frame], deduplicate=True, retry=RetryPolicy(backoff_initial=0.01, backoff_max=0.01)
-    )
-    assert (report.delivered, report.duplicates, report.retries) == (1, 0, 1)
-    assert len(calls(emulator, "find_predicted_asset")) == 1
-    assert emulator.state.store.predictions.count("1") == 4
-    assert "cannot be looked up" not in caplog.text
-
-
 async def test_monitor_and_predict_data(client, deployment):
     """Data of the datalake is monitored and predicted on without its bytes."""
     first, second, *_ = await (await client.get_datalake()).list_data()

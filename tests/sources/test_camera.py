@@ -251,3 +251,12 @@ async def test_a_webcam_is_a_number():
     for wrong in (-1, True, 1.5):
         with pytest.raises(ConfigurationError):
             camera(wrong)
+
+
+async def test_cameras_give_names_of_their_own(tmp_path, make_clip):
+    """Two cameras with one name, as on two hosts, tell their frames apart."""
+    path = make_clip(tmp_path / "a.mp4", frames=5)
+    first, second = [
+        {image.filename async for image in camera(path, source="gate", policy="wait", reconnect=None)} for _ in range(2)
+    ]
+    assert len(first | second) == 10

@@ -112,7 +112,7 @@ async def test_mjpeg_over_http(mjpeg):
     async with aclosing(aiter(video(mjpeg.url, source="gate"))) as stream:
         images = [await anext(stream) for _ in range(6)]
     await ended("video")
-    assert re.fullmatch(r"gate-\d{8}T\d{6}Z-[0-9a-f]{6}-000000\.jpg", images[0].filename)
+    assert re.fullmatch(r"gate-\d{8}T\d{6}Z-[0-9a-f]{12}-000000\.jpg", images[0].filename)
     assert (images[0].width, images[0].height) == (64, 48)
     assert b"GET /stream.mjpg?key=hidden" in mjpeg.requests[0]
 

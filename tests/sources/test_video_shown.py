@@ -190,3 +190,13 @@ async def test_names_of_frames_are_those_of_one_run(tmp_path):
     names = [image.filename for _ in range(2) for image in await listed(video(path))]
     assert len(set(names)) == 4
     assert all(name.startswith("gate-3-in.mp4-") and name.endswith(".jpg") for name in names)
+
+
+@pytest.mark.parametrize("source", ['a:b/c\\d*e?f"g<h>i|j\n\0', "é" * 200, "...", ""])
+async def test_names_of_frames_are_names_of_files(tmp_path, source):
+    """Whatever the source is called, its frames can be written under their names."""
+    path = clip(tmp_path / "a.mp4")
+    for image in await listed(video(path, source=source)):
+        assert not set('<>:"/\\|?*\0\n') & set(image.filename)
+        (tmp_path / image.filename).write_bytes(image.image)
+    assert len(list(tmp_path.glob("*.jpg"))) == 2
