@@ -52,7 +52,7 @@ def test_a_sliced_body_can_be_sent_twice():
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("text", "got str"), (None, "got NoneType"), (b"", "1 to"), (np.zeros(3), "got ndarray"),
+    [("text", "got str"), (None, "got NoneType"), (b"", "1 to"), (np.zeros(3), "got an array of shape"),
      (memoryview(bytearray(10))[::2], "contiguous"), (memoryview(bytes(1)), None)],
     ids=["str", "none", "empty", "array", "strided", "good"],
 )  # fmt: skip
