@@ -20,6 +20,8 @@ from picsellia_async._wire.exchange import Origin
 HEAD_START_SECONDS: Final = 0.25
 """Time that one address has for itself before the next is tried as well (RFC 8305, section 5)."""
 
+PORT_MAX: Final = 65535
+
 Address = tuple[int, tuple[Any, ...]]
 """Address family, and what `connect` takes."""
 
@@ -33,12 +35,14 @@ async def open_socket(origin: Origin, loop: asyncio.AbstractEventLoop) -> socket
     host = (
         origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
     )  # a zone, as URLs write it (RFC 6874)
+    if origin.port > PORT_MAX:  # uvloop would connect to what is left of it in 16 bits
+        raise OSError(f"{origin} is no address: there is no such port")
     try:
         addresses = await _resolve(host, origin.port, loop)
         if len(addresses) == 1:
             return await _connect(addresses[0], loop)
         return await _race(addresses, loop)
-    except (UnicodeError, OverflowError) as error:  # a label over 63 characters, a port over 65535
+    except UnicodeError as error:  # a label over 63 characters
         raise OSError(f"{origin} is no address: {error}") from error
 
 

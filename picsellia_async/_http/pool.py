@@ -144,6 +144,9 @@ class Pool:
             if connection is not None:
                 return connection
             connection = await self._wait(Waiter(origin, connect, trace, self.loop.create_future()), wait)
+            if self.closed:  # between being given the connection and waking up; it is no fault of the peer's
+                connection.abort()
+                raise ClosedError("the transport was closed during this call")
             # One that served before may have ended between being handed over and our waking up: then there is another. A new
             # one that has ended is the caller's to see, or a peer that closes at once would keep us here for ever.
             if not connection.reused or connection.is_reusable():

@@ -15,10 +15,12 @@ from picsellia_async._http.transport import FastTransport
 from .peers import Certificate
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Run every async test on asyncio, in debug mode; files about the life of connections run on uvloop as well."""
-    return "asyncio", {"debug": True}
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run every async test on asyncio and on uvloop, in debug mode."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"debug": True, "use_uvloop": request.param == "uvloop"}
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import ssl
@@ -77,6 +78,15 @@ class Wire:
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+
+    def kernel(self) -> socket.socket:
+        """Return the socket below the loop and below TLS, to be closed by the caller; uvloop shows only a part of it."""
+        return socket.socket(fileno=os.dup(self.writer.get_extra_info("socket").fileno()))
+
+    def shut(self, how: int) -> None:
+        """End one direction or both (`socket.SHUT_...`) without a turn of the loop."""
+        with self.kernel() as sock:
+            sock.shutdown(how)
 
     def close(self) -> None:
         """End the connection with a FIN."""
@@ -377,8 +387,6 @@ def _nginx(port: int, folder: Path, files: list[str]) -> list[str] | None:
 
 
 def _is_root() -> bool:
-    import os
-
     return os.geteuid() == 0
 
 

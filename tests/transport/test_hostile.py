@@ -24,14 +24,6 @@ from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Run every async test on both event loops, in debug mode."""
-    if request.param == "uvloop":
-        pytest.importorskip("uvloop")
-    return "asyncio", {"debug": True, "use_uvloop": request.param == "uvloop"}
-
-
 async def get(transport: FastTransport, peer: Any, method: bytes = b"GET", target: bytes = b"/"):
     return await transport.exchange(peer.origin, method, target, b"", None, TIMEOUTS)
 

@@ -17,7 +17,7 @@ from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError
 
-from .peers import TIMEOUTS, Certificate, Wire, answering, echo, new_tasks, scripted
+from .peers import TIMEOUTS, Certificate, Wire, answering, echo, new_tasks, scripted, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +69,17 @@ async def test_close_while_busy(make_transport, certificate: Certificate, secure
         assert [type(result) for result in results] == [ClosedError] * 6
         await peer.until(lambda: peer.open == 0)
         assert await new_tasks(before | set(calls)) == set()
+
+
+async def test_close_when_a_connection_is_given(make_transport) -> None:
+    """A call that has its connection, and does not know as yet, gets `ClosedError` as well: the peer did nothing wrong."""
+    transport = make_transport()
+    async with scripted(echo) as peer:
+        call = asyncio.create_task(ask(transport, peer))
+        await settled(lambda: bool(transport.counts.connections))
+        await transport.aclose()
+        with pytest.raises(ClosedError):
+            await call
 
 
 async def test_close_while_connecting(make_transport) -> None:

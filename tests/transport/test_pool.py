@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import httpx
 import pytest
@@ -203,13 +204,10 @@ async def test_end_that_the_loop_has_not_seen(make_transport, method: bytes, end
             assert peer.accepted == number + 1
             wire = peer.wires[-1]
             # End it without giving the loop a turn: the event is in the kernel, not in the loop.
-            sock = wire.writer.get_extra_info("socket")
-            if end == "close":
-                sock.shutdown(2)
-            else:
+            if end == "reset":
                 wire.reset()
-                with contextlib.suppress(OSError):
-                    sock.shutdown(2)
+            with contextlib.suppress(OSError):
+                wire.shut(socket.SHUT_RDWR)
 
 
 async def test_end_in_flight_is_not_an_error(make_transport) -> None:
@@ -230,7 +228,7 @@ async def test_end_in_flight_is_not_an_error(make_transport) -> None:
             assert answer.content == b"ok"
             assert posts == number + 1
             # No turn of the loop, no check of the socket: the request goes into a closed connection.
-            peer.wires[-1].writer.get_extra_info("socket").shutdown(2)
+            peer.wires[-1].shut(socket.SHUT_RDWR)
 
 
 async def test_end_after_reading_is_an_error_for_post(make_transport) -> None:

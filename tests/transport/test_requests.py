@@ -293,7 +293,7 @@ async def test_close_while_sending(transport: FastTransport) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()
         await wire.reader.readexactly(100_000)
-        wire.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        wire.shut(socket.SHUT_WR)
         await asyncio.Event().wait()
 
     async with scripted(script) as peer:

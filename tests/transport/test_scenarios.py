@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pybase64
 import pytest
@@ -28,10 +29,12 @@ PATIENT = Timeouts(None, None, None, None)
 MIB = 1 << 20
 
 
-@pytest.fixture
-def anyio_backend():
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Without debug mode: hundreds of megabytes go through the loop."""
-    return "asyncio", {"debug": False}
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
 @pytest.fixture
@@ -138,6 +141,7 @@ from picsellia_async import AsyncClient, DetectionPredictionFormat
 from picsellia_async.emulator import Emulator
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60  # how long a step takes says how busy the machine is
     prediction = DetectionPredictionFormat([0], [[10, 20, 110, 220]], [0.9])
     image = b"\\xff\\xd8\\xff" + bytes(2_000_000)
     async with Emulator() as emulator, AsyncClient(emulator.api_token, host=emulator.url) as client:

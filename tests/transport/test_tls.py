@@ -229,9 +229,8 @@ async def test_damaged_record(transport: FastTransport, certificate: Certificate
 
     async def script(wire: Wire) -> None:
         await wire.request()
-        wire.writer.transport.get_extra_info("ssl_object")
-        raw = wire.writer.transport._ssl_protocol._transport
-        raw.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        with wire.kernel() as sock:
+            sock.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
         await wire.until_gone()
 
     async with scripted(script, certificate.server) as peer:

@@ -24,14 +24,6 @@ pytestmark = pytest.mark.anyio
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Run every async test on both event loops, in debug mode."""
-    if request.param == "uvloop":
-        pytest.importorskip("uvloop")
-    return "asyncio", {"debug": True, "use_uvloop": request.param == "uvloop"}
-
-
 def contexts(certificate: Certificate, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl.SSLContext, trustme.CA]:
     """Make a server that speaks one version and wants certificates of an authority, and a client without one."""
     authority = trustme.CA()
