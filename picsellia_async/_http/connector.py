@@ -1,4 +1,4 @@
-"""Opening connections: name lookup, Happy Eyeballs (RFC 8305), TCP, TLS. No pool here.
+"""Opening connections: Happy Eyeballs (RFC 8305) and TCP. No pool here.
 
 asyncio's `create_connection` has Happy Eyeballs too, but uvloop's has not, and neither lets us keep the socket, of
 which the transport later asks what the peer has confirmed.
@@ -12,9 +12,10 @@ import itertools
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from picsellia_async._http import tcp
+from picsellia_async._http.resolver import Address, Resolver
 from picsellia_async._wire.exchange import Origin
 
 HEAD_START_SECONDS: Final = 0.25
@@ -22,40 +23,37 @@ HEAD_START_SECONDS: Final = 0.25
 
 PORT_MAX: Final = 65535
 
-Address = tuple[int, tuple[Any, ...]]
-"""Address family, and what `connect` takes."""
 
-
-async def open_socket(origin: Origin, loop: asyncio.AbstractEventLoop) -> socket.socket:
+async def open_socket(origin: Origin, resolver: Resolver, loop: asyncio.AbstractEventLoop) -> socket.socket:
     """Connect to the first address of an origin that answers.
 
     Raises:
         OSError: The name is not known, or no address answers.
     """
+    if origin.port > PORT_MAX:  # uvloop would connect to what is left of it in 16 bits
+        raise OSError(f"{origin} is no address: there is no such port")
     host = (
         origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
     )  # a zone, as URLs write it (RFC 6874)
-    if origin.port > PORT_MAX:  # uvloop would connect to what is left of it in 16 bits
-        raise OSError(f"{origin} is no address: there is no such port")
+    if (literal := _literal(host, origin.port)) is not None:
+        return await _connect(literal, loop)
     try:
-        addresses = await _resolve(host, origin.port, loop)
-        if len(addresses) == 1:
-            return await _connect(addresses[0], loop)
-        return await _race(addresses, loop)
+        addresses = _interleave(await resolver.resolve(host, origin.port))
     except UnicodeError as error:  # a label over 63 characters
         raise OSError(f"{origin} is no address: {error}") from error
+    try:
+        return await (_connect(addresses[0], loop) if len(addresses) == 1 else _race(addresses, loop))
+    except OSError:
+        resolver.forget(host)
+        raise
 
 
-async def _resolve(host: str, port: int, loop: asyncio.AbstractEventLoop) -> list[Address]:
+def _literal(host: str, port: int) -> Address | None:
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError, ValueError):  # not a literal address of this family
             socket.inet_pton(family, host)
-            return [(family, (host, port))]
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys((int(family), tuple(address)) for family, _, _, _, address in found))
-    if not addresses:
-        raise OSError(f"no address for {host}")
-    return _interleave(addresses)
+            return family, (host, port)
+    return None
 
 
 def _interleave(addresses: list[Address]) -> list[Address]:

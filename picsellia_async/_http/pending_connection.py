@@ -14,6 +14,7 @@ from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import Trace, traced
+from picsellia_async._http.resolver import Resolver
 from picsellia_async._wire.exchange import Origin
 
 GRACE_SECONDS: Final = 2.0
@@ -128,12 +129,14 @@ async def attach(loop: asyncio.AbstractEventLoop, protocol: asyncio.BufferedProt
         raise
 
 
-async def open_socket(origin: Origin, trace: Trace | None, loop: asyncio.AbstractEventLoop) -> socket.socket:
+async def open_socket(
+    origin: Origin, trace: Trace | None, resolver: Resolver, loop: asyncio.AbstractEventLoop
+) -> socket.socket:
     """Open a TCP connection, as the trace shall see it."""
     sock: socket.socket | None = None
     try:
         async with traced(trace, "connection.connect_tcp", {"host": origin.host, "port": origin.port}):
-            sock = await connector.open_socket(origin, loop)
+            sock = await connector.open_socket(origin, resolver, loop)
     except BaseException:
         if sock is not None:  # the callback of the trace raised, or was cancelled
             sock.close()

@@ -43,6 +43,7 @@ from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import Trace, traced
 from picsellia_async._http.pending_connection import Opening, Waiter, attach, open_socket
+from picsellia_async._http.resolver import Resolver
 from picsellia_async._http.tls import TlsLayer
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ClosedError
@@ -96,6 +97,7 @@ class Pool:
         self._make_context = context
         self._context: ssl.SSLContext | None = None
         self._context_lock = asyncio.Lock()
+        self._resolver = Resolver(loop)
         self._sessions: dict[Origin, ssl.SSLSession] = {}
         self._connections: set[Connection] = set()
         self._openings: set[Opening] = set()
@@ -324,7 +326,7 @@ class Pool:
         await self._close_with_loop()
         origin, trace = opening.origin, opening.trace
         context = await self._tls_context() if origin.scheme == "https" else None
-        sock = await open_socket(origin, trace, self.loop)
+        sock = await open_socket(origin, trace, self._resolver, self.loop)
         connection = Connection(origin, sock, self, self._view, self.loop)
         layer = None
         if context is not None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
@@ -399,6 +400,17 @@ def _has(module: str) -> bool:
 def descriptors() -> int:
     """Count this process's open file descriptors."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Have every name stand for these addresses."""
+
+    def getaddrinfo(_host: str, _port: None, **_options: Any) -> list[Any]:
+        kinds = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+        ends = [(0, 0, 0) if ":" in address else (0,) for address in addresses]
+        return [(kinds[n], socket.SOCK_STREAM, 6, "", (a, *ends[n])) for n, a in enumerate(addresses)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 async def new_tasks(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import random
+import socket
+import threading
 
 import httpx
 import pytest
@@ -14,7 +16,7 @@ from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async.config import Timeouts
 
-from .peers import TIMEOUTS, Certificate, Wire, descriptors, echo, new_tasks, scripted, settled
+from .peers import TIMEOUTS, Certificate, Wire, descriptors, echo, new_tasks, resolve_to, scripted, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -361,53 +363,51 @@ async def test_timeout_in_the_body(make_transport) -> None:
     await peer.until(lambda: peer.open == 0)
 
 
-async def test_cancelled_while_a_name_is_looked_up(make_transport) -> None:
+async def test_cancelled_while_a_name_is_looked_up(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call cancelled during the name lookup leaves its slot."""
     transport = make_transport(max_connections=1)
-    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    loop, asked, go = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    async def getaddrinfo(*_args, **_options):
-        asked.set()
-        await asyncio.Event().wait()
+    def getaddrinfo(*_args, **_options):
+        loop.call_soon_threadsafe(asked.set)
+        go.wait(30)
+        return []
 
-    original, loop.getaddrinfo = loop.getaddrinfo, getaddrinfo
     async with scripted(echo) as peer:
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         origin = type(peer.origin)("http", "slow.test", peer.origin.port)
-        try:
-            task = asyncio.create_task(transport.exchange(origin, b"GET", b"/", b"", None, TIMEOUTS))
-            await asked.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        finally:
-            loop.getaddrinfo = original
+        task = asyncio.create_task(transport.exchange(origin, b"GET", b"/", b"", None, TIMEOUTS))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         assert (await transport.exchange(peer.origin, b"GET", b"/a", b"", None, TIMEOUTS)).content == b"/a"
+    go.set()
 
 
-async def test_cancelled_among_several_addresses(make_transport) -> None:
+async def test_cancelled_among_several_addresses(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call cancelled while several addresses are tried leaves no socket open once the transport is closed."""
     transport = make_transport(max_connections=1)
     loop, before = asyncio.get_running_loop(), descriptors()
-    tasks = asyncio.all_tasks()
-
-    async def getaddrinfo(host, port, **_options):
-        return [(2, 1, 6, "", (f"127.0.0.{number}", port)) for number in range(1, 5)]
+    tasks, trying = asyncio.all_tasks(), asyncio.Semaphore(0)
 
     async def sock_connect(*_args):
+        trying.release()
         await asyncio.sleep(3600)
 
-    names, connect = loop.getaddrinfo, loop.sock_connect
-    loop.getaddrinfo, loop.sock_connect = getaddrinfo, sock_connect
+    resolve_to(monkeypatch, *[f"127.0.0.{number}" for number in range(1, 5)])
+    connect, loop.sock_connect = loop.sock_connect, sock_connect
     try:
         origin = type(await _origin())("http", "many.test", 9)
         task = asyncio.create_task(transport.exchange(origin, b"GET", b"/", b"", None, TIMEOUTS))
-        await asyncio.sleep(0.3)  # two addresses are being tried by now
+        await trying.acquire()
+        await trying.acquire()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await transport.aclose()
     finally:
-        loop.getaddrinfo, loop.sock_connect = names, connect
+        loop.sock_connect = connect
     assert descriptors() == before
     assert await new_tasks(tasks) == set()
 

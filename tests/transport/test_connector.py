@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from picsellia_async._http import connector
+from picsellia_async._http.resolver import Resolver
 from picsellia_async._wire.exchange import Origin
+
+from .peers import resolve_to
 
 pytestmark = pytest.mark.anyio
 
@@ -88,14 +91,10 @@ async def test_cancelled_while_the_losers_leave(monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that finds nothing is an OSError that names the host."""
+    resolve_to(monkeypatch)
     loop = asyncio.get_running_loop()
-
-    async def nothing(*_place: Any, **_options: Any) -> list[Any]:
-        return []
-
-    monkeypatch.setattr(loop, "getaddrinfo", nothing)
     with pytest.raises(OSError, match=r"empty\.test"):
-        await connector.open_socket(Origin("http", "empty.test", 80), loop)
+        await connector.open_socket(Origin("http", "empty.test", 80), Resolver(loop), loop)
 
 
 async def test_addresses_are_interleaved() -> None:
@@ -108,5 +107,6 @@ async def test_addresses_are_interleaved() -> None:
 @pytest.mark.parametrize("place", [("x" * 64 + ".test", 80), ("127.0.0.1", 65536), ("::1", 70000)])
 async def test_a_place_that_cannot_be(place: tuple[str, int]) -> None:
     """A label over 63 characters and a port over 65535 are an OSError, like every other place that cannot be reached."""
+    loop = asyncio.get_running_loop()
     with pytest.raises(OSError, match="is no address"):
-        await connector.open_socket(Origin("http", *place), asyncio.get_running_loop())
+        await connector.open_socket(Origin("http", *place), Resolver(loop), loop)

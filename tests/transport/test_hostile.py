@@ -19,7 +19,7 @@ from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ConfigurationError, DecodeError
 
-from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, echo, resolve_to, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -433,11 +433,7 @@ async def test_the_name_that_a_tls_server_sees(
     context = ssl.create_default_context(cafile=str(certificate.authority))
     context.set_alpn_protocols(["http/1.1"])
     transport = make_transport(ssl_context=context)
-
-    async def look_up(_host: str, port: int, **_options: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
+    resolve_to(monkeypatch, "127.0.0.1")
     async with scripted(script, server) as peer:
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
         await transport.exchange(Origin("https", host, peer.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
     assert (names, chosen) == (["localhost"], ["http/1.1"])

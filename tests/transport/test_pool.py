@@ -11,7 +11,7 @@ import pytest
 
 from picsellia_async._wire.exchange import Origin
 
-from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, echo, resolve_to, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -339,45 +339,24 @@ async def test_response_dropped_without_closing(make_transport) -> None:
         assert (await ask(transport, peer)).content == b"ok"
 
 
-async def test_happy_eyeballs(make_transport) -> None:
+async def test_happy_eyeballs(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with an address that does not answer is reached through the next one."""
     transport = make_transport()
+    resolve_to(monkeypatch, "100::1", "127.0.0.1", "127.0.0.1")  # the discard prefix: no answer, or no route
     async with scripted(echo) as peer:
-        loop = asyncio.get_running_loop()
-        port = peer.origin.port
-
-        async def getaddrinfo(host, asked, **_options):
-            return [
-                (10, 1, 6, "", ("100::1", asked, 0, 0)),  # the discard prefix: no answer, or no route
-                (2, 1, 6, "", ("127.0.0.1", asked)),
-                (2, 1, 6, "", ("127.0.0.1", asked)),
-            ]
-
-        original, loop.getaddrinfo = loop.getaddrinfo, getaddrinfo
-        try:
-            answer = await transport.exchange(Origin("http", "two.test", port), b"GET", b"/a", b"", None, TIMEOUTS)
-        finally:
-            loop.getaddrinfo = original
-        assert answer.content == b"/a"
+        origin = Origin("http", "two.test", peer.origin.port)
+        assert (await transport.exchange(origin, b"GET", b"/a", b"", None, TIMEOUTS)).content == b"/a"
         assert peer.accepted == 1
 
 
-async def test_every_address_fails(make_transport) -> None:
+async def test_every_address_fails(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no address answers, the error names what happened to each."""
     transport = make_transport()
     async with scripted(echo) as gone:
         pass
-    loop = asyncio.get_running_loop()
-
-    async def getaddrinfo(host, asked, **_options):
-        return [(2, 1, 6, "", ("127.0.0.1", asked)), (2, 1, 6, "", ("127.0.0.2", asked))]
-
-    original, loop.getaddrinfo = loop.getaddrinfo, getaddrinfo
-    try:
-        with pytest.raises(httpx.ConnectError, match="127"):
-            await transport.exchange(Origin("http", "x.test", gone.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
-    finally:
-        loop.getaddrinfo = original
+    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
+    with pytest.raises(httpx.ConnectError, match="127"):
+        await transport.exchange(Origin("http", "x.test", gone.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
 
 
 async def test_ipv6(make_transport) -> None:
