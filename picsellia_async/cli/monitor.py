@@ -31,7 +31,6 @@ from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
-from picsellia_async.sources._class_names import names_from
 from picsellia_async.uploader import Uploader, UploaderOptions
 
 FAILURES_NAMED: Final = 100
@@ -183,14 +182,11 @@ async def _source(
         "categories": categories,
     }  # fmt: skip
     by_name = categories is None and not args.class_numbers
-    if args.coco is not None:
-        if by_name:
-            # A category id of COCO is no index: taken for one in silence, persons would become bicycles.
-            chosen["label_map"] = await _label_map(deployment)
-        return coco_results(args.coco, args.images, annotations=args.annotations, outside=args.outside, **chosen)
-    names = await asyncio.to_thread(names_from, args.names, args.yolo)
-    if by_name and names:
+    if by_name:
+        # A file's class number is no index: taken for one in silence, persons would become bicycles.
         chosen["label_map"] = await _label_map(deployment)
+    if args.coco is not None:
+        return coco_results(args.coco, args.images, annotations=args.annotations, outside=args.outside, **chosen)
     return yolo_labels(args.yolo, args.images, names=args.names, **chosen)
 
 

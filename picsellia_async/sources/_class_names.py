@@ -51,7 +51,9 @@ class ClassIndex:
         if self.label_map is not None:
             if name is None:
                 raise SourceError(
-                    f"class {category} has no name to look up in the label map; give names= or categories="
+                    f"class {category} has no name to look up in the label map: name it (COCO's categories, YOLO's names=), or "
+                    "say its index with categories=; on the command line --names, --categories, or --class-numbers where it "
+                    "is an index already"
                 )
             try:
                 return index_of(name.strip(), f"class {_called(category, name)}", self.label_map)

@@ -93,7 +93,10 @@ class ImageLookup:
             numbered = by_number.get(int(text), [])
             found = [one for one in numbered if PurePosixPath(one).stem.isdecimal()] or numbered
         if not found:
-            raise SourceError(f"no image of that name or number in {str(self._folder)!r}")
+            raise SourceError(
+                f"no image of that name or number in {str(self._folder)!r}; annotations= takes the COCO file whose images "
+                "tell the file name of each id"
+            )
         return self._only(found, f"image id {image_id!r}")
 
     def labelled(self, label: PurePosixPath) -> Path:

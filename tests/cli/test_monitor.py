@@ -136,6 +136,7 @@ async def test_yolo_labels(emulator, client, tmp_path, images):
         "--images",
         images,
         "--empty",
+        "--class-numbers",
         "--concurrency",
         "auto",
         "--json",
@@ -171,6 +172,23 @@ async def test_classes_of_coco_are_found_by_name(emulator, client, tmp_path, ima
     assert (code, err) == (0, "")
 
 
+async def test_classes_of_yolo_are_found_by_name(emulator, tmp_path, images):
+    """A class number is never an index by silence: without names nothing is sent; with them the label map is asked."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/000000000004.txt").write_text("0 0.5 0.5 0.5 0.5 0.9")
+    (tmp_path / "names.txt").write_text("car\n")
+    arguments = ("--yolo", tmp_path / "labels", "--images", images)
+    code, out, err = await monitor(emulator, emulator.deployment_name, *arguments)
+    assert (code, out[:8]) == (1, "0 of 0 d")
+    assert "line 1: class 0 has no name to look up" in err
+    assert "--names" in err
+    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments, "--names", tmp_path / "names.txt")
+    assert (code, err) == (0, "")
+    async with httpx.AsyncClient() as plain:
+        (item,) = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    assert item["raw_predictions"]["detection_classes"] == [2]
+
+
 @pytest.mark.parametrize("skip", [[], ["--skip-bad"]])
 async def test_nothing_to_send_is_no_success(emulator, tmp_path, images, skip):
     """An empty folder of labels: exit code 1, and the reason."""
@@ -187,7 +205,7 @@ async def test_ground_truth_needs_a_score(emulator, tmp_path, images):
     """Labels without scores are refused, and sent with the score that is given."""
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels/000000000004.txt").write_text("0 0.5 0.5 0.5 0.5")
-    arguments = ("--yolo", tmp_path / "labels", "--images", images)
+    arguments = ("--yolo", tmp_path / "labels", "--images", images, "--class-numbers")
     code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
     assert code == 1
     assert "line 1: no score" in err
