@@ -24,6 +24,8 @@ class Reservation:
     """Bytes wanted."""
     granted: asyncio.Future[None]
     """Done once the bytes are the waiter's."""
+    passes: bool = False
+    """Whether the frame only passes through memory."""
 
 
 @attrs.define(eq=False)
@@ -40,6 +42,9 @@ class FlowControl:
     """Frames held."""
     parked_bytes: int = attrs.field(default=0, init=False)
     """Of the held bytes: those that do not count for `is_below`, since what would free them waits for that itself."""
+    passing: int = attrs.field(default=0, init=False)
+    """Frames on their way to disk. While there is none, the next one is let in whether it fits or not: only the disk may keep a
+    frame from the disk, and what fills the memory may wait for a service that is down."""
     _queue: deque[Reservation] = attrs.field(factory=deque, init=False, repr=False)
     _low: asyncio.Future[None] | None = attrs.field(default=None, init=False, repr=False)
     _low_share: float = attrs.field(default=0.0, init=False, repr=False)
@@ -67,16 +72,21 @@ class FlowControl:
         self.used_bytes += size
         self.used_frames += 1
 
-    async def reserve(self, size: int) -> None:
+    async def reserve(self, size: int, *, passes: bool = False) -> None:
         """Take the bytes, after everybody who came before has theirs.
+
+        Args:
+            size: Bytes.
+            passes: Whether the frame is on its way to disk; `passed` ends that.
 
         Raises:
             BaseException: What `close` was given, if that comes first.
         """
-        if self.try_reserve(size):
-            return
-        place = Reservation(size, asyncio.get_running_loop().create_future())
+        place = Reservation(size, asyncio.get_running_loop().create_future(), passes)
         self._queue.append(place)
+        self._grant()
+        if place.granted.done():
+            return
         try:
             await place.granted
         except BaseException:
@@ -87,6 +97,8 @@ class FlowControl:
             elif place.granted.done() and not place.granted.cancelled() and place.granted.exception() is None:
                 # Cancelled after the grant: the bytes were taken for a task that will never release them.
                 self.release(size)
+                if passes:
+                    self.passed()
             raise
 
     def release(self, size: int, frames: int = 1) -> None:
@@ -98,11 +110,20 @@ class FlowControl:
         self._tell_low()
 
     def _grant(self) -> None:
-        while self._queue and self.fits(self._queue[0].size):
+        while self._queue and self._lets_in(self._queue[0]):
             place = self._queue.popleft()
             if not place.granted.done():
                 self.occupy(place.size)
+                self.passing += place.passes
                 place.granted.set_result(None)
+
+    def _lets_in(self, place: Reservation) -> bool:
+        return self.fits(place.size) or (place.passes and not self.passing)
+
+    def passed(self) -> None:
+        """A frame is on disk, or will not get there: the next one may follow."""
+        self.passing -= 1
+        self._grant()
 
     def close(self, error: Callable[[], BaseException]) -> None:
         """End the waiting of everybody in the queue.

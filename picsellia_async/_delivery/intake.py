@@ -135,11 +135,13 @@ class Intake:
             self._release(writer, record.size, size)
             return known
         item = self._item(frame, request, size)
+        item.is_passing = True
         return await queue.accept(item, attrs.evolve(record, seq=item.seq), self._accept)
 
     def _release(self, writer: SpoolQuota, disk_bytes: int, size: int) -> None:
         writer.room.release(disk_bytes)
         self._ledger.memory.release(size)
+        self._ledger.memory.passed()
 
     async def _make_room(self, size: int) -> DropReason | None:
         """Take room in memory, as the policy says; return why the frame is dropped where there is none."""
@@ -157,7 +159,7 @@ class Intake:
     async def _make_room_on_disk(
         self, disk_bytes: int, size: int, writer: SpoolQuota, queue: SpoolQueue
     ) -> DropReason | None:
-        """Take room on disk as the policy says, then in memory, where waiting is short: until the disk took what is there."""
+        """Take room on disk as the policy says, then in memory for the way there: that waits for the disk alone."""
         memory, disk = self._ledger.memory, writer.room
         self._check_fits(memory, size)
         self._check_fits(disk, disk_bytes)
@@ -171,7 +173,7 @@ class Intake:
             if dropped is not None:
                 return dropped
         try:
-            await memory.reserve(size)
+            await memory.reserve(size, passes=True)
         except BaseException:
             disk.release(disk_bytes)
             raise

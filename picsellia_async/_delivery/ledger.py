@@ -156,7 +156,17 @@ class Ledger:
     def leave_memory(self, item: Item) -> None:
         """Give back the memory of a frame that goes on existing on disk only."""
         self.known.pop(item.frame.id, None)
+        self._release(item)
+
+    def _release(self, item: Item) -> None:
         self.memory.release(item.size)
+        self.end_passing(item)
+
+    def end_passing(self, item: Item) -> None:
+        """A frame is not on its way to disk any more."""
+        if item.is_passing:
+            item.is_passing = False
+            self.memory.passed()
 
     def enter_memory(self, item: Item) -> None:
         """Hold a frame that was read back from disk."""
@@ -172,7 +182,7 @@ class Ledger:
             return
         del self.known[item.frame.id]
         image = item.frame.image
-        self.memory.release(item.size)
+        self._release(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)
         self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.size, item.seq)

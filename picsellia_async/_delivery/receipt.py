@@ -105,3 +105,5 @@ class Item:
     """Frames that had been delivered when its last attempt failed; -1: none failed yet."""
     is_written: bool = False
     """Whether it is on disk already."""
+    is_passing: bool = False
+    """Whether it counts as on its way to disk (`FlowControl.passing`)."""

@@ -168,3 +168,22 @@ async def test_the_loop_is_not_blocked_by_the_disk(tmp_path: Path, monkeypatch: 
         await asyncio.gather(*submits)
     assert ticks > 10
     assert up.report.delivered == 20
+
+
+@pytest.mark.parametrize("durability", ["commit", "interval"])
+@pytest.mark.parametrize(
+    "bound", [{"max_pending_bytes": 40_000}, {"max_pending_frames": 1}, {"max_pending_frames": 3}], ids=str
+)
+async def test_memory_keeps_no_frame_from_the_disk(tmp_path: Path, durability: str, bound: dict[str, int]) -> None:
+    """Through an outage frames of more than half of the memory are accepted, and memory stays within one frame of its bound."""
+    service = Service(is_up=False)
+    async with uploader(service, tmp_path, durability=durability, commit_interval=0.01, **bound) as up:
+        async with asyncio.timeout(30):
+            for number in range(12):
+                await up.submit(make_frame(number, 25_000))
+                assert up.statistics().pending_bytes <= bound.get("max_pending_bytes", 100_000) + 30_000
+    assert (up.report.spooled, up.report.is_balanced) == (12, True)
+    again = Service()
+    async with uploader(again, tmp_path, **bound) as up:
+        assert await up.flush(timeout=30) == 0
+    assert len(set(again.stored)) == len(again.stored) == 12

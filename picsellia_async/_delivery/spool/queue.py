@@ -143,6 +143,7 @@ class SpoolQueue:
             self._writer.room.release(item.disk_bytes)
             if is_known:
                 self._join(item.receipt)
+        self._ledger.end_passing(item)
         if arriving.done():
             return
         if error is None:
@@ -164,6 +165,7 @@ class SpoolQueue:
             return  # it has its outcome already, and the writer was told
         is_waiting = self._unwritten.get(item.seq) is item
         if is_known:
+            self._ledger.end_passing(item)
             self._merge(item, is_waiting=is_waiting)
             return
         item.is_written = True
@@ -171,6 +173,7 @@ class SpoolQueue:
         if is_waiting and item.seq not in self._taken:
             del self._unwritten[item.seq]
             self._leave_memory(item)
+        self._ledger.end_passing(item)
 
     def _merge(self, item: Item, *, is_waiting: bool) -> None:
         """An earlier process left the same frame on disk: only one of the two is delivered, if this one is not under way."""
