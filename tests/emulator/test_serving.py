@@ -11,6 +11,7 @@ from picsellia_async.emulator.domain.pictures import make_png, size_of
 from picsellia_async.emulator.seed import CLOUD_OBJECT
 from picsellia_async.predictions import PREDICTION_FORMATS
 
+from ..support.images import jpeg
 from .conftest import JPEG, Wire
 
 pytestmark = pytest.mark.anyio
@@ -57,10 +58,10 @@ def test_the_threshold_takes_whole_shapes_away() -> None:
 
 def test_sizes_are_read_from_headers() -> None:
     """PNG and JPEG say their size; what is cut off or something else says nothing."""
-    jpeg = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x30\x00\x40\x01"
+    photo = jpeg(64, 48)
     assert size_of(PNG) == (64, 48)
-    assert size_of(jpeg) == (64, 48)
-    assert size_of(PNG[:20]) is size_of(jpeg[:12]) is size_of(b"GIF89a") is None
+    assert size_of(photo) == (64, 48)
+    assert size_of(PNG[:20]) is size_of(photo[:12]) is size_of(b"GIF89a") is None
 
 
 async def test_the_same_image_gets_the_same_prediction(wire: Wire) -> None:
