@@ -10,7 +10,7 @@ import attrs
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, PredictionMismatchError, shown
 from picsellia_async.predictions import PredictionFormat, as_prediction
-from picsellia_async.validation import boolean, copied_object, epoch_seconds, real_number, text, texts, whole_number
+from picsellia_async.validation import boolean, copied_object, epoch_seconds, seconds, text, texts, whole_number
 
 EXTENSIONS: Final = {
     ".jpg": SupportedContentType.JPEG,
@@ -68,7 +68,7 @@ def _height(value: int) -> int:
 
 
 def _latency(value: float) -> float:
-    return real_number(value, "latency", 0.0)
+    return seconds(value, "latency")
 
 
 def _prediction(value: PredictionFormat) -> PredictionFormat:
@@ -109,7 +109,7 @@ def _custom_metrics(value: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _shadow_latency(value: float | None) -> float | None:
-    return None if value is None else real_number(value, "shadow_latency", 0.0)
+    return None if value is None else seconds(value, "shadow_latency")
 
 
 def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.enums import InferenceType, SupportedContentType
-from picsellia_async.errors import ImplausibleError, shown
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import (
     CGBI,
     JPEG_SIGNATURE,
@@ -26,10 +26,12 @@ from picsellia_async.predictions import (
     DetectionPredictionFormat,
     KeypointPredictionFormat,
     LinePredictionFormat,
+    MaskPredictionFormat,
     PointPredictionFormat,
     PredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.predictions._masks import checked_text
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 from picsellia_async.validation import choice
 
@@ -40,8 +42,8 @@ OVERHANG: Final = 0.1
 """Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is."""
 LATENCY_MAX: Final = 3600.0
 """Seconds; nobody waits longer for a model."""
-LATENCY_WHOLE_MAX: Final = 10.0
-"""Seconds from which a latency without a fraction is refused: a clock in seconds gives fractions, one in milliseconds need not."""
+LATENCY_INTEGER_MAX: Final = 10
+"""Seconds from which an integer latency is refused: clocks in seconds give floats, those in milliseconds often integers."""
 TIMESTAMP_MIN: Final = 946_684_800.0
 """2000-01-01."""
 TIMESTAMP_AHEAD: Final = 86_400.0
@@ -86,13 +88,17 @@ def check_latency(latency: float, name: str) -> None:
     """Refuse what looks like milliseconds.
 
     Raises:
-        ImplausibleError: Above an hour, or whole seconds of `LATENCY_WHOLE_MAX` or more.
+        ImplausibleError: Above an hour, or an integer of `LATENCY_INTEGER_MAX` or more. A float is taken at its word.
     """
-    if latency >= LATENCY_WHOLE_MAX and (latency > LATENCY_MAX or latency.is_integer()):
-        raise ImplausibleError(
-            f"{name} is in seconds, and {latency:g} looks like milliseconds: divide by 1000 "
-            f'({latency / 1000:g}); checks="off" sends it as it is'
-        )
+    if latency > LATENCY_MAX:
+        way_out = 'checks="off" sends it as it is'
+    elif isinstance(latency, int) and latency >= LATENCY_INTEGER_MAX:
+        way_out = f"or write {latency}.0 where seconds are meant"
+    else:
+        return
+    raise ImplausibleError(
+        f"{name} is in seconds, and {latency:g} looks like milliseconds: divide by 1000 ({latency / 1000:g}); {way_out}"
+    )
 
 
 def check_timestamp(timestamp: float, now: float | None = None) -> None:
@@ -191,6 +197,13 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
     """
     check_classes(prediction, None, name)
     check_scores(prediction, name)
+    made_for = prediction.image_size
+    if made_for is not None and made_for != (width, height):
+        swapped = ": they look swapped" if made_for == (height, width) else ""
+        raise ImplausibleError(
+            f"{name} was made for an image of {made_for[0]} x {made_for[1]} (normalized=, clip=, size= or its masks), and width "
+            f"and height are {width} and {height}{swapped}. Give width and height of the image that is sent, and masks of its size"
+        )
     check = _SHAPE_CHECKS.get(prediction.model_type)
     if check is not None:
         check(prediction, width, height, name)
@@ -310,6 +323,16 @@ def _check_polygons(prediction: SegmentationPredictionFormat, width: int, height
         _check_points(polygon, width, height, f"{name}.detection_masks[{i}]")
 
 
+def _check_masks(prediction: MaskPredictionFormat, width: int, height: int, name: str) -> None:
+    if prediction.image_size is not None:
+        return  # checked when it was made
+    for i, counts in enumerate(prediction.detection_masks):
+        try:
+            checked_text(counts, (width, height), f"{name}.detection_masks[{i}]")
+        except ConfigurationError as error:
+            raise ImplausibleError(f"{error}. It is COCO's compressed text over {height} x {width} pixels") from None
+
+
 def _check_lines(prediction: LinePredictionFormat, width: int, height: int, name: str) -> None:
     for i, line in enumerate(prediction.lines):
         _check_points(line, width, height, f"{name}.lines[{i}]")
@@ -328,6 +351,7 @@ def _check_skeletons(prediction: KeypointPredictionFormat, width: int, height: i
 _SHAPE_CHECKS: Final[dict[InferenceType, Callable[[Any, int, int, str], None]]] = {
     InferenceType.OBJECT_DETECTION: _check_boxes,
     InferenceType.SEGMENTATION: _check_polygons,
+    InferenceType.MASK: _check_masks,
     InferenceType.LINE: _check_lines,
     InferenceType.POINT: _check_single_points,
     InferenceType.KEYPOINT: _check_skeletons,

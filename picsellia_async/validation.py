@@ -61,6 +61,17 @@ def real_number(value: Any, name: str, minimum: float | None = None) -> float:
     return number
 
 
+def seconds(value: Any, name: str) -> float:
+    """Return a duration of 0 or more. An integer stays one: whether seconds or milliseconds were meant is told by it.
+
+    Raises:
+        ConfigurationError: The value is no finite number, or below 0.
+    """
+    number = real_number(value, name, 0.0)
+    plain = value if type(value) is float else _plain(value)
+    return plain if isinstance(plain, int) else number
+
+
 def _to_float(value: Any, name: str) -> float:
     plain = _plain(value)
     if plain is None:

@@ -25,7 +25,7 @@ from picsellia_async.predictions import PredictionFormat, as_prediction, check_p
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
-from picsellia_async.validation import epoch_seconds, sequence, text, whole_number
+from picsellia_async.validation import epoch_seconds, seconds, sequence, text, whole_number
 
 
 class Monitoring:
@@ -93,7 +93,7 @@ class Monitoring:
         request = MonitorShadowRequest(
             shadow_raw_predictions=raw_predictions(prediction), shadow_latency=shadow_latency
         )
-        await self._meaning.check_shadow(prediction, request.shadow_latency)
+        await self._meaning.check_shadow(prediction, seconds(shadow_latency, "shadow_latency"))
         await self._hosts.oracle().monitor_shadow(prediction_id, request)
 
     async def information(self) -> DeploymentInformation:

@@ -37,6 +37,11 @@ FAILURES_NAMED: Final = 100
 """Frames that the JSON names; all are counted."""
 
 
+def _latency(value: str) -> float:
+    """Keep an integer one: `30` may be meant in milliseconds, `30.0` is seconds."""
+    return int(value) if value.isdecimal() else float(value)
+
+
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser("monitor", help="send predictions and their images to a deployment")
@@ -61,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--skip-bad", action="store_true", help="skip and count what cannot be used; default: stop there"
     )
     parser.add_argument("--source", metavar="NAME", help="name of the source, where a frame has none")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="inference time (default 0)")
+    parser.add_argument("--latency", type=_latency, default=0.0, metavar="SECONDS", help="inference time (default 0)")
     _add_delivery(parser)
     add_account(parser, default_host="Picsellia's")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")

@@ -82,8 +82,13 @@ def encode_polygons(polygons: Iterable[Sequence[tuple[float, float]]], size: tup
     return str(coco.merge(coco.frPyObjects(flat, height, width))["counts"].decode("ascii"))
 
 
-def compressed(value: Any, name: str, size: tuple[int, int] | None) -> str:
-    """Return the compressed counts of a run-length mask in any of its forms.
+def image_size(masks: Sequence[NDArray[np.uint8]]) -> tuple[int, int] | None:
+    """Return width and height of the image that these arrays cover; None where there is no array."""
+    return (masks[0].shape[1], masks[0].shape[0]) if masks else None
+
+
+def compressed(value: Any, name: str, size: tuple[int, int] | None) -> tuple[str, tuple[int, int] | None]:
+    """Return the compressed counts of a run-length mask in any of its forms, and width and height of its image where they are known.
 
     Args:
         value: `{"size": [height, width], "counts": ...}` with counts as text, bytes or list, or the compressed text alone.
@@ -93,23 +98,43 @@ def compressed(value: Any, name: str, size: tuple[int, int] | None) -> str:
     Raises:
         ConfigurationError: None of these, the mask of another image, or runs that do not fill it.
     """
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, Mapping) or not {"size", "counts"} <= set(value):
-        raise ConfigurationError(
-            f"{name} must be a run-length mask {{'size': [height, width], 'counts': ...}}, got {shown(value)}"
-        )
-    height, width = (whole_number(one, f"{name} size", 1) for one in sequence(value["size"], f"{name} size"))
-    if size is not None and size != (width, height):
-        raise ConfigurationError(f"{name} is of an image of {width} x {height}, not of {size[0]} x {size[1]}")
-    counts = value["counts"]
-    if isinstance(counts, str):
-        return counts
+    counts: Any = value
+    if not isinstance(value, str):
+        if not isinstance(value, Mapping) or not {"size", "counts"} <= set(value):
+            raise ConfigurationError(
+                f"{name} must be a run-length mask {{'size': [height, width], 'counts': ...}}, got {shown(value)}"
+            )
+        counts = value["counts"]
+        sides = [whole_number(one, f"{name} size", 1) for one in sequence(value["size"], f"{name} size")]
+        if len(sides) != 2:
+            raise ConfigurationError(f"{name} size must be [height, width], got {shown(value['size'])}")
+        told = sides[1], sides[0]
+        if size is not None and size != told:
+            raise ConfigurationError(f"{name} is of an image of {told[0]} x {told[1]}, not of {size[0]} x {size[1]}")
+        size = told
     if isinstance(counts, bytes):
-        return counts.decode("ascii")
-    runs = [whole_number(one, f"{name} counts", 0) for one in sequence(counts, f"{name} counts")]
-    check_counts(runs, (width, height), name)
-    return text_from_counts(runs)
+        counts = counts.decode("ascii", "replace")
+    if isinstance(counts, str):
+        if size is not None:
+            checked_text(counts, size, name)
+        return counts, size
+    found = [whole_number(one, f"{name} counts", 0) for one in sequence(counts, f"{name} counts")]
+    if size is not None:
+        check_counts(found, size, name)
+    return text_from_counts(found), size
+
+
+def checked_text(counts: str, size: tuple[int, int], name: str) -> None:
+    """Refuse a text whose runs are not those of an image of this size.
+
+    Raises:
+        ConfigurationError: No compressed counts, or they cover another number of pixels.
+    """
+    try:
+        found = counts_from_text(counts)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    check_counts(found, size, name)
 
 
 def decode(counts: str, size: tuple[int, int], name: str = "detection_masks") -> NDArray[np.uint8]:
@@ -135,11 +160,10 @@ def resized(counts: str, old: tuple[int, int], new: tuple[int, int]) -> str:
 
 def array_of(value: Any, name: str) -> NDArray[np.uint8]:
     """Return the array behind a run-length mask that says its size."""
-    counts = compressed(value, name, None)
-    if isinstance(value, str):
+    counts, size = compressed(value, name, None)
+    if size is None:
         raise ConfigurationError(f"{name} must say its size: {{'size': [height, width], 'counts': ...}}, got a text")
-    height, width = value["size"]
-    return decode(counts, (int(width), int(height)), name)
+    return decode(counts, size, name)
 
 
 def uncompressed(texts: Iterable[str], size: tuple[int, int]) -> list[list[int]]:

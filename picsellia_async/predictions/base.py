@@ -52,6 +52,9 @@ class PredictionFormat:
     """Shapes that the constructor cut to the image."""
     left_out: int = attrs.field(default=0, init=False, eq=False, repr=False)
     """Shapes that the constructor left out, since nothing of them was there to send: empty masks and polygons."""
+    image_size: tuple[int, int] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """(width, height) of the image that the constructor was told of (`normalized`, `clip`, `size`) or that its masks have; None:
+    neither. A frame of another size refuses the prediction."""
 
     def __repr__(self) -> str:
         """Return the class and its fields, long ones cut: there may be a hundred thousand boxes."""
@@ -78,8 +81,9 @@ class PredictionFormat:
 P = TypeVar("P", bound=PredictionFormat)
 
 
-def counted(prediction: P, clipped: int = 0, left_out: int = 0) -> P:
-    """Return the prediction, with a note of what its constructor did."""
+def counted(prediction: P, image_size: tuple[int, int] | None, clipped: int = 0, left_out: int = 0) -> P:
+    """Return the prediction, with a note of what its constructor did, and of the image that its coordinates belong to."""
+    object.__setattr__(prediction, "image_size", image_size)
     object.__setattr__(prediction, "clipped", clipped)
     object.__setattr__(prediction, "left_out", left_out)
     return prediction

@@ -76,7 +76,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xyxy", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
 
     @classmethod
     def from_xywh(
@@ -98,7 +98,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xywh", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
 
     @classmethod
     def from_cxcywh(
@@ -120,7 +120,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "cxcywh", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
 
 
 @attrs.frozen(repr=False)
@@ -157,7 +157,7 @@ class LinePredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = paths_from(lines, "lines", place)
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
 
 
 @attrs.frozen(repr=False)
@@ -194,7 +194,7 @@ class PointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = [path[0] for path in paths_from([[one] for one in sequence(points, "points")], "points", place)]
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
 
 
 @attrs.frozen(repr=False)
@@ -244,4 +244,4 @@ class KeypointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = skeletons_from(keypoints, confidences, place)
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.clipped)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)

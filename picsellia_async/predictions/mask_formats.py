@@ -73,7 +73,9 @@ class SegmentationPredictionFormat(PredictionFormat):
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(cls(kept.classes, kept.scores, kept.shapes, kept.texts), place.clipped, kept.left_out)
+        return counted(
+            cls(kept.classes, kept.scores, kept.shapes, kept.texts), place.bounds, place.clipped, kept.left_out
+        )
 
     @classmethod
     def from_binary_masks(
@@ -102,9 +104,11 @@ class SegmentationPredictionFormat(PredictionFormat):
             ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
         """
         choice(parts, "parts", get_args(Parts))
-        found = [_masks.outlines(mask, parts) for mask in _masks.mask_arrays(masks)]
+        arrays = _masks.mask_arrays(masks)
+        found = [_masks.outlines(mask, parts) for mask in arrays]
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(cls(kept.classes, kept.scores, kept.shapes, kept.texts), left_out=kept.left_out)
+        prediction = cls(kept.classes, kept.scores, kept.shapes, kept.texts)
+        return counted(prediction, _masks.image_size(arrays), left_out=kept.left_out)
 
     @classmethod
     def from_rle(
@@ -153,8 +157,9 @@ class MaskPredictionFormat(PredictionFormat):
         Raises:
             ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
         """
-        found = [_masks.encode(mask) for mask in _masks.mask_arrays(masks)]
-        return cls(indexes(classes, names, label_map), scores, found, texts)
+        arrays = _masks.mask_arrays(masks)
+        found = [_masks.encode(mask) for mask in arrays]
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), _masks.image_size(arrays))
 
     @classmethod
     def from_polygons(
@@ -190,7 +195,9 @@ class MaskPredictionFormat(PredictionFormat):
             kept = [path for path in paths if len(path) >= _masks.POINTS_MIN]
             found.append([_masks.encode_polygons(kept, known)] if kept else [])
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(cls(split.classes, split.scores, split.shapes, split.texts), place.clipped, split.left_out)
+        return counted(
+            cls(split.classes, split.scores, split.shapes, split.texts), known, place.clipped, split.left_out
+        )
 
     @classmethod
     def from_rle(
@@ -219,8 +226,11 @@ class MaskPredictionFormat(PredictionFormat):
             ConfigurationError: No run-length mask, the mask of another image, or runs that do not fill it.
         """
         known = checked_size(size, "size")
-        found = [_masks.compressed(one, f"masks[{i}]", known) for i, one in enumerate(sequence(masks, "masks"))]
-        return cls(indexes(classes, names, label_map), scores, found, texts)
+        found = []
+        for i, one in enumerate(sequence(masks, "masks")):
+            counts, known = _masks.compressed(one, f"masks[{i}]", known)
+            found.append(counts)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), known)
 
     def to_binary_masks(self, size: Size) -> list[NDArray[np.uint8]]:
         """Return an array of height x width of 0 and 1 per mask. Needs the extra `masks`.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.base import PredictionFormat, counted
 from picsellia_async.predictions.formats import (
     DetectionPredictionFormat,
     KeypointPredictionFormat,
@@ -48,4 +48,10 @@ def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
         changes["keypoints"] = [path(one) for one in prediction.keypoints]
     elif isinstance(prediction, MaskPredictionFormat):
         changes["detection_masks"] = [_masks.resized(one, old, new) for one in prediction.detection_masks]
-    return attrs.evolve(prediction, **changes) if changes else prediction
+    if not changes:
+        return prediction
+    found = attrs.evolve(prediction, **changes)
+    made_for = prediction.image_size
+    if made_for is not None:  # of another image than the one before, it stays one of another than the one now
+        made_for = new if made_for == old else (round(made_for[0] * x_factor), round(made_for[1] * y_factor))
+    return counted(found, made_for, prediction.clipped, prediction.left_out)

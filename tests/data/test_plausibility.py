@@ -15,6 +15,7 @@ from picsellia_async import (
     Frame,
     ImplausibleError,
     KeypointPredictionFormat,
+    MaskPredictionFormat,
 )
 from picsellia_async.plausibility import check_image, check_latency, check_prediction, check_timestamp
 
@@ -56,20 +57,22 @@ def test_a_frame_that_cannot_be_meant_is_refused(name):
         {"image": png(WIDTH, HEIGHT), "content_type": "image/png"},
         {"latency": 42.21},
         {"latency": 9},
+        {"latency": 30.0},
+        {"prediction": MaskPredictionFormat([0], [0.5], ["PPTl0"])},
         {"timestamp": None},
         {"timestamp": time.time() + 80_000},
     ],
     ids=["plain", "overhang of a tenth", "empty box", "rounding", "point that is not there", "turned, as shown",
-         "turned, as stored", "no header", "PNG by type", "slow model", "whole seconds", "no timestamp", "clock ahead"],
+         "turned, as stored", "no header", "PNG by type", "slow model", "whole seconds", "whole float", "mask of its size", "no timestamp", "clock ahead"],
 )  # fmt: skip
 def test_what_is_right_passes(fields):
     """A detector's overhang, turned photos, slow models and clocks a little off are no mistakes."""
     assert frame(**fields).checks == "on"
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e-6, 9.0, 10.5, 3599.9])
+@pytest.mark.parametrize("seconds", [0.0, 1e-6, 9, 10.5, 30.0, 3599.9])
 def test_latencies_in_seconds(seconds):
-    """Up to an hour, with the fraction that a clock in seconds gives."""
+    """Up to an hour; a float is taken at its word, also a whole one."""
     check_latency(seconds, "latency")
 
 

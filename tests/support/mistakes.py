@@ -10,6 +10,7 @@ from picsellia_async import (
     DetectionPredictionFormat,
     KeypointPredictionFormat,
     LinePredictionFormat,
+    MaskPredictionFormat,
     PointPredictionFormat,
     SegmentationPredictionFormat,
 )
@@ -41,6 +42,9 @@ MISTAKES = {
     "raw pixels": ({"image": np.zeros((48, 64, 3), np.uint8).tobytes(), "width": 64, "height": 48, "prediction": box(1, 2, 3, 4)}, "look like raw pixels of 64 x 48 x 3.*from_array"),
     "swapped sizes": ({"width": HEIGHT, "height": WIDTH, "prediction": box(1, 2, 3, 4)}, "they look swapped"),
     "another size": ({"width": 1920, "height": 1080}, "header of image says 1280 x 720"),
+    "shares of swapped sides": ({"prediction": DetectionPredictionFormat.from_xyxy([[0.1, 0.1, 0.5, 0.5]], [0], [0.5], normalized=(HEIGHT, WIDTH))}, "was made for an image of 720 x 1280.*swapped"),
+    "runs of another image": ({"prediction": MaskPredictionFormat([0], [0.5], ["PP3"])}, r"detection_masks\[0\]: its runs cover 3072 pixels, its image has 921600"),
+    "no run lengths": ({"prediction": MaskPredictionFormat([0], [0.5], ["rle"])}, r"detection_masks\[0\]: run lengths hold .r., which"),
     "latency in ms": ({"latency": 21}, "21 looks like milliseconds: divide by 1000"),
     "latency of hours": ({"latency": 3600.5}, "looks like milliseconds"),
     "timestamp in ms": ({"timestamp": time.time() * 1000}, "looks like milliseconds: divide by 1000"),
