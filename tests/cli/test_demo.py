@@ -29,7 +29,9 @@ def test_own_frames_arrive():
     """Without a source the demo says so, makes its own, and stores what it sent; progress bars stay out of logs."""
     done = picsellia_async("demo", "--frames", "60", "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "no --source given: making moving frames of our own\n"
+    # asyncio's debug mode, which `-X dev` brings, remarks on a slow machine.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert said == ["no --source given: making moving frames of our own"]
     result = json.loads(done.stdout)
     assert (result["frames_sent"], result["frames_stored"], result["sha256_equal"], result["equal"]) == (
         60,

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import attrs
 import numpy as np
 import pytest
 
 from picsellia_async import ClassificationPredictionFormat, ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async._delivery.options import Options
 from picsellia_async.resources.handle import Handle
 
 pytestmark = pytest.mark.anyio
@@ -177,12 +179,17 @@ def right(things: dict[str, Any]) -> dict[str, Any]:
     return by_name | dict.fromkeys(("image_path", "file_path", "filepaths", "path"), things["file"])
 
 
+UPLOADER_OPTIONS = set(attrs.fields_dict(Options))
+"""Checked by `Options`, whose own test is tests/uploader/test_options.py."""
+
+
 def calls(thing: Any) -> Iterator[tuple[str, list[inspect.Parameter]]]:
     """Yield the public calls of an object that take arguments."""
     for name, member in inspect.getmembers(type(thing), inspect.isfunction):
         parameters = [p for p in list(inspect.signature(member).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
         if parameters and not name.startswith("_") and name not in NOT_CALLS:
-            yield name, [p for p in parameters if p.name != "sleep"]
+            known = {"sleep"} | (UPLOADER_OPTIONS if name in {"uploader", "monitor_many"} else set())
+            yield name, [p for p in parameters if p.name not in known]
 
 
 def wrong(method: str, parameter: inspect.Parameter, things: dict[str, Any]) -> list[Any]:
