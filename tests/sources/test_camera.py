@@ -185,13 +185,13 @@ async def test_the_newest_frame_is_handed_over(mjpeg):
     """To a reader that is slow: with a buffer of one, the frame that it takes is the last that came."""
     mjpeg.plays = [60]
     source = camera(mjpeg.url, reconnect=None)
-    images = []
-    async for image in source:
-        images.append(image)
-        while source.statistics().received < 60:  # noqa: ASYNC110 - the thread tells nobody how many frames came
-            await asyncio.sleep(0.01)
-    assert images[-1].filename.endswith("-000059.jpg")
-    assert len(images) == 2
+    stream = aiter(source)
+    names = [(await anext(stream)).filename]  # whichever had come: the thread runs ahead as it likes
+    while source.statistics().received < 60:  # noqa: ASYNC110 - the thread tells nobody how many frames came
+        await asyncio.sleep(0.01)
+    names += [image.filename async for image in stream]
+    assert names[-1].endswith("-000059.jpg")
+    assert len(names) <= 2, "more than one frame was buffered"
 
 
 async def test_a_frame_has_the_time_at_which_it_came(mjpeg):
