@@ -42,7 +42,7 @@ async def ended(kind: str) -> None:
     """Wait for the threads of sources: none may outlive its source for long."""
     for thread in threading.enumerate():
         if thread.name.startswith(kind):
-            await asyncio.to_thread(thread.join, 20)
+            await asyncio.to_thread(thread.join, 60)
             assert not thread.is_alive(), thread.name
 
 
