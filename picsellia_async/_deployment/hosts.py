@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -46,11 +46,7 @@ class Hosts:
         """
         reached = self._current()
         if reached.oracle is None:
-            host = reached.description.oracle_host
-            if not host:
-                raise HostNotConfiguredError(
-                    f"deployment {reached.description.name!r} has no monitoring host (oracle_host is not set)"
-                )
+            host = _address(reached.description, "oracle_host", "monitoring")
             reached.oracle = self._record.account.oracle(host, reached.description.id)
         return reached.oracle
 
@@ -62,11 +58,7 @@ class Hosts:
         """
         reached = self._current()
         if reached.serving is None:
-            host = reached.description.serving_host
-            if not host:
-                raise HostNotConfiguredError(
-                    f"deployment {reached.description.name!r} has no serving host (serving_host is not set)"
-                )
+            host = _address(reached.description, "serving_host", "serving")
             reached.serving = self._record.account.serving(host, reached.description.id)
         return reached.serving
 
@@ -98,3 +90,15 @@ class Hosts:
         if self._reached.description is not self._record.description:
             self._reached = _Reached(self._record.description)
         return self._reached
+
+
+def _address(description: DeploymentDescription, field: Literal["oracle_host", "serving_host"], purpose: str) -> str:
+    """Return the address of a host.
+
+    Raises:
+        HostNotConfiguredError: The deployment has none.
+    """
+    address: str | None = getattr(description, field)
+    if not address:
+        raise HostNotConfiguredError(f"deployment {description.name!r} has no {purpose} host ({field} is not set)")
+    return address

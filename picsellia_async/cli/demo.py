@@ -1,6 +1,6 @@
-"""`picsellia-async demo`: the main job on the embedded emulator, with a real clip and real vision.
+"""`picsellia-async demo`: the main job on the embedded emulator, with real vision.
 
-Reads frames, finds what moves in them, monitors every frame over a real socket with bounded concurrency, then asks the emulator
+Reads the frames of a clip or draws its own, finds what moves in them, monitors every frame over a real socket with bounded concurrency, then asks the emulator
 what arrived and compares it, by number and SHA-256, with what was sent.
 """
 

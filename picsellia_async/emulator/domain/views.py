@@ -30,6 +30,11 @@ def plain(document: Document) -> JsonObject:
     return {key: value for key, value in document.items() if key not in _INTERNAL}
 
 
+def with_tags(state: State, document: Document) -> JsonObject:
+    """Return a dataset or a model: the document, with its tags."""
+    return {**plain(document), "tags": tags(state, document["tag_ids"])}
+
+
 def user(document: Document) -> JsonObject:
     """Return a user."""
     return {"id": document["id"], "username": document["username"]}

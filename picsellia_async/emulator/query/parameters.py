@@ -123,11 +123,8 @@ class Parameters:
         value = self.text(name)
         if value is None:
             return None
-        try:
-            found = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict):
+        found = json_object(value)
+        if found is None:
             self._refuse(name, "a JSON object", value)
         return found
 
@@ -148,3 +145,12 @@ class Parameters:
 
     def _refuse(self, name: str, expected: str, value: str) -> NoReturn:
         raise unprocessable(f"{name} in the query must be {expected}, got {value!r}")
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object of a text, or None where it is none."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

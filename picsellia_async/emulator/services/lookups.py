@@ -29,6 +29,16 @@ def organization_in_path(state: State, call: Call) -> Document:
     return organization
 
 
+def list_of_organization(state: State, call: Call, kind: str, **facts: object) -> list[Document]:
+    """Return the documents of the path's organization, in the order of their creation.
+
+    Raises:
+        Refusal: 404, there is no such organization; 403, the user does not belong to it.
+    """
+    organization = organization_in_path(state, call)
+    return state.store.documents.list(kind, organization_id=organization["id"], **facts)
+
+
 def find(state: State, call: Call, kind: str, key: str, value: str) -> Document:
     """Return the document of the path's organization that has a value.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import attrs
-import orjson
 from starlette.datastructures import FormData, UploadFile
 
+from picsellia_async.emulator.query.parameters import json_object
 from picsellia_async.emulator.refusal import unprocessable
 from picsellia_async.emulator.services.call import Call
 from picsellia_async.emulator.transport import multipart
@@ -85,10 +85,7 @@ def _json(form: FormData, name: str) -> dict[str, Any] | None:
     value = _text(form, name)
     if value is None:
         return None
-    try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(value)
+    if found is None:
         raise unprocessable(f"{name} must be a JSON object, got {value!r}")
     return found

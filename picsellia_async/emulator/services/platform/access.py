@@ -11,7 +11,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.refusal import Refusal, forbidden
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import find, in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import find, in_path, list_of_organization
 
 _OLD_STATUSES: Final = {"SUCCEEDED": "SUCCESS", "KILLED": "TERMINATED"}
 """Words of older jobs for the states of newer ones, where they differ."""
@@ -19,9 +19,8 @@ _OLD_STATUSES: Final = {"SUCCEEDED": "SUCCESS", "KILLED": "TERMINATED"}
 
 def list_users(state: State, call: Call) -> JsonObject:
     """List the users of an organization, or the one of a name."""
-    organization = organization_in_path(state, call)
     name = call.query.text("username")
-    found = state.store.documents.list("user", organization_id=organization["id"])
+    found = list_of_organization(state, call, "user")
     return paging.simple(call.query, [user for user in found if name in (None, user["username"])], views.user, "users")
 
 

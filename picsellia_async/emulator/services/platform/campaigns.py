@@ -19,7 +19,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.refusal import bad_request, conflict
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import in_path, list_of_organization
 from picsellia_async.emulator.store.documents import Document
 
 _TEXTS: Final = ("description", "instructions_text", "end_date", "auto_add_new_assets", "auto_close_on_completion")
@@ -50,9 +50,8 @@ def _instructions(state: State, deployment: Document, object_name: str | None) -
 
 def list_campaigns(state: State, call: Call) -> JsonObject:
     """List the review campaigns of an organization, the open or the closed ones where `is_closed` is given."""
-    organization = organization_in_path(state, call)
     is_closed = call.query.boolean("is_closed")
-    found = state.store.documents.list("campaign", organization_id=organization["id"])
+    found = list_of_organization(state, call, "campaign")
     shown = [campaign for campaign in found if is_closed in (None, campaign["is_closed"])]
     return paging.simple(call.query, shown, views.plain)
 

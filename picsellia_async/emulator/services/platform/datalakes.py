@@ -24,7 +24,7 @@ from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.query.paging import Paged, Where, has_custom_metadata
 from picsellia_async.emulator.refusal import bad_request, conflict, not_found, unprocessable
 from picsellia_async.emulator.services.call import Call, Change
-from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import in_path, list_of_organization, organization_in_path
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.emulator.store.rows import DataRow, ObjectRow
 
@@ -50,8 +50,7 @@ def find_datalake(state: State, call: Call) -> JsonObject:
 
 def list_datalakes(state: State, call: Call) -> JsonObject:
     """List the datalakes of an organization."""
-    organization = organization_in_path(state, call)
-    return paging.simple(call.query, state.store.documents.list("datalake", organization_id=organization["id"]), _show)
+    return paging.simple(call.query, list_of_organization(state, call, "datalake"), _show)
 
 
 def get_datalake(state: State, call: Call) -> JsonObject:

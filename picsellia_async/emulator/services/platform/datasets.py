@@ -9,29 +9,24 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import language, paging
 from picsellia_async.emulator.refusal import not_found
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import find, in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import find, in_path, list_of_organization
 from picsellia_async.emulator.store.documents import Document
-
-
-def _show(state: State, document: Document) -> JsonObject:
-    return {**views.plain(document), "tags": views.tags(state, document["tag_ids"])}
 
 
 def find_dataset(state: State, call: Call) -> JsonObject:
     """Find a dataset by name or id."""
-    return _show(state, find(state, call, "dataset", *call.query.one_of("name", "id")))
+    return views.with_tags(state, find(state, call, "dataset", *call.query.one_of("name", "id")))
 
 
 def list_datasets(state: State, call: Call) -> JsonObject:
     """List the datasets of an organization."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("dataset", organization_id=organization["id"])
-    return paging.simple(call.query, found, lambda document: _show(state, document))
+    found = list_of_organization(state, call, "dataset")
+    return paging.simple(call.query, found, lambda document: views.with_tags(state, document))
 
 
 def get_dataset(state: State, call: Call) -> JsonObject:
     """Return a dataset."""
-    return _show(state, in_path(state, call, "dataset"))
+    return views.with_tags(state, in_path(state, call, "dataset"))
 
 
 def find_version_of_dataset(state: State, call: Call) -> JsonObject:
@@ -127,8 +122,7 @@ def get_project(state: State, call: Call) -> JsonObject:
 
 def list_projects(state: State, call: Call) -> JsonObject:
     """List the projects of an organization."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("project", organization_id=organization["id"])
+    found = list_of_organization(state, call, "project")
     return paging.simple(call.query, found, _project)
 
 

@@ -19,7 +19,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.refusal import bad_request, conflict, not_found
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import in_path, list_of_organization, organization_in_path
 from picsellia_async.emulator.store.documents import Document
 
 
@@ -35,8 +35,7 @@ def find_deployment(state: State, call: Call) -> JsonObject:
 
 def list_deployments(state: State, call: Call) -> JsonObject:
     """List the deployments of an organization."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("deployment", organization_id=organization["id"])
+    found = list_of_organization(state, call, "deployment")
     return paging.simple(call.query, found, lambda document: views.deployment(state, call, document))
 
 

@@ -8,29 +8,24 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.refusal import not_found
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import find, in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import find, in_path, list_of_organization
 from picsellia_async.emulator.store.documents import Document
-
-
-def _show(state: State, document: Document) -> JsonObject:
-    return {**views.plain(document), "tags": views.tags(state, document["tag_ids"])}
 
 
 def find_model(state: State, call: Call) -> JsonObject:
     """Find a model by name or id."""
-    return _show(state, find(state, call, "model", *call.query.one_of("name", "id")))
+    return views.with_tags(state, find(state, call, "model", *call.query.one_of("name", "id")))
 
 
 def list_models(state: State, call: Call) -> JsonObject:
     """List the models of an organization."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("model", organization_id=organization["id"])
-    return paging.simple(call.query, found, lambda document: _show(state, document))
+    found = list_of_organization(state, call, "model")
+    return paging.simple(call.query, found, lambda document: views.with_tags(state, document))
 
 
 def get_model(state: State, call: Call) -> JsonObject:
     """Return a model."""
-    return _show(state, in_path(state, call, "model"))
+    return views.with_tags(state, in_path(state, call, "model"))
 
 
 def find_version_of_model(state: State, call: Call) -> JsonObject:

@@ -15,7 +15,7 @@ from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query import paging
 from picsellia_async.emulator.refusal import Refusal, conflict, not_found, unprocessable
 from picsellia_async.emulator.services.call import Call
-from picsellia_async.emulator.services.lookups import in_path, organization_in_path
+from picsellia_async.emulator.services.lookups import in_path, list_of_organization, organization_in_path
 from picsellia_async.emulator.store.documents import Document
 from picsellia_async.enums import TagTarget
 
@@ -28,10 +28,8 @@ _KINDS: Final = {
 
 def create_tag(state: State, call: Call, body: CreateTagRequest) -> JsonObject:
     """Make a tag. assumed: data tags made here belong to the default datalake."""
-    organization = organization_in_path(state, call)
-    datalake_id = None
-    if body.target_type is TagTarget.DATA:
-        datalake_id = state.store.documents.list("datalake", organization_id=organization["id"])[0]["id"]
+    datalakes = list_of_organization(state, call, "datalake")
+    datalake_id = datalakes[0]["id"] if body.target_type is TagTarget.DATA else None
     return _create(state, call, body.name, body.target_type.value, datalake_id)
 
 
@@ -56,8 +54,7 @@ def _target(call: Call) -> str:
 
 def list_tags(state: State, call: Call) -> JsonObject:
     """List the tags of one target."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("tag", organization_id=organization["id"], target_type=_target(call))
+    found = list_of_organization(state, call, "tag", target_type=_target(call))
     return paging.simple(call.query, found, views.tag)
 
 
@@ -181,8 +178,7 @@ def create_data_source(state: State, call: Call, body: NameRequest) -> JsonObjec
 
 def list_data_sources(state: State, call: Call) -> JsonObject:
     """List the data sources of an organization."""
-    organization = organization_in_path(state, call)
-    found = state.store.documents.list("datasource", organization_id=organization["id"])
+    found = list_of_organization(state, call, "datasource")
     return paging.simple(call.query, found, views.plain)
 
 
