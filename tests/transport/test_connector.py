@@ -1,4 +1,4 @@
-"""The race between addresses: one socket wins, no other stays open, whatever happens meanwhile."""
+"""Addresses of a name: one is reached, one socket wins the race between them, no other stays open."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import socket
 from typing import Any
 
+import httpx
 import pytest
 
 from picsellia_async._http import connector
 from picsellia_async._http.resolver import Resolver
 from picsellia_async._wire.exchange import Origin
 
-from .peers import resolve_to
+from .peers import OK, TIMEOUTS, Wire, echo, resolve_to, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -110,3 +111,44 @@ async def test_a_place_that_cannot_be(place: tuple[str, int]) -> None:
     loop = asyncio.get_running_loop()
     with pytest.raises(OSError, match="is no address"):
         await connector.open_socket(Origin("http", *place), Resolver(loop), loop)
+
+
+async def test_happy_eyeballs(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with an address that does not answer is reached through the next one."""
+    transport = make_transport()
+    resolve_to(monkeypatch, "100::1", "127.0.0.1", "127.0.0.1")  # the discard prefix: no answer, or no route
+    async with scripted(echo) as peer:
+        origin = Origin("http", "two.test", peer.origin.port)
+        assert (await transport.exchange(origin, b"GET", b"/a", b"", None, TIMEOUTS)).content == b"/a"
+        assert peer.accepted == 1
+
+
+async def test_every_address_fails(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no address answers, the error names what happened to each."""
+    transport = make_transport()
+    async with scripted(echo) as gone:
+        pass
+    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
+    with pytest.raises(httpx.ConnectError, match="127"):
+        await transport.exchange(Origin("http", "x.test", gone.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
+
+
+async def test_ipv6(make_transport) -> None:
+    """IPv6 literals work, with brackets in the Host header."""
+    transport = make_transport()
+    hosts = []
+
+    async def script(wire: Wire) -> None:
+        hosts.append((await wire.request()).headers[b"host"])
+        await wire.send(OK)
+
+    try:
+        manager = scripted(script, host="::1")
+        peer = await manager.__aenter__()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    try:
+        await transport.exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)
+    finally:
+        await manager.__aexit__(None, None, None)
+    assert hosts == [f"[::1]:{peer.origin.port}".encode()]

@@ -1,25 +1,17 @@
-"""Peers that lie, smuggle, flood or never end, and messages that are hard to read. Also under uvloop."""
+"""Peers that lie, smuggle, flood or never end, and requests that would do so."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import socket
-import ssl
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from picsellia_async._http.httpx_engine import HttpxEngine
-from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire.exchange import Origin
-from picsellia_async.errors import ConfigurationError, DecodeError
 
-from .peers import OK, TIMEOUTS, Wire, answering, echo, resolve_to, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -226,93 +218,6 @@ async def test_a_half_closed_peer(transport: FastTransport, when: str) -> None:
         assert peer.accepted == 2
 
 
-# -- bodies that are packed, or without end ---------------------------------------------------------------------------
-
-
-def through_client(transport: FastTransport) -> HttpxEngine:
-    return HttpxEngine(httpx.AsyncClient(transport=transport))
-
-
-@pytest.fixture(params=["exchange", "client"])
-def engine(request: pytest.FixtureRequest, transport: FastTransport) -> Any:
-    """Both ways of making an exchange."""
-    return transport if request.param == "exchange" else through_client(transport)
-
-
-def packed(status: int, coding: bytes, body: bytes) -> bytes:
-    head = b"HTTP/1.1 %d X\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (status, coding, len(body))
-    return head + body
-
-
-@pytest.mark.parametrize(
-    ("coding", "body"),
-    [
-        (b"gzip", gzip.compress(b"{}")),
-        (b"deflate", zlib.compress(b"{}")),
-        (b"identity", b"{}"),
-        (b"br", b"\x0b\x00\x80{}\x03"),
-    ],
-)
-async def test_codings(engine: Any, coding: bytes, body: bytes) -> None:
-    """A coding that is known is undone; one that is not (brotli without its package) leaves the body as it came."""
-    async with scripted(answering(packed(200, coding, body))) as peer:
-        answer = await get(engine, peer)
-    assert answer.content in {b"{}", body if coding == b"br" else b"{}"}
-
-
-async def test_a_success_that_cannot_be_unpacked(engine: Any) -> None:
-    """A body that is not packed as it says is a DecodeError that names the place, without its query."""
-    async with scripted(answering(packed(200, b"gzip", b"not packed"))) as peer:
-        with pytest.raises(DecodeError) as caught:
-            await get(engine, peer, target=b"/here?secret=1")
-    assert (caught.value.status, caught.value.method, caught.value.url) == (200, "GET", f"{peer.origin}/here")
-
-
-async def test_an_error_that_cannot_be_unpacked(engine: Any) -> None:
-    """An error keeps its status, whatever a proxy made of its body."""
-    async with scripted(answering(packed(503, b"gzip", b"not packed"))) as peer:
-        answer = await get(engine, peer)
-    assert (answer.status, answer.content) == (503, b"not packed")
-
-
-async def test_a_packed_bomb_in_an_error(engine: Any) -> None:
-    """An error body that unpacks to a thousand times its size is unpacked as far as it is read."""
-    bomb = gzip.compress(bytes(32 << 20))
-    async with scripted(answering(packed(500, b"gzip", bomb))) as peer:
-        answer = await get(engine, peer)
-    assert answer.status == 500
-    assert ERROR_BYTES_MAX < len(answer.content) < 8 << 20
-
-
-@pytest.mark.parametrize("framing", [b"Content-Length: 5368709120\r\n", CHUNKED, b""])
-async def test_an_error_without_end(engine: Any, framing: bytes) -> None:
-    """An error body of 5 GB, or an endless one, is cut: the call ends with its status while the server still sends."""
-
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        if wire.number:
-            await wire.send(OK)
-            return
-        await wire.send(b"HTTP/1.1 500 Oh\r\n" + framing + b"\r\n")
-        piece = bytes(1 << 16)
-        while True:
-            await wire.send(b"10000\r\n" + piece + b"\r\n" if framing is CHUNKED else piece)
-
-    async with scripted(script) as peer:
-        answer = await get(engine, peer)
-        assert answer.status == 500
-        assert ERROR_BYTES_MAX <= len(answer.content) <= 4 * ERROR_BYTES_MAX
-        await peer.until(lambda: peer.open == 0)
-        assert (await get(engine, peer)).content == b"ok"
-
-
-async def test_a_large_success_is_whole(engine: Any) -> None:
-    """Only errors are cut."""
-    size = ERROR_BYTES_MAX * 5
-    async with scripted(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))) as peer:
-        assert len((await get(engine, peer)).content) == size
-
-
 # -- requests ---------------------------------------------------------------------------------------------------------
 
 
@@ -383,57 +288,3 @@ async def test_a_stream_for_threads_is_refused(transport: FastTransport) -> None
             await transport.handle_async_request(request)
         await peer.until(lambda: peer.open == 0)
         assert (await get(transport, peer)).content == b"/"
-
-
-# -- names ------------------------------------------------------------------------------------------------------------
-
-
-def test_international_names() -> None:
-    """A host name is spelled as browsers and httpx spell it: Python's own codec would ask another host for `faß.de`."""
-    for url in ("https://faß.de", "https://例え.jp", "http://Bücher.example:8080"):
-        assert Origin.parse(url).host.encode() == httpx.URL(url).raw_host
-    assert Origin.parse("https://FASS.de").host == "fass.de"
-
-
-@pytest.mark.parametrize("url", ["http://\u00fc" + "a" * 70, "http://-\u00fc.de", "http://a\u2024\u00fc\u2024\u2024b"])
-def test_names_that_dns_cannot_spell(url: str) -> None:
-    """An international name that cannot be spelled is a ConfigurationError."""
-    with pytest.raises(ConfigurationError):
-        Origin.parse(url)
-
-
-async def test_a_zone(transport: FastTransport) -> None:
-    """An IPv6 address with a zone, as URLs write it (`%25`), is dialled."""
-    with socket.socket(socket.AF_INET6) as sock:
-        try:
-            sock.bind(("::1", 0))
-        except OSError:
-            pytest.skip("this machine has no IPv6 loopback")
-    async with scripted(echo, host="::1") as peer:
-        origin = Origin.parse(f"http://[::1%251]:{peer.origin.port}")
-        assert (await transport.exchange(origin, b"GET", b"/", b"", None, TIMEOUTS)).content == b"/"
-
-
-@pytest.mark.parametrize("host", ["localhost", "localhost."])
-async def test_the_name_that_a_tls_server_sees(
-    make_transport: Any, certificate: Any, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server sees the name (without the root's dot) and that we speak HTTP/1.1 only."""
-    names: list[str | None] = []
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(certificate.chain, certificate.key)
-    server.set_alpn_protocols(["h2", "http/1.1"])
-    server.sni_callback = lambda _sock, name, _context: names.append(name)
-    chosen = []
-
-    async def script(wire: Wire) -> None:
-        chosen.append(wire.writer.get_extra_info("ssl_object").selected_alpn_protocol())
-        await echo(wire)
-
-    context = ssl.create_default_context(cafile=str(certificate.authority))
-    context.set_alpn_protocols(["http/1.1"])
-    transport = make_transport(ssl_context=context)
-    resolve_to(monkeypatch, "127.0.0.1")
-    async with scripted(script, server) as peer:
-        await transport.exchange(Origin("https", host, peer.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
-    assert (names, chosen) == (["localhost"], ["http/1.1"])

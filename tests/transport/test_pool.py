@@ -9,9 +9,7 @@ import socket
 import httpx
 import pytest
 
-from picsellia_async._wire.exchange import Origin
-
-from .peers import OK, TIMEOUTS, Wire, answering, echo, resolve_to, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -337,47 +335,6 @@ async def test_response_dropped_without_closing(make_transport) -> None:
         response = await transport.handle_async_request(httpx.Request("GET", peer.url))
         del response
         assert (await ask(transport, peer)).content == b"ok"
-
-
-async def test_happy_eyeballs(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with an address that does not answer is reached through the next one."""
-    transport = make_transport()
-    resolve_to(monkeypatch, "100::1", "127.0.0.1", "127.0.0.1")  # the discard prefix: no answer, or no route
-    async with scripted(echo) as peer:
-        origin = Origin("http", "two.test", peer.origin.port)
-        assert (await transport.exchange(origin, b"GET", b"/a", b"", None, TIMEOUTS)).content == b"/a"
-        assert peer.accepted == 1
-
-
-async def test_every_address_fails(make_transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no address answers, the error names what happened to each."""
-    transport = make_transport()
-    async with scripted(echo) as gone:
-        pass
-    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
-    with pytest.raises(httpx.ConnectError, match="127"):
-        await transport.exchange(Origin("http", "x.test", gone.origin.port), b"GET", b"/", b"", None, TIMEOUTS)
-
-
-async def test_ipv6(make_transport) -> None:
-    """IPv6 literals work, with brackets in the Host header."""
-    transport = make_transport()
-    hosts = []
-
-    async def script(wire: Wire) -> None:
-        hosts.append((await wire.request()).headers[b"host"])
-        await wire.send(OK)
-
-    try:
-        manager = scripted(script, host="::1")
-        peer = await manager.__aenter__()
-    except OSError:
-        pytest.skip("this machine has no IPv6 loopback")
-    try:
-        await ask(transport, peer)
-    finally:
-        await manager.__aexit__(None, None, None)
-    assert hosts == [f"[::1]:{peer.origin.port}".encode()]
 
 
 async def test_a_line_cancelled_at_once(make_transport) -> None:

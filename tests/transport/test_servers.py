@@ -14,7 +14,8 @@ import pytest
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 
-from .peers import TIMEOUTS, Certificate, free_port, running, server_command
+from .peers import TIMEOUTS, Certificate
+from .servers import free_port, running, server_command
 
 pytestmark = pytest.mark.anyio
 

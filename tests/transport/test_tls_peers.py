@@ -17,7 +17,8 @@ from picsellia_async._http.tls import TlsLayer
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 
-from .peers import TIMEOUTS, Certificate, Wire, echo, free_port, scripted
+from .peers import TIMEOUTS, Certificate, Wire, echo, scripted
+from .servers import free_port
 
 pytestmark = pytest.mark.anyio
 
