@@ -1,4 +1,4 @@
-"""python -m benchmarks [name ...] [--json FILE] [--rounds N] [--only SCENARIO ...] [--frames N]
+"""python -m benchmarks [name ...] [--json FILE] [--rounds N] [--only SCENARIO ...] [--frames N] [--against DIR]
 
 Names are those of the modules bench_*.py; each has a function `run(only, *, rounds, seed)` that returns figures.
 """
@@ -24,6 +24,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, help="frames per round, where the benchmark counts them: small for a try")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="run ours also from this checkout, where a benchmark can"
+    )
     parser.add_argument("--only", action="append", default=[], help="a scenario of the benchmark")
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
@@ -33,6 +36,7 @@ def main() -> None:
         module = importlib.import_module(f"benchmarks.bench_{name}")
         wanted = {
             "frames": options.frames,
+            "against": options.against,
             "keep": lambda figures, name=name: keep(options.json, result, name, figures),
         }
         extra = {key: wanted[key] for key in signature(module.run).parameters if wanted.get(key)}

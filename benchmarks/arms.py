@@ -35,12 +35,25 @@ PATH = f"/api/deployment/{DEPLOYMENT}/predictions"
 TOKEN = "e30.e30.bench"
 
 
+WIDTH, HEIGHT = 1920, 1080
+
+
+def photo(size: int, seed: int) -> bytes:
+    """Bytes that begin as a photo of `WIDTH` x `HEIGHT` does (JFIF, two quantisation tables, the size), and go on as noise."""
+    jfif = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+    tables = b"".join(b"\xff\xdb\x00\x43%b" % bytes([number]).ljust(65, b"\x10") for number in range(2))
+    channels = b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01"
+    frame = b"\xff\xc0\x00\x11\x08" + HEIGHT.to_bytes(2) + WIDTH.to_bytes(2) + channels
+    head = b"\xff\xd8" + jfif + tables + frame
+    return head + random.Random(seed).randbytes(size - len(head))
+
+
 def metadata(number: int) -> dict:
     return {
         "filename": f"frame-{number}.jpg",
         "content_type": "IMAGE/JPEG",
-        "height": 1080,
-        "width": 1920,
+        "height": HEIGHT,
+        "width": WIDTH,
         "raw_predictions": {"detection_classes": CLASSES, "detection_boxes": BOXES, "detection_scores": SCORES},
         "latency": 0.02,
     }
@@ -211,7 +224,7 @@ class Ours(Arm):
     async def frame(self, number: int) -> str:
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
         answer = await self.deployment.monitor_bytes(
-            self.image, "image/jpeg", f"frame-{number}.jpg", 0.02, 1080, 1920, prediction
+            self.image, "image/jpeg", f"frame-{number}.jpg", 0.02, HEIGHT, WIDTH, prediction
         )
         return answer["id"]
 
@@ -233,7 +246,7 @@ class OursUploaderReceipts(Ours):
 
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
         return Frame(
-            image=self.image, filename=f"frame-{number}.jpg", width=1920, height=1080, latency=0.02, prediction=prediction
+            image=self.image, filename=f"frame-{number}.jpg", width=WIDTH, height=HEIGHT, latency=0.02, prediction=prediction
         )  # fmt: skip
 
     async def frame(self, number: int) -> str:
@@ -318,7 +331,7 @@ class Vendor(Arm):
     def frame_in_thread(self, number: int) -> str:
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
         return self.deployment.monitor_bytes(
-            self.image, "image/jpeg", f"frame-{number}.jpg", 0.02, 1080, 1920, prediction
+            self.image, "image/jpeg", f"frame-{number}.jpg", 0.02, HEIGHT, WIDTH, prediction
         )["id"]
 
 
@@ -495,5 +508,5 @@ if __name__ == "__main__":
     options = parse()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
-    photo = b"\xff\xd8\xff" + random.Random(options.seed).randbytes(options.size - 3)
-    asyncio.run(serve(ARMS[options.arm](options.base, options.flight, photo)))
+    image = photo(options.size, options.seed)
+    asyncio.run(serve(ARMS[options.arm](options.base, options.flight, image)))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import record
 from benchmarks.arms import ARMS
-from benchmarks.processes import Child, Sink, stage
+from benchmarks.processes import BEFORE, Child, Sink, stage, turns
 
 FLOORS = ["body", "wire"]
 ALL = [name for name in ARMS if name not in FLOORS]
@@ -38,33 +39,63 @@ SCENARIOS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(only: list[str], *, rounds: int, seed: int, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def run(
+    only: list[str], *, rounds: int, seed: int, keep: Callable[[dict[str, Any]], None], against: Path | None = None
+) -> dict[str, Any]:
     """Run scenarios; after each, `keep` gets all results so far."""
     results: dict[str, Any] = {}
     for name in only or SCENARIOS:
-        results[name] = scenario(name, rounds=rounds, seed=seed)
+        results[name] = scenario(name, rounds=rounds, seed=seed, against=against)
         keep(results)
     return results
 
 
-def scenario(name: str, *, rounds: int, seed: int) -> dict[str, Any]:
+def scenario(name: str, *, rounds: int, seed: int, against: Path | None) -> dict[str, Any]:
     settings = dict(SCENARIOS[name])
     frames, order = settings.pop("frames"), {key: settings.pop(key) for key in ("rate", "lag") if key in settings}
     rounds = min(rounds, 3) if order else rounds
-    with stage(**settings, seed=seed) as (sink, children):
-        for arm, child in children.items():  # warm: connections, caches, allocator
-            measure(sink, arm, child, max(settings["flight"] * 2, frames // 10), {})
-        measured: dict[str, list[dict[str, Any]]] = {arm: [] for arm in children}
-        for _ in range(rounds):
-            for arm, child in children.items():
-                measured[arm].append(measure(sink, arm, child, frames, order))
+    with stage(**settings, seed=seed, against=against) as (sink, children):
+        warm_up = max(settings["flight"] * 2, frames // 10)
+        measured = measure_rounds(sink, children, rounds, frames, warm_up=warm_up, order=order)
     result = {
         "settings": {**SCENARIOS[name], "rounds": rounds},
-        "run": record.moment(),
+        "run": record.moment(against),
         "arms": {a: summary(m) for a, m in measured.items()},
+        "now_of_before": now_of_before(measured),
     }
     show(name, result)
     return result
+
+
+def measure_rounds(
+    sink: Sink, children: dict[str, Child], rounds: int, frames: int, *, warm_up: int, order: dict[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """Warm all (connections, caches, allocator), then let them take turns."""
+    for arm, child in children.items():
+        measure(sink, arm, child, warm_up, {})
+    measured: dict[str, list[dict[str, Any]]] = {arm: [] for arm in children}
+    for number in range(rounds):
+        for arm, child in turns(children, number):
+            measured[arm].append(measure(sink, arm, child, frames, order))
+    return measured
+
+
+def now_of_before(measured: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """CPU of each arm as a multiple of its CPU in the other checkout, where one was given."""
+    return {
+        arm.removesuffix(BEFORE): statistics.median(ratios(measured[arm.removesuffix(BEFORE)], reports))
+        for arm, reports in measured.items()
+        if arm.endswith(BEFORE)
+    }
+
+
+def ratios(these: list[dict[str, Any]], those: list[dict[str, Any]]) -> list[float]:
+    """CPU by CPU of rounds that followed each other."""
+    return [cpu(one) / cpu(other) for one, other in zip(these, those, strict=True)]
+
+
+def cpu(report: dict[str, Any]) -> float:
+    return (report["user"] + report["system"]) / report["frames"]
 
 
 def measure(sink: Sink, arm: str, child: Child, frames: int, order: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +110,10 @@ def measure(sink: Sink, arm: str, child: Child, frames: int, order: dict[str, An
 
 
 def summary(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    cpu = [(r["user"] + r["system"]) / r["frames"] * 1e6 for r in reports]
+    all_cpu = [cpu(r) * 1e6 for r in reports]
     result = {
-        "cpu_us": statistics.median(cpu),
-        "cpu_us_all": [round(value, 1) for value in cpu],
+        "cpu_us": statistics.median(all_cpu),
+        "cpu_us_all": [round(value, 1) for value in all_cpu],
         "user_us": statistics.median(r["user"] / r["frames"] * 1e6 for r in reports),
         "system_us": statistics.median(r["system"] / r["frames"] * 1e6 for r in reports),
         "server_cpu_us": statistics.median(r["server"] / r["frames"] * 1e6 for r in reports),
@@ -113,8 +144,10 @@ def show(name: str, result: dict[str, Any]) -> None:
         "peak_mb",
         "lag_p99_ms",
     ]
-    print(f"{'arm':>24} " + " ".join(f"{column:>17}" for column in columns) + f" {'cpu / ours':>12}")
+    print(f"{'arm':>30} " + " ".join(f"{column:>17}" for column in columns) + f" {'cpu / ours':>12}")
     for arm, figures in result["arms"].items():
         cells = " ".join(f"{figures[c]:>17.2f}" if c in figures else f"{'':>17}" for c in columns)
         ratio = f"{figures['cpu_us'] / ours['cpu_us']:>12.2f}" if ours else ""
-        print(f"{arm:>24} {cells} {ratio}", flush=True)
+        print(f"{arm:>30} {cells} {ratio}", flush=True)
+    for arm, ratio in result["now_of_before"].items():
+        print(f"{arm:>30}: {ratio:.3f} of before", flush=True)

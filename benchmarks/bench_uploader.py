@@ -8,10 +8,12 @@ is not what an uploader is for. Every arm sends the same frames; the sink's coun
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.bench_monitor import measure, show, summary
+from benchmarks import record
+from benchmarks.bench_monitor import measure_rounds, now_of_before, ratios, show, summary
 from benchmarks.processes import stage
 
 ARMS = ["vendor", "ours", "ours-uploader", "ours-uploader-receipts"]
@@ -19,35 +21,29 @@ SIZES = {"10KB x32": 10_000, "100KB x32": 100_000, "1MB x32": 1_000_000}
 FLIGHT = 32
 
 
-def run(only: list[str], *, rounds: int, seed: int, frames: int = 1500) -> dict[str, Any]:
-    return {name: scenario(name, rounds, seed, frames) for name in (only or SIZES)}
+def run(only: list[str], *, rounds: int, seed: int, frames: int = 1500, against: Path | None = None) -> dict[str, Any]:
+    return {name: scenario(name, rounds, seed, frames, against) for name in (only or SIZES)}
 
 
-def scenario(name: str, rounds: int, seed: int, frames: int) -> dict[str, Any]:
+def scenario(name: str, rounds: int, seed: int, frames: int, against: Path | None) -> dict[str, Any]:
     frames = frames if SIZES[name] < 1_000_000 else max(1, frames // 8)
-    with stage(ARMS, size=SIZES[name], flight=FLIGHT, seed=seed) as (sink, children):
-        for arm, child in children.items():
-            measure(sink, arm, child, max(FLIGHT, frames // 5), {})
-        measured: dict[str, list[dict[str, Any]]] = {arm: [] for arm in children}
-        for _ in range(rounds):
-            for arm, child in children.items():
-                measured[arm].append(measure(sink, arm, child, frames, {}))
+    with stage(ARMS, size=SIZES[name], flight=FLIGHT, seed=seed, against=against) as (sink, children):
+        measured = measure_rounds(sink, children, rounds, frames, warm_up=max(FLIGHT, frames // 5), order={})
     arms = {arm: summary(reports) for arm, reports in measured.items()}
+    all_ratios = ratios(measured["ours-uploader"], measured["ours"])
     result = {
         "settings": {"size": SIZES[name], "flight": FLIGHT, "frames": frames, "rounds": rounds},
+        "run": record.moment(against),
         "arms": arms,
-        "uploader_of_bare": median(ratios(measured["ours-uploader"], measured["ours"])),
+        "uploader_of_bare": median(all_ratios),
+        "uploader_of_bare_all": [round(ratio, 3) for ratio in all_ratios],
+        "receipts_of_bare": median(ratios(measured["ours-uploader-receipts"], measured["ours"])),
         "uploader_of_vendor": arms["ours-uploader"]["cpu_us"] / arms["vendor"]["cpu_us"],
+        "now_of_before": now_of_before(measured),
     }
     show(name, result)
-    print(f"uploader of bare: {result['uploader_of_bare']:.3f}; of the vendor's: {result['uploader_of_vendor']:.3f}")
+    print(
+        f"uploader of bare: {result['uploader_of_bare']:.3f} ({result['uploader_of_bare_all']}), with receipts "
+        f"{result['receipts_of_bare']:.3f}; of the vendor's: {result['uploader_of_vendor']:.3f}"
+    )
     return result
-
-
-def ratios(these: list[dict[str, Any]], those: list[dict[str, Any]]) -> list[float]:
-    """Return CPU by CPU of rounds that followed each other."""
-    return [cpu(one) / cpu(other) for one, other in zip(these, those, strict=True)]
-
-
-def cpu(report: dict[str, Any]) -> float:
-    return (report["user"] + report["system"]) / report["frames"]

@@ -16,23 +16,34 @@ from typing import Any
 
 CORES = sorted(os.sched_getaffinity(0))
 CLIENT_CORE, SINK_CORE = CORES[0], CORES[-1]
+ROOT = Path(__file__).resolve().parent.parent
+BEFORE = " before"
+"""Ends the name of an arm that runs from another checkout."""
 
 
 class Child:
-    """A process that prints a line of JSON for each line it is given."""
+    """A process that prints a line of JSON for each line it is given.
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    What it says on stderr ends the benchmark: a way that warns does something else than what it is measured for.
+    """
+
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None, checkout: Path = ROOT) -> None:
+        self.name = " ".join(arguments[:2])
+        self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
         self.process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
-            cwd=Path(__file__).resolve().parent.parent,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints, text=True,
+            env={**os.environ, **(environment or {})}, cwd=checkout,
         )  # fmt: skip
         self.hello = self.read()
 
     def read(self) -> dict[str, Any]:
         line = self.process.stdout.readline()  # type: ignore[union-attr]
+        self.complaints.seek(0)
+        if complaints := self.complaints.read().decode(errors="replace"):
+            raise RuntimeError(f"{self.name} says:\n{complaints}")
         if not line:
-            raise RuntimeError(f"child ended with {self.process.wait()}")
+            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
         return json.loads(line)
 
     def ask(self, **order: Any) -> dict[str, Any]:
@@ -49,6 +60,7 @@ class Child:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()  # type: ignore[union-attr]
+        self.complaints.close()
 
 
 class Sink:
@@ -86,19 +98,50 @@ def certificate() -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def stage(
-    arms: list[str], *, size: int, flight: int, delay: float = 0.0, tls: bool = False, seed: int = 0
+    arms: list[str],
+    *,
+    size: int,
+    flight: int,
+    delay: float = 0.0,
+    tls: bool = False,
+    seed: int = 0,
+    against: Path | None = None,
 ) -> Iterator[tuple[Sink, dict[str, Child]]]:
-    """A sink and one process per arm, all warm."""
+    """A sink and one process per arm, and one more per arm of ours from the checkout `against`, right behind it."""
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(certificate()) if tls else None
         environment = {"SSL_CERT_FILE": files["ca"], "REQUESTS_CA_BUNDLE": files["ca"]} if files else {}
         sink = Sink(delay=delay, certificate=files)
         stack.callback(sink.child.end)
         children = {}
-        for arm in arms:
-            children[arm] = Child(
+        for name, arm, checkout in placed(arms, against):
+            children[name] = Child(
                 "benchmarks.arms", arm, "--base", sink.base, "--size", str(size), "--flight", str(flight),
-                "--core", str(CLIENT_CORE), "--seed", str(seed), environment=environment,
+                "--core", str(CLIENT_CORE), "--seed", str(seed), environment=environment, checkout=checkout,
             )  # fmt: skip
-            stack.callback(children[arm].end)
+            stack.callback(children[name].end)
         yield sink, children
+
+
+def placed(arms: list[str], against: Path | None) -> Iterator[tuple[str, str, Path]]:
+    """Name of a child, its arm, and the checkout that it runs from."""
+    if against is not None:
+        check_checkout(against)
+    for arm in arms:
+        yield arm, arm, ROOT
+        if against is not None and arm.startswith("ours"):
+            yield arm + BEFORE, arm, against
+
+
+def check_checkout(folder: Path) -> None:
+    """Refuse a folder from which the package of another one would be imported: it would be measured against itself."""
+    command = [sys.executable, "-c", "import picsellia_async; print(picsellia_async.__file__)"]
+    found = Path(subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True).stdout.strip())
+    if not found.is_relative_to(folder.resolve()):
+        raise ValueError(f"a child in {folder} imports {found}")
+
+
+def turns(children: dict[str, Child], number: int) -> list[tuple[str, Child]]:
+    """The order of a round: every second one goes backwards, so that nobody always follows the same neighbour."""
+    order = list(children.items())
+    return order[::-1] if number % 2 else order

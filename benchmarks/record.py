@@ -34,9 +34,11 @@ def facts(seed: int) -> dict[str, Any]:
     }
 
 
-def moment() -> dict[str, Any]:
-    """What may differ between the scenarios of one file."""
+def moment(against: Path | None = None) -> dict[str, Any]:
+    """What may differ between the scenarios of one file; with the commit of the checkout that was run besides."""
+    before = {} if against is None else {"before": _git("-C", str(against.resolve()), "rev-parse", "HEAD")}
     return {
+        **before,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--", "picsellia_async")),

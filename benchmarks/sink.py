@@ -20,6 +20,7 @@ import time
 
 DEPLOYMENT = "00000000-0000-4000-8000-000000000001"
 ORGANIZATION = "00000000-0000-4000-8000-000000000002"
+MODEL_VERSION = "00000000-0000-4000-8000-000000000003"
 
 
 class Counts:
@@ -87,13 +88,25 @@ class Sink(asyncio.BufferedProtocol):
             return {"sdk_version": "6.37.0", "default_organization": ORGANIZATION, "username": "bench"}
         if path == f"/api/organization/{ORGANIZATION}":
             return {"id": ORGANIZATION, "name": "bench", "default_connector_id": None}
-        if path.endswith("/deployments/find"):
+        if path.endswith(("/deployments/find", f"/deployment/{DEPLOYMENT}")):
             return {
                 "id": DEPLOYMENT,
                 "name": "bench",
                 "type": "OBJECT_DETECTION",
                 "oracle_host": self.base,
                 "serving_host": None,
+                "model_version_id": MODEL_VERSION,
+            }
+        if path.endswith(MODEL_VERSION):
+            return {
+                "id": MODEL_VERSION,
+                "name": "bench",
+                "version": 1,
+                "type": "OBJECT_DETECTION",
+                "framework": "ONNX",
+                "labels": {str(index): f"label-{index}" for index in range(80)},
+                "origin": {"id": MODEL_VERSION, "name": "bench", "private": True},
+                "tags": [],
             }
         if path == "/api/auth/login":
             return {"jwt": "e30.e30.bench", "expires": 3600}

@@ -7,6 +7,7 @@ and memory that is no `bytes`, are read in windows that grow until the size is f
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
@@ -42,12 +43,18 @@ CGBI: Final = "a CgBI PNG, as iPhone apps hold it, which only Apple's software d
 """How messages name it."""
 SIGNATURE_BYTES: Final = 32
 """Enough of an image for `looks_like`."""
-_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEGMENT: Final = struct.Struct(">HH")
+"""Marker and length, with which a segment of a JPEG begins."""
+_SIDES: Final = struct.Struct(">HH")
+"""Height and width in the segment that describes the frame."""
+_FILL: Final = 0xFFFF
+"""A fill byte before a marker."""
+_FRAME_MARKERS: Final = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
 """SOF0 to SOF15; C4, C8 and CC mean something else (ITU-T T.81, table B.1)."""
-_BARE_MARKERS: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-"""No length follows: stuffing, TEM, RST0 to RST7, SOI."""
-_END_MARKERS: Final = frozenset({0xD9, 0xDA})
+_END_MARKERS: Final = frozenset({0xFFD9, 0xFFDA})
 """EOI and SOS: what follows are no segments of the header."""
+_NO_SEGMENTS: Final = frozenset({_FILL, 0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)}) | _END_MARKERS
+"""No length follows: fill, stuffing, TEM, RST0 to RST7, SOI, and the end."""
 _TURNED: Final = frozenset({5, 6, 7, 8})
 """EXIF orientations in which width and height change places."""
 _ORIENTATION_TAG: Final = 0x0112
@@ -250,27 +257,27 @@ def _locate(data: bytes, *, is_strict: bool = False) -> tuple[ImageFormat, int, 
 def _locate_jpeg(data: bytes, *, is_strict: bool) -> tuple[ImageFormat, int, int, int] | None:
     """Go from segment to segment until the one that describes the frame. Strict: they follow one another without a gap."""
     position, exif, last = 2, 0, len(data) - 10
-    while True:
-        # Some cameras leave bytes between segments; libjpeg skips them likewise, up to the next marker.
-        expected, position = position, data.find(b"\xff", position)
-        if not 0 <= position <= last or (is_strict and position != expected):
-            return None
-        marker = data[position + 1]
-        if marker in _FRAME_MARKERS and data[position + 2] << 8 | data[position + 3] == 8 + 3 * data[position + 9]:
-            height = data[position + 5] << 8 | data[position + 6]
-            width = data[position + 7] << 8 | data[position + 8]
+    unpack, frame_markers, no_segments = _SEGMENT.unpack_from, _FRAME_MARKERS, _NO_SEGMENTS
+    while 0 <= position <= last:
+        marker, length = unpack(data, position)
+        if marker < 0xFF00:
+            # Some cameras leave bytes between segments; libjpeg skips them likewise, up to the next marker.
+            if is_strict:
+                return None
+            position = data.find(b"\xff", position)
+        elif marker in frame_markers and length == 8 + 3 * data[position + 9]:
+            height, width = _SIDES.unpack_from(data, position + 5)
             return ("JPEG", width, height, exif) if width and height else None
-        if marker == 0xFF:  # any number of fill bytes
-            position += 1
-        elif marker in _BARE_MARKERS:
-            position += 2
-        elif marker in _END_MARKERS:
-            return None
+        elif marker in no_segments:
+            if marker in _END_MARKERS:
+                return None
+            position += 1 if marker == _FILL else 2
         else:
-            if marker == 0xE1 and not exif and data[position + 4 : position + 10] == b"Exif\x00\x00":
+            if marker == 0xFFE1 and not exif and data[position + 4 : position + 10] == b"Exif\x00\x00":
                 exif = position + 10
             # A length below 2 is damage; the next marker is looked for behind it.
-            position += 2 + max(data[position + 2] << 8 | data[position + 3], 2)
+            position += 2 + length if length > 2 else 4
+    return None
 
 
 def _png_exif(data: bytes) -> int:
