@@ -112,3 +112,10 @@ def bench(session: nox.Session) -> None:
     """Measure against the peers: `nox -s bench -- monitor --json FILE`."""
     session.install(".[emulator,cli]", *groups("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def cameras(session: nox.Session) -> None:
+    """Ten minutes of RTSP cameras that lose packets, freeze and restart. Needs GStreamer's server: see benchmarks/rtsp_server.py."""
+    session.install(".[video]")
+    session.run("python", "-m", "benchmarks.cameras", *session.posargs)

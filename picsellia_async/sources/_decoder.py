@@ -30,8 +30,12 @@ _DAMAGE_IN_A_ROW_MAX: Final = 1000
 
 _LIVE_OPTIONS: Final = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 _RTSP_OPTIONS: Final = {"rtsp_transport": "tcp"}
-_LIVE_RTSP_OPTIONS: Final = {"analyzeduration": "1", "probesize": "32"}
-"""What FFmpeg reads ahead to learn about a stream is old when it comes; RTSP says beforehand what it sends."""
+_LIVE_RTSP_OPTIONS: Final = {"analyzeduration": "1", "probesize": "32", "max_delay": "20000"}
+"""What FFmpeg reads ahead to learn about a stream is old when it comes; RTSP says beforehand what it sends.
+
+Over UDP a packet that is missing may only be late, and what comes after it waits `max_delay` microseconds for it. FFmpeg's own 100 ms
+are more than two frames at 25 a second, for each packet that is lost for good.
+"""
 
 _PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
 """Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""

@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar, get_args
 import anyio.to_thread
 import attrs
 
+from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.validation import choice
 
@@ -32,10 +33,10 @@ _PICTURES: Final = frozenset(
 _EXTENSIONS_TOLD: Final = 8
 
 
-class Source(Generic[T]):
+class Source(Closeable, Generic[T]):
     """Frames or images of files. Each `async for` begins anew; nothing is read before.
 
-    Leaving the loop early ends the reading; `contextlib.aclosing(aiter(source))` does so at a known place.
+    Leaving the loop early ends the reading; an `async with` block over the source does so at a known place.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Source(Generic[T]):
         self._on_bad = on_bad
         self._nothing = nothing
         self._problems = Problems(self._on_bad)
+        self._passes: set[_Steps[T]] = set()
 
     def __repr__(self) -> str:
         """Return what is read."""
@@ -83,6 +85,11 @@ class Source(Generic[T]):
         """Files that the latest pass passed over so far, since their names are not asked for: number by extension, "" for none."""
         return dict(self._problems.left_out)
 
+    async def aclose(self) -> None:
+        """End every iteration that is under way, at once; a new one may begin. A thread that reads ends after its item."""
+        for steps in self._passes:
+            steps.leave()
+
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         """Yield the items.
 
@@ -93,6 +100,7 @@ class Source(Generic[T]):
         self._problems = Problems(self._on_bad)
         problems = self._problems
         steps = _Steps(self._read(problems))
+        self._passes.add(steps)
         is_empty = True
         try:
             is_over = False
@@ -105,10 +113,15 @@ class Source(Generic[T]):
                         yield item
                     raise
                 for item in items:
+                    if steps.is_left:  # closed while the reader had the item before
+                        return
                     yield item
+                if steps.is_left:
+                    return
                 is_empty = is_empty and not items
         finally:
             steps.leave()
+            self._passes.discard(steps)
         if is_empty and not problems.skipped:
             raise SourceError(self._nothing + _told(problems.left_out))
         if problems.left_out.keys() & _PICTURES:
@@ -128,14 +141,14 @@ class _Steps(Generic[T]):
 
     _generator: Generator[T, None, None]
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _is_left: bool = attrs.field(default=False, init=False)
+    is_left: bool = attrs.field(default=False, init=False)
 
     def take(self, items: list[T]) -> bool:
         """Append the next items; return whether they were the last. What the generator raises comes after the items before it."""
         until = time.monotonic() + BATCH_SECONDS
         try:
             with self._lock:
-                while len(items) < BATCH_ITEMS and not self._is_left:
+                while len(items) < BATCH_ITEMS and not self.is_left:
                     try:
                         items.append(next(self._generator))
                     except StopIteration:
@@ -143,13 +156,13 @@ class _Steps(Generic[T]):
                     if time.monotonic() >= until:
                         break
         finally:
-            if self._is_left:
+            if self.is_left:
                 self.leave()
         return False
 
     def leave(self) -> None:
         """Close the generator; where a thread is in it (a cancelled task does not wait), that thread does so."""
-        self._is_left = True
+        self.is_left = True
         if self._lock.acquire(blocking=False):
             try:
                 self._generator.close()

@@ -8,8 +8,8 @@ import random
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import closing
-from types import TracebackType
-from typing import Final, Self, get_args
+from pathlib import Path
+from typing import Final, get_args
 
 import attrs
 
@@ -17,6 +17,8 @@ from picsellia_async._http.retry import backoff
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._address import is_url
+from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
@@ -71,7 +73,7 @@ class CameraStatistics:
     """The latest failure."""
 
 
-class Camera:
+class Camera(Closeable):
     """A live source, made by `camera`. An async iterable of `Image`, for one reader, once."""
 
     def __init__(
@@ -97,16 +99,6 @@ class Camera:
     def __repr__(self) -> str:
         """Return address and state; user, password and query are not shown."""
         return f"<Camera {self._settings.shown!r} {self._state.value}>"
-
-    async def __aenter__(self) -> Self:
-        """Return the camera, which the end of the block closes."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.aclose()
 
     async def aclose(self) -> None:
         """End the iteration at once, also while it connects.
@@ -138,6 +130,7 @@ class Camera:
 
         Raises:
             SourceError: It cannot be opened or broke off, and `reconnect` gives no further attempt.
+            ConfigurationError: It is a file, and `reconnect` was not given; or PyAV is not installed.
             ClosedError: It was closed, or iterated over before.
         """
         if self._state is not CameraState.IDLE:
@@ -163,6 +156,13 @@ class Camera:
     def _read(self, queue: ThreadQueue[Image], reading: Reading) -> None:
         attempt = 0
         try:
+            if self._reconnect is RECONNECT and _is_file(self._settings.address):
+                self._turn(CameraState.ENDED)
+                raise ConfigurationError(
+                    f"{self._settings.shown!r} is a file: video(...) gives every frame of it, once. A camera reads as fast as it "
+                    "can and drops what the reader is too slow for; reconnect=None plays the file once so, a RetryPolicy again "
+                    "and again"
+                )
             while not queue.is_stopped:
                 before = reading.number
                 error = self._read_once(queue, reading)
@@ -242,7 +242,8 @@ def camera(
             (nothing is dropped here; what the camera does meanwhile is its own affair).
         buffer: Frames that may wait, each a JPEG. More of them bridge a reader's pauses, and are as much older when they are taken.
         reconnect: Waits between attempts, and how many in a row may fail (`total`, `statuses` and `retry_after_max` do not apply). An
-            attempt that gave frames begins a new row. None: the first end or failure is the last.
+            attempt that gave frames begins a new row. None: the first end or failure is the last. A file needs one or the other said:
+            by default it is refused, since `video` is what reads it.
         every: Take every n-th frame.
         every_seconds: Instead, take a frame per so many seconds of the video's clock.
         quality: Of the JPEG, 1 to 100, where the camera does not send JPEG itself.
@@ -255,7 +256,8 @@ def camera(
         on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick and not raise.
 
     Raises:
-        ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed.
+        ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed, or `url` is a
+            file and `reconnect` was not given.
     """
     if reconnect is not None and not isinstance(reconnect, RetryPolicy):
         raise ConfigurationError(f"reconnect must be a RetryPolicy or None, got {shown(reconnect)}")
@@ -265,3 +267,8 @@ def camera(
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
+
+
+def _is_file(address: str) -> bool:
+    """Return whether an address is a plain file, which is no live input as a device or a pipe is. Blocking."""
+    return not is_url(address) and Path(address).is_file()

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Final
 
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._thread_queue import ThreadQueue
@@ -64,13 +65,25 @@ def video(
     return Video(settings)
 
 
-class Video:
-    """An async iterable of `Image`, made by `video`; each `async for` opens the video anew."""
+class Video(Closeable):
+    """An async iterable of `Image`, made by `video`; each `async for` opens the video anew.
+
+    Leaving the loop early ends the reading; an `async with` block over the video does so at a known place.
+    """
 
     def __init__(self, settings: VideoSettings) -> None:
         """Store the settings; nothing is opened before the iteration begins. See `video`."""
         self._settings = settings
         self._reading: Reading | None = None
+        self._passes: set[ThreadQueue[Image]] = set()
+
+    async def aclose(self) -> None:
+        """End every iteration that is under way, at once; a new one may begin.
+
+        The thread that hangs in a connect or read is not waited for; it ends by itself within `timeout` seconds.
+        """
+        for queue in self._passes:
+            queue.stop()
 
     @property
     def damaged(self) -> int:
@@ -90,6 +103,7 @@ class Video:
         open_av()
         self._reading = reading = Reading(settings=self._settings)
         queue = ThreadQueue[Image](FRAMES_AHEAD, "wait")
+        self._passes.add(queue)
         name = f"video {self._settings.source}"
         threading.Thread(target=_read, args=(reading, queue), name=name, daemon=True).start()
         try:
@@ -97,6 +111,7 @@ class Video:
                 yield image
         finally:
             queue.stop()
+            self._passes.discard(queue)
 
 
 def _read(reading: Reading, queue: ThreadQueue[Image]) -> None:
