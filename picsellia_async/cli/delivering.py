@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 from typing import Final, Literal
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
@@ -41,6 +43,20 @@ def concurrency_of(arguments: argparse.Namespace) -> int | Literal["auto"]:
     if not given.isdecimal():
         raise ConfigurationError(f'--concurrency must be a number or "auto", got {given!r}')
     return int(given)
+
+
+def check_readable(path: Path, option: str, *, is_folder: bool = False) -> None:
+    """Refuse a path of the command line that cannot be read, before anything is sent.
+
+    Raises:
+        ConfigurationError: It is not there, is a file where a folder is needed or the other way round, or may not be read.
+    """
+    if not path.exists():
+        raise ConfigurationError(f"{option}: there is no {str(path)!r}")
+    if path.is_dir() != is_folder:
+        raise ConfigurationError(f"{option}: {str(path)!r} is {'no' if is_folder else 'a'} folder")
+    if not os.access(path, os.R_OK):
+        raise ConfigurationError(f"{option}: {str(path)!r} may not be read by this user")
 
 
 def is_refused(uploader: Uploader) -> bool:

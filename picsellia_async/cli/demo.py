@@ -29,6 +29,7 @@ from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.progress import ProgressBar
+from picsellia_async.sources import SourceError
 
 NAMES_SHOWN: Final = 5
 """Unreadable files that are named; all are counted."""
@@ -126,7 +127,7 @@ async def _monitor_all(
                 group.start_soon(work)
             # Left at once when a frame fails: the thread ends at its next send.
             await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
-    except* ConfigurationError as group_error:
+    except* (ConfigurationError, SourceError) as group_error:
         raise group_error.exceptions[0] from None
     finally:
         sending.close()

@@ -1,6 +1,7 @@
 """The command `picsellia-async`: parses arguments, runs one command, returns its exit code.
 
-Exit codes: 0 all delivered, 1 something was not, 2 bad usage, 130 interrupted. Results go to stdout, all else to stderr.
+Exit codes: 0 all went well; 1 something that was tried did not; 2 the command cannot be carried out as it was given, and nothing
+was sent; 130 interrupted. Results go to stdout, all else to stderr.
 """
 
 from __future__ import annotations

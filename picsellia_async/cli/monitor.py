@@ -20,6 +20,7 @@ from picsellia_async.cli.delivering import (
     LOOK_SECONDS,
     add_account,
     add_concurrency,
+    check_readable,
     concurrency_of,
     is_refused,
     print_failures,
@@ -132,7 +133,7 @@ class _Result:
 
 
 def _check_input(args: argparse.Namespace) -> None:
-    """Refuse options that do not go together, and paths that are not there.
+    """Refuse options that do not go together, and paths that are not there or cannot be read.
 
     Raises:
         ConfigurationError: So it is.
@@ -149,8 +150,11 @@ def _check_input(args: argparse.Namespace) -> None:
     if kind != "manifest":
         if args.images is None:
             raise ConfigurationError("--coco and --yolo need --images, the directory of the images")
-        _must_exist(args.images, "--images")
-    _must_exist(getattr(args, kind), f"--{kind}")
+        check_readable(args.images, "--images", is_folder=True)
+    check_readable(getattr(args, kind), f"--{kind}", is_folder=kind == "yolo")
+    for name in ("annotations", "names"):
+        if getattr(args, name) is not None:
+            check_readable(getattr(args, name), f"--{name}")
 
 
 def _categories(text: str | None) -> dict[int | str, int] | None:
@@ -203,11 +207,6 @@ async def _label_map(deployment: AsyncDeployment) -> dict[str, int]:
     if not found:
         raise ConfigurationError("the deployment's model has no label map: give --categories or --class-numbers")
     return found
-
-
-def _must_exist(path: Path, option: str) -> None:
-    if not path.exists():
-        raise ConfigurationError(f"{option}: there is no {str(path)!r}")
 
 
 def _options(args: argparse.Namespace) -> UploaderOptions:

@@ -16,6 +16,7 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.sources import SourceError
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 """Files of a folder that count as frames."""
@@ -62,7 +63,8 @@ def pictures(source: Path | None, limit: int, unreadable: list[Path]) -> Iterato
         unreadable: Gets the files of a folder that are no images, though named so.
 
     Raises:
-        ConfigurationError: The source does not exist or holds no frame that can be read.
+        ConfigurationError: The source does not exist.
+        SourceError: It holds no frame that can be read.
     """
     if source is None:
         yield from _own_pictures(limit)
@@ -76,7 +78,7 @@ def pictures(source: Path | None, limit: int, unreadable: list[Path]) -> Iterato
         if count == limit:
             return
     if count == 0:
-        raise ConfigurationError(f"--source: no frame can be read from {str(source)!r}")
+        raise SourceError(f"--source: no frame can be read from {str(source)!r}")
 
 
 def _video_pictures(path: Path) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import (
     DetectionPredictionFormat,
     MaskPredictionFormat,
@@ -77,10 +78,11 @@ def checked_default_score(score: float | None) -> float | None:
     """Return what the caller says of shapes without a score.
 
     Raises:
-        ConfigurationError: It is no number.
-        SourceError: It is not within 0 to 1.
+        ConfigurationError: It is no number from 0 to 1.
     """
-    return None if score is None else checked_score(score, None)
+    if score is not None and not 0 <= real_number(score, "score") <= 1:
+        raise ConfigurationError(f"score must be 0 to 1, got {score:g}")
+    return score
 
 
 def polygon_from(flat: Sequence[float]) -> list[Point]:

@@ -72,8 +72,8 @@ def coco_results(
         annotations: COCO file whose `images` tell the file name of each `image_id`. Without one: the id is the file name, its part
             before the extension, or the number in it (`000000000139.jpg` is 139).
         kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or numbers.
-        categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`. None
-            takes the ids as they are.
+        categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`; a class
+            that it does not name is refused. None takes the ids as they are.
         label_map: Instead: index by class name. The file's `categories` tell the names.
         score: Confidence of results without one. None refuses them: a file without scores is ground truth.
         empty: Whether images without any result are frames too, with empty predictions. Those of `annotations`, or of the directory.

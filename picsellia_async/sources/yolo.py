@@ -61,8 +61,8 @@ def yolo_labels(
         dir: Directory of the label files.
         images: Directory of the images; may be the same.
         kind: "detection" reads boxes, "segmentation" polygons.
-        categories: Index into the label map of the model version by class number, or by name where `names` are known. None takes
-            the numbers as they are.
+        categories: Index into the label map of the model version by class number, or by name where `names` are known; a class that
+            it does not name is refused. None takes the numbers as they are.
         label_map: Instead: index by class name.
         names: Class names by number, or the file that has them, a text with a name per line or YAML with `names` (extra `yaml`). By
             default `data.yaml` or `classes.txt` beside the labels or one directory above.

@@ -103,14 +103,19 @@ def test_moving_things_become_boxes():
         (["--source", "/no/such/file.mp4"], "there is no '/no/such/file.mp4'"),
         (["--frames", "0"], "--frames must be at least 1"),
         (["--concurrency", "-1"], "--concurrency must be at least 1"),
-        (["--source", __file__], "no frame can be read"),
     ],
-    ids=["missing", "frames", "concurrency", "no-video"],
+    ids=["missing", "frames", "concurrency"],
 )
 def test_bad_usage(arguments, message, capsys):
     """One line on stderr, exit code 2."""
     assert main(["demo", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_source_without_a_frame(capsys):
+    """The command is right and the file is no video: exit code 1."""
+    assert main(["demo", "--source", __file__]) == 1
+    assert "no frame can be read" in capsys.readouterr().err
 
 
 def test_unknown_commands_are_bad_usage(capsys):

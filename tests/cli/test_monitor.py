@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
+from picsellia_async.cli.main import main
 from picsellia_async.emulator import Fault
 
 pytestmark = pytest.mark.anyio
@@ -279,6 +280,11 @@ async def test_an_interrupt_keeps_what_is_left_in_the_spool(emulator, tmp_path, 
     ("arguments", "message"),
     [
         (["--manifest", "/no/such.jsonl"], "--manifest: there is no"),
+        (["--manifest", "/"], "--manifest: '/' is a folder"),
+        (["--coco", __file__, "--images", "/", "--annotations", "/no/such.json"], "--annotations: there is no"),
+        (["--coco", __file__, "--images", __file__], "is no folder"),
+        (["--yolo", "/", "--images", "/", "--names", "/no/such.txt"], "--names: there is no"),
+        (["--coco", __file__, "--images", "/", "--categories", "/no/such.json"], "--categories must be JSON or a file"),
         (["--coco", __file__], "need --images"),
         (["--coco", "/no/such.json", "--images", "/"], "--coco: there is no"),
         (["--yolo", "/no/such", "--images", "/"], "--yolo: there is no"),
@@ -287,11 +293,16 @@ async def test_an_interrupt_keeps_what_is_left_in_the_spool(emulator, tmp_path, 
         (["--coco", __file__, "--images", "/", "--categories", "[1]"], "--categories"),
         (["--manifest", __file__, "--empty"], "does not go with --manifest"),
         (["--manifest", __file__, "--concurrency", "many"], "--concurrency"),
-        (["--manifest", __file__, "--concurrency", "0"], "concurrency must be"),
+        (["--manifest", __file__, "--no-such"], "unrecognized"),
         ([], "required"),
     ],
     ids=[
         "manifest",
+        "manifest-folder",
+        "annotations-missing",
+        "images-file",
+        "names-missing",
+        "categories-missing",
         "no-images",
         "coco",
         "yolo",
@@ -300,14 +311,46 @@ async def test_an_interrupt_keeps_what_is_left_in_the_spool(emulator, tmp_path, 
         "categories",
         "empty",
         "many",
-        "zero",
+        "unknown",
         "nothing",
     ],
 )
-async def test_bad_usage(emulator, arguments, message):
-    """Exit code 2, and what is wrong on stderr."""
-    code, out, err = await monitor(emulator, emulator.deployment_name, *arguments)
+def test_a_command_that_cannot_be_carried_out(arguments, message, capsys):
+    """Exit code 2, and what is wrong on stderr, before anybody is asked."""
+    try:
+        code = main(["monitor", "--host", "http://127.0.0.1:9", "--api-token", "t0ken", "belts", *arguments])
+    except SystemExit as ended:  # argparse's own way
+        code = ended.code
+    out, err = capsys.readouterr()
     assert (code, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize("arguments", [["--concurrency", "0"], ["--score", "2"]], ids=["concurrency", "score"])
+async def test_a_number_out_of_range(emulator, tmp_path, images, arguments):
+    """Exit code 2 too, though it shows when the work is about to begin."""
+    (tmp_path / "r.json").write_text("[]")
+    given = ("--coco", tmp_path / "r.json", "--images", images, "--class-numbers", *arguments)
+    code, out, err = await monitor(emulator, emulator.deployment_name, *given)
+    assert (code, out) == (2, "")
+    assert arguments[0][2:] in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no JSON"),
+        ("[]", "holds no result"),
+        ('[{"image_id": 99, "category_id": 0, "score": 0.5}]', "no image of that name"),
+    ],
+    ids=["broken", "nothing", "no-image"],
+)
+async def test_input_that_cannot_be_used(emulator, tmp_path, images, content, message):
+    """Exit code 1: the command is right, and what it is about is not."""
+    (tmp_path / "r.json").write_text(content)
+    given = ("--coco", tmp_path / "r.json", "--images", images, "--class-numbers")
+    code, out, err = await monitor(emulator, emulator.deployment_name, *given)
+    assert (code, out[:16]) == (1, "0 of 0 delivered")
     assert message in err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -238,6 +239,34 @@ async def test_decoding_holds_no_frames_back(tmp_path):
     silent.set()
     await source.aclose()
     server.close()
+    await ended("camera")
+
+
+async def test_a_file_is_no_camera(tmp_path, make_clip):
+    """It would be read again and again, most of it dropped: refused with the ways out, each of which works."""
+    path = make_clip(tmp_path / "clip.mp4", frames=5)
+    source = camera(path)
+    with pytest.raises(ConfigurationError, match=r"clip\.mp4' is a file: video\(\.\.\.\) gives every frame"):
+        await listed(source)
+    assert (source.statistics().state, source.statistics().connects) == (CameraState.ENDED, 0)
+    assert len(await listed(camera(path, policy="wait", reconnect=None))) == 5
+    async with camera(path, policy="wait", reconnect=AT_ONCE) as again:
+        images = aiter(again)
+        names = [(await anext(images)).filename for _ in range(12)]
+    assert [name[-10:-4] for name in names] == [f"{number:06d}" for number in range(12)]
+    await ended("camera")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+async def test_a_pipe_is_a_camera(tmp_path, make_clip):
+    """What another program writes into it is live, though it has a name among files."""
+    content = make_clip(tmp_path / "clip.ts", frames=20).read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    writing = asyncio.create_task(asyncio.to_thread((tmp_path / "pipe").write_bytes, content))
+    async with camera(tmp_path / "pipe", policy="wait") as source:
+        image = await anext(aiter(source))
+    assert (image.width, image.height) == (130, 48)
+    await asyncio.gather(writing, return_exceptions=True)
     await ended("camera")
 
 

@@ -54,6 +54,43 @@ async def test_a_cancelled_reader_closes_the_file():
     assert await asyncio.to_thread(closed.wait, 30)
 
 
+async def test_the_end_of_a_block_closes_the_file():
+    """Where the loop was left early, with the iteration still held and items read ahead; a new one begins anew."""
+    closed = threading.Event()
+
+    def read(_):
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    source = source_module.Source("numbers", read)
+    async with source as numbers:
+        assert numbers is source
+        held = aiter(numbers)
+        assert await anext(held) == 0
+    assert closed.is_set()
+    assert await listed(held) == []
+    assert await listed(source) == list(range(100))
+
+
+async def test_closing_ends_a_read_that_hangs():
+    """The loop over the source ends once the thread has its item, which nobody gets; that nothing came is no error."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def read(_):
+        entered.set()
+        go_on.wait(60)
+        yield 1
+
+    source = source_module.Source("slow", read)
+    task = asyncio.create_task(listed(source))
+    await asyncio.to_thread(entered.wait, 60)
+    await source.aclose()
+    go_on.set()
+    assert await task == []
+
+
 async def test_the_loop_runs_while_files_are_read(tmp_path):
     """A read that takes its time does not hold the loop: it ends because of something the loop does."""
     ready = threading.Event()

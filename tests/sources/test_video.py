@@ -74,6 +74,18 @@ async def test_leaving_early_closes_the_file(tmp_path, make_clip):
     await ended("video")
 
 
+async def test_the_end_of_a_block_closes_the_file(tmp_path, make_clip):
+    """Where the loop was left early, with the iteration still held; the same video can be read again."""
+    source = video(make_clip(tmp_path / "a.mp4", frames=40))
+    async with source as images:
+        assert images is source
+        held = aiter(images)
+        await anext(held)
+    await ended("video")
+    assert [image async for image in held] == []
+    assert len(await listed(source)) == 40
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

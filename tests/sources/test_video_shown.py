@@ -175,6 +175,26 @@ async def test_positions_count_from_the_beginning(tmp_path):
     assert positions == [0, 0.1, 0.2, 0.3, 0.4]
 
 
+async def test_positions_of_a_playlist_count_from_its_beginning(tmp_path):
+    """HLS whose older segments are gone: the clock of those that are left begins at hours, and runs on over their joins."""
+    frames, begin = 12, 36_000
+    with av.open(
+        str(tmp_path / "a.m3u8"), "w", format="hls", options={"hls_time": "0.5", "hls_list_size": "0"}
+    ) as container:
+        stream = container.add_stream(
+            "libx264", rate=10, options={"g": "5", "keyint_min": "5", "sc_threshold": "0", "bf": "0"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(corners(), format="rgb24")
+            frame.pts, frame.time_base = 10 * begin + number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert len(list(tmp_path.glob("*.ts"))) >= 2
+    positions = [round(image.position, 2) for image in await listed(video(tmp_path / "a.m3u8"))]
+    assert positions == [number / 10 for number in range(frames)]
+
+
 async def test_streams_without_a_clock_have_the_time_of_their_frame_rate(tmp_path):
     """Bare H.264 has frames and no time; players show it at its rate."""
     clip(tmp_path / "a.h264", frames=4, options={})

@@ -65,7 +65,7 @@ from picsellia_async import (
 )
 from picsellia_async.emulator import Emulator, Fault, ThreadedEmulator
 from picsellia_async.predictions import from_ultralytics
-from picsellia_async.sources import Image, Source, camera, coco_results, directory, manifest, video, yolo_labels
+from picsellia_async.sources import Image, Source, Video, camera, coco_results, directory, manifest, video, yolo_labels
 
 
 async def connect() -> None:
@@ -266,6 +266,9 @@ async def read(deployment: AsyncDeployment) -> None:
         assert_type(image.with_prediction(prediction, latency=0.1, tags=["t"]), Frame)
     async for picture in video("v.mp4"):
         assert_type(picture, Image)
+    async with video("v.mp4") as frames, manifest("m.jsonl") as lines:
+        assert_type(frames, Video)
+        assert_type(lines, Source[Frame])
     async with camera("rtsp://camera") as live:
         async for picture in live:
             assert_type(picture, Image)
