@@ -82,7 +82,7 @@ def vendor(session: nox.Session, version: str) -> None:
 @nox.session
 def integrations(session: nox.Session) -> None:
     """Results of the real supervision and ultralytics become predictions. Installs torch: not among the default sessions."""
-    session.install(".[masks]", *groups("test"), "supervision", "torch", "torchvision", "ultralytics")
+    session.install(".[emulator,masks]", *groups("test"), "supervision", "torch", "torchvision", "ultralytics")
     session.run("pytest", "tests/data/test_real_frameworks.py", *session.posargs)
 
 

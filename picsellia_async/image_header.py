@@ -55,6 +55,15 @@ _END_MARKERS: Final = frozenset({0xFFD9, 0xFFDA})
 """EOI and SOS: what follows are no segments of the header."""
 _NO_SEGMENTS: Final = frozenset({_FILL, 0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)}) | _END_MARKERS
 """No length follows: fill, stuffing, TEM, RST0 to RST7, SOI, and the end."""
+_SCAN: Final = 0xFFDA
+"""SOS: coded pixels follow."""
+JPEG_END: Final = b"\xff\xd9"
+"""EOI, the last marker of a JPEG."""
+_PNG_END: Final = b"IEND"
+_PADDING: Final = b"\0\r\n "
+"""What buffers and transfers leave behind a picture."""
+TAIL_BYTES: Final = 64
+"""End of an image in which the end of its picture nearly always lies."""
 _TURNED: Final = frozenset({5, 6, 7, 8})
 """EXIF orientations in which width and height change places."""
 _ORIENTATION_TAG: Final = 0x0112
@@ -166,6 +175,49 @@ def stored_size(image: bytes | memoryview) -> tuple[int, int] | None:
             count *= WINDOW_GROWTH
             found = _locate(bytes(view[:count]), is_strict=True)
     return None if found is None else (found[1], found[2])
+
+
+def ends_at_once(tail: bytes) -> bool:
+    """Whether the last `TAIL_BYTES` of an image hold the end of its picture. If not, `has_end` looks further."""
+    return tail.rstrip(_PADDING).endswith(JPEG_END) or _PNG_END in tail
+
+
+def has_end(image: bytes) -> bool:
+    """Return whether a JPEG or PNG holds the end of its picture, whatever comes after it: phones append videos and depth maps."""
+    if ends_at_once(image[-TAIL_BYTES:]):
+        return True
+    if not image.startswith(JPEG_SIGNATURE):
+        return _PNG_END in image
+    scan = _scan_of(image)
+    # Within coded pixels 0xFF is always stuffed, so that the end marker cannot be there by chance.
+    return scan > 0 and image.find(JPEG_END, scan) > 0
+
+
+def _scan_of(data: bytes) -> int:
+    """Return where the coded pixels of a JPEG begin (a thumbnail in its EXIF has an end of its own); 0: nowhere."""
+    position = 2
+    while 0 <= (position := data.find(b"\xff", position)) < len(data) - 3:
+        marker, length = _SEGMENT.unpack_from(data, position)
+        if marker == _SCAN:
+            return position
+        if marker == _FILL:
+            position += 1
+        else:
+            position += 2 if marker in _NO_SEGMENTS else 2 + max(2, length)
+    return 0
+
+
+def header_is_cut(image: bytes) -> bool:
+    """Return whether a JPEG ends before its size. One segment at least must be whole: less may be a mere likeness of a JPEG."""
+    position, begun = 2, 0
+    while position + 4 <= len(image):
+        marker, length = _SEGMENT.unpack_from(image, position)
+        if marker < 0xFF00 or marker in _NO_SEGMENTS:
+            return False
+        position += 2 + length
+        begun += 1
+    whole = begun - 1 if position > len(image) else begun
+    return whole > 0
 
 
 def looks_like(start: bytes) -> str:

@@ -15,7 +15,7 @@ from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError
 from picsellia_async.predictions import PredictionFormat, as_prediction
 from picsellia_async.predictions.scaling import scaled
-from picsellia_async.validation import choice, whole_number
+from picsellia_async.validation import choice, refuse_masked, whole_number
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb", "gray"]
 """What the last axis of an array means: OpenCV has bgr, nearly all others rgb."""
@@ -23,6 +23,8 @@ EncodedFormat: TypeAlias = Literal["jpeg", "png"]
 
 QUALITY: Final = 85
 """Of a JPEG, 1 to 100; what is lost at 85 is not seen."""
+JPEG_SIDE_MAX: Final = 65_500
+"""Pixels of a side that libjpeg encodes; the format itself ends at 65,535."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +80,7 @@ def encode(
         shadow_prediction: Likewise.
 
     Raises:
-        ConfigurationError: No such array, or the extra `images` is not installed.
+        ConfigurationError: No such array, a side too long for a JPEG, or the extra `images` is not installed.
     """
     predictions = [as_prediction(prediction, "prediction")]
     if shadow_prediction is not None:
@@ -107,6 +109,7 @@ def _libraries(*names: str) -> list[Any]:
 def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
+    refuse_masked(pixels, "pixels")
     array = numpy.asarray(pixels.detach().cpu() if hasattr(pixels, "detach") else pixels)
     shape = array.shape
     if array.dtype != numpy.uint8:
@@ -129,6 +132,12 @@ def _checked(pixels: Any, order: str) -> Any:
 
 
 def _jpeg(array: Any, encoding: Encoding) -> bytes:
+    height, width = array.shape[:2]
+    if max(height, width) > JPEG_SIDE_MAX:
+        raise ConfigurationError(
+            f"a JPEG has at most {JPEG_SIDE_MAX} pixels a side, got {width} x {height}: make it smaller with max_side=, or use "
+            'format="png"'
+        )
     (simplejpeg,) = _libraries("simplejpeg")
     if array.ndim == 2:
         content = simplejpeg.encode_jpeg(

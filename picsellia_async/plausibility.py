@@ -14,9 +14,14 @@ from picsellia_async.enums import InferenceType, SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import (
     CGBI,
+    JPEG_END,
     JPEG_SIGNATURE,
     PNG_SIGNATURE,
     SIGNATURE_BYTES,
+    TAIL_BYTES,
+    ends_at_once,
+    has_end,
+    header_is_cut,
     looks_like,
     read_header,
     stored_size,
@@ -130,7 +135,7 @@ def check_image(
     size: tuple[int, int] | None = None,
     name: str = "image",
 ) -> None:
-    """Check the first bytes of an encoded image against what is said about it. A header that cannot be read is not checked.
+    """Check the first and the last bytes of an encoded image against what is said about it. What cannot be read is not checked.
 
     Args:
         image: Encoded image.
@@ -139,7 +144,7 @@ def check_image(
         name: How messages call it.
 
     Raises:
-        ImplausibleError: Neither JPEG nor PNG, not of that type, or not of that size.
+        ImplausibleError: Neither JPEG nor PNG, not of that type, not of that size, or cut off.
     """
     if type(image) is memoryview and type(image.obj) is bytes and len(image.obj) == image.nbytes:
         image = image.obj  # a view of all of it: what is behind it is searched without a copy
@@ -157,11 +162,31 @@ def check_image(
         )
     if found is SupportedContentType.PNG and start[12:16] == b"CgBI":
         raise ImplausibleError(f"{name} is {CGBI}")
-    if size is None:
-        return
     stored = stored_size(image)
-    if stored is not None and stored != size:
+    if stored is not None and size is not None and stored != size:
         _refuse_size(image, stored, size, name)
+    if image[-2:] != JPEG_END:  # else it is a whole JPEG
+        _check_end(image, found.name, name, is_sure=stored is not None)
+
+
+def _check_end(image: bytes | memoryview, kind: str, name: str, *, is_sure: bool) -> None:
+    """Refuse what ends before its picture does. Of what only begins as an image nothing is said.
+
+    Raises:
+        ImplausibleError: It does.
+    """
+    if ends_at_once(bytes(image[-TAIL_BYTES:])):
+        return
+    data = bytes(image)
+    is_cut = not has_end(data) if is_sure else kind == "JPEG" and header_is_cut(data)
+    if not is_cut:
+        return
+    marker = (
+        "the marker FF D9 at its end: append it where an encoder leaves it out" if kind == "JPEG" else "its chunk IEND"
+    )
+    raise ImplausibleError(
+        f'{name} is cut off: {len(data)} bytes of a {kind} without {marker}. Send the whole file; checks="off" sends anything'
+    )
 
 
 def _what(start: bytes, count: int, size: tuple[int, int] | None) -> str:

@@ -87,7 +87,7 @@ def _plain(value: Any) -> int | float | None:
     plain = value
     if not isinstance(value, (int, float)):
         item = getattr(value, "item", None)
-        if item is None:
+        if item is None or is_masked(value):
             return None
         try:
             plain = item()
@@ -110,10 +110,28 @@ def sequence(value: Any, name: str) -> list[Any]:
         return value
     tolist = getattr(value, "tolist", None)
     if tolist is not None:
+        refuse_masked(value, name)
         value = tolist()
     if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} must be a list, got {shown(value)}")
     return list(value)
+
+
+def is_masked(array: Any) -> bool:
+    """Whether this is one of numpy's masked arrays with a value masked: it prints as a number, and is none."""
+    return hasattr(array, "filled") and bool(array.mask.any())
+
+
+def refuse_masked(array: Any, name: str) -> None:
+    """Refuse an array of numpy of which values are masked.
+
+    Raises:
+        ConfigurationError: One is; an array with a mask that masks nothing is taken.
+    """
+    if is_masked(array):
+        raise ConfigurationError(
+            f"{name} has masked values, which stand for nothing: leave their shapes out, or say by filled(...) what they are"
+        )
 
 
 def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:

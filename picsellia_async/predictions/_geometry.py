@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._values import Number, Shapes, pairs
+from picsellia_async.predictions._values import Number, Shapes, is_scalar, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
 from picsellia_async.validation import real_number, sequence, whole_number
 
@@ -159,7 +159,7 @@ def skeletons_from(keypoints: Iterable[Any], confidences: Any, place: Placement)
         ConfigurationError: Not two or three finite numbers each, or confidences of another count.
     """
     rows = [
-        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(sequence(skeleton, f"keypoints[{i}]"))]
+        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(_points_of(skeleton, f"keypoints[{i}]"))]
         for i, skeleton in enumerate(sequence(keypoints, "keypoints"))
     ]
     if confidences is not None:
@@ -173,6 +173,24 @@ def skeletons_from(keypoints: Iterable[Any], confidences: Any, place: Placement)
     elif any(row[2] not in COCO_VISIBILITIES for skeleton in rows for row in skeleton):
         rows = [[(x, y, _seen(third)) for x, y, third in skeleton] for skeleton in rows]
     return [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(rows)]
+
+
+def _points_of(skeleton: Any, name: str) -> list[Any]:
+    """Return the points of a skeleton, of COCO's flat form too.
+
+    Raises:
+        ConfigurationError: A flat list that is not x, y, visibility in turn: flat pairs of x, y would be read as other points.
+    """
+    values = sequence(skeleton, name)
+    if not values or not is_scalar(values[0]):
+        return values
+    points = [values[i : i + 3] for i in range(0, len(values), 3)]
+    if len(values) % 3 or not {real_number(point[2], name) for point in points} <= COCO_VISIBILITIES:
+        raise ConfigurationError(
+            f"{name} is flat, which is read as COCO's x, y, visibility (0, 1 or 2) in turn, and is not that: {shown(skeleton)}. "
+            "Give a list of points, [[x, y], ...]"
+        )
+    return points
 
 
 def _point_row(value: Any, name: str) -> tuple[float, float, float]:

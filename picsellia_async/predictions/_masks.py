@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
-from picsellia_async.validation import sequence, whole_number
+from picsellia_async.validation import refuse_masked, sequence, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,9 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
     """
     (numpy,) = _libraries("numpy")
     found: list[NDArray[np.uint8]] = []
+    refuse_masked(masks, name)
     for i, one in enumerate(masks):
+        refuse_masked(one, f"{name}[{i}]")
         # torch: off the GPU, and out of the gradient graph.
         mask = numpy.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
         if mask.ndim == 3 and mask.shape[0] == 1:

@@ -168,7 +168,7 @@ def parts(value: Any) -> list[Any]:
         first = sequence(values[0], "polygons")
         is_flat = len(first) > len(("x", "y")) and is_scalar(first[0])
         is_list_of_pairs = len(first) > 1 and not is_scalar(first[0])
-        if is_flat or is_list_of_pairs:
+        if is_flat or is_list_of_pairs or not first:
             return values
     return [values]
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._geometry import Size, checked_size
+from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
 from picsellia_async.predictions.base import PredictionFormat
 from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
@@ -33,7 +33,7 @@ def from_coco(
     Args:
         annotations: Dicts with `category_id`, `score`, and what `kind` needs: `bbox`, `segmentation` or `keypoints`.
         kind: "detection" takes boxes; "segmentation" polygons, or those around run-length masks (extra `masks`); "mask"
-            run-length masks, or the pixels inside polygons (extra `masks`; needs `size`); "keypoint" skeletons.
+            run-length masks and the pixels inside polygons (extra `masks`; needs `size` unless a run-length mask says it); "keypoint" skeletons.
         categories: `categories` of the COCO file or names by id, with `label_map`; or indexes of the label map by id. Needed:
             category ids are no indexes, they begin at 1 and leave gaps.
         label_map: `await deployment.label_map()`.
@@ -51,13 +51,10 @@ def from_coco(
     if kind == "detection":
         return DetectionPredictionFormat.from_xywh(_values(found, "bbox"), classes, scores, clip=size)
     if kind == "keypoint":
-        skeletons = [_triples(one, i) for i, one in enumerate(_values(found, "keypoints"))]
-        return KeypointPredictionFormat.from_keypoints(skeletons, classes, scores, clip=size)
+        return KeypointPredictionFormat.from_keypoints(_values(found, "keypoints"), classes, scores, clip=size)
     shapes = _values(found, "segmentation")
-    known = checked_size(size, "size")
     if kind == "mask":
-        masks = [_rle(one, f"annotations[{i}] segmentation", known) for i, one in enumerate(shapes)]
-        return MaskPredictionFormat.from_rle(masks, classes, scores, size=size)
+        return MaskPredictionFormat.from_shapes(shapes, classes, scores, size=size)
     polygons = [_polygons(one, f"annotations[{i}] segmentation") for i, one in enumerate(shapes)]
     return SegmentationPredictionFormat.from_polygons(polygons, classes, scores, clip=size)
 
@@ -124,23 +121,5 @@ def _values(annotations: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
     return found
 
 
-def _triples(value: Any, place: int) -> list[Any]:
-    flat = sequence(value, f"annotations[{place}] keypoints")
-    if len(flat) % 3:
-        raise ConfigurationError(
-            f"annotations[{place}] keypoints must be x, y, visibility in turn, got {len(flat)} values"
-        )
-    return [flat[i : i + 3] for i in range(0, len(flat), 3)]
-
-
 def _polygons(value: Any, name: str) -> Any:
     return _masks.outlines(_masks.array_of(value, name), "all") if isinstance(value, Mapping) else value
-
-
-def _rle(value: Any, name: str, size: tuple[int, int] | None) -> Any:
-    if isinstance(value, (Mapping, str)):
-        return value
-    if size is None:
-        raise ConfigurationError(f"{name} is polygons, whose pixels need size=(width, height) of the image")
-    polygons = [list(zip(one[::2], one[1::2], strict=True)) for one in sequence(value, name)]
-    return _masks.encode_polygons(polygons, size)

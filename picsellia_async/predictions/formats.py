@@ -214,7 +214,7 @@ class KeypointPredictionFormat(PredictionFormat):
     @classmethod
     def from_keypoints(
         cls,
-        keypoints: Iterable[Shapes],
+        keypoints: Iterable[Shapes | Numbers],
         classes: Classes,
         scores: Numbers,
         *,
@@ -229,7 +229,7 @@ class KeypointPredictionFormat(PredictionFormat):
 
         Args:
             keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Third values of 0, 1 and 2 alone are COCO's
-                visibility; with a fraction among them they are confidences.
+                visibility; with a fraction among them they are confidences. Or COCO's flat list of x, y, visibility in turn.
             classes: One per shape.
             scores: One per shape.
             confidences: Per shape, one confidence per point. 0 becomes "not there", below 0.5 "hidden", the others "seen".

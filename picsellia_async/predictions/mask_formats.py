@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 import attrs
@@ -189,11 +189,55 @@ class MaskPredictionFormat(PredictionFormat):
         """
         known = _required_size(size)
         place = Placement.of(None, known)
-        found = []
-        for i, one in enumerate(sequence(polygons, "polygons")):
-            paths = paths_from(_values.parts(one), f"polygons[{i}]", place)
-            kept = [path for path in paths if len(path) >= _masks.POINTS_MIN]
-            found.append([_masks.encode_polygons(kept, known)] if kept else [])
+        given = enumerate(sequence(polygons, "polygons"))
+        found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
+        split = SplitShapes.of(found, classes, scores, texts, names, label_map)
+        return counted(
+            cls(split.classes, split.scores, split.shapes, split.texts), known, place.clipped, split.left_out
+        )
+
+    @classmethod
+    def from_shapes(
+        cls,
+        shapes: Iterable[RunLength | str | Path],
+        classes: Classes,
+        scores: Numbers,
+        *,
+        size: Size | None = None,
+        names: Names | None = None,
+        label_map: LabelMap | None = None,
+        texts: Iterable[str] | None = None,
+    ) -> Self:
+        """Return the prediction for masks of which some are run lengths and some polygons, as tools mix them in one file. Keywords: `PredictionFormat`.
+
+        Args:
+            shapes: Each as `from_rle` or as `from_polygons` takes it. Polygons need the extra `masks`.
+            classes: One per shape.
+            scores: One per shape.
+            size: (width, height) of the image; needed for polygons where no run-length mask says it.
+            names: See `PredictionFormat`.
+            label_map: See `PredictionFormat`.
+            texts: See `PredictionFormat`.
+
+        Raises:
+            ConfigurationError: A mask of another image, runs that do not fill it, or polygons of an image whose size is not known.
+            ImplausibleError: A polygon wholly beside the image.
+        """
+        given = sequence(shapes, "shapes")
+        known = checked_size(size, "size")
+        found: list[list[str]] = [[] for _ in given]
+        for i, one in enumerate(given):  # run lengths first: they may say the size that polygons need
+            if isinstance(one, (str, Mapping)):
+                counts, known = _masks.compressed(one, f"shapes[{i}]", known)
+                found[i] = [counts]
+        place = Placement.of(None, known)
+        for i, one in enumerate(given):
+            if not isinstance(one, (str, Mapping)):
+                if known is None:
+                    raise ConfigurationError(
+                        f"shapes[{i}] is polygons, whose pixels need size=(width, height) of the image"
+                    )
+                found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return counted(
             cls(split.classes, split.scores, split.shapes, split.texts), known, place.clipped, split.left_out
@@ -257,6 +301,13 @@ class MaskPredictionFormat(PredictionFormat):
         width, height = known = _required_size(size)
         counts = self.detection_masks if compressed else _masks.uncompressed(self.detection_masks, known)
         return [{"size": [height, width], "counts": one} for one in counts]
+
+
+def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple[int, int]) -> list[str]:
+    """Return the compressed counts of the pixels inside the polygons of one shape; nothing where none has three points."""
+    paths = paths_from(_values.parts(polygons), name, place)
+    kept = [path for path in paths if len(path) >= _masks.POINTS_MIN]
+    return [_masks.encode_polygons(kept, size)] if kept else []
 
 
 def _required_size(size: Size) -> tuple[int, int]:

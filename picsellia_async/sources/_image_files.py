@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import attrs
 import orjson
@@ -14,21 +14,18 @@ import orjson
 from picsellia_async.errors import FileNotFoundException, FileNotReadableError
 from picsellia_async.image_header import (
     CGBI,
-    JPEG_SIGNATURE,
     SIGNATURE_BYTES,
+    TAIL_BYTES,
     WINDOW_BYTES,
     ImageHeader,
     OrientationRule,
+    ends_at_once,
+    has_end,
     looks_like,
     read_file_header,
     read_header,
 )
 from picsellia_async.sources._errors import SourceError
-
-_TAIL_BYTES: Final = 64
-_JPEG_END: Final = b"\xff\xd9"
-_JPEG_SCAN: Final = 0xDA
-_BARE_MARKERS: Final = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 
 
 @attrs.frozen
@@ -74,37 +71,11 @@ def image_file(path: Path) -> ImageFile:
 
 def _is_cut(file: BinaryIO, size: int) -> bool:
     """Return whether the picture's end is missing; nearly always the last bytes tell."""
-    file.seek(max(0, size - _TAIL_BYTES))
-    tail = file.read()
-    if tail.rstrip(b"\0\r\n ").endswith(_JPEG_END) or b"IEND" in tail:
+    file.seek(max(0, size - TAIL_BYTES))
+    if ends_at_once(file.read()):
         return False
-    # Phones append videos and depth maps: then the end is somewhere before.
     file.seek(0)
-    content = file.read()
-    return not ends(content)
-
-
-def ends(content: bytes) -> bool:
-    """Return whether a JPEG or PNG holds the end of its picture, whatever comes after it."""
-    if not content.startswith(JPEG_SIGNATURE):
-        return b"IEND" in content
-    scan = _scan_of(content)
-    # Within coded pixels 0xFF is always stuffed, so that the end marker cannot be there by chance.
-    return scan > 0 and content.find(_JPEG_END, scan) > 0
-
-
-def _scan_of(content: bytes) -> int:
-    """Return where the coded pixels of a JPEG begin (a thumbnail in its EXIF has an end of its own); 0: nowhere."""
-    position = 2
-    while 0 <= (position := content.find(b"\xff", position)) < len(content) - 3:
-        marker = content[position + 1]
-        if marker == _JPEG_SCAN:
-            return position
-        if marker in _BARE_MARKERS:
-            position += 1 if marker == 0xFF else 2
-        else:
-            position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4]))
-    return 0
+    return not has_end(file.read())
 
 
 def open_source(path: Path, name: str) -> BinaryIO:

@@ -8,8 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.image_header import read_header
-from picsellia_async.sources._image_files import ends
+from picsellia_async.image_header import has_end, read_header
 from picsellia_async.sources._video_settings import Pixels
 
 if TYPE_CHECKING:  # an extra
@@ -190,7 +189,7 @@ class Turn:
 
 def is_whole_jpeg(data: bytes) -> bool:
     """Return whether a camera's picture has its beginning and its end; a transfer that was cut has not."""
-    return data.startswith(b"\xff\xd8") and (data[-32:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9") or ends(data))
+    return data.startswith(b"\xff\xd8") and has_end(data)
 
 
 def is_plain_jpeg(data: bytes) -> bool:

@@ -155,3 +155,14 @@ async def test_images_of_a_folder_need_a_prediction(deployment, tmp_path):
     (tmp_path / "a.jpg").write_bytes(ENCODED.tobytes())
     with pytest.raises(ConfigurationError, match=r"takes a Frame, got Image: make one with image\.with_prediction"):
         await deployment.monitor_many(directory(tmp_path))
+
+
+def test_an_array_too_long_for_a_jpeg_is_told_the_way_out():
+    """A line camera's strip: 65,500 pixels a side are what JPEG encoders take; PNG and a smaller image do."""
+    strip = np.zeros((8, 65_501), np.uint8)
+    with pytest.raises(
+        ConfigurationError, match=r"at most 65500 pixels a side, got 65501 x 8.*max_side=.*format=\"png\""
+    ):
+        Frame.from_array(strip, prediction=BOX, latency=0.02, order="gray", checks="off")
+    for options in ({"format": "png"}, {"max_side": 1000}):
+        assert Frame.from_array(strip, prediction=BOX, latency=0.02, order="gray", checks="off", **options).image

@@ -138,6 +138,25 @@ def test_coco_annotations(kind, fields, found):
     assert from_coco([annotation], kind=kind, categories={3: "car"}, label_map=LABELS) == found
 
 
+def test_coco_files_mix_polygons_and_run_lengths():
+    """As annotation tools export them: the run lengths say the size; what encloses nothing is left out and counted."""
+    shapes = [[[n for p in SQUARE for n in p]], {"size": [30, 40], "counts": [310, 11, 879]}, [[1, 1, 2, 2]], [[]], []]
+    annotations = [{"category_id": 3, "score": 0.1 * i, "segmentation": one} for i, one in enumerate(shapes)]
+    masks = from_coco(annotations, kind="mask", categories={3: 0})
+    assert isinstance(masks, MaskPredictionFormat)
+    assert (masks.detection_scores, masks.left_out, masks.image_size) == ([0.0, 0.1], 3, (40, 30))
+    assert [int(mask.sum()) for mask in masks.to_binary_masks((40, 30))] == [100, 11]
+    polygons = from_coco(annotations, kind="segmentation", categories={3: 0})
+    assert (len(polygons.detection_masks), polygons.left_out) == (2, 3)
+    for kind in ("mask", "segmentation"):
+        odd = {"category_id": 3, "score": 1, "segmentation": [[1, 1, 10, 1, 10]]}
+        with pytest.raises(ConfigurationError, match="must have an even length, got 5"):
+            from_coco([odd], kind=kind, categories={3: 0}, size=(40, 30))
+        beside = {"category_id": 3, "score": 1, "segmentation": [[100, 1, 110, 1, 110, 9]]}
+        with pytest.raises(ConfigurationError, match="wholly beside the image of 40 x 30"):
+            from_coco([beside], kind=kind, categories={3: 0}, size=(40, 30))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

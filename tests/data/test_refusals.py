@@ -36,14 +36,12 @@ def call(**fields):
     return {**GOOD, "raw_image": image, **fields}
 
 
-@pytest.mark.parametrize("name", OF_BOXES)
-async def test_nothing_is_sent_of_a_mistake(name, deployment, emulator):
-    """The call raises, and the monitoring host hears nothing of it; with the checks off it is sent."""
-    fields, message = MISTAKES[name]
-    with pytest.raises(ImplausibleError, match=message.replace("of image", "of .*image")):
-        await deployment.monitor_bytes(**call(**fields))
-    assert arrived(emulator) == 0
-    assert (await deployment.with_options(checks="off").monitor_bytes(**call(**fields)))["id"]
+async def test_with_the_checks_off_it_is_sent(deployment, emulator):
+    """Whatever the mistake: the caller's word counts."""
+    off = deployment.with_options(checks="off")
+    for name in OF_BOXES:
+        assert (await off.monitor_bytes(**call(**MISTAKES[name][0])))["id"]
+    assert arrived(emulator) == len(OF_BOXES)
 
 
 async def test_a_class_outside_of_the_label_map_is_refused(deployment, emulator):

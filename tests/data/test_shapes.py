@@ -92,8 +92,10 @@ def test_shares_are_no_pixels(make):
         ([[[5, 6, 2], [7, 8, 1], [0, 0, 0]]], None, [[[5, 6, 2], [7, 8, 1], [0, 0, 0]]]),
         ([[[5, 6, 0.9], [7, 8, 0.2], [3, 3, 0.0]]], None, [[[5, 6, 2], [7, 8, 1], [0, 0, 0]]]),
         (np.array([[[5.4, 6], [7, 8]]]), [[0.9, 0.2]], [[[5, 6, 2], [7, 8, 1]]]),
+        ([[5, 6, 2, 7.4, 8, 1, 0, 0, 0]], None, [[[5, 6, 2], [7, 8, 1], [0, 0, 0]]]),
+        (np.array([[5, 6, 2, 7, 8, 1]]), [[0.9, 0.2]], [[[5, 6, 2], [7, 8, 1]]]),
     ],
-    ids=["two values", "visibility", "confidence", "confidence apart"],
+    ids=["two values", "visibility", "confidence", "confidence apart", "COCO's flat list", "flat array"],
 )
 def test_keypoints_of_two_or_three_values(keypoints, confidences, found):
     """The third value is COCO's visibility, a confidence, or missing."""
@@ -107,6 +109,9 @@ def test_a_third_value_that_is_neither_is_refused():
         KeypointPredictionFormat.from_keypoints([[[5, 6, 7]]], [0], [0.5])
     with pytest.raises(ConfigurationError, match="one number per point"):
         KeypointPredictionFormat.from_keypoints([[[5, 6]]], [0], [0.5], confidences=[[0.1, 0.2]])
+    for flat in ([5, 6, 7, 8], [5, 6, 7, 8, 9, 10]):
+        with pytest.raises(ConfigurationError, match=r"COCO's x, y, visibility .* in turn, and is not that"):
+            KeypointPredictionFormat.from_keypoints([flat], [0], [0.5])
 
 
 def test_classes_of_an_image_by_name():

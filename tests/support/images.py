@@ -6,6 +6,7 @@ import struct
 import zlib
 
 SOI = b"\xff\xd8"
+EOI = b"\xff\xd9"
 
 
 def segment(marker: int, body: bytes) -> bytes:
@@ -26,12 +27,12 @@ def exif(orientation: int, order: str = "<") -> bytes:
 
 
 def jpeg(width: int = 64, height: int = 48, *, orientation: int | None = None, size: int = 0) -> bytes:
-    """Return what begins as a JPEG of that size; filled up to `size` bytes."""
+    """Return what begins and ends as a JPEG of that size; filled up to `size` bytes."""
     head = SOI + segment(0xE0, b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
     if orientation is not None:
         head += segment(0xE1, b"Exif\x00\x00" + exif(orientation))
     head += segment(0xDB, b"\x00" * 65) + frame_header(width, height) + segment(0xDA, b"\x00" * 10)
-    return head.ljust(size, b"\x55")
+    return head.ljust(size - len(EOI), b"\x55") + EOI
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -40,6 +41,6 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png(width: int = 64, height: int = 48, *chunks: bytes, depth: int = 8) -> bytes:
-    """Return what begins as a PNG of that size, with these chunks before its pixels."""
+    """Return what begins and ends as a PNG of that size, with these chunks before its pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
