@@ -39,13 +39,13 @@ WIDTH, HEIGHT = 1920, 1080
 
 
 def photo(size: int, seed: int) -> bytes:
-    """Bytes that begin as a photo of `WIDTH` x `HEIGHT` does (JFIF, two quantisation tables, the size), and go on as noise."""
+    """Bytes that begin as a photo of `WIDTH` x `HEIGHT` does (JFIF, two quantisation tables, the size), go on as noise, and end as one."""
     jfif = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
     tables = b"".join(b"\xff\xdb\x00\x43%b" % bytes([number]).ljust(65, b"\x10") for number in range(2))
     channels = b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01"
     frame = b"\xff\xc0\x00\x11\x08" + HEIGHT.to_bytes(2) + WIDTH.to_bytes(2) + channels
-    head = b"\xff\xd8" + jfif + tables + frame
-    return head + random.Random(seed).randbytes(size - len(head))
+    head, end = b"\xff\xd8" + jfif + tables + frame + b"\xff\xda", b"\xff\xd9"
+    return head + random.Random(seed).randbytes(size - len(head) - len(end)) + end
 
 
 def metadata(number: int) -> dict:
