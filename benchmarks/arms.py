@@ -163,7 +163,9 @@ class OursHttpx(Httpx):
 
         from picsellia_async._http.transport import FastTransport
 
-        return httpx.AsyncClient(transport=FastTransport(max_connections=self.flight), timeout=None)
+        return httpx.AsyncClient(
+            transport=FastTransport(max_connections=self.flight, max_connections_per_host=self.flight), timeout=None
+        )
 
 
 class OursTransport(OursHttpx):
@@ -192,7 +194,7 @@ class OursExchange(Arm):
         from picsellia_async._wire.exchange import Origin
         from picsellia_async.config import Timeouts
 
-        self.transport = FastTransport(max_connections=self.flight)
+        self.transport = FastTransport(max_connections=self.flight, max_connections_per_host=self.flight)
         self.origin = Origin.parse(self.base)
         self.timeouts = Timeouts()
         self.lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode()
@@ -214,7 +216,9 @@ class Ours(Arm):
         import picsellia_async
         from picsellia_async.predictions import DetectionPredictionFormat
 
-        self.client = picsellia_async.AsyncClient("token", host=self.base, max_connections=self.flight)
+        self.client = picsellia_async.AsyncClient(
+            "token", host=self.base, max_connections=self.flight, max_connections_per_host=self.flight
+        )
         self.deployment = await self.client.get_deployment("bench")
         self.make = DetectionPredictionFormat
 

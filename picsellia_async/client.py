@@ -57,6 +57,7 @@ class AsyncClient(OrganizationCalls):
         *,
         timeout: Any = Timeouts(),  # noqa: B008 - a frozen value
         max_connections: int = 100,
+        max_connections_per_host: int | None = None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
@@ -73,6 +74,8 @@ class AsyncClient(OrganizationCalls):
             timeout: Seconds for connect, read and write each, None for no limit, `Timeouts`, or an `httpx.Timeout`.
                 The wait for a free connection is not limited unless `pool` says so.
             max_connections: Connections open at once, over all hosts; further calls wait in order.
+            max_connections_per_host: Of these, at most so many to one host and port, so that one that hangs does not hold up the
+                others; by default nine tenths of `max_connections`. With a proxy there is no such limit.
             retry: Attempts, total seconds, backoff and jitter; `RetryPolicy.none()` for a single attempt.
             transport: Any `httpx.AsyncBaseTransport` in place of the fast one; it is closed with the client.
             http_client: Your own `httpx.AsyncClient` in place of pool and transport; it stays yours to close.
@@ -87,7 +90,10 @@ class AsyncClient(OrganizationCalls):
         _check_engine(transport, http_client, verify)
         settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry, checks)
         connections = whole_number(max_connections, "max_connections", 1)
-        self._account = Account(settings, HttpSession(connections, transport, http_client, verify))
+        per_host = None
+        if max_connections_per_host is not None:
+            per_host = whole_number(max_connections_per_host, "max_connections_per_host", 1)
+        self._account = Account(settings, HttpSession(connections, per_host, transport, http_client, verify))
         self._owns_session = True
 
     def __repr__(self) -> str:
@@ -101,7 +107,7 @@ class AsyncClient(OrganizationCalls):
         for name in ("transport", "http_client", "verify"):
             if getattr(session, name) is not None:
                 raise TypeError(f"an AsyncClient made with {name}= cannot be pickled; make one in each process")
-        return _make, (self._account.settings, session.max_connections)
+        return _make, (self._account.settings, session.max_connections, session.max_connections_per_host)
 
     @property
     def is_closed(self) -> bool:
@@ -298,9 +304,9 @@ class AsyncClient(OrganizationCalls):
         return AsyncDeployment(await self._account.call(CREATE_DEPLOYMENT, request), self._account)
 
 
-def _make(settings: Settings, max_connections: int) -> AsyncClient:
+def _make(settings: Settings, max_connections: int, per_host: int | None) -> AsyncClient:
     """Make a client from what was pickled."""
-    return AsyncClient._over(Account(settings, HttpSession(max_connections)), owns_session=True)  # noqa: SLF001 - see `__reduce__`
+    return AsyncClient._over(Account(settings, HttpSession(max_connections, per_host)), owns_session=True)  # noqa: SLF001 - see `__reduce__`
 
 
 def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:

@@ -12,10 +12,13 @@ the task goes on for at most `opening.GRACE_SECONDS`, and the connection goes to
 of cancellations wastes no handshake. The task, not a callback of the event loop, says when its slot is free again:
 uvloop closes a transport whose `create_connection` is cancelled at the wrong moment without calling `connection_lost`.
 
-Who finds neither an idle connection nor a free slot waits in a queue (first in, first out, over all origins). While
-somebody waits, nothing is idle and no slot is free: a connection that comes back goes to the head of the queue if that
-one wants the same origin, else it is closed and its slot goes to the head of the queue. A waiter that was given a
-connection and is cancelled before it wakes hands it on.
+One origin has `max_per_origin` of the slots at most. So a host that hangs, whose callers keep their connections until a timeout,
+cannot take the slots that the healthy ones need.
+
+Who finds neither an idle connection nor a slot that its origin may have waits in a queue. Next is who came first among
+those whose origin is below its share. While such a one waits, nothing is idle and no slot is free: a connection that comes
+back goes to the next one if that wants the same origin, else it is closed and its slot goes to the next one. A waiter
+that was given a connection and is cancelled before it wakes hands it on.
 
 Idle connections are a stack per origin: the one used last is the least likely to have been closed by the peer, and
 those that a burst left over grow old and expire. One timer per pool closes them. It does not keep the loop running.
@@ -27,7 +30,6 @@ closes its connections with it; a transport that is used again gets a new pool.
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import functools
 import os
@@ -39,6 +41,7 @@ import attrs
 import httpx
 
 from picsellia_async._http import connector
+from picsellia_async._http.caller_queue import CallerQueue
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import Trace, traced
@@ -86,12 +89,14 @@ class Pool:
         loop: asyncio.AbstractEventLoop,
         *,
         max_connections: float,
+        max_per_origin: float,
         max_keepalive: float,
         keepalive_expiry: float | None,
         context: Callable[[], ssl.SSLContext],
     ) -> None:
         self.loop = loop
         self._max_connections = max_connections
+        self._max_per_origin = max_per_origin
         self._max_keepalive = max_keepalive
         self._expiry = keepalive_expiry
         self._make_context = context
@@ -103,7 +108,9 @@ class Pool:
         self._openings: set[Opening] = set()
         self._idle: dict[Origin, list[Connection]] = {}
         self._idle_count = 0
-        self._queue: collections.OrderedDict[Waiter, None] = collections.OrderedDict()
+        self._used: dict[Origin, int] = {}
+        """Slots that each origin has; none is not in it."""
+        self._queue = CallerQueue()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._view = memoryview(bytearray(READ_BYTES))
         self._close_hook: AsyncGenerator[None] | None = None
@@ -184,15 +191,20 @@ class Pool:
     def _slot_free(self) -> bool:
         return len(self._connections) + len(self._openings) < self._max_connections
 
+    def _below_share(self, origin: Origin) -> bool:
+        return self._used.get(origin, 0) < self._max_per_origin
+
     async def _wait(self, waiter: Waiter, seconds: float | None) -> Connection:
         """Wait for a connection: one opened for this caller where a slot is free, else the next that comes free."""
-        if self._slot_free():
+        below_share = self._below_share(waiter.origin)
+        if below_share and self._slot_free():
             self._start_opening(waiter)
         else:
-            self._queue[waiter] = None
+            self._queue.add(waiter)
             if seconds is not None:
                 waiter.timer = self.loop.call_later(seconds, self._time_out, waiter)
-            self._make_room(waiter.origin)
+            if below_share:
+                self._make_room(waiter.origin)
         try:
             return await waiter.future
         except BaseException:  # CancelledError, and GeneratorExit where somebody throws the coroutine away
@@ -204,7 +216,7 @@ class Pool:
 
     def _leave(self, waiter: Waiter) -> None:
         """Forget a caller that goes without a connection; hand on what it was given and did not wake up for."""
-        self._queue.pop(waiter, None)
+        self._queue.discard(waiter)
         if waiter.opening is not None:
             waiter.opening.go_on_alone()
         future = waiter.future
@@ -226,32 +238,35 @@ class Pool:
                 return
 
     def _place(self, connection: Connection) -> None:
-        """Give a connection to the head of the queue; without a queue it is idle."""
-        while self._queue:
-            waiter = next(iter(self._queue))
-            if waiter.future.done():  # it was cancelled, and has not woken yet
-                del self._queue[waiter]
-            elif waiter.origin != connection.origin:
-                connection.close()  # `lost` gives the slot to the head of the queue
-                return
-            else:
-                del self._queue[waiter]
-                waiter.future.set_result(connection)
+        """Give a connection to who is next, if that one can use it or its slot; else it is idle."""
+        if self._queue:
+            origin = connection.origin
+            waiter = self._queue.first(lambda other: other == origin or self._below_share(other))
+            if waiter is not None:
+                if waiter.origin == origin:
+                    self._queue.discard(waiter)
+                    waiter.future.set_result(connection)
+                else:
+                    connection.close()  # `lost` gives the slot to who is next
                 return
         self._keep(connection)
 
     def _time_out(self, waiter: Waiter) -> None:
         if not waiter.future.done():
-            self._queue.pop(waiter, None)
+            self._queue.discard(waiter)
             waiter.future.set_exception(failure(httpx.PoolTimeout, "no connection came free in time"))
 
     def _grant(self) -> None:
-        """Give free slots to the head of the queue."""
+        """Give free slots to those who are next."""
         while self._queue and self._slot_free():
-            waiter, _ = self._queue.popitem(last=False)
-            if not waiter.future.done():
-                waiter.stop_timer()
-                self._start_opening(waiter)
+            waiter = self._queue.pop(self._below_share)
+            if waiter is None:
+                return
+            waiter.stop_timer()
+            self._start_opening(waiter)
+        # Who waited for its origin's share may be next now, while connections to others are idle.
+        if self._idle_count and self._queue and self._queue.first(self._below_share) is not None:
+            self._evict()
 
     def _evict(self) -> bool:
         """Close the connection that has been idle longest; tell whether there was one."""
@@ -284,6 +299,7 @@ class Pool:
         deadline = None if waiter.connect is None else self.loop.time() + waiter.connect
         opening = waiter.opening = Opening(waiter, deadline, self.loop)
         self._openings.add(opening)  # before the task exists: an eager one runs at once
+        self._used[waiter.origin] = self._used.get(waiter.origin, 0) + 1
         opening.task = self.loop.create_task(
             self._connect(opening), name=f"picsellia_async: connect to {waiter.origin}"
         )
@@ -301,25 +317,28 @@ class Pool:
         if waiter is not None and waiter.future.done():
             waiter = None
         error: BaseException | None = None
+        connection: Connection | None = None
         if not task.cancelled() and (error := task.exception()) is None:
             connection = task.result()
-            if not connection.gone:
-                self._connections.add(connection)
-                if not self.closed:
-                    if waiter is None:
-                        self._place(connection)
-                    else:
-                        waiter.future.set_result(connection)
-                    return
-                connection.abort()
-            error = ConnectionResetError("the peer closed the connection at once")
+            if connection.gone:
+                connection, error = None, ConnectionResetError("the peer closed the connection at once")
+        if connection is not None:
+            self._connections.add(connection)  # the slot is the connection's now, until `lost`
+            if not self.closed:
+                if waiter is None:
+                    self._place(connection)
+                else:
+                    waiter.future.set_result(connection)
+                return
+            connection.abort()
         if waiter is not None:
             waiter.future.set_exception(
                 ClosedError("the transport was closed while a connection was opened")
                 if self.closed
                 else opening.explain(error)
             )
-        self._slot_came_free()
+        if connection is None:
+            self._free_slot(opening.origin)
 
     async def _connect(self, opening: Opening) -> Connection:
         """Open a connection, as a task that no caller cancels."""
@@ -370,9 +389,13 @@ class Pool:
             if stack is not None and connection in stack:
                 stack.remove(connection)
                 self._idle_count -= 1
-        self._slot_came_free()
+        self._free_slot(connection.origin)
 
-    def _slot_came_free(self) -> None:
+    def _free_slot(self, origin: Origin) -> None:
+        """Let others have a slot whose socket is closed."""
+        left = self._used.pop(origin, 1) - 1
+        if left:
+            self._used[origin] = left
         self._grant()
         if self._emptied is not None and not self._connections and not self._openings and not self._emptied.done():
             self._emptied.set_result(None)
@@ -382,8 +405,7 @@ class Pool:
         self.closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        while self._queue:
-            waiter, _ = self._queue.popitem()
+        for waiter in self._queue.clear():
             if not waiter.future.done():
                 waiter.future.set_exception(
                     ClosedError("the transport was closed while this call waited for a connection")
@@ -439,6 +461,7 @@ class Pool:
                 os.close(descriptor)
         _abandoned.extend(self._connections)
         _abandoned.extend(self._openings)
+        self._used.clear()
         self._connections.clear()
         self._openings.clear()
 

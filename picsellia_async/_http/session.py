@@ -47,6 +47,8 @@ class HttpSession:
 
     max_connections: int = 100
     """Connections open at once, over all hosts."""
+    max_connections_per_host: int | None = None
+    """Of these, at most so many to one origin; None for the transport's default."""
     transport: httpx.AsyncBaseTransport | None = None
     """The caller's transport, closed with the session."""
     http_client: httpx.AsyncClient | None = None
@@ -126,7 +128,11 @@ class HttpSession:
             limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
             return HttpxEngine(httpx.AsyncClient(limits=limits, verify=verify))
         if self._fast is None:
-            self._fast = FastTransport(max_connections=self.max_connections, ssl_context=self.verify)
+            self._fast = FastTransport(
+                max_connections=self.max_connections,
+                max_connections_per_host=self.max_connections_per_host,
+                ssl_context=self.verify,
+            )
         return HttpxEngine(httpx.AsyncClient(transport=self._fast))
 
     def tell_refused(self, origin: Origin, total: float | None, now: float) -> None:

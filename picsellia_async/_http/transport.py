@@ -59,6 +59,8 @@ class FastTransport(httpx.AsyncBaseTransport):
     Args:
         max_connections: Sockets open at the same time, over all origins; None for no limit. Callers beyond it wait in
             a queue, first in, first out.
+        max_connections_per_host: Of these, at most so many to one scheme, host and port, so that a host that hangs does not hold up
+            the others; callers beyond it wait in a queue of their host's. None for nine tenths of `max_connections`.
         max_keepalive_connections: Idle connections kept; None for no limit of their own.
         keepalive_expiry: Seconds after which an idle connection is closed; None for never.
         ssl_context: For `https`. By default one context for the whole process, built at first use, that trusts
@@ -69,6 +71,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         self,
         *,
         max_connections: int | None = 100,
+        max_connections_per_host: int | None = None,
         max_keepalive_connections: int | None = None,
         keepalive_expiry: float | None = 30.0,
         ssl_context: ssl.SSLContext | None = None,
@@ -76,6 +79,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._make_pool: Callable[[asyncio.AbstractEventLoop], Pool] = functools.partial(
             Pool,
             max_connections=math.inf if max_connections is None else max_connections,
+            max_per_origin=_share(max_connections, max_connections_per_host),
             max_keepalive=math.inf if max_keepalive_connections is None else max_keepalive_connections,
             keepalive_expiry=keepalive_expiry,
             context=shared_context if ssl_context is None else lambda: ssl_context,
@@ -261,6 +265,12 @@ class FastTransport(httpx.AsyncBaseTransport):
         if own is not None and type(own) is not types.MethodType:  # a bare method is what `uninstrument_client` leaves
             return True
         return httpx_is_traced() or is_wrapped(httpx.AsyncClient.send)
+
+
+def _share(connections: int | None, per_host: int | None) -> float:
+    if per_host is not None:
+        return per_host
+    return math.inf if connections is None else connections - connections // 10
 
 
 def _forget_after_fork() -> None:

@@ -97,6 +97,7 @@ async def test_a_missing_organization(emulator):
         ({"organization_id": "x"}, "organization_id must be a UUID"),
         ({"timeout": -1}, "timeout"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
+        ({"max_connections_per_host": 0}, "max_connections_per_host must be at least 1"),
         ({"retry": 3}, "retry must be a RetryPolicy"),
         ({"transport": object(), "http_client": object()}, "exclude each other"),
     ],

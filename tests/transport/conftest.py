@@ -57,5 +57,5 @@ async def make_transport(certificate: Certificate) -> AsyncIterator[Callable[...
 
 @pytest.fixture
 def transport(make_transport: Callable[..., FastTransport]) -> FastTransport:
-    """A transport with ten slots."""
-    return make_transport(max_connections=10)
+    """A transport with ten slots, which one host may have."""
+    return make_transport(max_connections=10, max_connections_per_host=10)
