@@ -87,6 +87,13 @@ def integrations(session: nox.Session) -> None:
 
 
 @nox.session
+def httpx2(session: nox.Session) -> None:
+    """A client or a transport of httpx2's carries our calls. Outside the default list: httpx2 is no dependency."""
+    session.install(".[emulator,cli]", *groups("test"), "httpx2")
+    session.run("pytest", "tests/client/test_httpx2.py", "tests/client/test_own_engines.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every code block of the documentation runs on the emulator, every link leads somewhere."""
     session.install(".[emulator,cli,video]", *groups("test"))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 
+from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, is_client, is_transport
 from picsellia_async._http.session import HttpSession
 from picsellia_async._services.account import Account
 from picsellia_async._services.raw_request import QueryArgument
@@ -59,8 +60,8 @@ class AsyncClient(OrganizationCalls):
         max_connections: int = 100,
         max_connections_per_host: int | None = None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
-        transport: httpx.AsyncBaseTransport | None = None,
-        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | AsyncTransport | None = None,
+        http_client: httpx.AsyncClient | AsyncHttpClient | None = None,
         verify: ssl.SSLContext | None = None,
         checks: Checks = "on",
     ) -> None:
@@ -77,8 +78,8 @@ class AsyncClient(OrganizationCalls):
             max_connections_per_host: Of these, at most so many to one host and port, so that one that hangs does not hold up the
                 others; by default nine tenths of `max_connections`. With a proxy there is no such limit.
             retry: Attempts, total seconds, backoff and jitter; `RetryPolicy.none()` for a single attempt.
-            transport: Any `httpx.AsyncBaseTransport` in place of the fast one; it is closed with the client.
-            http_client: Your own `httpx.AsyncClient` in place of pool and transport; it stays yours to close.
+            transport: Any `httpx.AsyncBaseTransport` (or httpx2's) in place of the fast one; it is closed with the client.
+            http_client: Your own `httpx.AsyncClient` (or httpx2's) in place of pool and transport; it stays yours to close.
             verify: TLS settings; by default the usual authorities, with `SSL_CERT_FILE` and `SSL_CERT_DIR`.
             checks: "on": predictions and images that cannot be meant are refused (docs/right-data.md#checks); "off": sent as they are.
 
@@ -311,10 +312,11 @@ def _make(settings: Settings, max_connections: int, per_host: int | None) -> Asy
 
 def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:
     """Refuse what cannot carry requests here, a synchronous client of httpx for instance."""
-    for name, value, kind in (
-        ("transport", transport, httpx.AsyncBaseTransport),
-        ("http_client", http_client, httpx.AsyncClient),
-        ("verify", verify, ssl.SSLContext),
+    for name, value, good, kind in (
+        ("transport", transport, is_transport, "httpx.AsyncBaseTransport (or httpx2's)"),
+        ("http_client", http_client, is_client, "httpx.AsyncClient (or httpx2's)"),
+        ("verify", verify, lambda context: isinstance(context, ssl.SSLContext), "ssl.SSLContext"),
     ):
-        if value is not None and not isinstance(value, kind):
-            raise ConfigurationError(f"{name} must be an {kind.__name__}, got {type(value).__name__}")
+        if value is not None and not good(value):
+            wrong = type(value)
+            raise ConfigurationError(f"{name} must be an {kind}, got {wrong.__module__}.{wrong.__qualname__}")

@@ -1,4 +1,4 @@
-"""One HTTP exchange through an `httpx.AsyncClient`: the caller's own, or ours over any httpx transport.
+"""One HTTP exchange through an `AsyncClient` of httpx's or httpx2's: the caller's own, or ours over any transport.
 
 Used for everything but the hot calls: it follows redirects and decodes compressed answers.
 """
@@ -6,11 +6,12 @@ Used for everything but the hot calls: it follows redirects and decodes compress
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import httpx
 
+from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
 from picsellia_async._http.messages import unpack
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._wire.bodies import ChunkedBody
@@ -24,7 +25,7 @@ SAME_METHOD_STATUSES: Final = frozenset({307, 308})
 """Redirects after which the same request is sent again, method and body included."""
 
 
-class _ChunkedStream(httpx.AsyncByteStream):
+class _ChunkedStream:
     """A body in slices that can be sent again after a 401, which an async generator cannot."""
 
     def __init__(self, body: ChunkedBody) -> None:
@@ -39,7 +40,7 @@ class _ChunkedStream(httpx.AsyncByteStream):
 class HttpxEngine:
     """The exchange of `FastTransport`, made with an httpx client instead."""
 
-    client: httpx.AsyncClient
+    client: AsyncHttpClient
     """Sends the requests."""
 
     async def exchange(
@@ -94,13 +95,14 @@ class HttpxEngine:
         pairs = [(name, value) for name, value in lines]
         if isinstance(body, ChunkedBody):
             pairs.append((b"content-length", b"%d" % body.content_length))
-        url = httpx.URL(f"{origin}{target.decode('ascii')}")
-        request = self.client.build_request(
+        family: Any = family_of(self.client)  # httpx, unless the caller's client is another's
+        url = family.URL(f"{origin}{target.decode('ascii')}")
+        request: httpx.Request = self.client.build_request(
             method.decode("ascii"),
             url,
             headers=pairs,
             content=_ChunkedStream(body) if isinstance(body, ChunkedBody) else body,
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, write=timeouts.write, pool=timeouts.pool),
+            timeout=family.Timeout(timeouts.read, connect=timeouts.connect, write=timeouts.write, pool=timeouts.pool),
         )
         # A client's own `params` would break signed addresses, its `authorization` is for other hosts than these.
         request.url = url

@@ -22,9 +22,9 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import attrs
-import httpx
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
+from picsellia_async._http.httpx_family import errors
 from picsellia_async._http.retry import is_refused, next_delay
 from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
@@ -48,14 +48,7 @@ USER_AGENT: Final = f"picsellia-async/{__version__}"
 JSON: Final = "application/json"
 """Content-Type of every body but a multipart form."""
 
-_NOT_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.WriteError,
-    httpx.WriteTimeout,
-)
+_NOT_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "WriteError", "WriteTimeout")
 """Errors of stock transports after which the service cannot have the whole request. Ours say so themselves (`request_sent`)."""
 
 
@@ -133,9 +126,9 @@ class Service:
             while True:
                 try:
                     answer = await self._attempt(endpoint, target, headers, body)
-                except (httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:  # the latter also for one that is too long
+                except errors("UnsupportedProtocol", "InvalidURL") as exc:  # the latter also for one that is too long
                     raise ConfigurationError(f"{url}: {exc}") from exc
-                except httpx.RequestError as exc:
+                except errors("RequestError") as exc:
                     failure = _transport_error(exc, endpoint.method, url, attempt)
                     failure.__cause__ = exc
                 else:
@@ -206,9 +199,9 @@ def _headers(content_type: str | None) -> bytes:
     return lines.encode("ascii")
 
 
-def _transport_error(exc: httpx.RequestError, method: str, url: str, attempts: int) -> TransportError:
-    cls = RequestTimeoutError if isinstance(exc, httpx.TimeoutException) else TransportError
+def _transport_error(exc: Exception, method: str, url: str, attempts: int) -> TransportError:
+    cls = RequestTimeoutError if isinstance(exc, errors("TimeoutException")) else TransportError
     said = str(exc)
     message = f"{type(exc).__name__}: {said}" if said else type(exc).__name__
-    sent = getattr(exc, "request_sent", not isinstance(exc, _NOT_SENT))
+    sent = getattr(exc, "request_sent", not isinstance(exc, errors(*_NOT_SENT)))
     return cls(message, method, url, attempts, sent, getattr(exc, "status", 0))

@@ -22,6 +22,7 @@ import attrs
 import httpx
 
 from picsellia_async._http.httpx_engine import HttpxEngine
+from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import Body
@@ -49,9 +50,9 @@ class HttpSession:
     """Connections open at once, over all hosts."""
     max_connections_per_host: int | None = None
     """Of these, at most so many to one origin; None for the transport's default."""
-    transport: httpx.AsyncBaseTransport | None = None
+    transport: AsyncTransport | None = None
     """The caller's transport, closed with the session."""
-    http_client: httpx.AsyncClient | None = None
+    http_client: AsyncHttpClient | None = None
     """The caller's client, which stays the caller's to close."""
     verify: ssl.SSLContext | None = attrs.field(default=None, repr=False)
     """TLS settings; None: the system's, with `SSL_CERT_FILE` and `SSL_CERT_DIR`."""
@@ -119,7 +120,7 @@ class HttpSession:
             return HttpxEngine(self.http_client)
         if self.transport is not None:
             self._fast = self.transport if isinstance(self.transport, FastTransport) else None
-            return HttpxEngine(httpx.AsyncClient(transport=self.transport))
+            return HttpxEngine(family_of(self.transport).AsyncClient(transport=self.transport))
         if set(getproxies()) - {"no"}:
             logger.debug("a proxy is configured: using httpx's own transport")
             verify = (
