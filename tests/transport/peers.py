@@ -239,10 +239,9 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 async def new_tasks(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """Return tasks that were not there before, after they had a chance to end."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-    return asyncio.all_tasks() - before - {asyncio.current_task()}
+    """Return tasks that were not there before and do not end."""
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    return (await asyncio.wait(left, timeout=10))[1] if left else left
 
 
 async def settled(condition: Callable[[], bool]) -> None:
