@@ -46,6 +46,7 @@ from picsellia_async._delivery.frame_state import (
 )
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Rejected
+from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError
@@ -64,6 +65,31 @@ Result: TypeAlias = Answered | Failed | Found | Interrupted
 
 _START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
+
+
+@attrs.frozen
+class _Taken:
+    """What a worker was started with."""
+
+    item: Item
+    epoch: int
+    """Of the circuit breaker."""
+    window: int
+    """Of the rate window."""
+
+
+@attrs.define
+class _Attempt:
+    """How things stood when an attempt began."""
+
+    epoch: int
+    """Of the circuit breaker."""
+    window: int
+    """Of the rate window."""
+    in_flight: int
+    """Requests under way, this one included."""
+    started: float
+    """On the loop's clock."""
 
 
 class Sender:
@@ -98,6 +124,7 @@ class Sender:
         self._rules = rules
         self._random = random
         self._breaker = CircuitBreaker(random)
+        self._window = RateWindow()
         self._budget = RetryBudget()
         self.in_flight = 0
         self.retried = 0
@@ -107,8 +134,8 @@ class Sender:
         """Set while the account is refused, and no spool keeps its frames or it never worked: a run may end."""
         self._stalled = asyncio.Event()
         """Set when an attempt ended, nothing is under way, and the circuit is not closed."""
-        self._workers: dict[asyncio.Task[None], Item | None] = {}
-        """Tasks, each with its item until it has begun."""
+        self._workers: dict[asyncio.Task[None], _Taken | None] = {}
+        """Tasks, each with what was taken for it until it has begun."""
         self._active = 0
         self._waiting: list[tuple[float, int, Item]] = []
         self._repeats: deque[Item] = deque()
@@ -156,20 +183,24 @@ class Sender:
             item = self._take()
             if item is None:
                 return
-            task = self._loop.create_task(self._work(item, self._breaker.epoch), context=self._context.copy())
+            taken = _Taken(item, self._breaker.epoch, self._window.number)
+            task = self._loop.create_task(self._work(taken), context=self._context.copy())
             self._active += 1
-            self._workers[task] = item
+            self._workers[task] = taken
             task.add_done_callback(self._worker_done)
 
     def _worker_done(self, task: asyncio.Task[None]) -> None:
-        item = self._workers.pop(task)
-        if item is not None:
+        taken = self._workers.pop(task)
+        if taken is not None:
             # Cancelled before its first step: its body, and with it every `finally`, never ran.
             self._active -= 1
-            self._give_back(item)
+            self._give_back(taken)
 
-    def _give_back(self, item: Item) -> None:
-        """Put an item that was taken but not sent back to where it came from."""
+    def _give_back(self, taken: _Taken) -> None:
+        """Put an item that was taken but not sent back to where it came from, and with it the permission to send it."""
+        self._breaker.abandoned(taken.epoch)
+        self._window.give_back(taken.window)
+        item = taken.item
         if item.state == FRESH:
             self._queue.put_back(item)
         else:
@@ -184,24 +215,26 @@ class Sender:
         repeats = self._repeats and not is_probe and self._budget.allows(others_wait=is_ready)
         if self._is_stopped or not (repeats or is_ready):
             return None
-        if not self._breaker.is_closed:
-            now = self._loop.time()
+        now = self._loop.time()
+        wait = self._window.wait(now, self.in_flight) if self._window.is_known else 0.0
+        if not (wait or self._breaker.is_closed):
             wait = self._breaker.admit(now)
-            if wait:
-                self._wake_at(now + wait)
-                return None
+        if wait:
+            self._wake_at(now + wait)
+            return None
+        self._window.take(now)
         return self._repeats.popleft() if repeats else self._queue.pop()
 
-    async def _work(self, first: Item, epoch: int) -> None:
+    async def _work(self, first: _Taken) -> None:
         task = asyncio.current_task()
         if task is not None:
             self._workers[task] = None
         try:
-            if epoch != self._breaker.epoch:
+            if first.epoch != self._breaker.epoch:
                 # The circuit opened between the start of this task and its first step.
                 self._give_back(first)
                 return
-            item: Item | None = first
+            item: Item | None = first.item
             while item is not None:
                 await self._attempt(item)
                 item = self._take() if self._active <= self.limit.value else None
@@ -219,14 +252,14 @@ class Sender:
         else:
             self.retried += 1
             self._budget.start()
-        epoch, in_flight, started = self._breaker.epoch, self.in_flight, self._loop.time()
+        attempt = _Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
         result: Result = Interrupted()
         try:
             result = await self._result(item, state)
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             self.in_flight -= 1
-            self._settle(item, state, result, epoch, in_flight, started)
+            self._settle(item, state, result, attempt)
 
     async def _result(self, item: Item, state: InFlight) -> Result:
         if state.may_be_stored and self._find is not None:
@@ -250,7 +283,7 @@ class Sender:
             logger.warning("frame %s cannot be looked up, and is sent again: %s", frame.id, error)
             return None
 
-    def _settle(self, item: Item, state: InFlight, result: Result, epoch: int, in_flight: int, started: float) -> None:
+    def _settle(self, item: Item, state: InFlight, result: Result, attempt: _Attempt) -> None:
         now = self._loop.time()
         if state.attempt > 1:
             self._budget.end(succeeded=isinstance(result, (Answered, Found)))
@@ -258,15 +291,15 @@ class Sender:
         others_delivered = -1 < item.delivered_before < delivered
         if isinstance(result, Failed):
             item.delivered_before = delivered
-            self._learn_from(item, state, result.error, others_delivered, now, epoch, in_flight, started)
+            self._learn_from(item, state, result.error, others_delivered, now, attempt)
         elif isinstance(result, Interrupted):
-            self._breaker.abandoned(epoch)
+            self._breaker.abandoned(attempt.epoch)
         else:
             self._account.delivered()
             self.refused.clear()
-            self._breaker.succeeded(epoch, self.limit.value)
+            self._answered(attempt)
             if isinstance(result, Answered):
-                self.limit.sample(now, now - started, in_flight, refused=False)
+                self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
         following = state.next(
             item.frame,
             result,
@@ -310,9 +343,7 @@ class Sender:
         error: BaseException,
         others_delivered: bool,
         now: float,
-        epoch: int,
-        in_flight: int,
-        started: float,
+        attempt: _Attempt,
     ) -> None:
         self.last_error = error
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
@@ -327,13 +358,25 @@ class Sender:
         signal = signal_of(error, verdict, account_is_refused=account_is_refused)
         is_timeout = isinstance(error, RequestTimeoutError)
         if verdict is Verdict.OURS:
-            self._breaker.abandoned(epoch)
+            self._breaker.abandoned(attempt.epoch)
         elif signal is Signal.WELL:
-            self._breaker.succeeded(epoch, self.limit.value)
+            self._answered(attempt)
         else:
-            self._breaker.failed(now, epoch, signal, retry_after(error))
+            pause = retry_after(error)
+            if pause is not None:
+                self._window.refused(now, attempt.window, pause)
+            self._breaker.failed(now, attempt.epoch, signal, pause)
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
-            self.limit.sample(now, now - started, in_flight, refused=signal is Signal.BUSY or is_timeout)
+            self.limit.sample(
+                now, now - attempt.started, attempt.in_flight, refused=signal is Signal.BUSY or is_timeout
+            )
+
+    def _answered(self, attempt: _Attempt) -> None:
+        """The service is there."""
+        # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
+        usual = 1 if self._window.is_known else self.limit.value
+        self._breaker.succeeded(attempt.epoch, usual)
+        self._window.succeeded(attempt.window)
 
     def _judge_account(self, now: float) -> None:
         """Tell once that the account is refused, and let a run end where waiting for the account helps nobody."""

@@ -19,8 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from picsellia_async._delivery.outcomes import Outcome, Spooled
 from picsellia_async._delivery.receipt import Receipt
 from picsellia_async.errors import (
+    AuthenticationError,
+    BadGatewayError,
     BadRequestError,
     ClosedError,
+    ConflictError,
+    DecodeError,
+    MonitorError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
@@ -38,7 +43,23 @@ from .simulation import Disk, SpoolLoop, flip
 STEPS = 1_000_000 if os.environ.get("PICSELLIA_ASYNC_SOAK") else 10_000
 STEPS_EACH = 50
 SHARED_MEMORY = Path("/dev/shm")
-KINDS = ["ok", "422", "503", "429", "refused", "lost", "slow"]
+KINDS = [
+    "ok",
+    "422",
+    "503",
+    "429",
+    "refused",
+    "lost",
+    "slow",
+    "401",
+    "409",
+    "502",
+    "202",
+    "garbage",
+    "no memory",
+    "closed",
+]
+CALL = ("POST", "http://x")
 
 
 class Service:
@@ -71,6 +92,9 @@ class Service:
             await asyncio.sleep(30.0 if kind == "slow" else 0.01)
             if kind == "lost":
                 raise TransportError("ReadError: reset", "POST", "http://x", request_sent=True)
+            if kind == "garbage":
+                is_told = process == self.process
+                raise DecodeError("no JSON", 201, *CALL)
             is_told = process == self.process
             return {"id": str(frame.id)}
         finally:
@@ -80,14 +104,19 @@ class Service:
             self.under_way[frame.id] -= 1
 
     def _error(self, frame: Frame, kind: str) -> Exception | None:
-        call = ("POST", "http://x")
         if frame.id in self.disliked:
-            return PermissionDeniedError("a firewall", 403, *call)
+            return PermissionDeniedError("a firewall", 403, *CALL)
         return {
-            "422": BadRequestError("bad", 422, *call),
-            "503": ServerError("busy", 503, *call),
-            "429": RateLimitError("slower", 429, *call, retry_after=2.0),
-            "refused": TransportError("ConnectError: refused", *call),
+            "422": BadRequestError("bad", 422, *CALL),
+            "503": ServerError("busy", 503, *CALL),
+            "429": RateLimitError("slower", 429, *CALL, retry_after=2.0),
+            "refused": TransportError("ConnectError: refused", *CALL),
+            "401": AuthenticationError("who?", 401, *CALL),
+            "409": ConflictError("there already", 409, *CALL),
+            "502": BadGatewayError("a gateway", 502, *CALL),
+            "202": MonitorError("later, perhaps", 202, *CALL),
+            "no memory": MemoryError("not the service's fault"),
+            "closed": ClosedError("the client is closed"),
         }.get(kind)
 
 

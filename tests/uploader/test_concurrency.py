@@ -92,8 +92,8 @@ async def test_scattered_service_times_leave_no_seat_empty() -> None:
 
 @pytest.mark.parametrize("count", [60, 250])
 async def test_a_rate_limit_is_used_and_respected(count: int) -> None:
-    """A service that takes so many a second gets 85 % of them, and one request in twenty is refused at the most."""
+    """A service that takes so many a second gets 85 % of them, and under 3 % of the requests are refused."""
     service = Window(count)
     await run(Uploader(service.send, concurrency="auto", close_timeout=0, max_pending_frames=500), 30.0)
     assert service.taken >= 0.85 * 30 * count
-    assert service.refused <= 0.05 * (service.taken + service.refused)
+    assert service.refused < 0.03 * (service.taken + service.refused)

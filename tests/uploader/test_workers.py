@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
 from ..support.frames import make_frame
-from .service import Service, frames, uploader
+from .service import Service, down, frames, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +49,34 @@ async def test_a_worker_cancelled_before_its_first_step_loses_nothing() -> None:
         receipt = await up.submit(make_frame(0))
         cancel_others(spared)
         assert isinstance(await receipt, Delivered)
+
+
+async def test_a_probe_cancelled_before_its_first_step_is_followed_by_another() -> None:
+    """In an outage one request at a time may be sent; a worker that never sends it must not keep the others from it."""
+    is_down, cancelled = True, 0
+
+    def killing(
+        loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
+    ) -> asyncio.Task[Any]:
+        nonlocal cancelled
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        if is_down and service.attempts and cancelled < 3:
+            # An outage is known, and only workers are started now.
+            cancelled += task.cancel()
+        return task
+
+    service = Service(script=lambda frame, attempt: down() if is_down else None)
+    async with uploader(service, concurrency=8) as up:
+        for frame in frames(8):
+            await up.submit(frame)
+        await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(killing)
+        await asyncio.sleep(20)
+        loop.set_task_factory(None)
+        assert cancelled == 3
+        is_down = False
+        assert await up.flush(timeout=60) == 0
 
 
 async def test_auto_settles_at_the_capacity() -> None:

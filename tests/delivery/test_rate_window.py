@@ -1,0 +1,97 @@
+"""What is learned from a service that takes so many requests and then asks for a pause."""
+
+from __future__ import annotations
+
+from picsellia_async._delivery.rate_window import RateWindow
+
+
+def fill(window: RateWindow, at: float, count: int, pause: float = 0.5, refused: int = 1) -> float:
+    """Send until the service has taken `count` and refused some; return when its pause ends."""
+    number = window.number
+    for _ in range(count + refused):
+        window.take(at)
+    for _ in range(refused):
+        window.refused(at + 0.5, number, pause)
+    return at + 0.5 + pause
+
+
+def learned(count: int) -> tuple[RateWindow, float]:
+    """Return a window that took the same number twice, and the time at which the third begins."""
+    window = RateWindow()
+    at = fill(window, fill(window, 0.0, count, refused=5), count, refused=3)
+    window.take(at)
+    return window, at
+
+
+def test_two_windows_alike_tell_the_number() -> None:
+    """However many were refused together: what was taken counts."""
+    window, at = learned(100)
+    assert window.is_known
+    for _ in range(99):
+        assert window.wait(at, 0) == 0.0
+        window.take(at)
+    assert window.wait(at, 50) > 0.0
+
+
+def test_windows_that_differ_tell_nothing() -> None:
+    """A service that refuses now and then has no such number."""
+    window = RateWindow()
+    at = fill(window, fill(window, 0.0, 100), 60)
+    window.take(at)
+    assert not window.is_known
+
+
+def test_small_windows_tell_nothing() -> None:
+    """Two refusals after three requests each may be chance."""
+    window, _ = learned(3)
+    assert not window.is_known
+
+
+def test_the_next_window_begins_by_itself() -> None:
+    """When its time is over the service takes as many again, and nobody had to be refused."""
+    window, at = learned(10)
+    for _ in range(9):
+        window.take(at)
+    wait = window.wait(at, 0)
+    assert 1.0 <= wait < 1.1
+    assert window.wait(at + wait, 0) == 0.0
+
+
+def test_one_alone_asks_whether_the_number_still_holds() -> None:
+    """In a large window each time; its success makes the number forgotten, its refusal keeps it."""
+    window, at = learned(200)
+    for _ in range(199):
+        window.take(at)
+    assert window.wait(at, 1) > 0.0
+    assert window.wait(at, 0) == 0.0
+    window.take(at)
+    assert window.wait(at, 0) > 0.0
+    window.succeeded(window.number)
+    assert not window.is_known
+
+
+def test_small_windows_are_asked_seldom() -> None:
+    """A refusal in ten requests would be too many: one in a hundred is allowed."""
+    window, at = learned(10)
+    asked = 0
+    for turn in range(30):
+        if turn:
+            window.take(at)
+        for _ in range(9):
+            window.take(at)
+        if not window.wait(at, 0):
+            asked += 1
+            at = fill(window, at, 0)
+        else:
+            at += window.wait(at, 0)
+            assert window.wait(at, 0) == 0.0
+    assert 1 <= asked <= 3
+
+
+def test_a_request_that_is_not_sent_leaves_its_place() -> None:
+    """Its worker was cancelled, or the circuit opened."""
+    window, at = learned(10)
+    for _ in range(9):
+        window.take(at)
+    window.give_back(window.number)
+    assert window.wait(at, 0) == 0.0
