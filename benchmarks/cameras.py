@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from array import array
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
@@ -84,20 +85,23 @@ class Watch:
             timeout=5,
             reconnect=RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=2),
         )
-        self.frames: list[tuple[int, float, float, float, float]] = []
-        """Of each frame: connection, moment of the handing over, timestamp, position, and the moment that its code tells."""
+        self.seen = array("d")
+        """Of each frame: connection, moment of the handing over, timestamp, position, and the moment that its code tells.
+
+        Bare numbers: what is noted of the frames must not look like a growth of the camera's memory."""
 
     async def read(self) -> None:
         async with self.camera, aclosing(aiter(self.camera)) as images:
             async for image in images:
                 now = time.time()
                 connection = self.camera.statistics().connects
-                self.frames.append((connection, now, image.timestamp, image.position, code(image.image)))
+                self.seen.extend((connection, now, image.timestamp, image.position, code(image.image)))
 
     def found(self) -> dict[str, Any]:
         ages, ways, concealed = [], [], 0
-        for connection in {one[0] for one in self.frames}:
-            frames = [one for one in self.frames if one[0] == connection]
+        seen = list(zip(*[iter(self.seen)] * 5, strict=True))
+        for connection in {one[0] for one in seen}:
+            frames = [one for one in seen if one[0] == connection]
             # What a damaged picture shows is older than itself, or nonsense; most of those that show a time are whole.
             offsets = [told - position for _, now, _, position, told in frames if abs(now - told) < CODE_SECONDS_MAX]
             if not offsets:
@@ -107,9 +111,9 @@ class Watch:
             ages += [now - position - offset for _, now, _, position, _ in frames]
             ways += [stamp - position - offset for _, _, stamp, position, _ in frames]
         counts = self.camera.statistics()
-        moments = [one[1] for one in self.frames]
+        moments = [one[1] for one in seen]
         return {
-            "frames": len(self.frames),
+            "frames": len(seen),
             "concealed": concealed,
             "age": quantiles(ages),
             "timestamp_error": quantiles(ways),
