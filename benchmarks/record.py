@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "picsellia", "httpx", "httpx-aiohttp", "aiohttp", "pyreqwest", "httptools", "pybase64", "orjson", "attrs", "requests",
+    "picsellia", "httpx", "httpx-aiohttp", "aiohttp", "pyreqwest", "httptools", "pybase64", "orjson", "attrs", "requests", "av",
+    "opencv-python-headless", "simplejpeg",
 )  # fmt: skip
 
 
