@@ -185,6 +185,8 @@ class Sender:
                 return
             taken = _Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
+            # Here, not in its first step: else this loop would start more workers than the limit, and a task that is cancelled
+            # before that step would take its item along.
             self._active += 1
             self._workers[task] = taken
             task.add_done_callback(self._worker_done)
@@ -228,6 +230,7 @@ class Sender:
     async def _work(self, first: _Taken) -> None:
         task = asyncio.current_task()
         if task is not None:
+            # From here on the item is ours to settle; `_worker_done` must not give it back as well.
             self._workers[task] = None
         try:
             if first.epoch != self._breaker.epoch:
@@ -485,6 +488,7 @@ class Sender:
         for task in self._workers:
             task.cancel()
         if self._workers:
+            # A copy: each worker that ends takes itself out of the dict.
             await asyncio.wait(set(self._workers), timeout=grace)
 
     @property

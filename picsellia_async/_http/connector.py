@@ -32,9 +32,8 @@ async def open_socket(origin: Origin, resolver: Resolver, loop: asyncio.Abstract
     """
     if origin.port > PORT_MAX:  # uvloop would connect to what is left of it in 16 bits
         raise OSError(f"{origin} is no address: there is no such port")
-    host = (
-        origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
-    )  # a zone, as URLs write it (RFC 6874)
+    # URLs write the `%` before a zone as `%25` (RFC 6874).
+    host = origin.host.replace("%25", "%", 1) if ":" in origin.host else origin.host
     if (literal := _literal(host, origin.port)) is not None:
         return await _connect(literal, loop)
     try:
@@ -44,6 +43,7 @@ async def open_socket(origin: Origin, resolver: Resolver, loop: asyncio.Abstract
     try:
         return await (_connect(addresses[0], loop) if len(addresses) == 1 else _race(addresses, loop))
     except OSError:
+        # The service may have moved: the next call asks for its addresses again.
         resolver.forget(host)
         raise
 
@@ -70,7 +70,7 @@ async def _connect(address: Address, loop: asyncio.AbstractEventLoop) -> socket.
     try:
         tcp.tune(sock)
         await loop.sock_connect(sock, peer)
-    except BaseException:
+    except BaseException:  # on cancellation too: nobody else knows this socket
         sock.close()
         raise
     return sock
@@ -95,6 +95,7 @@ async def _race(addresses: list[Address], loop: asyncio.AbstractEventLoop) -> so
         try:
             await _discard(running)
         except BaseException:
+            # Cancelled while the losers end: the winner is handed to nobody.
             if winner is not None:
                 winner.close()
             raise
@@ -113,7 +114,7 @@ def _first(done: set[asyncio.Task[socket.socket]], errors: list[BaseException]) 
             errors.append(error)
         elif winner is None:
             winner = task.result()
-        else:
+        else:  # two answered in the same turn of the loop
             task.result().close()
     return winner
 
@@ -122,6 +123,7 @@ async def _discard(losers: set[asyncio.Task[socket.socket]]) -> None:
     for task in losers:
         task.cancel()
     for task in losers:
+        # One that connected just before it was cancelled holds a socket. A callback closes it even if we are cancelled below.
         task.add_done_callback(_close_late_winner)
     if losers:
         await asyncio.wait(losers)

@@ -8,7 +8,7 @@ by whatever error or cancellation, aborts at most a connection, and the slot com
 lost, and there are never more sockets than slots.
 
 A connection is opened by a task that no caller can cancel. The caller waits for its result. If the caller leaves first,
-the task goes on for at most `opening.GRACE_SECONDS`, and the connection goes to the head of the queue or becomes idle: a storm
+the task goes on for at most `GRACE_SECONDS`, and the connection goes to the head of the queue or becomes idle: a storm
 of cancellations wastes no handshake. The task, not a callback of the event loop, says when its slot is free again:
 uvloop closes a transport whose `create_connection` is cancelled at the wrong moment without calling `connection_lost`.
 
@@ -364,7 +364,7 @@ class Pool:
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:
-            async with self._context_lock:
+            async with self._context_lock:  # a burst of first calls would else build one each
                 if self._context is None:
                     self._context = await connector.build_context(self._make_context, self.loop)
         return self._context

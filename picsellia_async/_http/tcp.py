@@ -33,7 +33,7 @@ _UNREAD_MAX: Final = 1 << 20
 def tune(sock: socket.socket) -> None:
     """Send small writes at once, and have the kernel probe silent connections."""
     sock.setblocking(False)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a system that refuses one of them still connects
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in (
@@ -50,7 +50,7 @@ def probe(sock: socket.socket) -> Callable[[], object]:
 
     It costs half a microsecond, so it is asked before every reuse. It must not be called once the socket is closed.
     """
-    if not hasattr(select, "poll"):
+    if not hasattr(select, "poll"):  # Windows; elsewhere `select` fails for descriptors above 1023
         return lambda: select.select([sock], [], [], 0)[0]
     poll = select.poll()
     poll.register(sock.fileno(), select.POLLIN)

@@ -27,6 +27,7 @@ FLUSH_BYTES: Final = 1 << 17
 """Plaintext encrypted before the ciphertext goes to the socket: the whole of a large body never exists twice."""
 
 _context_lock = threading.Lock()
+"""`lru_cache` would let threads that come at once read all certificates each for itself."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -67,9 +68,8 @@ class TlsLayer(asyncio.BufferedProtocol):
     ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        name = connection.origin.host.partition("%")[0].rstrip(
-            "."
-        )  # certificates know neither zones nor the root's dot
+        # Certificates know neither zones nor the root's dot.
+        name = connection.origin.host.partition("%")[0].rstrip(".")
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name, session=session)
         self.written = 0
         """Bytes of ciphertext given to the socket's transport."""
@@ -81,6 +81,7 @@ class TlsLayer(asyncio.BufferedProtocol):
         self._ready = False
         self._backlog: list[bytes] = []
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Not in the future: an error there that nobody fetches, since the opening was cancelled, would be logged by the loop.
         self._failure: Exception | None = None
 
     async def handshake(self) -> None:
@@ -102,7 +103,7 @@ class TlsLayer(asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Encrypt and send."""
-        if self._backlog:
+        if self._backlog:  # in order: nothing overtakes what waits
             self._backlog.append(data)
             return
         view = memoryview(data)
@@ -113,6 +114,7 @@ class TlsLayer(asyncio.BufferedProtocol):
                 if self._outgoing.pending >= FLUSH_BYTES:
                     self._flush()
         except ssl.SSLWantReadError:
+            # The peer negotiates anew (TLS 1.2), and must be read first. `_read` sends the rest.
             self._backlog.append(bytes(view[start:]))
         except ssl.SSLError as error:
             self._connection.lose(error)
@@ -142,11 +144,13 @@ class TlsLayer(asyncio.BufferedProtocol):
             self.ssl_object.unwrap()
         self._flush()
         if self._raw.get_write_buffer_size():
+            # The peer takes nothing more: to wait until it has our goodbye would keep socket and slot, perhaps for ever.
             self._raw.abort()
         else:
             self._raw.close()
 
     def _flush(self) -> None:
+        # A transport that is closing drops what it is given, and warns in the log.
         if self._outgoing.pending and not self._raw.is_closing():
             data = self._outgoing.read()
             self.written += len(data)
@@ -158,7 +162,7 @@ class TlsLayer(asyncio.BufferedProtocol):
         """Begin the handshake."""
         self._raw = transport
         transport.set_write_buffer_limits(high=0)
-        if self._connection.gone:
+        if self._connection.gone:  # aborted while the loop set the transport up
             transport.abort()
         else:
             self._shake_hands()
@@ -205,7 +209,7 @@ class TlsLayer(asyncio.BufferedProtocol):
                     self._end()
                     return
                 self._connection.feed(self._plain[: int(size)])
-        except ssl.SSLWantReadError:
+        except ssl.SSLWantReadError:  # the rest of a record is still on its way
             pass
         except ssl.SSLError as error:
             self._flush()

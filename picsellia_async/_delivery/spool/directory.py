@@ -197,6 +197,7 @@ class SpoolDirectory:
             descriptor = self.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             try:
                 disk.write_at(descriptor, 0, data)
+                # Before the rename: a power cut could else leave the name with an empty file behind it.
                 disk.flush(descriptor)
             finally:
                 os.close(descriptor)

@@ -51,6 +51,7 @@ class Room:
             self.is_full = True
         elif self.is_full or not self._has_reserve:
             room = self._free()
+            # A little more than enough: else the next frame would find it full again.
             self.is_full = room is not None and room[0] < room[1] + 2 * _RESERVE_BYTES
             if not self.is_full and not self._has_reserve:
                 with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 """Which frames are on disk only: their orders and sizes by source, twelve bytes each. Pure.
 
-It makes the books exact (every frame is in memory or in here), and reading back fair: the next frame to be read is chosen here
+It makes the account exact (every frame is in memory or in here), and reading back fair: the next frame to be read is chosen here
 by turns of the sources, so that a camera with a hundred thousand frames on disk does not keep the others there.
 """
 

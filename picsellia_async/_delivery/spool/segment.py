@@ -423,7 +423,10 @@ class Segment:
             self._unerased.append(index)
 
     def write_marks(self, descriptor: int) -> None:
-        """Write the marks; the owner flushes them, and calls `flushed` then."""
+        """Write the marks; the owner flushes them, and calls `flushed` then.
+
+        A power cut in the middle leaves old marks and new ones: each is one byte, and right by itself.
+        """
         disk.write_at(descriptor, MARKS_AT, self._marks)
 
     def flushed(self) -> None:
@@ -455,7 +458,8 @@ class Segment:
             first, last = indexes[start], indexes[stop - 1]
             begin, end = self._offsets[first], self._offsets[last] + self._lengths[last]
             if not self.damaged and first and self._states[first - 1] == DONE:
-                # The page at the edge is shared with a record that was erased before: now it can go as a whole.
+                # The page at the edge is shared with a record that was erased before: now it can go as a whole. (Where there is
+                # damage, the record before in memory need not be the one before in the file.)
                 begin = max(self._offsets[first - 1], begin - begin % disk.PAGE_BYTES)
             disk.erase(descriptor, begin, end - begin)
             start = stop

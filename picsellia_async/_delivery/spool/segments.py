@@ -18,6 +18,7 @@ logger = logging.getLogger("picsellia_async")
 _DAMAGED_BYTES_MAX: Final = 64 * 2**20
 """Files that hold nothing but damage; beyond, the oldest are deleted."""
 _OPEN_FILES_MAX: Final = 4
+"""A spool of many gigabytes has hundreds of segments; the process must not run out of descriptors."""
 
 
 class Segments:
@@ -135,7 +136,7 @@ class Segments:
         """Delete a segment in which nothing is needed, or set it aside for the damage in it."""
         self.forget(segment)
         self._segments.remove(segment)
-        if not self.is_there(segment):
+        if not self.is_there(segment):  # a file that somebody else put in its place is not ours to delete
             return
         if not segment.damaged:
             self._directory.unlink(segment.name)

@@ -294,7 +294,9 @@ class Spool:
         if not isinstance(jobs[0], (_Call, _Stop)):
             # In commit mode a put is urgent; acknowledgements alone can always wait.
             self._urgent.wait(self._interval)
+        # Before the queue is emptied: what is put from now on sets it again, and is never left waiting for the interval.
         self._urgent.clear()
+        # `put` may count in this very moment in its thread: then a commit is made a little later or sooner, nothing worse.
         self._gathered = 0
         with contextlib.suppress(queue.Empty):
             while not isinstance(jobs[-1], (_Call, _Stop)):

@@ -17,7 +17,7 @@ What is lost or damaged is counted, and kept for whoever wants to look: a segmen
 `NUMBER-COUNT.damaged`, up to 64 MiB of them. Segments of which little is left (refused frames stay, for instance) are merged
 with their neighbours: so the files take at most a tenth more than what is in them, and three segments.
 
-The parts: `segments` (the files in their order), `segment` (one file), `record` (its bytes), `room`, `merge`, `owner`.
+The parts: `segments` (the files in their order), `segment` (one file), `record` (its bytes), `free_space`, `merge`, `owner`.
 """
 
 from __future__ import annotations
