@@ -185,8 +185,7 @@ class Sender:
                 return
             taken = _Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
-            # Here, not in its first step: else this loop would start more workers than the limit, and a task that is cancelled
-            # before that step would take its item along.
+            # Here, not in its first step: this loop would start too many, and one cancelled before it would lose its item.
             self._active += 1
             self._workers[task] = taken
             task.add_done_callback(self._worker_done)
@@ -488,8 +487,7 @@ class Sender:
         for task in self._workers:
             task.cancel()
         if self._workers:
-            # A copy: each worker that ends takes itself out of the dict.
-            await asyncio.wait(set(self._workers), timeout=grace)
+            await asyncio.wait(set(self._workers), timeout=grace)  # a copy: each that ends takes itself out of the dict
 
     @property
     def signal(self) -> Signal:
