@@ -714,8 +714,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             concurrency: Requests in flight, 1 to 1000; "auto" finds the service's capacity, up to 256.
-            max_pending_bytes: Image bytes in memory, those in flight included: 64 MiB. A frame counts at least 1 KiB, an image that
-                is a file with its size.
+            max_pending_bytes: Bytes of frames in memory, those in flight included: 64 MiB. A frame counts its image (one that is a
+                file with the file's size), its request, 1 KiB, and about what the lists of its prediction take.
             max_pending_frames: Frames in memory; None: any number.
             when_full: "wait" until there is room, in the order of arrival; "raise" `UploaderFullError`; "drop_newest" drops the
                 frame that is submitted; "drop_oldest" the oldest one that is not under way. With a spool this is about

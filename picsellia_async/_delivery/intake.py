@@ -78,7 +78,8 @@ class Intake:
             if self._spool is not None:
                 return await self._submit_to_disk(frame, request, *self._spool)
             image = frame.image
-            size = memory_size(len(image) if isinstance(image, bytes) else await self._files.size(image), request)
+            file_bytes = 0 if isinstance(image, bytes) else await self._files.size(image)
+            size = memory_size(len(image) if isinstance(image, bytes) else file_bytes, request)
         except ConfigurationError as error:
             return self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
         if not self._ledger.memory.try_reserve(size):
@@ -93,6 +94,7 @@ class Intake:
                     raise closed()
                 return twin.receipt
         item = self._item(frame, request, size)
+        item.file_bytes = file_bytes
         self._accept(item)
         return item.receipt
 

@@ -185,7 +185,7 @@ class Ledger:
         self._release(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)
-        self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.size, item.seq)
+        self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.file_bytes, item.seq)
 
     def end_undelivered(self, item: Item, outcome: Dropped | Spooled) -> None:
         """Give a frame that is in memory at the end of closing its outcome, and list it in the report."""

@@ -58,11 +58,11 @@ async def test_memory_and_disk_drain_in_one_order(tmp_path: Path) -> None:
     """Frames that fit into memory, frames that did not, and frames that come later arrive in the order of submission."""
     service = Service(is_up=False)
     async with uploader(
-        service, tmp_path, max_pending_bytes=10_000, ordered_by="source", durability="interval", close_timeout=20.0
+        service, tmp_path, max_pending_bytes=20_000, ordered_by="source", durability="interval", close_timeout=20.0
     ) as up:
         for number in range(60):
             await up.submit(make_frame(number, 1500))
-            assert up.statistics().pending_bytes <= 10_000
+            assert up.statistics().pending_bytes <= 20_000
         assert up.statistics().spool_frames >= 50
         service.is_up = True
         for number in range(60, 120):
@@ -78,7 +78,7 @@ async def test_every_frame_has_one_outcome(tmp_path: Path, durability: str) -> N
     service = Service(is_up=False)
     outcomes: list[Outcome] = []
     async with uploader(
-        service, tmp_path, max_pending_bytes=6000, durability=durability, on_outcome=outcomes.append
+        service, tmp_path, max_pending_bytes=10_000, durability=durability, on_outcome=outcomes.append
     ) as up:
         receipts = [await up.submit(make_frame(number)) for number in range(20)]
     assert [type(await receipt) for receipt in receipts] == [Spooled] * 20
@@ -94,7 +94,7 @@ async def test_every_frame_has_one_outcome(tmp_path: Path, durability: str) -> N
 async def test_a_stream_over_a_spool_yields_every_outcome(tmp_path: Path) -> None:
     """Also of frames that left memory meanwhile and came back."""
     service = Service(seconds=0.001)
-    async with uploader(service, tmp_path, max_pending_bytes=5000, durability="interval") as up:
+    async with uploader(service, tmp_path, max_pending_bytes=9000, durability="interval") as up:
         names = [
             outcome.frame.filename  # type: ignore[union-attr]
             async for outcome in up.stream(make_frame(number) for number in range(100))
@@ -123,7 +123,7 @@ async def test_the_same_id_is_the_same_frame_also_on_disk(tmp_path: Path) -> Non
     """Submitting again what is on disk already, from this run or an earlier one, stores and sends it once."""
     frames = await fill(tmp_path, 10)
     service = Service(is_up=False)
-    async with uploader(service, tmp_path, max_pending_bytes=4000) as up:
+    async with uploader(service, tmp_path, max_pending_bytes=7000) as up:
         receipts = [await up.submit(frame) for frame in frames]
         assert up.report.accepted == 10
         service.is_up = True
@@ -136,7 +136,7 @@ async def test_the_same_id_is_the_same_frame_also_on_disk(tmp_path: Path) -> Non
 async def test_the_same_frame_submitted_by_many_at_once_is_one_frame(tmp_path: Path, when_full: str) -> None:
     """Twins that wait for room together, or come when the frame is on disk only, share one record and one outcome."""
     service = Service(is_up=False)
-    async with uploader(service, tmp_path, when_full=when_full, max_pending_bytes=3000, close_timeout=10.0) as up:
+    async with uploader(service, tmp_path, when_full=when_full, max_pending_bytes=6000, close_timeout=10.0) as up:
         first = [await up.submit(make_frame(number)) for number in range(5)]
         frame = make_frame(9)
         twins = await asyncio.gather(*(up.submit(frame) for _ in range(8)))
@@ -154,7 +154,7 @@ async def test_the_same_frame_submitted_by_many_at_once_is_one_frame(tmp_path: P
 async def test_closing_right_after_concurrent_submits_balances(tmp_path: Path, durability: str, steps: int) -> None:
     """Submits in every state when closing begins: each was accepted and accounted for, or raised."""
     service = Service(is_up=False)
-    async with uploader(service, tmp_path, durability=durability, max_pending_bytes=5000) as up:
+    async with uploader(service, tmp_path, durability=durability, max_pending_bytes=9000) as up:
         tasks = [asyncio.create_task(up.submit(make_frame(number % 7))) for number in range(20)]
         for _ in range(steps):
             await asyncio.sleep(0)

@@ -54,21 +54,21 @@ async def test_an_idle_uploader_has_no_tasks() -> None:
 async def test_a_full_uploader_waits_or_raises_with_sizes() -> None:
     """With "wait" a full uploader just takes its time; with "raise" it says how much is held and what was wanted."""
     service = Service(hold=asyncio.Event())
-    async with uploader(service, max_pending_bytes=3000, when_full="raise") as up:
+    async with uploader(service, max_pending_bytes=5000, when_full="raise") as up:
         for frame in frames(2, size=1400):
             await up.submit(frame)
         with pytest.raises(UploaderFullError) as caught:
             await up.submit(make_frame(9, size=1400))
         error = caught.value
-        assert (error.frame_bytes, error.pending_bytes, error.max_bytes, error.pending_frames) == (1400, 2800, 3000, 2)
+        assert (error.frame_bytes, error.pending_bytes, error.max_bytes, error.pending_frames) == (2424, 4848, 5000, 2)
         assert up.statistics().refused == 1
         service.hold.set()
     assert (up.report.accepted, up.report.delivered) == (2, 2)
     service = Service()
-    async with uploader(service, max_pending_bytes=3000, concurrency=2) as up:
+    async with uploader(service, max_pending_bytes=5000, concurrency=2) as up:
         for frame in frames(100, size=1400):
             await up.submit(frame)
-            assert up.statistics().pending_bytes <= 3000
+            assert up.statistics().pending_bytes <= 5000
     assert up.report.delivered == 100
 
 
@@ -78,7 +78,7 @@ async def test_a_frame_that_never_fits_is_refused_at_once() -> None:
         async with uploader(Service(), max_pending_bytes=2000, when_full=policy) as up:
             with pytest.raises(FrameTooLargeError) as caught:
                 await up.submit(make_frame(0, size=2001))
-            assert (caught.value.frame_bytes, caught.value.max_bytes) == (2001, 2000)
+            assert (caught.value.frame_bytes, caught.value.max_bytes) == (3025, 2000)
         assert up.report.accepted == 0
 
 
@@ -142,7 +142,7 @@ async def test_drop_oldest_drops_what_waits_to_be_repeated() -> None:
 async def test_a_large_frame_is_not_starved() -> None:
     """Small frames that come later do not overtake a large one in the line."""
     service = Service(hold=asyncio.Event())
-    async with uploader(service, max_pending_bytes=10_000, concurrency=1) as up:
+    async with uploader(service, max_pending_bytes=12_000, concurrency=1) as up:
         await up.submit(make_frame(0, size=5000))
         order: list[int] = []
 
