@@ -18,7 +18,6 @@ class ReviewCampaignDescription(Value):
     """A review campaign (docs/wire.md#predicted-asset-endpoints). All but the first two fields are what its updates set; the platform need not repeat them."""
 
     id: UUID
-    """Identifier."""
     deployment_id: UUID
     """The deployment whose predictions are reviewed."""
     description: str | None = None
@@ -44,9 +43,7 @@ class CampaignStepDescription(Value):
     """A step of a review campaign."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
     order: int | None = None
     """Place among the steps."""
     type: CampaignStepType
@@ -72,7 +69,6 @@ class AssignmentDescription(Value):
     """One task of a review campaign."""
 
     id: UUID
-    """Identifier."""
     asset_id: UUID
     """The predicted asset to review."""
     step_id: UUID
@@ -102,7 +98,6 @@ class JobReceipt(Value):
     """Answer of calls that start a job."""
 
     job: JobDescription
-    """The job."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

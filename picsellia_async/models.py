@@ -90,7 +90,6 @@ class Organization(Value):
     """An organization of the platform."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name, unique on the platform."""
     default_connector_id: UUID | None = None
@@ -117,7 +116,6 @@ class TagDescription(Value):
     """A tag (docs/wire.md#other-shapes)."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name, unique among tags of one target."""
     target_type: TagTarget
@@ -129,7 +127,6 @@ class DeploymentDescription(Value):
     """A deployment as the platform tells it (docs/wire.md#deployment-shape)."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name, unique in the organization."""
     type: InferenceType
@@ -161,7 +158,6 @@ class LabelDescription(Value):
     id: UUID
     """Identifier; reviews name their labels by it."""
     name: str
-    """Name."""
     group_id: UUID | None = None
     """Group of labels that it belongs to, if any."""
 
@@ -171,9 +167,7 @@ class UserDescription(Value):
     """A user of the platform."""
 
     id: UUID
-    """Identifier."""
     username: str
-    """Name."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -189,7 +183,6 @@ class JobDescription(Value):
     """A job that the platform runs by itself."""
 
     id: UUID
-    """Identifier."""
     status: JobRunStatus
     """State; the words of older jobs are those of `JobStatus`."""
 
@@ -199,11 +192,9 @@ class Connector(Value):
     """Where a deployment's images are stored (docs/wire.md#deployment-endpoints)."""
 
     id: UUID
-    """Identifier."""
     client_type: str
     """Kind of storage: aws, minio, google or azure in any case; passed on verbatim."""
     bucket_name: str
-    """Bucket."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -211,9 +202,7 @@ class ModelDescription(Value):
     """A model: a name over its versions."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
     private: bool = True
     """Whether only the organization sees it."""
     tags: list[TagDescription] = attrs.field(factory=list)
@@ -225,7 +214,6 @@ class ModelVersionDescription(Value):
     """A version of a model (docs/wire.md#model-version-shape)."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name of the version."""
     version: int
@@ -259,7 +247,6 @@ class ModelContextDescription(Value):
     """Where a model version comes from (docs/wire.md#model-endpoints)."""
 
     id: UUID
-    """Identifier."""
     experiment_id: UUID | None = None
     """The experiment that made it, if one did."""
     datas: list[ModelContextData] | None = None
@@ -273,7 +260,6 @@ class ExperimentDescription(Value):
     """A training run."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name, unique in the project."""
     project_id: UUID | None = None
@@ -287,7 +273,6 @@ class Log(Value):
     """Something an experiment logged. A log of parameters can be handed on as `experiment_parameters`."""
 
     id: UUID
-    """Identifier."""
     name: str
     """Name, unique in the experiment."""
     type: LogType | None = None
@@ -301,9 +286,7 @@ class DatasetDescription(Value):
     """A dataset: a name over its versions."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
     tags: list[TagDescription] = attrs.field(factory=list)
     """Tags of the dataset; only told when it is fetched by itself."""
 
@@ -313,7 +296,6 @@ class DatasetVersionDescription(Value):
     """A version of a dataset (docs/wire.md#dataset-version-shape)."""
 
     id: UUID
-    """Identifier."""
     origin_id: UUID
     """The dataset."""
     origin_name: str
@@ -349,9 +331,7 @@ class ProjectDescription(Value):
     """A project: a set of experiments."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -359,9 +339,7 @@ class DatalakeDescription(Value):
     """A datalake: where images live."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
     connector_id: UUID | None = None
     """Storage behind it."""
 
@@ -371,9 +349,7 @@ class DataSourceDescription(Value):
     """A data source: where images come from (a camera, say)."""
 
     id: UUID
-    """Identifier."""
     name: str
-    """Name."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -391,7 +367,6 @@ class DataDescription(Value):
     """An image or video of a datalake (docs/wire.md#data-shape)."""
 
     id: UUID
-    """Identifier."""
     datalake_id: UUID | None = None
     """Datalake; lists of one datalake may leave it out."""
     object_name: str
@@ -409,7 +384,7 @@ class DataDescription(Value):
     metadata: dict[str, Any] | None = None
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: dict[str, Any] | None = None
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
     meta: DataMeta | None = None
     """Size; None until the platform has opened the image."""
     tags: list[TagDescription] = attrs.field(factory=list)
@@ -423,7 +398,6 @@ class AssetDescription(Value):
     """A data in a dataset version."""
 
     id: UUID
-    """Identifier."""
     data: DataDescription
     """The image."""
 
@@ -433,7 +407,6 @@ class PredictedAssetDescription(Value):
     """A monitored image on the platform (docs/wire.md#predicted-asset-shape)."""
 
     id: UUID
-    """Identifier."""
     oracle_prediction_id: UUID
     """Identifier at the monitoring host: the `id` that `monitor` returned."""
     data: DataDescription

@@ -65,7 +65,7 @@ class EncodedImage:
     prediction: PredictionFormat
     """In pixels of the encoded image."""
     shadow_prediction: PredictionFormat | None
-    """Likewise."""
+    """Of the shadow model, in the same way."""
 
 
 def encode(

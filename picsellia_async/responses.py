@@ -15,7 +15,6 @@ class MonitorAnswer(TypedDict, total=False):
     id: Required[str]
     """Identifier at the monitoring host, for `find_predicted_asset(oracle_prediction_id=...)` and the shadow calls."""
     deployment_id: str
-    """The deployment."""
     filename: str
     """Name of the image."""
     timestamp: Any
@@ -41,9 +40,7 @@ class DeploymentInformation(TypedDict, total=False):
     """Answer to `retrieve_information`."""
 
     id: str
-    """The deployment."""
     name: str
-    """Its name."""
 
 
 class StatisticsInfos(TypedDict, total=False):
@@ -71,4 +68,3 @@ class AssetReview(TypedDict, total=False):
     """One review of a predicted asset, as the platform says it."""
 
     id: str
-    """Identifier."""

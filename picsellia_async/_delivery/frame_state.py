@@ -60,7 +60,7 @@ class Failed:
     """The attempt raised."""
 
     error: BaseException
-    """What."""
+    """What went wrong."""
 
 
 @attrs.define

@@ -44,7 +44,6 @@ class Delivered:
     """The service has it."""
 
     frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
-    """The frame."""
     receipt: dict[str, Any] = attrs.field(repr=False)
     """The service's answer; empty where the frame was found to be there already."""
     attempts: int = 1
@@ -62,9 +61,8 @@ class Rejected:
     """The service, or the frame's own content, stands against it. Repeating would not help."""
 
     frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
-    """The frame."""
     error: BaseException
-    """Why."""
+    """What stood against it."""
     attempts: int = 1
     """Requests it took; 0 where none was sent."""
     may_be_stored: bool = False
@@ -76,9 +74,8 @@ class Dropped:
     """Given up by the uploader's own rules."""
 
     frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
-    """The frame."""
     reason: DropReason
-    """Which rule."""
+    """The rule that dropped it."""
     error: BaseException | None = None
     """What the last attempt ended in, if there was one."""
     may_be_stored: bool = False
@@ -173,7 +170,7 @@ class UploaderStatistics:
     spool_frames: int
     """Frames on disk."""
     spool_bytes: int
-    """Their bytes."""
+    """Bytes of their records."""
     quarantined: int
     """Records of the spool that were damaged."""
     callback_errors: int

@@ -95,7 +95,6 @@ class Item:
     """A frame between acceptance and outcome, in memory."""
 
     frame: Frame
-    """The frame."""
     request: bytes
     """What the uploader's `encode` made of it: all that is sent beside the image. Made once, so that repeats cost nothing and the
     caller may use the frame's dicts again."""

@@ -145,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
         """The rest of the request is not sent: the peer has answered without it."""
         self.eof = False
         self.cut_short = False
-        """The end came without TLS's goodbye: anybody on the way may have made it."""
+        """The end came without a close_notify of TLS: anybody on the way may have made it."""
         self.error: tuple[type[Exception], str] | None = None
         self.request_sent = False
         """After a failure: the peer may have received the whole request."""
@@ -350,7 +350,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._written if self.tls is None else self.tls.written
 
     def abort(self) -> None:
-        """Close the socket without ceremony. `connection_lost` follows in the next turn of the loop."""
+        """Close the socket at once; what is unsent is lost. `connection_lost` follows in the next turn of the loop."""
         self.gone = True
         if self._timer is not None:
             self._timer.cancel()
@@ -524,7 +524,7 @@ class Connection(asyncio.BufferedProtocol):
             self.fail(httpx.RemoteProtocolError, "the peer closed the connection without a response")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Salvage what can be read, wake the caller, tell the pool."""
+        """Read what is left in the buffer, wake the caller, tell the pool."""
         if self.waiting:
             if exc is not None and self.tls is None and (rest := tcp.unread(self.sock)):
                 self.feed(rest)

@@ -401,7 +401,7 @@ class Pool:
             self._emptied.set_result(None)
 
     def shut(self) -> None:
-        """Refuse new callers, send away those who wait, and close every connection, busy or not."""
+        """Refuse new callers, fail those who wait, and close every connection, busy or not."""
         self.closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()

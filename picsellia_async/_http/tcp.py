@@ -27,7 +27,7 @@ _LAST_ACK_OFFSET: Final = 56
 """Place of `tcpi_last_ack_recv` in it, in milliseconds."""
 
 _UNREAD_MAX: Final = 1 << 20
-"""Bytes salvaged at most from a connection that broke."""
+"""Bytes read at most from a connection that broke."""
 
 
 def tune(sock: socket.socket) -> None:

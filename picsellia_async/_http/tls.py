@@ -139,12 +139,12 @@ class TlsLayer(asyncio.BufferedProtocol):
             self._raw.abort()
 
     def close(self) -> None:
-        """Say goodbye (close_notify) and close the socket, without waiting for the peer's goodbye."""
+        """Send a close_notify and close the socket, without waiting for the peer's."""
         with contextlib.suppress(ssl.SSLError):
             self.ssl_object.unwrap()
         self._flush()
         if self._raw.get_write_buffer_size():
-            # The peer takes nothing more: to wait until it has our goodbye would keep socket and slot, perhaps for ever.
+            # The peer takes nothing more: to wait until it has our close_notify would keep socket and slot, perhaps for ever.
             self._raw.abort()
         else:
             self._raw.close()
@@ -223,12 +223,12 @@ class TlsLayer(asyncio.BufferedProtocol):
         self._flush()
 
     def _end(self) -> None:
-        """Hand on the peer's goodbye."""
+        """The peer sent a close_notify: hand it on."""
         self._connection.eof_received()
         self._raw.abort()
 
     def eof_received(self) -> bool:
-        """Treat an end without goodbye as one: HTTP's own framing tells whether something is missing.
+        """Treat an end without close_notify as one with it: HTTP's own framing tells whether something is missing.
 
         Only a body that ends with its connection would be cut short unseen; the connection refuses that one.
         """

@@ -29,7 +29,6 @@ class OracleService:
     service: Service
     """The host, signed for the deployment."""
     deployment_id: UUID
-    """The deployment."""
 
     async def retrieve_information(self) -> DeploymentInformation:
         """GET what the host knows of the deployment."""

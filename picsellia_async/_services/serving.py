@@ -27,7 +27,6 @@ class ServingService:
     service: Service
     """The host, signed for the deployment."""
     deployment_id: UUID
-    """The deployment."""
 
     async def predict(self, request: PredictRequest, filename: str, image: memoryview) -> PredictionAnswer:
         """POST one image as multipart."""

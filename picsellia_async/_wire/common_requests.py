@@ -26,6 +26,5 @@ class CloudImage:
     client_type: str
     """Kind of storage, verbatim as the platform says it."""
     bucket_name: str
-    """Bucket."""
     object_name: str
     """Name in the bucket."""

@@ -50,7 +50,7 @@ class MonitorRequest:
     metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
     timestamp: float | Unset = optional(epoch_seconds, "timestamp")
     """Epoch seconds; the service uses its own clock otherwise."""
     upload_dir: str | Unset = optional(any_text, "upload_dir")

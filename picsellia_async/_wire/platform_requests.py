@@ -121,7 +121,6 @@ class UpdateDeploymentRequest:
     """Changes to a deployment; what is left out stays as it is."""
 
     name: str | Unset = optional(text, "name")
-    """New name."""
     min_threshold: float | Unset = optional(share, "min_threshold")
     """Score below which serving drops a shape, 0 to 1."""
     target_datalake_id: UUID | Unset = UNSET
@@ -207,7 +206,6 @@ class AddUserRequest:
     """Gives a user access."""
 
     user_id: UUID
-    """The user."""
     role: str | Unset = optional(text, "role")
     """Words of the platform; its documentation mentions ADMIN, USER, LABELER, UNPRIVILEGED."""
 
@@ -258,7 +256,6 @@ class Assignee:
     """Who gets tasks of a step, and how many compared to the others."""
 
     user_id: UUID
-    """The user."""
     weight: float = required(real_number, "weight", 0.0)
     """Share of the tasks, relative to the other weights."""
 
@@ -268,7 +265,6 @@ class AddStepRequest:
     """A new step of a review campaign; nulls travel."""
 
     name: str = required(text, "name")
-    """Name."""
     type: CampaignStepType = attrs.field()
     """REVIEW or QUALITY_CONTROL."""
     description: str | None = nullable(any_text, "description")
@@ -293,7 +289,6 @@ class UpdateStepRequest:
     """Changes to a step; what is left out stays as it is."""
 
     name: str | Unset = optional(text, "name")
-    """New name."""
     sample_rate: float | Unset = optional(share, "sample_rate")
     """Share of the tasks that pass through this step, 0 to 1."""
     assignees: list[Assignee] | Unset = UNSET
@@ -352,7 +347,6 @@ class NameRequest:
     """A name: of a new data tag or data source, or the new one of an old object."""
 
     name: str = required(text, "name")
-    """The name."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -360,9 +354,7 @@ class UpdateLabelRequest:
     """Changes to a label; what is left out stays as it is."""
 
     name: str | Unset = optional(text, "name")
-    """New name."""
     group_id: UUID | Unset = UNSET
-    """New group."""
 
 
 # Data
@@ -373,7 +365,6 @@ class FilterRequest:
     """Body of the XGET lists: one list of values, then what every list says (docs/wire.md#long-lists)."""
 
     ids: list[UUID] | Unset = UNSET
-    """Identifiers."""
     filenames: list[str] | Unset = UNSET
     """Names shown on the platform."""
     object_names: list[str] | Unset = UNSET
@@ -411,7 +402,7 @@ class CreateDataRequest:
     metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -427,7 +418,7 @@ class UpdateCustomMetadataRequest:
     """New custom metadata of a data; null removes it."""
 
     custom_metadata: JsonObject | None = nullable(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -437,7 +428,7 @@ class DataChanges:
     metadata: JsonObject | None = nullable(json_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | None = nullable(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
     tags: list[str] | None = nullable(texts, "tags")
     """Names of data tags."""
     data_source: str | None = nullable(text, "data_source")
@@ -449,7 +440,6 @@ class UpdateMultipleDataRequest:
     """Changes to up to 100 data."""
 
     datalake_id: UUID
-    """The datalake."""
     objects: dict[str, DataChanges] = attrs.field()
     """Changes by the text of the data's id."""
 
@@ -464,7 +454,6 @@ class ImportObjectsRequest:
     """Objects of a bucket that shall become data: all below some prefixes, or named ones."""
 
     datalake_id: UUID
-    """The datalake."""
     prefixes: list[str] | Unset = optional(texts, "prefixes")
     """Beginnings of object names."""
     tag_ids: list[UUID] | Unset = UNSET

@@ -35,7 +35,7 @@ class PredictRequest:
     metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -53,7 +53,7 @@ class PredictCloudImageRequest:
     metadata: JsonObject | Unset = optional(json_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
     custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
     cloud_image: CloudImage
     """Where the image lies."""
 

@@ -63,7 +63,7 @@ class Control:
         Args:
             state: What the handlers of the services work on.
             journal: What arrived.
-            faults: Scripted trouble.
+            faults: Scripted faults.
             reset: Brings the emulator back to its beginning.
         """
         self._state = state

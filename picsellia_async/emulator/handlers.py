@@ -45,7 +45,7 @@ class Binding:
     endpoint: Endpoint[Any]
     """Line of the table."""
     handler: Handler
-    """What answers."""
+    """The function that answers."""
     is_async: bool
     """Whether the handler is awaited."""
 

@@ -13,7 +13,6 @@ class Refusal(Exception):
     """An answer that is no success; the application turns it into status and error body."""
 
     status: int
-    """HTTP status."""
     message: str
     """What is wrong; `message` of the error body."""
     detail: Any = None

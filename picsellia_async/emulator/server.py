@@ -130,7 +130,7 @@ class Emulator:
         self.journal: Journal = Journal(journal_max)
         """What arrived."""
         self.faults: Faults = Faults()
-        """Scripted trouble, and its account."""
+        """Scripted faults, and the account of what they did."""
         self._keep_alive = keep_alive
         self._tls = None if tls is None else (str(tls[0]), str(tls[1]))
         self._running: _Running | None = None
@@ -371,7 +371,7 @@ class ThreadedEmulator:
         self.journal: Journal = emulator.journal
         """What arrived; an entry is there before its answer is. For waiting, take `wait_for` of this class."""
         self.faults: Faults = emulator.faults
-        """Scripted trouble, and its account."""
+        """Scripted faults, and the account of what they did."""
         self.url: str = emulator.url
         """`http://host:port` of all services; stays readable when it has stopped, as all that follows."""
         self.port: int = emulator.port

@@ -20,7 +20,7 @@ class Recovery:
     rejected: int = 0
     """Dead letters: records that the service refused, kept until their room is needed."""
     rejected_bytes: int = 0
-    """Their bytes."""
+    """Bytes of their records."""
     quarantined: int = 0
     """Records that are damaged or lost."""
 
@@ -42,9 +42,8 @@ class DeadLetter:
     """A record that the service refused."""
 
     seq: int
-    """Its order."""
+    """Order of its acceptance."""
     id: bytes
-    """Its id."""
     reason: str
     """Why it was refused."""
     size: int

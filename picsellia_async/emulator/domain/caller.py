@@ -12,7 +12,7 @@ class Caller:
     """The user behind a request, as far as the rules need to know them."""
 
     user: Document
-    """Whose token was used: the api token, or the one that paid for the JWT of a deployment."""
+    """Whose token was used: the api token, or the one that the JWT of a deployment was issued for."""
     origin: str
     """`http://host:port` under which the client reached the emulator; presigned URLs and hosts begin with it."""
     deployment_id: str | None = None

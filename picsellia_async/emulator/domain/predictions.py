@@ -41,9 +41,9 @@ class Observation:
     tags: list[str] = attrs.field(factory=list)
     """Names of data tags."""
     metadata: dict[str, Any] | None = None
-    """Known keys."""
+    """Keys that the platform knows, as `metadata` of `monitor`."""
     custom_metadata: dict[str, Any] | None = None
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
     timestamp: float | None = None
     """Epoch seconds; None: now."""
     upload_dir: str = ""

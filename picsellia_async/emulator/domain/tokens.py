@@ -27,7 +27,7 @@ class Claims:
     deployment_id: str
     """Deployment that it was issued for."""
     user_id: str
-    """User whose api token paid for it."""
+    """User whose api token it was issued for."""
     expires_at: float
     """Epoch seconds."""
     generation: int

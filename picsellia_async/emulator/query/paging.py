@@ -91,7 +91,7 @@ class Paged(Generic[R]):
     table: Table[R]
     """Where the rows are."""
     where: Where
-    """Which ones."""
+    """Those that are listed."""
     show: Callable[[list[R]], list[JsonObject]]
     """Makes the items of some rows."""
     columns: Mapping[str, str]

@@ -25,7 +25,6 @@ class Call(Caller):
     path: Mapping[str, str]
     """Values of the names in braces of the endpoint's path."""
     query: Parameters
-    """The query."""
     content: bytes = attrs.field(default=b"", repr=False)
     """The body as it arrived; empty where it was structured for the handler."""
     content_type: str = ""

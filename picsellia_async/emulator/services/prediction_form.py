@@ -24,7 +24,6 @@ class PredictionForm:
     media: bytes = attrs.field(repr=False)
     """The image."""
     filename: str
-    """Its name."""
     tags: list[str]
     """Names of data tags."""
     monitor: bool
@@ -36,9 +35,9 @@ class PredictionForm:
     upload_dir: str | None
     """Prefix of the object name."""
     metadata: dict[str, Any] | None
-    """Known keys."""
+    """Keys that the platform knows, as `metadata` of `monitor`."""
     custom_metadata: dict[str, Any] | None
-    """Free keys."""
+    """Keys of your own, with any JSON values."""
 
 
 async def read_form(call: Call, *, is_loose: bool) -> PredictionForm:

@@ -35,7 +35,6 @@ class Content:
     sha256: str
     """Hash of the bytes."""
     data: bytes = attrs.field(repr=False)
-    """The bytes."""
     incoming: Path | None = None
     """The file that holds them until they are kept; None: in memory, or there is such a content already."""
 

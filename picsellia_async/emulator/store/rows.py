@@ -34,7 +34,6 @@ class DataRow:
     metadata: bytes = b"null"
     custom_metadata: bytes = b"null"
     source_id: str | None = None
-    """Data source."""
     tag_ids: bytes = b"[]"
     """JSON list of tag ids."""
     created_at: float = 0.0
@@ -118,7 +117,6 @@ class AssignmentRow:
     id: str
     campaign_id: str
     asset_id: str
-    """Predicted asset."""
     step_id: str
     """Step that it waits at."""
     user_id: str | None = None

@@ -1,4 +1,4 @@
-"""`Fault`: one scripted trouble, what goes wrong and at which requests. Which one fires is decided by the register, `faults`."""
+"""`Fault`: one scripted fault, what goes wrong and at which requests. `fault_register` decides which one fires."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _STATUS: Final = {FaultKind.HTML: 502, FaultKind.RATE_LIMIT: 429, FaultKind.CONC
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One scripted trouble. Which of the fields count depends on `kind`; one that would have no effect is refused.
+    """One scripted fault. Which of the fields count depends on `kind`; one that would have no effect is refused.
 
     Raises:
         ConfigurationError: A field is out of range, unknown to the table of endpoints, or without effect; or the kind lacks what makes

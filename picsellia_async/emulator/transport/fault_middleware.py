@@ -1,4 +1,4 @@
-"""ASGI middleware that acts out the HTTP-level faults of a register. The register itself is `faults`."""
+"""ASGI middleware that acts out the HTTP-level faults of a register. The register itself is in `fault_register`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,6 @@ class Request:
     """What a fault can match: the request line, and what it is for."""
 
     method: str
-    """HTTP verb."""
     path: str
     """Path without the query."""
     target: Target = attrs.field(factory=Target)
@@ -156,7 +155,7 @@ class Faults:
         added = []
         for fault in faults:
             pattern = re.compile(fault.match) if fault.match is not None else None
-            added.append(Script(fault, random.Random(fault.seed), pattern))  # noqa: S311 - trouble, not secrets
+            added.append(Script(fault, random.Random(fault.seed), pattern))  # noqa: S311 - faults, not secrets
         # Replaced as a whole: the server, in another thread perhaps, walks the list that it has.
         self._scripts = [*self._scripts, *added]
         self._note_levels()

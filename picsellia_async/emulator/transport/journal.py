@@ -21,7 +21,6 @@ class Entry:
     at: float
     """Epoch seconds of arrival."""
     method: str
-    """HTTP verb."""
     path: str
     """Path without the query."""
     query: str
