@@ -145,6 +145,14 @@ class AsyncClient(OrganizationCalls):
         """
         return self.organization.name
 
+    def get_resource_url_on_platform(self) -> str:
+        """Return the address of the organization in use on the pages of the platform; sends nothing.
+
+        Raises:
+            ClosedError: The client is not connected yet.
+        """
+        return f"{self._account.settings.origin}/organization/{self.id}"
+
     async def request(self, method: str, path: str, *, query: QueryArgument = None, json: object = None) -> Any:
         """Make a call to the platform that this SDK does not wrap; repeated after a lost answer unless it is a POST.
 

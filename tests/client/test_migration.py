@@ -108,7 +108,8 @@ async def test_a_client_names_its_organization(client, emulator):
 
 
 async def test_pages_of_the_platform(client, emulator):
-    """Each kind has its own, on the host of the client."""
+    """The organization and each kind have their own, on the host of the client."""
+    assert client.get_resource_url_on_platform() == f"{emulator.url}/organization/{client.id}"
     model = await client.get_model("my-model")
     dataset = await client.get_dataset("my-dataset")
     version = await dataset.get_version("latest")

@@ -198,7 +198,7 @@ DIFFERENCES: Final = (
         "a client reads its organization when it connects",
         "`client.sync()`",
         {
-            "Client": ("get_resource_url_on_platform", "sync"),
+            "Client": ("sync",),
         },
     ),
     Difference(

@@ -394,14 +394,9 @@ We will use the same training parameters as those used when building the first m
                 "",
                 "sentences, not code",
             ),
-            Slip(
-                "threshold=150",
-                "trigger=trigger, threshold=150",
-                "a threshold means nothing without a trigger: the vendor drops it silently, ours refuses it",
-            ),
             Slip("deployment.attach_continuous\n", "", "an unfinished line"),
         ),
-        given="trigger = ContinuousTrainingTrigger.FEEDBACK_LOOP",
+        then="deployment.toggle_continuous_training(active=False)  # refused where nothing is set up",
     ),
     Example(
         "attach_dataset_version_to_continuous_training",
