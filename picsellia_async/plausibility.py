@@ -36,6 +36,7 @@ from picsellia_async.predictions import (
     PredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.predictions._geometry import OVERHANG
 from picsellia_async.predictions._masks import checked_text
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 from picsellia_async.validation import choice
@@ -43,8 +44,6 @@ from picsellia_async.validation import choice
 Checks: TypeAlias = Literal["on", "off"]
 """Whether values that cannot be meant are refused, or passed on as the vendor's SDK passes them on."""
 
-OVERHANG: Final = 0.1
-"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is."""
 LATENCY_MAX: Final = 3600.0
 """Seconds; nobody waits longer for a model."""
 LATENCY_INTEGER_MAX: Final = 10

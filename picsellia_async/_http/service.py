@@ -100,7 +100,7 @@ class Service:
         answer, url, attempts = await self.send(
             endpoint, path=path, query=query, body=body, content_type=content_type, idempotent=idempotent
         )
-        return decode(endpoint, answer, url, attempts)
+        return decode(endpoint, answer, url, attempts, subject=path.get(endpoint.subject) if path else None)
 
     async def send(
         self,

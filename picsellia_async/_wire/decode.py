@@ -31,7 +31,7 @@ BODY_KEPT: Final = 64 * 1024
 """Bytes of an error body that stay on the error."""
 
 
-def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -> T:
+def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1, *, subject: object = None) -> T:
     """Read an answer.
 
     Args:
@@ -39,6 +39,7 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
         answer: What came back.
         url: Where it was sent, without query and user information.
         attempts: How often it was sent.
+        subject: Id of the object that was asked for: an answer about it may leave its id out.
 
     Returns:
         The body, structured into `endpoint.returns`; None where nothing is returned.
@@ -66,10 +67,14 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1) -
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
     if is_plain:
         return cast("T", value)
+    lacks_id = subject is not None and isinstance(value, dict) and value.get("id") is None
     try:
-        return READER.structure(value, endpoint.returns)
+        made = READER.structure({**value, "id": str(subject)} if lacks_id else value, endpoint.returns)
     except UNREADABLE as exc:
         raise failed(f"cannot read the answer as {endpoint.returns.__name__}", *_problems(exc)) from exc
+    if lacks_id and isinstance(made, Value):
+        object.__setattr__(made, "raw", value)  # as it came
+    return made
 
 
 @functools.cache
@@ -91,6 +96,8 @@ def updated(description: V, answer: dict[str, Any]) -> V:
     """
     known = CONVERTER.unstructure(attrs.evolve(description, raw={}))
     fields = {**known, **description.raw, **answer}
+    if fields.get("id") is None:
+        fields["id"] = known["id"]
     try:
         return READER.structure(fields, type(description))
     except BaseValidationError as exc:

@@ -71,6 +71,12 @@ class Endpoint(Generic[T]):
     errors: type[StatusError] | None = None
     """Family of its errors, beside the class of the status."""
 
+    @property
+    def subject(self) -> str:
+        """Name in the path of the object that is asked for: `data_id` of `/api/data/{data_id}`; empty: the path ends otherwise."""
+        last = self.path.rpartition("/")[2]
+        return last[1:-1] if last.startswith("{") else ""
+
 
 ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {}
 """Every endpoint by name."""

@@ -24,6 +24,8 @@ COCO_VISIBILITIES: Final = frozenset({0, HIDDEN, VISIBLE})
 VISIBLE_CONFIDENCE: Final = 0.5
 """Confidence from which a keypoint counts as seen."""
 
+OVERHANG: Final = 0.1
+"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is, or cut where asked."""
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
 
@@ -66,22 +68,25 @@ class Placement:
         return cls(scale, bounds or scale)
 
     def corners(self, box: Box, name: str) -> Box:
-        """Return the box in pixels, cut to the image where its size is known.
+        """Return the box in pixels, cut to the image where its size is known; one just beside it becomes a line at its edge.
 
         Raises:
-            ImplausibleError: Shares that are none, or a box wholly beside the image.
+            ImplausibleError: Shares that are none, or a box wholly beside the image and its overhang.
         """
         box = self._scaled(box, name)
         if self.bounds is None:
             return box
         width, height = self.bounds
         x1, y1, x2, y2 = box
-        if x1 > width or y1 > height or x2 < 0 or y2 < 0:
+        over_x, over_y = width * OVERHANG, height * OVERHANG
+        if x1 > width + over_x or y1 > height + over_y or x2 < -over_x or y2 < -over_y:
             raise ImplausibleError(
                 f"{name} lies wholly beside the image of {width} x {height}: {_numbers(box)} (x1, y1, x2, y2). "
                 "Leave it out, or give the size of the image that the model saw"
             )
-        cut = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+        cut = (
+            min(max(x1, 0.0), width), min(max(y1, 0.0), height), max(min(x2, width), 0.0), max(min(y2, height), 0.0)
+        )  # fmt: skip
         self.clipped += cut != box
         return cut
 

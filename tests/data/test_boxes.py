@@ -60,6 +60,10 @@ def test_boxes_are_cut_to_the_image_and_counted():
     )
     assert prediction.detection_boxes == [[10, 0, 720, 50], [0, 0, 720, 1280], [700, 1270, 710, 1280]]
     assert prediction.clipped == 2
+    beside = DetectionPredictionFormat.from_xyxy(
+        [[1280.4, 10, 1300, 20], [-9, -9, -1, -2]], [0, 0], [0.5] * 2, clip=(WIDTH, HEIGHT)
+    )
+    assert (beside.detection_boxes, beside.clipped) == ([[10, 1280, 20, 1280], [0, 0, 0, 0]], 2)
     shares = DetectionPredictionFormat.from_cxcywh([[0.5, 0.5, 1.02, 0.5]], [0], [0.5], normalized=(WIDTH, HEIGHT))
     assert (shares.detection_boxes, shares.clipped) == ([[180, 0, 540, 1280]], 1)
 
@@ -77,7 +81,7 @@ def test_without_the_size_nothing_is_cut():
         (lambda: DetectionPredictionFormat.from_xyxy([[5, 300, 100, 80]], [0], [1]), r"boxes\[0\].*height is below 0"),
         (lambda: DetectionPredictionFormat.from_xywh([[5, 5, -1, 8]], [0], [1]), "width is below 0"),
         (lambda: DetectionPredictionFormat.from_xyxy([[10, 20, 110, 220]], [0], [1], normalized=(640, 480)), "no shares of the image.*leave normalized= out"),
-        (lambda: DetectionPredictionFormat.from_xyxy([[700, 20, 710, 220]], [0], [1], clip=(640, 480)), "wholly beside the image of 640 x 480"),
+        (lambda: DetectionPredictionFormat.from_xyxy([[705, 20, 710, 220]], [0], [1], clip=(640, 480)), "wholly beside the image of 640 x 480"),
         (lambda: DetectionPredictionFormat([0], [[0.1, 0.2, 0.5, 0.9]], [1]), r"shares of the image.*from_xyxy\(\.\.\., normalized=\(width, height\)\)"),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from picsellia_async import DetectionPredictionFormat
+from picsellia_async import DetectionPredictionFormat, KeypointPredictionFormat, SegmentationPredictionFormat
 from picsellia_async.predictions import from_supervision, from_torchvision, from_ultralytics
 
 LABELS = {"car": 0, "person": 1}
@@ -54,6 +54,56 @@ def test_ultralytics_itself():
     with pytest.raises(ValueError, match="oriented boxes"):
         from_ultralytics(make(obb=torch.tensor([[100, 100, 50, 20, 0.3, 0.9, 1]])))
     assert from_ultralytics(make(boxes=torch.zeros(0, 6))).detection_boxes == []
+
+
+def test_supervision_made_of_ultralytics():
+    """The usual way through both libraries ends in the same boxes and names as the direct one."""
+    os.environ["YOLO_OFFLINE"] = "true"
+    torch = pytest.importorskip("torch")
+    results = pytest.importorskip("ultralytics.engine.results")
+    supervision = pytest.importorskip("supervision")
+    box = torch.tensor([[10.4, 20, 110, 220, 0.75, 1], [500.0, 300, 620, 400, 0.5, 0]])
+    result = results.Results(np.zeros((720, 1280, 3), np.uint8), path="a.jpg", names=NAMES, boxes=box)
+    through = from_supervision(supervision.Detections.from_ultralytics(result), label_map=LABELS)
+    assert through == from_ultralytics(result, label_map=LABELS)
+    assert through.detection_classes == [0, 1]
+
+
+def test_supervision_of_keypoints_and_classes():
+    """Skeletons, and classes of a whole image."""
+    supervision = pytest.importorskip("supervision")
+    points = np.array([[[5.0, 6.0], [7.0, 8.0]]], np.float32)
+    name = (
+        "keypoint_confidence" if "keypoint_confidence" in supervision.KeyPoints.__dataclass_fields__ else "confidence"
+    )
+    made = supervision.KeyPoints(xy=points, class_id=np.array([1]), **{name: np.array([[0.9, 0.2]], np.float32)})
+    skeletons = from_supervision(made, score=0.5)
+    assert isinstance(skeletons, KeypointPredictionFormat)
+    assert skeletons.keypoints == [[[5, 6, 2], [7, 8, 1]]]
+    classes = supervision.Classifications(class_id=np.array([1, 0]), confidence=np.array([0.75, 0.25]))
+    assert from_supervision(classes).detection_classes == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["fasterrcnn_mobilenet_v3_large_320_fpn", "maskrcnn_resnet50_fpn", "keypointrcnn_resnet50_fpn"]
+)
+def test_torchvision_itself(name):
+    """What an untrained model of each kind says about noise is read whole: boxes, polygons around masks, skeletons."""
+    torch = pytest.importorskip("torch")
+    detection = pytest.importorskip("torchvision.models.detection")
+    torch.manual_seed(0)
+    options = {"box_score_thresh": 0.0, "box_detections_per_img": 3, "min_size": 64, "max_size": 96}
+    model = getattr(detection, name)(weights=None, weights_backbone=None, **options).eval()
+    with torch.no_grad():
+        [output] = model([torch.rand(3, 64, 96)])
+    assert len(output["boxes"]) > 0
+    prediction = from_torchvision(output, clip=(96, 64), mask_threshold=0.0)
+    boxes = from_torchvision(output, kind="detection", clip=(96, 64))
+    assert len(boxes.detection_boxes) == len(output["boxes"])
+    for (top, left, bottom, right), (x1, y1, x2, y2) in zip(boxes.detection_boxes, output["boxes"], strict=True):
+        assert [top, left, bottom, right] == [round(float(side)) for side in (y1, x1, y2, x2)]
+    kinds = {"maskrcnn": SegmentationPredictionFormat, "keypoint": KeypointPredictionFormat}
+    assert type(prediction) is kinds.get(name[:8], DetectionPredictionFormat)
 
 
 def test_torch_tensors_are_numbers():

@@ -117,6 +117,8 @@ class Recorder:
         self.journal: list[Exchange] = []
         self.refusal: Answer | None = None
         """Given to every request, while it is set; not to logins and not for the connector, which calls need first."""
+        self.changed: tuple[str, bytes] | None = None
+        """An endpoint, and what it answers in place of the good answer while this is set."""
         config = uvicorn.Config(
             self._application,
             http="h11",  # httptools refuses the method XGET
@@ -148,6 +150,11 @@ class Recorder:
         self._thread.join(10)
         self._socket.close()
 
+    def change(self, answer: tuple[str, bytes] | None) -> None:
+        """Forget what arrived, and let an endpoint answer this from now on."""
+        self.take()
+        self.changed = answer
+
     def take(self) -> list[Exchange]:
         """Return what arrived since the last call, and forget it."""
         taken, self.journal = self.journal, []
@@ -171,6 +178,8 @@ class Recorder:
         answer = answer_to(self.url, scope["method"], scope["path"], query, headers, body)
         if self.refusal is not None and answer.endpoint not in NEEDED_FIRST:
             answer = self.refusal
+        if self.changed is not None and answer.endpoint == self.changed[0]:
+            answer = attrs.evolve(answer, content=self.changed[1])
         self.journal.append(Exchange(scope["method"], scope["path"], query, headers, body, answer))
         content = answer.content
         answered = [(b"content-length", str(len(content)).encode())]

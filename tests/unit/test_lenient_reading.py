@@ -105,3 +105,16 @@ def test_an_update_keeps_what_it_does_not_repeat():
     assert (after.name, after.min_threshold, after.oracle_host) == ("other", None, before.oracle_host)
     assert (after.raw["brand_new"], after.raw["newer"], after.raw["name"]) == (1, 2, "other")
     assert updated(attrs.evolve(before, raw={}), {"name": "x"}).id == uuid.UUID(int=7)
+
+
+def test_an_answer_about_an_object_may_leave_its_id_out():
+    """Who asks for an object knows its id; the answer is kept as it came. Where nobody said an id, it has to be there."""
+    for change in ("null", "absent"):
+        answer = changed(DataDescription, "id", change)
+        asked = uuid.UUID(int=9)
+        data = decode(GET_DATA, Answer(200, [], orjson.dumps(answer)), "u", subject=asked)
+        assert (data.id, data.raw) == (asked, answer)
+        with pytest.raises(DecodeError):
+            read(FIND_DEPLOYMENT, changed(DeploymentDescription, "id", change))
+    before = READER.structure(good(DeploymentDescription), DeploymentDescription)
+    assert updated(before, {"id": None, "name": "other"}).id == before.id
