@@ -28,7 +28,8 @@ class WireEnum(enum.StrEnum):
         text = value.name if isinstance(value, enum.Enum) else value
         if isinstance(text, str):
             wanted = text.upper()
-            found = cls.__members__.get(wanted) or cls._value2member_map_.get(wanted)
+            # Not `__members__`, which is made anew by each access: this is on the way of every frame.
+            found = cls._member_map_.get(wanted) or cls._value2member_map_.get(wanted)
             if found is not None:
                 return cast("Self", found)
         raise _no_member(cls, value, name)

@@ -15,7 +15,13 @@ from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.monitor_options import MonitorOptions, content_type_of, content_type_of_name, timestamp_of
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode
-from picsellia_async.plausibility import Checks, check_image, check_options, checked_checks
+from picsellia_async.plausibility import (
+    Checks,
+    check_image,
+    check_options,
+    checked_checks,
+    is_right_at_a_glance,
+)
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import buffer, text
 from picsellia_async.validation import uuid as as_uuid
@@ -78,10 +84,13 @@ class Frame(MonitorOptions):
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
             object.__setattr__(self, "content_type", found)
         super().__attrs_post_init__()
-        if checked_checks(self.checks) == "on":
+        image = self.image
+        if checked_checks(self.checks) == "on" and not (
+            isinstance(image, bytes) and is_right_at_a_glance(self, image, None)
+        ):
             check_options(self)
-            if isinstance(self.image, bytes):
-                self.check_image(self.image)
+            if isinstance(image, bytes):
+                self.check_image(image)
 
     @classmethod
     def from_array(

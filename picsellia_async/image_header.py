@@ -6,6 +6,7 @@ and memory that is no `bytes`, are read in windows that grow until the size is f
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from collections.abc import Callable
@@ -59,6 +60,9 @@ _SCAN: Final = 0xFFDA
 """SOS: coded pixels follow."""
 JPEG_END: Final = b"\xff\xd9"
 """EOI, the last marker of a JPEG."""
+START_BYTES: Final = 177
+"""Of a JPEG that an encoder has just made, up to the end of the segment that holds the size: SOI, JFIF, two tables, and SOF of three
+components."""
 _PNG_END: Final = b"IEND"
 _PADDING: Final = b"\0\r\n "
 """What buffers and transfers leave behind a picture."""
@@ -174,6 +178,16 @@ def stored_size(image: bytes | memoryview) -> tuple[int, int] | None:
         while found is None and count < min(view.nbytes, HEADER_BYTES_MAX):
             count *= WINDOW_GROWTH
             found = _locate(bytes(view[:count]), is_strict=True)
+    return None if found is None else (found[1], found[2])
+
+
+@functools.lru_cache(256)
+def size_at_start(start: bytes) -> tuple[int, int] | None:
+    """Return what `stored_size` would, where the first `START_BYTES` of a JPEG tell it; else None.
+
+    Remembered: the images of one camera begin with the same bytes, frame after frame.
+    """
+    found = _locate_jpeg(start, is_strict=True)
     return None if found is None else (found[1], found[2])
 
 

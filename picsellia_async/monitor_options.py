@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any, Final
 
 import attrs
@@ -39,6 +40,8 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
     Raises:
         ContentTypeUnknown: Neither says JPEG or PNG; the monitoring host takes nothing else.
     """
+    if type(value) is SupportedContentType:
+        return value
     if value is not None or filename is None:
         try:
             return SupportedContentType.of(value)  # type: ignore[arg-type]  # what is no content type is refused here
@@ -52,7 +55,8 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
     return found
 
 
-# One converter per option: type checkers and `help()` read what an option takes from its signature.
+# One converter per option: type checkers and `help()` read what an option takes from its signature. Where the usual value is known at
+# a glance it is returned at once: these run for every frame.
 
 
 def _filename(value: str) -> str:
@@ -60,15 +64,15 @@ def _filename(value: str) -> str:
 
 
 def _width(value: int) -> int:
-    return whole_number(value, "width", 1)
+    return value if type(value) is int and value > 0 else whole_number(value, "width", 1)
 
 
 def _height(value: int) -> int:
-    return whole_number(value, "height", 1)
+    return value if type(value) is int and value > 0 else whole_number(value, "height", 1)
 
 
 def _latency(value: float) -> float:
-    return seconds(value, "latency")
+    return value if type(value) is float and 0.0 <= value < math.inf else seconds(value, "latency")
 
 
 def _prediction(value: PredictionFormat) -> PredictionFormat:
@@ -170,4 +174,5 @@ class MonitorOptions:
         # The service would drop a latency without prediction in silence.
         if (self.shadow_latency is None) != (self.shadow_prediction is None):
             raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")
-        object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))
+        if type(self.content_type) is not SupportedContentType:
+            object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))

@@ -59,7 +59,8 @@ class Bulk:
                 # Bytes were checked when the frame was made.
                 if image is not frame.image:
                     frame.check_image(image)
-                await self._meaning.check_labels(frame.prediction, "prediction")
+                if not self._meaning.fits(frame.prediction):
+                    await self._meaning.check_labels(frame.prediction)
             return dict(await once.monitor(metadata, image_view(image, "image")))
 
         def encode(frame: Frame) -> bytes:

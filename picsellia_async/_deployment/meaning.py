@@ -15,8 +15,15 @@ from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import PicselliaError, UndefinedObjectError
 from picsellia_async.models import DeploymentDescription
-from picsellia_async.monitor_options import MonitorOptions, content_type_of
-from picsellia_async.plausibility import check_classes, check_image, check_latency, check_options, check_scores
+from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.plausibility import (
+    check_classes,
+    check_image,
+    check_latency,
+    check_options,
+    check_scores,
+    is_right_at_a_glance,
+)
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.resources.handle import Record
 
@@ -48,33 +55,40 @@ class Meaning:
     def __init__(self, record: Record[DeploymentDescription]) -> None:
         """Store the record; nothing is sent."""
         self._record = record
+        self.is_checked: Final = record.account.settings.checks == "on"
+        """Whether this deployment's calls are checked."""
         self._labels: Labels | None = None
         self._fetching: SingleFlight[Labels] = SingleFlight()
-
-    @property
-    def is_checked(self) -> bool:
-        """Whether this deployment's calls are checked."""
-        return self._record.account.settings.checks == "on"
 
     async def label_map(self) -> dict[str, int]:
         """Fetch the label map of the model version in use now."""
         self._labels = await self._fetch(self._record.account, None)
         return dict(self._labels.names)
 
-    async def check(self, options: MonitorOptions, image: memoryview | None = None) -> None:
-        """Check a prediction and, where it is at hand, its image.
+    def check(self, options: MonitorOptions, image: bytes | memoryview | None = None) -> bool:
+        """Check a prediction and, where it is at hand, its image: all that needs no waiting.
+
+        Returns:
+            Whether nothing is left to check. Else `check_labels` must follow.
 
         Raises:
             ImplausibleError: A value cannot be meant.
         """
         if not self.is_checked:
-            return
+            return True
+        labels, version_id = self._labels, self._record.description.model_version_id
+        if (
+            labels is not None
+            and labels.indexes is not None
+            and (version_id is labels.version_id or version_id == labels.version_id)
+            and is_right_at_a_glance(options, image, labels.indexes)
+        ):
+            return True
         check_options(options)
         if image is not None:
-            check_image(image, content_type_of(options.content_type), (options.width, options.height))
-        await self.check_labels(options.prediction, "prediction")
-        if options.shadow_prediction is not None:
-            await self.check_labels(options.shadow_prediction, "shadow_prediction", is_shadow=True)
+            # The content type is settled when the options are made.
+            check_image(image, options.content_type, (options.width, options.height))  # type: ignore[arg-type]
+        return self.fits(options.prediction)
 
     def check_image(self, image: memoryview, name: str) -> None:
         """Check an image that is to be predicted on.
@@ -96,23 +110,34 @@ class Meaning:
             check_scores(prediction, "shadow_prediction")
             check_classes(prediction, None, "shadow_prediction")
 
-    async def check_labels(self, prediction: PredictionFormat, name: str, *, is_shadow: bool = False) -> None:
+    def fits(self, prediction: PredictionFormat) -> bool:
+        """Whether the label map at hand has all classes, so that `check_labels` would have nothing to do: the usual case."""
+        labels, version_id = self._labels, self._record.description.model_version_id
+        return (
+            labels is not None
+            and labels.indexes is not None
+            and (version_id is labels.version_id or version_id is None or version_id == labels.version_id)
+            and labels.indexes.issuperset(prediction.detection_classes)
+        )
+
+    async def check_labels(self, prediction: PredictionFormat) -> None:
         """Check classes against the label map. It is fetched when first needed, and again when a class is outside of it.
+
+        Not for the prediction of a shadow: that is another model version, whose label map may be another.
 
         Raises:
             ImplausibleError: A class is no index of the label map.
         """
-        if is_shadow or not prediction.detection_classes:
-            return  # the shadow is another model version, whose label map may be another
-        labels = self._labels
-        version_id = self._record.description.model_version_id
+        if not prediction.detection_classes:
+            return
+        labels, version_id = self._labels, self._record.description.model_version_id
         if labels is None or (version_id is not None and version_id != labels.version_id):
             labels = await self._fetching.run(self._first_fetch)
         if labels.indexes is None or labels.indexes.issuperset(prediction.detection_classes):
             return
         if asyncio.get_running_loop().time() - labels.fetched_at > REFRESH_SECONDS:
             labels = await self._fetching.run(self._refresh)
-        check_classes(prediction, labels.indexes, name)
+        check_classes(prediction, labels.indexes, "prediction")
 
     async def _first_fetch(self) -> Labels:
         return await self._quick_fetch(self._record.description.model_version_id)
@@ -146,6 +171,9 @@ class Meaning:
             raise UndefinedObjectError(
                 f"the platform names no model version for deployment {self._record.description.name!r}"
             )
+        known = self._record.description.model_version_id
+        if version_id == known:
+            version_id = known  # that one object: to compare two UUIDs takes longer than to check the classes
         found = await account.call(GET_MODEL_VERSION, model_version_id=version_id)
         indexes: dict[int, str] = {}
         for key, name in (found.labels or {}).items():

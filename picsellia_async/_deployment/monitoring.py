@@ -57,14 +57,16 @@ class Monitoring:
         """Send a prediction with its image."""
         oracle, image = self._hosts.oracle(), image_view(raw_image)
         metadata = self.encode(options)
-        await self._meaning.check(options, image)
+        if not self._meaning.check(options, raw_image if type(raw_image) is bytes else image):
+            await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, image)
 
     async def send_file(self, options: MonitorOptions, image_path: str | Path) -> MonitorAnswer:
         """Send a prediction with its image file, read off the event loop."""
         oracle, metadata = self._hosts.oracle(), self.encode(options)
         image = image_view(await read_image(image_path))
-        await self._meaning.check(options, image)
+        if not self._meaning.check(options, image):
+            await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, image)
 
     async def send_array(self, pixels: object, **options: Any) -> MonitorAnswer:
@@ -73,15 +75,16 @@ class Monitoring:
         setting = "on" if self._meaning.is_checked else "off"
         frame = await asyncio.to_thread(Frame.from_array, pixels, **{"checks": setting, **options})
         metadata = self.encode(frame)
-        if frame.checks == "on":
-            await self._meaning.check_labels(frame.prediction, "prediction")
+        if frame.checks == "on" and not self._meaning.fits(frame.prediction):
+            await self._meaning.check_labels(frame.prediction)
         return await oracle.monitor(metadata, image_view(frame.image))
 
     async def send_stored(self, options: MonitorOptions, object_name: str) -> MonitorAnswer:
         """Send a prediction on an image in the storage."""
         # Encoded first: what cannot be written is refused before the storage is asked for.
         oracle, metadata = self._hosts.oracle(), self.encode(options)
-        await self._meaning.check(options)
+        if not self._meaning.check(options):
+            await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))
 
     async def send_shadow(

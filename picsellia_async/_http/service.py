@@ -192,6 +192,7 @@ def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, objec
     return target.encode("ascii"), f"{origin}{target}"
 
 
+@functools.lru_cache(16)
 def _headers(content_type: str | None) -> bytes:
     lines = f"user-agent: {USER_AGENT}\r\naccept: */*\r\n"
     if content_type is not None:

@@ -18,7 +18,7 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Origin:
     """Scheme, host and port of a service; hashable, the key of the connection pool."""
 

@@ -90,18 +90,14 @@ def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
     return {name: getattr(prediction, name) for name in names}
 
 
-_READERS: Final[dict[str, Callable[[MonitorOptions], Any]]] = {
-    "raw_predictions": lambda options: raw_predictions(options.prediction),
-    "shadow_raw_predictions": lambda options: (
-        None if options.shadow_prediction is None else raw_predictions(options.shadow_prediction)
-    ),
-}
-"""How fields of `MonitorRequest` are read that no option is named after."""
+_OPTIONS: Final = {"raw_predictions": "prediction", "shadow_raw_predictions": "shadow_prediction"}
+"""Options of fields of `MonitorRequest` that are not named after them."""
 
 _MONITOR_FIELDS: Final = tuple(
-    (name, _READERS.get(name) or attrgetter(name))
-    for name in attrs.fields_dict(MonitorRequest)
-    if name not in {"image", "cloud_image"}
+    name for name in attrs.fields_dict(MonitorRequest) if name not in {"image", "cloud_image"}
+)
+_read_options: Final[Callable[[MonitorOptions], tuple[Any, ...]]] = attrgetter(
+    *(_OPTIONS.get(name, name) for name in _MONITOR_FIELDS)
 )
 
 
@@ -115,10 +111,14 @@ def monitor_metadata(options: MonitorOptions, custom_metadata: JsonObject | None
     Raises:
         ConfigurationError: Metadata that has no JSON form.
     """
-    fields = {name: value for name, read in _MONITOR_FIELDS if (value := read(options)) is not None}
+    values = zip(_MONITOR_FIELDS, _read_options(options), strict=True)
+    fields = {name: value for name, value in values if value is not None}
+    for name in _OPTIONS:
+        if name in fields:
+            fields[name] = raw_predictions(fields[name])
     if custom_metadata is not None:
         fields["custom_metadata"] = custom_metadata
-        fields = {name: fields[name] for name, _ in _MONITOR_FIELDS if name in fields}  # it may have come in last
+        fields = {name: fields[name] for name in _MONITOR_FIELDS if name in fields}  # it may have come in last
     return dump_json(fields)
 
 

@@ -22,14 +22,19 @@ SCORE_ROUNDING: Final = 2**-10
 """What arithmetic in half precision puts on top of 1 or below 0: the distance of 1 to the next float16."""
 
 
-def are(values: Any, kind: type) -> bool:
+_INTEGERS: Final = frozenset({int})
+_FLOATS: Final = frozenset({float})
+_LISTS: Final = frozenset({list})
+
+
+def are(values: Any, kinds: frozenset[type]) -> bool:
     """Whether a list holds nothing but that very type: the usual case, for which no path needs to be spelled."""
-    return type(values) is list and set(map(type, values)) <= {kind}
+    return type(values) is list and kinds.issuperset(map(type, values))
 
 
 def classes(value: Numbers) -> list[int]:
     """Return class indexes."""
-    if are(value, int):
+    if are(value, _INTEGERS):
         return list(value)  # type: ignore[arg-type] # `are` has looked at each
     return [_class(v, f"detection_classes[{i}]") for i, v in enumerate(sequence(value, "detection_classes"))]
 
@@ -45,7 +50,8 @@ def _class(value: Any, name: str) -> int:
 
 def scores(value: Numbers) -> list[float]:
     """Return finite scores; what rounding has put above 1 or below 0 is 1 or 0."""
-    if are(value, float) and all(map(math.isfinite, value)):
+    # A sum is finite only where all of its terms are.
+    if are(value, _FLOATS) and math.isfinite(sum(value)):  # type: ignore[arg-type]
         found: list[float] = list(value)  # type: ignore[arg-type]
     else:
         found = [real_number(v, f"detection_scores[{i}]") for i, v in enumerate(sequence(value, "detection_scores"))]
@@ -69,9 +75,15 @@ def boxes(value: Shapes) -> list[list[int]]:
     """Return boxes of four whole pixels."""
     name = "detection_boxes"
     given = sequence(value, name)
+    if are(given, _LISTS) and all(map(_is_box, given)):
+        return [box.copy() for box in given]  # the usual case
     found = [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
     _refuse_shares(found, given, name, "DetectionPredictionFormat.from_xyxy(..., normalized=(width, height))")
     return found
+
+
+def _is_box(value: list[Any]) -> bool:
+    return len(value) == 4 and _INTEGERS.issuperset(map(type, value))
 
 
 def optional_boxes(value: Shapes | None) -> list[list[int]] | None:
@@ -122,7 +134,7 @@ def mask_strings(value: Iterable[str]) -> list[str]:
 
 def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[int]:
     """Return the `count` whole pixels of the entry `index` of a field."""
-    if are(value, int) and len(value) == count:
+    if are(value, _INTEGERS) and len(value) == count:
         return list(value)
     name = f"{name}[{index}]"
     values = sequence(value, name)
