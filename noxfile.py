@@ -94,6 +94,13 @@ def httpx2(session: nox.Session) -> None:
 
 
 @nox.session
+def prometheus(session: nox.Session) -> None:
+    """A real Prometheus scrapes a service with an uploader. Needs Debian's package `prometheus`; outside the default list."""
+    session.install(".[emulator,prometheus,video]", *groups("test"))
+    session.run("pytest", "tests/uploader/test_prometheus.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every code block of the documentation runs on the emulator, every link leads somewhere."""
     session.install(".[emulator,cli,video]", *groups("test"))

@@ -1,0 +1,166 @@
+"""A real Prometheus scrapes a FastAPI service; rules and dashboard that the docs ship are read by their own tools.
+
+Needs Debian's package `prometheus`; `nox -s prometheus` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import fastapi
+import httpx
+import prometheus_client
+import pytest
+import uvicorn
+import yaml
+
+from picsellia_async import AsyncClient
+from picsellia_async.emulator import Emulator
+from picsellia_async.metrics import CAMERA_METRICS, UPLOADER_METRICS, PrometheusCollector, prometheus_name
+
+from ..support.frames import make_frame
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Prometheus: apt-get install prometheus"),
+]
+
+EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
+
+RULES_TEST = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'picsellia_uploader_frames_total{{uploader="yard", outcome="dropped", reason="closed"}}'
+        values: '0 0 0 3 3 3 3 3 3 3 3 3 3 3 3'
+      - series: 'picsellia_uploader_health{{uploader="yard", state="down"}}'
+        values: '0 0 1 1 1 1 1 1 1 1 1 1 1 1 1'
+      - series: 'picsellia_camera_state{{camera="gate", state="live"}}'
+        values: '1 1 1 1 1 1 1 1 1 1 1 0 0 0 0'
+    alert_rule_test:
+      - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
+      - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
+          exp_annotations: {{summary: "yard dropped frames (closed): they are gone"}}}}]}}
+      - {{alertname: DeliveryUnwell, eval_time: 4m, exp_alerts: []}}
+      - {{alertname: DeliveryUnwell, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: yard, state: down}},
+          exp_annotations: {{summary: "yard has been down for five minutes"}}}}]}}
+      - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
+          exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def served(app: fastapi.FastAPI) -> AsyncIterator[int]:
+    """Serve an application under uvicorn, in this loop."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done(), "the service ended before it began"
+        await asyncio.sleep(0.02)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextlib.asynccontextmanager
+async def prometheus(folder: Path, target: int) -> AsyncIterator[str]:
+    """Run Prometheus with the rules of the docs."""
+    config = folder / "prometheus.yml"
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
+                "rule_files": [str(EXAMPLES / "prometheus-alerts.yml")],
+                "scrape_configs": [
+                    {
+                        "job_name": "service",
+                        "metrics_path": "/metrics/",
+                        "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
+                    }
+                ],
+            }
+        )
+    )
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}", stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_prometheus_reads_what_the_report_says(tmp_path: Path) -> None:
+    """Frames by outcome, repeats and bytes in Prometheus equal the uploader's report."""
+    registry = prometheus_client.CollectorRegistry()
+    app = fastapi.FastAPI()
+    app.mount("/metrics", prometheus_client.make_asgi_app(registry))
+    async with Emulator() as emulator, AsyncClient(emulator.api_token, host=emulator.url) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        async with (
+            deployment.uploader() as uploader,
+            served(app) as port,
+            prometheus(tmp_path, port) as url,
+            httpx.AsyncClient(base_url=url) as http,
+        ):
+            registry.register(PrometheusCollector({"yard": uploader}))
+            for number in range(50):
+                await uploader.submit(make_frame(number))
+            await uploader.flush()
+            report = uploader.report
+            assert report.delivered == 50
+
+            async def value(query: str) -> float:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = (await http.get("/api/v1/query", params={"query": query})).json()
+                    if answer.get("data", {}).get("result"):
+                        return float(answer["data"]["result"][0]["value"][1])
+                return -1.0
+
+            while await value('picsellia_uploader_frames_total{outcome="delivered"}') < report.delivered:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+            assert await value("sum(picsellia_uploader_frames_total)") == report.accepted
+            assert await value("picsellia_uploader_delivered_bytes_total") == report.bytes
+            assert await value("picsellia_uploader_retries_total") == report.retries
+            assert await value('picsellia_uploader_health{state="ok"}') == 1
+
+
+def test_the_rules_alert_when_they_should(tmp_path: Path) -> None:
+    """As Prometheus' own tool reads and tries them."""
+    test = tmp_path / "test.yml"
+    test.write_text(RULES_TEST.format(rules=EXAMPLES / "prometheus-alerts.yml"))
+    done = subprocess.run(["promtool", "test", "rules", str(test)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_and_dashboard_ask_for_metrics_that_exist() -> None:
+    """A metric that is renamed is renamed there too."""
+    known = {prometheus_name(metric) for metric in (*UPLOADER_METRICS, *CAMERA_METRICS)}
+    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked.append((EXAMPLES / "prometheus-alerts.yml").read_text())
+    found = set(re.findall(r"\bpicsellia_(?:uploader|camera)_[a-z_]+", "\n".join(asked)))
+    assert found <= known
+    assert len(found) > 12
