@@ -106,7 +106,8 @@ class ImageLookup:
             SourceError: There is none, or several fit.
         """
         _, by_stem, _ = self._index()
-        found = by_stem.get(label.name.casefold(), [])
+        # Label Studio percent-encodes the names of labels and not those of images.
+        found = by_stem.get(label.name.casefold(), []) or by_stem.get(unquote(label.name).casefold(), [])
         parts = label.parts[:-1]
         places = [parts]
         if "labels" in parts:  # datasets that keep `images/` beside `labels/`

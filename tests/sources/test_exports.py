@@ -77,6 +77,16 @@ async def test_yolo_of_label_studio(tmp_path, make_image):
         assert list((await boxes(source)).values()) == [(4, EDGES)]
 
 
+async def test_label_files_of_label_studio_are_percent_encoded(tmp_path, make_image):
+    """Their names are, where the pictures lie in local storage; a picture whose own name looks so comes first."""
+    make_image(tmp_path / "images/belt 1.jpg")
+    written(tmp_path / "labels/belt%201.txt", LABEL)
+    source = yolo_labels(tmp_path / "labels", tmp_path / "images", categories={1: 4}, score=1.0)
+    assert await boxes(source) == {"belt 1.jpg": (4, EDGES)}
+    make_image(tmp_path / "images/belt%201.jpg")
+    assert await boxes(source) == {"belt%201.jpg": (4, EDGES)}
+
+
 async def test_coco_of_cvat(tmp_path, make_image):
     """`annotations/instances_default.json`, ids from 1, empty addresses, attributes, sizes as whole numbers."""
     for name in ("night/frame_000000.png", "night/frame_000001.png"):
