@@ -18,7 +18,7 @@ FILES = sorted(
 WORKSHOP = re.compile(
     # Papers of the workshop, its folders, and numbers of its lists. (No pattern matches itself.)
     r"\b(?:WIRE|API|CASES|SCENARIOS|FEATURES)[.]md\b|\b(?:STYL|HOUS)E\b|\bshared[/]|[/]work[/]"
-    r"|\bscenario[ _][0-9]+|\bissues? #?[0-9]+|\b[SPD][0-9]{1,2}\b(?<!\bS3)(?<!\bFF D9)",
+    r"|\bscenario[ _][0-9]+|\bissues? #?[0-9]+|\b[SPD][0-9]{1,2}\b(?<!\bS3)(?<!FF D9)",
 )
 NAMED = re.compile(r"(?<![\w/.-])(?:docs|tests|benchmarks|picsellia_async)/[\w/.-]*\w\.(?:md|py|svg)\b")
 MODULE = re.compile(r"`(_(?:wire|http|services|delivery|deployment)/\w+)")
