@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import answers, sides, table
+from . import answers, row, sides
 from .pictures import png
 from .recorder import Recorder
 
@@ -47,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def make_files(directory: Path) -> dict[str, Path]:
     """Write the files that rows of the table ask for."""
     contents = {
-        "jpeg": ("f.jpg", table.RAW),
+        "jpeg": ("f.jpg", row.RAW),
         "png": ("f.png", b"png"),
         "instructions": ("i.txt", b"look twice"),
         "picture": ("p.png", png(20, 10)),

@@ -19,7 +19,8 @@ from picsellia_async.emulator import Emulator, ThreadedEmulator
 
 from . import sides
 from .compare import identity, outline
-from .table import FORMATS, RAW, ROWS, Row
+from .row import FORMATS, RAW, Row
+from .table import ROWS
 
 pytestmark = [
     pytest.mark.anyio,

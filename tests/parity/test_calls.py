@@ -12,7 +12,8 @@ import pytest
 from . import answers, sides
 from .compare import comparable, identity, outline, requests
 from .recorder import Recorder
-from .table import NOT_ON_THE_WIRE, ROWS, Row
+from .row import Row
+from .table import NOT_ON_THE_WIRE, ROWS
 from .test_table import public_methods
 
 pytestmark = [

@@ -13,7 +13,8 @@ import pytest
 
 from . import answers, sides
 from .recorder import Recorder
-from .table import ROWS, Row
+from .row import Row
+from .table import ROWS
 
 pytestmark = [
     pytest.mark.anyio,

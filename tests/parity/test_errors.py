@@ -14,7 +14,7 @@ from picsellia_async import errors
 
 from . import answers, sides
 from .recorder import Recorder
-from .table import FORMATS, RAW
+from .row import FORMATS, RAW
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ import pytest
 
 from . import sides
 from .pictures import png
-from .table import NOT_ON_THE_WIRE, SERVICES
+from .rows_deployment import SERVICES
+from .table import NOT_ON_THE_WIRE
 from .test_table import public_methods
 
 pytestmark = pytest.mark.filterwarnings("ignore:list_workers is deprecated:DeprecationWarning")
