@@ -43,7 +43,7 @@ def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLik
 
 
 def _id(value: uuid.UUID | str) -> uuid.UUID:
-    return as_uuid(value, "id")
+    return value if type(value) is uuid.UUID else as_uuid(value, "id")
 
 
 @attrs.frozen(kw_only=True, eq=False)

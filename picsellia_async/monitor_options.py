@@ -89,7 +89,9 @@ def _tags(value: list[str] | None) -> list[str] | None:
 
 def timestamp_of(value: float | datetime.datetime | None) -> float | None:
     """Return the epoch seconds of a timestamp; None stays None."""
-    return None if value is None else epoch_seconds(value, "timestamp")
+    if value is None or (type(value) is float and math.isfinite(value)):
+        return value
+    return epoch_seconds(value, "timestamp")
 
 
 def _metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -107,7 +107,8 @@ class FlowControl:
         self.used_frames -= frames
         if self._queue:
             self._grant()
-        self._tell_low()
+        if self._low is not None:
+            self._tell_low()
 
     def _grant(self) -> None:
         while self._queue and self._lets_in(self._queue[0]):

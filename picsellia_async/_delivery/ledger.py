@@ -160,7 +160,8 @@ class Ledger:
 
     def _release(self, item: Item) -> None:
         self.memory.release(item.size)
-        self.end_passing(item)
+        if item.is_passing:
+            self.end_passing(item)
 
     def end_passing(self, item: Item) -> None:
         """A frame is not on its way to disk any more."""
@@ -211,7 +212,12 @@ class Ledger:
         self.ended.set()
 
     def _end(self, receipt: Receipt, outcome: Outcome, size: int, seq: int) -> None:
-        self._count(outcome, size)
+        if isinstance(outcome, Delivered):
+            self.delivered += 1
+            self.bytes_delivered += size
+            self.duplicates += outcome.is_duplicate
+        else:
+            self._count_undelivered(outcome)
         if self._flushes:
             self._count_flushes(seq, 1)
         receipt.resolve(outcome)
@@ -219,12 +225,7 @@ class Ledger:
             self.call(self.on_outcome, outcome)
         self.ended.set()
 
-    def _count(self, outcome: Outcome, size: int) -> None:
-        if isinstance(outcome, Delivered):
-            self.delivered += 1
-            self.bytes_delivered += size
-            self.duplicates += outcome.is_duplicate
-            return
+    def _count_undelivered(self, outcome: Rejected | Dropped | Spooled) -> None:
         if isinstance(outcome, Rejected):
             self.rejected += 1
             has_room = self.rejected <= REJECTED_LINES_MAX

@@ -257,21 +257,18 @@ class Sender:
         attempt = _Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
         result: Result = Interrupted()
         try:
-            result = await self._result(item, state)
+            found = await self._look_up(item.frame) if state.may_be_stored else None
+            if found is not None:
+                result = found
+            else:
+                try:
+                    result = Answered(await self._send(item.frame, item.request))
+                except Exception as error:  # noqa: BLE001 - the one place: every error becomes an outcome or a repeat
+                    result = Failed(error)
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             self.in_flight -= 1
             self._settle(item, state, result, attempt)
-
-    async def _result(self, item: Item, state: InFlight) -> Result:
-        if state.may_be_stored and self._find is not None:
-            found = await self._look_up(item.frame)
-            if found is not None:
-                return found
-        try:
-            return Answered(await self._send(item.frame, item.request))
-        except Exception as error:  # noqa: BLE001 - the worker's one place: every error becomes an outcome or a repeat
-            return Failed(error)
 
     async def _look_up(self, frame: Frame) -> Found | Failed | None:
         """Return what looking up told, or None if the frame must be sent."""
@@ -305,7 +302,7 @@ class Sender:
         following = state.next(
             item.frame,
             result,
-            self._rules_now(others_delivered=others_delivered),
+            self._rules if self._account.refused_since is None else self._rules_now(others_delivered=others_delivered),
             now=now,
             accepted_at=item.accepted_at,
             random=self._random,
@@ -388,7 +385,7 @@ class Sender:
 
     def _rules_now(self, *, others_delivered: bool) -> Rules:
         """Return the rules; without a spool frames wait for the account until its refusal is final, and not after."""
-        if self._account.refused_since is None or self._rules.holds or others_delivered:
+        if self._rules.holds or others_delivered:
             return self._rules
         if self.refused.is_set():
             return attrs.evolve(self._rules, max_attempts=1)
