@@ -98,7 +98,7 @@ class Reading:
         """Yield the chosen frames as JPEG; closing the generator closes the file or connection.
 
         Raises:
-            SourceError: It cannot be opened, is no video, or broke off.
+            SourceError: It cannot be opened, is no video, broke off, or gave no frame at all.
         """
         settings = self.settings
         if settings.format is None and not settings.options and is_for_us(settings.address):
@@ -115,6 +115,7 @@ class Reading:
     def _with_ffmpeg(self, av: ModuleType) -> Generator[Image, None, None]:
         settings = self.settings
         container = _open(av, settings)
+        before = self.number
         try:
             stream = _best_stream(av, container, settings)
             self.connected()
@@ -150,6 +151,8 @@ class Reading:
             container.close()
         if is_cut:
             raise SourceError(f"{settings.shown!r} is cut off: it ends before its last frame")
+        if self.number == before:
+            raise SourceError(f"{settings.shown!r} gave no frame: {self.damaged or 'no'} packets could not be decoded")
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""

@@ -98,7 +98,7 @@ class Video(Closeable):
         """Yield the frames. Leaving early closes the video; its thread is told, not waited for.
 
         Raises:
-            SourceError: It cannot be opened, is no video, broke off, or ended before its last frame.
+            SourceError: It cannot be opened, is no video, broke off, ended before its last frame, or gave no frame at all.
         """
         open_av()
         self._reading = reading = Reading(settings=self._settings)

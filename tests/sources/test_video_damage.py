@@ -98,6 +98,17 @@ async def test_a_file_that_is_cut_off_says_so_at_its_end(tmp_path, name, codec, 
     assert numbers(images[:5]) == [0, 1, 2, 3, 4]
 
 
+async def test_a_file_without_one_good_frame_is_an_error(tmp_path):
+    """Nothing to predict on is no success: it says how many packets were damaged."""
+    path = clip(tmp_path / "a.avi", "mjpeg")
+    content = bytearray(path.read_bytes())
+    for place, size in packets(path):
+        content[place + 16 : place + size] = bytes(size - 16)
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=f"gave no frame: {FRAMES} packets"):
+        await listed(video(path))
+
+
 async def test_a_file_without_its_index_cannot_be_opened(tmp_path):
     """An MP4 whose end, with the index, is missing."""
     path = clip(tmp_path / "a.mp4", "libx264")
