@@ -14,6 +14,7 @@ from picsellia_async._version import __version__
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import (
         Delivered,
+        DeliveryError,
         Dropped,
         DropReason,
         Health,
@@ -221,6 +222,7 @@ __all__ = [
     "DatasetVersion",
     "DecodeError",
     "Delivered",
+    "DeliveryError",
     "DeploymentDescription",
     "DeploymentInformation",
     "DetectionPredictionFormat",
@@ -323,7 +325,7 @@ __all__ = [
 
 _MODULES = {
     "_delivery.receipt": "Receipt",
-    "_delivery.outcomes": "Delivered DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
+    "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
     "responses": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
     "client": "AsyncClient",
     "_http.pool": "PoolCounts",

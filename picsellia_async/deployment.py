@@ -53,7 +53,7 @@ from picsellia_async.resources.project import Project
 from picsellia_async.resources.tag import Tag, Taggable, Tags
 from picsellia_async.resources.user import User, Worker
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, PredictionAnswer, Statistics
-from picsellia_async.validation import text, uuid
+from picsellia_async.validation import choice, text, uuid
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import UploadReport
@@ -730,6 +730,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
                 look it up by that before sending it again.
             close_timeout: Seconds that closing may spend on delivering what is left.
             on_outcome: Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted.
+            on_health: Called with the health before, the health now and the error that tells why (or None), at each change; as
+                `on_outcome`.
             progress: Called with the statistics, at most five times a second, and at the end.
             retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
             max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
@@ -744,25 +746,38 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
     @shows_options
     async def monitor_many(
-        self, frames: Iterable[Frame] | AsyncIterable[Frame], **options: Unpack[UploaderOptions]
+        self,
+        frames: Iterable[Frame] | AsyncIterable[Frame],
+        *,
+        on_failure: Literal["report", "raise"] = "report",
+        **options: Unpack[UploaderOptions],
     ) -> UploadReport:
         """Deliver frames through an uploader of its own, and wait for every outcome.
 
-        Repetition and guarantees are the uploader's: at least once. A frame that is refused does not raise; it is in the report.
+        Repetition and guarantees are the uploader's: at least once. A frame that is refused is in the report.
 
         Args:
             frames: A sync or async iterable; read only as fast as frames are delivered.
+            on_failure: "raise": raise at the end where a frame was not delivered, or the iterable raised. "report": only the report
+                tells.
 
         Further arguments: `uploader`.
 
         Returns:
             The report: accepted is delivered + rejected + dropped + spooled.
 
+        Raises:
+            DeliveryError: With `on_failure="raise"`; it has the report.
+
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201, per frame.
         """
         from picsellia_async.uploader import deliver_all  # noqa: PLC0415 - loaded with the first uploader
 
-        return await deliver_all(self._bulk.uploader(**options), frames)
+        choice(on_failure, "on_failure", ("report", "raise"))
+        report = await deliver_all(self._bulk.uploader(**options), frames)
+        if on_failure == "raise":
+            report.raise_for_failures()
+        return report
 
     # Information and statistics
 

@@ -21,7 +21,6 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
@@ -29,8 +28,9 @@ from picsellia_async._delivery.frame_state import Rules
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
-from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics, UploadReport
+from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Find, Send, Sender
 from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
 from picsellia_async._delivery.spool.quota import SpoolQuota
@@ -119,15 +119,18 @@ class Uploader:
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         find = find if chosen.deduplicate else None
-        self._sender = Sender(send, find, queue, self._ledger, limit, rules, random)
-        self._spool = None if writer is None else (writer, SpoolQueue(writer, self._ledger, self._sender, encode))
+        self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
+        self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter)
+        self._spool = None
+        if writer is not None:
+            self._spool = writer, SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter)
         files = Files(_file_size, _read_file)
-        self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool)
+        self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closer: asyncio.Task[None] | None = None
         self._delivering: asyncio.Task[None] | None = None
-        self._reporter: asyncio.Task[None] | None = None
+        self._progress_task: asyncio.Task[None] | None = None
         self._opened_at = self._closed_at = 0.0
         # Not `__del__`: at the end of the interpreter that may come too late for logging, or never.
         self._watch = weakref.finalize(self, _tell_unclosed, self._ledger)
@@ -146,12 +149,13 @@ class Uploader:
             raise ClosedError("an uploader is opened once; make another one with deployment.uploader(...)")
         self._loop = loop
         self._opened_at = loop.time()
+        self._reporter.start()
         self._sender.start()
         if self._spool is not None:
             await self._spool[1].open()
         self._phase = "open"
         if self._progress is not None:
-            self._reporter = loop.create_task(self._report_progress(self._progress))
+            self._progress_task = loop.create_task(self._report_progress(self._progress))
         return self
 
     async def __aexit__(
@@ -243,8 +247,9 @@ class Uploader:
         self._closed_at = asyncio.get_running_loop().time()
         self._phase = "closed"
         self._watch.detach()
-        if self._reporter is not None:
-            self._reporter.cancel()
+        self._reporter.close()
+        if self._progress_task is not None:
+            self._progress_task.cancel()
         if self._progress is not None:
             self._ledger.call(self._progress, self.statistics())
 
@@ -375,22 +380,13 @@ class Uploader:
             bytes_delivered=ledger.bytes_delivered,
             concurrency=sender.limit.value,
             round_trip=sender.limit.round_trip,
-            health=self._health(),
+            health=self._reporter.health(sender.signal),
             spool_frames=0 if self._spool is None else self._spool[1].frames,
             spool_bytes=0 if self._spool is None else self._spool[0].room.used_bytes,
             quarantined=ledger.quarantined,
             callback_errors=ledger.callback_errors,
             last_error=sender.last_error,
         )
-
-    def _health(self) -> Health:
-        signal = self._sender.signal
-        if signal is not Signal.WELL:
-            return {Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN}[signal]
-        if self._spool is not None and self._spool[0].spool.is_full:
-            return Health.DISK_FULL
-        has_trouble = self._spool is not None and (self._spool[0].spool.error or self._spool[1].error)
-        return Health.DEGRADED if self._ledger.quarantined or has_trouble else Health.OK
 
     @property
     def report(self) -> UploadReport:

@@ -65,11 +65,12 @@ class CircuitBreaker:
     """Nobody sends before this time."""
     is_asked: bool = attrs.field(default=False, init=False)
     """Whether the service itself asked for the pause."""
+    is_answered: bool = attrs.field(default=True, init=False)
+    """Whether the service answered since the circuit opened: then it is half open, and the load grows."""
     _permits: int = attrs.field(default=1, init=False)
     _in_flight: int = attrs.field(default=0, init=False)
     _failures: int = attrs.field(default=0, init=False)
     _pauses: int = attrs.field(default=0, init=False)
-    _answered: bool = attrs.field(default=True, init=False)
 
     def admit(self, now: float) -> float:
         """Ask to send while the circuit is not closed.
@@ -106,7 +107,7 @@ class CircuitBreaker:
             return
         self._in_flight -= 1
         self._pauses = 0
-        self._answered = True
+        self.is_answered = True
         self._permits += 1
         self.is_closed = self._permits >= usual
 
@@ -129,7 +130,7 @@ class CircuitBreaker:
         if not is_current:
             return
         self._failures += 1
-        is_probe = not self.is_closed and not self._answered
+        is_probe = not self.is_closed and not self.is_answered
         if is_probe or self._failures >= _FAILURES or signal is Signal.REFUSES:
             # That the account is refused is a guess from a few frames: another one is asked at once.
             is_guess = signal is Signal.REFUSES and not self._pauses
@@ -153,4 +154,4 @@ class CircuitBreaker:
         self.is_closed = False
         self.epoch += 1
         self._permits, self._in_flight, self._failures = 1, 0, 0
-        self._answered = False
+        self.is_answered = False

@@ -13,6 +13,7 @@ from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.options import WhenFull
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected
 from picsellia_async._delivery.receipt import Item, Receipt, memory_size
+from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.queue import SpoolQueue
@@ -46,6 +47,7 @@ class Intake:
         when_full: WhenFull,
         files: Files,
         spool: tuple[SpoolQuota, SpoolQueue] | None,
+        reporter: Reporter,
     ) -> None:
         """Store the parts.
 
@@ -56,7 +58,9 @@ class Intake:
             when_full: What to do without room.
             files: Reads images that are files.
             spool: The way to disk, and the queue whose far end is there; None: frames are in memory only.
+            reporter: Is told of frames that end as they come.
         """
+        self._reporter = reporter
         self._ledger = ledger
         self._sender = sender
         self._encode = encode
@@ -81,11 +85,11 @@ class Intake:
             file_bytes = 0 if isinstance(image, bytes) else await self._files.size(image)
             size = memory_size(len(image) if isinstance(image, bytes) else file_bytes, request)
         except ConfigurationError as error:
-            return self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
+            return self._end(frame, Rejected(frame, error, attempts=0))
         if not self._ledger.memory.try_reserve(size):
             dropped = await self._make_room(size)
             if dropped is not None:
-                return self._ledger.accept_ended(frame, Dropped(frame, dropped))
+                return self._end(frame, Dropped(frame, dropped))
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             twin = self._ledger.known.get(frame.id)
             if twin is not None or self._is_closed:
@@ -103,6 +107,11 @@ class Intake:
         if item is not None:
             return item.receipt
         return None if self._spool is None else await self._spool[1].find(frame.id)
+
+    def _end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
+        receipt = self._ledger.accept_ended(frame, outcome)
+        self._reporter.look()
+        return receipt
 
     def _item(self, frame: Frame, request: bytes, size: int) -> Item:
         ledger = self._ledger
@@ -124,7 +133,7 @@ class Intake:
         size = memory_size(len(image), record.description)
         dropped = await self._make_room_on_disk(record.size, size, writer, queue)
         if dropped is not None:
-            return self._ledger.accept_ended(frame, Dropped(frame, dropped))
+            return self._end(frame, Dropped(frame, dropped))
         try:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             known = await self._known(frame)
@@ -198,6 +207,7 @@ class Intake:
     def _drop(self, item: Item) -> None:
         state = item.state
         self._ledger.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, state.error, state.may_be_stored))
+        self._reporter.look()
 
     def close(self) -> None:
         """End the waiting of everybody who waits for room."""

@@ -39,6 +39,9 @@ REJECTED_LINES_MAX: Final = 10_000
 OTHER_LINES_MAX: Final = 1_000
 """Lines about dropped and about spooled frames. Fewer: a long outage drops many, all for one reason, and memory must stay flat."""
 
+FIRST_LOST_MAX: Final = 3
+"""Lost frames that a line of the log names."""
+
 
 class Disk(Protocol):
     """What the ledger tells the disk."""
@@ -101,6 +104,8 @@ class Ledger:
     """Dropped frames by source."""
     failures: list[Failure] = attrs.field(factory=list, init=False)
     """The first lines about frames that were not delivered."""
+    first_lost: list[Failure] = attrs.field(factory=list, init=False)
+    """The first frames that were rejected or dropped since the log told of some; emptied then."""
     undelivered: list[Dropped | Spooled] = attrs.field(factory=list, init=False)
     """Outcomes of the frames that were in memory when closing ended."""
     _flushes: list[_Flush] = attrs.field(factory=list, init=False)
@@ -237,8 +242,13 @@ class Ledger:
         else:
             self.spooled += 1
             has_room = self.spooled <= OTHER_LINES_MAX
-        if has_room:
-            self.failures.append(failure_of(outcome))
+        is_first = len(self.first_lost) < FIRST_LOST_MAX and not isinstance(outcome, Spooled)
+        if has_room or is_first:
+            line = failure_of(outcome)
+            if has_room:
+                self.failures.append(line)
+            if is_first:
+                self.first_lost.append(line)
 
     def call(self, callback: Callable[[T], object], value: T) -> None:
         """Call a callback of the user; count and log what it raises. It must not break the delivery."""

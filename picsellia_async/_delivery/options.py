@@ -19,7 +19,7 @@ from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
 
 if TYPE_CHECKING:
-    from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics
+    from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics
 
 _Call = TypeVar("_Call", bound=Callable[..., object])
 
@@ -48,6 +48,7 @@ class UploaderOptions(TypedDict, total=False):
     deduplicate: bool
     close_timeout: float
     on_outcome: Callable[[Outcome], object] | None
+    on_health: Callable[[Health, Health, BaseException | None], object] | None
     progress: Callable[[UploaderStatistics], object] | None
     retry: RetryPolicy
     max_attempts: int | None
@@ -117,6 +118,9 @@ class Options:
     deduplicate: bool = False
     close_timeout: float = attrs.field(default=30.0, validator=_is_amount)
     on_outcome: Callable[[Outcome], object] | None = attrs.field(default=None, validator=_is_plain_function)
+    on_health: Callable[[Health, Health, BaseException | None], object] | None = attrs.field(
+        default=None, validator=_is_plain_function
+    )
     progress: Callable[[UploaderStatistics], object] | None = attrs.field(default=None, validator=_is_plain_function)
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
     max_attempts: int | None = attrs.field(default=None, validator=_is_bound)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 
 
@@ -125,6 +126,14 @@ def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
     return Failure(frame_id, name, source, type(outcome).__name__.lower(), reason)
 
 
+@attrs.define(slots=False, eq=False, str=False, repr=False)
+class DeliveryError(PicselliaError):
+    """Frames were not delivered, and the caller asked to hear of it by an error."""
+
+    report: UploadReport
+    """The account."""
+
+
 @attrs.frozen(kw_only=True)
 class UploaderStatistics:
     """A snapshot of an uploader."""
@@ -226,6 +235,22 @@ class UploadReport:
     def is_complete(self) -> bool:
         """Whether every accepted frame was delivered, and the iterable that gave them came to its end."""
         return self.accepted == self.delivered and self.error is None
+
+    def raise_for_failures(self) -> None:
+        """Raise where a frame was not delivered, or the iterable that gave them raised: for jobs that must not end well then.
+
+        Raises:
+            DeliveryError: It has this report, and the error of the iterable as its cause.
+        """
+        if self.is_complete:
+            return
+        missing = self.accepted - self.delivered
+        text = f"{missing} of {self.accepted} frames were not delivered: {self.rejected} rejected, {self.dropped} dropped, {self.spooled} left in the spool"
+        first = "; ".join(f"{line.filename or line.frame_id} ({line.reason})" for line in self.failures[:3])
+        text += f", first {first}" if first else ""
+        if self.error is not None:
+            text += f"; reading the frames ended with {type(self.error).__name__}: {self.error}"
+        raise DeliveryError(text, self) from self.error
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers and the failures as JSON-ready values."""

@@ -25,6 +25,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from picsellia_async._delivery.account_evidence import AccountEvidence
+from picsellia_async._delivery.attempt import Attempt, Taken
 from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
@@ -48,6 +49,7 @@ from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Rejected
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError
 from picsellia_async.frames import Frame
@@ -67,31 +69,6 @@ _START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
 
 
-@attrs.frozen
-class _Taken:
-    """What a worker was started with."""
-
-    item: Item
-    epoch: int
-    """Of the circuit breaker."""
-    window: int
-    """Of the rate window."""
-
-
-@attrs.define
-class _Attempt:
-    """How things stood when an attempt began."""
-
-    epoch: int
-    """Of the circuit breaker."""
-    window: int
-    """Of the rate window."""
-    in_flight: int
-    """Requests under way, this one included."""
-    started: float
-    """On the loop's clock."""
-
-
 class Sender:
     """The workers of one uploader."""
 
@@ -104,6 +81,7 @@ class Sender:
         limit: Limit,
         rules: Rules,
         random: Callable[[], float],
+        reporter: Reporter,
     ) -> None:
         """Store the parts; nothing runs before `start`.
 
@@ -115,7 +93,9 @@ class Sender:
             limit: Requests in flight.
             rules: Bounds of repetition.
             random: Returns a number in [0, 1).
+            reporter: Is told how every attempt ended.
         """
+        self._reporter = reporter
         self._send = send
         self._find = find
         self._queue = queue
@@ -134,7 +114,7 @@ class Sender:
         """Set while the account is refused, and no spool keeps its frames or it never worked: a run may end."""
         self._stalled = asyncio.Event()
         """Set when an attempt ended, nothing is under way, and the circuit is not closed."""
-        self._workers: dict[asyncio.Task[None], _Taken | None] = {}
+        self._workers: dict[asyncio.Task[None], Taken | None] = {}
         """Tasks, each with what was taken for it until it has begun."""
         self._active = 0
         self._waiting: list[tuple[float, int, Item]] = []
@@ -183,7 +163,7 @@ class Sender:
             item = self._take()
             if item is None:
                 return
-            taken = _Taken(item, self._breaker.epoch, self._window.number)
+            taken = Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
             # Here, not in its first step: this loop would start too many, and one cancelled before it would lose its item.
             self._active += 1
@@ -197,7 +177,7 @@ class Sender:
             self._active -= 1
             self._give_back(taken)
 
-    def _give_back(self, taken: _Taken) -> None:
+    def _give_back(self, taken: Taken) -> None:
         """Put an item that was taken but not sent back to where it came from, and with it the permission to send it."""
         self._breaker.abandoned(taken.epoch)
         self._window.give_back(taken.window)
@@ -226,7 +206,7 @@ class Sender:
         self._window.take(now)
         return self._repeats.popleft() if repeats else self._queue.pop()
 
-    async def _work(self, first: _Taken) -> None:
+    async def _work(self, first: Taken) -> None:
         task = asyncio.current_task()
         if task is not None:
             # From here on the item is ours to settle; `_worker_done` must not give it back as well.
@@ -254,7 +234,7 @@ class Sender:
         else:
             self.retried += 1
             self._budget.start()
-        attempt = _Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
+        attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
         result: Result = Interrupted()
         try:
             found = await self._look_up(item.frame) if state.may_be_stored else None
@@ -282,7 +262,7 @@ class Sender:
             logger.warning("frame %s cannot be looked up, and is sent again: %s", frame.id, error)
             return None
 
-    def _settle(self, item: Item, state: InFlight, result: Result, attempt: _Attempt) -> None:
+    def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt) -> None:
         now = self._loop.time()
         if state.attempt > 1:
             self._budget.end(succeeded=isinstance(result, (Answered, Found)))
@@ -318,6 +298,7 @@ class Sender:
             self._reject_queued()
         if not (self.in_flight or self._breaker.is_closed):
             self._stalled.set()
+        self._reporter.saw(self.signal, self.last_error)
         if self._active < self.limit.value:
             self._start_workers()
 
@@ -342,7 +323,7 @@ class Sender:
         error: BaseException,
         others_delivered: bool,
         now: float,
-        attempt: _Attempt,
+        attempt: Attempt,
     ) -> None:
         self.last_error = error
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
@@ -370,7 +351,7 @@ class Sender:
                 now, now - attempt.started, attempt.in_flight, refused=signal is Signal.BUSY or is_timeout
             )
 
-    def _answered(self, attempt: _Attempt) -> None:
+    def _answered(self, attempt: Attempt) -> None:
         """The service is there."""
         # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
         usual = 1 if self._window.is_known else self.limit.value
@@ -378,10 +359,10 @@ class Sender:
         self._window.succeeded(attempt.window)
 
     def _judge_account(self, now: float) -> None:
-        """Tell once that the account is refused, and let a run end where waiting for the account helps nobody."""
+        """Let a run end where waiting for the account helps nobody."""
         if not self.refused.is_set() and self._account.is_final(now, has_worked=self._ledger.delivered > 0):
             self.refused.set()
-            logger.error("the service refuses this account: %s", self._account.error)
+            self._reporter.saw(self.signal, self._account.error, is_final=True)
 
     def _rules_now(self, *, others_delivered: bool) -> Rules:
         """Return the rules; without a spool frames wait for the account until its refusal is final, and not after."""
@@ -488,9 +469,9 @@ class Sender:
 
     @property
     def signal(self) -> Signal:
-        """What keeps senders waiting; WELL where nothing does."""
+        """What keeps senders waiting; WELL where nothing does: also while the load grows again after an outage."""
         if self._account.refused_since is not None:
             return Signal.REFUSES
-        if self._breaker.is_closed:
+        if self._breaker.is_closed or self._breaker.is_answered:
             return Signal.WELL
         return Signal.BUSY if self._breaker.is_asked else Signal.DOWN

@@ -73,7 +73,7 @@ async def test_statistics_show_what_goes_on() -> None:
         await asyncio.sleep(0.001)
         s = up.statistics()
         assert (s.accepted, s.pending_frames, s.in_flight, s.queued, s.concurrency) == (5, 5, 2, 3, 2)
-        assert s.pending_bytes == 5 * 1024
+        assert s.pending_bytes == 5 * (1000 + 1024)
         assert "5 accepted, 5 pending, 2 in flight" in repr(up)
         service.hold.set()
         assert await up.flush() == 0

@@ -26,6 +26,7 @@ from picsellia_async._delivery.frame_state import InFlight, Queued
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected, Spooled
 from picsellia_async._delivery.receipt import Item, Receipt, memory_size
+from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.index import Entry, Index
@@ -47,7 +48,14 @@ _IDS_AT_ONCE: Final = 10_000
 class SpoolQueue:
     """The queue of an uploader with a spool; stands before the sender's."""
 
-    def __init__(self, writer: SpoolQuota, ledger: Ledger, sender: Sender, encode: Callable[[Frame], bytes]) -> None:
+    def __init__(
+        self,
+        writer: SpoolQuota,
+        ledger: Ledger,
+        sender: Sender,
+        encode: Callable[[Frame], bytes],
+        reporter: Reporter,
+    ) -> None:
         """Store the parts; `open` opens.
 
         Args:
@@ -55,9 +63,9 @@ class SpoolQueue:
             ledger: The account of the frames.
             sender: Sends what is in memory.
             encode: Makes the request of a frame that was read back.
+            reporter: Is told what may have changed on disk.
         """
-        self.error: BaseException | None = None
-        """What reading ended in last; None when it went well."""
+        self._reporter = reporter
         self._writer = writer
         self._spool = writer.spool
         self._ledger = ledger
@@ -83,6 +91,7 @@ class SpoolQueue:
         found = await self._writer.open(self._index.add)
         self._recovered_to = found.last_seq
         self._ledger.recover(found.frames, found.last_seq, found.quarantined)
+        self._reporter.look()
         self._start_reader()
 
     @property
@@ -133,6 +142,8 @@ class SpoolQueue:
     ) -> None:
         """The commit of a frame in `commit` mode ended: only now it is accepted."""
         _, arriving = self._arriving.pop(item.frame.id)
+        if error is not None:
+            self._reporter.look()
         if error is None and self._is_closed:
             error = ClosedError("the uploader was closed before the frame was accepted")
         item.is_written = error is None
@@ -155,6 +166,7 @@ class SpoolQueue:
     def _written(self, item: Item, error: BaseException | None, is_known: bool) -> None:
         """The commit of a frame in `interval` mode ended."""
         if error is not None:
+            self._reporter.look()
             self._writer.room.release(item.disk_bytes)
             item.disk_bytes = 0
             if self._unwritten.get(item.seq) is item:
@@ -238,14 +250,14 @@ class SpoolQueue:
             entries = self._choose()
             try:
                 await self._read(entries)
-                self.error = None
+                self._reporter.reading_error = None
             except SpoolError as error:
                 self._note(error)
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     def _note(self, error: SpoolError) -> None:
-        self.error = error
-        logger.warning("frames on disk cannot be read now: %s", error)
+        self._reporter.reading_error = error
+        self._reporter.look()
 
     def _choose(self) -> list[Entry]:
         """Take from the index what is read next: by turns of the sources, as much as there is room for, one frame at least."""
@@ -295,6 +307,7 @@ class SpoolQueue:
         if lost:
             logger.error("%d damaged records were set aside in the spool %s", lost, self._spool.directory)
             self._ledger.lose(lost)
+            self._reporter.look()
 
     def _take_in(self, record: Record, take: Callable[[Item], None]) -> bool:
         """Bring a record into memory, and hand it on; False if its description cannot be read."""
@@ -433,7 +446,7 @@ class SpoolQueue:
             async with asyncio.timeout(patience):
                 return await self._spool.ids(seqs)
         except (SpoolError, TimeoutError) as error:
-            logger.warning("the frames left on disk cannot be listed: %s", error)
+            logger.warning("the frames left on disk cannot be listed: %s", error or "the disk does not answer in time")
             return None
 
     async def close(self, patience: float) -> None:

@@ -1,0 +1,289 @@
+"""What an uploader tells the log: which lines, and when. Pure; the clock is passed in.
+
+Theory of operation. Trouble begins when health is no longer `ok`, and ends when it has been `ok` for some seconds. It is told once,
+with what becomes of the frames; then there is a summary every 30 seconds, and a line at its end. Frames that were lost are counted
+into these lines, and into one line a minute where there is no trouble. So a day of outage is under 3,000 lines, and a
+service that goes up and down tells of itself once a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from picsellia_async._delivery.outcomes import Failure, Health
+
+SUMMARY_SECONDS: Final = 30.0
+"""Between two summaries while trouble lasts."""
+QUIET_SECONDS: Final = 60.0
+"""Between two beginnings, and between two lines about lost frames alone."""
+_GATHER_SECONDS: Final = 1.0
+"""After the first lost frame, so that the line about it counts its neighbours too."""
+WELL_SECONDS: Final = 5.0
+"""For so long health must be `ok` before trouble counts as over."""
+_PATIENCE: Final[Mapping[Health, float]] = {Health.THROTTLED: 5.0, Health.REFUSED: 2.0}
+"""How long it must last to be told. Pauses are the everyday life of a rate limit, and single refusals look like the account's at first."""
+
+
+@attrs.frozen
+class Counts:
+    """The numbers of the ledger that the lines tell."""
+
+    pending: int
+    """Accepted, without outcome."""
+    delivered: int
+    """The service has them."""
+    rejected: int
+    """Refused for good."""
+    dropped: int
+    """Given up."""
+    spooled: int = 0
+    """Left on disk at the end."""
+
+    @property
+    def lost(self) -> int:
+        """Frames that nobody will send any more."""
+        return self.rejected + self.dropped
+
+
+@attrs.frozen
+class Line:
+    """A line for the log."""
+
+    level: int
+    """Of `logging`."""
+    text: str
+    """The message."""
+    fields: dict[str, object]
+    """Keys and values for formatters that print them (`extra=`)."""
+
+
+@attrs.define
+class _Trouble:
+    """Health is not `ok`, or has not been for long."""
+
+    since: float
+    before: Counts
+    health: Health
+    why: str
+    changed_at: float
+    """When this kind of trouble began."""
+    is_told: bool = False
+    returned: int = 0
+    """Times that it came back within `WELL_SECONDS`."""
+    well_since: float | None = None
+
+
+@attrs.define
+class DeliveryLog:
+    """Decides on the lines of one uploader."""
+
+    has_spool: bool
+    """Whether frames wait on disk."""
+    next_at: float = attrs.field(default=math.inf, init=False)
+    """When `lines` has something to tell although nothing happens."""
+    _trouble: _Trouble | None = attrs.field(default=None, init=False)
+    _told_at: float = attrs.field(default=-math.inf, init=False)
+    """When a beginning was told last."""
+    _summary_at: float = attrs.field(default=math.inf, init=False)
+    _lost_told: Counts = attrs.field(default=Counts(0, 0, 0, 0), init=False)
+    """As they were when the last line told of lost frames."""
+    _lost_at: float = attrs.field(default=math.inf, init=False)
+    """When lost frames are told."""
+    _lost_told_at: float = attrs.field(default=-math.inf, init=False)
+
+    def changed(self, now: float, health: Health, why: str, counts: Counts, *, is_sure: bool = False) -> None:
+        """Health changed.
+
+        Args:
+            now: Monotonic seconds.
+            health: As it is now.
+            why: The error, as text; empty where there is none.
+            counts: As they are now.
+            is_sure: Whether this is told at once, however new it is.
+        """
+        trouble = self._trouble
+        if health is Health.OK:
+            if trouble is not None and trouble.well_since is None:
+                trouble.well_since = now
+        elif trouble is None:
+            trouble = self._trouble = _Trouble(now, counts, health, why, now)
+        else:
+            if trouble.well_since is not None:
+                trouble.well_since = None
+                trouble.returned += 1
+                # Short pauses, one after the other, are no long one.
+                trouble.changed_at = now
+            if health is not trouble.health:
+                trouble.health, trouble.changed_at, trouble.is_told = health, now, False
+            trouble.why = why or trouble.why
+        if trouble is not None and is_sure:
+            trouble.changed_at = -math.inf
+        self._plan()
+
+    def lost(self, now: float) -> None:
+        """A frame was rejected or dropped."""
+        if self._lost_at == math.inf:
+            self._lost_at = max(now + _GATHER_SECONDS, self._lost_told_at + QUIET_SECONDS)
+            self._plan()
+
+    def lines(self, now: float, counts: Counts, first_lost: list[Failure]) -> list[Line]:
+        """Return what is to be told now.
+
+        Args:
+            now: Monotonic seconds.
+            counts: As they are now.
+            first_lost: The first frames that were lost since this last returned a line with them; emptied when they are told.
+        """
+        lines = []
+        trouble = self._trouble
+        if trouble is not None and trouble.well_since is not None:
+            if now >= trouble.well_since + WELL_SECONDS:
+                lines += self._recovery(trouble, counts, first_lost, now)
+                self._trouble, self._summary_at = None, math.inf
+        elif trouble is not None and not trouble.is_told:
+            if now >= self._begins_at(trouble):
+                trouble.is_told, self._told_at, self._summary_at = True, now, now + SUMMARY_SECONDS
+                lines.append(self._beginning(trouble, counts, first_lost, now))
+        elif trouble is not None and now >= self._summary_at:
+            self._summary_at = now + SUMMARY_SECONDS
+            lines.append(self._summary(trouble, counts, first_lost, now))
+        if now >= self._lost_at and not self._tells_trouble:
+            lines.append(self._losses(counts, first_lost, now))
+        self._plan()
+        return lines
+
+    def closing(self, now: float, counts: Counts, first_lost: list[Failure], directory: str) -> list[Line]:
+        """Return the last lines: that trouble ended, and which frames are left undelivered.
+
+        Args:
+            now: Monotonic seconds.
+            counts: As they are at the end.
+            first_lost: As for `lines`.
+            directory: Of the spool; empty for none.
+        """
+        trouble, lines = self._trouble, []
+        if trouble is not None and trouble.well_since is not None:
+            lines = self._recovery(trouble, counts, first_lost, now)
+            trouble = None
+        missing = counts.lost + counts.spooled
+        if not missing:
+            return lines
+        parts = _parts(rejected=counts.rejected, dropped=counts.dropped)
+        if counts.spooled:
+            parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
+        why = f"; {_state(trouble.health)}{_reason(trouble.why)}" if trouble is not None else ""
+        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_lost)}"
+        lines.append(
+            Line(logging.WARNING, text, self._fields(counts, Health.OK if trouble is None else trouble.health))
+        )
+        return lines
+
+    @property
+    def _tells_trouble(self) -> bool:
+        """Whether summaries come, which tell of lost frames too."""
+        return self._trouble is not None and self._trouble.is_told
+
+    def _begins_at(self, trouble: _Trouble) -> float:
+        return max(trouble.changed_at + _PATIENCE.get(trouble.health, 0.0), self._told_at + QUIET_SECONDS)
+
+    def _plan(self) -> None:
+        trouble = self._trouble
+        at = math.inf if self._tells_trouble else self._lost_at
+        if trouble is not None:
+            if trouble.well_since is not None:
+                at = min(at, trouble.well_since + WELL_SECONDS)
+            else:
+                at = min(at, self._summary_at if trouble.is_told else self._begins_at(trouble))
+        self.next_at = at
+
+    # The lines.
+
+    def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
+        level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
+        text = f"{_state(trouble.health)}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts, trouble.health))
+
+    def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
+        seconds = now - trouble.since
+        breaks = ", with breaks" if trouble.returned else ""
+        text = f"{_state(trouble.health)} for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        lost = self._lost_part(counts, first_lost, now)
+        return Line(logging.WARNING, text + lost, self._fields(counts, trouble.health, seconds))
+
+    def _recovery(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
+        if not trouble.is_told:
+            return []
+        seconds, before = (trouble.well_since or now) - trouble.since, trouble.before
+        text = (
+            f"{_END[trouble.health]} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
+            f"began, {counts.lost - before.lost} lost, {counts.pending} wait"
+        )
+        lost = self._lost_part(counts, first_lost, now)
+        return [Line(logging.WARNING, text + lost, self._fields(counts, Health.OK, seconds))]
+
+    def _losses(self, counts: Counts, first_lost: list[Failure], now: float) -> Line:
+        lost = self._lost_part(counts, first_lost, now)
+        return Line(logging.WARNING, "frames were not delivered" + lost, self._fields(counts, Health.OK))
+
+    def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> str:
+        """Tell what was lost since that was told last."""
+        rejected, dropped = counts.rejected - self._lost_told.rejected, counts.dropped - self._lost_told.dropped
+        self._lost_at = math.inf
+        if not rejected + dropped:
+            return ""
+        self._lost_told, self._lost_told_at = counts, now
+        text = f"; {' and '.join(_parts(rejected=rejected, dropped=dropped))} since the last line{_names(first_lost)}"
+        first_lost.clear()
+        return text
+
+    def _waiting(self, health: Health, counts: Counts) -> str:
+        if health is Health.DISK_FULL:
+            return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
+        if health is Health.DEGRADED:
+            return f"what can be read is delivered; {counts.pending} frames wait"
+        where = "in the spool" if self.has_spool else "in memory"
+        end = ", and are rejected if that lasts" if health is Health.REFUSED and not self.has_spool else ""
+        return f"frames wait {where}, {counts.pending} so far{end}"
+
+    @staticmethod
+    def _fields(counts: Counts, health: Health, seconds: float = 0.0) -> dict[str, object]:
+        return {"health": health.value, "trouble_seconds": round(seconds, 1), **attrs.asdict(counts)}
+
+
+_STATE: Final = {
+    Health.DOWN: "the monitoring host does not answer",
+    Health.THROTTLED: "the monitoring host asks for a pause",
+    Health.REFUSED: "the service refuses this account",
+    Health.DISK_FULL: "the disk of the spool is full",
+    Health.DEGRADED: "the spool has damaged records, or its disk fails",
+}
+
+_END: Final = {
+    Health.DOWN: "the monitoring host answers again",
+    Health.THROTTLED: "the monitoring host takes frames again",
+    Health.REFUSED: "the service accepts this account again",
+    Health.DISK_FULL: "the disk of the spool has room again",
+    Health.DEGRADED: "the spool is well again",
+}
+
+
+def _parts(**counts: int) -> list[str]:
+    return [f"{count} {name}" for name, count in counts.items() if count]
+
+
+def _state(health: Health) -> str:
+    return _STATE[health]
+
+
+def _reason(why: str) -> str:
+    return f" ({why})" if why else ""
+
+
+def _names(first_lost: list[Failure]) -> str:
+    named = "; ".join(f"{one.filename or one.frame_id} ({one.reason})" for one in first_lost)
+    return f", first {named}" if named else ""

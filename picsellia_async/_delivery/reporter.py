@@ -1,0 +1,158 @@
+"""The edge of `DeliveryLog`: sees how delivery goes, writes its lines, and calls the user's `on_health`.
+
+Sender, intake and spool queue tell it that something may have changed. It keeps a timer only while there is something to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from picsellia_async._delivery.circuit_breaker import Signal
+from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
+from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.outcomes import Health
+
+logger = logging.getLogger("picsellia_async")
+
+OnHealth = Callable[[Health, Health, BaseException | None], object]
+"""Called with the health before, the health now, and the error that tells why; None where there is none."""
+
+_DISK_SECONDS: Final = 5.0
+"""How often the disk is looked at while it is in trouble: nobody tells that there is room again."""
+_OF_SIGNAL: Final = {Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN}
+
+
+class Disk(Protocol):
+    """What is read of a spool."""
+
+    directory: Path
+    """Where it is."""
+    error: BaseException | None
+    """What is wrong with the disk now; None where all is well."""
+    is_full: bool
+    """Whether the file system has no room."""
+
+
+class Reporter:
+    """Watches one uploader."""
+
+    def __init__(self, ledger: Ledger, spool: Disk | None, on_health: OnHealth | None) -> None:
+        """Store the parts; nothing is told before `start`.
+
+        Args:
+            ledger: Read for its numbers.
+            spool: Read for how the disk is; None: there is none.
+            on_health: The user's callback.
+        """
+        self.reading_error: BaseException | None = None
+        """What reading the spool ended in last; None when it went well."""
+        self._ledger = ledger
+        self._spool = spool
+        self._on_health = on_health
+        self._log = DeliveryLog(has_spool=spool is not None)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._signal = Signal.WELL
+        self._error: BaseException | None = None
+        self._told = Health.OK
+        self._lost = 0
+
+    def start(self) -> None:
+        """Bind to the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def health(self, signal: Signal) -> Health:
+        """Return how delivery goes.
+
+        Args:
+            signal: What keeps senders waiting.
+        """
+        if signal is not Signal.WELL:
+            return _OF_SIGNAL[signal]
+        spool = self._spool
+        if spool is not None and spool.is_full:
+            return Health.DISK_FULL
+        has_trouble = spool is not None and (spool.error or self.reading_error)
+        return Health.DEGRADED if self._ledger.quarantined or has_trouble else Health.OK
+
+    def saw(self, signal: Signal, error: BaseException | None, *, is_final: bool = False) -> None:
+        """An attempt ended.
+
+        Args:
+            signal: What keeps senders waiting now.
+            error: What the last attempt that failed ended in.
+            is_final: Whether the account is refused for good.
+        """
+        if signal is self._signal and not (is_final or self._told is not Health.OK):
+            if self._ledger.rejected + self._ledger.dropped != self._lost:
+                self.look()
+            return
+        self._signal, self._error = signal, error
+        self.look(is_sure=is_final)
+
+    def look(self, *, is_sure: bool = False) -> None:
+        """Something may have changed: health, or the number of lost frames."""
+        if self._loop is None:
+            return
+        now, ledger = self._loop.time(), self._ledger
+        health = self.health(self._signal)
+        if health is not self._told or is_sure:
+            why = self._why(health)
+            before, self._told = self._told, health
+            self._log.changed(now, health, _text(why), self._counts(), is_sure=is_sure)
+            if self._on_health is not None and before is not health:
+                ledger.call(lambda change: self._on_health and self._on_health(*change), (before, health, why))
+        lost = ledger.rejected + ledger.dropped
+        if lost != self._lost:
+            self._lost = lost
+            self._log.lost(now)
+        self._tell(now)
+
+    def _why(self, health: Health) -> BaseException | None:
+        if health is Health.OK:
+            return None
+        if health in {Health.DISK_FULL, Health.DEGRADED}:
+            return self.reading_error or (None if self._spool is None else self._spool.error)
+        return self._error
+
+    def _tell(self, now: float) -> None:
+        if now >= self._log.next_at:
+            for line in self._log.lines(now, self._counts(), self._ledger.first_lost):
+                logger.log(line.level, "%s", line.text, extra=line.fields)
+        at = self._log.next_at
+        if self._told in {Health.DISK_FULL, Health.DEGRADED}:
+            at = min(at, now + _DISK_SECONDS)
+        if self._timer is not None:
+            if self._timer.when() == at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if at != math.inf and self._loop is not None:
+            self._timer = self._loop.call_at(at, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.look()
+
+    def _counts(self) -> Counts:
+        ledger = self._ledger
+        return Counts(ledger.pending, ledger.delivered, ledger.rejected, ledger.dropped, ledger.spooled)
+
+    def close(self) -> None:
+        """The uploader is closed: tell what was not delivered."""
+        if self._timer is not None:
+            self._timer.cancel()
+        directory = "" if self._spool is None else str(self._spool.directory)
+        now = 0.0 if self._loop is None else self._loop.time()
+        for line in self._log.closing(now, self._counts(), self._ledger.first_lost, directory):
+            logger.log(line.level, "%s", line.text, extra=line.fields)
+        self._loop = None
+
+
+def _text(error: BaseException | None) -> str:
+    return "" if error is None else f"{type(error).__name__}: {error}"

@@ -1,0 +1,142 @@
+"""Which lines an uploader writes to the log, and when."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+import pytest
+
+from picsellia_async._delivery.delivery_log import Counts, DeliveryLog, Line
+from picsellia_async._delivery.outcomes import Failure, Health
+
+NONE = Counts(0, 0, 0, 0)
+
+
+def follow(log: DeliveryLog, until: float, counts: Counts = NONE, first: list[Failure] | None = None) -> list[Line]:
+    """Let time pass; return what is told."""
+    lines = []
+    while log.next_at <= until:
+        lines += log.lines(log.next_at, counts, [] if first is None else first)
+    return lines
+
+
+def lost(name: str) -> Failure:
+    return Failure(UUID(int=1), name, None, "rejected", "BadRequestError: bad")
+
+
+def test_an_outage_has_a_beginning_summaries_and_an_end() -> None:
+    """At once, every 30 seconds, and when the host has answered for 5 seconds; with the numbers as text and as values."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(100.0, Health.DOWN, "TransportError: refused", Counts(3, 10, 0, 0))
+    (begin,) = log.lines(100.0, Counts(3, 10, 0, 0), [])
+    assert begin.level == logging.WARNING
+    assert begin.text == (
+        "the monitoring host does not answer (TransportError: refused): frames wait in the spool, 3 so far"
+    )
+    assert (begin.fields["health"], begin.fields["pending"], begin.fields["delivered"]) == ("down", 3, 10)
+    summaries = follow(log, 165.0, Counts(377, 10, 0, 0))
+    assert [line.text.partition(" for ")[2][:8] for line in summaries] == ["30 s now", "60 s now"]
+    assert summaries[0].fields["trouble_seconds"] == 30.0
+    log.changed(165.0, Health.OK, "", Counts(377, 10, 0, 0))
+    (end,) = follow(log, 1000.0, Counts(7, 380, 0, 0))
+    assert (
+        end.text
+        == "the monitoring host answers again after 65 s: 370 frames were delivered since it began, 0 lost, 7 wait"
+    )
+
+
+def test_a_day_of_outage_is_under_3000_lines() -> None:
+    """However many frames are lost meanwhile."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.DOWN, "", NONE)
+    lines = []
+    for second in range(24 * 3600):
+        log.lost(float(second))
+        lines += log.lines(float(second), Counts(0, 0, 0, second), [lost("a.jpg")])
+    assert 2000 < len(lines) < 3000
+    assert "30 dropped since the last line, first a.jpg" in lines[5].text
+
+
+@pytest.mark.parametrize(("bad", "well"), [(1.0, 1.0), (5.0, 5.0), (10.0, 20.0), (40.0, 40.0)])
+def test_a_host_that_comes_and_goes_is_told_seldom(bad: float, well: float) -> None:
+    """Under three lines a minute over an hour."""
+    log = DeliveryLog(has_spool=False)
+    lines, now = [], 0.0
+    while now < 3600.0:
+        log.changed(now, Health.DOWN, "", NONE)
+        lines += follow(log, now + bad)
+        log.changed(now + bad, Health.OK, "", NONE)
+        lines += follow(log, now + bad + well)
+        now += bad + well
+    assert 10 < len(lines) < 180
+
+
+def test_short_pauses_are_not_told() -> None:
+    """A rate limit asks for one every second."""
+    log = DeliveryLog(has_spool=False)
+    for second in range(100):
+        log.changed(float(second), Health.THROTTLED, "", NONE)
+        assert follow(log, second + 0.5) == []
+        log.changed(second + 0.5, Health.OK, "", NONE)
+        assert follow(log, second + 1.0) == []
+    log.changed(100.0, Health.THROTTLED, "", NONE)
+    assert len(follow(log, 106.0)) == 1
+
+
+def test_lost_frames_are_counted_into_one_line_a_minute() -> None:
+    """With the first names and reasons since the line before."""
+    log = DeliveryLog(has_spool=False)
+    log.lost(10.0)
+    first = [lost("a.jpg"), lost("b.jpg")]
+    (line,) = follow(log, 11.0, Counts(0, 5, 2, 1), first)
+    assert line.text == (
+        "frames were not delivered; 2 rejected and 1 dropped since the last line, first a.jpg (BadRequestError: bad); "
+        "b.jpg (BadRequestError: bad)"
+    )
+    assert first == []
+    log.lost(12.0)
+    assert follow(log, 70.0) == []
+    assert "1 rejected since" in follow(log, 72.0, Counts(0, 5, 3, 1), [lost("c.jpg")])[0].text
+
+
+def test_a_refused_account_is_an_error_and_is_told_once_it_lasts() -> None:
+    """Or at once, when it is final; other troubles are warnings."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.REFUSED, "", NONE)
+    assert log.lines(0.0, NONE, []) == []
+    log.changed(0.5, Health.REFUSED, "403", NONE, is_sure=True)
+    (line,) = log.lines(0.5, NONE, [])
+    assert line.level == logging.ERROR
+    assert line.text.startswith("the service refuses this account (403)")
+
+
+def test_another_trouble_is_told_as_such() -> None:
+    """The disk fills up during an outage."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "", NONE)
+    log.lines(0.0, NONE, [])
+    log.changed(10.0, Health.DISK_FULL, "no space", NONE)
+    texts = [line.text for line in follow(log, 75.0)]
+    assert any("the disk of the spool is full (no space)" in text for text in texts)
+
+
+def test_closing_tells_what_was_not_delivered() -> None:
+    """By kind, with the spool's place and what is wrong; nothing where all is delivered."""
+    log = DeliveryLog(has_spool=True)
+    assert log.closing(0.0, Counts(0, 50, 0, 0), [], "") == []
+    log.changed(0.0, Health.DOWN, "refused", NONE)
+    (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("a.jpg")], "/spool")
+    assert line.text == (
+        "an uploader closed with 45 frames not delivered: 2 rejected, 3 dropped, 40 left in the spool /spool for the next run; "
+        "the monitoring host does not answer (refused), first a.jpg (BadRequestError: bad)"
+    )
+
+
+def test_closing_tells_that_an_outage_had_ended() -> None:
+    """Also within the seconds for which nobody believes it yet."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.DOWN, "", NONE)
+    log.lines(0.0, NONE, [])
+    log.changed(9.0, Health.OK, "", NONE)
+    assert [line.text[:36] for line in log.closing(9.5, NONE, [], "")] == ["the monitoring host answers again af"]
