@@ -17,6 +17,12 @@ DEFAULT_HOST: Final = "https://app.picsellia.com"
 RETRY_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Answers by which a service (or a gateway before it) says that the call failed for now."""
 
+ATTEMPT_BYTES_PER_SECOND: Final = 50_000
+"""A body, of a request or an answer, gives its attempt one second more for each so many bytes: the slowest way that still serves."""
+
+ATTEMPT_SECONDS_MIN: Final = 0.001
+"""Least limit of an attempt."""
+
 IMAGE_BYTES_MAX: Final = 100 * 2**20
 """Largest image taken, in bytes. docs/wire.md#limits knows no limit of the service; ours keeps a mistake (a video,
 a disk image) from becoming a request of hundreds of megabytes."""
@@ -58,6 +64,9 @@ class Timeouts:
     """Until the peer takes the next piece of the request."""
     pool: float | None = _phase("pool", None)
     """Waiting for a free connection. No limit by default: a caller in the queue is not late, it waits its turn."""
+    attempt: float | None = _phase("attempt", 300.0)
+    """One whole attempt, from the connection at hand to the end of the answer, plus one second for each `ATTEMPT_BYTES_PER_SECOND`
+    bytes sent or received. The other limits begin anew with each byte, so a peer that drips would hold its caller for ever."""
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -74,8 +83,16 @@ class Timeouts:
             return value
         if all(hasattr(value, phase) for phase in ("connect", "read", "write", "pool")):
             return cls(value.connect, value.read, value.write, value.pool)
+        if value is None:
+            return cls(None, None, None, None, None)
         seconds = _seconds(value, "timeout")
-        return cls(seconds, seconds, seconds, None)
+        return cls(seconds, seconds, seconds)
+
+    def within(self, seconds: float | None) -> Self:
+        """Return the same limits, `attempt` cut to what is left of a call; None for no end."""
+        if seconds is None or (self.attempt is not None and self.attempt <= seconds):
+            return self
+        return attrs.evolve(self, attempt=max(seconds, ATTEMPT_SECONDS_MIN))
 
 
 @attrs.frozen
@@ -90,7 +107,8 @@ class RetryPolicy:
     attempts: int = attrs.field(default=5)
     """Attempts in total, the first included; at least 1."""
     total: float | None = attrs.field(default=120.0)
-    """Seconds from the first attempt after which no further one begins; None for no limit."""
+    """Seconds from the first attempt after which no further one begins, and one under way ends (later by what its size allows, as
+    in `Timeouts.attempt`); None for no limit."""
     backoff_initial: float = attrs.field(default=0.5)
     """Seconds before the second attempt."""
     backoff_max: float = attrs.field(default=20.0)
@@ -125,4 +143,4 @@ class RetryPolicy:
     @classmethod
     def none(cls) -> Self:
         """Return the policy that never attempts a call twice."""
-        return cls(attempts=1)
+        return cls(attempts=1, total=None)

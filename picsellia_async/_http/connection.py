@@ -34,6 +34,7 @@ from picsellia_async._http import tcp
 from picsellia_async._http.failures import failure
 from picsellia_async._http.parser import MalformedResponse, ResponseParser
 from picsellia_async._wire.exchange import Origin
+from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND
 
 STREAM_BUFFER_BYTES: Final = 1 << 18
 """Body bytes that may wait for a slow reader before we stop reading from the socket."""
@@ -76,9 +77,11 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_acknowledged",
         "_bytes_before",
+        "_counted",
         "_deadline",
         "_given_up",
         "_leaving",
+        "_limit",
         "_loop",
         "_owner",
         "_paused",
@@ -101,6 +104,7 @@ class Connection(asyncio.BufferedProtocol):
         "error",
         "gone",
         "idle_since",
+        "last",
         "origin",
         "request_sent",
         "response",
@@ -143,6 +147,8 @@ class Connection(asyncio.BufferedProtocol):
         """The whole request was given to the transport."""
         self._given_up = False
         """The rest of the request is not sent: the peer has answered without it."""
+        self.last = False
+        """The request says that no other one follows."""
         self.eof = False
         self.cut_short = False
         """The end came without a close_notify of TLS: anybody on the way may have made it."""
@@ -155,26 +161,39 @@ class Connection(asyncio.BufferedProtocol):
         self._bytes_before = self._acknowledged = self._wire_bytes()
         self._progress_at = 0.0
         self._leaving = False
+        self._limit = math.inf
+        self._counted = 0
         self._unsent_size = -1
 
     # -- the life of one exchange, called by the pool and the transport ------------------------------------------
 
-    def begin(self, read: float | None, write: float | None, *, head_only: bool, streaming: bool) -> None:
+    def begin(
+        self,
+        read: float | None,
+        write: float | None,
+        limit: float | None = None,
+        *,
+        head_only: bool,
+        body_max: float | None,
+    ) -> None:
         """Start an exchange.
 
         Args:
             read: Seconds to wait for the peer's next byte, None for no limit.
             write: Seconds to wait for the peer to take the next bytes.
+            limit: Seconds for all of it; what is received adds to them (`ATTEMPT_BYTES_PER_SECOND`).
             head_only: The response has no body whatever its headers say (the answer to HEAD).
-            streaming: Wake the caller for the head and for each piece of the body, not only at the end.
+            body_max: Wake the caller at the end only, and end a body beyond so many bytes; None: wake it for the head and for each piece
+                of the body.
         """
         self._begin_fields()
         if self.gone:  # it ended between being given to the caller and this call: nobody would ever wake the caller
             self.error = (httpx.WriteError, "the connection ended before the request was written")
             self.unprocessed = True
-        self.response.begin(head_only=head_only, whole=not streaming)
+        self.response.begin(head_only=head_only, body_max=body_max)
         self.busy = True
-        self._streaming = streaming
+        self._streaming = body_max is None
+        self._limit = math.inf if limit is None else self._loop.time() + limit
         self._read_timeout = read
         self._write_timeout = write
 
@@ -292,7 +311,7 @@ class Connection(asyncio.BufferedProtocol):
         self.busy = False
         self._deadline = math.inf
         response = self.response
-        usable = response.complete and response.keep_alive and not response.surplus
+        usable = response.complete and response.keep_alive and not response.surplus and not self.last
         if not usable or not self.sent or self._paused or self.gone or self.error is not None:
             self.abort()
             return False
@@ -381,7 +400,7 @@ class Connection(asyncio.BufferedProtocol):
         look = LOOK_SECONDS
         if self._leaving and self._read_timeout is not None:
             look = min(look, self._read_timeout)  # so that the clock of reading starts in time
-        wake = min(self._deadline, now + look)
+        wake = min(self._deadline, self._limit, now + look)
         timer = self._timer
         if timer is None or timer.when() > wake:
             if timer is not None:
@@ -397,6 +416,10 @@ class Connection(asyncio.BufferedProtocol):
         unconfirmed = flow is not None and flow.acknowledged < self._wire_bytes()
         if flow is not None and flow.in_flight and min(flow.silence, now - self._written_at) >= DEAD_SECONDS:
             self.fail(httpx.WriteTimeout, f"the peer's host has confirmed nothing for {DEAD_SECONDS:g} s")
+            return
+        if now >= self._limit and now >= self._extended_limit():
+            kind = httpx.ReadTimeout if self.sent and not self._paused else httpx.WriteTimeout
+            self.fail(kind, "the exchange is too slow: it was not over within the limit of an attempt")
             return
         leaving = False
         if flow is not None and self.sent and not self._paused and not self.response.touched:
@@ -429,6 +452,12 @@ class Connection(asyncio.BufferedProtocol):
         elif self._leaving:
             self._leaving = False
             self._deadline = math.inf if self._read_timeout is None else now - flow.silence + self._read_timeout
+
+    def _extended_limit(self) -> float:
+        """Put the end off by what was received since the last time."""
+        before, self._counted = self._counted, self.response.waiting_bytes
+        self._limit += (self._counted - before) / ATTEMPT_BYTES_PER_SECOND
+        return self._limit
 
     def _progressed(self) -> bool:
         """Tell whether the write buffer changed since the last time we looked; the buffer drains unseen."""

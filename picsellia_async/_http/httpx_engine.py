@@ -5,18 +5,20 @@ Used for everything but the hot calls: it follows redirects and decodes compress
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import attrs
 import httpx
 
+from picsellia_async._http.failures import failure
 from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
-from picsellia_async._http.messages import unpack
+from picsellia_async._http.messages import too_large, unpack
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async.config import Timeouts
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin
+from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 
 REDIRECTS_MAX: Final = 5
 """Redirects followed in one call."""
@@ -51,6 +53,7 @@ class HttpxEngine:
         headers: bytes,
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
+        answer_max: int = ANSWER_BYTES_MAX,
         *,
         redirects: bool = True,
     ) -> Answer:
@@ -63,24 +66,55 @@ class HttpxEngine:
             headers: Rendered lines, as for `FastTransport.exchange`.
             body: What is sent.
             timeouts: Seconds for each phase.
+            answer_max: Bytes of body, unpacked, that an answer may have.
             redirects: Whether redirects are followed, where `_may_follow` allows it; else the answer is the redirect.
 
         Raises:
             httpx.RequestError: No answer arrived.
-            DecodeError: The body is not packed as its Content-Encoding says.
+            DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
         request = self._build(origin, method, target, headers, body, timeouts)
         for _ in range(REDIRECTS_MAX):
-            response = await self.client.send(request, auth=None, follow_redirects=False, stream=True)
-            try:
-                content = await _read(response)
-            finally:
-                await response.aclose()
+            response, content = await self._send(request, body, timeouts, answer_max)
             following = response.next_request
             if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
             request = following
         return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], content)
+
+    async def _send(
+        self, request: httpx.Request, body: bytes | ChunkedBody | None, timeouts: Timeouts, answer_max: int
+    ) -> tuple[httpx.Response, bytes]:
+        """Send a request and read the answer, within the limit of an attempt.
+
+        The limit runs from the first byte of the request, which only the trace tells: a caller who waits for a connection is not late.
+        """
+        limit = timeouts.attempt
+        if limit is not None and body is not None:
+            limit += (len(body) if isinstance(body, bytes) else body.content_length) / ATTEMPT_BYTES_PER_SECOND
+        try:
+            async with asyncio.timeout(None) as clock:
+
+                def start() -> None:
+                    if limit is not None and clock.when() is None:
+                        clock.reschedule(asyncio.get_running_loop().time() + limit)
+
+                async def trace(name: str, _: object) -> None:
+                    if name.endswith(".send_request_headers.started"):
+                        start()
+
+                request.extensions = {**request.extensions, "trace": trace}
+                response = await self.client.send(request, auth=None, follow_redirects=False, stream=True)
+                start()  # where the transport knows no trace
+                try:
+                    return response, await _read(response, answer_max, clock)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            message = "the exchange is too slow: it was not over within the limit of an attempt"
+            raise failure(httpx.ReadTimeout, message, request_sent=True) from None
 
     def _build(
         self,
@@ -93,6 +127,7 @@ class HttpxEngine:
     ) -> httpx.Request:
         lines = [line.split(b": ", 1) for line in headers.split(b"\r\n") if line]
         pairs = [(name, value) for name, value in lines]
+        pairs.append((b"accept-encoding", b"gzip, deflate"))
         if isinstance(body, ChunkedBody):
             pairs.append((b"content-length", b"%d" % body.content_length))
         family: Any = family_of(self.client)  # httpx, unless the caller's client is another's
@@ -111,13 +146,15 @@ class HttpxEngine:
         return request
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """Read the body: of a success all of it, else as much as anybody wants to see.
+async def _read(response: httpx.Response, answer_max: int, clock: asyncio.Timeout) -> bytes:
+    """Read the body: of a success all of it, else as much as anybody wants to see. What comes puts the clock back.
 
     Raises:
         httpx.RequestError: It broke off.
-        DecodeError: The body of a success is not packed as its Content-Encoding says.
+        DecodeError: The body of a success is larger than `answer_max`, or not packed as its Content-Encoding says.
     """
+    request = response.request
+    url = str(request.url.copy_with(query=None, userinfo=b""))
     if response.is_stream_consumed:  # a hook of the client has read it, or it never was on a network
         return response.content
     pieces: list[bytes] = []
@@ -127,12 +164,14 @@ async def _read(response: httpx.Response) -> bytes:
         size += len(piece)
         if size > ERROR_BYTES_MAX and not response.is_success:
             break
+        if size > answer_max:
+            raise too_large(answer_max, response.status_code, request.method, url)
+        if (end := clock.when()) is not None:
+            clock.reschedule(end + len(piece) / ATTEMPT_BYTES_PER_SECOND)
     content = b"".join(pieces)
     if "content-encoding" not in response.headers:
         return content
-    request = response.request
-    url = str(request.url.copy_with(query=None, userinfo=b""))
-    return unpack(response.status_code, response.headers.raw, content, request.method, url)
+    return await unpack(response.status_code, response.headers.raw, content, request.method, url, answer_max)
 
 
 def _may_follow(request: httpx.Request, status: int, following: httpx.Request) -> bool:

@@ -59,6 +59,20 @@ Trace = Callable[[str, dict[str, Any]], Any]
 """Called with an event's name and its facts; returns an awaitable."""
 
 
+def traced_request(
+    method: bytes,
+    place: tuple[bytes, bytes, int | None],
+    target: bytes,
+    headers: list[tuple[bytes, bytes]],
+    extensions: dict[str, Any],
+) -> Any:
+    """Return the request of httpcore's that the events about a request carry."""
+    httpcore = importlib.import_module("httpcore")  # see `_Engine`
+    scheme, host, port = place
+    url = httpcore.URL(scheme=scheme, host=host, port=port, target=target)
+    return httpcore.Request(method, url, headers=headers, extensions=extensions)
+
+
 class traced:  # noqa: N801 - used like a function
     """Report the start and the end of a step to httpx's `trace` callback, under httpcore's event names."""
 

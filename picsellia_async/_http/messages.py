@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from typing import Any, Final
 
+import anyio.to_thread
 import httpx
 
 from picsellia_async._http.connection import Connection
@@ -42,8 +43,8 @@ def find_origin(scheme: bytes, host: bytes, port: int | None) -> Origin:
     return Origin(name, host.decode("ascii"), DEFAULT_PORTS[name] if port is None else port)
 
 
-def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:
-    """Return the head of a request, its Content-Length if it has one, and whether its body is chunked.
+def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool, bool]:
+    """Return the head of a request, its Content-Length if there is one, whether the body is chunked, and whether no other request follows.
 
     Raises:
         httpx.LocalProtocolError: It cannot be said in HTTP/1.1.
@@ -55,7 +56,7 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
     if method == b"CONNECT":
         raise failure(httpx.LocalProtocolError, "CONNECT is not supported")
     length: int | None = None
-    chunked = False
+    chunked = last = False
     for name, value in headers:
         lower = name.lower()
         if lower == b"content-length":
@@ -66,9 +67,11 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
             if chunked or value.lower() != b"chunked":
                 raise failure(httpx.LocalProtocolError, "the one Transfer-Encoding for requests is chunked")
             chunked = True
+        elif lower == b"connection":
+            last = last or b"close" in [word.strip() for word in value.lower().split(b",")]
     if chunked and length is not None:  # httpx adds a length to a header of its user's; both would be two readings
         lines = b"".join([b"%b: %b\r\n" % header for header in headers if header[0].lower() != b"content-length"])
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines), None if chunked else length or 0, chunked
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines), None if chunked else length or 0, chunked, last
 
 
 # -- sending ------------------------------------------------------------------------------------------------------
@@ -156,40 +159,83 @@ async def _send_piece(connection: Connection, piece: bytes, *, chunked: bool) ->
 # -- receiving ----------------------------------------------------------------------------------------------------
 
 PACKED_BYTES: Final = 1 << 12
-"""Bytes of an error's packed body that are unpacked at once: 4 MB of it at most, the way gzip packs."""
+"""Bytes of a packed body that are unpacked at once, and up to which all of it is unpacked on the event loop. The way gzip packs,
+4 MB come out at most: some milliseconds."""
 
 
-def answer_of(connection: Connection, method: bytes, target: bytes) -> Answer:
-    """Take a complete response from a connection.
+CODINGS: Final = {"": "identity", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+"""Content codings that are unpacked, with the name by which httpx knows them. Others pack so densely that a few bytes stand for
+gigabytes, or need libraries that may be missing."""
+
+
+def answer_of(connection: Connection, method: bytes, target: bytes, answer_max: int) -> tuple[Answer, bool]:
+    """Take a complete response from a connection; tell whether its body is packed.
 
     Raises:
-        DecodeError: The body of a success is not packed as its Content-Encoding says.
+        DecodeError: The body of a success is larger than `answer_max`.
     """
     response = connection.response
     headers = [(name.lower(), value) for name, value in response.headers]
     content = response.take()
+    if response.too_large and response.status < 300:
+        raise too_large(answer_max, response.status, method.decode("ascii"), _url(connection.origin, target))
+    is_packed = False
     for name, _ in headers:
         if name == b"content-encoding":  # unasked for, yet allowed
-            url = f"{connection.origin}{target.partition(b'?')[0].decode('ascii')}"
-            content = unpack(response.status, headers, content, method.decode("ascii"), url)
+            is_packed = True
             break
-    return Answer(response.status, headers, content)
+    return Answer(response.status, headers, content), is_packed
 
 
-def unpack(status: int, headers: list[tuple[bytes, bytes]], content: bytes, method: str, url: str) -> bytes:
-    """Undo the content coding of a body. That of an error is read as far as it can be, and as far as anybody reads it.
+async def unpacked(answer: Answer, method: bytes, origin: Origin, target: bytes, answer_max: int) -> Answer:
+    """Return an answer with its body unpacked; see `unpack`."""
+    url = _url(origin, target)
+    content = await unpack(answer.status, answer.headers, answer.content, method.decode("ascii"), url, answer_max)
+    return Answer(answer.status, answer.headers, content)
+
+
+def _url(origin: Origin, target: bytes) -> str:
+    return f"{origin}{target.partition(b'?')[0].decode('ascii')}"
+
+
+def too_large(answer_max: int, status: int, method: str, url: str) -> DecodeError:
+    """Make the error for an answer beyond its limit."""
+    return DecodeError(f"the answer is larger than {answer_max / 2**20:g} MiB, unpacked", status, method, url)
+
+
+async def unpack(
+    status: int, headers: list[tuple[bytes, bytes]], content: bytes, method: str, url: str, answer_max: int
+) -> bytes:
+    """Undo the content coding of a body, in a thread if it is large. Of an error's, as much as can be and as anybody reads.
 
     Raises:
-        DecodeError: The body of a success is not packed as its Content-Encoding says.
+        DecodeError: The body of a success is not packed as its Content-Encoding says, or is larger than `answer_max`. It is
+            measured while it is unpacked: kilobytes may stand for gigabytes.
     """
+    if len(content) <= PACKED_BYTES:
+        return _unpack(status, headers, content, method, url, answer_max)
+    return await anyio.to_thread.run_sync(_unpack, status, headers, content, method, url, answer_max)
+
+
+def _unpack(
+    status: int, headers: list[tuple[bytes, bytes]], content: bytes, method: str, url: str, answer_max: int
+) -> bytes:
     good = status < 300
+    coding = _coding(headers)
+    if coding not in CODINGS:
+        if good:
+            raise DecodeError(f"the body is packed as {coding!r}, which was not asked for", status, method, url)
+        return content
     pieces: list[bytes] = []
     size = 0
     try:
-        for piece in httpx.Response(status, headers=headers, stream=_Packed(content, whole=good)).iter_bytes():
+        packing = {"content-encoding": CODINGS[coding]}
+        for piece in httpx.Response(status, headers=packing, stream=_Packed(content)).iter_bytes():
             pieces.append(piece)
             size += len(piece)
-            if size > ERROR_BYTES_MAX and not good:
+            if good and size > answer_max:
+                raise too_large(answer_max, status, method, url)
+            if not good and size > ERROR_BYTES_MAX:
                 break
     except httpx.DecodingError as error:
         if good:
@@ -199,25 +245,32 @@ def unpack(status: int, headers: list[tuple[bytes, bytes]], content: bytes, meth
     return b"".join(pieces)
 
 
-class _Packed(httpx.SyncByteStream):
-    """A packed body, whole or in pieces that cannot grow out of all bounds."""
+def _coding(headers: list[tuple[bytes, bytes]]) -> str:
+    """Return how a body is packed. More than one coding is none that we know: each multiplies what comes out."""
+    values = [value.decode("latin-1") for name, value in headers if name.lower() == b"content-encoding"]
+    codings = [coding.strip().lower() for coding in ",".join(values).split(",")]
+    return ", ".join(coding for coding in codings if coding not in {"", "identity"})
 
-    def __init__(self, content: bytes, *, whole: bool) -> None:
+
+class _Packed(httpx.SyncByteStream):
+    """A packed body in pieces that cannot grow out of all bounds."""
+
+    def __init__(self, content: bytes) -> None:
         self._content = content
-        self._step = max(len(content), 1) if whole else PACKED_BYTES
 
     def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, len(self._content), self._step):
-            yield self._content[start : start + self._step]
+        for start in range(0, len(self._content), PACKED_BYTES):
+            yield self._content[start : start + PACKED_BYTES]
 
 
 class ResponseStream(httpx.AsyncByteStream):
     """A body that is still on its way. Closing it early drops the connection."""
 
-    def __init__(self, connection: Connection, pool: Pool, trace: Trace | None) -> None:
+    def __init__(self, connection: Connection, pool: Pool, trace: Trace | None, info: dict[str, Any]) -> None:
         self._connection: Connection | None = connection
         self._pool = pool
         self._trace = trace
+        self._info = info
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes.
@@ -226,7 +279,7 @@ class ResponseStream(httpx.AsyncByteStream):
             httpx.TransportError: It broke off.
         """
         try:
-            async with traced(self._trace, "http11.receive_response_body", {}):
+            async with traced(self._trace, "http11.receive_response_body", self._info):
                 while self._connection is not None and (piece := await self._connection.receive_piece()):
                     yield piece
         finally:
@@ -273,8 +326,14 @@ class NetworkStream:
         return None
 
 
+def head_of(connection: Connection) -> tuple[bytes, int, bytes, list[tuple[bytes, bytes]]]:
+    """Return version, status, reason and headers of a response, as the trace tells them."""
+    response = connection.response
+    return response.http_version(), response.status, response.reason, response.headers
+
+
 def respond_with(
-    connection: Connection, pool: Pool, trace: Trace | None
+    connection: Connection, pool: Pool, trace: Trace | None, info: dict[str, Any]
 ) -> tuple[httpx.AsyncByteStream, dict[str, Any]]:
     """Return body and extensions of a response: its body at once if all of it came with the head, else a stream."""
     extensions = {
@@ -282,8 +341,8 @@ def respond_with(
         "reason_phrase": connection.response.reason,
         "network_stream": NetworkStream(connection),
     }
-    if connection.response.complete:
+    if connection.response.complete and trace is None:
         stream: httpx.AsyncByteStream = httpx.ByteStream(connection.response.take())
     else:
-        stream = ResponseStream(connection, pool, trace)
+        stream = ResponseStream(connection, pool, trace, info)
     return stream, extensions

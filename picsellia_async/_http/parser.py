@@ -35,11 +35,11 @@ class ResponseParser:
     __slots__ = (
         "_body_max",
         "_chunks",
+        "_cut_at",
         "_framing",
         "_head_only",
         "_interim",
         "_parser",
-        "_whole",
         "complete",
         "head_seen",
         "headers",
@@ -47,6 +47,7 @@ class ResponseParser:
         "reason",
         "status",
         "surplus",
+        "too_large",
         "touched",
         "waiting_bytes",
     )
@@ -55,14 +56,15 @@ class ResponseParser:
         self._parser: Any = None
         self.begin(head_only=False)
 
-    def begin(self, *, head_only: bool, whole: bool = False) -> None:
+    def begin(self, *, head_only: bool, body_max: float | None = None) -> None:
         """Expect a response.
 
         Args:
             head_only: It has no body, whatever its headers say: the answer to HEAD.
-            whole: Nobody takes the body before its end, so that of an error is cut after `ERROR_BYTES_MAX`.
+            body_max: Nobody takes the body before its end, so it is cut after so many bytes, that of an error after
+                `ERROR_BYTES_MAX`. None: it is taken as it comes.
         """
-        self._whole = whole
+        self._cut_at = body_max
         self.status = 0
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -79,7 +81,9 @@ class ResponseParser:
         """Size of the body received and not taken."""
         self._chunks: list[bytes] = []
         self._framing = HEAD_BYTES_MAX
-        self._body_max = math.inf
+        self._body_max = math.inf if body_max is None else body_max
+        self.too_large = False
+        """The body was cut."""
         self._head_only = head_only
         self._interim = False
         if self._parser is None:
@@ -165,7 +169,7 @@ class ResponseParser:
             raise MalformedResponse("the peer answered in another version of HTTP")
         self.status = status
         self.head_seen = True
-        if status >= 300 and self._whole:
+        if status >= 300 and self._cut_at is not None:
             self._body_max = ERROR_BYTES_MAX
         if self._head_only:
             # The C parser does not know the request and would wait for a body; the next response gets a new one.
@@ -184,7 +188,7 @@ class ResponseParser:
         self.waiting_bytes += size
         self._chunks.append(data)
         if self.waiting_bytes > self._body_max:
-            self.complete = self.surplus = True
+            self.complete = self.surplus = self.too_large = True
 
     def on_message_complete(self) -> None:
         """The response is whole."""

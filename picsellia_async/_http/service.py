@@ -70,6 +70,12 @@ class Service:
     """Monotonic seconds."""
     random: Callable[[], float] = attrs.field(default=random.random, repr=False)
     """A number in [0, 1)."""
+    _first_timeouts: Timeouts = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.timeouts.within(self.retry.total), takes_self=True),
+    )
+    """Those of a first attempt, which has the whole of `RetryPolicy.total` before it."""
 
     async def call(
         self,
@@ -119,13 +125,14 @@ class Service:
         headers = _headers(None if body is None else content_type)
         repeat = endpoint.idempotent if idempotent is None else idempotent
         started = self.clock()
+        timeouts = self._first_timeouts
         attempt = 1
         refused = 0
         failure: PicselliaError | None = None
         try:
             while True:
                 try:
-                    answer = await self._attempt(endpoint, target, headers, body)
+                    answer = await self._attempt(endpoint, target, headers, body, timeouts)
                 except errors("UnsupportedProtocol", "InvalidURL") as exc:  # the latter also for one that is too long
                     raise ConfigurationError(f"{url}: {exc}") from exc
                 except errors("RequestError") as exc:
@@ -149,16 +156,20 @@ class Service:
                 )
                 await self.session.sleep(delay)
                 attempt += 1
+                if self.retry.total is not None:
+                    timeouts = self.timeouts.within(self.retry.total - (self.clock() - started))
         finally:
             failure = None  # its traceback refers to this frame, and so to the body of the request
 
-    async def _attempt(self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None) -> Answer:
+    async def _attempt(
+        self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None, timeouts: Timeouts
+    ) -> Answer:
         """Send once; once more with a new credential where the first one was refused."""
         lines = self.credential.current() or await self.credential.acquire()
-        answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, self.timeouts)
+        answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
         if answer.status == 401 and self.credential.invalidate(lines):
             lines = await self.credential.acquire()
-            answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, self.timeouts)
+            answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
         return answer
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:

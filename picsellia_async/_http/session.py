@@ -85,6 +85,7 @@ class HttpSession:
         Raises:
             ClosedError: The session was closed, or another event loop that still runs uses it.
             httpx.RequestError: No answer arrived.
+            DecodeError: It is larger than the endpoint's `answer_max`, or not packed as it says.
         """
         if self.is_closed or running_loop() is not self._loop:
             await self._open()
@@ -93,12 +94,14 @@ class HttpSession:
             endpoint.takes is not LoginRequest
         )  # it holds the api token, which goes to nobody but the named host
         if endpoint.direct and self._fast is not None and not self._fast.is_instrumented:
-            answer = await self._fast.exchange(origin, method, target, headers, body, timeouts)
+            answer = await self._fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
             if not redirects or answer.status not in REDIRECTS:
                 return answer
         if self._client is None:
             raise self._closed()
-        return await self._client.exchange(origin, method, target, headers, body, timeouts, redirects=redirects)
+        return await self._client.exchange(
+            origin, method, target, headers, body, timeouts, endpoint.answer_max, redirects=redirects
+        )
 
     async def _open(self) -> None:
         """Bind the session to the running loop; forget the connections of one that is gone."""

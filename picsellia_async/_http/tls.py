@@ -32,9 +32,7 @@ _context_lock = threading.Lock()
 
 @functools.lru_cache(maxsize=8)
 def _build_context(_cert_file: str | None, _cert_dir: str | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return httpx.create_ssl_context()
 
 
 def shared_context() -> ssl.SSLContext:
@@ -70,6 +68,9 @@ class TlsLayer(asyncio.BufferedProtocol):
         self._outgoing = ssl.MemoryBIO()
         # Certificates know neither zones nor the root's dot.
         name = connection.origin.host.partition("%")[0].rstrip(".")
+        # As httpcore does: a context of the caller's may offer HTTP/2, which nothing here speaks. Set before each handshake,
+        # because whoever shares the context may set it as well.
+        context.set_alpn_protocols(["http/1.1"])
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name, session=session)
         self.written = 0
         """Bytes of ciphertext given to the socket's transport."""

@@ -19,22 +19,32 @@ from typing import Any, Final
 import httpx
 
 from picsellia_async._http.connection import Connection
-from picsellia_async._http.instrumentation import Trace, TracedTransport, httpx_is_traced, is_wrapped, traced
+from picsellia_async._http.failures import failure
+from picsellia_async._http.instrumentation import (
+    Trace,
+    TracedTransport,
+    httpx_is_traced,
+    is_wrapped,
+    traced,
+    traced_request,
+)
 from picsellia_async._http.messages import (
     ResponseStream,
     answer_of,
     find_origin,
+    head_of,
     render,
     respond_with,
     send_body,
     send_content,
     send_stream,
+    unpacked,
 )
 from picsellia_async._http.pool import Pool, PoolCounts
 from picsellia_async._http.tls import shared_context
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import Answer, Origin
-from picsellia_async.config import Timeouts
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin
+from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 from picsellia_async.errors import ClosedError
 
 SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT"})
@@ -98,6 +108,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         headers: bytes,
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
+        answer_max: int = ANSWER_BYTES_MAX,
     ) -> Answer:
         r"""Send one request and return the whole answer.
 
@@ -109,32 +120,40 @@ class FastTransport(httpx.AsyncBaseTransport):
                 not hold line ends.
             body: Bytes, or a body that is made while it is sent; None for none.
             timeouts: Seconds for each phase.
+            answer_max: Bytes of body, unpacked, that an answer may have.
 
         Raises:
             httpx.TransportError: As httpx's own transport raises it, with an attribute `request_sent`.
             ClosedError: `aclose` was called.
-            DecodeError: The body is not packed as its Content-Encoding says.
+            DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
         pool = self._pool
         if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
             pool = self._renew_pool()
         head = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target, origin.host_header, headers)
+        limit = timeouts.attempt
+        size = 0
+        if body is not None:
+            size = len(body) if isinstance(body, bytes) else body.content_length
+            if limit is not None:
+                limit += size / ATTEMPT_BYTES_PER_SECOND
         while True:
             connection = pool.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
-            connection.begin(timeouts.read, timeouts.write, head_only=method == b"HEAD", streaming=False)
+            connection.begin(timeouts.read, timeouts.write, limit, head_only=method == b"HEAD", body_max=answer_max)
             try:
                 if body is None:
                     connection.send(head + (b"\r\n" if method in BODILESS_METHODS else b"Content-Length: 0\r\n\r\n"))
                 else:
-                    size = len(body) if isinstance(body, bytes) else body.content_length
                     await send_body(connection, b"%bContent-Length: %d\r\n\r\n" % (head, size), size, body)
                 await connection.receive_all()
-                return answer_of(connection, method, target)
+                answer, is_packed = answer_of(connection, method, target, answer_max)
             except Exception:
                 if not repeatable(connection, method):
                     raise
+                continue
             finally:
                 pool.release(connection)
+            return await unpacked(answer, method, origin, target, answer_max) if is_packed else answer
 
     # -- the httpx seam -------------------------------------------------------------------------------------------
 
@@ -175,7 +194,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             target: Path and query, encoded.
             headers: Raw headers, Host and the framing of the body among them.
             stream: Body, an asynchronous iterable of bytes.
-            extensions: httpx's: `timeout`, `trace` and `target` are honoured.
+            extensions: httpx's: `timeout`, `trace` and `target` are honoured; `sni_hostname` is refused.
 
         Returns:
             Status, raw headers, body and extensions of the response.
@@ -186,21 +205,29 @@ class FastTransport(httpx.AsyncBaseTransport):
         origin = find_origin(*place)
         timeout = extensions.get("timeout") or {}
         trace: Trace | None = extensions.get("trace")
-        head, length, chunked = render(method, extensions.get("target", target), headers)
+        if extensions.get("sni_hostname"):  # a connection would be used again for requests that name another host
+            raise failure(httpx.LocalProtocolError, "the extension sni_hostname is not supported by this transport")
+        head, length, chunked, last = render(method, extensions.get("target", target), headers)
+        info = {} if trace is None else {"request": traced_request(method, place, target, headers, extensions)}
         content = b"".join(stream) if isinstance(stream, httpx.ByteStream) else None
         while True:
             connection = await pool.acquire(origin, timeout.get("connect"), timeout.get("pool"), trace)
-            connection.begin(timeout.get("read"), timeout.get("write"), head_only=method == b"HEAD", streaming=True)
+            connection.begin(timeout.get("read"), timeout.get("write"), head_only=method == b"HEAD", body_max=None)
+            connection.last = last
             stream_out: httpx.AsyncByteStream | None = None
             try:
-                async with traced(trace, "http11.send_request_body", {}):
+                async with traced(trace, "http11.send_request_headers", info):
+                    pass  # the head goes out together with the body
+                async with traced(trace, "http11.send_request_body", info):
                     if content is not None:
                         await send_content(connection, head, content, length, chunked=chunked)
                     else:
                         await send_stream(connection, head, stream, length, chunked=chunked)
-                async with traced(trace, "http11.receive_response_headers", {}):
+                async with traced(trace, "http11.receive_response_headers", info) as step:
                     await connection.receive_head()
-                stream_out, facts = respond_with(connection, pool, trace)
+                    if trace is not None:
+                        step.return_value = head_of(connection)
+                stream_out, facts = respond_with(connection, pool, trace, info)
             except Exception:
                 if content is None or not repeatable(connection, method):
                     raise

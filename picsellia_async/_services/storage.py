@@ -29,7 +29,7 @@ from picsellia_async._wire.endpoints import (
     GENERATE_PRESIGNED_URL,
     INIT_MULTIPART_UPLOAD,
 )
-from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin
 from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
     MultipartUpload,
@@ -57,6 +57,9 @@ PART_BYTES: Final = 8 * 2**20
 
 MULTIPART_FROM_BYTES: Final = 2 * PART_BYTES
 """Files above this size go in parts."""
+
+FILE_BYTES_MAX: Final = 2**30
+"""Largest file that is fetched; it is held in memory."""
 
 PARTS_AT_ONCE: Final = 4
 """Parts of one file under way at a time."""
@@ -227,11 +230,13 @@ async def fetch_object(account: Account, url: str) -> bytes:
         TransportError: It could not be reached.
     """
     service = account.service(Origin.parse(url, "presigned url"))
-    answer, _, _ = await service.send(_presigned("fetch_object", "GET", url, frozenset({200})))
+    answer, _, _ = await service.send(_presigned("fetch_object", "GET", url, frozenset({200}), FILE_BYTES_MAX))
     return answer.content
 
 
-def _presigned(name: str, method: str, url: str, ok: frozenset[int]) -> Endpoint[None]:
+def _presigned(
+    name: str, method: str, url: str, ok: frozenset[int], answer_max: int = ANSWER_BYTES_MAX
+) -> Endpoint[None]:
     """Return the endpoint that a presigned address is."""
     parts = urlsplit(url)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
@@ -243,4 +248,5 @@ def _presigned(name: str, method: str, url: str, ok: frozenset[int]) -> Endpoint
         returns=type(None),
         ok=ok,
         idempotent=True,
+        answer_max=answer_max,
     )

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX
 from picsellia_async.errors import StatusError
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ class Endpoint(Generic[T]):
     answered that it failed."""
     direct: bool = False
     """Whether the call may skip httpx's client layer: no redirects to follow, no cookies, no compression."""
+    answer_max: int = ANSWER_BYTES_MAX
+    """Bytes of body, unpacked, that an answer may have."""
     errors: type[StatusError] | None = None
     """Family of its errors, beside the class of the status."""
 

@@ -11,6 +11,10 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 
+ANSWER_BYTES_MAX: Final = 64 * 2**20
+"""Bytes of an answer's body, unpacked. The largest known ones, pages of a thousand items, have a hundredth of it; what is beyond is
+a mistake or an attack, and is not taken into memory."""
+
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 """The schemes there are, with their ports."""
 

@@ -182,7 +182,7 @@ async def test_the_clock_of_reading_starts_when_the_request_has_arrived(make_tra
         left = 600_000
         while left:
             wire.writer.transport.pause_reading()
-            await asyncio.sleep(0.08)
+            await asyncio.sleep(0.02)
             wire.writer.transport.resume_reading()
             left -= len(await wire.reader.read(min(left, 20_000)))
         await wire.send(OK)

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from picsellia_async._http.transport import FastTransport
 
-from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
+from .peers import OK, TIMEOUTS, Certificate, Wire, answering, echo, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -134,21 +134,28 @@ async def test_a_wrapped_client(transport: FastTransport, monkeypatch: pytest.Mo
     assert transport.is_instrumented is True
 
 
-async def test_trace_extension(transport: FastTransport) -> None:
-    """httpx's `trace` extension reports the steps under httpcore's names, on a new connection and on a used one."""
-    events: list[str] = []
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
+async def test_trace_extension(make_transport, certificate: Certificate, secured: bool) -> None:
+    """httpx's `trace` extension tells what it tells over httpcore: the same events, on a new connection and on a used one."""
 
-    async def trace(name: str, info: dict[str, Any]) -> None:
-        events.append(name)
+    async def events_over(transport: httpx.AsyncBaseTransport) -> list[str]:
+        events: list[str] = []
 
-    async with scripted(echo) as peer, httpx.AsyncClient(transport=transport) as client:
-        await client.get(peer.url, extensions={"trace": trace})
-        first, events[:] = list(events), []
-        await client.get(peer.url, extensions={"trace": trace})
-    steps = ["http11.send_request_body", "http11.receive_response_headers"]
-    both = [f"{step}.{end}" for step in steps for end in ("started", "complete")]
-    assert first[:6] == ["connection.connect_tcp.started", "connection.connect_tcp.complete", *both]
-    assert events[:4] == both
+        async def trace(name: str, info: dict[str, Any]) -> None:
+            events.append(name)
+            if name.startswith("http11.") and name.endswith(".started") and info:
+                assert (info["request"].method, info["request"].url.target) == (b"POST", b"/")
+            if name == "http11.receive_response_headers.complete":
+                assert info["return_value"][:3] == (b"HTTP/1.1", 200, b"OK")
+
+        context = certificate.server if secured else None
+        async with scripted(echo, context) as peer, httpx.AsyncClient(transport=transport) as client:
+            for _ in range(2):
+                await client.post(peer.url, content=b"body", extensions={"trace": trace})
+        return events
+
+    stock = await events_over(httpx.AsyncHTTPTransport(verify=certificate.client))
+    assert await events_over(make_transport()) == stock
 
 
 async def test_trace_extension_on_failure(transport: FastTransport) -> None:
@@ -166,7 +173,7 @@ async def test_trace_extension_on_failure(transport: FastTransport) -> None:
     assert isinstance(events["connection.connect_tcp.failed"]["exception"], OSError)
 
 
-STEPS = ["connection.connect_tcp", "http11.send_request_body", "http11.receive_response_headers",
+STEPS = ["connection.connect_tcp", "http11.send_request_headers", "http11.send_request_body", "http11.receive_response_headers",
          "http11.receive_response_body", "http11.response_closed"]  # fmt: skip
 
 

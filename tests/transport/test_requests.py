@@ -13,7 +13,7 @@ from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async.config import Timeouts
 
-from .peers import OK, TIMEOUTS, Wire, raw_get, scripted
+from .peers import OK, TIMEOUTS, Wire, echo, raw_get, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -332,3 +332,28 @@ async def test_unknown_name(transport: FastTransport) -> None:
         with pytest.raises(httpx.ConnectError) as caught:
             await client.get("http://no-such-host.invalid/")
     assert caught.value.request_sent is False
+
+
+async def test_a_request_that_closes_its_connection(transport: FastTransport) -> None:
+    """A request that says `Connection: close` is the last one on its connection, whatever the peer thinks."""
+
+    async def script(wire: Wire) -> None:
+        while True:
+            await wire.request()
+            await wire.send(OK)
+
+    async with scripted(script) as peer, httpx.AsyncClient(transport=transport) as client:
+        for number in range(3):
+            response = await client.get(peer.url, headers={"Connection": "TE, Close"})
+            assert response.text == "ok"
+            assert peer.accepted == number + 1
+            await peer.until(lambda: peer.open == 0)
+        assert transport.counts.idle == 0
+
+
+async def test_a_server_name_of_the_requests_own_is_refused(transport: FastTransport) -> None:
+    """`sni_hostname` is refused: connections are shared by all requests to a host, whatever name they would give."""
+    async with scripted(echo) as peer, httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.LocalProtocolError, match="sni_hostname"):
+            await client.get(peer.url, extensions={"sni_hostname": "other.example"})
+        assert peer.accepted == 0

@@ -283,3 +283,24 @@ def test_no_context_is_built_for_plain_http() -> None:
         "from picsellia_async._http.transport import FastTransport; FastTransport()\n"
     )
     subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code], check=True)
+
+
+async def test_a_context_that_offers_http2(make_transport, certificate: Certificate) -> None:
+    """A context that offers HTTP/2 to a server that would take it: HTTP/1.1 is what both agree on, as it is what we speak."""
+    context = ssl.create_default_context(cafile=str(certificate.authority))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate.chain, certificate.key)
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    agreed = []
+
+    async def script(wire: Wire) -> None:
+        agreed.append(wire.writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        await wire.request()
+        await wire.send(OK)
+        await wire.until_gone()
+
+    transport = make_transport(ssl_context=context)
+    async with scripted(script, server) as peer:
+        assert (await transport.exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS)).content == b"ok"
+    assert agreed == ["http/1.1"]
