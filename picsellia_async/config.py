@@ -20,9 +20,6 @@ RETRY_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 
 ATTEMPT_BYTES_PER_SECOND: Final = 50_000
 """A body, of a request or an answer, gives its attempt one second more for each so many bytes: the slowest way that still serves."""
 
-ATTEMPT_SECONDS_MIN: Final = 0.001
-"""Least limit of an attempt."""
-
 IMAGE_BYTES_MAX: Final = 100 * 2**20
 """Largest image taken, in bytes. docs/wire.md#limits knows no limit of the service; ours keeps a mistake (a video,
 a disk image) from becoming a request of hundreds of megabytes."""
@@ -87,12 +84,6 @@ class Timeouts:
             return cls(None, None, None, None, None)
         seconds = _seconds(value, "timeout")
         return cls(seconds, seconds, seconds)
-
-    def within(self, seconds: float | None) -> Self:
-        """Return the same limits, `attempt` cut to what is left of a call; None for no end."""
-        if seconds is None or (self.attempt is not None and self.attempt <= seconds):
-            return self
-        return attrs.evolve(self, attempt=max(seconds, ATTEMPT_SECONDS_MIN))
 
 
 @attrs.frozen

@@ -18,11 +18,17 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from picsellia_async.config import RetryPolicy
+import attrs
+
+from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import PicselliaError, StatusError, TransportError
 
 REFUSED_PAUSE_SECONDS: Final = 5.0
 """Longest wait after a refused connection: the service may be back at any moment, and asking costs it nothing."""
+
+
+ATTEMPT_SECONDS_MIN: Final = 0.001
+"""Least limit of an attempt."""
 
 
 def is_repeatable(policy: RetryPolicy, failure: PicselliaError, *, idempotent: bool) -> bool:
@@ -95,6 +101,13 @@ def next_delay(
     if policy.total is not None and elapsed + delay > policy.total:
         return None
     return delay
+
+
+def within(timeouts: Timeouts, left: float | None) -> Timeouts:
+    """Return the limits of an attempt when so many seconds of the call are left; None for no end."""
+    if left is None or (timeouts.attempt is not None and timeouts.attempt <= left):
+        return timeouts
+    return attrs.evolve(timeouts, attempt=max(left, ATTEMPT_SECONDS_MIN))
 
 
 def _has_cause(failure: BaseException, kind: type[BaseException]) -> bool:

@@ -25,7 +25,7 @@ import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
 from picsellia_async._http.httpx_family import errors
-from picsellia_async._http.retry import is_refused, next_delay
+from picsellia_async._http.retry import is_refused, next_delay, within
 from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
 from picsellia_async._wire.bodies import Body
@@ -73,7 +73,7 @@ class Service:
     _first_timeouts: Timeouts = attrs.field(
         init=False,
         repr=False,
-        default=attrs.Factory(lambda self: self.timeouts.within(self.retry.total), takes_self=True),
+        default=attrs.Factory(lambda self: within(self.timeouts, self.retry.total), takes_self=True),
     )
     """Those of a first attempt, which has the whole of `RetryPolicy.total` before it."""
 
@@ -157,7 +157,7 @@ class Service:
                 await self.session.sleep(delay)
                 attempt += 1
                 if self.retry.total is not None:
-                    timeouts = self.timeouts.within(self.retry.total - (self.clock() - started))
+                    timeouts = within(self.timeouts, self.retry.total - (self.clock() - started))
         finally:
             failure = None  # its traceback refers to this frame, and so to the body of the request
 

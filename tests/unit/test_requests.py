@@ -193,5 +193,5 @@ def test_timeouts_in_every_form():
     import httpx
 
     assert Timeouts.of(3) == Timeouts(3.0, 3.0, 3.0, None)
-    assert Timeouts.of(None) == Timeouts(None, None, None, None)
+    assert Timeouts.of(None) == Timeouts(None, None, None, None, None)
     assert Timeouts.of(httpx.Timeout(1, read=2, pool=3)) == Timeouts(1.0, 2.0, 1.0, 3.0)
