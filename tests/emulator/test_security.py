@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 
 CONTROL = (
     ("GET", "/emulator"), ("GET", "/emulator/"), ("GET", "/emulator/predictions"), ("GET", "/emulator/journal"),
+    ("GET", "/emulator/predictions/{id}"), ("GET", "/emulator/predictions/{id}/image"),
     ("POST", "/emulator/reset"), ("GET", "/emulator/faults"), ("POST", "/emulator/faults"), ("DELETE", "/emulator/faults"),
 )  # fmt: skip
 
@@ -33,7 +34,8 @@ CONTROL = (
 )  # fmt: skip
 async def test_foreign_pages_are_refused(method: str, path: str, headers: dict[str, str], wire: Wire) -> None:
     """By the name that they came to, or by where they come from; nothing is read or changed."""
-    await wire.monitored()
+    receipt = await wire.monitored()
+    path = path.replace("{id}", receipt["id"])
     answer = await wire.http.request(method, path, headers=headers, json={"kind": "html"} if method == "POST" else None)
     assert answer.status_code in (400, 403)
     assert "frame.jpg" not in answer.text

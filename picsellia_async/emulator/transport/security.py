@@ -27,7 +27,9 @@ from picsellia_async.emulator.transport.messages import error_response
 _PRIVATE_SUFFIXES: Final = (".localhost", ".internal")
 """Names that public name servers never give out (RFC 6761, and ICANN's reservation of 2024)."""
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-_SANDBOX: Final = (b"content-security-policy", b"default-src 'none'; sandbox")
+SANDBOX_POLICY: Final = "default-src 'none'; sandbox"
+"""Content security policy of what clients uploaded: it may be shown, and do nothing."""
+_SANDBOX: Final = (b"content-security-policy", SANDBOX_POLICY.encode())
 PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Content security policy of the emulator's own pages: nothing from elsewhere, no script, in no frame."""
 
