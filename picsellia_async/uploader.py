@@ -274,6 +274,7 @@ class Uploader:
             FrameTooLargeError: Larger than the whole limit.
             SpoolError: It could not be written to the spool.
             ClosedError: The uploader is closed or closing, not open yet, or belongs to another event loop.
+            ConfigurationError: It is no `Frame`, or its id is that of another picture on its way.
         """
         self._check(frame)
         try:
@@ -306,7 +307,7 @@ class Uploader:
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:
         """Submit the frames of an iterable, and yield their outcomes as they come.
 
-        Frames are taken as there is room for them, and no faster than their outcomes are taken here. A frame that the uploader
+        Frames are taken while there is room for them and fewer than 64 outcomes wait to be taken here. A frame that the uploader
         refuses (too large, say) gives a `Rejected`; the others go on. If the iterable raises, that is raised after the outcomes of the
         frames before. Leaving the loop early leaves the frames that were submitted with the uploader, and closes an async generator
         that was given in.

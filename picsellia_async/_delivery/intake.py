@@ -73,6 +73,7 @@ class Intake:
         """Accept a frame; see `Uploader.submit`."""
         twin = self._ledger.known.get(frame.id)
         if twin is not None:
+            _check_same(frame, twin.frame)
             return twin.receipt
         known = None if self._spool is None else await self._spool[1].find(frame.id)
         if known is not None:
@@ -215,6 +216,16 @@ class Intake:
         self._ledger.memory.close(closed)
         if self._spool is not None:
             self._spool[0].room.close(closed)
+
+
+def _check_same(frame: Frame, other: Frame) -> None:
+    """Refuse a frame that has the id of another one on its way: it would vanish, and its receipt tell the other's outcome."""
+    is_read = type(frame.image) is not type(other.image)  # a path whose file was read meanwhile: not to be compared
+    if frame is not other and (frame.filename != other.filename or (not is_read and frame.image != other.image)):
+        raise ConfigurationError(
+            f"Frame.id {frame.id} is that of another frame on its way ({other.filename!r}, this one is {frame.filename!r}); "
+            "give each picture an id of its own, or leave id= out"
+        )
 
 
 def closed() -> ClosedError:

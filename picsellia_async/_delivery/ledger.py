@@ -254,7 +254,10 @@ class Ledger:
         """Call a callback of the user; count and log what it raises. It must not break the delivery."""
         try:
             callback(value)
-        except Exception:
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ):  # the latter from a future that it looked at: nobody cancelled this task
             self.callback_errors += 1
             logger.exception("a callback of the uploader raised")
 

@@ -224,7 +224,8 @@ class UploadReport:
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
     error: BaseException | None = None
-    """What the iterable given to `monitor_many` raised; the frames before it were delivered. None elsewhere."""
+    """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
+    None elsewhere."""
 
     @property
     def is_balanced(self) -> bool:

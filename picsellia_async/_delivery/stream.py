@@ -12,7 +12,7 @@ from picsellia_async._delivery.iterables import Frames, check, each
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
-from picsellia_async.errors import UploaderFullError
+from picsellia_async.errors import ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
 
 _OUTCOMES_MAX: Final = 64
@@ -45,10 +45,9 @@ class Feed:
             accepted: Called with each receipt; the next frame is taken when it returns.
 
         Returns:
-            What the iterable raised; None if it just ended.
+            What the iterable raised, or a `ConfigurationError` where it gave something that is no `Frame`; None if it just ended.
 
         Raises:
-            ConfigurationError: It gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
         async with contextlib.aclosing(each(self._frames)) as frames:
@@ -61,6 +60,10 @@ class Feed:
                     return error
                 try:
                     receipt = await self._submit(frame)
+                except ConfigurationError as error:
+                    if not isinstance(frame, Frame):
+                        return error  # what gives such things is not read on, and the frames before it go their way
+                    receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
                 except UploaderFullError as error:
                     receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
                 if accepted is not None:

@@ -110,6 +110,19 @@ async def test_an_iterable_that_raises_gives_the_report_with_the_error() -> None
     assert report.to_json()["error"] == "OSError: camera unplugged"
 
 
+async def test_what_is_no_frame_ends_the_reading_and_costs_no_report() -> None:
+    """The frames before it are delivered; the report says what came in place of a frame."""
+
+    async def mixed() -> AsyncIterator[Any]:
+        for frame in frames(5):
+            yield frame
+        yield "not a frame"
+
+    report = await deliver_all(uploader(Service()), mixed())
+    assert (report.delivered, report.is_complete) == (5, False)
+    assert "submit takes a Frame, got str" in str(report.error)
+
+
 async def test_a_generator_is_advanced_in_one_thread_and_closed_there() -> None:
     """All of a sync generator runs in one thread that is not the loop's, with the caller's context, also its end."""
     threads: set[int] = set()

@@ -11,6 +11,7 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected
 from picsellia_async.errors import (
+    ConfigurationError,
     FrameTooLargeError,
     TransportError,
     UploaderFullError,
@@ -188,6 +189,20 @@ async def test_the_same_id_is_the_same_frame() -> None:
         service.hold.set()
         assert await twins[0] is await twins[1]
     assert (up.report.accepted, max(service.attempts.values())) == (3, 1)
+
+
+async def test_another_picture_with_the_id_of_one_on_its_way_is_refused() -> None:
+    """It would vanish, and its receipt tell the other's outcome."""
+    service = Service(hold=asyncio.Event())
+    async with uploader(service) as up:
+        first = make_frame(1)
+        await up.submit(first)
+        with pytest.raises(ConfigurationError, match=r"is that of another frame on its way \('frame-000001\.jpg'"):
+            await up.submit(make_frame(2, id=first.id))
+        same = await up.submit(attrs.evolve(first))
+        assert same.frame_id == first.id
+        service.hold.set()
+    assert (up.report.accepted, up.report.delivered) == (1, 1)
 
 
 async def test_files_are_read_when_sent_and_missing_ones_rejected(tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ async def test_callbacks_that_raise_break_nothing(caplog: pytest.LogCaptureFixtu
     assert "callback" in caplog.text
 
 
+async def test_a_callback_that_looks_at_a_cancelled_future_cancels_nothing() -> None:
+    """What it raises is its own; every frame has its outcome and the account balances."""
+    cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    async with uploader(Service(), on_outcome=lambda _: cancelled.result()) as up:
+        for frame in frames(20):
+            await up.submit(frame)
+        assert await up.flush() == 0
+    assert (up.report.delivered, up.report.is_balanced) == (20, True)
+    assert up.statistics().callback_errors == 20
+
+
 async def test_callbacks_see_every_outcome_and_may_submit() -> None:
     """`on_outcome` is called once per frame, also for frames submitted from within it."""
     seen: list[Outcome] = []
