@@ -36,6 +36,8 @@ CODE_SECONDS_MAX = 10.0
 """By which a code may be off and still be one."""
 MIB_GROWN_MAX = 16
 """From the end of the first tenth on."""
+BUSY_SHARE = 0.2
+"""Share of the time for which threads wait, from which on ages say more of the machine than of the camera."""
 CODE_ROWS, CELL, BITS = 32, 14, 44
 NETWORK_SECONDS = 0.02
 """What encoder, kernel and scheduler may take on this machine."""
@@ -229,6 +231,8 @@ def main() -> None:
         record.write(options.json, {**record.facts(0), "cameras": result})
     failures = broken(result)
     print("\n".join(failures) or "all promises held")
+    if failures and result["waited_for_cpu"] > BUSY_SHARE:
+        print("other work kept the processors: what it added to the ages is not the camera's; try `nice -n -15`")
     sys.exit(1 if failures else 0)
 
 
