@@ -23,7 +23,7 @@ def _by_format() -> list[Row]:
                 deployment=name,
             ),
             Row(
-                f"monitor_bytes_{short}everything",
+                f"monitor_bytes_{short}_everything",
                 "Deployment.monitor_bytes",
                 lambda deployment, api, name=name: deployment.monitor_bytes(
                     raw_image=RAW,
