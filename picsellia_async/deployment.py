@@ -36,7 +36,7 @@ from picsellia_async.enums import (
 )
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription, Log
-from picsellia_async.monitor_options import MonitorOptions, content_type_of
+from picsellia_async.monitor_options import MonitorDetails, MonitorOptions, content_type_of
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat
 from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat
@@ -539,7 +539,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         format: EncodedFormat = "jpeg",  # noqa: A002 - the field's word
         quality: int = QUALITY,
         max_side: int | None = None,
-        **options: Any,
+        **options: Unpack[MonitorDetails],
     ) -> MonitorAnswer:
         """Encode an array of pixels in a thread, and send it with its prediction. Not idempotent: see `monitor_bytes`.
 
@@ -563,10 +563,15 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
-        return await self._monitoring.send_array(
-            pixels, latency=latency, prediction=prediction, filename=filename, order=order, format=format, quality=quality,
-            max_side=max_side, **{"timestamp": None, **options},
-        )  # fmt: skip
+        details: MonitorDetails = {"timestamp": None, **options}
+
+        def make(checks: Checks) -> Frame:
+            return Frame.from_array(
+                pixels, latency=latency, prediction=prediction, filename=filename, order=order, format=format,
+                quality=quality, max_side=max_side, checks=checks, **details,
+            )  # fmt: skip
+
+        return await self._monitoring.send_array(make)
 
     async def monitor_cloud_image(
         self,

@@ -6,14 +6,20 @@ import os
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import attrs
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.monitor_options import MonitorOptions, content_type_of, content_type_of_name, timestamp_of
+from picsellia_async.monitor_options import (
+    MonitorDetails,
+    MonitorOptions,
+    content_type_of,
+    content_type_of_name,
+    timestamp_of,
+)
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode
 from picsellia_async.plausibility import (
     Checks,
@@ -44,6 +50,23 @@ def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLik
 
 def _id(value: uuid.UUID | str) -> uuid.UUID:
     return value if type(value) is uuid.UUID else as_uuid(value, "id")
+
+
+class FrameDetails(MonitorDetails, total=False):
+    """What may be left out of `Frame`, beside the image; described there."""
+
+    id: uuid.UUID | str
+    checks: Checks
+
+
+class FrameFields(FrameDetails, total=False):
+    """Every field of `Frame` but what a model said, for code that has values for some of them."""
+
+    image: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLike[bytes]
+    filename: str
+    width: int
+    height: int
+    content_type: SupportedContentType | str | None
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -104,8 +127,7 @@ class Frame(MonitorOptions):
         quality: int = QUALITY,
         max_side: int | None = None,
         filename: str | None = None,
-        shadow_prediction: PredictionFormat | None = None,
-        **options: Any,
+        **options: Unpack[FrameDetails],
     ) -> Frame:
         """Return the frame of an array of pixels, encoded here. Needs the extra `images`.
 
@@ -121,20 +143,20 @@ class Frame(MonitorOptions):
             quality: Of a JPEG, 1 to 100.
             max_side: Make the image smaller, so that its longer side has so many pixels; predictions move along.
             filename: By default the frame's id with the extension of the format.
-            shadow_prediction: What the shadow model said, in pixels of the array.
-            **options: Any other field of `Frame` but the image, its size and its content type.
+            **options: Any other field of `Frame` but the image, its size and its content type. `shadow_prediction` is in pixels of
+                the array, as `prediction` is.
 
         Raises:
             ConfigurationError: No such array, a value cannot be used, or the extra is not installed.
         """
         encoding = Encoding(order=order, format=format, quality=quality, max_side=max_side)
-        made = encode(pixels, encoding, prediction, shadow_prediction)
-        id_ = options.pop("id", None) or uuid.uuid4()
+        made = encode(pixels, encoding, prediction, options.get("shadow_prediction"))
+        id_ = options.get("id") or uuid.uuid4()
         extension = "jpg" if format == "jpeg" else format
+        options["id"], options["shadow_prediction"] = id_, made.shadow_prediction
         return cls(
-            image=made.content, width=made.width, height=made.height, prediction=made.prediction, latency=latency, id=id_,
-            filename=filename or f"{id_}.{extension}", shadow_prediction=made.shadow_prediction,
-            content_type=encoding.content_type, **options,
+            image=made.content, width=made.width, height=made.height, prediction=made.prediction, latency=latency,
+            filename=filename or f"{id_}.{extension}", content_type=encoding.content_type, **options,
         )  # fmt: skip
 
     def check_image(self, image: bytes) -> None:

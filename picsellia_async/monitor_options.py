@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import attrs
 
@@ -120,6 +120,21 @@ def _shadow_latency(value: float | None) -> float | None:
 
 def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
     return None if value is None else as_prediction(value, "shadow_prediction")
+
+
+class MonitorDetails(TypedDict, total=False):
+    """What may be left out of `MonitorOptions`, for a checker of the calls that take it as keyword arguments; described there."""
+
+    source: str | None
+    tags: list[str] | None
+    timestamp: float | datetime.datetime | None
+    metadata: dict[str, Any] | None
+    custom_metadata: dict[str, Any] | None
+    upload_dir: str | None
+    sample: bool | None
+    custom_metrics: dict[str, Any] | None
+    shadow_latency: float | None
+    shadow_prediction: PredictionFormat | None
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
@@ -69,11 +70,10 @@ class Monitoring:
             await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, image)
 
-    async def send_array(self, pixels: object, **options: Any) -> MonitorAnswer:
-        """Encode an array of pixels off the event loop, and send it."""
+    async def send_array(self, make: Callable[[Checks], Frame]) -> MonitorAnswer:
+        """Make a frame of an array of pixels off the event loop, and send it."""
         oracle = self._hosts.oracle()
-        setting = "on" if self._meaning.is_checked else "off"
-        frame = await asyncio.to_thread(Frame.from_array, pixels, **{"checks": setting, **options})
+        frame = await asyncio.to_thread(make, "on" if self._meaning.is_checked else "off")
         metadata = self.encode(frame)
         if frame.checks == "on" and not self._meaning.fits(frame.prediction):
             await self._meaning.check_labels(frame.prediction)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, FrameFields
+from picsellia_async.predictions import PredictionFormat
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +35,7 @@ class Image:
     pixels: Any = attrs.field(default=None, repr=False, eq=False)
     """numpy array of shape (height, width, 3) and dtype uint8, where `video` or `camera` was asked for it; else None."""
 
-    def with_prediction(self, prediction: Any, *, latency: float, **fields: Any) -> Frame:
+    def with_prediction(self, prediction: PredictionFormat, *, latency: float, **fields: Unpack[FrameFields]) -> Frame:
         """Return the frame for the uploader.
 
         Args:
@@ -45,8 +46,8 @@ class Image:
         Raises:
             ConfigurationError: A value cannot be used.
         """
-        own = {
+        own: FrameFields = {
             "image": self.image, "filename": self.filename, "width": self.width, "height": self.height,
-            "timestamp": self.timestamp, "source": self.source,
+            "timestamp": self.timestamp, "source": self.source, **fields,
         }  # fmt: skip
-        return Frame(**{**own, "prediction": prediction, "latency": latency, **fields})
+        return Frame(prediction=prediction, latency=latency, **own)

@@ -264,6 +264,9 @@ async def read(deployment: AsyncDeployment) -> None:
         assert_type(image, Image)
         prediction = ClassificationPredictionFormat([0], [0.5])
         assert_type(image.with_prediction(prediction, latency=0.1, tags=["t"]), Frame)
+        image.with_prediction(prediction, latency=0.1, tag=["t"])  # type: ignore[call-arg]  # a typo
+        assert_type(await deployment.monitor_array(image.pixels, 0.1, prediction, tags=["t"]), MonitorAnswer)
+        await deployment.monitor_array(image.pixels, 0.1, prediction, tag=["t"])  # type: ignore[call-arg]  # a typo
     async for picture in video("v.mp4"):
         assert_type(picture, Image)
     async with video("v.mp4") as frames, manifest("m.jsonl") as lines:

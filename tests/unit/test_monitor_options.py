@@ -19,7 +19,8 @@ from picsellia_async._wire.converter import CONVERTER, make
 from picsellia_async._wire.oracle_requests import MonitorRequest, monitor_body, monitor_metadata
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown
-from picsellia_async.monitor_options import MonitorOptions, content_type_of
+from picsellia_async.frames import FrameFields
+from picsellia_async.monitor_options import MonitorDetails, MonitorOptions, content_type_of
 
 from ..support.frames import JPEG, PREDICTION
 
@@ -195,3 +196,10 @@ def test_other_content_types_are_refused(value, name):
     """The monitoring host takes JPEG and PNG only."""
     with pytest.raises(ContentTypeUnknown):
         content_type_of(value, name)
+
+
+def test_checkers_know_every_field() -> None:
+    """What a type checker is told that may be left out is what has a default; of a frame it is all but what the model said."""
+    optional = {field.name for field in attrs.fields(MonitorOptions) if field.default is not attrs.NOTHING}
+    assert set(MonitorDetails.__annotations__) == optional - {"content_type"}
+    assert set(FrameFields.__annotations__) == set(attrs.fields_dict(Frame)) - {"prediction", "latency"}
