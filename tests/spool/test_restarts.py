@@ -175,11 +175,10 @@ async def test_a_wrong_token_leaves_the_spool_untouched(tmp_path: Path) -> None:
     """A restart with a token that is refused keeps every frame; the right one delivers them."""
     frames = await fill(tmp_path, 12)
     refused = Service(is_up=False, error=AuthenticationError("token", 401, "POST", "http://x"))
-    started = time.monotonic()
-    async with uploader(refused, tmp_path, close_timeout=20.0) as up:
+    # Closing has an hour, and does not wait for somebody to mend a token.
+    async with asyncio.timeout(60), uploader(refused, tmp_path, close_timeout=3600.0) as up:
         while up.statistics().health is not Health.REFUSED:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
-    assert time.monotonic() - started < 10.0, "closing does not wait for somebody to mend a token"
     assert (up.report.spooled, up.report.rejected, up.report.is_balanced) == (12, 0, True)
     service = Service()
     async with uploader(service, tmp_path) as up:
