@@ -73,6 +73,7 @@ class _Trouble:
     changed_at: float
     """When this kind of trouble began."""
     is_told: bool = False
+    is_ours: bool = False
     returned: int = 0
     """Times that it came back within `WELL_SECONDS`."""
     well_since: float | None = None
@@ -96,7 +97,9 @@ class DeliveryLog:
     """When lost frames are told."""
     _lost_told_at: float = attrs.field(default=-math.inf, init=False)
 
-    def changed(self, now: float, health: Health, why: str, counts: Counts, *, is_sure: bool = False) -> None:
+    def changed(
+        self, now: float, health: Health, why: str, counts: Counts, *, is_sure: bool = False, is_ours: bool = False
+    ) -> None:
         """Health changed.
 
         Args:
@@ -105,6 +108,7 @@ class DeliveryLog:
             why: The error, as text; empty where there is none.
             counts: As they are now.
             is_sure: Whether this is told at once, however new it is.
+            is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
         """
         trouble = self._trouble
         if health is Health.OK:
@@ -121,6 +125,8 @@ class DeliveryLog:
             if health is not trouble.health:
                 trouble.health, trouble.changed_at, trouble.is_told = health, now, False
             trouble.why = why or trouble.why
+        if trouble is not None and health is not Health.OK:
+            trouble.is_ours = is_ours
         if trouble is not None and is_sure:
             trouble.changed_at = -math.inf
         self._plan()
@@ -176,7 +182,7 @@ class DeliveryLog:
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
-        why = f"; {_state(trouble.health)}{_reason(trouble.why)}" if trouble is not None else ""
+        why = f"; {_state(trouble)}{_reason(trouble.why)}" if trouble is not None else ""
         text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_lost)}"
         lines.append(
             Line(logging.WARNING, text, self._fields(counts, Health.OK if trouble is None else trouble.health))
@@ -205,13 +211,13 @@ class DeliveryLog:
 
     def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
-        text = f"{_state(trouble.health)}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
         return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts, trouble.health))
 
     def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = now - trouble.since
         breaks = ", with breaks" if trouble.returned else ""
-        text = f"{_state(trouble.health)} for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        text = f"{_state(trouble)} for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
         lost = self._lost_part(counts, first_lost, now)
         return Line(logging.WARNING, text + lost, self._fields(counts, trouble.health, seconds))
 
@@ -220,7 +226,7 @@ class DeliveryLog:
             return []
         seconds, before = (trouble.well_since or now) - trouble.since, trouble.before
         text = (
-            f"{_END[trouble.health]} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
+            f"{_end(trouble)} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
             f"began, {counts.lost - before.lost} lost, {counts.pending} wait"
         )
         lost = self._lost_part(counts, first_lost, now)
@@ -276,8 +282,12 @@ def _parts(**counts: int) -> list[str]:
     return [f"{count} {name}" for name, count in counts.items() if count]
 
 
-def _state(health: Health) -> str:
-    return _STATE[health]
+def _state(trouble: _Trouble) -> str:
+    return "no request can be sent" if trouble.is_ours else _STATE[trouble.health]
+
+
+def _end(trouble: _Trouble) -> str:
+    return "requests can be sent again" if trouble.is_ours else _END[trouble.health]
 
 
 def _reason(why: str) -> str:

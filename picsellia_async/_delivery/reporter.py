@@ -16,6 +16,7 @@ from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Health
+from picsellia_async.errors import StatusError
 
 logger = logging.getLogger("picsellia_async")
 
@@ -104,7 +105,8 @@ class Reporter:
         if health is not self._told or is_sure:
             why = self._why(health)
             before, self._told = self._told, health
-            self._log.changed(now, health, _text(why), self._counts(), is_sure=is_sure)
+            is_ours = health is Health.REFUSED and not isinstance(why, StatusError)
+            self._log.changed(now, health, _text(why), self._counts(), is_sure=is_sure, is_ours=is_ours)
             if self._on_health is not None and before is not health:
                 ledger.call(lambda change: self._on_health and self._on_health(*change), (before, health, why))
         lost = ledger.rejected + ledger.dropped

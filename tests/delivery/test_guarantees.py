@@ -93,23 +93,44 @@ CASES = [
 ]
 
 ELSEWHERE = {
-    "401 after a new sign-in, 402, 403, 404": "tests/uploader/test_account.py",
-    "a certificate that cannot be verified, a client that was closed": "tests/delivery/test_state.py",
-    "an image file that cannot be read, values that have no JSON form": "tests/uploader/test_submitting.py",
-    "an exception that is not the library's": "tests/delivery/test_spool_queue.py",
-    "the uploader was full": "tests/uploader/test_submitting.py",
-    "`max_attempts` or `max_age` reached": "tests/uploader/test_repeating.py",
-    '`ordered_by="source"`, ten failed attempts while others are delivered': "tests/uploader/test_repeating.py",
-    "the process is killed, the machine loses power": "tests/delivery/test_scenarios.py",
+    "401 after a new sign-in, 402, 403, 404": ["rows::test_a_refused_account"],
+    "a certificate that cannot be verified, a client that was closed": [
+        "rows::test_a_certificate_that_cannot_be_verified",
+        "rows::test_a_client_that_was_closed",
+    ],
+    "an image file that cannot be read, values that have no JSON form": [
+        "rows::test_a_file_that_cannot_be_read",
+        "rows::test_values_without_json",
+    ],
+    "an exception that is not the library's": ["rows::test_an_exception_that_is_not_the_librarys"],
+    "the uploader was full": ["rows::test_the_uploader_was_full", "rows::test_a_full_uploader_that_raises"],
+    "`max_attempts` or `max_age` reached": ["rows::test_max_attempts", "rows::test_max_age"],
+    '`ordered_by="source"`, ten failed attempts while others are delivered': [
+        "rows::test_a_frame_that_always_fails_gives_way"
+    ],
+    "closing, the time is over": ["guarantees::test_closing_when_the_time_is_over"],
+    "the process is killed, the machine loses power": [
+        "scenarios::test_kill_at_random_points_loses_no_accepted_frame",
+        "power_cut::test_what_was_committed_outlives_a_power_cut",
+    ],
 }
-"""Rows that need more than one frame, a spool or a process: where they are tested."""
+"""Rows that need more than one answer: their tests."""
+
+FILES = {
+    "rows": "delivery/test_guarantee_rows.py",
+    "guarantees": "delivery/test_guarantees.py",
+    "scenarios": "delivery/test_scenarios.py",
+    "power_cut": "spool/test_power_cut.py",
+}
 
 
 def test_every_row_has_its_test() -> None:
-    """A row that is added to the page needs a case here, or a file that tests it."""
-    told = {case.row for case in CASES} | ELSEWHERE.keys() | {"closing, the time is over"}
-    assert set(rows()) == told
-    assert all((Path(__file__).parents[2] / place).is_file() for place in ELSEWHERE.values())
+    """A row that is added to the page needs a case here, or a test that runs it."""
+    assert set(rows()) == {case.row for case in CASES} | ELSEWHERE.keys()
+    for name in (name for names in ELSEWHERE.values() for name in names):
+        file, _, function = name.partition("::")
+        text = (Path(__file__).parents[1] / FILES[file]).read_text(encoding="utf-8")
+        assert re.search(rf"^(async )?def {function}\(", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
