@@ -19,14 +19,15 @@ import attrs
 import numpy as np
 import pytest
 
-from picsellia_async import ClassificationPredictionFormat, ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import ClassificationPredictionFormat, ConfigurationError, Frame
 from picsellia_async._delivery.options import Options
 from picsellia_async.resources.handle import Handle
+
+from ..support.client import ONE_BOX
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 
 NO_TEXT = [3, True, b"x", ["x"], object(), 1.5, np.int64(3), "\ud800"]
 NO_WHOLE = ["3", True, 1.5, math.nan, math.inf, -1, b"3", [3], np.bool_(True), datetime.date(2024, 1, 2)]
@@ -139,7 +140,7 @@ NOT_CALLS = {"aclose", "connect", "with_options", "uploader", "monitor_array", "
 @pytest.fixture
 async def things(client, deployment, tmp_path):
     """One of each handle, and a file."""
-    answer = await deployment.monitor_bytes(PNG, "png", "f.png", 0.1, 4, 4, PREDICTION)
+    answer = await deployment.monitor_bytes(PNG, "png", "f.png", 0.1, 4, 4, ONE_BOX)
     asset = await deployment.find_predicted_asset(oracle_prediction_id=answer["id"])
     model = await client.get_model("my-model")
     dataset = await client.get_dataset("my-dataset")
@@ -164,7 +165,7 @@ async def things(client, deployment, tmp_path):
 def right(things: dict[str, Any]) -> dict[str, Any]:
     """Return a value for each argument that must be given, by its name."""
     by_name = {
-        "prediction": PREDICTION, "shadow_prediction": PREDICTION, "raw_image": PNG, "filename": "f.png",
+        "prediction": ONE_BOX, "shadow_prediction": ONE_BOX, "raw_image": PNG, "filename": "f.png",
         "content_type": "png", "latency": 0.1, "shadow_latency": 0.1, "height": 4, "width": 4, "object_name": "o.png",
         "oracle_prediction_id": uuid4(), "experiment_parameters": {"a": 1}, "alias": "a", "active": True,
         "policy": "DEPLOY_MANUAL", "service": "PREDICTIONS_DATA", "frames": [], "name": "n", "target": "DEPLOYMENT",
@@ -208,7 +209,7 @@ def together(method: str, name: str) -> dict[str, Any]:
     """Return arguments that must come with this one, or the call is refused for another reason."""
     if name in {"shadow_latency", "shadow_prediction", "shadow_raw_predictions"}:
         other = "shadow_prediction" if name == "shadow_latency" else "shadow_latency"
-        return {other: PREDICTION if other == "shadow_prediction" else 0.1}
+        return {other: ONE_BOX if other == "shadow_prediction" else 0.1}
     if method == "setup_continuous_training":
         extra = {"trigger": {"threshold": 3}, "threshold": {"trigger": "NONE"}}
         return {"experiment_parameters": {"a": 1}} | extra.get(name, {})
@@ -268,12 +269,12 @@ async def test_the_kinds_are_all_there_are(things):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, PREDICTION, shadow_latency=0.1), "shadow_prediction"),
-        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, PREDICTION, shadow_prediction=PREDICTION), "shadow_latency"),
+        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, ONE_BOX, shadow_latency=0.1), "shadow_prediction"),
+        (lambda d, c, t: d.monitor_bytes(PNG, "png", "f", 0.1, 48, 64, ONE_BOX, shadow_prediction=ONE_BOX), "shadow_latency"),
         (
             lambda d, c, t: d.monitor(
-                t["file"], 0.1, 48, 64, PREDICTION,
-                shadow_latency=1, shadow_prediction=PREDICTION, shadow_raw_predictions=PREDICTION,
+                t["file"], 0.1, 48, 64, ONE_BOX,
+                shadow_latency=1, shadow_prediction=ONE_BOX, shadow_raw_predictions=ONE_BOX,
             ),
             "shadow_raw_predictions",
         ),
@@ -301,7 +302,7 @@ async def test_both_and_neither_of_what_goes_together_or_excludes(call, words, d
 async def test_numpy_numbers_mean_what_they_say(deployment):
     """Where a number is meant, a numpy scalar is one."""
     answer = await deployment.monitor_bytes(
-        PNG, "png", "f.png", np.float32(0.5), np.int64(4), np.uint16(4), PREDICTION, timestamp=np.float64(1.5e9)
+        PNG, "png", "f.png", np.float32(0.5), np.int64(4), np.uint16(4), ONE_BOX, timestamp=np.float64(1.5e9)
     )
     asset = await deployment.find_predicted_asset(oracle_prediction_id=answer["id"])
     assert (asset.width, asset.height, answer["latency"], answer["timestamp"]) == (4, 4, 0.5, 1.5e9)
@@ -313,7 +314,7 @@ async def test_numpy_numbers_mean_what_they_say(deployment):
 async def test_aware_times_are_taken(deployment):
     """A datetime with a zone is a time, wherever seconds are."""
     when = datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
-    answer = await deployment.monitor_bytes(PNG, "png", "f.png", 0.1, 4, 4, PREDICTION, timestamp=when)
+    answer = await deployment.monitor_bytes(PNG, "png", "f.png", 0.1, 4, 4, ONE_BOX, timestamp=when)
     assert answer["timestamp"] == when.timestamp()
     counted = await deployment.get_stats(
         "PREDICTIONS_DATA", from_timestamp=when, to_timestamp=when + datetime.timedelta(1)
@@ -348,7 +349,7 @@ def test_frames_name_field_and_value():
                 "width": 4,
                 "height": 4,
                 "latency": 0.1,
-                "prediction": PREDICTION,
+                "prediction": ONE_BOX,
                 "filename": "f.png",
             }
             with pytest.raises(ConfigurationError, match=name) as refused:

@@ -12,18 +12,16 @@ from picsellia_async import (
     CampaignStepType,
     ConfigurationError,
     ConflictError,
-    DetectionPredictionFormat,
     NoDataError,
     NotFoundError,
 )
 from picsellia_async.emulator import Fault
 
-from ..support.client import calls
+from ..support.client import ONE_BOX, calls
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 DAY = datetime.date(2030, 5, 17)
 
 
@@ -31,7 +29,7 @@ DAY = datetime.date(2030, 5, 17)
 async def campaign(deployment):
     """A campaign of the deployment, which holds five predicted assets."""
     for number in range(5):
-        await deployment.monitor_bytes(PNG, "image/png", f"{number}.png", 0.02, 10, 10, PREDICTION)
+        await deployment.monitor_bytes(PNG, "image/png", f"{number}.png", 0.02, 10, 10, ONE_BOX)
     return await deployment.create_campaign("first look")
 
 

@@ -14,17 +14,17 @@ import pytest
 from picsellia_async import (
     AsyncClient,
     ConfigurationError,
-    DetectionPredictionFormat,
     NoDataError,
     RetryPolicy,
     ServerError,
 )
 from picsellia_async.emulator import Emulator, Fault
 
+from ..support.client import ONE_BOX
+
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 QUICK = RetryPolicy(attempts=3, backoff_initial=0.001, backoff_max=0.002)
 SOAK = bool(os.environ.get("PICSELLIA_ASYNC_SOAK"))
 MANY = 100_000 if SOAK else 4_000
@@ -152,7 +152,7 @@ async def test_filters_of_predicted_assets(client, deployment, emulator):
     """Custom metadata, query, and the state of review tasks narrow the list."""
     for number in range(4):
         await deployment.monitor_bytes(
-            PNG, "image/png", f"{number}.png", 0.1, 10, 10, PREDICTION, custom_metadata={"line": number % 2}
+            PNG, "image/png", f"{number}.png", 0.1, 10, 10, ONE_BOX, custom_metadata={"line": number % 2}
         )
     found = await deployment.list_predicted_assets(custom_metadata={"line": 1})
     assert sorted(asset.filename for asset in found) == ["1.png", "3.png"]

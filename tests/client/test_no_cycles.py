@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from picsellia_async import AsyncClient, DetectionPredictionFormat, PicselliaError, RetryPolicy
+from picsellia_async import AsyncClient, PicselliaError, RetryPolicy
 from picsellia_async.emulator import Emulator, Fault
 
-pytestmark = pytest.mark.anyio
+from ..support.client import ONE_BOX
 
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ async def test_a_failed_call_lets_go_of_its_image(fault: Fault, size: int) -> No
     retry = RetryPolicy(attempts=2, backoff_initial=0.001)
     async with Emulator() as emulator, AsyncClient(emulator.api_token, host=emulator.url, retry=retry) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
-        await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
+        await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
         before = sys.getrefcount(image)
         emulator.faults.add(fault)
         failed = False
         try:
-            await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
+            await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
         except PicselliaError:
             failed = True
         for _ in range(5):

@@ -8,21 +8,19 @@ import pytest
 
 from picsellia_async import (
     ConfigurationError,
-    DetectionPredictionFormat,
     NotFoundError,
     StatusError,
 )
 
-from ..support.client import calls
+from ..support.client import ONE_BOX, calls
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 
 
 async def monitor(deployment, name="f.png", **options):
-    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, PREDICTION, **options)
+    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, ONE_BOX, **options)
 
 
 async def test_find_predicted_assets(deployment, emulator):

@@ -16,15 +16,15 @@ from picsellia_async import (
     ClosedError,
     ConfigurationError,
     DecodeError,
-    DetectionPredictionFormat,
     FastTransport,
     MonitorError,
     RetryPolicy,
 )
 
+from ..support.client import ONE_BOX
+
 pytestmark = pytest.mark.anyio
 
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
 ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 DEPLOYMENT = "00000000-0000-4000-8000-000000000002"
 
@@ -79,7 +79,7 @@ async def scripted(
 
 async def monitor(client: AsyncClient, image: bytes = b"\xff\xd8\xff"):
     deployment = await client.get_deployment("d")
-    return await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
+    return await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000], ids=["whole", "sliced"])
@@ -123,7 +123,7 @@ async def test_calls_are_traced_by_opentelemetry(emulator):
     try:
         async with AsyncClient(emulator.api_token, host=emulator.url) as client:
             deployment = await client.get_deployment(emulator.deployment_name)
-            await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
+            await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
     finally:
         instrumentor.uninstrument()
     spans = [span.to_json() for span in exporter.get_finished_spans()]
@@ -140,7 +140,7 @@ async def test_a_fast_transport_of_the_callers_own(emulator):
     transport = FastTransport(max_connections=3)
     async with AsyncClient(emulator.api_token, host=emulator.url, transport=transport) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
-        await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
+        await deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
     assert transport.is_closed
 
 
@@ -191,9 +191,7 @@ async def test_the_wait_between_attempts_ends_when_the_client_closes(emulator):
     client = AsyncClient(emulator.api_token, host=emulator.url)
     deployment = await client.get_deployment(emulator.deployment_name)
     emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503, retry_after=60))
-    call = asyncio.create_task(
-        deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, PREDICTION)
-    )
+    call = asyncio.create_task(deployment.monitor_bytes(b"\xff\xd8\xff", "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX))
     while not client._account.session._sleepers:  # noqa: ASYNC110 - the wait is what no event tells
         await asyncio.sleep(0.01)
     await client.aclose()

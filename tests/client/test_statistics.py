@@ -9,23 +9,21 @@ import pytest
 
 from picsellia_async import (
     ConfigurationError,
-    DetectionPredictionFormat,
     NotFoundError,
     ServiceMetrics,
     StatusError,
 )
 from picsellia_async.emulator import Fault
 
-from ..support.client import calls
+from ..support.client import ONE_BOX, calls
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 
 
 async def monitor(deployment, name="f.png", **options):
-    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, PREDICTION, **options)
+    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, ONE_BOX, **options)
 
 
 @pytest.mark.parametrize("service", list(ServiceMetrics), ids=lambda service: service.name)

@@ -21,30 +21,29 @@ from picsellia_async import (
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.emulator.domain.pictures import make_png
 
-from ..support.client import calls
+from ..support.client import ONE_BOX, calls
 
 pytestmark = pytest.mark.anyio
 
 IMAGE = make_png(8, 6, 0)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PREDICTION = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 SHADOW = DetectionPredictionFormat([1], [[2, 3, 4, 5]], [0.8])
 OBJECT = "directory/s3/object-name.jpeg"
 
 
 async def monitor(deployment, name="f.png", **options):
-    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, PREDICTION, **options)
+    return await deployment.monitor_bytes(PNG, "image/png", name, 0.02, 480, 640, ONE_BOX, **options)
 
 
 async def test_monitor_a_cloud_image(deployment, emulator):
     """The connector is fetched once; a second prediction on the same object is a conflict."""
     answer = await deployment.monitor_cloud_image(
-        OBJECT, 0.02, 48, 64, PREDICTION, "image/jpeg", "cam", ["t"], time.time(), metadata={"weather": "rain"}
+        OBJECT, 0.02, 48, 64, ONE_BOX, "image/jpeg", "cam", ["t"], time.time(), metadata={"weather": "rain"}
     )
     asset = await deployment.find_predicted_asset(oracle_prediction_id=answer["id"])
     assert (asset.object_name, asset.filename) == (OBJECT, "object-name.jpeg")
     with pytest.raises(ConflictError):
-        await deployment.monitor_cloud_image(OBJECT, 0.02, 48, 64, PREDICTION, "image/jpeg")
+        await deployment.monitor_cloud_image(OBJECT, 0.02, 48, 64, ONE_BOX, "image/jpeg")
     assert len(calls(emulator, "get_deployment_connector")) == 1
 
 
@@ -83,7 +82,7 @@ async def test_hosts_that_moved_are_called_where_they_are_now(deployment, emulat
 async def test_a_frame_brings_all_its_fields(deployment, emulator):
     """What the uploader sends of a frame is what `monitor_bytes` sends of the same arguments."""
     common = {
-        "latency": 0.25, "height": 48, "width": 64, "prediction": PREDICTION, "source": "cam", "tags": ["a", "b"],
+        "latency": 0.25, "height": 48, "width": 64, "prediction": ONE_BOX, "source": "cam", "tags": ["a", "b"],
         "timestamp": 1700000000.5, "shadow_latency": 0.5, "shadow_prediction": SHADOW, "metadata": {"weather": "rain"},
         "upload_dir": "up", "custom_metadata": {"n": 1}, "sample": True, "custom_metrics": {"q": 2},
     }  # fmt: skip
@@ -103,13 +102,13 @@ async def test_a_frame_brings_all_its_fields(deployment, emulator):
 async def test_monitor_and_predict_data(client, deployment):
     """Data of the datalake is monitored and predicted on without its bytes."""
     first, second, *_ = await (await client.get_datalake()).list_data()
-    answer = await deployment.monitor_data(first, 0.02, 48, 64, PREDICTION, ["t"])
+    answer = await deployment.monitor_data(first, 0.02, 48, 64, ONE_BOX, ["t"])
     asset = await deployment.find_predicted_asset(data_id=first.id)
     assert str(asset.oracle_prediction_id) == answer["id"]
     await deployment.predict_data(second, tags="seen", monitor=True)
     assert (await deployment.find_predicted_asset(data_id=second.id)).data_id == second.id
     with pytest.raises(ConfigurationError, match="data must be a Data, got"):
-        await deployment.monitor_data(asset, 0.02, 48, 64, PREDICTION)
+        await deployment.monitor_data(asset, 0.02, 48, 64, ONE_BOX)
 
 
 async def test_shadow_predictions(deployment, versions):

@@ -13,6 +13,7 @@ from picsellia_async.emulator.transport.journal import Entry
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8 + b"\xff\xd9"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PREDICTION = DetectionPredictionFormat([0, 1], [[1, 2, 3, 4], [5, 6, 7, 8]], [0.9, 0.5])
+ONE_BOX = DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.9])
 QUICK = RetryPolicy(backoff_initial=0.001, backoff_max=0.002)
 """Hardly waits between attempts."""
 
