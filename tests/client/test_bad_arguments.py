@@ -50,6 +50,7 @@ WRONG: dict[str, list[Any]] = {
     "float": NO_REAL,
     "bool": ["no", 1, 0, b"", [], np.bool_(True)],
     "int | str": [True, 1.5, -1, b"x", "", [1], math.nan],
+    "Literal['report', 'raise']": ["", "Raise", "ignore", 3, True, b"raise", ["raise"]],
     "dict[str, Any]": NO_JSON + UNWRITABLE,
     "dict[str, Any] | Log": NO_JSON + UNWRITABLE,
     "dict[str, Any] | list[dict[str, Any]]": ["x", 3, {1: 2}, b"x", [3], [{}, {}], [{"a": {1}}], *UNWRITABLE],
