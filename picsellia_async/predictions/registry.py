@@ -43,7 +43,11 @@ def as_prediction(value: Any, name: str = "prediction") -> PredictionFormat:
     if kind is not None and not isinstance(value, type):
         format_ = PREDICTION_FORMATS[InferenceType.of(kind)]
         fields = ("detection_classes", *format_.shape_fields, "detection_texts")
-        return format_(**{field: getattr(value, field) for field in fields})
+        missing = [field for field in fields[:-1] if not hasattr(value, field)]
+        if missing:
+            raise ConfigurationError(f"{name} says that it is for {kind}, but has no {missing[0]}: {shown(value)}")
+        given: dict[str, Any] = {field: getattr(value, field, None) for field in fields}
+        return format_(**given)
     raise ConfigurationError(
         f"{name} must be a prediction format such as DetectionPredictionFormat, got {shown(value)}"
     )

@@ -12,6 +12,7 @@ import attrs
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.predictions import MaskPredictionFormat
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -71,7 +72,8 @@ def coco_results(
         images: Directory of the images.
         annotations: COCO file whose `images` tell the file name of each `image_id`. Without one: the id is the file name, its part
             before the extension, or the number in it (`000000000139.jpg` is 139).
-        kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or numbers.
+        kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or
+            numbers, or from the pixels inside polygons (extra `masks`), which some tools mix with them.
         categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`; a class
             that it does not name is refused. None takes the ids as they are.
         label_map: Instead: index by class name. The file's `categories` tell the names.
@@ -344,8 +346,13 @@ def _polygons(value: object) -> Iterator[list[tuple[float, float]]]:
 
 
 def _mask(value: object, size: tuple[int, int]) -> str:
-    """Return the text form of run lengths: `{"size", "counts"}` with text or numbers, or one of these alone."""
+    """Return the text form of run lengths: `{"size", "counts"}` with text or numbers, or one of these alone; or of polygons' pixels."""
     width, height = size
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        filled = MaskPredictionFormat.from_polygons([value], [0], [0.0], size=size)
+        if filled.left_out:
+            raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")
+        return filled.detection_masks[0]
     counts = value
     if isinstance(value, dict):
         counts = value.get("counts")
@@ -358,4 +365,4 @@ def _mask(value: object, size: tuple[int, int]) -> str:
     if isinstance(counts, list) and counts and all(type(one) is int for one in counts):
         check_counts(counts, size, "segmentation")
         return text_from_counts(counts)
-    raise SourceError(f'segmentation must be run lengths; kind="segmentation" reads polygons; got {shown(value)}')
+    raise SourceError(f"segmentation must be run lengths or polygons, got {shown(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from picsellia_async import Frame, ImplausibleError
 from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.oracle_requests import raw_predictions
 from picsellia_async.predictions import as_prediction
 
 from . import sides
+from .pictures import png
 
 pixels = st.integers(-(2**31), 2**31)
 points = st.tuples(pixels, pixels).map(list)
@@ -32,6 +35,21 @@ SHAPES: Final[dict[str, tuple[str, st.SearchStrategy[Any]] | None]] = {
     "MaskPredictionFormat": ("detection_masks", st.text()),
 }
 """What each format has per shape, beside a class and a score."""
+
+
+ONE: Final[dict[str, Any]] = {"detection_classes": [0], "detection_scores": [0.5]}
+EXAMPLES: Final[dict[str, Callable[[Any], Any]]] = {
+    "ClassificationPredictionFormat": lambda api: api.ClassificationPredictionFormat(**ONE),
+    "DetectionPredictionFormat": lambda api: api.DetectionPredictionFormat(**ONE, detection_boxes=[[1, 2, 3, 4]]),
+    "SegmentationPredictionFormat": lambda api: api.SegmentationPredictionFormat(
+        **ONE, detection_masks=[[[1, 2], [3, 4], [5, 9]]]
+    ),
+    "LinePredictionFormat": lambda api: api.LinePredictionFormat(**ONE, lines=[[[1, 2], [3, 4]]]),
+    "PointPredictionFormat": lambda api: api.PointPredictionFormat(**ONE, points=[[1, 2]]),
+    "KeypointPredictionFormat": lambda api: api.KeypointPredictionFormat(**ONE, keypoints=[[[1, 2, 2], [3, 4, 0]]]),
+    "MaskPredictionFormat": lambda api: api.MaskPredictionFormat(**ONE, detection_masks=["PP3"]),
+}
+"""One of each format that fits an image of 64 x 48."""
 
 
 @st.composite
@@ -76,3 +94,17 @@ def test_every_format_is_tried() -> None:
     from picsellia.types.schemas_prediction import PredictionFormat
 
     assert {format_.__name__ for format_ in PredictionFormat.__subclasses__()} == set(SHAPES)
+
+
+def test_the_vendors_objects_are_taken_and_checked() -> None:
+    """Whoever migrates hands over the vendor's predictions: to a frame as well, with the same checks as ours."""
+    image = png(64, 48)
+    for name in SHAPES:
+        theirs = EXAMPLES[name](sides.vendor_names())
+        frame = Frame(image=image, filename="a.png", width=64, height=48, latency=0.1, prediction=theirs)
+        assert frame.prediction == EXAMPLES[name](sides.our_names())
+    wrong = sides.vendor_names().DetectionPredictionFormat(
+        detection_classes=[0], detection_boxes=[[1, 2, 3, 4]], detection_scores=[93]
+    )
+    with pytest.raises(ImplausibleError, match="per cent"):
+        Frame(image=image, filename="a.png", width=64, height=48, latency=0.1, prediction=wrong)

@@ -110,6 +110,17 @@ async def test_run_lengths_become_masks(read, segmentation):
     assert frames[0].prediction == MaskPredictionFormat([0], [0.5], [text])
 
 
+async def test_polygons_among_run_lengths_become_masks(read):
+    """Annotation tools mix them in one file: the platform gets the pixels inside."""
+    frames, _ = await read(
+        [result(segmentation=[[10, 10, 10, 20, 20, 20, 20, 10]]), result(segmentation=encoded_text())], kind="mask"
+    )
+    prediction = frames[0].prediction
+    assert prediction.detection_masks[1] == encoded_text()
+    assert prediction.to_binary_masks((64, 48))[0][10:20, 10:20].all()
+    assert prediction.to_binary_masks((64, 48))[0].sum() == 100
+
+
 def encoded_text():
     """Return the text form, by its definition: 5 bits a character, differences from the fourth number on."""
     text = ""
@@ -138,7 +149,8 @@ def test_the_text_form_is_that_of_the_reference():
         ({"size": [48, 64], "counts": [-1, 3073]}, "negative"),
         ("\x7f", "does not have"),
         ("oo", "middle of a number"),
-        ([[0, 0, 5, 0, 5, 5]], "reads polygons"),
+        ([[0, 0, 5, 0]], "no polygon of three points"),
+        ([[900, 0, 905, 0, 905, 5]], "beside the image"),
         ([], "run lengths"),
     ],
 )

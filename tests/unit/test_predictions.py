@@ -163,6 +163,18 @@ def test_a_duck_is_a_prediction():
     assert as_prediction(Duck()) == PointPredictionFormat([1], [1.0], [[3, 4]])
 
 
+def test_half_a_duck_is_refused():
+    """An object that names a type and lacks its shapes is told which."""
+
+    class Half:
+        model_type = "POINT"
+        detection_classes = (1,)
+        detection_scores = (1,)
+
+    with pytest.raises(ConfigurationError, match="prediction says that it is for POINT, but has no points"):
+        as_prediction(Half())
+
+
 @pytest.mark.parametrize("value", [None, {}, "x", DetectionPredictionFormat])
 def test_what_is_no_prediction_is_refused(value):
     """A dict or a class in place of a prediction is named."""
