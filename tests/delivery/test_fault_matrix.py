@@ -1,4 +1,4 @@
-"""More than twenty kinds of trouble at random, the real client, the real emulator, and books that balance exactly.
+"""More than twenty kinds of trouble at random, the real client, the real emulator, and an account that balances exactly.
 
 CI sends 1,500 frames; PICSELLIA_ASYNC_SOAK=1 sends 20,000.
 """

@@ -216,7 +216,7 @@ RESULTS = st.sampled_from(
 
 @given(st.lists(RESULTS, min_size=1, max_size=30), st.booleans(), st.none() | st.integers(1, 5))
 def test_no_path_loses_a_frame(results: list[object], holds: bool, max_attempts: int | None) -> None:
-    """Whatever the attempts end in, a frame is in line, waiting, or has exactly one outcome; attempts count up by one."""
+    """Whatever the attempts end in, a frame is queued, waiting, or has exactly one outcome; attempts count up by one."""
     rules = Rules(holds=holds, max_attempts=max_attempts)
     state: object = Queued()
     for number, result in enumerate(results, start=1):

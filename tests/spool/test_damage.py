@@ -190,7 +190,7 @@ async def test_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Pa
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_damage_anywhere_never_stops_delivery(tmp_path: Path, seed: int) -> None:
-    """Whatever is hit, the uploader opens, delivers what can be read, never what is damaged, and its books balance."""
+    """Whatever is hit, the uploader opens, delivers what can be read, never what is damaged, and its account balances."""
     frames = {frame.filename: frame.image for frame in await fill(tmp_path, 40, 40_000)}
     path = tmp_path / "00000001.seg"
     source = random.Random(seed)

@@ -124,7 +124,7 @@ async def test_cancelled_at(make_transport, certificate: Certificate, where: str
 
 
 async def test_cancelled_just_when_given_a_connection(make_transport) -> None:
-    """A waiter that is cancelled in the turn in which it is given a connection hands it to the next in line."""
+    """A waiter that is cancelled in the turn in which it is given a connection hands it to the next in the queue."""
     transport = make_transport(max_connections=1)
     go = asyncio.Event()
 

@@ -114,7 +114,7 @@ async def test_storm_of_cancellations(make_transport, certificate: Certificate, 
         assert transport.counts.slots <= 10
         assert not transport.counts.queued
         count = 1000 if SOAK or not secured else 200
-        # All are in line at once: the last waits for all others, however slow the machine. A slot that was lost would not
+        # All are in the queue at once: the last waits for all others, however slow the machine. A slot that was lost would not
         # show as a PoolTimeout but as fewer connections than slots; ten lost ones as an end that never comes.
         patient = Timeouts(None, None, None, None)
         calls = [one_call(transport, peer, number, random.Random(number), patient) for number in range(count)]

@@ -309,7 +309,7 @@ async def test_connection_lost_while_handed_over(make_transport) -> None:
 
 
 async def test_failed_attempt_gives_its_slot_back(make_transport) -> None:
-    """An attempt that fails passes its slot to the next in line."""
+    """An attempt that fails passes its slot to the next in the queue."""
     transport = make_transport(max_connections=1)
     async with scripted(echo) as gone:
         pass
@@ -337,7 +337,7 @@ async def test_response_dropped_without_closing(make_transport) -> None:
         assert (await ask(transport, peer)).content == b"ok"
 
 
-async def test_a_line_cancelled_at_once(make_transport) -> None:
+async def test_a_queue_cancelled_at_once(make_transport) -> None:
     """Thousands of waiters cancelled in the turn in which a connection comes back do not cost the pool that connection."""
     transport = make_transport(max_connections=1)
     gate = Gate()

@@ -80,7 +80,7 @@ async def test_closing_during_a_long_retry_after_wakes_at_once() -> None:
         started = loop.time()
     assert loop.time() - started <= 0.5
     assert up.report.dropped == 1
-    assert service.attempts.total() == 1, "nobody sends before the time, not even to say goodbye"
+    assert service.attempts.total() == 1, "nobody sends before the time, not even at closing"
 
 
 async def test_closing_ends_own_pauses_and_delivers() -> None:
@@ -130,7 +130,7 @@ async def test_flush_waits_for_what_was_accepted_before() -> None:
 
 
 async def test_cancelling_the_surrounding_task_settles_everything() -> None:
-    """A cancelled block closes as any other: what can be delivered is, the books balance, and the cancellation goes on."""
+    """A cancelled block closes as any other: what can be delivered is, the account balances, and the cancellation goes on."""
     service = Service(seconds=0.2)
     up = uploader(service, concurrency=2)
 

@@ -63,7 +63,7 @@ async def test_a_submit_cancelled_at_any_step_is_all_or_nothing(steps: int) -> N
 
 @pytest.mark.parametrize("moment", [0.0, 0.005, 0.015, 0.5])
 async def test_closing_cancelled_in_every_state_balances(moment: float) -> None:
-    """Several tasks close at once and one is cancelled: all return after the same end, with balanced books."""
+    """Several tasks close at once and one is cancelled: all return after the same end, with a balanced account."""
     async with Uploader(send, concurrency=1, close_timeout=1.0) as up:
         for number in range(20):
             await up.submit(make_frame(number))

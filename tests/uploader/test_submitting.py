@@ -100,7 +100,7 @@ async def test_drop_newest_counts_by_reason_and_source() -> None:
 
 
 async def test_drop_oldest_drops_what_is_not_under_way() -> None:
-    """The oldest frame in line gives way; those under way stay; with nothing in line the newest is dropped."""
+    """The oldest frame in the queue gives way; those under way stay; with an empty queue the newest is dropped."""
     service = Service(hold=asyncio.Event())
     async with uploader(service, max_pending_frames=3, concurrency=1, when_full="drop_oldest") as up:
         receipts = []
