@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Final, Literal, Self, Unpack
 
 import anyio
-import anyio.to_thread
 import attrs
 
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
@@ -37,7 +36,7 @@ from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.stream import Feed, Stream
 from picsellia_async._http.loop import running_loop
-from picsellia_async._services.files import read_image
+from picsellia_async._services.files import file_size, read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
 
@@ -427,8 +426,4 @@ async def _read_file(path: Path) -> bytes:
 
 
 async def _file_size(path: Path) -> int:
-    try:
-        status = await anyio.to_thread.run_sync(path.stat)
-    except OSError as error:
-        raise ConfigurationError(f"Frame.image: {str(path)!r} cannot be read: {error.strerror}") from error
-    return status.st_size
+    return await file_size(path, "Frame.image")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import aiofiles.os
 
@@ -19,6 +20,9 @@ from picsellia_async.errors import (
     FileNotReadableError,
     shown,
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 async def read_image(path: str | Path, name: str = "image_path") -> bytes:
@@ -36,7 +40,7 @@ async def read_image(path: str | Path, name: str = "image_path") -> bytes:
     if size > IMAGE_BYTES_MAX:
         raise ConfigurationError(f"{name}: {str(path)!r} has {size} bytes; an image has 1 to {IMAGE_BYTES_MAX}")
     with _explained(path, name):
-        return await _read(path)
+        return await _off_loop(_read_in_thread, _read, path)
 
 
 async def file_size(path: str | Path, name: str) -> int:
@@ -48,7 +52,7 @@ async def file_size(path: str | Path, name: str) -> int:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise ConfigurationError(f"{name} must be a str or Path, got {shown(path)}")
     with _explained(path, name):
-        status = await aiofiles.os.stat(path)
+        status = await _off_loop(_stat, os.stat, path)
     if stat.S_ISDIR(status.st_mode):
         raise FileIsDirectoryError(f"{name}: {str(path)!r} is a directory, not a file")
     if not status.st_size:
@@ -63,7 +67,7 @@ async def read_slice(path: Path, start: int, size: int, name: str = "path") -> b
         ConfigurationError: The file is gone, may not be read, or is shorter than it was.
     """
     with _explained(path, name):
-        content = await _read(path, start, size)
+        content = await _off_loop(_read_in_thread, _read, path, start, size)
     if len(content) != size:
         raise ConfigurationError(f"{name}: {str(path)!r} became shorter while it was read")
     return content
@@ -91,11 +95,25 @@ async def write_file(path: Path, content: bytes, name: str) -> None:
 
 # Opened and closed in one turn of a thread: a file that is opened in one and closed in another stays open where the call is
 # cancelled in between.
-@aiofiles.os.wrap
 def _read(path: str | Path, start: int = 0, size: int = -1) -> bytes:
     with Path(path).open("rb") as file:
         file.seek(start)
         return file.read(size)
+
+
+_read_in_thread = aiofiles.os.wrap(_read)
+_stat = aiofiles.os.wrap(os.stat)
+
+
+async def _off_loop(
+    in_thread: Callable[P, Awaitable[T]], here: Callable[P, T], *args: P.args, **options: P.kwargs
+) -> T:
+    """Read in a thread, or here where the interpreter ends: no pool takes work any more, and there is nothing else to wait for the loop."""
+    try:
+        return await in_thread(*args, **options)
+    except RuntimeError:
+        # "cannot schedule new futures after shutdown", or its like: reading itself raises none.
+        return here(*args, **options)
 
 
 @aiofiles.os.wrap

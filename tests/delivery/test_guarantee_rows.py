@@ -127,7 +127,8 @@ async def test_a_file_that_cannot_be_read(deployment: AsyncDeployment, tmp_path:
         outcome = await (await uploader.submit(missing))
         assert isinstance(await (await uploader.submit(make_frame(2))), Delivered)
     assert isinstance(outcome, Rejected)
-    assert (outcome.attempts, type(outcome.error)) == (0, ConfigurationError)
+    assert outcome.attempts == 0
+    assert isinstance(outcome.error, ConfigurationError)
 
 
 async def test_values_without_json(deployment: AsyncDeployment) -> None:
