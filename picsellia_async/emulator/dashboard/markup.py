@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import Final
 
-_STYLE: Final = """
+_CSS: Final = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent) }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem } caption { text-align: left; font-weight: 600 }
@@ -47,7 +47,7 @@ def document(title: str, body: str, *, refresh: int | None = None) -> str:
         refresh: Seconds after which it loads itself anew; None: never.
     """
     reload = "" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">'
-    return _DOCUMENT.format(refresh=reload, title=html.escape(title), style=_STYLE, body=body)
+    return _DOCUMENT.format(refresh=reload, title=html.escape(title), style=_CSS, body=body)
 
 
 def table(caption: str, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
