@@ -1,4 +1,4 @@
-"""python -m benchmarks.tables RESULT.json ...: the tables of docs/performance.md, from results of `monitor` and `body`.
+"""python -m benchmarks.tables RESULT.json ...: the tables of docs/performance.md, from results of `monitor`, `uploader`, `checks` and `body`.
 
 Each placeholder of the page, `<!-- table NAME -->` to `<!-- end -->`, is filled anew: no figure is typed by hand.
 """
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.processes import BEFORE
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -38,6 +40,11 @@ def table(heads: list[str], rows: Iterator[list[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
 
 
+def now(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The arms of a scenario without those of another checkout."""
+    return ((name, arm) for name, arm in result["arms"].items() if not name.endswith(BEFORE))
+
+
 def cpu(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
     """CPU per frame, plain and TLS, and as a multiple of the public call."""
     sides = [results["monitor"][name]["arms"] for name in ("100KB x32", "100KB x32 TLS")]
@@ -59,7 +66,7 @@ def flight(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
             if not scenario.endswith(" 50ms"):
                 continue
             many = result["settings"]["flight"]
-            for name, arm in result["arms"].items():
+            for name, arm in now(result):
                 most = min(many / result["settings"]["delay"], 1e6 / arm["cpu_us"])
                 share = arm["frames_per_second"] / most
                 yield [
@@ -90,7 +97,7 @@ def lag(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
     def rows() -> Iterator[list[str]]:
         for scenario, result in results["monitor"].items():
             if scenario.startswith("lag "):
-                for name, arm in result["arms"].items():
+                for name, arm in now(result):
                     load = scenario.removeprefix("lag ")
                     yield [load, NAMES[name], f"{arm['lag_p99_ms']:.2f}", f"{arm['lag_max_ms']:.2f}"]
 
@@ -107,8 +114,33 @@ def body(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
     return ["Image", *keys.values()], rows
 
 
+def uploader(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
+    """CPU of the uploader as a multiple of bare calls: median and range of the ratios round by round."""
+
+    def rows() -> Iterator[list[str]]:
+        for scenario, result in results["uploader"].items():
+            every = result["uploader_of_bare_all"]
+            yield [
+                scenario, f"{result['uploader_of_bare']:.2f} ({min(every):.2f} to {max(every):.2f})",
+                f"{result['receipts_of_bare']:.2f}", f"{result['uploader_of_vendor']:.2f}",
+            ]  # fmt: skip
+
+    heads = ["Size x in flight", "Of bare calls (lowest to highest round)", "Each receipt awaited, of bare calls"]
+    return [*heads, "Of the vendor's SDK"], rows()
+
+
+def checks(results: dict[str, Any]) -> tuple[list[str], Iterator[list[str]]]:
+    """CPU of a call with and without the checks of meaning."""
+    rows = (
+        [scenario, f"{result['cpu_us']['on']:.0f}", f"{result['cpu_us']['off']:.0f}", f"{result['on_of_off']:.3f}"]
+        for scenario, result in results["checks"].items()
+    )
+    return ["Size x in flight", "Checked, CPU us", "Not checked, CPU us", "Median of the ratios"], rows
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], tuple[list[str], Iterator[list[str]]]]] = {
-    "cpu": cpu, "flight": flight, "sizes": sizes, "lag": lag, "body": body,
+    "cpu": cpu, "flight": flight, "sizes": sizes, "lag": lag, "body": body, "uploader": uploader,
+    "checks": checks,
 }  # fmt: skip
 
 

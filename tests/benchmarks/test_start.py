@@ -68,6 +68,7 @@ def predictions(base: str) -> int:
     "arguments",
     [
         ("body", "--only", "10KB", "--rounds", "1"),
+        ("checks", "--only", "10KB x32", "--frames", "20", "--rounds", "1"),
         ("bounds", "--only", "memory", "--frames", "200"),
         ("spool", "--frames", "50", "--rounds", "1"),
     ],
