@@ -110,6 +110,17 @@ def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
     refuse_masked(pixels, "pixels")
+    if hasattr(
+        pixels, "getbands"
+    ):  # Pillow's: it knows its channels, and the order that is said may not contradict them
+        bands = pixels.getbands()
+        own = {("R", "G", "B"): "rgb", ("L",): "gray"}.get(tuple(bands))
+        if own is None:
+            raise ConfigurationError(f"pixels is an image of Pillow's with bands {bands}: convert('RGB') first")
+        if own == "rgb" and order != own:
+            raise ImplausibleError(
+                f'pixels is an image of Pillow\'s, whose channels are red, green, blue: order="rgb", not {order!r}'
+            )
     array = numpy.asarray(pixels.detach().cpu() if hasattr(pixels, "detach") else pixels)
     shape = array.shape
     if array.dtype != numpy.uint8:

@@ -7,7 +7,7 @@ comparison per coordinate, a few microseconds per image.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.enums import InferenceType, SupportedContentType
@@ -38,8 +38,8 @@ from picsellia_async.predictions import (
     PredictionFormat,
     SegmentationPredictionFormat,
 )
-from picsellia_async.predictions._geometry import OVERHANG
 from picsellia_async.predictions._masks import checked_text
+from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 from picsellia_async.validation import choice
 
@@ -99,6 +99,7 @@ def is_right_at_a_glance(
         or options.shadow_prediction is not None
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
+        or prediction.class_names is not None
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)
         or image[-2:] != JPEG_END
@@ -326,6 +327,39 @@ def check_classes(prediction: PredictionFormat, indexes: Collection[int] | None,
             f"{name}.detection_classes[{place}] is {bad[0]}, which is no index of the label map: {known}. "
             "Category ids and the model's own classes are looked up by name: label_map=await deployment.label_map()"
         )
+
+
+def check_class_names(
+    prediction: PredictionFormat, label_map: Mapping[str, int], name: str = "prediction"
+) -> list[str]:
+    """Check what the model calls its classes, where the prediction knows that, against a label map.
+
+    Args:
+        prediction: The prediction.
+        label_map: Index by name.
+        name: How messages call it.
+
+    Returns:
+        A remark for each class that the label map calls by a name that the model does not have: nobody can tell whether they mean the
+        same.
+
+    Raises:
+        ImplausibleError: The label map has the model's name at another index.
+    """
+    own = prediction.class_names or {}
+    remarks = []
+    labels = {index: label for label, index in label_map.items()}
+    for index in dict.fromkeys(prediction.detection_classes):
+        called, label = own.get(index), labels.get(index)
+        if called is None or label is None or called == label:
+            continue
+        if called in label_map:
+            raise ImplausibleError(
+                f"{name}: class {index} is {called!r} to the model, but {label!r} in the label map, which has {called!r} as "
+                f"{label_map[called]}: give label_map=await deployment.label_map() where the prediction is made"
+            )
+        remarks.append(f"the model calls class {index} {called!r}, the label map {label!r}")
+    return remarks
 
 
 def _range(indexes: Collection[int]) -> str:

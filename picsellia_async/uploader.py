@@ -414,10 +414,15 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
 
     Returns:
         The report; what the iterable raised, if it did, is its `error`.
+
+    Raises:
+        ConfigurationError: The first thing that the iterable gave is no `Frame`.
     """
     feed = uploader._feed(frames)  # noqa: SLF001 - one module
     async with uploader:
         error = await uploader._deliver(feed)  # noqa: SLF001
+    if isinstance(error, ConfigurationError) and not uploader.report.accepted:
+        raise error  # nothing was done, so that no report is lost
     return attrs.evolve(uploader.report, error=error)
 
 

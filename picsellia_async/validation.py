@@ -9,6 +9,7 @@ import datetime
 import io
 import math
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 from uuid import UUID
 
@@ -101,7 +102,7 @@ def _plain(value: Any) -> int | float | None:
 
 
 def sequence(value: Any, name: str) -> list[Any]:
-    """Return a list for a list, tuple, numpy array or other iterable that is no text, bytes or mapping.
+    """Return a list for a list, tuple, numpy array or other iterable that is no text, bytes, set or mapping.
 
     Raises:
         ConfigurationError: The value is none of these.
@@ -114,6 +115,8 @@ def sequence(value: Any, name: str) -> list[Any]:
         value = tolist()
     if isinstance(value, (str, bytes, bytearray, memoryview, dict)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} must be a list, got {shown(value)}")
+    if isinstance(value, AbstractSet):  # what belongs to which shape is told by the order
+        raise ConfigurationError(f"{name} must be a list, got a {type(value).__name__}, which has no order")
     return list(value)
 
 

@@ -17,6 +17,7 @@ from picsellia_async.errors import PicselliaError, UndefinedObjectError
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import (
+    check_class_names,
     check_classes,
     check_image,
     check_latency,
@@ -58,6 +59,8 @@ class Meaning:
         self.is_checked: Final = record.account.settings.checks == "on"
         """Whether this deployment's calls are checked."""
         self._labels: Labels | None = None
+        self._told: set[str] = set()
+        """Remarks about names that were made already."""
         self._fetching: SingleFlight[Labels] = SingleFlight()
 
     async def label_map(self) -> dict[str, int]:
@@ -117,6 +120,7 @@ class Meaning:
             labels is not None
             and labels.indexes is not None
             and (version_id is labels.version_id or version_id is None or version_id == labels.version_id)
+            and prediction.class_names is None
             and labels.indexes.issuperset(prediction.detection_classes)
         )
 
@@ -126,18 +130,31 @@ class Meaning:
         Not for the prediction of a shadow: that is another model version, whose label map may be another.
 
         Raises:
-            ImplausibleError: A class is no index of the label map.
+            ImplausibleError: A class is no index of the label map, or the label map has the model's name for it elsewhere.
         """
         if not prediction.detection_classes:
             return
         labels, version_id = self._labels, self._record.description.model_version_id
         if labels is None or (version_id is not None and version_id != labels.version_id):
             labels = await self._fetching.run(self._first_fetch)
+        if prediction.class_names is not None:
+            self._tell_names(check_class_names(prediction, labels.names))
         if labels.indexes is None or labels.indexes.issuperset(prediction.detection_classes):
             return
         if asyncio.get_running_loop().time() - labels.fetched_at > REFRESH_SECONDS:
             labels = await self._fetching.run(self._refresh)
         check_classes(prediction, labels.indexes, "prediction")
+
+    def _tell_names(self, remarks: list[str]) -> None:
+        """Say once what is not certain: a model's own names may be other words for the same classes."""
+        for remark in remarks:
+            if remark not in self._told:
+                self._told.add(remark)
+                logger.warning(
+                    "deployment %r: %s; give label_map= where predictions are made, so that classes are found by name",
+                    self._record.description.name,
+                    remark,
+                )
 
     async def _first_fetch(self) -> Labels:
         return await self._quick_fetch(self._record.description.model_version_id)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._values import Number, Shapes, is_scalar, pairs
+from picsellia_async.predictions._values import OVERHANG, Number, Shapes, is_scalar, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
 from picsellia_async.validation import real_number, sequence, whole_number
 
@@ -24,8 +24,6 @@ COCO_VISIBILITIES: Final = frozenset({0, HIDDEN, VISIBLE})
 VISIBLE_CONFIDENCE: Final = 0.5
 """Confidence from which a keypoint counts as seen."""
 
-OVERHANG: Final = 0.1
-"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is, or cut where asked."""
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
 

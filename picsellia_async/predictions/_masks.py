@@ -66,6 +66,11 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
             raise ConfigurationError(
                 f"{name}[{i}] holds values between 0 and 1: compare with a threshold first, masks > 0.5"
             )
+        if mask.dtype.kind not in "bf" and bool((is_set & (mask != mask.max())).any()):
+            raise ConfigurationError(
+                f"{name}[{i}] holds more than one value beside 0, which looks like a map of classes or of instances: one mask "
+                f"for each, masks=[pixels == value for value in ...]"
+            )
         found.append(is_set.astype(numpy.uint8))
     return found
 

@@ -22,6 +22,11 @@ SCORE_ROUNDING: Final = 2**-10
 """What arithmetic in half precision puts on top of 1 or below 0: the distance of 1 to the next float16."""
 
 
+OVERHANG: Final = 0.1
+"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is, or cut where asked."""
+VISIBILITIES: Final = (0, 1, 2)
+"""COCO's: not there, hidden, seen."""
+
 _INTEGERS: Final = frozenset({int})
 _FLOATS: Final = frozenset({float})
 _LISTS: Final = frozenset({list})
@@ -120,6 +125,14 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
          for j, v in enumerate(one)]
         for i, one in enumerate(given)
     ]  # fmt: skip
+    for i, one in enumerate(found):
+        for j, point in enumerate(one):
+            third = sequence(given[i][j], name)[2]
+            if third not in VISIBILITIES:
+                raise ConfigurationError(
+                    f"{name}[{i}][{j}] has {shown(third)} as its visibility, which is 0 (not there), 1 (hidden) or 2 (seen)"
+                    f"{'' if point[2] not in VISIBILITIES else '. It looks like a confidence: KeypointPredictionFormat.from_keypoints'}"
+                )
     if found and _within_one([[point[:2] for point in one] for one in found[:1]]):
         way_out = "KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"
         places = [[point[:2] for point in one] for one in found]
@@ -195,7 +208,9 @@ def _is_wrapped(point: Any) -> bool:
 
 
 def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
-    """Refuse coordinates that are all within 0 to 1 with a fraction among them: shares of the image, which rounding makes 0 and 1.
+    """Refuse coordinates that are all about 0 to 1 with a fraction among them: shares of the image, which rounding makes 0 and 1.
+
+    A detector's share may lie a little outside, as its pixels may.
 
     Raises:
         ImplausibleError: They are.
@@ -203,9 +218,11 @@ def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) 
     if not found or not _within_one(found):
         return
     numbers = list(_flat(given))
-    if any(not number.is_integer() for number in numbers) and all(0 <= number <= 1 for number in numbers):
+    if any(not number.is_integer() for number in numbers) and all(
+        -OVERHANG <= number <= 1 + OVERHANG for number in numbers
+    ):
         raise ImplausibleError(
-            f"{name} are all within 0 to 1, {shown(given[0])} for instance, which looks like shares of the image and not "
+            f"{name} are all about 0 to 1, {shown(given[0])} for instance, which looks like shares of the image and not "
             f"pixels: use {way_out}"
         )
 

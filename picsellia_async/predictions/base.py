@@ -8,7 +8,7 @@ Numbers may be Python's, numpy's or torch's, lists may be tuples or arrays.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
@@ -56,6 +56,10 @@ class PredictionFormat:
     """(width, height) of the image that the constructor was told of (`normalized`, `clip`, `size`) or that its masks have; None:
     neither. A frame of another size refuses the prediction."""
 
+    class_names: Mapping[int, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """What the model itself calls the classes, by index, where a constructor was told and took no label map; None: not known. A label
+    map that has such a name at another index refuses the prediction."""
+
     def __repr__(self) -> str:
         """Return the class and its fields, long ones cut: there may be a hundred thousand boxes."""
         fields = (field for field in attrs.fields(type(self)) if field.repr)
@@ -86,6 +90,13 @@ def counted(prediction: P, image_size: tuple[int, int] | None, clipped: int = 0,
     object.__setattr__(prediction, "image_size", image_size)
     object.__setattr__(prediction, "clipped", clipped)
     object.__setattr__(prediction, "left_out", left_out)
+    return prediction
+
+
+def with_class_names(prediction: P, class_names: Mapping[int, str] | None) -> P:
+    """Return the prediction, with a note of what the model calls its classes."""
+    if class_names:
+        object.__setattr__(prediction, "class_names", class_names)
     return prediction
 
 

@@ -45,6 +45,12 @@ def from_coco(
     """
     choice(kind, "kind", get_args(Kind))
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
+    images = {repr(one["image_id"]) for one in found if one.get("image_id") is not None}
+    if len(images) > 1:
+        raise ConfigurationError(
+            f"annotations are of {len(images)} images (image_id {', '.join(sorted(images)[:3])}), and a prediction is of one: "
+            "[one for one in annotations if one['image_id'] == ...]. picsellia_async.sources.coco_results reads whole files"
+        )
     indexes = category_indexes(categories, label_map)
     classes = [_index(one, i, indexes) for i, one in enumerate(found)]
     scores = [_score(one, i, score) for i, one in enumerate(found)]

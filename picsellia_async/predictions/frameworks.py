@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, Names
-from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.base import PredictionFormat, with_class_names
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
     DetectionPredictionFormat,
@@ -100,7 +100,8 @@ def from_ultralytics(
         kind: "detection", "segmentation", "mask" or "keypoint"; by default what the model's task gives: keypoints, else
             polygons, else boxes. Classification needs none.
         label_map: `await deployment.label_map()`: classes are looked up by the names that the result carries. None takes the
-            model's class numbers as indexes of the label map.
+            model's class numbers as indexes of the label map; a deployment whose label map has such a name at another index refuses
+            the prediction.
         top: Of a classification: how many of the best classes.
 
     Raises:
@@ -116,17 +117,19 @@ def from_ultralytics(
     if getattr(result, "obb", None) is not None:
         raise ConfigurationError(_ORIENTED.format(corners="result.obb.xyxyxyxy", upright="result.obb.xyxy"))
     names = result.names if label_map is not None else None
+    own = _own_names(result.names) if label_map is None else None
     if getattr(result, "probs", None) is not None:
         scores = sequence(result.probs.data, "result.probs.data")
         best = sorted(range(len(scores)), key=lambda i: -scores[i])[: whole_number(top, "top", 1)]
-        return ClassificationPredictionFormat.from_classes(
+        prediction = ClassificationPredictionFormat.from_classes(
             best, [scores[i] for i in best], names=names, label_map=label_map
         )
+        return with_class_names(prediction, own)
     if getattr(result, "boxes", None) is None:
         raise ConfigurationError("result.boxes is None: this result holds no detections")
     has = {name for name in ("masks", "keypoints") if getattr(result, name, None) is not None}
     chosen = kind or ("keypoint" if "keypoints" in has else "segmentation" if "masks" in has else "detection")
-    return _from_ultralytics_shapes(result, chosen, names, label_map)
+    return with_class_names(_from_ultralytics_shapes(result, chosen, names, label_map), own)
 
 
 _FORMATS: Final[dict[str, type[PredictionFormat]]] = {
@@ -192,6 +195,8 @@ def from_torchvision(
             f"from_torchvision takes one output with boxes, labels and scores, got {shown(output)}"
         )
     chosen = kind or ("keypoint" if "keypoints" in output else "segmentation" if "masks" in output else "detection")
+    if names is None:
+        _need_names(label_map, "torchvision's results carry none")
     common: dict[str, Any] = {"classes": output["labels"], "names": names, "label_map": label_map}
     if chosen == "detection":
         return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
@@ -219,7 +224,28 @@ def _labelled(class_id: Any, names: Names | None, own: Any, label_map: LabelMap 
         raise ConfigurationError(
             "class_id is None: set it, or data['class_name'] and label_map=await deployment.label_map()"
         )
+    if names is None and len(class_id):
+        _need_names(label_map, "the result carries none")
     return {"classes": class_id, "names": names, "label_map": label_map}
+
+
+def _own_names(names: Any) -> dict[int, str]:
+    """Return the model's own names by index, of what a result carries; what is no such thing tells nothing."""
+    items = names.items() if isinstance(names, Mapping) else enumerate(names)
+    return {int(index): name for index, name in items if isinstance(name, str)}
+
+
+def _need_names(label_map: LabelMap | None, what: str) -> None:
+    """Refuse a label map in which there is nothing to look up.
+
+    Raises:
+        ConfigurationError: There is a label map.
+    """
+    if label_map is not None:
+        raise ConfigurationError(
+            f"label_map= looks classes up by name, and {what}: give names=, the model's own, in the order of its numbers. Where "
+            "its numbers are the label map's, leave label_map= out"
+        )
 
 
 def _scores(confidence: Any, count: int, score: float | None) -> Any:

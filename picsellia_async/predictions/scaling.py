@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions.base import PredictionFormat, counted
+from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     DetectionPredictionFormat,
     KeypointPredictionFormat,
@@ -54,4 +54,4 @@ def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
     made_for = prediction.image_size
     if made_for is not None:  # of another image than the one before, it stays one of another than the one now
         made_for = new if made_for == old else (round(made_for[0] * x_factor), round(made_for[1] * y_factor))
-    return counted(found, made_for, prediction.clipped, prediction.left_out)
+    return with_class_names(counted(found, made_for, prediction.clipped, prediction.left_out), prediction.class_names)

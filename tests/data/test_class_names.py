@@ -1,0 +1,138 @@
+"""What a model calls its classes, against what the label map calls them; and other values whose meaning is told apart."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from picsellia_async import (
+    AsyncDeployment,
+    DetectionPredictionFormat,
+    Frame,
+    ImplausibleError,
+    KeypointPredictionFormat,
+)
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.predictions import (
+    MaskPredictionFormat,
+    PredictionFormat,
+    from_coco,
+    from_supervision,
+    from_torchvision,
+    from_ultralytics,
+)
+
+from ..support.frames import make_frame
+
+LABELS = {"person": 0, "bicycle": 1, "car": 2, "truck": 3}
+
+
+def ultralytics(names: dict[int, str], *classes: int) -> Any:
+    boxes = SimpleNamespace(
+        cls=np.array(classes, float),
+        conf=np.full(len(classes), 0.9),
+        xyxy=np.array([[1, 2, 30, 40]] * len(classes), float),
+    )
+    return SimpleNamespace(
+        orig_shape=(48, 64), names=names, boxes=boxes, obb=None, probs=None, masks=None, keypoints=None
+    )
+
+
+def frame(prediction: PredictionFormat) -> Frame:
+    return make_frame(prediction=prediction)
+
+
+@pytest.mark.anyio
+async def test_a_name_that_the_label_map_has_elsewhere_is_refused(deployment: AsyncDeployment) -> None:
+    """A pretrained model's class 1 is its "car", and the deployment's 1 is its "bicycle": nothing is sent."""
+    prediction = from_ultralytics(ultralytics({0: "person", 1: "car"}, 1))
+    with pytest.raises(
+        ImplausibleError, match=r"class 1 is 'car' to the model, but 'bicycle' in the label map, which has 'car' as 2"
+    ):
+        await deployment.monitor_bytes(frame(prediction).image, "image/jpeg", "a.jpg", 0.02, 48, 64, prediction)
+    report = await deployment.monitor_many([frame(prediction)])
+    assert (report.delivered, report.rejected) == (0, 1)
+    looked_up = from_ultralytics(ultralytics({0: "person", 1: "car"}, 1), label_map=await deployment.label_map())
+    assert (await deployment.monitor_many([frame(looked_up)])).is_complete
+
+
+@pytest.mark.anyio
+async def test_another_word_for_a_class_is_said_once(
+    deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether the model's "motorcycle" is the label map's "truck" nobody can tell: it is sent, with one warning."""
+    names = {0: "person", 3: "motorcycle"}
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        for _ in range(3):
+            report = await deployment.monitor_many([frame(from_ultralytics(ultralytics(names, 0, 3)))])
+            assert report.is_complete
+    said = [
+        record.getMessage()
+        for record in caplog.records
+        if "the model calls class 3 'motorcycle'" in record.getMessage()
+    ]
+    assert len(said) == 1
+
+
+def test_a_label_map_with_nothing_to_look_up_is_refused() -> None:
+    """Numbers of the model would be taken as the deployment's, though the label map was given to look names up in it."""
+    output = {"boxes": np.array([[1.0, 2, 30, 40]]), "labels": np.array([1]), "scores": np.array([0.9])}
+    with pytest.raises(ConfigurationError, match="torchvision's results carry none: give names="):
+        from_torchvision(output, label_map=LABELS)
+    detections = SimpleNamespace(
+        xyxy=output["boxes"], class_id=output["labels"], confidence=output["scores"], mask=None, data={}
+    )
+    with pytest.raises(ConfigurationError, match="the result carries none: give names="):
+        from_supervision(detections, label_map=LABELS)
+    named = from_torchvision(output, names=["__background__", "person"], label_map=LABELS)
+    assert named.detection_classes == [0]
+
+
+def test_annotations_of_several_images_are_no_prediction() -> None:
+    """They would all land on one picture."""
+    annotations = [{"image_id": number, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9} for number in (1, 2)]
+    with pytest.raises(ConfigurationError, match=r"are of 2 images \(image_id 1, 2\)"):
+        from_coco(annotations, categories={1: 0})
+
+
+def test_sets_have_no_order() -> None:
+    """Which score belongs to which box is told by the order."""
+    with pytest.raises(ConfigurationError, match=r"scores must be a list, got a set, which has no order"):
+        DetectionPredictionFormat([0, 1], [[0, 0, 10, 10]] * 2, {0.9, 0.8})
+
+
+@pytest.mark.parametrize("boxes", [[[0.1, 0.1, 0.5, 1.02]], [[-0.01, 0.1, 0.5, 0.9]]])
+def test_shares_that_overhang_are_shares(boxes: list[list[float]]) -> None:
+    """A network's box may reach a little beyond the image, and rounding would make it [0, 0, 0, 1] all the same."""
+    with pytest.raises(ImplausibleError, match="looks like shares of the image"):
+        DetectionPredictionFormat([0], boxes, [0.9])
+
+
+@pytest.mark.parametrize("third", [0.93, 0.3, 5])
+def test_a_visibility_is_0_1_or_2(third: float) -> None:
+    """A confidence in its place would be rounded to "hidden" or "not there"."""
+    with pytest.raises(ConfigurationError, match=r"keypoints\[0\]\[1\] has .* as its visibility"):
+        KeypointPredictionFormat([0], [0.9], [[[10, 20, 2], [30, 40, third]]])
+
+
+def test_a_map_of_classes_is_no_mask() -> None:
+    """What is not 0 would all be one object; 0 and 255 are a mask."""
+    pixels = np.zeros((48, 64), np.uint8)
+    pixels[10:20, 10:20], pixels[30:40, 30:40] = 1, 3
+    with pytest.raises(ConfigurationError, match="looks like a map of classes"):
+        MaskPredictionFormat.from_binary_masks([pixels], [0], [0.9])
+    assert len(MaskPredictionFormat.from_binary_masks([(pixels == 3) * np.uint8(255)], [0], [0.9]).detection_masks) == 1
+
+
+def test_an_image_of_pillow_knows_its_channels() -> None:
+    """With OpenCV's order, red and blue would be swapped."""
+    image = pytest.importorskip("PIL.Image").new("RGB", (64, 48), "red")
+    prediction = DetectionPredictionFormat([0], [[0, 0, 10, 10]], [0.9])
+    with pytest.raises(ImplausibleError, match='order="rgb"'):
+        Frame.from_array(image, prediction=prediction, latency=0.02, filename="a.jpg")
+    made = Frame.from_array(image, prediction=prediction, latency=0.02, filename="a.jpg", order="rgb")
+    assert made.width == 64
