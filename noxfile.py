@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -98,6 +99,37 @@ def prometheus(session: nox.Session) -> None:
     """A real Prometheus scrapes a service with an uploader. Needs Debian's package `prometheus`; outside the default list."""
     session.install(".[emulator,prometheus,video]", *groups("test"))
     session.run("pytest", "tests/uploader/test_prometheus.py", *session.posargs)
+
+
+UPSTREAM = {
+    "httpx==0.28.1": ["tests"],
+    # What lies below its pool is httpcore's own, and so are its tests.
+    "httpcore==1.0.9": [
+        "tests/_async/test_connection_pool.py",
+        "tests/_async/test_integration.py",
+        "tests/test_cancellations.py",
+    ],
+}
+
+
+@nox.session
+def upstream(session: nox.Session) -> None:
+    """The asynchronous tests of httpx and httpcore run over our transport. Outside the default list: they are fetched."""
+    session.install(
+        ".", "pip", "pytest", "pytest-timeout", "pytest-httpbin", "trio", "trustme", "uvicorn", "chardet==5.2.0",
+        "cryptography", "httpx[http2,socks,cli,zstd,brotli]==0.28.1", "httpcore==1.0.9",
+    )  # fmt: skip
+    folder = Path(session.create_tmp())
+    for package, tests in UPSTREAM.items():
+        session.run("pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(folder), package)
+        name = package.replace("==", "-")
+        shutil.unpack_archive(folder / f"{name}.tar.gz", folder, filter="data")
+        with session.chdir(folder / name):
+            session.run(
+                "pytest", "-p", "upstream.plugin", "-W", "default", "--timeout", "20",
+                "-m", "not network", "-k", "not h11 and not h2", *tests, *session.posargs,
+                env={"PYTHONPATH": str(Path(__file__).parent / "tests")},
+            )  # fmt: skip
 
 
 @nox.session

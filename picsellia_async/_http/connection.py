@@ -49,6 +49,9 @@ DEAD_SECONDS: Final = 15.0
 """Silence of a host that owes us confirmations after which the connection counts as dead: a firewall has forgotten it, say.
 A slow peer confirms what it takes, and to one that takes nothing more nothing is on its way. So the dead are told within `DEAD_SECONDS + LOOK_SECONDS`."""
 
+CLOCK_SECONDS: Final = 0.05
+"""Kernel and loop count time apart: without this slack, a look that comes a millisecond early would leave it to the next one."""
+
 NO_BODY_TO_COME: Final = 300
 """From this status on, a response that comes while the request is being sent ends the sending."""
 
@@ -414,7 +417,11 @@ class Connection(asyncio.BufferedProtocol):
             return
         now, flow = self._loop.time(), tcp.flow(self.sock)
         unconfirmed = flow is not None and flow.acknowledged < self._wire_bytes()
-        if flow is not None and flow.in_flight and min(flow.silence, now - self._written_at) >= DEAD_SECONDS:
+        if (
+            flow is not None
+            and flow.in_flight
+            and min(flow.silence, now - self._written_at) >= DEAD_SECONDS - CLOCK_SECONDS
+        ):
             self.fail(httpx.WriteTimeout, f"the peer's host has confirmed nothing for {DEAD_SECONDS:g} s")
             return
         if now >= self._limit and now >= self._extended_limit():

@@ -1,0 +1,1 @@
+"""The suites of httpx and httpcore, run over our transport by `nox -s upstream`."""
