@@ -102,13 +102,9 @@ def prometheus(session: nox.Session) -> None:
 
 
 UPSTREAM = {
-    "httpx==0.28.1": ["tests"],
+    "httpx==0.28.1": ["."],
     # What lies below its pool is httpcore's own, and so are its tests.
-    "httpcore==1.0.9": [
-        "tests/_async/test_connection_pool.py",
-        "tests/_async/test_integration.py",
-        "tests/test_cancellations.py",
-    ],
+    "httpcore==1.0.9": ["_async/test_connection_pool.py", "_async/test_integration.py", "test_cancellations.py"],
 }
 
 
@@ -127,7 +123,7 @@ def upstream(session: nox.Session) -> None:
         with session.chdir(folder / name):
             session.run(
                 "pytest", "-p", "upstream.plugin", "-W", "default", "--timeout", "20",
-                "-m", "not network", "-k", "not h11 and not h2", *tests, *session.posargs,
+                "-m", "not network", "-k", "not h11 and not h2", *(f"tests/{name}" for name in tests), *session.posargs,
                 env={"PYTHONPATH": str(Path(__file__).parent / "tests")},
             )  # fmt: skip
 
