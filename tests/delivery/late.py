@@ -31,7 +31,7 @@ class Late:
         self.client = AsyncClient(self.arguments["token"], host=self.arguments["url"])
         await self.client.__aenter__()
         deployment = await self.client.get_deployment(self.arguments["deployment"])
-        self.uploader = deployment.uploader(spool=self.arguments["spool"])
+        self.uploader = deployment.uploader(spool=self.arguments["spool"], close_timeout=200.0)
         await self.uploader.__aenter__()
 
     async def submit_and_close(self) -> None:

@@ -99,7 +99,9 @@ async def test_an_outage_that_fills_a_file_system_ends_by_itself(small_mount: Pa
     assert len(again.stored) == 1
 
 
-async def test_health_tells_a_full_disk_until_there_is_room(tmp_path: Path, small_disk: SmallDisk) -> None:
+async def test_health_tells_a_full_disk_until_there_is_room(
+    tmp_path: Path, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
     """Frames are refused with a typed error while room is left to others, and taken again once it is there."""
     service = Service()
     async with uploader(service, tmp_path, max_pending_bytes=MEBI) as up:
@@ -107,6 +109,7 @@ async def test_health_tells_a_full_disk_until_there_is_room(tmp_path: Path, smal
         with pytest.raises(SpoolError, match="No space left"):
             await up.submit(make_frame(1, 100_000))
         assert up.statistics().health is Health.DISK_FULL
+        assert "the disk of the spool is full" in caplog.text
         small_disk.size = 20 * MEBI
         await up.submit(make_frame(2, 100_000))
         assert up.statistics().health is Health.OK
