@@ -145,7 +145,9 @@ def demo(session: nox.Session) -> None:
     arguments = list(session.posargs)
     if "--source" not in arguments:
         clip = next((data / name for name in CLIPS if (data / name).exists()), None)
-        arguments += ["--source", str(clip)] if clip else []
+        if clip is None:
+            session.error(f"none of {', '.join(CLIPS)} is in {data}: give a clip with `nox -s demo -- --source FILE`")
+        arguments += ["--source", str(clip)]
     session.run("picsellia-async", "demo", *arguments)
 
 

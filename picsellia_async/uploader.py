@@ -160,8 +160,11 @@ class Uploader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close, also when the block ended by an error or a cancellation."""
-        await self.aclose()
+        """Close, also when the block ended by an error or a cancellation.
+
+        Where it ended by a cancellation, another one while closing ends the delivery at once.
+        """
+        await self._end(is_cancelled=kind is not None and issubclass(kind, asyncio.CancelledError))
 
     def __repr__(self) -> str:
         """Return the phase and the numbers that matter."""
@@ -186,16 +189,20 @@ class Uploader:
         If the calling task is cancelled meanwhile, closing goes on to its end first; a second cancellation ends the delivery at
         once, with the same account.
         """
+        await self._end(is_cancelled=False)
+
+    async def _end(self, *, is_cancelled: bool) -> None:
         if self._phase == "new":
             self._phase = "closed"
         if self._phase == "closed":
             return
+        self._check_loop()
         if self._closer is None:
             self._phase = "closing"
             self._closer = asyncio.get_running_loop().create_task(self._close())
-        await self._outlive_cancellation(self._closer)
+        await self._outlive_cancellation(self._closer, is_cancelled=is_cancelled)
 
-    async def _outlive_cancellation(self, closer: asyncio.Task[None]) -> None:
+    async def _outlive_cancellation(self, closer: asyncio.Task[None], *, is_cancelled: bool) -> None:
         cancelled: asyncio.CancelledError | None = None
         # The shield keeps anyio's cancel scopes, which cancel again and again, from counting as impatience.
         with anyio.CancelScope(shield=True):
@@ -203,8 +210,9 @@ class Uploader:
                 try:
                     await asyncio.wait([closer])
                 except asyncio.CancelledError as error:
-                    if cancelled is not None and self._delivering is not None:
+                    if is_cancelled and self._delivering is not None:
                         self._delivering.cancel()
+                    is_cancelled = True
                     cancelled = error
         closer.result()
         if cancelled is not None:
@@ -296,6 +304,15 @@ class Uploader:
             hint = ": make one with image.with_prediction(...)" if hasattr(frame, "with_prediction") else ""
             raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}{hint}")
 
+    def _check_loop(self) -> None:
+        """Refuse another event loop while that of the uploader runs: its futures would never wake us.
+
+        Raises:
+            ClosedError: It is another one.
+        """
+        if self._loop is not None and self._loop.is_running() and asyncio.get_running_loop() is not self._loop:
+            raise ClosedError("the uploader belongs to another event loop")
+
     def _not_open(self) -> ClosedError:
         if self._phase == "new":
             return ClosedError("the uploader is not open yet; use `async with deployment.uploader(...) as uploader`")
@@ -351,7 +368,11 @@ class Uploader:
 
         Returns:
             How many of these frames have no outcome yet: 0, unless the time ran out.
+
+        Raises:
+            ClosedError: The uploader belongs to another event loop.
         """
+        self._check_loop()
         if self._phase == "open":
             self._sender.send_now()
         return await self._ledger.flush(timeout)

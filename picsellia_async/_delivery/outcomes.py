@@ -234,8 +234,8 @@ class UploadReport:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every accepted frame was delivered, and the iterable that gave them came to its end."""
-        return self.accepted == self.delivered and self.error is None
+        """Whether every accepted frame was delivered, no record of the spool was damaged, and the iterable came to its end."""
+        return self.accepted == self.delivered and not self.quarantined and self.error is None
 
     def raise_for_failures(self) -> None:
         """Raise where a frame was not delivered, or the iterable that gave them raised: for jobs that must not end well then.
@@ -249,6 +249,7 @@ class UploadReport:
         text = f"{missing} of {self.accepted} frames were not delivered: {self.rejected} rejected, {self.dropped} dropped, {self.spooled} left in the spool"
         first = "; ".join(f"{line.filename or line.frame_id} ({line.reason})" for line in self.failures[:3])
         text += f", first {first}" if first else ""
+        text += f"; {self.quarantined} records of the spool were damaged" if self.quarantined else ""
         if self.error is not None:
             text += f"; reading the frames ended with {type(self.error).__name__}: {self.error}"
         raise DeliveryError(text, self) from self.error

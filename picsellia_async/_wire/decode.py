@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import functools
 import math
+import re
 from collections.abc import Hashable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
@@ -106,11 +107,24 @@ def updated(description: V, answer: dict[str, Any]) -> V:
 
 def status_error(endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1) -> StatusError:
     """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses)."""
+    answer = attrs.evolve(answer, content=without_secrets(answer.content[:BODY_KEPT]))
     message, detail = error_text(answer)
     cls = status_error_class(answer.status, endpoint.errors)
     return cls(
         message, answer.status, endpoint.method, url, detail, answer.content[:BODY_KEPT], attempts, retry_after(answer)
     )
+
+
+_SECRETS: Final = re.compile(
+    rb"""(\b(?:bearer|basic)\s+|\b(?:api_token|jwt|token|password)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?)[^\s"',;}\]\\]+"""
+    rb"""|(\bimage\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=]{64,}""",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(body: bytes) -> bytes:
+    """Return an error body with what looks like a credential or an image hidden: gateways echo the request that they refuse."""
+    return _SECRETS.sub(lambda found: (found[1] or found[2]) + b"***", body)
 
 
 def error_text(answer: Answer) -> tuple[str, Any]:

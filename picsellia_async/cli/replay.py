@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             f"spool, {report.quarantined} damaged"
         )
         print_failures(report)
-    return 0 if report.is_complete and not report.quarantined else 1
+    return 0 if report.is_complete else 1
 
 
 async def _replay(args: argparse.Namespace, owner: dict[str, str], concurrency: int | Literal["auto"]) -> UploadReport:

@@ -175,3 +175,21 @@ def test_what_is_no_url_is_refused_without_its_password(url):
     with pytest.raises(ConfigurationError, match="host must be an http or https URL") as caught:
         Origin.parse(url)
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"bad header authorization: Bearer eyJ0.SECRET.x in your request",
+        b'{"detail": "cannot read {\\"api_token\\": \\"SECRET\\"}"}',
+        b'{"message": "refused", "detail": {"jwt": "SECRET", "image": "' + b"U0VDUkVU" * 20 + b'"}}',
+        b"GET /?token=SECRET HTTP/1.1",
+    ],
+)
+def test_a_gateway_that_echoes_the_request_puts_no_secret_into_errors(body: bytes) -> None:
+    """Neither credential nor image stands in the error's text, its detail or its body."""
+    error = status_error(FIND_DEPLOYMENT, answer(400, body), "u")
+    told = f"{error} {error!r} {error.detail} {error.body!r}"
+    assert "SECRET" not in told
+    assert "U0VDUkVU" not in told
+    assert "***" in told

@@ -148,27 +148,41 @@ async def test_cancelling_the_surrounding_task_settles_everything() -> None:
     assert (up.report.delivered, up.report.is_balanced) == (10, True)
 
 
-async def test_a_second_cancellation_ends_the_flush() -> None:
-    """Who cancels twice does not want to wait: the rest is settled at once."""
+async def test_of_a_block_that_a_cancellation_ended_the_next_one_ends_the_flush() -> None:
+    """Ctrl-C ends the block; once more ends the delivery, and not at the third time."""
     service = Service(hold=asyncio.Event())
-    up = uploader(service, close_timeout=30.0)
+    up = uploader(service, close_timeout=60.0)
+    submitted = asyncio.Event()
 
-    async def application() -> None:
+    async def block() -> None:
         async with up:
-            await up.submit(make_frame(0))
-            await asyncio.sleep(100)
+            await up.submit(make_frame(1))
+            submitted.set()
+            await asyncio.Event().wait()
 
-    loop = asyncio.get_running_loop()
-    task = asyncio.create_task(application())
-    await asyncio.sleep(0.1)
-    started = loop.time()
-    for _ in range(3):
-        task.cancel()
-        await asyncio.sleep(0.1)
+    task = asyncio.create_task(block())
+    await submitted.wait()
+    task.cancel()
+    while "closing" not in repr(up):  # noqa: ASYNC110 - closing tells nobody that it began
+        await asyncio.sleep(0)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
-    assert loop.time() - started <= 1.0
+        await asyncio.wait_for(task, 30)
     assert (up.report.dropped, up.report.is_balanced) == (1, True)
+
+
+async def test_another_loop_is_refused_and_does_not_hang() -> None:
+    """Futures of the uploader's loop never wake a task of another one."""
+    async with uploader(Service()) as up:
+        await up.submit(make_frame(1))
+
+        async def elsewhere() -> None:
+            for call in (up.flush, up.aclose):
+                with pytest.raises(ClosedError, match="belongs to another event loop"):
+                    await call()
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+    assert up.report.is_complete
 
 
 async def test_an_anyio_scope_that_is_cancelled_closes_in_order() -> None:
