@@ -24,13 +24,14 @@ import httpx
 from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
+from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
-from picsellia_async.errors import ClosedError
+from picsellia_async.errors import ClosedError, ConfigurationError
 
 logger = logging.getLogger("picsellia_async")
 
@@ -126,11 +127,13 @@ class HttpSession:
             return HttpxEngine(family_of(self.transport).AsyncClient(transport=self.transport))
         if set(getproxies()) - {"no"}:
             logger.debug("a proxy is configured: using httpx's own transport")
-            verify = (
-                self.verify if self.verify is not None else await anyio.to_thread.run_sync(httpx.create_ssl_context)
-            )
+            verify = self.verify if self.verify is not None else await anyio.to_thread.run_sync(shared_context)
             limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
-            return HttpxEngine(httpx.AsyncClient(limits=limits, verify=verify))
+            try:
+                return HttpxEngine(httpx.AsyncClient(limits=limits, verify=verify))
+            except (ImportError, ValueError) as error:  # socks without its package, or a scheme that is none
+                named = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
+                raise ConfigurationError(f"{named} names a proxy that cannot be used: {error}") from None
         if self._fast is None:
             self._fast = FastTransport(
                 max_connections=self.max_connections,

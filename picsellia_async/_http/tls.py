@@ -13,12 +13,14 @@ import functools
 import os
 import ssl
 import threading
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from picsellia_async._http import tcp
 from picsellia_async._http.connection import Connection
+from picsellia_async.errors import ConfigurationError
 
 RECORD_BYTES: Final = 1 << 14
 """Largest TLS record."""
@@ -30,18 +32,34 @@ _context_lock = threading.Lock()
 """`lru_cache` would let threads that come at once read all certificates each for itself."""
 
 
+TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where the environment may name trusted certificates. The last two are requests', which the vendor's SDK uses; they count where
+neither of the first two is set."""
+
+
 @functools.lru_cache(maxsize=8)
-def _build_context(_cert_file: str | None, _cert_dir: str | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+def _build_context(cert_file: str | None, cert_dir: str | None, *bundles: str | None) -> ssl.SSLContext:
+    for name, value in zip(TRUST_VARIABLES, (cert_file, cert_dir, *bundles), strict=True):
+        if value and not Path(value).exists():
+            raise ConfigurationError(f"{name} names certificates that are not there: {value!r}")
+    bundle = next(filter(None, bundles), None)
+    if bundle is None or cert_file or cert_dir:
+        return httpx.create_ssl_context()
+    if Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
 
 
 def shared_context() -> ssl.SSLContext:
     """Return the context that all transports without one of their own share; built at first use, in tens of ms.
 
-    Built anew if `SSL_CERT_FILE` or `SSL_CERT_DIR` has changed since. Call it in a thread.
+    Built anew if one of `TRUST_VARIABLES` has changed since. Call it in a thread.
+
+    Raises:
+        ConfigurationError: One of them names what is not there.
     """
     with _context_lock:
-        return _build_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return _build_context(*map(os.environ.get, TRUST_VARIABLES))
 
 
 def _renew_lock() -> None:

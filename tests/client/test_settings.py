@@ -90,3 +90,24 @@ def test_a_look_inside_does_not_show_the_token():
     assert TOKEN not in repr(vars(client))
     assert TOKEN not in repr(client._account)
     assert pickle.loads(pickle.dumps(client))._account.settings.api_token == TOKEN
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.anyio
+async def test_certificates_that_are_not_there(name, monkeypatch):
+    """A variable that names certificates which are not there is named by the error, before any connection."""
+    monkeypatch.setenv(name, "/no/where")
+    client = AsyncClient(TOKEN, host="https://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=f"{name} names certificates that are not there"):
+        await client.connect()
+    await client.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_cannot_be_used(monkeypatch):
+    """A proxy of a scheme that is none is a configuration error that names the variables."""
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1")
+    client = AsyncClient(TOKEN, host="http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="ALL_PROXY names a proxy that cannot be used"):
+        await client.connect()
+    await client.aclose()
