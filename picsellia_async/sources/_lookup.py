@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,7 +13,12 @@ from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import IMAGE_PATTERNS, matcher, walk
 
 _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
-_LAST_NUMBER: Final = re.compile(r"(\d+)$")
+_NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
+"""The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
+_WAY_OUT: Final = (
+    "give annotations= (--annotations), the COCO file whose images tell the file name of each id, or write file_name into "
+    "each result"
+)
 _NAMED_MAX: Final = 3
 """Files that a message about several names."""
 
@@ -82,22 +87,57 @@ class ImageLookup:
         """
         if isinstance(image_id, str) and ("/" in image_id or "\\" in image_id):
             return self.named(image_id)
-        by_name, by_stem, by_number = self._index()
+        by_name, by_stem, _ = self._index()
         text = str(image_id)
         found: list[str] = []
         if isinstance(image_id, str):
             found = by_name.get(text.casefold(), []) or by_stem.get(text.casefold(), [])
             found = [one for one in found if PurePosixPath(one).name == text] or found
         if not found and text.isdecimal():
-            # 1.jpg and 0001.jpg are both number 1, and nobody can tell which one is meant; cam_1.jpg only where there is neither.
-            numbered = by_number.get(int(text), [])
-            found = [one for one in numbered if PurePosixPath(one).stem.isdecimal()] or numbered
+            found = self._of_number(int(text))
         if not found:
-            raise SourceError(
-                f"no image of that name or number in {str(self._folder)!r}; annotations= takes the COCO file whose images "
-                "tell the file name of each id"
-            )
+            raise SourceError(f"no image of that name or number in {str(self._folder)!r}; {_WAY_OUT}")
         return self._only(found, f"image id {image_id!r}")
+
+    def check_numbers(self, ids: Iterable[int | str]) -> tuple[int, str] | None:
+        """Check that image ids can be the numbers in file names, and no running numbers of a tool of its own.
+
+        Args:
+            ids: All ids of a file that tells no file names.
+
+        Returns:
+            An id that is found by number, and its file; None where there is none.
+
+        Raises:
+            SourceError: Some ids are the number of no image, or they run from 1 while the images are counted from 0.
+        """
+        _, by_stem, by_number = self._index()
+        numbers = sorted(
+            {int(one) for one in ids if str(one).isdecimal() and (type(one) is int or str(one) not in by_stem)}
+        )
+        found = [one for one in numbers if one in by_number]
+        if not found:
+            return None  # each is an error of its own
+        first, missing = found[0], next((one for one in numbers if one not in by_number), None)
+        if missing is not None:
+            raise SourceError(
+                f"image ids do not look like the numbers in file names: {first} would be {self._of_number(first)[0]!r}, "
+                f"but {missing} is the number of no image (the last is {self._of_number(max(by_number))[0]!r}); {_WAY_OUT}"
+            )
+        if numbers[0] == 1 and numbers[-1] == len(numbers) and 0 in by_number:
+            raise SourceError(
+                f"image ids 1 to {numbers[-1]} look like running numbers, and the images are counted from 0: image id 1 may "
+                f"be {self._of_number(0)[0]!r} or {self._of_number(1)[0]!r}; {_WAY_OUT}"
+            )
+        return first, self._of_number(first)[0]
+
+    def _of_number(self, number: int) -> list[str]:
+        """Return the images of a number.
+
+        1.jpg and 0001.jpg are both number 1, and nobody can tell which one is meant; cam_1.jpg only where there is neither.
+        """
+        numbered = self._index()[2].get(number, [])
+        return [one for one in numbered if PurePosixPath(one).stem.isdecimal()] or numbered
 
     def labelled(self, label: PurePosixPath) -> Path:
         """Return the image of a label file, given by its path below the labels' folder without extension.
@@ -171,7 +211,7 @@ class ImageLookup:
                 below = path.relative_to(self._folder).as_posix()
                 self._by_name.setdefault(path.name.casefold(), []).append(below)
                 self._by_stem.setdefault(path.stem.casefold(), []).append(below)
-                number = _LAST_NUMBER.search(path.stem)
+                number = _NUMBER.search(path.stem)
                 if number:
                     self._by_number.setdefault(int(number[1]), []).append(below)
         return self._by_name, self._by_stem, self._by_number

@@ -8,12 +8,13 @@ and a line alone often leaves it open, so that a file is judged as a whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
 import attrs
 
+from picsellia_async.predictions._geometry import OVERHANG
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 
@@ -62,6 +63,45 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
     return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
 
 
+def looks_like_corners(texts: Iterable[str]) -> str:
+    """Return why label files hold corners x1, y1, x2, y2 instead of centre and size; "" where they need not.
+
+    They do where a box reaches beyond its image when it is read as documented, and none does as corners.
+
+    Args:
+        texts: The first files.
+    """
+    example = ""
+    for text in texts:
+        for line in text.splitlines():
+            words = line.split()
+            try:
+                x, y, across, down = map(float, words[1 : 1 + _BOX])
+            except ValueError:
+                continue
+            high = 1 + OVERHANG
+            if len(words) > _BOX + 3 or not (-OVERHANG <= x <= across <= high and -OVERHANG <= y <= down <= high):
+                return ""
+            if not example and _beyond((x, y, across, down)):
+                example = line.strip()
+    return example and (
+        f"a box looks like x1, y1, x2, y2, and must be x_center, y_center, width, height: read so, {example!r} reaches beyond "
+        "its image, and every box fits when it is read as corners"
+    )
+
+
+def _beyond(box: Sequence[float]) -> str:
+    """Return how a box reaches beyond its image; "" where it does not."""
+    for name, centre, size_name, size in (
+        ("x_center", box[0], "width", box[2]),
+        ("y_center", box[1], "height", box[3]),
+    ):
+        first, last = centre - size / 2, centre + size / 2
+        if first < -OVERHANG or last > 1 + OVERHANG:
+            return f"{name} {centre:g} with {size_name} {size:g} is a box from {first:.4g} to {last:.4g} of the image's {size_name}"
+    return ""
+
+
 def _line(number: int, words: list[str]) -> _Line:
     try:
         numbers = [float(word) for word in words[1:]]
@@ -102,6 +142,9 @@ def _boxes(lines: list[_Line], *, has_score: bool) -> list[Object]:
             raise SourceError(f"line {line.number}: {_no_box(len(line.numbers))}")
         box = line.numbers[:_BOX]
         _check_shares(line, box)
+        beyond = _beyond(box)
+        if beyond:
+            raise SourceError(f"line {line.number}: {beyond}, which ends at 1")
         if len(extra) == 2:
             _check_track(line, extra[1])
         score = extra[0] if extra and not (len(extra) == 1 and is_track) else None

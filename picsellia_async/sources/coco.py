@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import MaskPredictionFormat
+from picsellia_async.predictions._geometry import OVERHANG
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -29,6 +31,8 @@ from picsellia_async.sources._shapes import (
 )
 from picsellia_async.sources._source import Source
 from picsellia_async.validation import choice, real_number, sequence, whole_number
+
+logger = logging.getLogger("picsellia_async")
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 """What the results become: boxes, polygons or run-length masks."""
@@ -71,7 +75,8 @@ def coco_results(
             `images` and `annotations`.
         images: Directory of the images.
         annotations: COCO file whose `images` tell the file name of each `image_id`. Without one: the id is the file name, its part
-            before the extension, or the number in it (`000000000139.jpg` is 139).
+            before the extension, or the number at its end (139 is `000000000139.jpg` or `frame_139.jpg`), which the log tells.
+            Ids that cannot be such numbers refuse the whole file: some fit no image, or they run from 1 and the images from 0.
         kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or
             numbers, or from the pixels inside polygons (extra `masks`), which some tools mix with them.
         categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`; a class
@@ -110,6 +115,9 @@ def coco_results(
             )
         known = _Images(described, ImageLookup(folder, problems, outside=outside))
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
+        _check_numbers(known, groups, file)
+        if kind == "detection":
+            _check_corners(known, groups, file, orientation)
         seen: set[Path] = set()
 
         def frame(key: _Key, results: list[_Entry]) -> Frame:
@@ -197,14 +205,83 @@ def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_E
     return groups
 
 
+def _check_numbers(known: _Images, groups: Mapping[_Key, object], path: Path) -> None:
+    """Look at all ids that are to be found by the number in a file name, before anything is delivered.
+
+    One id that is no such number tells that the others are none either, so that this is no matter of one image.
+
+    Raises:
+        SourceError: They cannot be such numbers.
+    """
+    if known.is_described:
+        return
+    try:
+        example = known.lookup.check_numbers(key.id for key in groups if key.id is not None)
+    except SourceError as error:
+        raise SourceError(f"{os.fspath(path)}: {error}") from None
+    if example is not None:
+        logger.warning(
+            "%s: image ids are taken for the numbers in file names, %s for %r; annotations= tells the names for sure",
+            os.fspath(path), *example,
+            extra={"results": os.fspath(path), "image_id": example[0], "image": example[1]},
+        )  # fmt: skip
+
+
+def _check_corners(
+    known: _Images, groups: Mapping[_Key, list[_Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose boxes are corners: some are beyond their image as they are documented, and none is as x1, y1, x2, y2.
+
+    Images are read only where each box of the file could be corners, which is rare.
+
+    Raises:
+        SourceError: It is one.
+    """
+    boxes = {key: [box for _, one in results if (box := _numbers(one.get("bbox")))] for key, results in groups.items()}
+    if not all(x <= x2 and y <= y2 for some in boxes.values() for x, y, x2, y2 in some):
+        return
+    example = ""
+    for key, some in boxes.items():
+        try:
+            width, height = image_file(known.path(key)).size(orientation)
+        except PicselliaError:
+            continue  # told when its turn comes
+        over_x, over_y = width * OVERHANG, height * OVERHANG
+        for x, y, x2, y2 in some:
+            if min(x + over_x, y + over_y) < 0 or x2 > width + over_x or y2 > height + over_y:
+                return
+            is_beyond = x + x2 > width + over_x or y + y2 > height + over_y
+            if is_beyond and not example:
+                example = f"{key} has bbox {shown([x, y, x2, y2])} on {width} x {height} pixels"
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, and every box of "
+            "the file fits when it is read as corners; write x2 - x1 and y2 - y1"
+        )
+
+
+def _numbers(value: object) -> tuple[float, float, float, float] | None:
+    """Return the four numbers of a box; None where it is none."""
+    if isinstance(value, list) and len(value) == 4 and all(type(one) in {int, float} for one in value):
+        x, y, width, height = value
+        return x, y, width, height
+    return None
+
+
 def _names(content: Any) -> dict[int, str]:
-    """Return the class names by id of a COCO file; entries that say nothing of use are passed over."""
+    """Return the class names by id of a COCO file; entries that say nothing of use are passed over.
+
+    Raises:
+        SourceError: An id has two names.
+    """
     found = content.get("categories") if isinstance(content, dict) else None
-    return {
-        one["id"]: one["name"]
-        for one in (found if isinstance(found, list) else ())
-        if isinstance(one, dict) and isinstance(one.get("id"), int) and isinstance(one.get("name"), str)
-    }
+    names: dict[int, str] = {}
+    for one in found if isinstance(found, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("id"), int) and isinstance(one.get("name"), str):
+            other = names.setdefault(one["id"], one["name"])
+            if other != one["name"]:
+                raise SourceError(f"category id {one['id']} has two names in the COCO file: {other!r}, {one['name']!r}")
+    return names
 
 
 class _Images:
@@ -213,7 +290,8 @@ class _Images:
     def __init__(self, content: Any, lookup: ImageLookup) -> None:
         self.lookup = lookup
         described = content.get("images") if isinstance(content, dict) else None
-        self._is_described = isinstance(described, list)
+        self.is_described = isinstance(described, list)
+        """Whether the file tells its images, so that ids are looked up there."""
         self._by_id: dict[int | str, list[dict[str, Any]]] = {}
         self._by_name: dict[str, dict[str, Any]] = {}
         for one in described if isinstance(described, list) else ():
@@ -231,7 +309,7 @@ class _Images:
 
     def keys(self) -> Iterator[_Key]:
         """Yield every image: those that the file describes, or else those of the folder."""
-        if self._is_described:
+        if self.is_described:
             yield from (_Key(id=image_id) for image_id in self._by_id)
         else:
             yield from (_Key(name=self.lookup.filename(path)) for path in self.lookup.all())
@@ -272,7 +350,7 @@ class _Images:
     def _entry(self, key: _Key) -> dict[str, Any] | None:
         if key.name is not None:
             return self._by_name.get(key.name)
-        if not self._is_described or key.id is None:
+        if not self.is_described or key.id is None:
             return None
         entries = self._by_id.get(key.id)
         if entries is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, get_args
 
 import attrs
 
+from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._class_names import Categories, ClassIndex, Names, checked_classes, names_from
@@ -25,13 +27,16 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source
-from picsellia_async.sources._yolo_lines import Object, objects
+from picsellia_async.sources._yolo_lines import Object, looks_like_corners, objects
 from picsellia_async.validation import choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
 """Text files that tools put beside labels: names of classes, lists of images."""
 
 _LABELS: Final = matcher(("*.txt",))
+
+_LOOKED_AT: Final = 64
+"""Label files that are looked at for corners before the first frame."""
 
 
 def yolo_labels(
@@ -54,8 +59,9 @@ def yolo_labels(
     A line is `class x y width height [score] [track]`, centre and size as shares of the image's width and height. It becomes
     `[(y - height / 2) * H, (x - width / 2) * W, (y + height / 2) * H, (x + width / 2) * W]`, that is top, left, bottom, right in
     pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
-    such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused. Numbers of
-    tracks are not sent.
+    such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused; so are
+    images with several label files, and before the first frame a folder whose first 64 files hold corners (x1 y1 x2 y2) instead
+    of boxes. Numbers of tracks are not sent.
 
     Args:
         dir: Directory of the label files.
@@ -90,6 +96,9 @@ def yolo_labels(
         reader = _Reading(
             attrs.evolve(classes, names=names_from(names, labels)) if wants_names else classes, kind, default
         )
+        files = _Labels.of(labels, lookup)
+        if kind == "detection":
+            files.check_boxes(labels)
         done: set[Path] = set()
 
         def frame(path: Path, file: Path | None) -> Frame:
@@ -108,7 +117,9 @@ def yolo_labels(
                 continue
             made = None
             with problems.item(os.fspath(file)):
-                made = frame(lookup.labelled(label), file)
+                path = lookup.labelled(label)
+                files.check_alone(path)
+                made = frame(path, file)
             if made is not None:
                 yield made
         for path in lookup.all() if empty else ():
@@ -131,6 +142,72 @@ def _is_no_label(label: PurePosixPath) -> bool:
 
 
 @attrs.frozen
+class _Labels:
+    """What is known of all label files before the first frame."""
+
+    _first: list[Path]
+    """Some of them."""
+    _of_one_image: dict[Path, list[Path]]
+    """By image, its label files, where there are several."""
+
+    @classmethod
+    def of(cls, labels: Path, lookup: ImageLookup) -> _Labels:
+        """Find the label files and their images. Blocking."""
+        first: list[Path] = []
+        found: dict[Path, Path] = {}
+        several: dict[Path, list[Path]] = {}
+        for file in walk(labels, _LABELS, Problems("skip")):  # what is wrong is told by the pass that reads them
+            label = PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("")
+            try:
+                image = lookup.labelled(label)
+            except SourceError:
+                continue
+            if len(first) < _LOOKED_AT:
+                first.append(file)
+            other = found.setdefault(image, file)
+            if other != file:
+                several.setdefault(image, [other]).append(file)
+        return cls(first, several)
+
+    def check_boxes(self, labels: Path) -> None:
+        """Refuse a folder of corners.
+
+        Raises:
+            SourceError: The first files hold some.
+        """
+        why = looks_like_corners(self._texts())
+        if why:
+            raise SourceError(f"{os.fspath(labels)}: {why}")
+
+    def _texts(self) -> Iterator[str]:
+        """Yield what is in the first of them; those that cannot be read are told when their turn comes."""
+        for file in self._first:
+            with contextlib.suppress(PicselliaError):
+                yield _text(file)[0]
+
+    def check_alone(self, image: Path) -> None:
+        """Refuse an image with several label files: two runs' predictions are not one's.
+
+        Raises:
+            SourceError: It has.
+        """
+        files = self._of_one_image.get(image)
+        if files:
+            names = " and ".join(repr(os.fspath(one)) for one in files[:2])
+            raise SourceError(
+                f"{len(files)} label files are of the image {os.fspath(image)!r}: {names}; give the folder of one run"
+            )
+
+
+def _text(file: Path) -> tuple[str, float]:
+    """Return the content of a label file, and when it was modified."""
+    with open_source(file, "label file") as lines:
+        content = lines.read()
+        modified = os.fstat(lines.fileno()).st_mtime
+    return content.decode(text_encoding(content), "replace"), modified
+
+
+@attrs.frozen
 class _Reading:
     """How label files are read."""
 
@@ -144,10 +221,7 @@ class _Reading:
         Raises:
             SourceError: A line cannot be used.
         """
-        with open_source(file, "label file") as lines:
-            content = lines.read()
-            modified = os.fstat(lines.fileno()).st_mtime
-        text = content.decode(text_encoding(content), "replace")
+        text, modified = _text(file)
         found = objects(text, self.kind, has_score=self.score is not None)
         return [self._shape(one, size) for one in found], modified
 

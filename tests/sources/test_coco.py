@@ -46,6 +46,7 @@ async def test_coco_names_come_from_the_annotations(tmp_path, make_image):
     (tmp_path / "whole.json").write_text(json.dumps({**names, "annotations": [coco_result(8)]}))
     frames = await listed(coco_results(tmp_path / "whole.json", tmp_path))
     assert [frame.filename for frame in frames] == ["two.jpg"]
+    (tmp_path / "r.json").write_text(json.dumps([coco_result("gone")]))
     frames = await listed(coco_results(tmp_path / "r.json", tmp_path / "x", empty=True, on_bad="skip"))
     assert [(frame.filename, len(frame.prediction.detection_boxes)) for frame in frames] == [("one.jpg", 0)]
 

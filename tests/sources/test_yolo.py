@@ -39,7 +39,7 @@ async def test_yolo_polygons(tmp_path, make_image):
 
 
 @pytest.mark.parametrize(
-    "line", ["x 0 0 1 1 0.5", "1 0 0 1", "1 0 0 1 nan 1", "1 0 0 1 1 1 1 1", "9 0 0 1 1 0.5", "1 0 0 1 1"]
+    "line", ["x 0.5 0.5 1 1 0.5", "1 0 0 1", "1 0 0 1 nan 1", "1 0 0 1 1 1 1 1", "9 0.5 0.5 1 1 0.5", "1 0.5 0.5 1 1"]
 )
 async def test_bad_label_files_are_named_or_skipped(tmp_path, make_image, line):
     """File and line are in the error; so is a label file whose image is not there."""
