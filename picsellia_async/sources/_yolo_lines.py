@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from picsellia_async.predictions._geometry import OVERHANG
+from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 

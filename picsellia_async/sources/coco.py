@@ -14,8 +14,8 @@ from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import MaskPredictionFormat
-from picsellia_async.predictions._geometry import OVERHANG
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
+from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
