@@ -9,13 +9,25 @@ from picsellia_async.errors import ConfigurationError, shown
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
 
+_DRIVE: re.Pattern[str] = re.compile(r"[A-Za-z]:[\\/]")
+
+
 def is_url(address: str) -> bool:
     """Return whether the address goes over the network (or names a protocol), and is no file."""
-    return "://" in address
+    return "@" not in address.partition("://")[0] and "://" in address
+
+
+def lacks_scheme(address: str) -> bool:
+    """Return whether an address begins with user and password, `user:password@host`, so that `rtsp://` was forgotten."""
+    before, at, _ = address.rpartition("@")
+    is_path = address.startswith(".") or re.match(r"/(?!/)", address) or _DRIVE.match(address)
+    return bool(at) and not is_url(address) and not is_path and re.search(r":|%3a", before, re.IGNORECASE) is not None
 
 
 def redacted(address: str) -> str:
     """Return the address as messages, logs and reprs show it."""
+    if lacks_scheme(address):
+        return "..." + re.split(r"[?#]", address.rpartition("@")[2], maxsplit=1)[0]
     if not is_url(address):
         return address
     shown = _USER.sub("", address)
@@ -35,9 +47,14 @@ def checked_address(value: object, name: str) -> str:
     """Return the address as text.
 
     Raises:
-        ConfigurationError: It is neither text nor path, or empty.
+        ConfigurationError: It is neither text nor path, or empty, or has a password without a scheme.
     """
     text = str(value) if hasattr(value, "__fspath__") else value
     if not isinstance(text, str) or not text:
         raise ConfigurationError(f"{name} must be a path or URL, got {shown(value)}")
+    if lacks_scheme(text):
+        raise ConfigurationError(
+            f"{name} {redacted(text)!r} has user and password and no scheme: write rtsp:// or http:// before them (a file of "
+            "such a name is read by its absolute path)"
+        )
     return text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import logging
 import os
 import random
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._address import is_url
+from picsellia_async.sources._camera_log import CameraLog, Line
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._errors import SourceError
@@ -25,6 +28,8 @@ from picsellia_async.sources._image import Image
 from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
+
+logger = logging.getLogger("picsellia_async")
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
 """As often as it takes: a camera may be away for a night."""
@@ -95,6 +100,7 @@ class Camera(Closeable):
         self._state = CameraState.IDLE
         self._connects = self._failures = 0
         self._last_error: SourceError | None = None
+        self._log = CameraLog(settings.shown)
 
     def __repr__(self) -> str:
         """Return address and state; user, password and query are not shown."""
@@ -171,8 +177,10 @@ class Camera(Closeable):
                     break
                 if self._reconnect is None or attempt >= self._reconnect.attempts:
                     self._turn(CameraState.ENDED)
+                    _tell(self._log.ended("" if error is None else str(error)))
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
+                _tell(self._log.failed(time.monotonic(), "the stream ended" if error is None else str(error)))
                 if not queue.rest(backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
@@ -199,6 +207,7 @@ class Camera(Closeable):
     def _connected(self) -> None:
         self._connects += 1
         self._turn(CameraState.LIVE)
+        _tell(self._log.opened(time.monotonic()))
 
     def _turn(self, state: CameraState) -> None:
         if self._state in {CameraState.CLOSED, CameraState.ENDED, state}:
@@ -233,7 +242,8 @@ def camera(
 
     A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With a buffer of one frame, a
     frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is. A picture that
-    comes damaged is passed over and counted. Pictures of an MJPEG camera are passed on as they came.
+    comes damaged is passed over and counted. Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
+    of the first failure, each 30 seconds of failing, and when the camera is back.
 
     Args:
         url: Address; user and password in it are shown nowhere. A number is a webcam: 0 is `/dev/video0` on Linux. HTTP takes basic
@@ -267,6 +277,11 @@ def camera(
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
+
+
+def _tell(line: Line | None) -> None:
+    if line is not None:
+        logger.log(line.level, "%s", line.text, extra=line.fields)
 
 
 def _is_file(address: str) -> bool:

@@ -1,0 +1,86 @@
+"""What a camera tells the log: which lines, and when. Pure; the clock is passed in.
+
+The first failure is told, then there is a summary every 30 seconds of failing, and a line when it is back. A camera that breaks off
+every other second tells of itself twice in 30 seconds: a failure soon after the last line is told once it lasts, or counted into the
+next line.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import attrs
+
+TOLD_SECONDS: Final = 30.0
+"""Between two lines about trouble."""
+
+
+@attrs.frozen
+class Line:
+    """A line for the log."""
+
+    level: int
+    """Of `logging`."""
+    text: str
+    """The message."""
+    fields: dict[str, object]
+    """Keys and values for formatters that print them (`extra=`)."""
+
+
+@attrs.define
+class CameraLog:
+    """Decides on the lines of one camera."""
+
+    camera: str
+    """Its address, redacted."""
+    _was_open: bool = attrs.field(default=False, init=False)
+    _failing_since: float | None = attrs.field(default=None, init=False)
+    _failures: int = attrs.field(default=0, init=False)
+    """Since the last line that said it was open."""
+    _is_told: bool = attrs.field(default=False, init=False)
+    """Whether the present failure is."""
+    _told_at: float | None = attrs.field(default=None, init=False)
+
+    def opened(self, now: float) -> Line | None:
+        """Return the line for a camera that was opened, the first time or again."""
+        since, self._failing_since = self._failing_since, None
+        if since is None or not self._is_told:
+            was_open, self._was_open = self._was_open, True
+            return None if was_open else self._line(logging.INFO, "is open")
+        seconds, failures = now - since, self._failures
+        self._was_open, self._is_told, self._failures = True, False, 0
+        return self._line(logging.WARNING, f"is back after {seconds:.0f} s", failures, seconds)
+
+    def failed(self, now: float, why: str) -> Line | None:
+        """Return the line for an opening that failed or a stream that ended, after which it is opened again.
+
+        Args:
+            now: Monotonic seconds.
+            why: The error, redacted.
+        """
+        self._failures += 1
+        is_first = self._failing_since is None
+        self._failing_since = since = now if self._failing_since is None else self._failing_since
+        if self._told_at is not None and now < self._told_at + TOLD_SECONDS:
+            return None
+        self._told_at, self._is_told = now, True
+        if is_first:
+            return self._line(logging.WARNING, f"fails, and is opened again: {why}", self._failures)
+        seconds = now - since
+        text = f"gives no frames for {seconds:.0f} s now, {self._failures} failures: {why}"
+        return self._line(logging.WARNING, text, self._failures, seconds)
+
+    def ended(self, why: str) -> Line:
+        """Return the line for a camera that is not opened again.
+
+        Args:
+            why: The error, redacted; empty where the stream came to its end.
+        """
+        if why:
+            return self._line(logging.WARNING, f"failed, and is not opened again: {why}", self._failures + 1)
+        return self._line(logging.INFO, "came to the end of its stream")
+
+    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0) -> Line:
+        fields: dict[str, object] = {"camera": self.camera, "failures": failures, "trouble_seconds": round(seconds, 1)}
+        return Line(level, f"camera {self.camera!r} {text}", fields)
