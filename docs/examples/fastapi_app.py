@@ -88,7 +88,7 @@ async def predict(request: Request) -> Any:
         async with asyncio.timeout(2.0):
             return await request.state.deployment.predict_bytes("frame.jpg", await request.body(), monitor=False)
     except (PicselliaError, TimeoutError) as error:
-        raise HTTPException(503, f"no prediction: {error or 'it took too long'}") from error
+        raise HTTPException(503, f"no prediction: {str(error) or 'it took too long'}") from error
 
 
 @app.get("/health")

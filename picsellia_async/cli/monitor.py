@@ -6,8 +6,10 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -27,9 +29,10 @@ from picsellia_async.cli.delivering import (
 )
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ConfigurationError, PicselliaError, UndefinedObjectError
+from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.plausibility import check_latency
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
 from picsellia_async.uploader import Uploader, UploaderOptions
@@ -39,8 +42,19 @@ FAILURES_NAMED: Final = 100
 
 
 def _latency(value: str) -> float:
-    """Keep an integer one: `30` may be meant in milliseconds, `30.0` is seconds."""
-    return int(value) if value.isdecimal() else float(value)
+    """Read the inference time. An integer stays one: `30` may be meant in milliseconds, `30.0` is seconds.
+
+    Raises:
+        ArgumentTypeError: It is no time, or looks like milliseconds.
+    """
+    found = int(value) if value.isdecimal() else float(value)
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more, got {value}")
+    try:
+        check_latency(found, "it")
+    except ImplausibleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return found
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -140,13 +154,17 @@ def _check_input(args: argparse.Namespace) -> None:
     """
     only = {
         "manifest": ("outside",),
-        "coco": ("annotations", "mask", "outside", "segmentation", "empty", "score", "categories", "class_numbers"),
-        "yolo": ("names", "segmentation", "empty", "score", "categories", "class_numbers"),
+        "coco": ("images", "annotations", "mask", "outside", "segmentation", "empty", "score", "categories", "class_numbers"),
+        "yolo": ("images", "names", "segmentation", "empty", "score", "categories", "class_numbers"),
     }  # fmt: skip
     kind = next(one for one in only if getattr(args, one) is not None)
     for name in sorted({one for names in only.values() for one in names} - set(only[kind])):
         if getattr(args, name) not in {None, False}:
             raise ConfigurationError(f"--{name.replace('_', '-')} does not go with --{kind}")
+    if args.names is not None and args.class_numbers:
+        raise ConfigurationError("--names does not go with --class-numbers, which takes the numbers as they are")
+    if args.spool is not None and args.spool.exists() and not args.spool.is_dir():
+        raise ConfigurationError(f"--spool: {str(args.spool)!r} is no folder")
     if kind != "manifest":
         if args.images is None:
             raise ConfigurationError("--coco and --yolo need --images, the directory of the images")
@@ -166,12 +184,28 @@ def _categories(text: str | None) -> dict[int | str, int] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8-sig"))
+        found = _object(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"--categories must be JSON or a file of it: {error}") from error
     if not isinstance(found, dict) or not all(type(value) is int for value in found.values()):
         raise ConfigurationError('--categories must map classes to indexes: {"car": 0}')
     return {int(key) if key.isdecimal() else key: value for key, value in found.items()}
+
+
+def _object(text: str) -> Any:
+    """Return what JSON says; of a key that occurs twice the last value would win unseen.
+
+    Raises:
+        ValueError: It is no JSON, or has a key twice.
+    """
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [key for key, count in Counter(key for key, _ in found).items() if count > 1]
+        if twice:
+            raise ValueError(f"it has {twice[0]!r} twice")
+        return dict(found)
+
+    return json.loads(text, object_pairs_hook=pairs)
 
 
 async def _source(

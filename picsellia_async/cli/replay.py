@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,18 @@ from picsellia_async.progress import TerminalProgress
 from picsellia_async.uploader import Uploader
 
 
+def _seconds(value: str) -> float:
+    """Read a time limit; with nan it would never be over.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    found = float(value)
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more, got {value}")
+    return found
+
+
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser("replay", help="deliver the frames that a spool holds")
@@ -34,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_concurrency(parser)
     parser.add_argument("--deduplicate", action="store_true", help="look frames up by their ids before sending them")
     parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
+        "--timeout", type=_seconds, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
     )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=run)

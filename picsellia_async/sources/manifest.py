@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, Final, get_args
+from uuid import UUID
 
 import attrs
 
@@ -42,7 +43,7 @@ def manifest(
     A line has `image` (path, relative to the manifest) and `prediction` (the documented fields of a prediction format, and
     optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
-    and absolute ones are found by their longest tail below the manifest's folder.
+    and absolute ones are found by their longest tail below the manifest's folder. A line with the `id` of a line before it is bad.
 
     Args:
         path: The manifest, UTF-8 or UTF-16.
@@ -62,12 +63,17 @@ def manifest(
         with open_source(file, "manifest") as lines:
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
             lookup = ImageLookup(file.parent, problems, outside=outside)
+            line_of: dict[UUID, int] = {}
             for number, text in enumerate(_lines(lines), start=1):
                 if not text.strip():
                     continue
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}"):
-                    frame = _frame(text.strip().encode(), lookup, orientation, defaults)
+                    made, has_id = _frame(text.strip().encode(), lookup, orientation, defaults)
+                    # With the same id the second frame would be taken for the first one, and not be sent.
+                    if has_id and line_of.setdefault(made.id, number) != number:
+                        raise SourceError(f"the id {made.id} is that of line {line_of[made.id]} too")
+                    frame = made
                 if frame is not None:
                     yield frame
 
@@ -83,7 +89,10 @@ def _lines(file: BinaryIO) -> Iterator[str]:
             yield line
 
 
-def _frame(line: bytes, lookup: ImageLookup, orientation: OrientationRule, defaults: dict[str, Any]) -> Frame:
+def _frame(
+    line: bytes, lookup: ImageLookup, orientation: OrientationRule, defaults: dict[str, Any]
+) -> tuple[Frame, bool]:
+    """Return the frame of a line, and whether the line says its id."""
     fields = parsed_json(line)
     if not isinstance(fields, dict):
         raise SourceError(f"a line must be a JSON object, got {shown(fields)}")
@@ -104,7 +113,7 @@ def _frame(line: bytes, lookup: ImageLookup, orientation: OrientationRule, defau
     given["timestamp"] = _moment(given["timestamp"])
     if given.get("shadow_prediction") is not None:
         given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
-    return Frame(**given)
+    return Frame(**given), fields.get("id") is not None
 
 
 def _moment(value: object) -> object:

@@ -52,6 +52,20 @@ async def test_a_manifest_gives_frames(tmp_path, make_image):
     assert str(second.id).startswith("0e0f6b5e")
 
 
+async def test_a_repeated_id_names_both_lines(tmp_path, make_image):
+    """The uploader knows frames by their ids: the second would vanish as a repetition of the first."""
+    make_image(tmp_path / "a.jpg")
+    line = {"image": "a.jpg", "prediction": DETECTION}
+    known = {**line, "id": "0e0f6b5e-6f0b-4a55-9d57-1d1f0c6f1a11"}
+    upper = {**line, "id": "0E0F6B5E-6F0B-4A55-9D57-1D1F0C6F1A11"}
+    path = write_lines(tmp_path / "m.jsonl", line, known, line, upper)
+    with pytest.raises(SourceError, match=r"line 4: the id 0e0f6b5e.* is that of line 2 too"):
+        await listed(manifest(path))
+    source = manifest(path, on_bad="skip")
+    assert len(await listed(source)) == 3
+    assert source.skipped == 1
+
+
 @pytest.mark.parametrize(
     ("prediction", "name"),
     [
