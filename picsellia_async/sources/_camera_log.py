@@ -8,6 +8,7 @@ next line.
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 import attrs
@@ -40,7 +41,9 @@ class CameraLog:
     """Since the last line that said it was open."""
     _is_told: bool = attrs.field(default=False, init=False)
     """Whether the present failure is."""
-    _told_at: float | None = attrs.field(default=None, init=False)
+    _told_at: float = attrs.field(default=-math.inf, init=False)
+    _why: str = attrs.field(default="", init=False)
+    """Of the latest failure."""
 
     def opened(self, now: float) -> Line | None:
         """Return the line for a camera that was opened, the first time or again."""
@@ -60,16 +63,26 @@ class CameraLog:
             why: The error, redacted.
         """
         self._failures += 1
-        is_first = self._failing_since is None
-        self._failing_since = since = now if self._failing_since is None else self._failing_since
-        if self._told_at is not None and now < self._told_at + TOLD_SECONDS:
+        self._why = why
+        if self._failing_since is None:
+            self._failing_since = now
+        return self.waiting(now)
+
+    def waiting(self, now: float) -> Line | None:
+        """Return the line for a camera that has failed and is not open yet; None where it is not time for one, see `next_at`."""
+        if self._failing_since is None or now < self.next_at:
             return None
         self._told_at, self._is_told = now, True
-        if is_first:
-            return self._line(logging.WARNING, f"fails, and is opened again: {why}", self._failures)
-        seconds = now - since
-        text = f"gives no frames for {seconds:.0f} s now, {self._failures} failures: {why}"
+        seconds = now - self._failing_since
+        if not seconds:
+            return self._line(logging.WARNING, f"fails, and is opened again: {self._why}", self._failures)
+        text = f"gives no frames for {seconds:.0f} s now, failures: {self._failures}, the last: {self._why}"
         return self._line(logging.WARNING, text, self._failures, seconds)
+
+    @property
+    def next_at(self) -> float:
+        """When the next line about failing may be told."""
+        return self._told_at + TOLD_SECONDS
 
     def ended(self, why: str) -> Line:
         """Return the line for a camera that is not opened again.

@@ -181,7 +181,7 @@ class Camera(Closeable):
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
                 _tell(self._log.failed(time.monotonic(), "the stream ended" if error is None else str(error)))
-                if not queue.rest(backoff(self._reconnect, attempt, random.random)):
+                if not self._rest(queue, backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
             queue.end()
@@ -190,6 +190,15 @@ class Camera(Closeable):
             if not isinstance(error, Exception):
                 raise
         return None
+
+    def _rest(self, queue: ThreadQueue[Image], seconds: float) -> bool:
+        """Wait for the next attempt, and tell meanwhile that the camera is away; return whether there is one."""
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < until:
+            if not queue.rest(max(0.0, min(until, self._log.next_at) - now)):
+                return False
+            _tell(self._log.waiting(time.monotonic()))
+        return True
 
     def _read_once(self, queue: ThreadQueue[Image], reading: Reading) -> SourceError | None:
         """Open and read until it ends; return what it failed with, None for an end of its own."""

@@ -23,11 +23,23 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
     assert texts(log.failed(0, "refused")) == ["camera 'rtsp://cam' fails, and is opened again: refused"]
     summaries = texts(*(log.failed(second, "refused") for second in range(5, 3600, 5)))
     assert 118 <= len(summaries) <= 120
-    assert summaries[0] == "camera 'rtsp://cam' gives no frames for 30 s now, 7 failures: refused"
+    assert summaries[0] == "camera 'rtsp://cam' gives no frames for 30 s now, failures: 7, the last: refused"
     line = log.opened(3600)
     assert line is not None
     assert (line.text, line.level) == ("camera 'rtsp://cam' is back after 3600 s", logging.WARNING)
     assert line.fields == {"camera": "rtsp://cam", "failures": 720, "trouble_seconds": 3600}
+
+
+def test_a_summary_needs_no_attempt():
+    """Waits between attempts grow to half a minute; what is told does not wait for the next one."""
+    log = CameraLog("rtsp://cam")
+    log.failed(0, "refused")
+    assert log.next_at == 30
+    assert texts(log.waiting(29), log.waiting(30), log.waiting(31)) == [
+        "camera 'rtsp://cam' gives no frames for 30 s now, failures: 1, the last: refused"
+    ]
+    log.opened(40)
+    assert log.waiting(90) is None
 
 
 def test_a_camera_that_comes_and_goes_tells_little():
