@@ -28,6 +28,10 @@ class Reservation:
     """Whether the frame only passes through memory."""
 
 
+class CannotPassError(Exception):
+    """The disk did not take a frame that was on its way there: waiting for the way does not help."""
+
+
 @attrs.define(eq=False)
 class FlowControl:
     """Counts what is held, and who waits."""
@@ -80,7 +84,7 @@ class FlowControl:
             passes: Whether the frame is on its way to disk; `passed` ends that.
 
         Raises:
-            BaseException: What `close` was given, if that comes first.
+            BaseException: What `close` was given, if that comes first; `CannotPassError` where `stop_passing` is called meanwhile.
         """
         place = Reservation(size, asyncio.get_running_loop().create_future(), passes)
         self._queue.append(place)
@@ -125,6 +129,15 @@ class FlowControl:
         """A frame is on disk, or will not get there: the next one may follow."""
         self.passing -= 1
         self._grant()
+
+    def stop_passing(self) -> None:
+        """Nothing gets to disk now: raise `CannotPassError` for everybody who waits for the way there."""
+        stays = deque(place for place in self._queue if not place.passes)
+        goes = [place for place in self._queue if place.passes]
+        self._queue = stays
+        for place in goes:
+            if not place.granted.done():
+                place.granted.set_exception(CannotPassError())
 
     def close(self, error: Callable[[], BaseException]) -> None:
         """End the waiting of everybody in the queue.

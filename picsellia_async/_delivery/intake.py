@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.flow_control import CannotPassError, FlowControl
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.options import WhenFull
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected
@@ -185,11 +185,30 @@ class Intake:
             if dropped is not None:
                 return dropped
         try:
-            await memory.reserve(size, passes=True)
+            dropped = await self._reserve_way(memory, size, writer)
         except BaseException:
             disk.release(disk_bytes)
             raise
-        return None
+        if dropped is not None:
+            disk.release(disk_bytes)
+        return dropped
+
+    async def _reserve_way(self, memory: FlowControl, size: int, writer: SpoolQuota) -> DropReason | None:
+        """Take room in memory for the way to disk; return why the frame is dropped where there is none."""
+        while True:
+            # A disk that takes nothing leaves frames in memory (interval mode): once that is full too, the policy decides.
+            is_stuck = writer.spool.is_full or writer.spool.error is not None
+            if is_stuck and self._when_full != "wait" and not memory.fits(size):
+                if self._when_full == "raise":
+                    raise _full(
+                        UploaderFullError, "the spool's disk takes nothing, and the memory is full", memory, size
+                    )
+                return DropReason.FULL_NEWEST
+            try:
+                await memory.reserve(size, passes=True)
+            except CannotPassError:
+                continue
+            return None
 
     async def _reserve(self, room: FlowControl, size: int) -> DropReason | None:
         if room.try_reserve(size):

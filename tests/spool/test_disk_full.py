@@ -14,10 +14,10 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.spool import disk
-from picsellia_async.errors import SpoolError
+from picsellia_async.errors import SpoolError, UploaderFullError
 
 from ..support.frames import make_frame
-from .makers import Service, uploader
+from .makers import Service, StalledService, uploader
 from .stores import file_bytes, make_record, make_records, opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(100)]
@@ -116,6 +116,31 @@ async def test_health_tells_a_full_disk_until_there_is_room(
     assert (service.stored, up.report.is_balanced) == (["frame-000002.jpg"], True)
 
 
+@pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest", "raise"])
+async def test_a_full_disk_and_a_full_memory_keep_nobody_waiting(
+    tmp_path: Path, small_disk: SmallDisk, when_full: str
+) -> None:
+    """In interval mode a full disk leaves frames in memory; once that is full as well, the policy holds, and nobody waits for ever."""
+    service = StalledService()
+    refused = 0
+    async with uploader(service, tmp_path, durability="interval", when_full=when_full, max_pending_bytes=MEBI) as up:
+        small_disk.size = 0
+        for number in range(30):
+            try:
+                await asyncio.wait_for(up.submit(make_frame(number, 100_000)), 60)
+            except UploaderFullError:
+                refused += 1
+        service.go.set()
+        await up.flush()
+    report = up.report
+    assert report.is_balanced
+    assert report.delivered == len(service.stored) > 0
+    assert (report.dropped, refused) == (
+        (0, 30 - report.delivered) if when_full == "raise" else (30 - report.delivered, 0)
+    )
+    assert report.delivered < 30
+
+
 async def test_the_room_that_somebody_else_freed_is_noticed_without_a_frame(
     tmp_path: Path, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +223,7 @@ CROWDED = """
     from pathlib import Path
     from tests.spool.makers import Service, uploader
     from tests.support.frames import make_frame
-    from picsellia_async.errors import SpoolError
+    from picsellia_async.errors import SpoolError, UploaderFullError
 
     async def main(durability):
         service = Service(is_up=False)

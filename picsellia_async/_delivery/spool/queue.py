@@ -172,6 +172,7 @@ class SpoolQueue:
             if self._unwritten.get(item.seq) is item:
                 # It stays in memory until its turn comes, and must not keep the frames before it from being read.
                 self._ledger.memory.park(item.size)
+            self._ledger.memory.stop_passing()
             return
         if self._ledger.known.get(item.frame.id) is not item:
             return  # it has its outcome already, and the writer was told
