@@ -29,7 +29,7 @@ from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, Threa
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
 
-logger = logging.getLogger("picsellia_async")
+logger: logging.Logger = logging.getLogger("picsellia_async")
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
 """As often as it takes: a camera may be away for a night."""

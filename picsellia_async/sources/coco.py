@@ -32,7 +32,7 @@ from picsellia_async.sources._shapes import (
 from picsellia_async.sources._source import Source
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
-logger = logging.getLogger("picsellia_async")
+logger: logging.Logger = logging.getLogger("picsellia_async")
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 """What the results become: boxes, polygons or run-length masks."""
