@@ -44,7 +44,8 @@ def from_supervision(
         kind: What to take of `Detections`: "detection", "segmentation" (polygons around its masks) or "mask". By default
             polygons where it has masks, else boxes.
         names: Names of the model's own class ids; by default `data["class_name"]`, where the result has it and a label map is given.
-        label_map: `await deployment.label_map()`; None takes class ids as indexes of the label map.
+        label_map: `await deployment.label_map()`; None takes class ids as indexes of the label map. A deployment whose label map has
+            such a name at another index refuses the prediction.
         clip: (width, height) of the image, to which shapes are cut.
         score: Confidence of all shapes of a result that has none, such as an annotation.
 
@@ -52,6 +53,22 @@ def from_supervision(
         ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences; or its boxes are oriented.
     """
     _check_kind(kind)
+    found = _from_supervision(detections, kind, names, label_map, clip, score)
+    if label_map is not None or names is not None:
+        return found
+    called = (getattr(detections, "data", None) or {}).get("class_name")
+    own = [] if called is None else zip(detections.class_id, called, strict=True)
+    return with_class_names(found, {int(index): str(name) for index, name in own})
+
+
+def _from_supervision(
+    detections: Any,
+    kind: Kind | None,
+    names: Names | None,
+    label_map: LabelMap | None,
+    clip: Size | None,
+    score: float | None,
+) -> PredictionFormat:
     if hasattr(detections, "xyxy"):
         data = getattr(detections, "data", None) or {}
         if "xyxyxyxy" in data:

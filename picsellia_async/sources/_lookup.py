@@ -109,7 +109,7 @@ class ImageLookup:
             An id that is found by number, and its file; None where there is none.
 
         Raises:
-            SourceError: Some ids are the number of no image, or they run from 1 while the images are counted from 0.
+            SourceError: Some ids are the number of no image, or the images are counted from 0 and no id is 0.
         """
         _, by_stem, by_number = self._index()
         numbers = sorted(
@@ -124,10 +124,11 @@ class ImageLookup:
                 f"image ids do not look like the numbers in file names: {first} would be {self._of_number(first)[0]!r}, "
                 f"but {missing} is the number of no image (the last is {self._of_number(max(by_number))[0]!r}); {_WAY_OUT}"
             )
-        if numbers[0] == 1 and numbers[-1] == len(numbers) and 0 in by_number:
+        if 0 in by_number and 0 not in numbers:
+            before = repr(self._of_number(first - 1)[0]) if first - 1 in by_number else "the one before it"
             raise SourceError(
-                f"image ids 1 to {numbers[-1]} look like running numbers, and the images are counted from 0: image id 1 may "
-                f"be {self._of_number(0)[0]!r} or {self._of_number(1)[0]!r}; {_WAY_OUT}"
+                f"image ids {first} to {numbers[-1]} may be running numbers from 1, and the images are counted from 0: image id "
+                f"{first} is {before} or {self._of_number(first)[0]!r}; {_WAY_OUT}"
             )
         return first, self._of_number(first)[0]
 

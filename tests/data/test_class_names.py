@@ -56,6 +56,13 @@ async def test_a_name_that_the_label_map_has_elsewhere_is_refused(deployment: As
         await deployment.monitor_bytes(frame(prediction).image, "image/jpeg", "a.jpg", 0.02, 48, 64, prediction)
     report = await deployment.monitor_many([frame(prediction)])
     assert (report.delivered, report.rejected) == (0, 1)
+    carried = SimpleNamespace(
+        xyxy=np.array([[1.0, 2, 30, 40]]), class_id=np.array([1]), confidence=np.array([0.9]), mask=None,
+        data={"class_name": np.array(["car"])},
+    )  # fmt: skip
+    with pytest.raises(ImplausibleError, match=r"class 1 is 'car' to the model"):
+        prediction = from_supervision(carried)
+        await deployment.monitor_bytes(frame(prediction).image, "image/jpeg", "a.jpg", 0.02, 48, 64, prediction)
     looked_up = from_ultralytics(ultralytics({0: "person", 1: "car"}, 1), label_map=await deployment.label_map())
     assert (await deployment.monitor_many([frame(looked_up)])).is_complete
 

@@ -36,6 +36,15 @@ async def test_running_ids_on_images_counted_from_0_are_refused(coco, on_bad):
         await listed(source)
 
 
+async def test_ids_of_some_images_may_be_shifted_as_well(coco):
+    """The first images had no detections: whether id 3 is the third image or number 3 nobody can tell."""
+    source = coco([f"frame_{number:06d}.jpg" for number in range(8)], [3, 4, 5, 6])
+    with pytest.raises(
+        SourceError, match=r"image id 3 is 'frame_000002\.jpg' or 'frame_000003\.jpg'; give annotations="
+    ):
+        await listed(source)
+
+
 @pytest.mark.parametrize("on_bad", ["raise", "skip"])
 async def test_an_id_without_image_refuses_the_whole_file(coco, on_bad):
     """It tells that the ids are no numbers of images: those that happen to fit one are wrong too."""
