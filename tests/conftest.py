@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -15,6 +16,10 @@ from picsellia_async.emulator import Emulator
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's job in the background: the commands that tests interrupt would inherit it, and run on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

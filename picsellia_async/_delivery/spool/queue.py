@@ -388,7 +388,10 @@ class SpoolQueue:
             self._index.remove(seq, item.source)
         in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
         written = [item.seq for item in in_memory if item.is_written]
-        present = {seq for seq, _ in await self._ids(written, patience) or ()}
+        ids = await self._ids(written, patience)
+        # A disk that is only slow has what it committed; of one in trouble nobody knows.
+        is_slow = ids is None and self._spool.error is None
+        present = set(written) if is_slow else {seq for seq, _ in ids or ()}
         for item in in_memory:
             self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.seq in present))
         await self._end_on_disk(patience if is_synced else 0.0)
