@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from email.utils import formatdate
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,3 +194,11 @@ def test_a_gateway_that_echoes_the_request_puts_no_secret_into_errors(body: byte
     assert "SECRET" not in told
     assert "U0VDUkVU" not in told
     assert "***" in told
+
+
+def test_the_detail_of_a_long_error_is_read_whole():
+    """A prediction of thousands of boxes may be refused value by value; only the body that the error keeps is cut."""
+    detail = [f"box {number} is refused" for number in range(5000)]
+    error = status_error(FIND_DEPLOYMENT, answer(422, orjson.dumps({"message": "refused", "detail": detail})), "u")
+    assert error.detail == detail
+    assert len(error.body) == 64 * 1024
