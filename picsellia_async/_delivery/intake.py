@@ -71,10 +71,9 @@ class Intake:
 
     async def submit(self, frame: Frame) -> Receipt:  # noqa: PLR0911 - each end of the way stands where it happens
         """Accept a frame; see `Uploader.submit`."""
-        twin = self._ledger.known.get(frame.id)
+        twin = self._twin(frame)
         if twin is not None:
-            _check_same(frame, twin.frame)
-            return twin.receipt
+            return twin
         known = None if self._spool is None else await self._spool[1].find(frame.id)
         if known is not None:
             return known
@@ -92,22 +91,32 @@ class Intake:
             if dropped is not None:
                 return self._end(frame, Dropped(frame, dropped))
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
-            twin = self._ledger.known.get(frame.id)
-            if twin is not None or self._is_closed:
-                self._ledger.memory.release(size)
-                if twin is None:
+            try:
+                twin = self._twin(frame)
+                if twin is None and self._is_closed:
                     raise closed()
-                return twin.receipt
+            except BaseException:
+                self._ledger.memory.release(size)
+                raise
+            if twin is not None:
+                self._ledger.memory.release(size)
+                return twin
         item = self._item(frame, request, size)
         item.file_bytes = file_bytes
         self._accept(item)
         return item.receipt
 
-    async def _known(self, frame: Frame) -> Receipt | None:
+    def _twin(self, frame: Frame) -> Receipt | None:
+        """Return the receipt of the same frame in memory.
+
+        Raises:
+            ConfigurationError: Another picture has its id.
+        """
         item = self._ledger.known.get(frame.id)
-        if item is not None:
-            return item.receipt
-        return None if self._spool is None else await self._spool[1].find(frame.id)
+        if item is None:
+            return None
+        _check_same(frame, item.frame)
+        return item.receipt
 
     def _end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
         receipt = self._ledger.accept_ended(frame, outcome)
@@ -137,7 +146,7 @@ class Intake:
             return self._end(frame, Dropped(frame, dropped))
         try:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
-            known = await self._known(frame)
+            known = self._twin(frame) or await queue.find(frame.id)
             if known is None and self._is_closed:
                 raise closed()
         except BaseException:

@@ -205,6 +205,27 @@ async def test_another_picture_with_the_id_of_one_on_its_way_is_refused() -> Non
     assert (up.report.accepted, up.report.delivered) == (1, 1)
 
 
+async def test_another_picture_with_the_id_is_refused_also_after_waiting_for_room() -> None:
+    """Both wait for room; the first one in has the id, and the other one gives its room back."""
+    service = Service(hold=asyncio.Event())
+    async with uploader(service, max_pending_frames=2) as up:
+        for number in (1, 2):
+            await up.submit(make_frame(number))
+        first = make_frame(3)
+        waiting = [asyncio.create_task(up.submit(frame)) for frame in (first, make_frame(4, id=first.id))]
+        while service.busy < 2:  # noqa: ASYNC110 - the service tells nobody
+            await asyncio.sleep(0)
+        service.hold.set()
+        service.hold.clear()  # lets these two go, and holds the next
+        assert (await waiting[0]).frame_id == first.id
+        with pytest.raises(ConfigurationError, match="is that of another frame on its way"):
+            await waiting[1]
+        service.hold.set()
+        await up.flush()
+        assert up.statistics().pending_bytes == 0
+    assert (up.report.accepted, up.report.delivered) == (3, 3)
+
+
 async def test_files_are_read_when_sent_and_missing_ones_rejected(tmp_path: Path) -> None:
     """A frame may name a file; one that is missing is that frame's own trouble."""
     path = tmp_path / "a.jpg"
