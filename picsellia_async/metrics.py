@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -68,24 +69,16 @@ def _outcomes(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, floa
         yield {"outcome": "dropped", "reason": reason}, count
 
 
-def _drops_by_source(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, float]]:
-    for source, count in statistics.dropped_by_source.items():
-        yield {"source": source}, count
+def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+    """Return one value per entry of a count by something."""
+    return lambda statistics: [({label: name}, count) for name, count in read(statistics).items()]
 
 
-def _health(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, float]]:
-    for health in Health:
-        yield {"state": health.value}, float(statistics.health is health)
-
-
-def _camera_state(statistics: CameraStatistics) -> Iterator[tuple[Attributes, float]]:
-    for state in CameraState:
-        yield {"state": state.value}, float(statistics.state is state)
-
-
-def _camera_drops(statistics: CameraStatistics) -> Iterator[tuple[Attributes, float]]:
-    for reason, count in statistics.dropped_by_reason.items():
-        yield {"reason": reason}, count
+def _states(
+    states: Iterable[StrEnum], read: Callable[[S], StrEnum]
+) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+    """Return 1 for the state that holds, and 0 for each of the others."""
+    return lambda statistics: [({"state": one.value}, float(read(statistics) is one)) for one in states]
 
 
 _PREFIX: Final = "picsellia.uploader"
@@ -162,7 +155,13 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
     Metric(
         f"{_PREFIX}.round_trip", "gauge", "s", "Smoothed time from request to answer.", _one(lambda s: s.round_trip)
     ),
-    Metric(f"{_PREFIX}.health", "gauge", "1", "1 for the state in which delivery is, 0 for the others.", _health),
+    Metric(
+        f"{_PREFIX}.health",
+        "gauge",
+        "1",
+        "1 for the state in which delivery is, 0 for the others.",
+        _states(Health, lambda s: s.health),
+    ),
     Metric(f"{_PREFIX}.spool.frames", "up_down_counter", "{frame}", "Frames on disk.", _one(lambda s: s.spool_frames)),
     Metric(f"{_PREFIX}.spool", "up_down_counter", "By", "Room that they take.", _one(lambda s: s.spool_bytes)),
     Metric(
@@ -176,7 +175,11 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
 """What is read from `Uploader.statistics()`; each value has the attribute `uploader`, the name given when it was registered."""
 
 DROPS_BY_SOURCE: Final[Metric[UploaderStatistics]] = Metric(
-    f"{_PREFIX}.frames.dropped_by_source", "counter", "{frame}", "Frames dropped, by `Frame.source`.", _drops_by_source
+    f"{_PREFIX}.frames.dropped_by_source",
+    "counter",
+    "{frame}",
+    "Frames dropped, by `Frame.source`.",
+    _each("source", lambda s: s.dropped_by_source),
 )
 """Only where `by_source=True` asks for it: a metric's values should be few, and sources may be many."""
 
@@ -191,7 +194,13 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
     Metric(
         "picsellia.camera.frames.taken", "counter", "{frame}", "Frames that the reader has.", _one(lambda s: s.taken)
     ),
-    Metric("picsellia.camera.frames.dropped", "counter", "{frame}", "Frames given up, by reason.", _camera_drops),
+    Metric(
+        "picsellia.camera.frames.dropped",
+        "counter",
+        "{frame}",
+        "Frames given up, by reason.",
+        _each("reason", lambda s: s.dropped_by_reason),
+    ),
     Metric(
         "picsellia.camera.frames.damaged",
         "counter",
@@ -216,7 +225,13 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
         "Times that opening failed or the stream broke off.",
         _one(lambda s: s.failures),
     ),
-    Metric("picsellia.camera.state", "gauge", "1", "1 for the state in which it is, 0 for the others.", _camera_state),
+    Metric(
+        "picsellia.camera.state",
+        "gauge",
+        "1",
+        "1 for the state in which it is, 0 for the others.",
+        _states(CameraState, lambda s: s.state),
+    ),
 )
 """What is read from `Camera.statistics()`; each value has the attribute `camera`."""
 
@@ -229,12 +244,15 @@ class _Watched(Generic[S]):
     metrics: tuple[Metric[S], ...]
     things: dict[str, Callable[[], Any]]
 
-    def read(self, metric: Metric[S]) -> Iterator[tuple[Attributes, float]]:
-        for name, reference in self.things.items():
-            thing = reference()
-            if thing is not None:
-                for attributes, value in metric.read(thing.statistics()):
-                    yield {self.label: name, **attributes}, value
+    def snapshots(self) -> dict[str, S]:
+        """Return the statistics of what is still there, by name."""
+        things = ((name, reference()) for name, reference in self.things.items())
+        return {name: thing.statistics() for name, thing in things if thing is not None}
+
+    def read(self, metric: Metric[S], snapshots: Mapping[str, S]) -> Iterator[tuple[Attributes, float]]:
+        for name, statistics in snapshots.items():
+            for attributes, value in metric.read(statistics):
+                yield {self.label: name, **attributes}, value
 
 
 def _watched(
@@ -252,7 +270,7 @@ def _watched(
 class PrometheusCollector:
     """A collector for `prometheus_client`: `REGISTRY.register(PrometheusCollector({"yard": uploader}))`.
 
-    It reads `statistics()` at every scrape. That may be done from another thread, as `prometheus_client.start_http_server` does.
+    It reads `statistics()` once at every scrape. That may be done from another thread, as `prometheus_client.start_http_server` does.
     """
 
     def __init__(
@@ -285,8 +303,9 @@ class PrometheusCollector:
     def collect(self) -> Iterator[PrometheusMetric]:
         """Yield the metrics, as Prometheus asks for them."""
         for watched in self._watched:
+            snapshots = watched.snapshots()  # one for all metrics: they agree with each other
             for metric in watched.metrics:
-                values = list(watched.read(metric))
+                values = list(watched.read(metric, snapshots))
                 labels = list(dict.fromkeys(name for attributes, _ in values for name in attributes))
                 family = self._counter if metric.kind == "counter" else self._gauge
                 found = family(prometheus_name(metric), metric.description, labels=labels or [watched.label])
@@ -332,7 +351,9 @@ def register_opentelemetry(
     }
 
     def observer(watched: _Watched[Any], metric: Metric[Any]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda _: [metrics.Observation(value, attributes) for attributes, value in watched.read(metric)]
+        return lambda _: [
+            metrics.Observation(value, attributes) for attributes, value in watched.read(metric, watched.snapshots())
+        ]
 
     for watched in _watched(uploaders or {}, cameras or {}, by_source=by_source):
         for metric in watched.metrics if watched.things else ():

@@ -275,9 +275,7 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
     classes = prediction.detection_classes
     if classes and min(classes) < 0:
         check_classes(prediction, None, name)
-    scores: list[float] = getattr(prediction, "detection_scores", [])
-    if scores and (max(scores) > 1 or min(scores) < 0):
-        _refuse_score(scores, name)
+    check_scores(prediction, name)
     made_for = prediction.image_size
     if made_for is not None and made_for != (width, height):
         swapped = ": they look swapped" if made_for == (height, width) else ""

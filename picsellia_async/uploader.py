@@ -311,13 +311,13 @@ class Uploader:
             ClosedError: It is another one.
         """
         if self._loop is not None and self._loop.is_running() and asyncio.get_running_loop() is not self._loop:
-            raise ClosedError("the uploader belongs to another event loop")
+            raise _foreign()
 
     def _not_open(self) -> ClosedError:
         if self._phase == "new":
             return ClosedError("the uploader is not open yet; use `async with deployment.uploader(...) as uploader`")
         if self._phase == "open":
-            return ClosedError("the uploader belongs to another event loop")
+            return _foreign()
         return closed()
 
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:
@@ -445,6 +445,10 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
     if isinstance(error, ConfigurationError) and not uploader.report.accepted:
         raise error  # nothing was done, so that no report is lost
     return attrs.evolve(uploader.report, error=error)
+
+
+def _foreign() -> ClosedError:
+    return ClosedError("the uploader belongs to another event loop")
 
 
 async def _read_file(path: Path) -> bytes:

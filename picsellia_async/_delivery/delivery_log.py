@@ -16,6 +16,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.outcomes import Failure, Health
+from picsellia_async._log_line import Line
 
 SUMMARY_SECONDS: Final = 30.0
 """Between two summaries while trouble lasts."""
@@ -48,18 +49,6 @@ class Counts:
     def lost(self) -> int:
         """Frames that nobody will send any more."""
         return self.rejected + self.dropped
-
-
-@attrs.frozen
-class Line:
-    """A line for the log."""
-
-    level: int
-    """Of `logging`."""
-    text: str
-    """The message."""
-    fields: dict[str, object]
-    """Keys and values for formatters that print them (`extra=`)."""
 
 
 @attrs.define

@@ -6,7 +6,6 @@ Sender, intake and spool queue tell it that something may have changed. It keeps
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,8 @@ from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Health
+from picsellia_async._log_line import write
 from picsellia_async.errors import StatusError
-
-logger = logging.getLogger("picsellia_async")
 
 OnHealth = Callable[[Health, Health, BaseException | None], object]
 """Called with the health before, the health now, and the error that tells why; None where there is none."""
@@ -107,8 +105,9 @@ class Reporter:
             before, self._told = self._told, health
             is_ours = health is Health.REFUSED and not isinstance(why, StatusError)
             self._log.changed(now, health, _text(why), self._counts(), is_sure=is_sure, is_ours=is_ours)
-            if self._on_health is not None and before is not health:
-                ledger.call(lambda change: self._on_health and self._on_health(*change), (before, health, why))
+            on_health = self._on_health
+            if on_health is not None and before is not health:
+                ledger.call(lambda change: on_health(*change), (before, health, why))
         lost = ledger.rejected + ledger.dropped
         if lost != self._lost:
             self._lost = lost
@@ -124,8 +123,7 @@ class Reporter:
 
     def _tell(self, now: float) -> None:
         if now >= self._log.next_at:
-            for line in self._log.lines(now, self._counts(), self._ledger.first_lost):
-                logger.log(line.level, "%s", line.text, extra=line.fields)
+            write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told in {Health.DISK_FULL, Health.DEGRADED}:
             at = min(at, now + _DISK_SECONDS)
@@ -151,8 +149,7 @@ class Reporter:
             self._timer.cancel()
         directory = "" if self._spool is None else str(self._spool.directory)
         now = 0.0 if self._loop is None else self._loop.time()
-        for line in self._log.closing(now, self._counts(), self._ledger.first_lost, directory):
-            logger.log(line.level, "%s", line.text, extra=line.fields)
+        write(*self._log.closing(now, self._counts(), self._ledger.first_lost, directory))
         self._loop = None
 
 

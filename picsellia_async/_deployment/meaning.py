@@ -79,13 +79,8 @@ class Meaning:
         """
         if not self.is_checked:
             return True
-        labels, version_id = self._labels, self._record.description.model_version_id
-        if (
-            labels is not None
-            and labels.indexes is not None
-            and (version_id is labels.version_id or version_id == labels.version_id)
-            and is_right_at_a_glance(options, image, labels.indexes)
-        ):
+        labels = self._at_hand()
+        if labels is not None and labels.indexes is not None and is_right_at_a_glance(options, image, labels.indexes):
             return True
         check_options(options)
         if image is not None:
@@ -115,14 +110,20 @@ class Meaning:
 
     def fits(self, prediction: PredictionFormat) -> bool:
         """Whether the label map at hand has all classes, so that `check_labels` would have nothing to do: the usual case."""
-        labels, version_id = self._labels, self._record.description.model_version_id
+        labels = self._at_hand()
         return (
             labels is not None
             and labels.indexes is not None
-            and (version_id is labels.version_id or version_id is None or version_id == labels.version_id)
             and prediction.class_names is None
             and labels.indexes.issuperset(prediction.detection_classes)
         )
+
+    def _at_hand(self) -> Labels | None:
+        """Return the label map that was fetched, if it is that of the model version in use, as far as that is known."""
+        labels, version_id = self._labels, self._record.description.model_version_id
+        if labels is None or version_id is None or version_id is labels.version_id or version_id == labels.version_id:
+            return labels
+        return None
 
     async def check_labels(self, prediction: PredictionFormat) -> None:
         """Check classes against the label map. It is fetched when first needed, and again when a class is outside of it.
@@ -134,8 +135,8 @@ class Meaning:
         """
         if not prediction.detection_classes:
             return
-        labels, version_id = self._labels, self._record.description.model_version_id
-        if labels is None or (version_id is not None and version_id != labels.version_id):
+        labels = self._at_hand()
+        if labels is None:
             labels = await self._fetching.run(self._first_fetch)
         if prediction.class_names is not None:
             self._tell_names(check_class_names(prediction, labels.names))

@@ -8,7 +8,7 @@ Numbers may be Python's, numpy's or torch's, lists may be tuples or arrays.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
@@ -109,6 +109,10 @@ class SplitShapes:
     texts: list[Any] | None
     shapes: list[Any] = attrs.field(factory=list)
     left_out: int = 0
+
+    def prediction(self, make: Callable[..., P], image_size: tuple[int, int] | None, clipped: int = 0) -> P:
+        """Return the prediction of these lists; `make` is its class, and the rest as for `counted`."""
+        return counted(make(self.classes, self.scores, self.shapes, self.texts), image_size, clipped, self.left_out)
 
     @classmethod
     def of(

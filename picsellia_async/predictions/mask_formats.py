@@ -73,9 +73,7 @@ class SegmentationPredictionFormat(PredictionFormat):
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(
-            cls(kept.classes, kept.scores, kept.shapes, kept.texts), place.bounds, place.clipped, kept.left_out
-        )
+        return kept.prediction(cls, place.bounds, place.clipped)
 
     @classmethod
     def from_binary_masks(
@@ -107,8 +105,7 @@ class SegmentationPredictionFormat(PredictionFormat):
         arrays = _masks.mask_arrays(masks)
         found = [_masks.outlines(mask, parts) for mask in arrays]
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        prediction = cls(kept.classes, kept.scores, kept.shapes, kept.texts)
-        return counted(prediction, _masks.image_size(arrays), left_out=kept.left_out)
+        return kept.prediction(cls, _masks.image_size(arrays))
 
     @classmethod
     def from_rle(
@@ -192,9 +189,7 @@ class MaskPredictionFormat(PredictionFormat):
         given = enumerate(sequence(polygons, "polygons"))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(
-            cls(split.classes, split.scores, split.shapes, split.texts), known, place.clipped, split.left_out
-        )
+        return split.prediction(cls, known, place.clipped)
 
     @classmethod
     def from_shapes(
@@ -239,9 +234,7 @@ class MaskPredictionFormat(PredictionFormat):
                     )
                 found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return counted(
-            cls(split.classes, split.scores, split.shapes, split.texts), known, place.clipped, split.left_out
-        )
+        return split.prediction(cls, known, place.clipped)
 
     @classmethod
     def from_rle(

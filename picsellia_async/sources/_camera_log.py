@@ -13,20 +13,10 @@ from typing import Final
 
 import attrs
 
+from picsellia_async._log_line import Line
+
 TOLD_SECONDS: Final = 30.0
 """Between two lines about trouble."""
-
-
-@attrs.frozen
-class Line:
-    """A line for the log."""
-
-    level: int
-    """Of `logging`."""
-    text: str
-    """The message."""
-    fields: dict[str, object]
-    """Keys and values for formatters that print them (`extra=`)."""
 
 
 @attrs.define

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import logging
 import os
 import random
 import threading
@@ -16,11 +15,12 @@ from typing import Final, get_args
 import attrs
 
 from picsellia_async._http.retry import backoff
+from picsellia_async._log_line import write
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._address import is_url
-from picsellia_async.sources._camera_log import CameraLog, Line
+from picsellia_async.sources._camera_log import CameraLog
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading, open_av
 from picsellia_async.sources._errors import SourceError
@@ -28,8 +28,6 @@ from picsellia_async.sources._image import Image
 from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
-
-logger: logging.Logger = logging.getLogger("picsellia_async")
 
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
 """As often as it takes: a camera may be away for a night."""
@@ -177,10 +175,10 @@ class Camera(Closeable):
                     break
                 if self._reconnect is None or attempt >= self._reconnect.attempts:
                     self._turn(CameraState.ENDED)
-                    _tell(self._log.ended("" if error is None else str(error)))
+                    write(self._log.ended("" if error is None else str(error)))
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
-                _tell(self._log.failed(time.monotonic(), "the stream ended" if error is None else str(error)))
+                write(self._log.failed(time.monotonic(), "the stream ended" if error is None else str(error)))
                 if not self._rest(queue, backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
@@ -197,7 +195,7 @@ class Camera(Closeable):
         while (now := time.monotonic()) < until:
             if not queue.rest(max(0.0, min(until, self._log.next_at) - now)):
                 return False
-            _tell(self._log.waiting(time.monotonic()))
+            write(self._log.waiting(time.monotonic()))
         return True
 
     def _read_once(self, queue: ThreadQueue[Image], reading: Reading) -> SourceError | None:
@@ -216,7 +214,7 @@ class Camera(Closeable):
     def _connected(self) -> None:
         self._connects += 1
         self._turn(CameraState.LIVE)
-        _tell(self._log.opened(time.monotonic()))
+        write(self._log.opened(time.monotonic()))
 
     def _turn(self, state: CameraState) -> None:
         if self._state in {CameraState.CLOSED, CameraState.ENDED, state}:
@@ -286,11 +284,6 @@ def camera(
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
-
-
-def _tell(line: Line | None) -> None:
-    if line is not None:
-        logger.log(line.level, "%s", line.text, extra=line.fields)
 
 
 def _is_file(address: str) -> bool:

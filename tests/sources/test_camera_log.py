@@ -7,8 +7,9 @@ import logging
 import pytest
 
 from picsellia_async import RetryPolicy
+from picsellia_async._log_line import Line
 from picsellia_async.sources import SourceError, camera
-from picsellia_async.sources._camera_log import CameraLog, Line
+from picsellia_async.sources._camera_log import CameraLog
 
 pytestmark = pytest.mark.anyio
 

@@ -194,6 +194,19 @@ async def once(wire: Wire) -> None:
     await wire.send(reply % (len(request.target), request.target))
 
 
+def answering_from(go: asyncio.Event, data: bytes) -> Script:
+    """Read a request, wait, and answer it and those that follow with the same bytes."""
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await go.wait()
+        while True:
+            await wire.send(data)
+            await wire.request()
+
+    return script
+
+
 def answering(*replies: bytes) -> Script:
     """Make a script that answers with the replies in turn, then reads on."""
 

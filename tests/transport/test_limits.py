@@ -17,7 +17,7 @@ from picsellia_async._http import transport as transport_module
 from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async.config import Timeouts
 
-from .peers import OK, TIMEOUTS, Wire, answering, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, answering_from, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -103,14 +103,10 @@ async def test_who_waits_for_a_connection_is_not_late(make_transport, way: str) 
     stock = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=1))
     go = asyncio.Event()
 
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        await go.wait()
-        while True:
-            await wire.send(OK)
-            await wire.request()
-
-    async with scripted(script) as peer, httpx.AsyncClient(transport=stock if way == "stock" else transport) as client:
+    async with (
+        scripted(answering_from(go, OK)) as peer,
+        httpx.AsyncClient(transport=stock if way == "stock" else transport) as client,
+    ):
         exchange = transport.exchange if way == "direct" else HttpxEngine(client).exchange
         first = asyncio.create_task(exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS))
         await peer.until(lambda: peer.accepted == 1)

@@ -14,7 +14,7 @@ from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
 
-from .peers import OK, TIMEOUTS, Wire, answering, new_tasks, scripted
+from .peers import OK, TIMEOUTS, Wire, answering, answering_from, new_tasks, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -193,15 +193,8 @@ async def test_waiting_in_line_is_not_charged(make_transport, seam: str) -> None
     """The time in line for a connection counts neither as connecting nor as reading or writing."""
     go = asyncio.Event()
 
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        await go.wait()
-        while True:
-            await wire.send(OK)
-            await wire.request()
-
     narrow = make_transport(max_connections=1)
-    async with scripted(script) as peer, httpx.AsyncClient(transport=narrow) as client:
+    async with scripted(answering_from(go, OK)) as peer, httpx.AsyncClient(transport=narrow) as client:
         first = asyncio.create_task(narrow.exchange(peer.origin, b"GET", b"/", b"", None, TIMEOUTS))
         await peer.until(lambda: peer.accepted == 1)
         if seam == "exchange":
