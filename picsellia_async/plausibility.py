@@ -346,10 +346,14 @@ def check_class_names(
     """
     own = prediction.class_names or {}
     remarks = []
-    labels = {index: label for label, index in label_map.items()}
+    labels: dict[int, str] = {}
     for index in dict.fromkeys(prediction.detection_classes):
-        called, label = own.get(index), labels.get(index)
-        if called is None or label is None or called == label:
+        called = own.get(index)
+        if called is None or label_map.get(called) == index:
+            continue  # nearly all: the label map need not be turned around
+        labels = labels or {place: label for label, place in label_map.items()}
+        label = labels.get(index)
+        if label is None:
             continue
         if called in label_map:
             raise ImplausibleError(

@@ -134,19 +134,19 @@ def from_ultralytics(
     if getattr(result, "obb", None) is not None:
         raise ConfigurationError(_ORIENTED.format(corners="result.obb.xyxyxyxy", upright="result.obb.xyxy"))
     names = result.names if label_map is not None else None
-    own = _own_names(result.names) if label_map is None else None
     if getattr(result, "probs", None) is not None:
         scores = sequence(result.probs.data, "result.probs.data")
         best = sorted(range(len(scores)), key=lambda i: -scores[i])[: whole_number(top, "top", 1)]
-        prediction = ClassificationPredictionFormat.from_classes(
+        found = ClassificationPredictionFormat.from_classes(
             best, [scores[i] for i in best], names=names, label_map=label_map
         )
-        return with_class_names(prediction, own)
+        return _with_own_names(found, result.names, label_map)
     if getattr(result, "boxes", None) is None:
         raise ConfigurationError("result.boxes is None: this result holds no detections")
     has = {name for name in ("masks", "keypoints") if getattr(result, name, None) is not None}
     chosen = kind or ("keypoint" if "keypoints" in has else "segmentation" if "masks" in has else "detection")
-    return with_class_names(_from_ultralytics_shapes(result, chosen, names, label_map), own)
+    prediction = _from_ultralytics_shapes(result, chosen, names, label_map)
+    return _with_own_names(prediction, result.names, label_map)
 
 
 _FORMATS: Final[dict[str, type[PredictionFormat]]] = {
@@ -246,10 +246,13 @@ def _labelled(class_id: Any, names: Names | None, own: Any, label_map: LabelMap 
     return {"classes": class_id, "names": names, "label_map": label_map}
 
 
-def _own_names(names: Any) -> dict[int, str]:
-    """Return the model's own names by index, of what a result carries; what is no such thing tells nothing."""
-    items = names.items() if isinstance(names, Mapping) else enumerate(names)
-    return {int(index): name for index, name in items if isinstance(name, str)}
+def _with_own_names(prediction: PredictionFormat, names: Any, label_map: LabelMap | None) -> PredictionFormat:
+    """Return the prediction with the model's own names of its classes (a model may have thousands), unless they were looked up."""
+    if label_map is not None:
+        return prediction
+    own = names if isinstance(names, Mapping) else dict(enumerate(names))
+    found = {index: own.get(index, own.get(str(index))) for index in set(prediction.detection_classes)}
+    return with_class_names(prediction, {index: name for index, name in found.items() if isinstance(name, str)})
 
 
 def _need_names(label_map: LabelMap | None, what: str) -> None:
