@@ -109,7 +109,8 @@ class ImageLookup:
             An id that is found by number, and its file; None where there is none.
 
         Raises:
-            SourceError: Some ids are the number of no image, or the images are counted from 0 and no id is 0.
+            SourceError: Some ids are the number of no image, or no id is 0 while images are counted from 0, and the ids run from 1
+                or the number is only a part of the name.
         """
         _, by_stem, by_number = self._index()
         numbers = sorted(
@@ -124,7 +125,9 @@ class ImageLookup:
                 f"image ids do not look like the numbers in file names: {first} would be {self._of_number(first)[0]!r}, "
                 f"but {missing} is the number of no image (the last is {self._of_number(max(by_number))[0]!r}); {_WAY_OUT}"
             )
-        if 0 in by_number and 0 not in numbers:
+        runs_from_1 = numbers[0] == 1 and numbers[-1] == len(numbers)
+        is_name = PurePosixPath(self._of_number(first)[0]).stem.isdecimal()  # as COCO names its images, by their ids
+        if 0 in by_number and 0 not in numbers and (runs_from_1 or not is_name):
             before = repr(self._of_number(first - 1)[0]) if first - 1 in by_number else "the one before it"
             raise SourceError(
                 f"image ids {first} to {numbers[-1]} may be running numbers from 1, and the images are counted from 0: image id "
