@@ -129,15 +129,24 @@ def test_unknown_commands_are_bad_usage(capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_interrupt_ends_it_with_130():
     """Ctrl-C in the middle: no traceback, exit code 130."""
+    # As on a terminal: neither ignored, as in a shell's background, nor blocked, whatever this process inherited.
+    as_on_a_terminal = (
+        "signal.signal(signal.SIGINT, signal.default_int_handler); signal.pthread_sigmask(signal.SIG_SETMASK, ())"
+    )
+    program = f"import signal, sys; {as_on_a_terminal}; from picsellia_async.cli import main; sys.exit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-m", "picsellia_async.cli", "demo", "--frames", "100000"],
+        [sys.executable, "-X", "faulthandler", "-c", program, "demo", "--frames", "100000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert "own" in process.stderr.readline()
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2)  # well into its frames
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    try:
+        _, errors = process.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        pytest.fail(f"it goes on:\n{process.communicate()[1]}")  # where each thread stands
     assert process.returncode == 130
     assert "Traceback" not in errors
 
