@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import anyio.from_thread
 import anyio.to_thread
 import attrs
 
@@ -110,11 +109,7 @@ async def _monitor_all(
 ) -> None:
     """Read and detect in a thread, send from the loop; the stream between them holds `concurrency` frames at most."""
     sending, receiving = anyio.create_memory_object_stream[tuple[int, SeenFrame]](concurrency)
-
-    def read() -> None:
-        for item in enumerate(seen_frames(source, frames, time.perf_counter, sent.unreadable)):
-            anyio.from_thread.run(sending.send, item)
-        anyio.from_thread.run_sync(sending.close)
+    frames_read = enumerate(seen_frames(source, frames, time.perf_counter, sent.unreadable))
 
     async def work() -> None:
         async for number, frame in receiving:
@@ -125,8 +120,11 @@ async def _monitor_all(
         async with anyio.create_task_group() as group:
             for _ in range(concurrency):
                 group.start_soon(work)
-            # Left at once when a frame fails: the thread ends at its next send.
-            await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
+            # The loop asks the thread, never the other way round: a thread that asks a loop about to close waits for an answer that
+            # never comes, and keeps the process from ending. Left at once when a frame fails: the thread ends with its frame.
+            while item := await anyio.to_thread.run_sync(next, frames_read, None, abandon_on_cancel=True):
+                await sending.send(item)
+            sending.close()
     except* (ConfigurationError, SourceError) as group_error:
         raise group_error.exceptions[0] from None
     finally:

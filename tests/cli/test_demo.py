@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,9 +10,12 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 
+import attrs
 import pytest
 
+from picsellia_async.cli import demo
 from picsellia_async.cli.main import main
 from picsellia_async.cli.motion import seen_frames
 
@@ -149,6 +153,38 @@ def test_an_interrupt_ends_it_with_130():
         pytest.fail(f"it goes on:\n{process.communicate()[1]}")  # where each thread stands
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_frame_in_work_does_not_outlive_the_command(monkeypatch):
+    """Where the command ends early, the thread that reads ends too, even if it is done when the loop takes no more work."""
+    closing, asked = threading.Event(), threading.Event()
+    readers = []
+    close, call = asyncio.SelectorEventLoop.close, asyncio.SelectorEventLoop.call_soon_threadsafe
+
+    def close_late(loop):
+        closing.set()
+        asked.wait(60)  # after the loop's last turn, and before it is closed
+        close(loop)
+
+    def tell(loop, *arguments, **options):
+        handle = call(loop, *arguments, **options)
+        if closing.is_set():
+            asked.set()
+        return handle
+
+    def two_frames(*_):
+        readers.append(threading.current_thread())
+        first, second = seen_frames(None, 2, lambda: 0.0, [])
+        yield attrs.evolve(first, width=-1)  # refused, and so the command ends
+        closing.wait(60)
+        yield second
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "close", close_late)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "call_soon_threadsafe", tell)
+    monkeypatch.setattr(demo, "seen_frames", two_frames)
+    assert main(["demo"]) == 2
+    readers[0].join(60)
+    assert not readers[0].is_alive()
 
 
 def test_a_reader_that_went_away():
