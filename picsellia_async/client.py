@@ -28,6 +28,7 @@ from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.handle import expect
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.organization import OrganizationCalls
+from picsellia_async.tracing import Tracing
 from picsellia_async.validation import boolean, text, uuid, whole_number
 
 
@@ -64,6 +65,7 @@ class AsyncClient(OrganizationCalls):
         http_client: httpx.AsyncClient | AsyncHttpClient | None = None,
         verify: ssl.SSLContext | None = None,
         checks: Checks = "on",
+        tracing: Tracing | None = None,
     ) -> None:
         """Store the settings.
 
@@ -82,19 +84,20 @@ class AsyncClient(OrganizationCalls):
             http_client: Your own `httpx.AsyncClient` (or httpx2's) in place of pool and transport; it stays yours to close.
             verify: TLS settings; by default the usual authorities, with `SSL_CERT_FILE` and `SSL_CERT_DIR`.
             checks: "on": predictions and images that cannot be meant are refused (docs/right-data.md#checks); "off": sent as they are.
+            tracing: Makes spans of OpenTelemetry of calls, attempts and frames; by default nobody does (docs/tracing.md).
 
         Raises:
             ConfigurationError: No token, or a value that cannot be used. Nothing was sent.
         """
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
-        _check_engine(transport, http_client, verify)
+        _check_engine(transport, http_client, verify, tracing)
         settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry, checks)
         connections = whole_number(max_connections, "max_connections", 1)
         per_host = None
         if max_connections_per_host is not None:
             per_host = whole_number(max_connections_per_host, "max_connections_per_host", 1)
-        self._account = Account(settings, HttpSession(connections, per_host, transport, http_client, verify))
+        self._account = Account(settings, HttpSession(connections, per_host, transport, http_client, verify, tracing))
         self._owns_session = True
 
     def __repr__(self) -> str:
@@ -105,7 +108,7 @@ class AsyncClient(OrganizationCalls):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the settings (the token among them): the copy connects anew, in its own process."""
         session = self._account.session
-        for name in ("transport", "http_client", "verify"):
+        for name in ("transport", "http_client", "verify", "tracing"):
             if getattr(session, name) is not None:
                 raise TypeError(f"an AsyncClient made with {name}= cannot be pickled; make one in each process")
         return _make, (self._account.settings, session.max_connections, session.max_connections_per_host)
@@ -318,12 +321,13 @@ def _make(settings: Settings, max_connections: int, per_host: int | None) -> Asy
     return AsyncClient._over(Account(settings, HttpSession(max_connections, per_host)), owns_session=True)  # noqa: SLF001 - see `__reduce__`
 
 
-def _check_engine(transport: Any, http_client: Any, verify: Any) -> None:
+def _check_engine(transport: Any, http_client: Any, verify: Any, tracing: Any) -> None:
     """Refuse what cannot carry requests here, a synchronous client of httpx for instance."""
     for name, value, good, kind in (
         ("transport", transport, is_transport, "httpx.AsyncBaseTransport (or httpx2's)"),
         ("http_client", http_client, is_client, "httpx.AsyncClient (or httpx2's)"),
         ("verify", verify, lambda context: isinstance(context, ssl.SSLContext), "ssl.SSLContext"),
+        ("tracing", tracing, lambda given: isinstance(given, Tracing), "picsellia_async.tracing.Tracing"),
     ):
         if value is not None and not good(value):
             wrong = type(value)

@@ -23,6 +23,7 @@ import attrs
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
+from picsellia_async._delivery.frame_spans import FrameSpans
 from picsellia_async._delivery.frame_state import Rules
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed
 from picsellia_async._delivery.ledger import Ledger
@@ -82,6 +83,7 @@ class Uploader:
         find: Find | None = None,
         owner: Mapping[str, str] | None = None,
         random: Callable[[], float] = random_module.random,
+        spans: FrameSpans | None = None,
         **options: Unpack[UploaderOptions],
     ) -> None:
         """Store the settings; nothing runs before `async with`.
@@ -94,6 +96,7 @@ class Uploader:
             find: Tells whether the platform has a frame; needed for `deduplicate`.
             owner: Whose frames a spool holds: `deployment_id`, and what helps to find it again.
             random: Returns a number in [0, 1).
+            spans: Makes a span of each frame's life; None: nobody traces.
             **options: Described at `AsyncDeployment.uploader`.
 
         Raises:
@@ -112,12 +115,17 @@ class Uploader:
             writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
-        self._ledger = Ledger(memory, writer, chosen.on_outcome)
+        find = find if chosen.deduplicate else None
+        on_outcome = chosen.on_outcome
+        if spans is not None:
+            send, on_outcome = spans.sending(send), spans.ending(on_outcome)
+            find = find and spans.finding(find)
+        self._spans = spans
+        self._ledger = Ledger(memory, writer, on_outcome)
         queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source")
         rules = Rules(
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
-        find = find if chosen.deduplicate else None
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter)
         self._spool = None
@@ -125,6 +133,7 @@ class Uploader:
             self._spool = writer, SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter)
         files = Files(_file_size, _read_file)
         self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter)
+        self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closer: asyncio.Task[None] | None = None
@@ -255,6 +264,8 @@ class Uploader:
         self._phase = "closed"
         self._watch.detach()
         self._reporter.close()
+        if self._spans is not None:
+            self._spans.close()
         if self._progress_task is not None:
             self._progress_task.cancel()
         if self._progress is not None:
@@ -285,7 +296,7 @@ class Uploader:
         """
         self._check(frame)
         try:
-            return await self._intake.submit(frame)
+            return await self._accept(frame)
         except UploaderFullError:
             self._ledger.refuse()
             raise
@@ -295,7 +306,7 @@ class Uploader:
 
     async def _submit_uncounted(self, frame: Frame) -> Receipt:
         self._check(frame)
-        return await self._intake.submit(frame)
+        return await self._accept(frame)
 
     def _check(self, frame: Frame) -> None:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:

@@ -15,6 +15,7 @@ from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
+from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
@@ -47,6 +48,7 @@ class Bulk:
         # The parts of an uploader that its constructor takes beside the options (`random`) are none of the user's.
         check_names(options)
         # The uploader is a quarter of the package: who does not use it does not load it.
+        from picsellia_async._delivery.frame_spans import FrameSpans  # noqa: PLC0415
         from picsellia_async.uploader import Uploader  # noqa: PLC0415
 
         oracle = self._hosts.oracle()
@@ -69,7 +71,9 @@ class Bulk:
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))
 
         owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
-        return Uploader(send, encode=encode, find=self._is_stored, owner=owner, **options)
+        tracing = self._record.account.session.tracing
+        spans = None if tracing is None else FrameSpans(tracing, MONITOR.name)
+        return Uploader(send, encode=encode, find=self._is_stored, owner=owner, spans=spans, **options)
 
     async def _is_stored(self, frame: Frame) -> bool:
         """Whether the platform shows a frame that was sent before."""

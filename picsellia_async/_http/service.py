@@ -25,6 +25,7 @@ import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
 from picsellia_async._http.httpx_family import errors
+from picsellia_async._http.observation import Exchange
 from picsellia_async._http.retry import is_refused, next_delay, within
 from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
@@ -165,11 +166,15 @@ class Service:
         self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None, timeouts: Timeouts
     ) -> Answer:
         """Send once; once more with a new credential where the first one was refused."""
+        session = self.session
+        exchange: Exchange = session.exchange
+        if session.observer is not None:
+            exchange = functools.partial(session.observer.exchange, exchange)
         lines = self.credential.current() or await self.credential.acquire()
-        answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
+        answer = await exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
         if answer.status == 401 and self.credential.invalidate(lines):
             lines = await self.credential.acquire()
-            answer = await self.session.exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
+            answer = await exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
         return answer
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:

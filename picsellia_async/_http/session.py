@@ -24,6 +24,7 @@ import httpx
 from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
+from picsellia_async._http.observation import Observer
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import Body
@@ -32,6 +33,7 @@ from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.tracing import Tracing
 
 logger = logging.getLogger("picsellia_async")
 
@@ -57,6 +59,14 @@ class HttpSession:
     """The caller's client, which stays the caller's to close."""
     verify: ssl.SSLContext | None = attrs.field(default=None, repr=False)
     """TLS settings; None: the system's, with `SSL_CERT_FILE` and `SSL_CERT_DIR`."""
+    tracing: Tracing | None = attrs.field(default=None, repr=False)
+    """Makes spans of calls and attempts; None: nobody traces."""
+    observer: Observer | None = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.tracing and Observer(self.tracing), takes_self=True),
+    )
+    """Sees every attempt; None: nobody watches."""
     is_closed: bool = attrs.field(default=False, init=False)
     """Whether `aclose` was called."""
     _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)

@@ -75,6 +75,11 @@ class Endpoint(Generic[T]):
     """Family of its errors, beside the class of the status."""
 
     @property
+    def is_listed(self) -> bool:
+        """Whether it is one of the table: its path is a template, and one of few."""
+        return ENDPOINTS.get(self.name) is self
+
+    @property
     def subject(self) -> str:
         """Name in the path of the object that is asked for: `data_id` of `/api/data/{data_id}`; empty: the path ends otherwise."""
         last = self.path.rpartition("/")[2]
