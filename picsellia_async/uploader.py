@@ -162,6 +162,7 @@ class Uploader:
         if self._spool is not None:
             await self._spool[1].open()
         self._phase = "open"
+        self._reporter.opened()
         if self._progress is not None:
             self._progress_task = loop.create_task(self._report_progress(self._progress))
         return self

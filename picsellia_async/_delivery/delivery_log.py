@@ -63,6 +63,7 @@ class _Trouble:
     """When this kind of trouble began."""
     is_told: bool = False
     is_ours: bool = False
+    is_answered: bool = False
     returned: int = 0
     """Times that it came back within `WELL_SECONDS`."""
     well_since: float | None = None
@@ -87,7 +88,15 @@ class DeliveryLog:
     _lost_told_at: float = attrs.field(default=-math.inf, init=False)
 
     def changed(
-        self, now: float, health: Health, why: str, counts: Counts, *, is_sure: bool = False, is_ours: bool = False
+        self,
+        now: float,
+        health: Health,
+        why: str,
+        counts: Counts,
+        *,
+        is_sure: bool = False,
+        is_ours: bool = False,
+        is_answered: bool = False,
     ) -> None:
         """Health changed.
 
@@ -98,6 +107,7 @@ class DeliveryLog:
             counts: As they are now.
             is_sure: Whether this is told at once, however new it is.
             is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
+            is_answered: Whether the service does answer, with an error.
         """
         trouble = self._trouble
         if health is Health.OK:
@@ -115,7 +125,7 @@ class DeliveryLog:
                 trouble.health, trouble.changed_at, trouble.is_told = health, now, False
             trouble.why = why or trouble.why
         if trouble is not None and health is not Health.OK:
-            trouble.is_ours = is_ours
+            trouble.is_ours, trouble.is_answered = is_ours, is_answered
         if trouble is not None and is_sure:
             trouble.changed_at = -math.inf
         self._plan()
@@ -152,8 +162,23 @@ class DeliveryLog:
         self._plan()
         return lines
 
+    def opening(self, counts: Counts, directory: str) -> Line:
+        """Return the first line: what a former run left.
+
+        Args:
+            counts: As they are at the start.
+            directory: Of the spool; empty for none.
+        """
+        found = f", with {counts.pending} frames of a former run to deliver" if counts.pending else ""
+        text = (
+            f"an uploader opened on the spool {directory}{found}"
+            if directory
+            else "an uploader opened, without a spool"
+        )
+        return Line(logging.INFO, text, self._fields(counts, Health.OK))
+
     def closing(self, now: float, counts: Counts, first_lost: list[Failure], directory: str) -> list[Line]:
-        """Return the last lines: that trouble ended, and which frames are left undelivered.
+        """Return the last lines: that trouble ended, and which frames are left undelivered, or that none is.
 
         Args:
             now: Monotonic seconds.
@@ -167,7 +192,9 @@ class DeliveryLog:
             trouble = None
         missing = counts.lost + counts.spooled
         if not missing:
-            return lines
+            done = f"all {counts.delivered} frames were delivered" if counts.delivered else "it had no frames"
+            text = f"an uploader closed: {done}"
+            return [*lines, Line(logging.INFO, text, self._fields(counts, Health.OK))]
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
@@ -206,7 +233,7 @@ class DeliveryLog:
     def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = now - trouble.since
         breaks = ", with breaks" if trouble.returned else ""
-        text = f"{_state(trouble)} for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
         lost = self._lost_part(counts, first_lost, now)
         return Line(logging.WARNING, text + lost, self._fields(counts, trouble.health, seconds))
 
@@ -272,10 +299,14 @@ def _parts(**counts: int) -> list[str]:
 
 
 def _state(trouble: _Trouble) -> str:
+    if trouble.health is Health.DOWN and trouble.is_answered:
+        return "the monitoring host fails"
     return "no request can be sent" if trouble.is_ours else _STATE[trouble.health]
 
 
 def _end(trouble: _Trouble) -> str:
+    if trouble.health is Health.DOWN and trouble.is_answered:
+        return "the monitoring host takes frames again"
     return "requests can be sent again" if trouble.is_ours else _END[trouble.health]
 
 

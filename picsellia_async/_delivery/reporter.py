@@ -65,6 +65,14 @@ class Reporter:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
 
+    def opened(self) -> None:
+        """The uploader takes frames."""
+        write(self._log.opening(self._counts(), self._directory))
+
+    @property
+    def _directory(self) -> str:
+        return "" if self._spool is None else str(self._spool.directory)
+
     def health(self, signal: Signal) -> Health:
         """Return how delivery goes.
 
@@ -103,8 +111,16 @@ class Reporter:
         if health is not self._told or is_sure:
             why = self._why(health)
             before, self._told = self._told, health
-            is_ours = health is Health.REFUSED and not isinstance(why, StatusError)
-            self._log.changed(now, health, _text(why), self._counts(), is_sure=is_sure, is_ours=is_ours)
+            is_answered = isinstance(why, StatusError)
+            self._log.changed(
+                now,
+                health,
+                _text(why),
+                self._counts(),
+                is_sure=is_sure,
+                is_ours=health is Health.REFUSED and not is_answered,
+                is_answered=is_answered,
+            )
             on_health = self._on_health
             if on_health is not None and before is not health:
                 ledger.call(lambda change: on_health(*change), (before, health, why))
@@ -147,9 +163,8 @@ class Reporter:
         """The uploader is closed: tell what was not delivered."""
         if self._timer is not None:
             self._timer.cancel()
-        directory = "" if self._spool is None else str(self._spool.directory)
         now = 0.0 if self._loop is None else self._loop.time()
-        write(*self._log.closing(now, self._counts(), self._ledger.first_lost, directory))
+        write(*self._log.closing(now, self._counts(), self._ledger.first_lost, self._directory))
         self._loop = None
 
 

@@ -326,6 +326,7 @@ class Sender:
         attempt: Attempt,
     ) -> None:
         self.last_error = error
+        logger.debug("attempt %d of frame %s failed: %s: %s", state.attempt, item.frame.id, type(error).__name__, error)
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
         if verdict is Verdict.REFUSED and not others_delivered:
             is_sure = isinstance(error, AuthenticationError)

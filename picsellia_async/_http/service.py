@@ -182,7 +182,9 @@ class Service:
 
         async def login() -> tuple[LoginReceipt, datetime.datetime | None]:
             answer, url, attempts = await self.send(endpoint, body=encode_body(request))
-            return decode(endpoint, answer, url, attempts), answer_date(answer)
+            receipt = decode(endpoint, answer, url, attempts)
+            logger.info("signed in at %s", self.origin)
+            return receipt, answer_date(answer)
 
         return JwtCredential(login, self.clock)
 

@@ -7,6 +7,7 @@ with the user's token.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
@@ -39,6 +40,8 @@ from picsellia_async.models import LoginReceipt, Organization
 from picsellia_async.plausibility import Checks
 
 T = TypeVar("T")
+
+logger = logging.getLogger("picsellia_async")
 
 
 @attrs.define(eq=False)
@@ -105,8 +108,10 @@ class Account:
                 "this token has no default organization: give organization_id or organization_name "
                 "(or PICSELLIA_ORGANIZATION_ID, PICSELLIA_ORGANIZATION_NAME)"
             )
-        self._shared.organization = await platform.call(GET_ORGANIZATION, path={"organization_id": chosen})
-        return self._shared.organization
+        found = await platform.call(GET_ORGANIZATION, path={"organization_id": chosen})
+        logger.info("connected to %s, organization %r", self.settings.origin, found.name)
+        self._shared.organization = found
+        return found
 
     async def platform(self) -> Service:
         """Return the platform within the organization, signed with the user's token."""

@@ -13,24 +13,28 @@ from collections.abc import Sequence
 
 from picsellia_async._version import __version__
 from picsellia_async.cli import demo, doctor, emulator, monitor, replay
+from picsellia_async.cli.logs import add_verbose, logged
 from picsellia_async.errors import ConfigurationError, PicselliaError
 
 
-def parser() -> argparse.ArgumentParser:
+def root_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     root = argparse.ArgumentParser(prog="picsellia-async", description="Picsellia deployments from the command line.")
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (demo, emulator, monitor, replay, doctor):
         command.add_parser(commands)
+    for parser in commands.choices.values():
+        add_verbose(parser)
     return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of the given arguments, or of the process's; return the exit code."""
-    chosen = parser().parse_args(arguments)
+    chosen = root_parser().parse_args(arguments)
     try:
-        code = int(chosen.run(chosen))
+        with logged(chosen.verbose):
+            code = int(chosen.run(chosen))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130

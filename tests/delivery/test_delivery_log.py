@@ -123,9 +123,10 @@ def test_another_trouble_is_told_as_such() -> None:
 
 
 def test_closing_tells_what_was_not_delivered() -> None:
-    """By kind, with the spool's place and what is wrong; nothing where all is delivered."""
+    """By kind, with the spool's place and what is wrong; where all is delivered, that, for who asks for INFO."""
     log = DeliveryLog(has_spool=True)
-    assert log.closing(0.0, Counts(0, 50, 0, 0), [], "") == []
+    (line,) = log.closing(0.0, Counts(0, 50, 0, 0), [], "")
+    assert (line.level, line.text) == (logging.INFO, "an uploader closed: all 50 frames were delivered")
     log.changed(0.0, Health.DOWN, "refused", NONE)
     (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("a.jpg")], "/spool")
     assert line.text == (
@@ -140,4 +141,7 @@ def test_closing_tells_that_an_outage_had_ended() -> None:
     log.changed(0.0, Health.DOWN, "", NONE)
     log.lines(0.0, NONE, [])
     log.changed(9.0, Health.OK, "", NONE)
-    assert [line.text[:36] for line in log.closing(9.5, NONE, [], "")] == ["the monitoring host answers again af"]
+    assert [line.text[:36] for line in log.closing(9.5, NONE, [], "")] == [
+        "the monitoring host answers again af",
+        "an uploader closed: it had no frames",
+    ]

@@ -41,11 +41,11 @@ async def test_an_outage_tells_itself(caplog: pytest.LogCaptureFixture) -> None:
     await run(service, 90, on_health=lambda old, new, why: changes.append((old, new, why is not None)))
     told = [record.getMessage() for record in caplog.records]
     assert [text.partition(" (")[0] for text in told[:3]] == [
-        "the monitoring host does not answer",
-        "the monitoring host does not answer for 30 s now",
-        "the monitoring host does not answer for 60 s now",
+        "the monitoring host fails",
+        "the monitoring host fails, for 30 s now",
+        "the monitoring host fails, for 60 s now",
     ]
-    assert told[3].startswith("the monitoring host answers again after")
+    assert told[3].startswith("the monitoring host takes frames again after")
     assert len(told) == 4
     assert all(record.levelno == logging.WARNING for record in caplog.records)
     assert (caplog.records[0].health, caplog.records[-1].health) == ("down", "ok")  # type: ignore[attr-defined]

@@ -1,0 +1,54 @@
+"""`-v`: what the library logs, on stderr, while a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any, Final, TextIO
+
+_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+
+
+class _StderrHandler(logging.StreamHandler[Any]):
+    """Writes to what stderr is at that moment: a progress bar puts something of its own there, so that lines come above it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(logging.Formatter(_FORMAT))
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Add `-v` to a command; `logged` acts on it."""
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="tell on stderr what happens, with times; -vv: every attempt that fails, too",
+    )
+
+
+@contextlib.contextmanager
+def logged(verbose: int) -> Iterator[None]:
+    """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` as Python does."""
+    if not verbose:
+        yield
+        return
+    logger, handler = logging.getLogger("picsellia_async"), _StderrHandler()
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    logger.propagate = False  # a command that sets up logging of its own would show each line twice
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
