@@ -20,7 +20,7 @@ class _StderrHandler(logging.StreamHandler[Any]):
         self.setFormatter(logging.Formatter(_FORMAT))
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         return sys.stderr
 
 
