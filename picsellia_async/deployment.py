@@ -18,7 +18,7 @@ from picsellia_async._deployment.details import Details
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.model_versions import ModelVersions
-from picsellia_async._deployment.monitoring import Monitoring, file_name, object_file_name, shadow_of
+from picsellia_async._deployment.monitoring import Monitoring, image_name, object_file_name, shadow_of
 from picsellia_async._deployment.pipelines import Pipelines
 from picsellia_async._deployment.predicting import Predicting, predict_request
 from picsellia_async._deployment.reviews import Reviews
@@ -443,7 +443,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
         options = MonitorOptions(
-            filename=file_name(image_path),
+            filename=await image_name(image_path, content_type),
             content_type=content_type,
             latency=latency,
             height=height,

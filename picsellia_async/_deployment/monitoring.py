@@ -12,15 +12,15 @@ from uuid import UUID
 
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
-from picsellia_async._services.files import read_image
+from picsellia_async._services.files import file_size, read_image
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
-from picsellia_async.enums import InferenceType, ServiceMetrics
+from picsellia_async.enums import InferenceType, ServiceMetrics, SupportedContentType
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
-from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
 from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
 from picsellia_async.resources.handle import Record, expect
@@ -130,15 +130,19 @@ class Monitoring:
         return await self._hosts.oracle().get_stats(metrics, query)
 
 
-def file_name(image_path: str | Path) -> str:
+async def image_name(image_path: str | Path, content_type: SupportedContentType | str | None) -> str:
     """Return the name that the image of a file gets on the platform.
 
     Raises:
-        ConfigurationError: The value is no path of a file.
+        ConfigurationError: The value is no path of a file; where nothing tells the content type, also: no file is there, or it is a
+            directory.
     """
     if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
         raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
-    return Path(image_path).name
+    name = Path(image_path).name
+    if content_type is None and content_type_of_name(name) is None:
+        await file_size(image_path, "image_path")  # a directory is told as one, not as a file without an extension
+    return name
 
 
 def object_file_name(object_name: str) -> str:

@@ -175,14 +175,13 @@ async def _read(response: httpx.Response, answer_max: int, clock: asyncio.Timeou
 
 
 def _may_follow(request: httpx.Request, status: int, following: httpx.Request) -> bool:
-    """Tell whether a redirect may be followed: never away from scheme, host and port, except from http to https.
+    """Tell whether a redirect may be followed: never away from scheme, host and port.
 
-    Else image and token would go to whom the answer names, or in clear. A write is followed only where the redirect keeps
-    its method and body (307, 308): behind a 302 to a login page, a GET would be taken for its success.
+    Else image and token would go to whom the answer names, or in clear. (From http to https of a host the session moves all
+    calls, see `HttpSession.exchange`.) A write is followed only where the redirect keeps its method and body (307, 308): behind a
+    302 to a login page, a GET would be taken for its success.
     """
     if status not in SAME_METHOD_STATUSES and request.method not in {"GET", "HEAD"}:
         return False
     old, new = request.url, following.url
-    if old.host != new.host:
-        return False
-    return (old.scheme, old.port) == (new.scheme, new.port) or (old.scheme, new.scheme) == ("http", "https")
+    return (old.scheme, old.host, old.port) == (new.scheme, new.host, new.port)

@@ -25,6 +25,10 @@ ERROR_BYTES_MAX: Final = 1 << 18
 """Bytes of body read at most of an answer that is no success, where the whole answer is wanted: nobody reads more of it."""
 
 
+_TLS_ALERT: Final = b"\x15\x03"
+"""How TLS servers begin their answer to plain HTTP."""
+
+
 class MalformedResponse(Exception):
     """The peer does not speak HTTP/1.1, or too much of it."""
 
@@ -104,6 +108,8 @@ class ResponseParser:
         except httptools.HttpParserError as error:
             self.surplus = True
             if not self.complete:
+                if data[:2] == _TLS_ALERT and not self.head_seen:
+                    raise MalformedResponse("the peer speaks TLS at this port: is it https?") from None
                 raise MalformedResponse(f"malformed response: {error.__context__ or error}") from None
         if self._framing < 0 and not self.complete:
             raise MalformedResponse(f"more than {HEAD_BYTES_MAX} bytes of headers or framing")

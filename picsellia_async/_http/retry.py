@@ -9,13 +9,13 @@ The rules, in order:
   the call was not carried out.
 * A lost answer (reset or timeout after the whole request was sent) is repeated only where the endpoint is idempotent: the
   service may have carried it out, and a second time would store a second prediction.
-* A certificate that cannot be verified, and everything else, is not repeated.
+* A certificate that cannot be verified, a peer that does not speak TLS, and everything else, is not repeated.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -30,14 +30,24 @@ REFUSED_PAUSE_SECONDS: Final = 5.0
 ATTEMPT_SECONDS_MIN: Final = 0.001
 """Least limit of an attempt."""
 
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})
+"""OpenSSL's words for a peer whose first bytes are no TLS."""
+
 
 def is_repeatable(policy: RetryPolicy, failure: PicselliaError, *, idempotent: bool) -> bool:
     """Return whether the rules allow another attempt after this failure, number and time left aside."""
     if isinstance(failure, StatusError):
         return failure.status in policy.statuses
     if isinstance(failure, TransportError):
-        return (idempotent or not failure.request_sent) and not _has_cause(failure, ssl.SSLCertVerificationError)
+        if _has_cause(failure, ssl.SSLCertVerificationError) or speaks_no_tls(failure):
+            return False
+        return idempotent or not failure.request_sent
     return False
+
+
+def speaks_no_tls(failure: BaseException) -> bool:
+    """Tell whether the peer answered a TLS handshake with something else: plain HTTP, most likely."""
+    return any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in _causes(failure))
 
 
 def is_refused(failure: PicselliaError) -> bool:
@@ -111,9 +121,12 @@ def within(timeouts: Timeouts, left: float | None) -> Timeouts:
 
 
 def _has_cause(failure: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(failure))
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
     cause: BaseException | None = failure
     while cause is not None:
-        if isinstance(cause, kind):
-            return True
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return False

@@ -26,7 +26,7 @@ import attrs
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
 from picsellia_async._http.httpx_family import errors
 from picsellia_async._http.observation import Exchange
-from picsellia_async._http.retry import is_refused, next_delay, within
+from picsellia_async._http.retry import is_refused, next_delay, speaks_no_tls, within
 from picsellia_async._http.session import HttpSession
 from picsellia_async._version import __version__
 from picsellia_async._wire.bodies import Body
@@ -222,5 +222,7 @@ def _transport_error(exc: Exception, method: str, url: str, attempts: int) -> Tr
     cls = RequestTimeoutError if isinstance(exc, errors("TimeoutException")) else TransportError
     said = str(exc)
     message = f"{type(exc).__name__}: {said}" if said else type(exc).__name__
+    if speaks_no_tls(exc):
+        message += "; the peer does not speak TLS at this port: is it http?"
     sent = getattr(exc, "request_sent", not isinstance(exc, errors(*_NOT_SENT)))
     return cls(message, method, url, attempts, sent, getattr(exc, "status", 0))

@@ -15,9 +15,7 @@ import math
 import os
 import ssl
 from typing import Any, Final
-from urllib.request import getproxies
 
-import anyio.to_thread
 import attrs
 import httpx
 
@@ -25,6 +23,7 @@ from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
 from picsellia_async._http.observation import Observer
+from picsellia_async._http.proxies import Proxies, ProxyRouter
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import Body
@@ -70,10 +69,14 @@ class HttpSession:
     is_closed: bool = attrs.field(default=False, init=False)
     """Whether `aclose` was called."""
     _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)
+    _router: ProxyRouter | None = attrs.field(default=None, init=False, repr=False)
+    """Knows which origins are reached over a proxy; None: none of them."""
     _client: HttpxEngine | None = attrs.field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _pid: int = attrs.field(default=0, init=False, repr=False)
     _sleepers: set[asyncio.Future[None]] = attrs.field(factory=set, init=False, repr=False)
+    _secured: dict[Origin, Origin] = attrs.field(factory=dict, init=False, repr=False)
+    """Origins of http that sent us on to https of their host, and where that is."""
     _told: dict[Origin, float] = attrs.field(factory=dict, init=False, repr=False)
     """When it was last told that nobody listens at an origin."""
 
@@ -99,22 +102,30 @@ class HttpSession:
             DecodeError: It is larger than the endpoint's `answer_max`, or not packed as it says.
         """
         if self.is_closed or running_loop() is not self._loop:
-            await self._open()
+            self._open()
+        if self._secured:
+            origin = self._secured.get(origin, origin)
         method = endpoint.method.encode("ascii")
-        redirects = (
-            endpoint.takes is not LoginRequest
-        )  # it holds the api token, which goes to nobody but the named host
-        if endpoint.direct and self._fast is not None and not self._fast.is_instrumented:
-            answer = await self._fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
+        # A sign-in holds the api token, which goes to nobody but the named host.
+        redirects = endpoint.takes is not LoginRequest
+        fast, router = self._fast, self._router
+        is_direct = endpoint.direct and fast is not None and (router is None or router.is_direct(origin))
+        if is_direct and fast is not None and not fast.is_instrumented:
+            answer = await fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
             if not redirects or answer.status not in REDIRECTS:
                 return answer
         if self._client is None:
             raise self._closed()
-        return await self._client.exchange(
+        answer = await self._client.exchange(
             origin, method, target, headers, body, timeouts, endpoint.answer_max, redirects=redirects
         )
+        if redirects and answer.status in REDIRECTS and (secured := _https_of(origin, answer)) is not None:
+            logger.warning("%s sends its callers on to %s, and is called there from now on", origin, secured)
+            self._secured[origin] = secured
+            return await self.exchange(endpoint, secured, target, headers, body, timeouts)
+        return answer
 
-    async def _open(self) -> None:
+    def _open(self) -> None:
         """Bind the session to the running loop; forget the connections of one that is gone."""
         if self.is_closed:
             raise self._closed()
@@ -127,30 +138,30 @@ class HttpSession:
         if self._fast is not None:
             self._fast.reset()
         self._loop, self._pid = loop, os.getpid()
-        self._client = await self._make_client()
+        self._client = self._make_client()
 
-    async def _make_client(self) -> HttpxEngine:
+    def _make_client(self) -> HttpxEngine:
         if self.http_client is not None:
             return HttpxEngine(self.http_client)
         if self.transport is not None:
             self._fast = self.transport if isinstance(self.transport, FastTransport) else None
             return HttpxEngine(family_of(self.transport).AsyncClient(transport=self.transport))
-        if set(getproxies()) - {"no"}:
-            logger.debug("a proxy is configured: using httpx's own transport")
-            verify = self.verify if self.verify is not None else await anyio.to_thread.run_sync(shared_context)
-            limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
-            try:
-                return HttpxEngine(httpx.AsyncClient(limits=limits, verify=verify))
-            except (ImportError, ValueError) as error:  # socks without its package, or a scheme that is none
-                named = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
-                raise ConfigurationError(f"{named} names a proxy that cannot be used: {error}") from None
         if self._fast is None:
             self._fast = FastTransport(
                 max_connections=self.max_connections,
                 max_connections_per_host=self.max_connections_per_host,
                 ssl_context=self.verify,
             )
-        return HttpxEngine(httpx.AsyncClient(transport=self._fast))
+        self._router = None
+        proxies = Proxies.of_environment()
+        if not proxies:
+            return HttpxEngine(httpx.AsyncClient(transport=self._fast))
+        logger.debug("a proxy is configured: httpx's own transport is used for the hosts that NO_PROXY does not except")
+        limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
+        own = self.verify
+        context = shared_context if own is None else lambda: own
+        self._router = ProxyRouter(proxies, self._fast, limits, context)
+        return HttpxEngine(httpx.AsyncClient(transport=self._router))
 
     def tell_refused(self, origin: Origin, total: float | None, now: float) -> None:
         """Say once in a while that connections are refused: the calls wait, which looks like hanging otherwise.
@@ -208,3 +219,14 @@ class HttpSession:
 def _wake(waker: asyncio.Future[None]) -> None:
     if not waker.done():
         waker.set_result(None)
+
+
+def _https_of(origin: Origin, answer: Answer) -> Origin | None:
+    """Return where a redirect leads to that asks for https instead of http on the same host; None: it is another kind."""
+    if answer.status == 303:  # the call was carried out, and tells where to look
+        return None
+    try:
+        place = Origin.parse(answer.header(b"location") or "")
+    except ConfigurationError:  # no absolute address
+        return None
+    return place if (origin.scheme, place.scheme) == ("http", "https") and place.host == origin.host else None

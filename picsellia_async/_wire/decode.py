@@ -13,6 +13,7 @@ import re
 from collections.abc import Hashable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
+from urllib.parse import urljoin, urlsplit
 
 import attrs
 import orjson
@@ -109,10 +110,26 @@ def status_error(endpoint: Endpoint[Any], answer: Answer, url: str, attempts: in
     """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses)."""
     answer = attrs.evolve(answer, content=without_secrets(answer.content))
     message, detail = error_text(answer)
+    if place := _redirect_place(answer, url):
+        message, detail = f"it redirects to {place}, which is not followed", None
+        if url.startswith("http://") and place.startswith("https://"):
+            message += "; give the address of the host as https://"
     cls = status_error_class(answer.status, endpoint.errors)
     return cls(
         message, answer.status, endpoint.method, url, detail, answer.content[:BODY_KEPT], attempts, retry_after(answer)
     )
+
+
+def _redirect_place(answer: Answer, url: str) -> str:
+    """Return where a redirect leads, without query and user information; empty where it does not say."""
+    location = answer.header(b"location")
+    if location is None or not 300 <= answer.status < 400:
+        return ""
+    try:
+        parts = urlsplit(urljoin(url, location))
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:  # an odd address
+        return ""
 
 
 _SECRETS: Final = re.compile(

@@ -12,18 +12,18 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import parsedate_to_datetime
-from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import anyio.to_thread
 import attrs
 
 from picsellia_async._http.auth import Credential
+from picsellia_async._http.proxies import Proxies
+from picsellia_async._http.retry import speaks_no_tls
 from picsellia_async._http.service import Service, anonymous, bearer
 from picsellia_async._http.session import HttpSession
-from picsellia_async._http.tls import shared_context
+from picsellia_async._http.tls import TRUST_VARIABLES, shared_context
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode
 from picsellia_async._wire.encoding import encode_body
@@ -41,15 +41,12 @@ from picsellia_async.errors import (
 )
 
 VARIABLES: Final = (
-    "PICSELLIA_HOST", "PICSELLIA_ORGANIZATION_ID", "PICSELLIA_ORGANIZATION_NAME", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "PICSELLIA_HOST", "PICSELLIA_ORGANIZATION_ID", "PICSELLIA_ORGANIZATION_NAME", *TRUST_VARIABLES,
 )  # fmt: skip
 """Settings whose values may be shown."""
 
 SKEW_SECONDS_MAX: Final = 30.0
 """Difference of the clocks from which presigned addresses and JWTs may be refused."""
-
-PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
-"""Kinds of proxies that httpx can use."""
 
 STEP_ADVICE: Final = {
     "name": "is the host spelled right, and is there a network?",
@@ -138,11 +135,9 @@ class Examination:
             self._add("host", Level.FAILED, str(error), "set PICSELLIA_HOST to https://HOST, or leave it out")
             return self._checks
         self._check_host(origin)
-        proxy = self._proxy(origin)
-        if proxy is not None and not self._can_use(proxy):
-            return self._checks
+        is_proxied = self._proxy(origin)
         # Behind a proxy the machine itself may neither resolve nor reach the host.
-        if proxy is None and not await self._reach(origin):
+        if is_proxied is None or not (is_proxied or await self._reach(origin)):
             return self._checks
         if self._token and await self._platform(origin):
             await self._account()
@@ -184,30 +179,19 @@ class Examination:
         else:
             self._add("host", Level.OK, str(origin))
 
-    def _proxy(self, origin: Origin) -> str | None:
-        proxies = getproxies()
-        proxy = proxies.get(origin.scheme) or proxies.get("all")
+    def _proxy(self, origin: Origin) -> bool | None:
+        """Return whether the host is reached over a proxy; None: over one that cannot be used."""
+        proxies = Proxies.of_environment()
+        proxy = proxies.of(origin)
         if proxy is None:
-            self._add("proxy", Level.OK, "none")
-        elif proxy_bypass(origin.host):
-            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is set, but not used for {origin.host} (NO_PROXY)")
-            proxy = None
-        else:
-            self._add("proxy", Level.OK, f"{_shown_url(proxy)} is used; it looks the name up and connects")
-        return proxy
-
-    def _can_use(self, proxy: str) -> bool:
-        """Return whether httpx can use a proxy of this kind; it raises errors of its own otherwise."""
-        scheme = proxy.partition("://")[0].lower() if "://" in proxy else "http"
-        if scheme not in PROXY_SCHEMES:
-            advice = f"a proxy's address begins with one of {', '.join(PROXY_SCHEMES)}"
-            self._add("proxy", Level.FAILED, f"{_shown_url(proxy)} is no proxy that can be used", advice)
-        elif scheme.startswith("socks") and find_spec("socksio") is None:
-            detail = f"{_shown_url(proxy)} needs the package socksio"
-            self._add("proxy", Level.FAILED, detail, "python -m pip install 'httpx[socks]'")
-        else:
-            return True
-        return False
+            found = f"one is set, but not used for {origin.host} (NO_PROXY)" if proxies else "none"
+            self._add("proxy", Level.OK, found)
+            return False
+        if (trouble := proxy.trouble()) is not None:
+            self._add("proxy", Level.FAILED, *trouble)
+            return None
+        self._add("proxy", Level.OK, f"{proxy} is used ({proxy.variable}); it looks the name up and connects")
+        return True
 
     # From here to the host.
 
@@ -224,12 +208,16 @@ class Examination:
                 advice = "if your network has a certificate authority of its own, set SSL_CERT_FILE to its file (PEM)"
                 self._add(name, Level.FAILED, f"the certificate is not trusted: {error.verify_message}", advice)
                 return False
+            except ConfigurationError as error:  # certificates that are not there
+                self._add(name, Level.FAILED, str(error), "correct the variable, or unset it")
+                return False
             except TimeoutError:
                 advice = "a firewall may drop the packets; is a proxy needed (HTTPS_PROXY)?"
                 self._add(name, Level.FAILED, f"no answer within {self._timeout:g} s", advice)
                 return False
             except OSError as error:
-                self._add(name, Level.FAILED, f"{origin}: {error.strerror or error}", STEP_ADVICE[name])
+                advice = "is it http://?" if speaks_no_tls(error) else STEP_ADVICE[name]
+                self._add(name, Level.FAILED, f"{origin}: {error.strerror or error}", advice)
                 return False
         return True
 

@@ -134,6 +134,27 @@ async def test_tls(tmp_path):
         assert (code, levels(out)["tls"]) == (1, "failed")
 
 
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+async def test_certificates_that_are_not_there(emulator, name):
+    """The variable is what fails, with its name and what to do; not the port, not a firewall."""
+    variables = {"PICSELLIA_TOKEN": "t0ken", "PICSELLIA_HOST": emulator.url.replace("http", "https"), name: "/no/where"}
+    code, out = await doctor(**variables)
+    assert code == 1
+    assert (
+        f"failed  tls: {name} names certificates that are not there: '/no/where'\n        -> correct the variable"
+        in out
+    )
+    assert f"{name}=/no/where" in out.splitlines()[0]
+
+
+async def test_https_for_a_plain_port(emulator):
+    """A host that does not speak TLS: what fails is the handshake, and the advice asks for http."""
+    code, out = await doctor(PICSELLIA_TOKEN="t0ken", PICSELLIA_HOST=emulator.url.replace("http", "https"))
+    assert code == 1
+    assert out.splitlines()[-2].startswith("failed  tls: ")
+    assert out.splitlines()[-1].endswith("is it http://?")
+
+
 async def test_a_skewed_clock(emulator, monkeypatch):
     """The platform's Date header is compared with this machine's clock."""
     for name in os.environ:

@@ -120,6 +120,10 @@ async def test_bad_files(deployment, tmp_path):
     (tmp_path / "dir.jpg").mkdir()
     with pytest.raises(IsADirectoryError, match="directory"):
         await deployment.monitor(tmp_path / "dir.jpg", 0.1, 48, 64, PREDICTION)
+    with pytest.raises(IsADirectoryError, match="directory"):  # also where its name tells no content type
+        await deployment.monitor(tmp_path, 0.1, 48, 64, PREDICTION)
+    with pytest.raises(FileNotFoundError, match="no file"):
+        await deployment.monitor(tmp_path / "no", 0.1, 48, 64, PREDICTION)
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(ConfigurationError, match="0 bytes"):
         await deployment.monitor(tmp_path / "empty.jpg", 0.1, 48, 64, PREDICTION)

@@ -101,13 +101,3 @@ async def test_certificates_that_are_not_there(name, monkeypatch):
     with pytest.raises(ConfigurationError, match=f"{name} names certificates that are not there"):
         await client.connect()
     await client.aclose()
-
-
-@pytest.mark.anyio
-async def test_a_proxy_that_cannot_be_used(monkeypatch):
-    """A proxy of a scheme that is none is a configuration error that names the variables."""
-    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1")
-    client = AsyncClient(TOKEN, host="http://127.0.0.1:9")
-    with pytest.raises(ConfigurationError, match="ALL_PROXY names a proxy that cannot be used"):
-        await client.connect()
-    await client.aclose()
