@@ -1,6 +1,6 @@
 """What a camera tells the log: which lines, and when. Pure; the clock is passed in.
 
-The first failure is told, then there is a summary every 30 seconds of failing, and a line when it is back. A camera that breaks off
+A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of failing, and a line when it is back. A camera that breaks off
 every other second tells of itself twice in 30 seconds: a failure soon after the last line is told once it lasts, or counted into the
 next line.
 """
@@ -29,6 +29,11 @@ class CameraLog:
     _failing_since: float | None = attrs.field(default=None, init=False)
     _failures: int = attrs.field(default=0, init=False)
     """Since the last line that said it was open."""
+    _ends: int = attrs.field(default=0, init=False)
+    """Streams that the camera ended by itself, since then or since the last line about it."""
+    _ended_at: float = attrs.field(default=-math.inf, init=False)
+    """When it last did; -inf once opening has failed since."""
+    _end_told_at: float = attrs.field(default=-math.inf, init=False)
     _is_told: bool = attrs.field(default=False, init=False)
     """Whether the present failure is."""
     _told_at: float = attrs.field(default=-math.inf, init=False)
@@ -46,7 +51,7 @@ class CameraLog:
         return self._line(logging.WARNING, f"is back after {seconds:.0f} s", failures, seconds)
 
     def failed(self, now: float, why: str) -> Line | None:
-        """Return the line for an opening that failed or a stream that ended, after which it is opened again.
+        """Return the line for an opening that failed or a stream that broke off, after which it is opened again.
 
         Args:
             now: Monotonic seconds.
@@ -54,9 +59,26 @@ class CameraLog:
         """
         self._failures += 1
         self._why = why
+        self._ended_at = -math.inf
         if self._failing_since is None:
             self._failing_since = now
         return self.waiting(now)
+
+    def stream_ended(self, now: float) -> Line | None:
+        """Return the line for a stream that the camera ended by itself, after which it is opened again: some do so every minute.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        self._ends += 1
+        self._why = "the camera ended its stream"
+        self._ended_at = now
+        if self._failing_since is None:
+            self._failing_since = now
+        if now < self._end_told_at + TOLD_SECONDS:
+            return None
+        ends, self._ends, self._end_told_at = self._ends, 0, now
+        return self._line(logging.INFO, "ended its stream, and is opened again", self._failures, ends=ends)
 
     def waiting(self, now: float) -> Line | None:
         """Return the line for a camera that has failed and is not open yet; None where it is not time for one, see `next_at`."""
@@ -66,13 +88,15 @@ class CameraLog:
         seconds = now - self._failing_since
         if not seconds:
             return self._line(logging.WARNING, f"fails, and is opened again: {self._why}", self._failures)
+        if not self._failures:
+            return self._line(logging.WARNING, f"gives no frames for {seconds:.0f} s now: {self._why}", 0, seconds)
         text = f"gives no frames for {seconds:.0f} s now, failures: {self._failures}, the last: {self._why}"
         return self._line(logging.WARNING, text, self._failures, seconds)
 
     @property
     def next_at(self) -> float:
         """When the next line about failing may be told."""
-        return self._told_at + TOLD_SECONDS
+        return max(self._told_at, self._ended_at) + TOLD_SECONDS
 
     def ended(self, why: str) -> Line:
         """Return the line for a camera that is not opened again.
@@ -84,6 +108,8 @@ class CameraLog:
             return self._line(logging.WARNING, f"failed, and is not opened again: {why}", self._failures + 1)
         return self._line(logging.INFO, "came to the end of its stream")
 
-    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0) -> Line:
-        fields: dict[str, object] = {"camera": self.camera, "failures": failures, "trouble_seconds": round(seconds, 1)}
+    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0, *, ends: int = 0) -> Line:
+        fields: dict[str, object] = {
+            "camera": self.camera, "failures": failures, "ends": ends, "trouble_seconds": round(seconds, 1),
+        }  # fmt: skip
         return Line(level, f"camera {self.camera!r} {text}", fields)

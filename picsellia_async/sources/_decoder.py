@@ -19,10 +19,20 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.sources._address import is_url
+from picsellia_async.sources._corruption import Corruption, FrameNumbers
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
-from picsellia_async.sources._jpeg import JpegWriter, Turn, is_plain_jpeg, is_whole_jpeg, jpeg_size, open_jpeg
-from picsellia_async.sources._multipart import is_for_us, open_stream, pictures
+from picsellia_async.sources._jpeg import (
+    JpegWriter,
+    Turn,
+    is_one_jpeg,
+    is_plain_jpeg,
+    is_whole_jpeg,
+    jpeg_size,
+    open_jpeg,
+)
+from picsellia_async.sources._mp4 import why_unreadable
+from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._video_settings import VideoSettings
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
@@ -43,6 +53,10 @@ _PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
 
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
+
+_BARE_JPEG: Final = frozenset({"mjpeg", "jpeg_pipe"})
+"""Formats of files that are one JPEG after the other."""
+_READ_BYTES: Final = 2**18
 
 _LIMITED: Final = 1
 """FFmpeg's number for levels of 16 to 235."""
@@ -81,7 +95,9 @@ class Reading:
     connected: Callable[[], object] = lambda: None
     """Called once the video is open."""
     damaged: int = 0
-    """Frames and packets that could not be decoded."""
+    """Frames and packets that could not be decoded, or lack data."""
+    corrupted: int = 0
+    """Frames that build on those."""
     number: int = attrs.field(default=0, init=False)
     """Of the next frame, in file names."""
     _stamp: str = attrs.field(init=False)
@@ -119,30 +135,13 @@ class Reading:
         try:
             stream = _best_stream(av, container, settings)
             self.connected()
-            step, clock = _Step(settings), _Clock(stream, settings)
-            self._turn, is_first = Turn(), True
-            is_mjpeg = stream.codec_context.name == "mjpeg"
-            passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
-            for packet in self._packets(av, container, stream):
-                clock.read(packet)
-                data = bytes(packet) if is_mjpeg and packet.size else b""
-                if passes and not is_first and data and is_plain_jpeg(data):
-                    yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
-                    continue
-                if data and not is_whole_jpeg(data):
-                    self.damaged += 1
-                    continue
-                for frame in self._frames(av, packet):
-                    if is_first and settings.orientation == "shown":
-                        # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
-                        # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
-                        self._turn = Turn(_matrix(frame))
-                        passes = passes and not self._turn
-                    is_first = False
-                    clock.frames += 1
-                    position = clock.position(frame)
-                    if step.takes(position):
-                        yield self._from_frame(frame, position, clock.captured(frame))
+            if container.format.name in _BARE_JPEG and _is_file(settings):
+                rate = stream.guessed_rate
+                container.close()
+                yield from self._from_file_of_jpegs(float(rate) if rate else None)
+                return
+            clock = _Clock(stream, settings)
+            yield from self._from_stream(av, container, stream, clock)
             is_cut = _is_cut(stream, settings, clock)
             if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
                 # Some decoders leave a frame out without a word.
@@ -153,6 +152,43 @@ class Reading:
             raise SourceError(f"{settings.shown!r} is cut off: it ends before its last frame")
         if self.number == before:
             raise SourceError(f"{settings.shown!r} gave no frame: {self.damaged or 'no'} packets could not be decoded")
+
+    def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: _Clock) -> Iterator[Image]:
+        step, corruption, numbers = _Step(self.settings), Corruption(), _frame_numbers(stream)
+        self._turn, is_first = Turn(), True
+        is_mjpeg = stream.codec_context.name == "mjpeg"
+        passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
+        for packet in self._packets(av, container, stream):
+            clock.read(packet)
+            _follow(packet, corruption, numbers)
+            data = bytes(packet) if is_mjpeg and packet.size else b""
+            if passes and not is_first and data and is_plain_jpeg(data):
+                yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
+                continue
+            if data and not is_whole_jpeg(data):
+                self.damaged += 1
+                continue
+            for frame in self._frames(av, packet, corruption):
+                if is_first and self.settings.orientation == "shown":
+                    # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
+                    # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
+                    self._turn = Turn(_matrix(frame))
+                    passes = passes and not self._turn
+                is_first = False
+                clock.frames += 1
+                yield from self._chosen(frame, clock, step, corruption)
+
+    def _chosen(self, frame: Any, clock: _Clock, step: _Step, corruption: Corruption) -> Iterator[Image]:
+        """Yield the picture of a frame that is wanted."""
+        position = clock.position(frame)
+        is_corrupted = corruption.is_corrupted(frame.pts, is_damaged=frame.is_corrupt)
+        if frame.is_corrupt:
+            self.damaged += 1
+        elif is_corrupted and self.settings.discard_corrupted:
+            self.corrupted += 1
+        elif step.takes(position):
+            self.corrupted += is_corrupted
+            yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
@@ -177,23 +213,37 @@ class Reading:
         # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
         raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 
-    def _frames(self, av: ModuleType, packet: Any) -> Iterator[Any]:
+    def _frames(self, av: ModuleType, packet: Any, corruption: Corruption) -> list[Any]:
         try:
-            frames = packet.decode()
+            frames: list[Any] = packet.decode()
         except av.EOFError:
-            return
+            return []
         except (av.FFmpegError, OSError):
             self.damaged += 1
-            return
-        for frame in frames:
-            if frame.is_corrupt:
-                self.damaged += 1
-            else:
-                yield frame
+            corruption.lost()
+            return []
+        return frames
 
-    def _from_frame(self, frame: Any, position: float | None, captured: float) -> Image:
+    def _from_file_of_jpegs(self, rate: float | None) -> Iterator[Image]:
+        """Yield the pictures of a file that is one JPEG after the other, each from its own mark: damage costs what it covers."""
+        splitter, step, number, is_cut = Splitter(), _Step(self.settings), 0, False
+        with Path(self.settings.address).open("rb", buffering=0) as file:
+            while not is_cut:
+                data = file.read(_READ_BYTES)
+                for picture in splitter.feed(data) if data else splitter.rest():
+                    is_cut = not data
+                    position = None if rate is None else number / rate
+                    number += 1
+                    is_whole = picture.is_whole and is_one_jpeg(picture.data)
+                    yield from self._from_jpeg(picture.data, position, picture.came, step, is_whole)
+                if not data:
+                    break
+        if is_cut:
+            raise SourceError(f"{self.settings.shown!r} is cut off: it ends before its last frame")
+
+    def _from_frame(self, frame: Any, position: float | None, captured: float, *, is_corrupted: bool = False) -> Image:
         data, pixels, width, height = self._writer.write(frame, self._turn)
-        return self._image(data, pixels, width, height, position, captured)
+        return self._image(data, pixels, width, height, position, captured, is_corrupted=is_corrupted)
 
     def _from_jpeg(
         self,
@@ -230,7 +280,15 @@ class Reading:
             self.damaged += 1
 
     def _image(
-        self, data: bytes, pixels: Any, width: int, height: int, position: float | None, captured: float
+        self,
+        data: bytes,
+        pixels: Any,
+        width: int,
+        height: int,
+        position: float | None,
+        captured: float,
+        *,
+        is_corrupted: bool = False,
     ) -> Image:
         settings = self.settings
         is_dated = settings.started_at is not None and position is not None
@@ -238,7 +296,7 @@ class Reading:
         return Image(
             image=data, filename=f"{self._stamp}-{number:06d}.jpg", width=width, height=height,
             timestamp=(settings.started_at or 0.0) + (position or 0.0) if is_dated else captured, source=settings.source,
-            position=position, pixels=None if settings.pixels is None else pixels,
+            position=position, pixels=None if settings.pixels is None else pixels, is_corrupted=is_corrupted,
         )  # fmt: skip
 
 
@@ -262,8 +320,31 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
     except (av.FFmpegError, OSError, ValueError) as error:
         failure = _reason(error)
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
-        raise SourceError(f"cannot open {settings.shown!r} as a video: {failure}")
+        why = why_unreadable(Path(settings.address)) if _is_file(settings) else ""
+        raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}")
     return container
+
+
+def _is_file(settings: VideoSettings) -> bool:
+    return not is_url(settings.address) and Path(settings.address).is_file()
+
+
+def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None) -> None:
+    """Take note of what a packet says of damage."""
+    if packet.size:
+        is_intra, is_gap = (False, False) if numbers is None else numbers.read(bytes(packet))
+        is_damaged = is_gap or packet.is_corrupt
+        corruption.read(packet.pts, is_key=is_intra or packet.is_keyframe, is_damaged=is_damaged)
+
+
+def _frame_numbers(stream: Any) -> FrameNumbers | None:
+    """Return what finds missing pictures; None where packets carry no start codes, since such files have an index of all of them."""
+    context = stream.codec_context
+    if context.name != "h264" or (context.extradata or b"").startswith(b"\x01"):
+        return None
+    numbers = FrameNumbers()
+    numbers.read(context.extradata or b"")  # RTSP tells the parameters before the first packet
+    return numbers
 
 
 def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
@@ -280,8 +361,10 @@ def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any
         raise SourceError(f"{settings.shown!r} holds {what}")
     best = max(found, key=lambda one: (one.codec_context.width * one.codec_context.height, -one.index))
     # Threads by frame hold a frame back each, which would be the age of what a camera shows; small frames they make dearer.
+    # Threads by slice keep the decoder of H.264 from telling which pictures lack data.
     is_large = best.codec_context.width * best.codec_context.height >= _LARGE_PIXELS
-    best.thread_type = "SLICE" if settings.is_live else "AUTO" if is_large else "NONE"
+    live = "NONE" if best.codec_context.name == "h264" else "SLICE"
+    best.thread_type = live if settings.is_live else "AUTO" if is_large else "NONE"
     return best
 
 

@@ -32,6 +32,9 @@ class Image:
     """Name of the camera or folder."""
     position: float | None = None
     """Seconds from the beginning of the video, by its own clock; None elsewhere, and where the video does not tell."""
+    is_corrupted: bool = False
+    """Whether the picture builds on one that came damaged or not at all, and may show parts of older ones: after a loss, those of H.264
+    and MPEG-4 up to the next key frame."""
     pixels: Any = attrs.field(default=None, repr=False, eq=False)
     """numpy array of shape (height, width, 3) and dtype uint8, where `video` or `camera` was asked for it; else None."""
 

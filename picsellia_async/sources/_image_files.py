@@ -104,11 +104,25 @@ def parsed_json(content: bytes) -> object:
     Raises:
         SourceError: It is no JSON.
     """
+    is_over = False
     try:
         return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        pass
+    except orjson.JSONDecodeError as error:
+        is_over = "unexpected end of data" in str(error)
+    text = content.decode(text_encoding(content), "replace")
     try:
-        return json.loads(content.decode(text_encoding(content)))
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        rest = text[error.pos :]
+        # Behind a place where a text was cut no bracket is closed.
+        if is_over or error.msg.startswith("Unterminated string") or not ("]" in rest or "}" in rest):
+            raise SourceError(f"no JSON: it is cut off, and ends in {_place(text)}: {error.msg}") from None
+        raise SourceError(f"no JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise SourceError(f"no JSON: {error}") from None
+
+
+def _place(text: str) -> str:
+    """Return where a text ends."""
+    line = text.count("\n") + 1
+    return f"line {line} after {len(text) - text.rfind(chr(10)) - 1} characters ({len(text)} in all)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from fractions import Fraction
 from types import ModuleType
@@ -21,6 +22,10 @@ _LIMITED_RANGE: Final = b"CS=ITU601"
 _INTERLACED: Final = b"AVI1"
 """Mark of pictures whose Huffman tables, or second field, are elsewhere."""
 _HEADER_BYTES: Final = 2**14
+_SCAN: Final = b"\xff\xda"
+_PROGRESSIVE: Final = b"\xff\xc2"
+_FOREIGN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xd9\xff]")
+"""In coded pixels there are stuffed zeros, restarts and the end."""
 
 _PLANAR: Final = frozenset({"yuv420p", "yuvj420p"})
 _OF_JPEG: Final = "bt470bg"
@@ -190,6 +195,25 @@ class Turn:
 def is_whole_jpeg(data: bytes) -> bool:
     """Return whether a camera's picture has its beginning and its end; a transfer that was cut has not."""
     return data.startswith(b"\xff\xd8") and has_end(data)
+
+
+def is_one_jpeg(data: bytes) -> bool:
+    """Return whether beginning and end are those of one picture.
+
+    In a file of JPEGs damage may reach from one into another. Then a segment does not follow the one before, or the coded pixels hold
+    a mark that they cannot have.
+    """
+    position, has_scans = 2, False
+    while data.startswith(b"\xff", position) and not data.startswith(_SCAN, position):
+        if data.startswith(b"\xff\xff", position):  # fill
+            position += 1
+            continue
+        has_scans = has_scans or data.startswith(_PROGRESSIVE, position)
+        position += 2 + int.from_bytes(data[position + 2 : position + 4])
+    if not data.startswith(_SCAN, position):
+        return False
+    # Between the scans of a progressive one there are tables: only the last one is searched.
+    return not _FOREIGN.search(data, (data.rfind(_SCAN) if has_scans else position) + len(_SCAN))
 
 
 def is_plain_jpeg(data: bytes) -> bool:

@@ -120,6 +120,8 @@ class Splitter:
                 break
             if buffer.startswith(_BEGIN, position):
                 return position
+            if buffer.startswith(_END, position):  # without any pixels: what follows is no length
+                return position + len(_END)
             if marker == 0xFF or marker in _BARE_MARKERS:
                 self._position = position + (1 if marker == 0xFF else 2)
                 continue

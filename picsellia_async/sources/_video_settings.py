@@ -14,7 +14,7 @@ import attrs
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._address import checked_address, redacted, source_name
-from picsellia_async.validation import choice, epoch_seconds, real_number, whole_number
+from picsellia_async.validation import boolean, choice, epoch_seconds, real_number, whole_number
 
 Pixels: TypeAlias = Literal["rgb", "bgr"]
 """Order of the channels of `Image.pixels`."""
@@ -41,6 +41,7 @@ class VideoSettings:
     timeout: float
     options: Mapping[str, str] = attrs.field(repr=False)
     format: str | None
+    discard_corrupted: bool
     is_live: bool
 
     @property
@@ -68,6 +69,7 @@ def checked_settings(
     timeout: float,
     options: Mapping[str, str] | None,
     format: str | None,  # noqa: A002 - FFmpeg's word
+    discard_corrupted: bool,
     is_live: bool,
 ) -> VideoSettings:
     """Check what a caller gave.
@@ -95,7 +97,8 @@ def checked_settings(
     return VideoSettings(
         address=text, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
         source=source or source_name(text), started_at=None if started_at is None else epoch_seconds(started_at, "started_at"),
-        timeout=timeout, options={**(options or {})}, format=format, is_live=is_live,
+        timeout=timeout, options={**(options or {})}, format=format, discard_corrupted=boolean(discard_corrupted, "discard_corrupted"),
+        is_live=is_live,
     )  # fmt: skip
 
 

@@ -68,10 +68,14 @@ class CameraStatistics:
     """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `closed`, it was in it, or came, at the end."""
     damaged: int
     """Pictures that came damaged and were passed over; they are not among those received."""
+    corrupted: int
+    """Pictures that build on damaged or missing ones: with `discard_corrupted=True` passed over as well, else among those received."""
     connects: int
     """Times that it was opened."""
     failures: int
     """Times that opening failed or the stream broke off."""
+    ends: int
+    """Times that the camera ended its stream by itself, without an error."""
     last_error: SourceError | None
     """The latest failure."""
 
@@ -96,7 +100,7 @@ class Camera(Closeable):
         self._queue: ThreadQueue[Image] | None = None
         self._reading: Reading | None = None
         self._state = CameraState.IDLE
-        self._connects = self._failures = 0
+        self._connects = self._failures = self._ends = 0
         self._last_error: SourceError | None = None
         self._log = CameraLog(settings.shown)
 
@@ -124,8 +128,10 @@ class Camera(Closeable):
             dropped=sum(counts.dropped.values()),
             dropped_by_reason=counts.dropped,
             damaged=0 if self._reading is None else self._reading.damaged,
+            corrupted=0 if self._reading is None else self._reading.corrupted,
             connects=self._connects,
             failures=self._failures,
+            ends=self._ends,
             last_error=self._last_error,
         )
 
@@ -178,7 +184,8 @@ class Camera(Closeable):
                     write(self._log.ended("" if error is None else str(error)))
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
-                write(self._log.failed(time.monotonic(), "the stream ended" if error is None else str(error)))
+                now = time.monotonic()
+                write(self._log.stream_ended(now) if error is None else self._log.failed(now, str(error)))
                 if not self._rest(queue, backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
@@ -209,6 +216,8 @@ class Camera(Closeable):
             self._failures += 1
             self._last_error = error
             return error
+        if not queue.is_stopped:
+            self._ends += 1
         return None
 
     def _connected(self) -> None:
@@ -243,6 +252,7 @@ def camera(
     timeout: float = 10.0,
     options: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 - FFmpeg's word
+    discard_corrupted: bool = False,
     on_state: OnState | None = None,
 ) -> Camera:
     """Return a live source: RTSP, MJPEG over HTTP, a webcam, or anything else that FFmpeg opens.
@@ -270,6 +280,8 @@ def camera(
         timeout: Seconds for opening, and without a packet, after which the camera counts as failed.
         options: Options of FFmpeg, which then opens MJPEG over HTTP too; RTSP goes over TCP unless they say otherwise.
         format: FFmpeg's name of the input format, where it cannot be told from the address.
+        discard_corrupted: Whether to leave out pictures that build on a damaged or missing one, up to the next key frame; else they are
+            given with `Image.is_corrupted`. Both are counted.
         on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick and not raise.
 
     Raises:
@@ -280,7 +292,8 @@ def camera(
         raise ConfigurationError(f"reconnect must be a RetryPolicy or None, got {shown(reconnect)}")
     settings = checked_settings(
         url, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation, source=source,
-        started_at=None, timeout=timeout, options=options, format=format, is_live=True,
+        started_at=None, timeout=timeout, options=options, format=format,
+        discard_corrupted=discard_corrupted, is_live=True,
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)

@@ -17,6 +17,7 @@ from picsellia_async.predictions import MaskPredictionFormat
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
+from picsellia_async.sources._coco_boxes import box_order, four_numbers
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import ImageFile, image_file, open_source, parsed_json
@@ -117,6 +118,7 @@ def coco_results(
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
         _check_numbers(known, groups, file)
         if kind == "detection":
+            _check_box_order(groups, file)
             _check_corners(known, groups, file, orientation)
         seen: set[Path] = set()
 
@@ -227,6 +229,27 @@ def _check_numbers(known: _Images, groups: Mapping[_Key, object], path: Path) ->
         )  # fmt: skip
 
 
+def _check_box_order(groups: Mapping[_Key, list[_Entry]], path: Path) -> None:
+    """Refuse a file whose own areas or outlines say that its boxes are corners; sizes of images need not be known for that.
+
+    Raises:
+        SourceError: Some results say so, and none says otherwise.
+    """
+    example = ""
+    for key, results in groups.items():
+        for _, one in results:
+            says, why = box_order(one)
+            if says == "size":
+                return
+            if says == "corners" and not example:
+                example = f"{key} has bbox {shown(one['bbox'])} and {why}"
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners "
+            "alone, and nothing in the file says otherwise; write x2 - x1 and y2 - y1"
+        )
+
+
 def _check_corners(
     known: _Images, groups: Mapping[_Key, list[_Entry]], path: Path, orientation: OrientationRule
 ) -> None:
@@ -237,7 +260,9 @@ def _check_corners(
     Raises:
         SourceError: It is one.
     """
-    boxes = {key: [box for _, one in results if (box := _numbers(one.get("bbox")))] for key, results in groups.items()}
+    boxes = {
+        key: [box for _, one in results if (box := four_numbers(one.get("bbox")))] for key, results in groups.items()
+    }
     if not all(x <= x2 and y <= y2 for some in boxes.values() for x, y, x2, y2 in some):
         return
     example = ""
@@ -258,14 +283,6 @@ def _check_corners(
             f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, and every box of "
             "the file fits when it is read as corners; write x2 - x1 and y2 - y1"
         )
-
-
-def _numbers(value: object) -> tuple[float, float, float, float] | None:
-    """Return the four numbers of a box; None where it is none."""
-    if isinstance(value, list) and len(value) == 4 and all(type(one) in {int, float} for one in value):
-        x, y, width, height = value
-        return x, y, width, height
-    return None
 
 
 def _names(content: Any) -> dict[int, str]:

@@ -33,6 +33,7 @@ def video(
     timeout: float = 10.0,
     options: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 - FFmpeg's word
+    discard_corrupted: bool = False,
 ) -> Video:
     """Return the frames of a video, as JPEG: a file, RTSP, MJPEG over HTTP, V4L2, or anything else that FFmpeg opens.
 
@@ -54,13 +55,16 @@ def video(
         timeout: Seconds for opening, and without a packet, after which a stream counts as broken.
         options: Options of FFmpeg, which then opens MJPEG over HTTP too; RTSP goes over TCP unless they say otherwise.
         format: FFmpeg's name of the input format, where it cannot be told from the address.
+        discard_corrupted: Whether to leave out pictures that build on a damaged or missing one, up to the next key frame; else they are
+            given with `Image.is_corrupted`. Both are counted.
 
     Raises:
         ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed.
     """
     settings = checked_settings(
         url_or_path, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
-        source=source, started_at=started_at, timeout=timeout, options=options, format=format, is_live=False,
+        source=source, started_at=started_at, timeout=timeout, options=options, format=format,
+        discard_corrupted=discard_corrupted, is_live=False,
     )  # fmt: skip
     return Video(settings)
 
@@ -87,8 +91,13 @@ class Video(Closeable):
 
     @property
     def damaged(self) -> int:
-        """Packets and frames that the latest pass could not decode so far."""
+        """Packets and frames that the latest pass could not decode so far, or that lack data; they are left out."""
         return 0 if self._reading is None else self._reading.damaged
+
+    @property
+    def corrupted(self) -> int:
+        """Frames that build on those, or on missing ones: given with `Image.is_corrupted`, or left out with `discard_corrupted=True`."""
+        return 0 if self._reading is None else self._reading.corrupted
 
     def __repr__(self) -> str:
         """Return the address; user, password and query are not shown."""

@@ -28,7 +28,7 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
     line = log.opened(3600)
     assert line is not None
     assert (line.text, line.level) == ("camera 'rtsp://cam' is back after 3600 s", logging.WARNING)
-    assert line.fields == {"camera": "rtsp://cam", "failures": 720, "trouble_seconds": 3600}
+    assert line.fields == {"camera": "rtsp://cam", "failures": 720, "ends": 0, "trouble_seconds": 3600}
 
 
 def test_a_summary_needs_no_attempt():
@@ -54,6 +54,50 @@ def test_a_camera_that_comes_and_goes_tells_little():
         if line
     ]
     assert len(lines) == 20
+
+
+def test_a_stream_that_the_camera_ends_is_no_failure():
+    """Some end it every minute, and are opened again at once: a line at INFO, with their number, each half minute at most."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    lines = []
+    for second in range(1, 62, 4):
+        lines += [log.stream_ended(second), log.waiting(second), log.opened(second + 1)]
+    told = [line for line in lines if line is not None]
+    assert {(line.text, line.level) for line in told} == {
+        ("camera 'http://cam' ended its stream, and is opened again", logging.INFO)
+    }
+    assert [(line.fields["failures"], line.fields["ends"]) for line in told] == [(0, 1), (0, 8)]
+
+
+def test_a_camera_that_stays_away_after_its_stream_ended_is_told():
+    """At the first opening that fails; or after half a minute, where none was tried."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    log.stream_ended(10)
+    assert texts(log.waiting(11), log.failed(12, "refused")) == [
+        "camera 'http://cam' gives no frames for 2 s now, failures: 1, the last: refused"
+    ]
+    log = CameraLog("http://cam")
+    log.stream_ended(10)
+    assert texts(log.waiting(39), log.waiting(40)) == [
+        "camera 'http://cam' gives no frames for 30 s now: the camera ended its stream"
+    ]
+
+
+async def test_streams_that_end_are_counted_apart(mjpeg, caplog):
+    """The server closes properly after its frames: no warning, no failure, and the number of ends."""
+    mjpeg.plays = [3]
+    retry = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.0)
+    with caplog.at_level(logging.INFO, logger="picsellia_async"):
+        async with camera(mjpeg.url, reconnect=retry, policy="wait") as source:
+            images = aiter(source)
+            for _ in range(10):
+                await anext(images)
+    found = source.statistics()
+    assert (found.failures, found.last_error) == (0, None)
+    assert found.ends >= 3
+    assert {record.levelno for record in caplog.records if record.name == "picsellia_async"} == {logging.INFO}
 
 
 async def test_a_camera_tells_of_opening_and_its_end(mjpeg, caplog):

@@ -96,6 +96,37 @@ async def test_what_is_no_coco_file_is_refused(tmp_path, content):
         await listed(coco_results(tmp_path / "r.json", tmp_path, on_bad="skip"))
 
 
+RESULT = '{"image_id": 1, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}'
+
+
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+@pytest.mark.parametrize(
+    ("text", "line", "characters"),
+    [
+        (f"[{RESULT}, {RESULT[:30]}", 1, 1 + len(RESULT) + 2 + 30),
+        (f"[{RESULT},\n {RESULT},\n {RESULT[:8]}", 3, 9),
+        (f"[{RESULT},\n{RESULT}", 2, len(RESULT)),
+        ('{"info": NaN, "images": [', 1, 25),
+        ('{"info": NaN, "images": [{"file_name": "a.j', 1, 43),
+        ('{"info": NaN, "images": [{"id": tr', 1, 34),
+    ],
+    ids=["value", "key", "between results", "with NaN", "name", "word"],
+)
+async def test_a_file_that_is_cut_off_says_where(tmp_path, text, line, characters, on_bad):
+    """File, line and place of its end: whether the writer was killed or the copy ended early is then soon seen."""
+    (tmp_path / "r.json").write_text(text)
+    place = f"line {line} after {characters} characters \\({len(text)} in all\\)"
+    with pytest.raises(SourceError, match=rf"r\.json: no JSON: it is cut off, and ends in {place}"):
+        await listed(coco_results(tmp_path / "r.json", tmp_path, on_bad=on_bad))
+
+
+async def test_a_file_that_is_wrong_in_its_middle_is_not_called_cut(tmp_path):
+    """Line and column of the fault."""
+    (tmp_path / "r.json").write_text(f"[{RESULT}\n {RESULT}]")
+    with pytest.raises(SourceError, match=r"no JSON: Expecting ',' delimiter: line 2 column 2"):
+        await listed(coco_results(tmp_path / "r.json", tmp_path))
+
+
 def test_an_option_that_is_none_is_refused(tmp_path):
     """Wrong options show when the source is made."""
     for make in (coco_results, yolo_labels):

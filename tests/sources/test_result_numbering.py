@@ -92,6 +92,62 @@ async def test_boxes_that_fit_as_documented_are_no_corners(coco):
     assert len(await listed(coco(["1.jpg", "2.jpg"], [1, 2], [(1, 1, 9, 9), (20, 20, 40, 25)]))) == 2
 
 
+@pytest.fixture
+def told(tmp_path, make_image):
+    """Return what reads results of one image, 64 x 48, each a box with what else is said of it."""
+
+    def source(*results, **options):
+        make_image(tmp_path / "1.jpg")
+        entries = [{"image_id": 1, "category_id": 0, "score": 0.5, **one} for one in results]
+        (tmp_path / "r.json").write_text(
+            json.dumps({"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": entries})
+        )
+        return coco_results(tmp_path / "r.json", tmp_path, **options)
+
+    return source
+
+
+SQUARE = [[10, 5, 20, 5, 20, 15, 10, 15]]
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        ({"bbox": [10, 5, 20, 15], "area": 100}, "area 100"),
+        ({"bbox": [10.4, 5, 20, 15], "area": 96.0}, "area 96"),
+        ({"bbox": [10, 5, 20, 15], "segmentation": SQUARE}, "a segmentation from 10, 5 to 20, 15"),
+        ({"bbox": [10, 5, 20, 15], "segmentation": SQUARE, "area": 81.5}, "a segmentation from 10, 5 to 20, 15"),
+        ({"bbox": [10, 5, 20, 15], "bbox_mode": 0}, "bbox_mode 0"),
+    ],
+    ids=["area", "area of fractions", "outline", "outline and a mask's area", "mode"],
+)
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_corners_that_fit_are_told_by_what_else_the_file_says(told, result, why, on_bad):
+    """Inside the image either way; area, outline or mode fit corners alone."""
+    with pytest.raises(SourceError, match=rf"looks like x1, y1, x2, y2.*image_id 1 has bbox .* and {why}"):
+        await listed(told(result, {"bbox": [1, 1, 9, 9]}, on_bad=on_bad))
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [{"bbox": [10, 5, 20, 15], "area": 300}],
+        [{"bbox": [10, 5, 20, 15], "area": 212.5}],
+        [{"bbox": [10, 5, 10, 10], "segmentation": SQUARE, "area": 100}],
+        [{"bbox": [10, 5, 20, 15], "segmentation": [], "area": 0}],
+        [{"bbox": [0, 0, 20, 15], "area": 300}],
+        [{"bbox": [10, 5, 20, 15], "area": 100}, {"bbox": [10, 5, 10, 15], "area": 150}],
+        [{"bbox": [10, 5, 20, 15], "segmentation": {"counts": "x", "size": [48, 64]}}],
+        [{"bbox": [10, 5, 20, 15], "bbox_mode": 1}],
+    ],
+    ids=["area", "a mask's area", "outline", "empty", "both", "another result", "run lengths", "mode"],
+)
+async def test_boxes_that_the_file_bears_out_are_read(told, results):
+    """What says that a box is as documented wins over what may be chance."""
+    (frame,) = await listed(told(*results))
+    assert len(frame.prediction.detection_boxes) == len(results)
+
+
 async def test_a_category_of_two_names_is_refused(tmp_path, make_image):
     """Merged files have ids twice; the last name would win unseen."""
     make_image(tmp_path / "1.jpg")

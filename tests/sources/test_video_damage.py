@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,9 +110,62 @@ async def test_a_file_without_one_good_frame_is_an_error(tmp_path):
         await listed(video(path))
 
 
-async def test_a_file_without_its_index_cannot_be_opened(tmp_path):
-    """An MP4 whose end, with the index, is missing."""
+@pytest.mark.parametrize(
+    ("share", "what"), [(0.5, r"index \(moov\) is missing"), (0.999, r"cut off within its index \(moov\)")]
+)
+async def test_a_file_whose_index_is_cut_off_says_so(tmp_path, share, what):
+    """An MP4 whose recorder was killed, or which is not wholly copied: the index stands at the end."""
     path = clip(tmp_path / "a.mp4", "libx264")
-    path.write_bytes(path.read_bytes()[:-3000])
-    with pytest.raises(SourceError, match="cannot open"):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(SourceError, match=f"cannot open.*{what}"):
         await listed(video(path))
+
+
+async def test_a_file_that_is_no_video_is_not_called_cut(tmp_path):
+    """Only an MP4 is looked into."""
+    (tmp_path / "a.mp4").write_bytes(b"no video at all" * 100)
+    with pytest.raises(SourceError, match="Invalid data") as caught:
+        await listed(video(tmp_path / "a.mp4"))
+    assert "cut off" not in str(caught.value)
+
+
+@pytest.fixture
+def jpegs():
+    """Thirty pictures of noise, of several kilobytes each."""
+    noise = np.random.default_rng(5)
+    return [cv2.imencode(".jpg", noise.integers(0, 255, (96, 128, 3), np.uint8))[1].tobytes() for _ in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "skip"),
+    [(10, 10, 700), (10, 15, 700), (10, 10, 0), (10, 15, 0), (10, 10, 200), (10, 15, 200)],
+    ids=["pixels", "pixels of several", "head", "head of several", "tables", "tables of several"],
+)
+@pytest.mark.parametrize("is_noise", [True, False], ids=["noise", "zeros"])
+async def test_damage_in_a_file_of_jpegs_costs_what_it_covers(tmp_path, jpegs, first, last, skip, is_noise):
+    """Whatever is damaged, and for how long: the next picture begins with its own mark."""
+    content = bytearray(b"".join(jpegs))
+    start, end = sum(map(len, jpegs[:first])) + skip, sum(map(len, jpegs[: last + 1])) - 50
+    noise = np.random.default_rng(1).integers(0, 256, end - start, np.uint8).tobytes().replace(b"\xff\xd8", b"\xff\xd7")
+    content[start:end] = noise if is_noise else bytes(end - start)
+    (tmp_path / "a.mjpeg").write_bytes(content)
+    found = [image.image for image in await listed(video(tmp_path / "a.mjpeg"))]
+    assert [one for one in found if one in jpegs] == [*jpegs[:first], *jpegs[last + 1 :]]
+    # Zeros within the pixels, behind a whole head, are pixels: nothing in a JPEG tells.
+    damaged = [one for one in found if one not in jpegs]
+    assert len(damaged) == (not is_noise and skip == 700)
+
+
+async def test_pictures_of_a_file_of_jpegs_are_passed_on_as_they_are(tmp_path, jpegs):
+    """All of them, at FFmpeg's rate for files without a clock; a cut one is said at the end."""
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(jpegs))
+    images = await listed(video(tmp_path / "a.mjpeg"))
+    assert [image.image for image in images] == jpegs
+    assert [image.position for image in images[:3]] == [0.0, 0.04, 0.08]
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(jpegs)[:-100])
+    source, found = video(tmp_path / "a.mjpeg"), []
+    with pytest.raises(SourceError, match="cut off"):
+        async for image in source:
+            found.append(image.image)
+    assert (found, source.damaged) == (jpegs[:-1], 1)

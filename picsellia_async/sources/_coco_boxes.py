@@ -1,0 +1,83 @@
+"""Whether a COCO result's `bbox` is x, y, width, height or corners, by what else it says of its object. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+Order: TypeAlias = Literal["size", "corners", ""]
+"""What the last two numbers of a box are: width and height, or the right and lower edge; "" where nothing tells."""
+
+_CORNERS_MODE: Final = 0
+"""Detectron2's `BoxMode.XYXY_ABS`; its 1 is x, y, width, height."""
+_AREA_OFF: Final = 0.01
+"""Share by which an area may be off and still be that of its box: numbers are rounded."""
+_EDGE_OFF: Final = 2.0
+"""Pixels by which an outline may be off: tools differ by one at each end."""
+
+_Box: TypeAlias = tuple[float, float, float, float]
+
+
+def four_numbers(value: object) -> _Box | None:
+    """Return the four numbers of a box; None where it is none."""
+    if isinstance(value, list) and len(value) == 4 and all(type(one) in {int, float} for one in value):
+        x, y, width, height = value
+        return x, y, width, height
+    return None
+
+
+def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
+    """Return what the last two numbers of a result's box are, and what tells it.
+
+    Args:
+        result: With `bbox`; `segmentation`, `area` and `bbox_mode` tell, the outline before the area, which may be that of a mask.
+    """
+    box = four_numbers(result.get("bbox"))
+    if box is None:
+        return "", ""
+    mode = result.get("bbox_mode")
+    if type(mode) is int and mode in {_CORNERS_MODE, 1}:
+        return ("corners" if mode == _CORNERS_MODE else "size"), f"bbox_mode {mode}"
+    outline = _outline(result.get("segmentation"))
+    if outline is not None:
+        return _by_outline(
+            box, outline
+        ), f"a segmentation from {outline[0]:g}, {outline[1]:g} to {outline[2]:g}, {outline[3]:g}"
+    area = result.get("area")
+    if isinstance(area, bool) or not isinstance(area, (int, float)):
+        return "", ""
+    return _by_area(box, area), f"area {area:g}"
+
+
+def _by_outline(box: _Box, outline: _Box) -> Order:
+    x, y, third, fourth = box
+    is_size = _are_near((x, y, x + third, y + fourth), outline)
+    is_corners = _are_near((x, y, third, fourth), outline)
+    return "" if is_size == is_corners else "size" if is_size else "corners"
+
+
+def _are_near(one: _Box, other: _Box) -> bool:
+    return all(abs(a - b) <= _EDGE_OFF for a, b in zip(one, other, strict=True))
+
+
+def _by_area(box: _Box, area: float) -> Order:
+    x, y, third, fourth = box
+    is_size = _is_area(third, fourth, area)
+    is_corners = _is_area(third - x, fourth - y, area)
+    return "" if is_size == is_corners else "size" if is_size else "corners"
+
+
+def _is_area(width: float, height: float, area: float) -> bool:
+    return min(width, height, area) > 0 and abs(width * height - area) <= _AREA_OFF * area
+
+
+def _outline(segmentation: object) -> _Box | None:
+    """Return left, top, right and bottom of polygons; None where there are none."""
+    if not isinstance(segmentation, list) or not segmentation:
+        return None
+    polygons = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    numbers = [number for one in polygons if isinstance(one, list) and len(one) % 2 == 0 for number in one]
+    if not numbers or not all(type(number) in {int, float} for number in numbers):
+        return None
+    across, down = numbers[::2], numbers[1::2]
+    return min(across), min(down), max(across), max(down)

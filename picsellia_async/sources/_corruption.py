@@ -1,0 +1,199 @@
+"""Which pictures of a video build on one that is damaged or missing. Pure.
+
+Theory of operation. A picture between two key frames is a change of the pictures before it. Where one of them lacks data, the decoder
+goes on without a word, and all pictures up to the next key frame show parts of older ones. A decoder tells of a picture that lacks
+data itself. Of one that is missing as a whole it tells nothing; H.264 counts the pictures that others build on (`frame_num`), and a
+gap in that count does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+_GROUPS_KEPT: Final = 4
+"""Key frames that are remembered; decoders hold fewer back."""
+_PICTURES_KEPT: Final = 64
+"""Pictures whose place is remembered; decoders hold fewer back."""
+
+_START: Final = re.compile(rb"\x00\x00\x01")
+_SLICE, _KEY_SLICE, _PARAMETERS = 1, 5, 7
+"""Types of units of H.264."""
+_HEADER_BYTES: Final = 64
+"""Of a slice or of the parameters, more than enough for what is read."""
+_INTRA: Final = frozenset({2, 4, 7, 9})
+"""Types of slices that build on nothing."""
+_HIGH: Final = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
+"""Profiles whose parameters tell of chroma and scaling."""
+
+
+@attrs.define
+class Corruption:
+    """Follows packets in the order in which they come, and pictures in the order in which they are shown."""
+
+    _count: int = 0
+    """Packets so far."""
+    _group: int = 0
+    """The packet with the latest key frame."""
+    _places: dict[int | None, tuple[int, int]] = attrs.field(factory=dict)
+    """By time in the stream, packet and group."""
+    _first: dict[int, int] = attrs.field(factory=dict)
+    """By group, the packet of its first damage."""
+
+    def read(self, pts: int | None, *, is_key: bool, is_damaged: bool) -> None:
+        """Take note of a packet.
+
+        Args:
+            pts: Its time in the stream.
+            is_key: Whether its picture builds on nothing.
+            is_damaged: Whether it lacks data, or one before it is missing.
+        """
+        self._count += 1
+        if is_key:
+            self._group = self._count
+        self._places[pts] = self._count, self._group
+        if len(self._places) > _PICTURES_KEPT:
+            del self._places[next(iter(self._places))]
+        # What is missing before a key frame is nothing that it builds on.
+        if is_damaged and not is_key:
+            self.damaged(self._count, self._group)
+
+    def lost(self) -> None:
+        """Take note that the latest packet could not be decoded."""
+        self.damaged(self._count, self._group)
+
+    def damaged(self, place: int, group: int) -> None:
+        """Take note that a picture lacks data."""
+        self._first[group] = min(place, self._first.get(group, place))
+        if len(self._first) > _GROUPS_KEPT:
+            del self._first[min(self._first)]
+
+    def is_corrupted(self, pts: int | None, *, is_damaged: bool) -> bool:
+        """Return whether a decoded picture builds on a damaged one, or is one itself.
+
+        Args:
+            pts: Its time in the stream.
+            is_damaged: Whether the decoder says that it lacks data.
+        """
+        place, group = self._places.pop(pts, (self._count, self._group))
+        if is_damaged:
+            self.damaged(place, group)
+        return self._first.get(group, place + 1) <= place
+
+
+@attrs.define
+class FrameNumbers:
+    """Finds gaps in the count of H.264, in packets with start codes as streams have them."""
+
+    _bits: int = 0
+    """Of the number; 0 before the parameters came, or where gaps are allowed."""
+    _has_planes: bool = False
+    """Whether three planes are coded apart."""
+    _reference: int | None = None
+    """Number of the latest picture that others build on."""
+    _parameters: bytes = b""
+
+    def read(self, packet: bytes) -> tuple[bool, bool]:
+        """Return whether the packet's picture builds on nothing, and whether one before it is missing."""
+        for found in _START.finditer(packet):
+            start = found.end()
+            if start >= len(packet):
+                break
+            kind, is_reference = packet[start] & 31, bool(packet[start] & 0x60)
+            if kind == _PARAMETERS:
+                self._read_parameters(packet[start + 1 : start + 1 + _HEADER_BYTES])
+            elif kind in {_SLICE, _KEY_SLICE}:
+                try:
+                    return self._picture(
+                        packet[start + 1 : start + 1 + _HEADER_BYTES], is_reference, is_key=kind == _KEY_SLICE
+                    )
+                except IndexError:  # it was cut in its header: the decoder tells
+                    return False, True
+        return False, False
+
+    def _picture(self, header: bytes, is_reference: bool, *, is_key: bool) -> tuple[bool, bool]:
+        bits = _Bits(header)
+        bits.unsigned()  # the first block
+        is_intra = bits.unsigned() in _INTRA
+        bits.unsigned()  # which parameters
+        if self._has_planes:
+            bits.take(2)
+        number, before = bits.take(self._bits), self._reference
+        if is_reference:
+            self._reference = number
+        if is_key or not self._bits or before is None:
+            return is_key or is_intra, False
+        return is_intra, number not in {before, (before + 1) % (1 << self._bits)}
+
+    def _read_parameters(self, content: bytes) -> None:
+        if content == self._parameters:
+            return
+        self._parameters, self._bits = content, 0
+        try:
+            self._bits, self._has_planes = _number_bits(content)
+        except IndexError:  # cut: no gaps are looked for
+            return
+
+
+def _number_bits(parameters: bytes) -> tuple[int, bool]:
+    """Return the bits of a frame's number, 0 where gaps are no loss, and whether planes are coded apart."""
+    bits = _Bits(parameters)
+    profile = bits.take(8)
+    bits.take(16)
+    bits.unsigned()
+    has_planes = False
+    if profile in _HIGH:
+        chroma = bits.unsigned()
+        has_planes = chroma == 3 and bits.take(1) == 1
+        bits.unsigned()
+        bits.unsigned()
+        bits.take(1)
+        if bits.take(1):
+            for number in range(12 if chroma == 3 else 8):
+                if bits.take(1):
+                    _pass_scaling(bits, 16 if number < 6 else 64)
+    count = bits.unsigned() + 4
+    order = bits.unsigned()
+    if order == 0:
+        bits.unsigned()
+    elif order == 1:
+        bits.take(1)
+        bits.unsigned()
+        bits.unsigned()
+        for _ in range(bits.unsigned()):
+            bits.unsigned()
+    bits.unsigned()
+    return 0 if bits.take(1) else count, has_planes
+
+
+def _pass_scaling(bits: _Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            value = bits.unsigned()
+            following = (last + ((value + 1) // 2 if value % 2 else -(value // 2))) % 256
+        last = following or last
+
+
+class _Bits:
+    """Reads bits and Exp-Golomb codes; IndexError behind the end."""
+
+    def __init__(self, data: bytes) -> None:
+        # A 3 after two zeros keeps data from looking like a start code.
+        clean = data.replace(b"\x00\x00\x03", b"\x00\x00")
+        self._value = int.from_bytes(clean)
+        self._left = len(clean) * 8
+
+    def take(self, count: int) -> int:
+        if count > self._left:
+            raise IndexError
+        self._left -= count
+        return (self._value >> self._left) & ((1 << count) - 1)
+
+    def unsigned(self) -> int:
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.take(zeros)
