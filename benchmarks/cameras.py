@@ -88,7 +88,7 @@ class Watch:
             reconnect=RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=2),
         )
         self.seen = array("d")
-        """Of each frame: connection, moment of the handing over, timestamp, position, and the moment that its code tells.
+        """Of each frame: connection, moment of the handing over, timestamp, position, the moment that its code tells, and its mark.
 
         Bare numbers: what is noted of the frames must not look like a growth of the camera's memory."""
 
@@ -97,26 +97,33 @@ class Watch:
             async for image in images:
                 now = time.time()
                 connection = self.camera.statistics().connects
-                self.seen.extend((connection, now, image.timestamp, image.position, code(image.image)))
+                self.seen.extend(
+                    (connection, now, image.timestamp, image.position, code(image.image), image.is_corrupted)
+                )
 
     def found(self) -> dict[str, Any]:
-        ages, ways, concealed = [], [], 0
-        seen = list(zip(*[iter(self.seen)] * 5, strict=True))
+        ages, ways, concealed, unmarked = [], [], 0, 0
+        seen = list(zip(*[iter(self.seen)] * 6, strict=True))
         for connection in {one[0] for one in seen}:
             frames = [one for one in seen if one[0] == connection]
             # What a damaged picture shows is older than itself, or nonsense; most of those that show a time are whole.
-            offsets = [told - position for _, now, _, position, told in frames if abs(now - told) < CODE_SECONDS_MAX]
+            offsets = [told - position for _, now, _, position, told, _ in frames if abs(now - told) < CODE_SECONDS_MAX]
             if not offsets:
                 continue
             offset = statistics.median(offsets)
-            concealed += sum(abs(told - position - offset) > 0.5 / self.rate for _, _, _, position, told in frames)
-            ages += [now - position - offset for _, now, _, position, _ in frames]
-            ways += [stamp - position - offset for _, _, stamp, position, _ in frames]
+            marks = [
+                mark for _, _, _, position, told, mark in frames if abs(told - position - offset) > 0.5 / self.rate
+            ]
+            concealed += len(marks)
+            unmarked += marks.count(0.0)
+            ages += [now - position - offset for _, now, _, position, *_ in frames]
+            ways += [stamp - position - offset for _, _, stamp, position, *_ in frames]
         counts = self.camera.statistics()
         moments = [one[1] for one in seen]
         return {
             "frames": len(seen),
             "concealed": concealed,
+            "concealed_unmarked": unmarked,
             "age": quantiles(ages),
             "timestamp_error": quantiles(ways),
             "longest_gap": max(b - a for a, b in pairwise(moments)),
@@ -125,6 +132,7 @@ class Watch:
             "taken": counts.taken,
             "dropped": counts.dropped_by_reason,
             "damaged": counts.damaged,
+            "corrupted": counts.corrupted,
             "connects": counts.connects,
             "failures": counts.failures,
             "balances": counts.received == counts.taken + counts.buffered + counts.dropped,
