@@ -363,10 +363,9 @@ class DataMeta(Value):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class DataDescription(Value):
-    """An image or video of a datalake (docs/wire.md#data-shape)."""
+class DataFields(Value):
+    """What is said of an image or video, but its id."""
 
-    id: UUID
     datalake_id: UUID | None = None
     """Datalake; lists of one datalake may leave it out."""
     object_name: str
@@ -394,11 +393,26 @@ class DataDescription(Value):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
+class DataDescription(DataFields):
+    """An image or video of a datalake (docs/wire.md#data-shape)."""
+
+    id: UUID
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class AssetData(DataFields):
+    """The image of an asset, as the asset's answer says it (docs/wire.md#data-shape)."""
+
+    id: UUID | None = None
+    """Identifier of the data; None where the answer does not say it, so that the image can be seen, but not asked for."""
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class AssetDescription(Value):
     """A data in a dataset version."""
 
     id: UUID
-    data: DataDescription
+    data: AssetData
     """The image."""
 
 
@@ -409,7 +423,7 @@ class PredictedAssetDescription(Value):
     id: UUID
     oracle_prediction_id: UUID
     """Identifier at the monitoring host: the `id` that `monitor` returned."""
-    data: DataDescription
+    data: AssetData
     """The image."""
     predictions: list[dict[str, Any]] | None = None
     """Predictions as the platform says them, each with `is_shadow`; None in listings."""

@@ -11,7 +11,8 @@ from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
 from picsellia_async.enums import DataType, DataUploadStatus, TagTarget
-from picsellia_async.models import DataDescription
+from picsellia_async.errors import UndefinedObjectError
+from picsellia_async.models import AssetData, DataDescription
 from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import wait_for_state
@@ -183,3 +184,14 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         states = {"DONE", "ERROR"}
         await wait_for_state(f"data {self.id}", look, states, blocking_time_increment, attempts, sleep)
         return self.upload_status
+
+
+def known_id(data: AssetData) -> UUID:
+    """Return the id of an asset's image, for a call that asks for it.
+
+    Raises:
+        UndefinedObjectError: The platform did not say it. Nothing was sent.
+    """
+    if data.id is None:
+        raise UndefinedObjectError(f"the platform did not say the id of the data {data.filename!r} behind this asset")
+    return data.id

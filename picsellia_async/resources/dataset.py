@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+import attrs
+
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._wire.endpoints import (
     FILTER_ASSETS,
@@ -23,11 +25,13 @@ from picsellia_async.enums import InferenceType, TagTarget
 from picsellia_async.errors import NoDataError
 from picsellia_async.models import (
     AssetDescription,
+    DataDescription,
+    DataFields,
     DatasetDescription,
     DatasetVersionDescription,
     Page,
 )
-from picsellia_async.resources.data import Data
+from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import directory_of
 from picsellia_async.resources.handle import Handle
 from picsellia_async.resources.tag import Tag, Taggable, tag_names
@@ -42,12 +46,18 @@ class Asset(Handle[AssetDescription]):
 
     @property
     def data(self) -> Data:
-        """The data; reading it sends nothing."""
-        return Data(self._description.data, self._account)
+        """The data; reading it sends nothing.
+
+        Raises:
+            UndefinedObjectError: The platform did not say its id.
+        """
+        said = self._description.data
+        fields = {field.name: getattr(said, field.name) for field in attrs.fields(DataFields)}
+        return Data(DataDescription(**fields, id=known_id(said)), self._account)
 
     @property
-    def data_id(self) -> UUID:
-        """Identifier of the data."""
+    def data_id(self) -> UUID | None:
+        """Identifier of the data; None where the platform did not say."""
         return self._description.data.id
 
     @property

@@ -21,7 +21,7 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import DataType
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.models import PredictedAssetDescription
-from picsellia_async.resources.data import Data
+from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import expect
 from picsellia_async.resources.label import Label
@@ -48,8 +48,8 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
         return self._description.oracle_prediction_id
 
     @property
-    def data_id(self) -> UUID:
-        """Identifier of the image's data."""
+    def data_id(self) -> UUID | None:
+        """Identifier of the image's data; None where the platform did not say."""
         return self._description.data.id
 
     @property
@@ -109,18 +109,26 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
     async def reset_url(self) -> str:
         """Return a new download address of the image, good for about an hour. Idempotent.
 
+        Raises:
+            UndefinedObjectError: The platform did not say the id of the data. Nothing was sent.
+
         Wire: GET {platform}/api/data/{data_id}/presigned-url, 2xx.
         """
-        url = (await self._account.call(GET_DATA_URL, data_id=self.data_id)).presigned_url
+        data_id = known_id(self._description.data)
+        url = (await self._account.call(GET_DATA_URL, data_id=data_id)).presigned_url
         self._record.change(data=attrs.evolve(self._description.data, presigned_url=url))
         return url
 
     async def get_data(self) -> Data:
         """Return the image's data. Idempotent.
 
+        Raises:
+            UndefinedObjectError: The platform did not say its id. Nothing was sent.
+
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
-        return Data(await self._account.call(GET_DATA, data_id=self.data_id), self._account)
+        data_id = known_id(self._description.data)
+        return Data(await self._account.call(GET_DATA, data_id=data_id), self._account)
 
     async def delete(self) -> None:
         """Delete this asset; its data stays. Idempotent.

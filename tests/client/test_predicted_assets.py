@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import attrs
 import pytest
 
-from picsellia_async import (
-    ConfigurationError,
-    NotFoundError,
-    StatusError,
-)
+from picsellia_async import ConfigurationError, NotFoundError, StatusError
+from picsellia_async.errors import UndefinedObjectError
+from picsellia_async.models import AssetDescription
+from picsellia_async.resources.dataset import Asset
+from picsellia_async.resources.predicted_asset import PredictedAsset
 
 from ..support.client import ONE_BOX, calls
 
@@ -90,3 +91,20 @@ async def test_reviews_that_are_refused(deployment, emulator):
         with pytest.raises(ConfigurationError, match=message):
             await asset.add_review(**shapes)
     assert calls(emulator, "add_review") == []
+
+
+async def test_an_asset_whose_data_has_no_id(deployment, client, emulator):
+    """It is read, with all that is said of its image; what would ask for the image names what is missing, and sends nothing."""
+    await monitor(deployment, "cam.png")
+    said = (await deployment.find_predicted_asset(filename="cam.png")).description
+    nameless = attrs.evolve(said, data=attrs.evolve(said.data, id=None))
+    asset = PredictedAsset(nameless, client._account, deployment.id)
+    in_dataset = Asset(AssetDescription(id=said.id, data=nameless.data), client._account)
+    assert (asset.data_id, in_dataset.data_id, asset.filename, in_dataset.filename) == (None, None, *["cam.png"] * 2)
+    before = len(emulator.journal)
+    for ask in (asset.get_data, asset.reset_url):
+        with pytest.raises(UndefinedObjectError, match=r"id of the data 'cam\.png' behind this asset"):
+            await ask()
+    with pytest.raises(UndefinedObjectError):
+        _ = in_dataset.data
+    assert len(emulator.journal) == before

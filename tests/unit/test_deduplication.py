@@ -11,7 +11,7 @@ import pytest
 from picsellia_async._deployment.deduplication import FRAME_ID_KEY, is_among, look_up_query, with_frame_id
 from picsellia_async._wire.oracle_requests import monitor_metadata
 from picsellia_async.enums import DataType
-from picsellia_async.models import DataDescription, PredictedAssetDescription
+from picsellia_async.models import AssetData, PredictedAssetDescription
 
 from ..support.frames import make_frame
 
@@ -20,7 +20,7 @@ FRAME_ID = UUID("11111111-2222-4333-8444-555555555555")
 
 def asset(custom_metadata: dict[str, Any] | None) -> PredictedAssetDescription:
     """Return a predicted asset of the name that every frame here has."""
-    data = DataDescription(
+    data = AssetData(
         id=uuid4(), object_name="o", filename="frame-000000.jpg", type=DataType.IMAGE, custom_metadata=custom_metadata
     )
     return PredictedAssetDescription(id=uuid4(), oracle_prediction_id=uuid4(), data=data)
