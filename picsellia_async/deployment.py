@@ -39,7 +39,7 @@ from picsellia_async.models import DeploymentDescription, Log
 from picsellia_async.monitor_options import MonitorDetails, MonitorOptions, content_type_of
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat
 from picsellia_async.plausibility import Checks
-from picsellia_async.predictions import PredictionFormat
+from picsellia_async.predictions import PredictionFormat, as_prediction, copied
 from picsellia_async.resources.campaign import ReviewCampaign
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.data_source import DataSource
@@ -564,10 +564,13 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: POST {oracle}/api/deployment/{deployment_id}/predictions, 201.
         """
         details: MonitorDetails = {"timestamp": None, **options}
+        own = copied(as_prediction(prediction))  # the caller may change it while the thread encodes
+        shadow = options.get("shadow_prediction")
+        details["shadow_prediction"] = None if shadow is None else copied(as_prediction(shadow, "shadow_prediction"))
 
         def make(checks: Checks) -> Frame:
             return Frame.from_array(
-                pixels, latency=latency, prediction=prediction, filename=filename, order=order, format=format,
+                pixels, latency=latency, prediction=own, filename=filename, order=order, format=format,
                 quality=quality, max_side=max_side, checks=checks, **details,
             )  # fmt: skip
 

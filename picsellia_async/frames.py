@@ -28,7 +28,7 @@ from picsellia_async.plausibility import (
     checked_checks,
     is_right_at_a_glance,
 )
-from picsellia_async.predictions import PredictionFormat
+from picsellia_async.predictions import PredictionFormat, as_prediction, copied
 from picsellia_async.validation import buffer, text
 from picsellia_async.validation import uuid as as_uuid
 
@@ -50,6 +50,15 @@ def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLik
 
 def _id(value: uuid.UUID | str) -> uuid.UUID:
     return value if type(value) is uuid.UUID else as_uuid(value, "id")
+
+
+def _prediction(value: PredictionFormat) -> PredictionFormat:
+    """Return a prediction that nobody else can change: the caller may fill the same lists anew while the frame waits."""
+    return copied(as_prediction(value, "prediction"))
+
+
+def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
+    return None if value is None else copied(as_prediction(value, "shadow_prediction"))
 
 
 class FrameDetails(MonitorDetails, total=False):
@@ -79,6 +88,8 @@ class Frame(MonitorOptions):
         image: Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a
             spool: when it is submitted). A bytearray or memoryview is copied, so that the buffer may be used again.
         filename: Name of the image on the platform; by default that of the file.
+        prediction: What the model said. Copied: changing your own lists afterwards changes nothing here.
+        shadow_prediction: What the shadow model said. Copied.
         timestamp: When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since
             it may be delivered much later. None leaves it to the service, which takes the time of arrival.
         id: Identity for the uploader: submitting a frame whose id is still on its way does not send it twice. Sent
@@ -94,6 +105,8 @@ class Frame(MonitorOptions):
 
     image: bytes | Path = attrs.field(converter=_image, repr=False)
     filename: str = ""
+    prediction: PredictionFormat = attrs.field(converter=_prediction, repr=False)
+    shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False, converter=_shadow_prediction)
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
     checks: Checks = attrs.field(default="on", repr=False)

@@ -25,7 +25,7 @@ from picsellia_async.plausibility import (
     check_scores,
     is_right_at_a_glance,
 )
-from picsellia_async.predictions import PredictionFormat
+from picsellia_async.predictions import PredictionFormat, copied
 from picsellia_async.resources.handle import Record
 
 logger = logging.getLogger("picsellia_async")
@@ -84,9 +84,18 @@ class Meaning:
             return True
         check_options(options)
         if image is not None:
+            self.check_image_of(options, image)
+        return self.fits(options.prediction)
+
+    def check_image_of(self, options: MonitorOptions, image: bytes | memoryview) -> None:
+        """Check an image against what is said about it.
+
+        Raises:
+            ImplausibleError: They contradict each other.
+        """
+        if self.is_checked:
             # The content type is settled when the options are made.
             check_image(image, options.content_type, (options.width, options.height))  # type: ignore[arg-type]
-        return self.fits(options.prediction)
 
     def check_image(self, image: memoryview, name: str) -> None:
         """Check an image that is to be predicted on.
@@ -137,12 +146,16 @@ class Meaning:
             return
         labels = self._at_hand()
         if labels is None:
+            prediction = copied(
+                prediction
+            )  # as it was encoded: the caller may change it while the label map is fetched
             labels = await self._fetching.run(self._first_fetch)
         if prediction.class_names is not None:
             self._tell_names(check_class_names(prediction, labels.names))
         if labels.indexes is None or labels.indexes.issuperset(prediction.detection_classes):
             return
         if asyncio.get_running_loop().time() - labels.fetched_at > REFRESH_SECONDS:
+            prediction = copied(prediction)
             labels = await self._fetching.run(self._refresh)
         check_classes(prediction, labels.indexes, "prediction")
 

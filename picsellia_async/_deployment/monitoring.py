@@ -22,7 +22,7 @@ from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
 from picsellia_async.plausibility import Checks
-from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type
+from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type, copied
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
@@ -65,9 +65,13 @@ class Monitoring:
     async def send_file(self, options: MonitorOptions, image_path: str | Path) -> MonitorAnswer:
         """Send a prediction with its image file, read off the event loop."""
         oracle, metadata = self._hosts.oracle(), self.encode(options)
+        # Checked before the file is read: meanwhile the caller may change the prediction, which is encoded already.
+        has_labels = self._meaning.check(options)
+        prediction = options.prediction if has_labels else copied(options.prediction)
         image = image_view(await read_image(image_path))
-        if not self._meaning.check(options, image):
-            await self._meaning.check_labels(options.prediction)
+        self._meaning.check_image_of(options, image)
+        if not has_labels:
+            await self._meaning.check_labels(prediction)
         return await oracle.monitor(metadata, image)
 
     async def send_array(self, make: Callable[[Checks], Frame]) -> MonitorAnswer:

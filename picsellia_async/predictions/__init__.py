@@ -6,6 +6,7 @@ from picsellia_async.predictions._masks import Parts, RunLength
 from picsellia_async.predictions._values import Number, Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat
 from picsellia_async.predictions.coco import Categories, from_coco
+from picsellia_async.predictions.copying import copied
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
     DetectionPredictionFormat,
@@ -41,6 +42,7 @@ __all__ = [
     "Size",
     "as_prediction",
     "check_prediction_type",
+    "copied",
     "from_coco",
     "from_supervision",
     "from_torchvision",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
@@ -29,7 +30,8 @@ VISIBILITIES: Final = (0, 1, 2)
 
 _INTEGERS: Final = frozenset({int})
 _FLOATS: Final = frozenset({float})
-_LISTS: Final = frozenset({list})
+_NUMBERS: Final = frozenset({int, float})
+_SEQUENCES: Final = frozenset({list, tuple})
 
 
 def are(values: Any, kinds: frozenset[type]) -> bool:
@@ -80,15 +82,30 @@ def boxes(value: Shapes) -> list[list[int]]:
     """Return boxes of four whole pixels."""
     name = "detection_boxes"
     given = sequence(value, name)
-    if are(given, _LISTS) and all(map(_is_box, given)):
-        return [box.copy() for box in given]  # the usual case
-    found = [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
+    found, is_whole = _plain_boxes(given)
+    if is_whole:
+        return found  # no shares
+    found = found or [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
     _refuse_shares(found, given, name, "DetectionPredictionFormat.from_xyxy(..., normalized=(width, height))")
     return found
 
 
-def _is_box(value: list[Any]) -> bool:
-    return len(value) == 4 and _INTEGERS.issuperset(map(type, value))
+def _plain_boxes(given: list[Any]) -> tuple[list[list[int]], bool]:
+    """Return boxes of Python's own numbers, rounded, and whether all were whole; no box for others, and for what is none.
+
+    The usual case: no path needs to be spelled.
+    """
+    if _SEQUENCES.issuperset(map(type, given)):
+        try:
+            found = [[top, left, bottom, right] for top, left, bottom, right in given]
+            kinds = set(map(type, chain.from_iterable(found)))
+            if kinds <= _INTEGERS:
+                return found, True
+            if kinds <= _NUMBERS:
+                return [[*map(round, box)] for box in found], False
+        except (ValueError, OverflowError):  # another count than four; NaN; infinity
+            pass
+    return [], False
 
 
 def optional_boxes(value: Shapes | None) -> list[list[int]] | None:

@@ -68,6 +68,14 @@ class PredictionFormat:
 
     def __attrs_post_init__(self) -> None:
         """Refuse lists of different lengths."""
+        self.check_lengths()
+
+    def check_lengths(self) -> None:
+        """Refuse lists of different lengths.
+
+        Raises:
+            ConfigurationError: They are.
+        """
         count = len(self.detection_classes)
         for name in self.shape_fields:
             found = len(getattr(self, name))

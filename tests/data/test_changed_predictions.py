@@ -1,0 +1,160 @@
+"""Lists of a prediction that the caller changes: what is sent is what was said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from picsellia_async import (
+    AsyncDeployment,
+    ClassificationPredictionFormat,
+    ConfigurationError,
+    DetectionPredictionFormat,
+    Frame,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    MaskPredictionFormat,
+    PointPredictionFormat,
+    SegmentationPredictionFormat,
+)
+from picsellia_async.predictions import PredictionFormat
+
+from ..support.images import jpeg
+
+WIDTH, HEIGHT = 64, 48
+SQUARE: Final = [[1, 2], [11, 2], [11, 12], [1, 12]]
+MAKERS: Final[dict[str, Callable[[], PredictionFormat]]] = {
+    "classification": lambda: ClassificationPredictionFormat([1], [0.5], ["a"]),
+    "detection": lambda: DetectionPredictionFormat([1], [[1, 2, 11, 12]], [0.5], ["a"]),
+    "segmentation": lambda: SegmentationPredictionFormat([1], [0.5], [SQUARE], ["a"]),
+    "line": lambda: LinePredictionFormat([1], [0.5], [SQUARE], ["a"]),
+    "point": lambda: PointPredictionFormat([1], [0.5], [[1, 2]], ["a"]),
+    "keypoint": lambda: KeypointPredictionFormat([1], [0.5], [[[1, 2, 2], [3, 4, 1]]], ["a"]),
+    "mask": lambda: MaskPredictionFormat([1], [0.5], ["Pg0PbQ1"], ["a"]),
+}
+
+
+def values(prediction: PredictionFormat) -> dict[str, Any]:
+    """Return all that a prediction says."""
+    return attrs.asdict(prediction)
+
+
+def spoil(prediction: PredictionFormat) -> None:
+    """Change every list of a prediction, inner ones first."""
+
+    def spoiled(found: list[Any]) -> None:
+        for inner in found:
+            if isinstance(inner, list):
+                spoiled(inner)
+        found[:] = [found[-1] if isinstance(found[-1], list) else 7, *found]
+
+    for value in [getattr(prediction, field.name) for field in attrs.fields(type(prediction))]:
+        if isinstance(value, list):
+            spoiled(value)
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_frame_keeps_what_it_was_given(make: Callable[[], PredictionFormat]) -> None:
+    """Of every format, at every depth, of the model's and of the shadow's prediction; with the notes of the constructor."""
+    given, shadow = make(), make()
+    frame = Frame(
+        image=jpeg(WIDTH, HEIGHT), filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=given,
+        shadow_prediction=shadow, shadow_latency=0.1, checks="off",
+    )  # fmt: skip
+    assert (frame.prediction, type(frame.prediction)) == (given, type(given))
+    spoil(given)
+    spoil(shadow)
+    assert values(frame.prediction) == values(make()) != values(given)
+    assert frame.shadow_prediction is not None
+    assert values(frame.shadow_prediction) == values(make())
+
+
+def test_a_frame_keeps_what_a_constructor_noted() -> None:
+    """The size of the image, what was cut and left out, and the model's own names."""
+    given = DetectionPredictionFormat.from_xyxy([[0, 0, 70, 40]], [0], [0.5], clip=(WIDTH, HEIGHT))
+    frame = Frame(
+        image=jpeg(WIDTH, HEIGHT), width=WIDTH, height=HEIGHT, filename="a.jpg", latency=0.1, prediction=given
+    )
+    assert values(frame.prediction) == values(given)
+    assert (frame.prediction.clipped, frame.prediction.image_size) == (1, (WIDTH, HEIGHT))
+
+
+def test_lists_changed_before_the_frame_was_made() -> None:
+    """Lists of different lengths, or none at all, are refused when the frame is made."""
+    longer = DetectionPredictionFormat([1], [[1, 2, 11, 12]], [0.5])
+    longer.detection_boxes.append([1, 2, 3, 4])
+    none = DetectionPredictionFormat([1], [[1, 2, 11, 12]], [0.5])
+    none.detection_boxes[0] = 5  # type: ignore[call-overload]  # what is refused
+    for given, why in ((longer, "one entry per class: got 2 for 1"), (none, "changed after it was made")):
+        with pytest.raises(ConfigurationError, match=why):
+            Frame(image=jpeg(), filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=given)
+
+
+async def _monitor(deployment: AsyncDeployment, given: PredictionFormat, folder: Any) -> Any:
+    path = folder / "a.jpg"
+    path.write_bytes(jpeg(WIDTH, HEIGHT))
+    return await deployment.monitor(path, 0.1, HEIGHT, WIDTH, given)
+
+
+async def _monitor_bytes(deployment: AsyncDeployment, given: PredictionFormat, _: Any) -> Any:
+    return await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), "image/jpeg", "a.jpg", 0.1, HEIGHT, WIDTH, given)
+
+
+async def _monitor_array(deployment: AsyncDeployment, given: PredictionFormat, _: Any) -> Any:
+    numpy = pytest.importorskip("numpy")
+    return await deployment.monitor_array(numpy.zeros((HEIGHT, WIDTH, 3), numpy.uint8), 0.1, given, filename="a.jpg")
+
+
+async def _submit(deployment: AsyncDeployment, given: PredictionFormat, folder: Any) -> Any:
+    frame = Frame(
+        image=jpeg(WIDTH, HEIGHT), filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=given
+    )
+    await asyncio.sleep(0)
+    async with deployment.uploader(spool=folder / "spool") as uploader:
+        await uploader.submit(frame)
+
+
+class Step(Awaitable[Any]):
+    """Runs a call to the end, and spoils its prediction as soon as it waits for the first time."""
+
+    def __init__(self, call: Awaitable[Any], given: PredictionFormat) -> None:
+        self.call, self.given = call, given
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        running = self.call.__await__()
+        waited_for = next(running)
+        spoil(self.given)
+        self.given.detection_classes[:] = [99] * 2
+        yield waited_for
+        return (yield from running)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("call", [_monitor, _monitor_bytes, _monitor_array, _submit])
+async def test_what_is_sent_is_what_was_said(deployment: AsyncDeployment, tmp_path: Any, call: Any) -> None:
+    """The caller fills its lists anew as soon as it gets the loop, while the call fetches, reads or encodes."""
+    given = MAKERS["detection"]()
+    await Step(call(deployment, given, tmp_path), given)
+    assert await _said(deployment, is_shadow=False) == ("bicycle", [2, 1, 10, 10])
+
+
+@pytest.mark.anyio
+async def test_what_is_sent_of_a_shadow_is_what_was_said(deployment: AsyncDeployment, tmp_path: Any) -> None:
+    """A prediction that comes later, too."""
+    given = MAKERS["detection"]()
+    await _monitor_bytes(deployment, given, tmp_path)
+    asset = await deployment.find_predicted_asset(filename="a.jpg")
+    await Step(deployment.monitor_shadow(asset, 0.1, given), given)
+    assert await _said(deployment, is_shadow=True) == ("bicycle", [2, 1, 10, 10])
+
+
+async def _said(deployment: AsyncDeployment, *, is_shadow: bool) -> tuple[str, list[int]]:
+    """Return name and place of the one rectangle that is stored."""
+    asset = await deployment.find_predicted_asset(filename="a.jpg")
+    [said] = [one for one in (await asset.sync()).predictions or [] if one["is_shadow"] is is_shadow]
+    [shape] = said["rectangles"]
+    return shape["label"]["name"], [shape[key] for key in "xywh"]
