@@ -14,10 +14,10 @@ import httpx
 
 from picsellia_async._http.failures import failure
 from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
-from picsellia_async._http.messages import too_large, unpack
+from picsellia_async._http.messages import Unpacking, too_large, unpack
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 
 REDIRECTS_MAX: Final = 5
@@ -54,6 +54,7 @@ class HttpxEngine:
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
         answer_max: int = ANSWER_BYTES_MAX,
+        sink: Sink | None = None,
         *,
         redirects: bool = True,
     ) -> Answer:
@@ -67,6 +68,7 @@ class HttpxEngine:
             body: What is sent.
             timeouts: Seconds for each phase.
             answer_max: Bytes of body, unpacked, that an answer may have.
+            sink: Takes the body of a success; None: it becomes part of the answer.
             redirects: Whether redirects are followed, where `_may_follow` allows it; else the answer is the redirect.
 
         Raises:
@@ -75,7 +77,7 @@ class HttpxEngine:
         """
         request = self._build(origin, method, target, headers, body, timeouts)
         for _ in range(REDIRECTS_MAX):
-            response, content = await self._send(request, body, timeouts, answer_max)
+            response, content = await self._send(request, body, timeouts, answer_max, sink)
             following = response.next_request
             if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
@@ -83,7 +85,12 @@ class HttpxEngine:
         return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], content)
 
     async def _send(
-        self, request: httpx.Request, body: bytes | ChunkedBody | None, timeouts: Timeouts, answer_max: int
+        self,
+        request: httpx.Request,
+        body: bytes | ChunkedBody | None,
+        timeouts: Timeouts,
+        answer_max: int,
+        sink: Sink | None,
     ) -> tuple[httpx.Response, bytes]:
         """Send a request and read the answer, within the limit of an attempt.
 
@@ -107,7 +114,7 @@ class HttpxEngine:
                 response = await self.client.send(request, auth=None, follow_redirects=False, stream=True)
                 start()  # where the transport knows no trace
                 try:
-                    return response, await _read(response, answer_max, clock)
+                    return response, await _read(response, answer_max, sink, clock)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -146,7 +153,7 @@ class HttpxEngine:
         return request
 
 
-async def _read(response: httpx.Response, answer_max: int, clock: asyncio.Timeout) -> bytes:
+async def _read(response: httpx.Response, answer_max: int, sink: Sink | None, clock: asyncio.Timeout) -> bytes:
     """Read the body: of a success all of it, else as much as anybody wants to see. What comes puts the clock back.
 
     Raises:
@@ -155,23 +162,45 @@ async def _read(response: httpx.Response, answer_max: int, clock: asyncio.Timeou
     """
     request = response.request
     url = str(request.url.copy_with(query=None, userinfo=b""))
+    if sink is not None and response.is_success:
+        await sink.begin()
+        unpacking = Unpacking(response.status_code, response.headers.raw, request.method, url)
+        size = 0
+        async for raw in _raw_pieces(response, clock):
+            for piece in unpacking.feed(raw):
+                size += len(piece)
+                if size > answer_max:
+                    raise too_large(answer_max, response.status_code, request.method, url)
+                await sink.write(piece)
+        unpacking.end()
+        return b""
     if response.is_stream_consumed:  # a hook of the client has read it, or it never was on a network
         return response.content
     pieces: list[bytes] = []
     size = 0
-    async for piece in response.aiter_raw():
+    async for piece in _raw_pieces(response, clock):
         pieces.append(piece)
         size += len(piece)
         if size > ERROR_BYTES_MAX and not response.is_success:
             break
         if size > answer_max:
             raise too_large(answer_max, response.status_code, request.method, url)
-        if (end := clock.when()) is not None:
-            clock.reschedule(end + len(piece) / ATTEMPT_BYTES_PER_SECOND)
     content = b"".join(pieces)
     if "content-encoding" not in response.headers:
         return content
     return await unpack(response.status_code, response.headers.raw, content, request.method, url, answer_max)
+
+
+async def _raw_pieces(response: httpx.Response, clock: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, still packed; each piece puts the clock back."""
+    if response.is_stream_consumed:  # a hook of the client has read it: all that is left is what it unpacked
+        response.headers.pop("content-encoding", None)
+        yield response.content
+        return
+    async for piece in response.aiter_raw():
+        yield piece
+        if (end := clock.when()) is not None:
+            clock.reschedule(end + len(piece) / ATTEMPT_BYTES_PER_SECOND)
 
 
 def _may_follow(request: httpx.Request, status: int, following: httpx.Request) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from typing import Any, Final
 
@@ -167,6 +168,12 @@ CODINGS: Final = {"": "identity", "gzip": "gzip", "x-gzip": "gzip", "deflate": "
 """Content codings that are unpacked, with the name by which httpx knows them. Others pack so densely that a few bytes stand for
 gigabytes, or need libraries that may be missing."""
 
+_ANY_WRAPPER: Final = 32
+"""zlib's flag that takes gzip's header and its own."""
+
+_HEAD_BYTES: Final = 2
+"""Length of zlib's own header (RFC 1950): a method, and flags that make both divisible by 31."""
+
 
 def answer_of(connection: Connection, method: bytes, target: bytes, answer_max: int) -> tuple[Answer, bool]:
     """Take a complete response from a connection; tell whether its body is packed.
@@ -250,6 +257,67 @@ def _coding(headers: list[tuple[bytes, bytes]]) -> str:
     values = [value.decode("latin-1") for name, value in headers if name.lower() == b"content-encoding"]
     codings = [coding.strip().lower() for coding in ",".join(values).split(",")]
     return ", ".join(coding for coding in codings if coding not in {"", "identity"})
+
+
+class Unpacking:
+    """Undoes the content coding of a body as it comes, in pieces of bounded size."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], method: str, url: str) -> None:
+        """Begin.
+
+        Raises:
+            DecodeError: The coding is none of `CODINGS`.
+        """
+        self._place = status, method, url
+        coding = _coding(headers)
+        if coding not in CODINGS:
+            raise self._error(f"the body is packed as {coding!r}, which was not asked for")
+        self._inflater: Any = (
+            None if CODINGS[coding] == "identity" else zlib.decompressobj(zlib.MAX_WBITS | _ANY_WRAPPER)
+        )
+        self._may_be_bare = coding == "deflate"
+        self._head = b""
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes stand for.
+
+        Raises:
+            DecodeError: They are not packed as it was said.
+        """
+        if self._inflater is None:
+            yield packed
+            return
+        for start in range(0, len(packed), PACKED_BYTES):
+            if piece := self._inflate(packed[start : start + PACKED_BYTES]):
+                yield piece
+
+    def _inflate(self, packed: bytes) -> bytes:
+        if len(self._head) < _HEAD_BYTES:
+            self._head = packed = self._head + packed
+            if len(packed) < _HEAD_BYTES:
+                return b""
+            # "deflate" is meant to have zlib's wrapper; some send it bare.
+            if self._may_be_bare and (packed[0] & 15 != zlib.DEFLATED or int.from_bytes(packed[:2], "big") % 31):
+                self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            piece: bytes = self._inflater.decompress(packed)
+        except zlib.error as error:
+            raise self._error("the body is not packed as its Content-Encoding says") from error
+        if self._inflater.unused_data:
+            raise self._error("the body goes on beyond its packed content")
+        return piece
+
+    def end(self) -> None:
+        """Check that all of it came.
+
+        Raises:
+            DecodeError: Something is missing.
+        """
+        if self._head and not self._inflater.eof:
+            raise self._error("the packed body is cut short")
+
+    def _error(self, problem: str) -> DecodeError:
+        return DecodeError(problem, *self._place)
 
 
 class _Packed(httpx.SyncByteStream):

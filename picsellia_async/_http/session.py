@@ -117,7 +117,7 @@ class HttpSession:
         if self._client is None:
             raise self._closed()
         answer = await self._client.exchange(
-            origin, method, target, headers, body, timeouts, endpoint.answer_max, redirects=redirects
+            origin, method, target, headers, body, timeouts, endpoint.answer_max, endpoint.sink, redirects=redirects
         )
         if redirects and answer.status in REDIRECTS and (secured := _https_of(origin, answer)) is not None:
             logger.warning("%s sends its callers on to %s, and is called there from now on", origin, secured)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import secrets
 import stat
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from types import TracebackType
+from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
 
 import aiofiles.os
 
@@ -20,6 +23,9 @@ from picsellia_async.errors import (
     FileNotReadableError,
     shown,
 )
+
+WRITE_BYTES: Final = 1 << 20
+"""Bytes of a download that are collected in memory and written at once."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,24 +79,145 @@ async def read_slice(path: Path, start: int, size: int, name: str = "path") -> b
     return content
 
 
-async def exists(path: Path) -> bool:
+async def is_file(path: Path) -> bool:
     """Say whether there is a file."""
-    return bool(await aiofiles.os.path.exists(path))
+    return bool(await aiofiles.os.path.isfile(path))
 
 
-async def write_file(path: Path, content: bytes, name: str) -> None:
-    """Write a file, and make its directory; it appears under its name only when it is whole.
+class UnfinishedFile:
+    """A file on its way into a directory: it appears under its name only when it is whole. Use it with `async with`.
 
-    Raises:
-        ConfigurationError: It may not be written there.
+    Each step runs in a thread and is waited for to its end, by a caller who is cancelled too: what a thread opens or writes late would
+    stay behind.
     """
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Store the place; nothing is opened.
+
+        Args:
+            path: Where it will be.
+            name: Argument that named the directory, for messages.
+        """
+        self._path = path
+        self._name = name
+        # Not made of the file's name, which may be as long as names can be.
+        self._part = path.with_name(f".{secrets.token_hex(8)}.part")
+        self._file: BinaryIO | None = None
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+
+    async def __aenter__(self) -> Self:
+        """Make the directory, and open the file there under another name.
+
+        Raises:
+            ConfigurationError: It may not be written there.
+        """
+        try:
+            await _to_its_end(self._open)
+        except FileIsDirectoryError:
+            raise
+        except (OSError, ValueError) as exc:  # ValueError: a NUL in it
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise ConfigurationError(f"{self._name}: {str(self._path)!r} cannot be written: {reason}") from exc
+        except asyncio.CancelledError:  # it is open nevertheless, and nobody calls `__aexit__`
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Remove what is not whole."""
+        self._pieces.clear()
+        if self._file is not None:
+            await _to_its_end(self._discard)
+
+    async def begin(self) -> None:
+        """Begin again: what was written so far is forgotten.
+
+        Raises:
+            OSError: The disk fails.
+        """
+        self._pieces.clear()
+        self._waiting = 0
+        await _to_its_end(self._empty)
+
+    async def write(self, piece: bytes) -> None:
+        """Write the next piece, or keep it for the next `WRITE_BYTES`.
+
+        Raises:
+            OSError: The disk is full, or fails.
+        """
+        self._pieces.append(piece)
+        self._waiting += len(piece)
+        if self._waiting >= WRITE_BYTES:
+            await self._flush()
+
+    async def commit(self) -> None:
+        """Give the file its name.
+
+        Raises:
+            OSError: The disk is full, or fails.
+        """
+        await self._flush()
+        await _to_its_end(self._rename)
+
+    async def _flush(self) -> None:
+        pieces, self._pieces, self._waiting = self._pieces, [], 0
+        await _to_its_end(self._write, pieces)
+
+    # In a thread.
+
+    def _open(self) -> None:
+        if self._path.is_dir():
+            raise FileIsDirectoryError(f"{self._name}: {str(self._path)!r} is a directory, not a file")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._part.open("xb", buffering=0)
+
+    def _empty(self) -> None:
+        file = self._opened()
+        file.seek(0)
+        file.truncate()
+
+    def _write(self, pieces: list[bytes]) -> None:
+        file = self._opened()
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:  # an unbuffered file may take less than all
+                view = view[file.write(view) :]
+
+    def _rename(self) -> None:
+        self._opened().close()
+        self._part.replace(self._path)
+        self._file = None
+
+    def _discard(self) -> None:
+        self._opened().close()
+        self._part.unlink(missing_ok=True)
+        self._file = None
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise RuntimeError("the file is not open")
+        return self._file
+
+
+async def _to_its_end(step: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Run a step in a thread and wait for its end; only then hand on a cancellation."""
     try:
-        await aiofiles.os.makedirs(path.parent, exist_ok=True)
-        await _write(unfinished, content)
-        await aiofiles.os.replace(unfinished, path)
-    except OSError as exc:
-        raise ConfigurationError(f"{name}: {str(path)!r} cannot be written: {exc.strerror}") from exc
+        running = asyncio.get_running_loop().run_in_executor(None, functools.partial(step, *args, **options))
+    except RuntimeError:  # the interpreter ends: no pool takes work any more
+        return step(*args, **options)
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        running.exception()  # looked at: the loop need not tell of it
+        raise cancelled
+    return running.result()
 
 
 # Opened and closed in one turn of a thread: a file that is opened in one and closed in another stays open where the call is
@@ -114,11 +241,6 @@ async def _off_loop(
     except RuntimeError:
         # "cannot schedule new futures after shutdown", or its like: reading itself raises none.
         return here(*args, **options)
-
-
-@aiofiles.os.wrap
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import mimetypes
+import string
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import attrs
@@ -29,7 +30,7 @@ from picsellia_async._wire.endpoints import (
     GENERATE_PRESIGNED_URL,
     INIT_MULTIPART_UPLOAD,
 )
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
 from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
     MultipartUpload,
@@ -41,6 +42,8 @@ from picsellia_async._wire.unset import given
 from picsellia_async.enums import ObjectDataType
 from picsellia_async.errors import (
     BadRequestError,
+    ConfigurationError,
+    DecodeError,
     DistantStorageError,
     NoConnectorFound,
     PermissionDeniedError,
@@ -48,6 +51,7 @@ from picsellia_async.errors import (
     StatusError,
     TransportError,
     UploadError,
+    shown,
 )
 
 T = TypeVar("T")
@@ -58,8 +62,8 @@ PART_BYTES: Final = 8 * 2**20
 MULTIPART_FROM_BYTES: Final = 2 * PART_BYTES
 """Files above this size go in parts."""
 
-FILE_BYTES_MAX: Final = 2**30
-"""Largest file that is fetched; it is held in memory."""
+FILE_BYTES_MAX: Final = 64 * 2**30
+"""Largest file that is fetched. It goes to the disk piece by piece; the limit ends an answer that has no end."""
 
 PARTS_AT_ONCE: Final = 4
 """Parts of one file under way at a time."""
@@ -216,30 +220,61 @@ class _Upload:
     ) -> Answer:
         """Send bytes to a presigned address. Storing the same bytes under the same name again harms nobody."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers or [])
-        service = self.account.service(Origin.parse(url, "presigned url"), StaticCredential(lines.encode()))
+        service = self.account.service(_storage(url), StaticCredential(lines.encode()))
         endpoint = _presigned("store_object", method, url, ok)
         answer, _, _ = await service.send(endpoint, body=content, content_type=content_type)
         return answer
 
 
-async def fetch_object(account: Account, url: str) -> bytes:
-    """Return the bytes at a presigned address.
+async def fetch_object(account: Account, url: str, sink: Sink) -> None:
+    """Fetch the bytes at a presigned address, piece by piece.
 
     Raises:
         StatusError: The storage refused; `PermissionDeniedError` where the address has run out.
         TransportError: It could not be reached.
+        DecodeError: The address is none, or the body is larger than `FILE_BYTES_MAX` or not packed as it says.
+        OSError: Raised by the sink.
     """
-    service = account.service(Origin.parse(url, "presigned url"))
-    answer, _, _ = await service.send(_presigned("fetch_object", "GET", url, frozenset({200}), FILE_BYTES_MAX))
-    return answer.content
+    service = account.service(_storage(url))
+    await service.send(_presigned("fetch_object", "GET", url, frozenset({200}), FILE_BYTES_MAX, sink))
+
+
+def _storage(url: str) -> Origin:
+    """Return the storage that a presigned address leads to.
+
+    Raises:
+        DecodeError: It leads nowhere; the platform gave it, so no setting of the caller's is at fault.
+    """
+    try:
+        return Origin.parse(url, "presigned url")
+    except ConfigurationError as exc:
+        raise DecodeError(f"the platform gave a presigned address that cannot be used: {_place_of(url)}") from exc
+
+
+def _place_of(url: object) -> str:
+    """Return a presigned address without its query, which is a key."""
+    return shown(url.partition("?")[0].rpartition("@")[2] if isinstance(url, str) else url)
 
 
 def _presigned(
-    name: str, method: str, url: str, ok: frozenset[int], answer_max: int = ANSWER_BYTES_MAX
+    name: str,
+    method: str,
+    url: str,
+    ok: frozenset[int],
+    answer_max: int = ANSWER_BYTES_MAX,
+    sink: Sink | None = None,
 ) -> Endpoint[None]:
-    """Return the endpoint that a presigned address is."""
+    """Return the endpoint that a presigned address is.
+
+    Raises:
+        DecodeError: It holds what no address holds: blanks, line ends.
+    """
+    if not url.isprintable() or " " in url:  # `urlsplit` drops line ends, and another object would be asked for
+        raise DecodeError(f"the platform gave a presigned address with blanks or line ends in it: {_place_of(url)}")
     parts = urlsplit(url)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    if not target.isascii():
+        target = quote(target, safe=string.punctuation)
     return Endpoint(
         name=name,
         method=method,
@@ -249,4 +284,5 @@ def _presigned(
         ok=ok,
         idempotent=True,
         answer_max=answer_max,
+        sink=sink,
     )

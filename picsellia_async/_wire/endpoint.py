@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Sink
 from picsellia_async.errors import StatusError
 
 T = TypeVar("T")
@@ -73,6 +73,8 @@ class Endpoint(Generic[T]):
     """Bytes of body, unpacked, that an answer may have."""
     errors: type[StatusError] | None = None
     """Family of its errors, beside the class of the status."""
+    sink: Sink | None = attrs.field(default=None, repr=False)
+    """Takes the body of a success, which is empty then; None: it is read into memory. Not for direct calls."""
 
     @property
     def is_listed(self) -> bool:

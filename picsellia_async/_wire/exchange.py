@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -95,3 +95,13 @@ class Answer:
             if key == name:
                 return value.decode("latin-1")
         return None
+
+
+class Sink(Protocol):
+    """Where the body of a successful answer goes piece by piece, in place of memory."""
+
+    async def begin(self) -> None:
+        """Forget what came before: an answer begins, perhaps that to a repetition."""
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next piece."""

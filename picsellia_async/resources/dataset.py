@@ -10,6 +10,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._services.file_names import safe_file_name
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._wire.endpoints import (
     FILTER_ASSETS,
@@ -232,7 +233,10 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
         """
         at_once = DOWNLOADS_AT_ONCE if max_workers is None else whole_number(max_workers, "max_workers", 1)
         boolean(force_replace, "force_replace"), boolean(use_id, "use_id")
-        target = Path(self.name, self.version) if target_path is None else directory_of(target_path)
+        if target_path is None:
+            target = Path(*(safe_file_name(part) or str(self.id) for part in (self.name, self.version)))
+        else:
+            target = directory_of(target_path)
         jobs = [
             functools.partial(asset.data.download, target, force_replace, use_id) for asset in await self.list_assets()
         ]

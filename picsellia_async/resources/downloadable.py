@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from picsellia_async._services.files import exists, write_file
+from picsellia_async._services.file_names import safe_file_name
+from picsellia_async._services.files import UnfinishedFile, is_file
 from picsellia_async._services.storage import fetch_object
 from picsellia_async.errors import (
     ConfigurationError,
+    DecodeError,
     DownloadError,
     PermissionDeniedError,
     StatusError,
@@ -39,8 +41,9 @@ class Downloadable(Handle[D]):
     async def download(self, target_path: str | Path = "./", force_replace: bool = False, use_id: bool = False) -> Path:
         """Write the file into a directory, and return where it is. Idempotent. One that is there already is left alone.
 
-        The file appears under its name only when it is whole; it is held in memory until then. Directories in the name that the
-        platform says are left out.
+        The file is written piece by piece and appears under its name only when it is whole; after a failure or a cancellation
+        nothing is left. Directories in the name that the platform says are left out; what cannot be in a name on every system is
+        replaced, and a digest keeps such names apart.
 
         Args:
             target_path: The directory; made where it does not exist.
@@ -48,28 +51,33 @@ class Downloadable(Handle[D]):
             use_id: Name it by `id` and extension instead: names need not be unique.
 
         Raises:
-            DownloadError: The storage refused, or could not be reached; the cause says how.
+            ConfigurationError: Nothing can be written in this directory. Nothing was sent.
+            DownloadError: The storage refused, could not be reached, or sent what cannot be used, or the disk is full; the cause says how.
             NoUrlAvailable: The platform did not say where it is.
 
         Wire: GET of the address; GET {platform}/api/data/{data_id}/presigned-url, 2xx, where it is not known or has run out.
         """
         directory = directory_of(target_path)
-        name = Path(self.filename or "").name
+        name = safe_file_name(self.filename or "")
         if boolean(use_id, "use_id") or not name:
             name = f"{self.id}{Path(name).suffix}"
         path = directory / name
-        if boolean(force_replace, "force_replace") or not await exists(path):
-            await write_file(path, await self._fetch(), "target_path")
+        if boolean(force_replace, "force_replace") or not await is_file(path):
+            async with UnfinishedFile(path, "target_path") as file:
+                await self._fetch(file)
         return path
 
-    async def _fetch(self) -> bytes:
+    async def _fetch(self, file: UnfinishedFile) -> None:
         try:
             try:
-                return await fetch_object(self._account, self.url or await self.reset_url())
+                await fetch_object(self._account, self.url or await self.reset_url(), file)
             except PermissionDeniedError:  # the address has run out meanwhile: a new one
-                return await fetch_object(self._account, await self.reset_url())
-        except (StatusError, TransportError) as exc:
+                await fetch_object(self._account, await self.reset_url(), file)
+            await file.commit()
+        except (StatusError, TransportError, DecodeError) as exc:
             raise DownloadError(f"{self.filename!r} could not be downloaded: {exc}") from exc
+        except OSError as exc:
+            raise DownloadError(f"{self.filename!r} could not be written: {exc.strerror or exc}") from exc
 
 
 def directory_of(target_path: str | Path) -> Path:
