@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
@@ -29,17 +30,20 @@ IMAGES: Final = matcher(IMAGE_PATTERNS)
 class ImageLookup:
     """The images of one folder. It is listed when a plain look does not find a file, once."""
 
-    def __init__(self, folder: Path, problems: Problems, *, outside: bool = False) -> None:
+    def __init__(self, folder: Path, problems: Problems, *, outside: bool = False, is_own: bool = False) -> None:
         """Store the folder.
 
         Args:
             folder: Where the images are.
             problems: Gets the directories that cannot be listed.
             outside: Whether names may lead out of the folder.
+            is_own: Whether names are the caller's, so that one that leads out of the folder is meant so; other tools write from
+                where they ran, and there is often no such file.
         """
         self._folder = folder
         self._problems = problems
         self._outside = outside
+        self._is_own = is_own
         self._by_name: dict[str, list[str]] | None = None
         self._by_stem: dict[str, list[str]] | None = None
         self._by_number: dict[int, list[str]] | None = None
@@ -171,17 +175,21 @@ class ImageLookup:
 
     def _straight(self, name: str) -> tuple[Path | None, str]:
         """Return the file at that very path, and why a path out of the folder is refused."""
+        path = self._folder / name  # the name alone, where it is absolute
         is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
-        leaves = not is_absolute and posixpath.normpath(name).split("/")[0] == ".."
-        path = Path(name) if is_absolute else self._folder / name
-        if not (is_absolute or leaves):
-            return (path if _is_file(path) else None), ""
-        is_below = path.is_relative_to(self._folder) and ".." not in path.relative_to(self._folder).parts
-        if is_absolute and is_below:
-            return (path if _is_file(path) else None), ""
-        if self._outside:
-            return (path if _is_file(path) else None), ""
-        return None, f"{name!r} leads out of {str(self._folder)!r}: outside=True allows that" if leaves else ""
+        if is_absolute:
+            path = Path(name)
+            is_below = path.is_relative_to(self._folder) and ".." not in path.relative_to(self._folder).parts
+        else:
+            # Also a path that goes out of the folder and in again, as from an export beside it.
+            is_below = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self._folder))  # noqa: PTH100 - keeps links
+        found = path if (is_below or self._outside or not is_absolute) and _is_file(path) else None
+        if is_below and found is not None and ".." in path.parts:
+            found = self._folder / os.path.relpath(path, self._folder)
+        is_missing = found is None and (is_absolute or not self._is_own)
+        if is_below or self._outside or is_missing:
+            return found, ""
+        return None, f"{name!r} leads out of {str(self._folder)!r}: outside=True allows that"
 
     def _by_tail(self, name: str) -> str | None:
         parts = [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]

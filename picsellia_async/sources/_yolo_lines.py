@@ -60,7 +60,24 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
     lines = [_line(number, line.split()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         return []
+    _check_repeated(text)
     return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
+
+
+def _check_repeated(text: str) -> None:
+    """Refuse a line that is there twice: no detector finds one object twice to the last digit.
+
+    Raises:
+        SourceError: There is one.
+    """
+    seen: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        first = seen.setdefault(line.strip(), number)
+        if first != number and line.strip():
+            raise SourceError(
+                f"line {number} repeats line {first}: ultralytics appends a second run to label files that are there, and each object "
+                "would count twice; predict into a new folder, or remove the line"
+            )
 
 
 def looks_like_corners(texts: Iterable[str]) -> str:

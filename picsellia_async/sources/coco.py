@@ -198,6 +198,8 @@ def _load(path: Path) -> tuple[Any, float]:
 def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_Entry]]:
     """Return the results by image, each with its place in the file, in the order in which the images appear first."""
     results = content.get("annotations") if isinstance(content, dict) else content
+    if isinstance(results, list) and any(isinstance(one, dict) and "segments_info" in one for one in results[:1]):
+        raise SourceError(f"{os.fspath(path)} is a panoptic COCO file, whose segments are in pictures, and is not read")
     if not isinstance(results, list):
         raise SourceError(f"{os.fspath(path)} is neither a list of results nor a COCO file with annotations")
     groups: dict[_Key, list[_Entry]] = {}

@@ -62,7 +62,7 @@ def manifest(
     def read(problems: Problems) -> Generator[Frame, None, None]:
         with open_source(file, "manifest") as lines:
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
-            lookup = ImageLookup(file.parent, problems, outside=outside)
+            lookup = ImageLookup(file.parent, problems, outside=outside, is_own=True)
             line_of: dict[UUID, int] = {}
             for number, text in enumerate(_lines(lines), start=1):
                 if not text.strip():
