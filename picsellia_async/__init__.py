@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         DropReason,
         Health,
         Rejected,
+        SourceStatistics,
         Spooled,
         UploaderStatistics,
         UploadReport,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     )
     from picsellia_async.client import (
         AsyncClient,
+        ClientStatistics,
     )
     from picsellia_async.config import (
         RetryPolicy,
@@ -206,6 +208,7 @@ __all__ = [
     "BadRequestError",
     "CampaignStepType",
     "ClassificationPredictionFormat",
+    "ClientStatistics",
     "ClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -297,6 +300,7 @@ __all__ = [
     "SegmentationPredictionFormat",
     "ServerError",
     "ServiceMetrics",
+    "SourceStatistics",
     "SpoolError",
     "Spooled",
     "Statistics",
@@ -325,9 +329,9 @@ __all__ = [
 
 _MODULES = {
     "_delivery.receipt": "Receipt",
-    "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected Spooled UploadReport UploaderStatistics",
+    "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected SourceStatistics Spooled UploadReport UploaderStatistics",
     "responses": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
-    "client": "AsyncClient",
+    "client": "AsyncClient ClientStatistics",
     "_http.pool": "PoolCounts",
     "_http.transport": "FastTransport",
     "config": "RetryPolicy Timeouts",

@@ -8,9 +8,11 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import attrs
 import httpx
 
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, is_client, is_transport
+from picsellia_async._http.observation import Recorder
 from picsellia_async._http.session import HttpSession
 from picsellia_async._services.account import Account
 from picsellia_async._services.raw_request import QueryArgument
@@ -30,6 +32,22 @@ from picsellia_async.resources.model import ModelVersion
 from picsellia_async.resources.organization import OrganizationCalls
 from picsellia_async.tracing import Tracing
 from picsellia_async.validation import boolean, text, uuid, whole_number
+
+
+@attrs.frozen(kw_only=True)
+class ClientStatistics:
+    """A snapshot of a client. Its connections are those of the fast transport: over `transport=`, `http_client=` or a proxy there are none."""
+
+    connections_active: dict[str, int]
+    """Connections with a request under way, by `host:port`."""
+    connections_idle: dict[str, int]
+    """Connections kept for the next request, by `host:port`."""
+    connections_opening: int
+    """Connections that are being opened."""
+    waiting: int
+    """Calls that wait for a connection."""
+    sign_ins: int
+    """Times that a monitoring or serving host issued a JWT."""
 
 
 class AsyncClient(OrganizationCalls):
@@ -155,6 +173,18 @@ class AsyncClient(OrganizationCalls):
             ClosedError: The client is not connected yet.
         """
         return f"{self._account.settings.origin}/organization/{self.id}"
+
+    def statistics(self) -> ClientStatistics:
+        """Return a snapshot of the numbers: of this client, and of its copies by `with_options`, which share its connections."""
+        counts, by_origin = self._account.session.counts
+        hosts = {f"{origin.host}:{origin.port}": found for origin, found in by_origin.items()}
+        return ClientStatistics(
+            connections_active={host: busy for host, (busy, _) in hosts.items()},
+            connections_idle={host: idle for host, (_, idle) in hosts.items()},
+            connections_opening=counts.openings,
+            waiting=counts.queued,
+            sign_ins=self._account.sign_ins,
+        )
 
     async def request(self, method: str, path: str, *, query: QueryArgument = None, json: object = None) -> Any:
         """Make a call to the platform that this SDK does not wrap; repeated after a lost answer unless it is a POST.
@@ -314,6 +344,11 @@ class AsyncClient(OrganizationCalls):
             disable_serving=True if boolean(disable_serving, "disable_serving") else UNSET,
         )
         return AsyncDeployment(await self._account.call(CREATE_DEPLOYMENT, request), self._account)
+
+
+def record_attempts(client: AsyncClient, recorder: Recorder) -> None:
+    """Have somebody told of every attempt of a client, and of its copies, from now on; for metrics."""
+    client._account.session.record(recorder)  # noqa: SLF001 - one module
 
 
 def _make(settings: Settings, max_connections: int, per_host: int | None) -> AsyncClient:

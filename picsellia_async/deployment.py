@@ -744,6 +744,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
             max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
             max_age: Reject a frame that failed and is older than so many seconds; None: never.
+            by_source: Count what becomes of frames by `Frame.source` as well, for `statistics().by_source`.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.

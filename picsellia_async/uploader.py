@@ -12,6 +12,7 @@ import logging
 import random as random_module
 import warnings
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -32,10 +33,12 @@ from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, Uplo
 from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Find, Send, Sender
+from picsellia_async._delivery.source_counts import SourceCounts
 from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.stream import Feed, Stream
+from picsellia_async._delivery.throughput import Throughput
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import file_size, read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
@@ -117,6 +120,9 @@ class Uploader:
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
         find = find if chosen.deduplicate else None
         on_outcome = chosen.on_outcome
+        self._sources = SourceCounts() if chosen.by_source else None
+        if self._sources is not None:
+            on_outcome = self._sources.counting(on_outcome)
         if spans is not None:
             send, on_outcome = spans.sending(send), spans.ending(on_outcome)
             find = find and spans.finding(find)
@@ -140,6 +146,7 @@ class Uploader:
         self._delivering: asyncio.Task[None] | None = None
         self._progress_task: asyncio.Task[None] | None = None
         self._opened_at = self._closed_at = 0.0
+        self._throughput = Throughput(0.0)
         # Not `__del__`: at the end of the interpreter that may come too late for logging, or never.
         self._watch = weakref.finalize(self, _tell_unclosed, self._ledger)
 
@@ -157,6 +164,7 @@ class Uploader:
             raise ClosedError("an uploader is opened once; make another one with deployment.uploader(...)")
         self._loop = loop
         self._opened_at = loop.time()
+        self._throughput = Throughput(self._opened_at)
         self._reporter.start()
         self._sender.start()
         if self._spool is not None:
@@ -394,6 +402,8 @@ class Uploader:
     def statistics(self) -> UploaderStatistics:
         """Return a snapshot of the numbers."""
         ledger, sender = self._ledger, self._sender
+        now = self._closed_at or (0.0 if self._loop is None else self._loop.time())
+        oldest, delivered = ledger.oldest_at(), sender.delivered_at
         return UploaderStatistics(
             accepted=ledger.accepted,
             pending_frames=ledger.pending,
@@ -419,7 +429,16 @@ class Uploader:
             quarantined=ledger.quarantined,
             callback_errors=ledger.callback_errors,
             last_error=sender.last_error,
+            oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
+            delivery_seconds=None if delivered is None else max(0.0, now - delivered),
+            bytes_per_second=self._throughput.per_second(now, ledger.bytes_delivered),
+            spool_free_bytes=None if self._spool is None else self._spool[0].spool.free_bytes,
+            by_source={} if self._sources is None else self._sources.read(self._pending_by_source()),
         )
+
+    def _pending_by_source(self) -> Counter[str]:
+        pending = Counter(item.source for item in list(self._ledger.known.values()))
+        return pending if self._spool is None else pending + self._spool[1].waiting_by_source()
 
     @property
     def report(self) -> UploadReport:
@@ -457,6 +476,11 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
     if isinstance(error, ConfigurationError) and not uploader.report.accepted:
         raise error  # nothing was done, so that no report is lost
     return attrs.evolve(uploader.report, error=error)
+
+
+def record_durations(uploader: Uploader, record: Callable[[float], object]) -> None:
+    """Have a function called with the seconds from acceptance to delivery of each frame from now on; for metrics."""
+    uploader._ledger.tell_durations(record)  # noqa: SLF001 - one module
 
 
 def _foreign() -> ClosedError:

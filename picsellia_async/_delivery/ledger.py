@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -174,6 +175,16 @@ class Ledger:
             item.is_passing = False
             self.memory.passed()
 
+    def oldest_at(self) -> float | None:
+        """Return when the oldest frame in memory was accepted, on the loop's clock; None where there is none.
+
+        Copied first, in one step: a scrape of metrics asks from another thread.
+        """
+        if self.disk is None:  # they are in the order of their acceptance
+            first = list(itertools.islice(self.known.values(), 1))
+            return first[0].accepted_at if first else None
+        return min((item.accepted_at for item in list(self.known.values())), default=None)
+
     def enter_memory(self, item: Item) -> None:
         """Hold a frame that was read back from disk."""
         self.known[item.frame.id] = item
@@ -260,6 +271,18 @@ class Ledger:
         ):  # the latter from a future that it looked at: nobody cancelled this task
             self.callback_errors += 1
             logger.exception("a callback of the uploader raised")
+
+    def tell_durations(self, record: Callable[[float], object]) -> None:
+        """Have a function called with the seconds from acceptance to delivery of each frame from now on."""
+        on_outcome = self.on_outcome
+
+        def tell(outcome: Outcome) -> None:
+            if isinstance(outcome, Delivered):
+                record(outcome.seconds)
+            if on_outcome is not None:
+                on_outcome(outcome)
+
+        self.on_outcome = tell
 
     # Waiting for the end.
 

@@ -53,6 +53,7 @@ class UploaderOptions(TypedDict, total=False):
     retry: RetryPolicy
     max_attempts: int | None
     max_age: float | None
+    by_source: bool
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -125,6 +126,7 @@ class Options:
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
     max_attempts: int | None = attrs.field(default=None, validator=_is_bound)
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
+    by_source: bool = False
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -135,6 +135,22 @@ class DeliveryError(PicselliaError):
 
 
 @attrs.frozen(kw_only=True)
+class SourceStatistics:
+    """The frames of one source."""
+
+    pending: int
+    """Accepted and without outcome yet, on disk or in memory."""
+    delivered: int
+    """The service has them."""
+    rejected: int
+    """Refused for good."""
+    dropped: int
+    """Given up by the uploader's rules."""
+    spooled: int
+    """Left on disk at the end, as far as they were in memory too; 0 before."""
+
+
+@attrs.frozen(kw_only=True)
 class UploaderStatistics:
     """A snapshot of an uploader."""
 
@@ -186,6 +202,17 @@ class UploaderStatistics:
     """Times that `on_outcome` raised."""
     last_error: BaseException | None
     """What the last attempt that failed ended in."""
+    oldest_seconds: float = 0.0
+    """Since the acceptance of the oldest pending frame in memory, in a former run too; 0 where none is. Frames on disk only are behind
+    those of their source in memory."""
+    delivery_seconds: float | None = None
+    """Since a frame was delivered last; None before the first."""
+    bytes_per_second: float = 0.0
+    """Image bytes delivered, as a mean since the first `statistics()` of the last minute, or else since the one before, or the opening."""
+    spool_free_bytes: int | None = None
+    """What may still be written on the spool's file system, as of the last write; None without a spool, or where nothing tells."""
+    by_source: dict[str, SourceStatistics] = attrs.field(factory=dict)
+    """By `Frame.source`, empty text for none; only with the option `by_source=True`. Beyond 1,000 sources the rest is `(others)`."""
 
 
 @attrs.frozen(kw_only=True)

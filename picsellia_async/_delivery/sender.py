@@ -109,6 +109,8 @@ class Sender:
         self.in_flight = 0
         self.retried = 0
         self.last_error: BaseException | None = None
+        self.delivered_at: float | None = None
+        """When a frame was delivered last, on the loop's clock; a 409 or an answer without text counts as well."""
         self._account = AccountEvidence()
         self.refused = asyncio.Event()
         """Set while the account is refused, and no spool keeps its frames or it never worked: a run may end."""
@@ -275,6 +277,7 @@ class Sender:
             self._breaker.abandoned(attempt.epoch)
         else:
             self._account.delivered()
+            self.delivered_at = now
             self.refused.clear()
             self._answered(attempt)
             if isinstance(result, Answered):
@@ -336,6 +339,8 @@ class Sender:
             self._account.refused(item.seq, error, now, is_sure=True, is_kept=True)
         self._judge_account(now)
         account_is_refused = self._account.refused_since is not None and not others_delivered
+        if verdict is Verdict.DELIVERED:
+            self.delivered_at = now
         signal = signal_of(error, verdict, account_is_refused=account_is_refused)
         is_timeout = isinstance(error, RequestTimeoutError)
         if verdict is Verdict.OURS:

@@ -64,6 +64,8 @@ class JwtCredential:
     """Signs in; returns the receipt and the service's own time of the answer, where it said one."""
     clock: Callable[[], float] = attrs.field(repr=False)
     """Monotonic seconds."""
+    sign_ins: int = attrs.field(default=0, init=False)
+    """Times that a JWT was fetched."""
     _lines: bytes | None = attrs.field(default=None, init=False, repr=False)
     _renew_at: float = attrs.field(default=0.0, init=False)
     _flight: SingleFlight[bytes] = attrs.field(factory=SingleFlight, init=False, repr=False)
@@ -96,6 +98,7 @@ class JwtCredential:
         lifetime = lifetime_seconds(receipt.expires, served_at or datetime.datetime.now(datetime.UTC))
         margin = min(RENEW_BEFORE_SECONDS, lifetime / 10)
         self._renew_at = self.clock() + lifetime - margin
+        self.sign_ins += 1
         self._lines = b"authorization: Bearer %b\r\n" % receipt.jwt.encode("ascii")
         return self._lines
 

@@ -165,6 +165,14 @@ class Pool:
         """Return how the slots are used now."""
         return PoolCounts(len(self._connections), len(self._openings), self._idle_count, len(self._queue))
 
+    def counts_by_origin(self) -> dict[Origin, tuple[int, int]]:
+        """Return the connections of each origin that are busy, and those that are idle. Another thread may ask."""
+        found: dict[Origin, tuple[int, int]] = {}
+        for connection in list(self._connections):
+            busy, idle = found.get(connection.origin, (0, 0))
+            found[connection.origin] = (busy + 1, idle) if connection.busy else (busy, idle + 1)
+        return found
+
     def release(self, connection: Connection) -> None:
         """Take a connection back after its exchange, whatever became of it."""
         if not connection.finish() or self.closed:

@@ -22,7 +22,8 @@ import httpx
 from picsellia_async._http.httpx_engine import HttpxEngine
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
-from picsellia_async._http.observation import Observer
+from picsellia_async._http.observation import Observer, Recorder
+from picsellia_async._http.pool import PoolCounts
 from picsellia_async._http.proxies import Proxies, ProxyRouter
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
@@ -84,6 +85,17 @@ class HttpSession:
     def is_open(self) -> bool:
         """Whether connections may be open: it was used and not closed."""
         return self._loop is not None and not self.is_closed
+
+    @property
+    def counts(self) -> tuple[PoolCounts, dict[Origin, tuple[int, int]]]:
+        """How the connections are used now, and by origin how many are busy and idle; nothing over an engine of the caller's own."""
+        return (PoolCounts(), {}) if self._fast is None else (self._fast.counts, self._fast.counts_by_origin)
+
+    def record(self, recorder: Recorder) -> None:
+        """Have somebody told of every attempt from now on."""
+        if self.observer is None:
+            self.observer = Observer()
+        self.observer.recorders.append(recorder)
 
     async def exchange(
         self,

@@ -271,6 +271,11 @@ class FastTransport(httpx.AsyncBaseTransport):
         """How the connections are used now; all zero before the first call and after the end."""
         return PoolCounts() if self._pool is None else self._pool.counts()
 
+    @property
+    def counts_by_origin(self) -> dict[Origin, tuple[int, int]]:
+        """The connections of each origin that are busy, and those that are idle."""
+        return {} if self._pool is None else self._pool.counts_by_origin()
+
     def _renew_pool(self) -> Pool:
         loop = asyncio.get_running_loop()
         pool = self._pool

@@ -167,6 +167,11 @@ class Account:
             credentials[key] = service.login_credential(login, request)
         return attrs.evolve(service, credential=credentials[key])
 
+    @property
+    def sign_ins(self) -> int:
+        """Times that a JWT was fetched, of all hosts."""
+        return sum(credential.sign_ins for credential in list(self._shared.credentials.values()))
+
     async def aclose(self) -> None:
         """Stop logins under way and close the pool."""
         await self._shared.connecting.aclose()

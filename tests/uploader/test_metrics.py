@@ -16,7 +16,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from picsellia_async.errors import BadRequestError, ConfigurationError
 from picsellia_async.frames import Frame
-from picsellia_async.metrics import CAMERA_METRICS, UPLOADER_METRICS, PrometheusCollector, register_opentelemetry
+from picsellia_async.metrics import (
+    ATTEMPT_DURATION,
+    CAMERA_METRICS,
+    CLIENT_METRICS,
+    FRAME_DURATION,
+    SOURCE_METRICS,
+    UPLOADER_METRICS,
+    PrometheusCollector,
+    prometheus_name,
+    register_opentelemetry,
+)
 from picsellia_async.sources import camera
 from picsellia_async.uploader import Uploader
 
@@ -90,7 +100,9 @@ async def test_opentelemetry_reads_the_same_numbers() -> None:
         data = reader.get_metrics_data()
     assert data is not None
     metrics = {metric.name: metric for metric in data.resource_metrics[0].scope_metrics[0].metrics}
-    assert set(metrics) == {metric.name for metric in UPLOADER_METRICS}
+    # One has a value only with a spool.
+    expected = {metric.name for metric in (*UPLOADER_METRICS, FRAME_DURATION)} - {"picsellia.uploader.spool.free"}
+    assert set(metrics) == expected
     points = {
         point.attributes["uploader"]: point for point in metrics["picsellia.uploader.frames.accepted"].data.data_points
     }
@@ -153,5 +165,6 @@ async def test_nothing_to_measure_is_refused() -> None:
 
 def test_the_page_names_every_metric() -> None:
     """And no other: the table of docs/metrics.md is that of the code."""
-    table = set(re.findall(r"^\| `(picsellia\.[a-z_.]+)` \|", PAGE.read_text(), re.MULTILINE))
-    assert table == {metric.name for metric in (*UPLOADER_METRICS, *CAMERA_METRICS)}
+    table = set(re.findall(r"^\| `([a-z_.]+)` \| `([a-z_]+)` \|", PAGE.read_text(), re.MULTILINE))
+    tables = (*UPLOADER_METRICS, FRAME_DURATION, *CLIENT_METRICS, ATTEMPT_DURATION, *CAMERA_METRICS, *SOURCE_METRICS)
+    assert table == {(metric.name, prometheus_name(metric)) for metric in tables}

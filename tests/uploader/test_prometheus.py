@@ -24,7 +24,15 @@ import yaml
 
 from picsellia_async import AsyncClient
 from picsellia_async.emulator import Emulator
-from picsellia_async.metrics import CAMERA_METRICS, UPLOADER_METRICS, PrometheusCollector, prometheus_name
+from picsellia_async.metrics import (
+    ATTEMPT_DURATION,
+    CAMERA_METRICS,
+    CLIENT_METRICS,
+    FRAME_DURATION,
+    UPLOADER_METRICS,
+    PrometheusCollector,
+    prometheus_name,
+)
 
 from ..support.frames import make_frame
 
@@ -45,6 +53,14 @@ tests:
         values: '0 0 0 3 3 3 3 3 3 3 3 3 3 3 3'
       - series: 'picsellia_uploader_health{{uploader="yard", state="down"}}'
         values: '0 0 1 1 1 1 1 1 1 1 1 1 1 1 1'
+      - series: 'picsellia_uploader_oldest_frame_age_seconds{{uploader="yard"}}'
+        values: '0 660 720 780 840 900 960 1020 0 0 0 0 0 0 0'
+      - series: 'picsellia_uploader_spool_free_bytes{{uploader="yard"}}'
+        values: '9e9 9e9 5e8 5e8 5e8 5e8 5e8 5e8 5e8 5e8 9e9 9e9 9e9 9e9 9e9'
+      - series: 'picsellia_client_requests_waiting{{client="main"}}'
+        values: '0 0 0 0 3 3 3 3 3 3 3 3 3 3 3'
+      - series: 'picsellia_client_sign_ins_total{{client="main"}}'
+        values: '1 1 1 1 4 8 12 12 12 12 12 12 12 12 12'
       - series: 'picsellia_camera_state{{camera="gate", state="live"}}'
         values: '1 1 1 1 1 1 1 1 1 1 1 0 0 0 0'
     alert_rule_test:
@@ -54,9 +70,35 @@ tests:
       - {{alertname: DeliveryUnwell, eval_time: 4m, exp_alerts: []}}
       - {{alertname: DeliveryUnwell, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: yard, state: down}},
           exp_annotations: {{summary: "yard has been down for five minutes"}}}}]}}
+      - {{alertname: FramesWait, eval_time: 5m, exp_alerts: []}}
+      - {{alertname: FramesWait, eval_time: 6m, exp_alerts: [{{exp_labels: {{uploader: yard}},
+          exp_annotations: {{summary: "the oldest frame of yard has waited 16m 0s"}}}}]}}
+      - {{alertname: FramesWait, eval_time: 9m, exp_alerts: []}}
+      - {{alertname: SpoolDiskNearlyFull, eval_time: 5m, exp_alerts: []}}
+      - {{alertname: SpoolDiskNearlyFull, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: yard}},
+          exp_annotations: {{summary: "the disk of the spool of yard has 476.8MiB left"}}}}]}}
+      - {{alertname: CallsWaitForConnections, eval_time: 8m, exp_alerts: []}}
+      - {{alertname: CallsWaitForConnections, eval_time: 10m, exp_alerts: [{{exp_labels: {{client: main}},
+          exp_annotations: {{summary: "calls of main wait for a connection: raise max_connections, or look for a host that hangs"}}}}]}}
+      - {{alertname: ManySignIns, eval_time: 3m, exp_alerts: []}}
+      - {{alertname: ManySignIns, eval_time: 7m, exp_alerts: [{{exp_labels: {{client: main}},
+          exp_annotations: {{summary: "main signs in again and again: JWTs are refused, or its process restarts"}}}}]}}
       - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
           exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
 """
+
+
+def expressions() -> list[str]:
+    """Return what the dashboard asks for, with values for Grafana's variables."""
+    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
+    values = {"$__rate_interval": "5s", "$__range": "1h", "$uploader": ".*"}
+    found = []
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            found.append(target["expr"])
+            for name, value in values.items():
+                found[-1] = found[-1].replace(name, value)
+    return found
 
 
 def free_port() -> int:
@@ -120,12 +162,12 @@ async def test_prometheus_reads_what_the_report_says(tmp_path: Path) -> None:
     async with Emulator() as emulator, AsyncClient(emulator.api_token, host=emulator.url) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
         async with (
-            deployment.uploader() as uploader,
+            deployment.uploader(spool=tmp_path / "spool") as uploader,
             served(app) as port,
             prometheus(tmp_path, port) as url,
             httpx.AsyncClient(base_url=url) as http,
         ):
-            registry.register(PrometheusCollector({"yard": uploader}))
+            registry.register(PrometheusCollector({"yard": uploader}, clients={"main": client}))
             for number in range(50):
                 await uploader.submit(make_frame(number))
             await uploader.flush()
@@ -145,6 +187,21 @@ async def test_prometheus_reads_what_the_report_says(tmp_path: Path) -> None:
             assert await value("picsellia_uploader_delivered_bytes_total") == report.bytes
             assert await value("picsellia_uploader_retries_total") == report.retries
             assert await value('picsellia_uploader_health{state="ok"}') == 1
+            assert await value("picsellia_uploader_frame_duration_seconds_count") == report.delivered
+            posted = 'http_client_request_duration_seconds_count{http_response_status_code="201"}'
+            assert await value(posted) == report.delivered + report.retries
+            assert await value("picsellia_client_sign_ins_total") == client.statistics().sign_ins == 1
+            for expression in expressions():
+                answer = (await http.get("/api/v1/query", params={"query": expression})).json()
+                assert answer["status"] == "success", (expression, answer)
+                # There is no camera here, and nothing was dropped.
+                if "camera" not in expression and "dropped" not in expression:
+                    tries = 0
+                    while await value(expression) == -1:  # a rate needs two scrapes
+                        tries += 1
+                        assert tries < 300, expression
+                        await deployment.sync()  # or the emulator ends the connection that is to be counted
+                        await asyncio.sleep(0.1)
 
 
 def test_the_rules_alert_when_they_should(tmp_path: Path) -> None:
@@ -157,10 +214,11 @@ def test_the_rules_alert_when_they_should(tmp_path: Path) -> None:
 
 def test_rules_and_dashboard_ask_for_metrics_that_exist() -> None:
     """A metric that is renamed is renamed there too."""
-    known = {prometheus_name(metric) for metric in (*UPLOADER_METRICS, *CAMERA_METRICS)}
-    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
-    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked.append((EXAMPLES / "prometheus-alerts.yml").read_text())
-    found = set(re.findall(r"\bpicsellia_(?:uploader|camera)_[a-z_]+", "\n".join(asked)))
+    tables = (*UPLOADER_METRICS, *CLIENT_METRICS, *CAMERA_METRICS)
+    known = {prometheus_name(metric) for metric in tables}
+    for metric in (FRAME_DURATION, ATTEMPT_DURATION):
+        known |= {f"{prometheus_name(metric)}_{part}" for part in ("bucket", "count", "sum")}
+    asked = "\n".join([*expressions(), (EXAMPLES / "prometheus-alerts.yml").read_text()])
+    found = set(re.findall(r"\b(?:picsellia_(?:uploader|client|camera)|http_client)_[a-z_]+", asked))
     assert found <= known
-    assert len(found) > 12
+    assert len(found) > 20

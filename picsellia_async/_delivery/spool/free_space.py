@@ -28,12 +28,15 @@ class Room:
         """
         self.is_full = False
         """Whether there was no room when somebody looked last."""
+        self.free: int | None = None
+        """What might be written when somebody looked last; None where nobody has, or the system does not tell."""
         self._directory = directory
         self._has_reserve = False
 
     def _free(self) -> tuple[int, int] | None:
         """Return the bytes that are free, and those of them that are left to others."""
         free, total = disk.free_bytes(self._directory.place), disk.total_bytes(self._directory.place)
+        self.free = free
         if free is None or total is None:
             return None
         return free, int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))

@@ -140,6 +140,10 @@ class Index:
         self._count -= 1
         return Entry(seq, source, size)
 
+    def counts(self) -> dict[str, int]:
+        """Return how many frames there are by source."""
+        return {source: len(queue) for source, queue in self._queues.copy().items()}
+
     def seqs(self) -> list[int]:
         """Return the orders of all frames, sorted."""
         return sorted(seq for queue in self._queues.values() for seq in queue.seqs())

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -97,8 +98,15 @@ class SpoolQueue:
     @property
     def frames(self) -> int:
         """Frames to be delivered that are on disk."""
-        in_memory = sum(1 for item in self._ledger.known.values() if item.disk_bytes)
+        # A copy, made in one step: a scrape of metrics asks from another thread.
+        in_memory = sum(1 for item in list(self._ledger.known.values()) if item.disk_bytes)
         return len(self._index) - len(self._unwritten) + in_memory
+
+    def waiting_by_source(self) -> Counter[str]:
+        """Return how many pending frames are not in memory, by source."""
+        waiting = Counter(self._index.counts())
+        waiting.update(entry.source for entry in list(self._taken.values()))
+        return waiting
 
     # Coming in.
 

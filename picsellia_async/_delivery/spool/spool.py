@@ -112,6 +112,8 @@ class Spool:
         self.durability = durability
         self.error: BaseException | None = None
         """What is wrong with the disk now; None where all is well."""
+        self.free_bytes: int | None = None
+        """What might be written on the file system after the last commit; None where nothing tells."""
         self.is_full = False
         """Whether the file system has no room. It takes frames again by itself once there is some."""
         self._owner = owner
@@ -333,7 +335,7 @@ class Spool:
     def _note(self, store: Store, error: OSError | SpoolError | None) -> None:
         """Show the loop how the disk is."""
         error = error or store.trouble
-        self.is_full = store.is_full
+        self.is_full, self.free_bytes = store.is_full, store.free_bytes
         if isinstance(error, SpoolError) or error is None:
             self.error = error
         else:

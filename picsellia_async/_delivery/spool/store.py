@@ -92,6 +92,11 @@ class Store:
         """Whether the file system has no room; looked at anew with every commit."""
         return self._room.is_full
 
+    @property
+    def free_bytes(self) -> int | None:
+        """What might be written on the file system when that was looked at last; None where nothing tells."""
+        return self._room.free
+
     # Opening.
 
     def open(self, found: Found | None = None) -> Recovery:
