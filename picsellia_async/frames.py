@@ -29,7 +29,7 @@ from picsellia_async.plausibility import (
     is_right_at_a_glance,
 )
 from picsellia_async.predictions import PredictionFormat, as_prediction, copied
-from picsellia_async.validation import buffer, text
+from picsellia_async.validation import buffer, file_name
 from picsellia_async.validation import uuid as as_uuid
 
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
@@ -115,7 +115,7 @@ class Frame(MonitorOptions):
         """Fill in the file name and the content type from the image, where they were not given; check what it all means."""
         if not self.filename and isinstance(self.image, Path):
             object.__setattr__(self, "filename", self.image.name)
-        text(self.filename, "filename")
+        file_name(self.filename, "filename")
         if self.content_type is None:
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
             object.__setattr__(self, "content_type", found)

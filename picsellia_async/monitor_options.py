@@ -11,7 +11,16 @@ import attrs
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, PredictionMismatchError, shown
 from picsellia_async.predictions import PredictionFormat, as_prediction
-from picsellia_async.validation import boolean, copied_object, epoch_seconds, seconds, text, texts, whole_number
+from picsellia_async.validation import (
+    boolean,
+    copied_object,
+    epoch_seconds,
+    file_name,
+    seconds,
+    text,
+    texts,
+    whole_number,
+)
 
 EXTENSIONS: Final = {
     ".jpg": SupportedContentType.JPEG,
@@ -60,7 +69,7 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
 
 
 def _filename(value: str) -> str:
-    return text(value, "filename")
+    return file_name(value, "filename")
 
 
 def _width(value: int) -> int:
@@ -144,7 +153,8 @@ class MonitorOptions:
     Numbers of numpy are taken for their values. Dicts and lists are copied: changing yours afterwards changes nothing here.
 
     Attributes:
-        filename: Name of the image on the platform.
+        filename: Name of the image on the platform; folders in it with `/`. Refused: control characters, `..`, an end that names no
+            file, more than 255 bytes between two slashes or 1,024 in all.
         width: Width of the image in pixels, at least 1; trusted, the image is not opened.
         height: Height of the image in pixels, at least 1.
         latency: Inference time of the model, 0 or more. The vendor states no unit; its dashboards read as seconds.

@@ -41,7 +41,7 @@ from picsellia_async.predictions import (
 from picsellia_async.predictions._masks import checked_text
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
-from picsellia_async.validation import choice
+from picsellia_async.validation import choice, place_without_number, without_number
 
 Checks: TypeAlias = Literal["on", "off"]
 """Whether values that cannot be meant are refused, or passed on as the vendor's SDK passes them on."""
@@ -100,6 +100,7 @@ def is_right_at_a_glance(
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
         or prediction.class_names is not None
+        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)
         or image[-2:] != JPEG_END
@@ -133,9 +134,22 @@ def check_options(options: MonitorOptions, now: float | None = None) -> None:
     check_prediction(options.prediction, options.width, options.height, "prediction")
     if options.timestamp is not None:
         check_timestamp(options.timestamp, now)
+    place = _without_number(options)
+    if place is not None:
+        raise ImplausibleError(f'{without_number(place)}; checks="off" sends null')
     if options.shadow_prediction is not None:
         check_prediction(options.shadow_prediction, options.width, options.height, "shadow_prediction")
         check_latency(options.shadow_latency or 0.0, "shadow_latency")
+
+
+def _without_number(options: MonitorOptions) -> str | None:
+    """Return where in the metadata a number is none, or None."""
+    for name in ("metadata", "custom_metadata", "custom_metrics"):
+        found = getattr(options, name)
+        place = place_without_number(found, name) if found else None
+        if place is not None:
+            return place
+    return None
 
 
 def check_latency(latency: float, name: str) -> None:

@@ -8,16 +8,28 @@ from __future__ import annotations
 import datetime
 import io
 import math
+import unicodedata
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 from picsellia_async.errors import ConfigurationError, shown
 
 JSON_DEPTH_MAX: Final = 250
 """How deep JSON may be nested; orjson writes a little more."""
 
+PART_BYTES_MAX: Final = 255
+"""Bytes in UTF-8 of a file's own name, and of each folder's: what ext4, APFS and NTFS take."""
+NAME_BYTES_MAX: Final = 1024
+"""Bytes in UTF-8 of a whole name: the longest key of S3 and Google Cloud Storage."""
+PLACE_DEPTH: Final = 5
+"""How deep in a value a message says where something has no JSON form."""
+
+_NUMERIC: Final = "biuf"
+"""Kinds of numpy's arrays that are written as they are: true or false, integers, floats."""
 _IMMUTABLE: Final = frozenset({str, int, float, bool})
 
 
@@ -177,6 +189,38 @@ def text(value: Any, name: str, *, empty: bool = False) -> str:
     return value
 
 
+def file_name(value: Any, name: str) -> str:
+    """Return the name of an image, which may name folders with `/`.
+
+    Raises:
+        ConfigurationError: Empty, with characters that no file name has (NUL, line ends), ending or going through `..`, or longer
+            than a file system (255 bytes a part) or an object storage (1,024 bytes) takes.
+    """
+    found = text(value, name)
+    if (
+        len(found) <= PART_BYTES_MAX
+        and found.isascii()
+        and found.isprintable()
+        and ".." not in found
+        and found[-1] not in "/."
+    ):
+        return found  # the usual case
+    parts = found.replace("\\", "/").split("/")
+    if any(unicodedata.category(one) == "Cc" for one in found):
+        problem = "has a control character, such as the end of a line"
+    elif ".." in parts:
+        problem = "leads out of its folder by '..'"
+    elif parts[-1] in {"", "."}:
+        problem = "ends in a folder, and names no file"
+    elif max(len(part.encode()) for part in parts) > PART_BYTES_MAX or len(found.encode()) > NAME_BYTES_MAX:
+        problem = f"is longer than {PART_BYTES_MAX} bytes between two slashes, or than {NAME_BYTES_MAX} in all"
+    else:
+        return found
+    raise ConfigurationError(
+        f"{name} {problem}, got {shown(found)}: monitor_bytes, predict_bytes and Frame take another filename="
+    )
+
+
 def texts(value: Any, name: str) -> list[str]:
     """Return a list of str for a list or tuple of str; a single text is refused, its letters are not meant.
 
@@ -200,13 +244,64 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
+def finite_object(value: Any, name: str) -> dict[str, Any]:
+    """Return the dict of text keys; refuse numbers in it that JSON cannot hold.
+
+    Raises:
+        ConfigurationError: The value is no dict of text keys, or a number in it is NaN or infinite.
+    """
+    found = json_object(value, name)
+    place = place_without_number(found, name)
+    if place is not None:
+        raise ConfigurationError(without_number(place))
+    return found
+
+
+def without_number(place: str) -> str:
+    """Say what is wrong with NaN or infinity at a place."""
+    return (
+        f"{place} is NaN or infinite, which JSON cannot hold, so that null would be stored: leave it out, or give None"
+    )
+
+
+def place_without_number(value: Any, name: str, depth: int = 0) -> str | None:
+    """Return where in a value the first NaN or infinity is; None: nowhere."""
+    if type(value) in _IMMUTABLE or value is None:
+        return name if type(value) is float and not math.isfinite(value) else None
+    if depth > JSON_DEPTH_MAX:
+        return None  # refused elsewhere
+    if isinstance(value, dict):
+        pairs: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, (list, tuple)):
+        pairs = enumerate(value)
+    else:
+        plain = getattr(value, "tolist", None)
+        return None if plain is None else place_without_number(plain(), name, depth + 1)
+    for key, item in pairs:
+        if type(item) is float and math.isfinite(item):
+            continue  # many numbers are the usual case of long lists
+        place = place_without_number(item, f"{name}[{key!r}]", depth + 1)
+        if place is not None:
+            return place
+    return None
+
+
 def copied_object(value: Any, name: str) -> dict[str, Any]:
     """Return a copy of a dict with text keys. Dicts, lists and arrays in it are copied too: it is nobody else's to change.
 
+    Arrays of numpy stay such, scalars of numpy and tensors of torch become Python's numbers and lists.
+
     Raises:
-        ConfigurationError: The value is no dict of text keys, or nested deeper than JSON is written (it may hold itself).
+        ConfigurationError: The value is no dict of text keys, is nested deeper than JSON is written (it may hold itself), or holds
+            what has no JSON form; the message says where.
     """
-    return {key: _copied(item, name, 1) for key, item in json_object(value, name).items()}
+    found = {str(key): _copied(item, name, 1) for key, item in json_object(value, name).items()}
+    try:
+        orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as exc:
+        place, why = unwritable(found, name, exc)
+        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+    return found
 
 
 def _copied(value: Any, name: str, depth: int) -> Any:
@@ -215,10 +310,37 @@ def _copied(value: Any, name: str, depth: int) -> Any:
     if depth > JSON_DEPTH_MAX:
         raise ConfigurationError(f"{name} is nested more than {JSON_DEPTH_MAX} deep, or holds itself")
     if isinstance(value, dict):
-        return {key: _copied(item, name, depth + 1) for key, item in value.items()}
+        # numpy's texts are texts, and no keys to orjson.
+        return {
+            str(key) if isinstance(key, str) else key: _copied(item, name, depth + 1) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_copied(item, name, depth + 1) for item in value]
-    return value.copy() if hasattr(value, "tolist") else value
+    if not hasattr(value, "tolist"):
+        return value
+    refuse_masked(value, name)
+    if hasattr(value, "dtype") and getattr(value.dtype, "kind", "") in _NUMERIC and value.ndim:
+        return value.copy()
+    plain = value.tolist()
+    return float(plain) if type(plain) is type(value) and hasattr(plain, "__float__") else plain  # numpy's longdouble
+
+
+def unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
+    """Return where in a value something has no JSON form, and why; not deeper than `PLACE_DEPTH`, since it may hold itself."""
+    for _ in range(PLACE_DEPTH):
+        pairs = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+        )
+        for key, item in pairs:
+            try:
+                orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)
+            except TypeError as exc:
+                value, why = item, exc
+                name = f"{name}[{key!r}]" if name else str(key)
+                break
+        else:
+            break
+    return name or "the request", why
 
 
 def uuid(value: Any, name: str) -> UUID:

@@ -17,7 +17,7 @@ from picsellia_async.resources.handle import expect
 from picsellia_async.resources.predicted_asset import PredictedAsset
 from picsellia_async.resources.tag import Tags, tag_names
 from picsellia_async.responses import PredictionAnswer
-from picsellia_async.validation import boolean, text
+from picsellia_async.validation import boolean, file_name
 
 
 class Predicting:
@@ -33,14 +33,14 @@ class Predicting:
         serving = self._hosts.serving()
         image = image_view(await read_image(file_path, "file_path"))
         self._meaning.check_image(image, "file_path")
-        return await serving.predict(request, Path(file_path).name, image)
+        return await serving.predict(request, file_name(Path(file_path).name, "the name of file_path"), image)
 
     async def on_bytes(
         self, filename: str, raw_image: bytes | bytearray | memoryview, request: PredictRequest
     ) -> PredictionAnswer:
         """Predict on the bytes of an image."""
         serving, image = self._hosts.serving(), image_view(raw_image)
-        name = text(filename, "filename")
+        name = file_name(filename, "filename")
         self._meaning.check_image(image, "raw_image")
         return await serving.predict(request, name, image)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
@@ -12,12 +12,10 @@ import orjson
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.unset import UNSET
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import unwritable
 
 Query: TypeAlias = Iterable[tuple[str, Any]]
 """Pairs in order; None and `UNSET` are left out, lists are repeated."""
-
-PLACE_DEPTH: Final = 5
-"""How deep in a value a message says where something has no JSON form."""
 
 
 def encode_query(query: Query) -> str:
@@ -50,26 +48,8 @@ def dump_json(value: Any, name: str = "") -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as exc:
-        place, why = _unwritable(value, name, exc)
+        place, why = unwritable(value, name, exc)
         raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
-
-
-def _unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
-    """Return where in a value something has no JSON form, and why; not deeper than `PLACE_DEPTH`, since it may hold itself."""
-    for _ in range(PLACE_DEPTH):
-        pairs = (
-            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
-        )
-        for key, item in pairs:
-            try:
-                orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)
-            except TypeError as exc:
-                value, why = item, exc
-                name = f"{name}[{key!r}]" if name else str(key)
-                break
-        else:
-            break
-    return name or "the request", why
 
 
 def encode_body(request: Any) -> bytes:

@@ -26,7 +26,7 @@ from picsellia_async.enums import (
     TagTarget,
 )
 from picsellia_async.errors import BadConfigurationContinuousTrainingError, ConfigurationError, shown
-from picsellia_async.validation import boolean, json_object, real_number, text, texts, uuid, whole_number
+from picsellia_async.validation import boolean, finite_object, real_number, text, texts, uuid, whole_number
 
 UPLOAD_STATUSES: Final = (
     DataUploadStatus.PENDING,
@@ -180,7 +180,7 @@ class ContinuousTrainingRequest:
     """How many submitted reviews it takes."""
     training_type: ContinuousTrainingType
     """The only one there is. No default: defaults do not travel, this does."""
-    experiment_parameters: JsonObject = required(json_object, "experiment_parameters")
+    experiment_parameters: JsonObject = required(finite_object, "experiment_parameters")
     """Training parameters."""
 
     def __attrs_post_init__(self) -> None:
@@ -397,11 +397,11 @@ class CreateDataRequest:
     """Ids of data tags."""
     data_source_id: UUID | None = attrs.field()
     """Where it comes from."""
-    meta: JsonObject | Unset = optional(json_object, "meta")
+    meta: JsonObject | Unset = optional(finite_object, "meta")
     """`{width, height}` in pixels."""
-    metadata: JsonObject | Unset = optional(json_object, "metadata")
+    metadata: JsonObject | Unset = optional(finite_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
-    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
+    custom_metadata: JsonObject | Unset = optional(finite_object, "custom_metadata")
     """Keys of your own, with any JSON values."""
 
 
@@ -409,7 +409,7 @@ class CreateDataRequest:
 class UpdateDataRequest:
     """New metadata of a data; null removes it."""
 
-    metadata: JsonObject | None = nullable(json_object, "metadata")
+    metadata: JsonObject | None = nullable(finite_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
 
 
@@ -417,7 +417,7 @@ class UpdateDataRequest:
 class UpdateCustomMetadataRequest:
     """New custom metadata of a data; null removes it."""
 
-    custom_metadata: JsonObject | None = nullable(json_object, "custom_metadata")
+    custom_metadata: JsonObject | None = nullable(finite_object, "custom_metadata")
     """Keys of your own, with any JSON values."""
 
 
@@ -425,9 +425,9 @@ class UpdateCustomMetadataRequest:
 class DataChanges:
     """What a bulk update changes of one data, or an import says of one object; nulls travel."""
 
-    metadata: JsonObject | None = nullable(json_object, "metadata")
+    metadata: JsonObject | None = nullable(finite_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
-    custom_metadata: JsonObject | None = nullable(json_object, "custom_metadata")
+    custom_metadata: JsonObject | None = nullable(finite_object, "custom_metadata")
     """Keys of your own, with any JSON values."""
     tags: list[str] | None = nullable(texts, "tags")
     """Names of data tags."""

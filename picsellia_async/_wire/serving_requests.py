@@ -15,7 +15,7 @@ from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
-from picsellia_async.validation import boolean, json_object
+from picsellia_async.validation import boolean, finite_object
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -32,9 +32,9 @@ class PredictRequest:
     """Name of the data source."""
     upload_dir: str | Unset = optional(any_text, "upload_dir")
     """Prefix of the object name; private storage only."""
-    metadata: JsonObject | Unset = optional(json_object, "metadata")
+    metadata: JsonObject | Unset = optional(finite_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
-    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
+    custom_metadata: JsonObject | Unset = optional(finite_object, "custom_metadata")
     """Keys of your own, with any JSON values."""
 
 
@@ -50,9 +50,9 @@ class PredictCloudImageRequest:
     """Undocumented by the vendor; passed on."""
     source: str | Unset = UNSET
     """Name of the data source."""
-    metadata: JsonObject | Unset = optional(json_object, "metadata")
+    metadata: JsonObject | Unset = optional(finite_object, "metadata")
     """Known keys: docs/wire.md#data-shape."""
-    custom_metadata: JsonObject | Unset = optional(json_object, "custom_metadata")
+    custom_metadata: JsonObject | Unset = optional(finite_object, "custom_metadata")
     """Keys of your own, with any JSON values."""
     cloud_image: CloudImage
     """Where the image lies."""

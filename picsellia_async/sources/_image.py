@@ -9,6 +9,11 @@ import attrs
 
 from picsellia_async.frames import Frame, FrameFields
 from picsellia_async.predictions import PredictionFormat
+from picsellia_async.validation import file_name
+
+
+def _filename(value: str) -> str:
+    return file_name(value, "filename")
 
 
 @attrs.frozen(kw_only=True)
@@ -19,7 +24,7 @@ class Image:
         repr=lambda image: str(image) if isinstance(image, Path) else f"{len(image)} bytes"
     )
     """The encoded image, or the file it is in."""
-    filename: str
+    filename: str = attrs.field(converter=_filename)
     """Name on the platform. From a directory: the path below it, with `/`, so that names stay unique."""
     width: int
     """Pixels, of the picture as it is shown, unless the source was asked for it as stored."""

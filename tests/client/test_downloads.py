@@ -19,7 +19,7 @@ async def asset(emulator):
     async with AsyncClient(emulator.api_token, host=emulator.url, retry=QUICK) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
         prediction = DetectionPredictionFormat([], [], [])
-        answer = await deployment.monitor_bytes(PNG, "png", "../../f.png", 0.1, 4, 4, prediction)
+        answer = await deployment.monitor_bytes(PNG, "png", "a/b/f.png", 0.1, 4, 4, prediction)
         yield await deployment.find_predicted_asset(oracle_prediction_id=answer["id"])
 
 

@@ -21,6 +21,7 @@ from picsellia_async._wire.bodies import (
     splice,
 )
 from picsellia_async._wire.encoding import dump_json, encode_query
+from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest
 from picsellia_async._wire.serving_requests import PredictRequest, predict_form
 from picsellia_async._wire.unset import UNSET
 from picsellia_async._wire.unset import given as given_or_unset
@@ -133,11 +134,21 @@ def test_what_has_no_json_form_is_named_with_its_place(value, place):
 
 
 def test_metadata_in_a_form_reads_as_in_a_json_body():
-    """Ids, dates, numpy numbers and NaN take one form wherever they travel; the vendor's form would hold `NaN`, which is no JSON."""
-    value = {"id": uuid.UUID(int=1), "n": np.float32(0.5), "no": float("nan"), "on": datetime.date(2024, 1, 2)}
+    """Ids, dates and numpy numbers take one form wherever they travel."""
+    value = {"id": uuid.UUID(int=1), "n": np.float32(0.5), "on": datetime.date(2024, 1, 2)}
     [(_, sent)] = predict_form(PredictRequest(monitor=True, postprocess=True, metadata=value))[2:]
     assert json.loads(sent) == json.loads(dump_json(value, "metadata"))
-    assert "NaN" not in sent
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("-inf"), np.float32("nan"), np.array([1.0, np.inf])])
+def test_a_number_that_json_cannot_hold_is_refused(number):
+    """The vendor's form would hold `NaN`, which is no JSON, and its JSON bodies null."""
+    for make in (
+        lambda value: PredictRequest(monitor=True, postprocess=True, metadata=value),
+        lambda value: UpdateCustomMetadataRequest(custom_metadata=value),
+    ):
+        with pytest.raises(ConfigurationError, match=r"metadata\['a'\]\[1\].* is NaN or infinite"):
+            make({"a": [1.5, number]})
 
 
 @pytest.mark.parametrize(
