@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from hypothesis import settings
 from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async.emulator import Emulator
 
+from .support.secrets import Secrets
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
@@ -20,6 +23,31 @@ settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's job in the background: the commands that tests interrupt would inherit it, and run on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Lines(logging.Handler):
+    """Scans what any test lets any library log."""
+
+    secrets = Secrets()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.secrets.scan(f"log of {record.name}", logging.Formatter().format(record))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_line() -> Iterator[None]:
+    handler = _Lines()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged() -> Iterator[None]:
+    """No test of the whole suite makes a line with the form of a secret."""
+    _Lines.secrets.found.clear()
+    yield
+    assert _Lines.secrets.found == []
 
 
 @pytest.fixture

@@ -38,12 +38,23 @@ class _ChunkedStream:
             yield piece
 
 
+class _Address(httpx.URL):
+    """An address that shows no query: httpx writes each one to its log, and that of a presigned address is a key."""
+
+    def __str__(self) -> str:
+        return super().__str__().partition("?")[0]
+
+    __repr__ = __str__
+
+
 @attrs.define(eq=False)
 class HttpxEngine:
     """The exchange of `FastTransport`, made with an httpx client instead."""
 
     client: AsyncHttpClient
     """Sends the requests."""
+    is_ours: bool = False
+    """Whether client and transport are ours; those of a caller (a mock, say) may look at the text of an address."""
 
     async def exchange(
         self,
@@ -77,6 +88,8 @@ class HttpxEngine:
         """
         request = self._build(origin, method, target, headers, body, timeouts)
         for _ in range(REDIRECTS_MAX):
+            if self.is_ours:
+                request.url = _Address(request.url)
             response, content = await self._send(request, body, timeouts, answer_max, sink)
             following = response.next_request
             if not redirects or following is None or not _may_follow(request, response.status_code, following):

@@ -207,7 +207,8 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
 def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, object], ...]) -> tuple[bytes, str]:
     """Return the request target without its query, and the URL that errors show."""
     target = endpoint.path.format(**{name: quote(str(value), safe="") for name, value in path})
-    return target.encode("ascii"), f"{origin}{target}"
+    # That of a presigned address has a query, which is a key.
+    return target.encode("ascii"), f"{origin}{target.partition('?')[0]}"
 
 
 @functools.lru_cache(16)

@@ -167,13 +167,13 @@ class HttpSession:
         self._router = None
         proxies = Proxies.of_environment()
         if not proxies:
-            return HttpxEngine(httpx.AsyncClient(transport=self._fast))
+            return HttpxEngine(httpx.AsyncClient(transport=self._fast), is_ours=True)
         logger.debug("a proxy is configured: httpx's own transport is used for the hosts that NO_PROXY does not except")
         limits = httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections)
         own = self.verify
         context = shared_context if own is None else lambda: own
         self._router = ProxyRouter(proxies, self._fast, limits, context)
-        return HttpxEngine(httpx.AsyncClient(transport=self._router))
+        return HttpxEngine(httpx.AsyncClient(transport=self._router), is_ours=True)
 
     def tell_refused(self, origin: Origin, total: float | None, now: float) -> None:
         """Say once in a while that connections are refused: the calls wait, which looks like hanging otherwise.

@@ -54,8 +54,8 @@ class Endpoint(Generic[T]):
     """Name of the constant in lower case; the emulator's handler is called so."""
     method: str
     """HTTP verb; `XGET` is a verb of the platform (docs/wire.md#long-lists)."""
-    path: str
-    """Template; names in braces are filled in by the call."""
+    path: str = attrs.field(repr=lambda path: repr(path.partition("?")[0]))
+    """Template; names in braces are filled in by the call. A presigned address has its query here, which is a key."""
     host: Host
     """Which service answers."""
     returns: type[T]
