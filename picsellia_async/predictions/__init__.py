@@ -1,6 +1,6 @@
 """What a model predicted, as the platform takes it: the seven formats, and ways to them from what models and tools give."""
 
-from picsellia_async.predictions._geometry import Size
+from picsellia_async.predictions._geometry import Size, ThirdValues
 from picsellia_async.predictions._labels import Classes, LabelMap, Names
 from picsellia_async.predictions._masks import Parts, RunLength
 from picsellia_async.predictions._values import Number, Numbers, Path, Shapes
@@ -40,6 +40,7 @@ __all__ = [
     "SegmentationPredictionFormat",
     "Shapes",
     "Size",
+    "ThirdValues",
     "as_prediction",
     "check_prediction_type",
     "copied",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._values import OVERHANG, Number, Shapes, is_scalar, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
-from picsellia_async.validation import real_number, sequence, whole_number
+from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 Size: TypeAlias = tuple[Number, Number]
 """Width and height in pixels. A numpy or torch shape is the other way round: height first."""
@@ -23,6 +23,9 @@ COCO_VISIBILITIES: Final = frozenset({0, HIDDEN, VISIBLE})
 """0: not there."""
 VISIBLE_CONFIDENCE: Final = 0.5
 """Confidence from which a keypoint counts as seen."""
+
+ThirdValues: TypeAlias = Literal["visibility", "confidence"]
+"""What the third value of a keypoint is: COCO's visibility (0, 1 or 2), or a confidence of 0 to 1."""
 
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
@@ -155,52 +158,89 @@ def paths_from(values: Iterable[Any], field: str, place: Placement) -> list[list
     return [place.path(value, f"{field}[{i}]") for i, value in enumerate(sequence(values, field))]
 
 
-def skeletons_from(keypoints: Iterable[Any], confidences: Any, place: Placement) -> list[list[list[float]]]:
+def skeletons_from(
+    keypoints: Iterable[Any], confidences: Any, third_values: ThirdValues | None, place: Placement
+) -> list[list[list[float]]]:
     """Return `[x, y, visibility]` in pixels for each point of each skeleton.
 
     Raises:
-        ConfigurationError: Not two or three finite numbers each, or confidences of another count.
+        ConfigurationError: Not two or three finite numbers each, confidences of another count, or third values of 0 and 1 alone, of
+            which nobody said what they are.
     """
+    if third_values is not None:
+        choice(third_values, "third_values", get_args(ThirdValues))
+    given = [_points_of(one, f"keypoints[{i}]", third_values) for i, one in enumerate(sequence(keypoints, "keypoints"))]
     rows = [
-        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(_points_of(skeleton, f"keypoints[{i}]"))]
-        for i, skeleton in enumerate(sequence(keypoints, "keypoints"))
+        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(skeleton)]
+        for i, (skeleton, _) in enumerate(given)
     ]
+    found: list[list[tuple[float, float, float]]]
     if confidences is not None:
-        given = [sequence(one, f"confidences[{i}]") for i, one in enumerate(sequence(confidences, "confidences"))]
-        if [len(one) for one in given] != [len(one) for one in rows]:
+        said = [sequence(one, f"confidences[{i}]") for i, one in enumerate(sequence(confidences, "confidences"))]
+        if [len(one) for one in said] != [len(one) for one in rows]:
             raise ConfigurationError("confidences must have one number per point of each skeleton")
-        rows = [
-            [(row[0], row[1], _seen(real_number(c, "confidences"))) for row, c in zip(skeleton, ones, strict=True)]
-            for skeleton, ones in zip(rows, given, strict=True)
+        found = [
+            [(x, y, _seen(real_number(c, "confidences"))) for (x, y, _), c in zip(skeleton, ones, strict=True)]
+            for skeleton, ones in zip(rows, said, strict=True)
         ]
-    elif any(row[2] not in COCO_VISIBILITIES for skeleton in rows for row in skeleton):
-        rows = [[(x, y, _seen(third)) for x, y, third in skeleton] for skeleton in rows]
-    return [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(rows)]
+    else:
+        is_said = third_values is not None or any(is_flat for _, is_flat in given)
+        read = _read_third(rows, third_values, is_said=is_said)
+        found = [[(x, y, VISIBLE if third is None else read(third)) for x, y, third in skeleton] for skeleton in rows]
+    return [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
 
 
-def _points_of(skeleton: Any, name: str) -> list[Any]:
-    """Return the points of a skeleton, of COCO's flat form too.
+def _read_third(
+    rows: list[list[tuple[float, float, float | None]]], third_values: ThirdValues | None, *, is_said: bool
+) -> Callable[[float], float]:
+    """Return how third values are read: as visibilities, or as confidences.
+
+    Raises:
+        ConfigurationError: They are 0 and 1 alone, which fits both, and nobody said what they are.
+    """
+    thirds = {third for skeleton in rows for _, _, third in skeleton if third is not None}
+    if third_values == "confidence":
+        return _seen
+    if third_values == "visibility" and not thirds <= COCO_VISIBILITIES:
+        raise ConfigurationError(
+            f"third values of keypoints must be visibilities, 0, 1 or 2, got {max(thirds - COCO_VISIBILITIES):.4g}"
+        )
+    if not thirds <= COCO_VISIBILITIES:
+        return _seen  # a fraction tells confidences
+    if 1 in thirds and VISIBLE not in thirds and not is_said:
+        raise ConfigurationError(
+            "the third values of keypoints are 0 and 1 alone: sure confidences, or points that are all hidden. Say "
+            'third_values="confidence" or third_values="visibility"'
+        )
+    return float
+
+
+def _points_of(skeleton: Any, name: str, third_values: ThirdValues | None) -> tuple[list[Any], bool]:
+    """Return the points of a skeleton, and whether they came in COCO's flat form, whose third values are visibilities.
 
     Raises:
         ConfigurationError: A flat list that is not x, y, visibility in turn: flat pairs of x, y would be read as other points.
     """
     values = sequence(skeleton, name)
     if not values or not is_scalar(values[0]):
-        return values
+        return values, False
     points = [values[i : i + 3] for i in range(0, len(values), 3)]
-    if len(values) % 3 or not {real_number(point[2], name) for point in points} <= COCO_VISIBILITIES:
+    if len(values) % 3 or not (
+        third_values == "confidence" or {real_number(point[2], name) for point in points} <= COCO_VISIBILITIES
+    ):
         raise ConfigurationError(
             f"{name} is flat, which is read as COCO's x, y, visibility (0, 1 or 2) in turn, and is not that: {shown(skeleton)}. "
             "Give a list of points, [[x, y], ...]"
         )
-    return points
+    return points, True
 
 
-def _point_row(value: Any, name: str) -> tuple[float, float, float]:
+def _point_row(value: Any, name: str) -> tuple[float, float, float | None]:
+    """Return x, y and the third value; None where there is none."""
     values = sequence(value, name)
     if len(values) == 2:
         x, y = _row(values, name, 2, "x, y")
-        return x, y, VISIBLE
+        return x, y, None
     x, y, third = _row(values, name, 3, "x, y, visibility or confidence; or x, y")
     return x, y, third
 

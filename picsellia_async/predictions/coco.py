@@ -57,7 +57,9 @@ def from_coco(
     if kind == "detection":
         return DetectionPredictionFormat.from_xywh(_values(found, "bbox"), classes, scores, clip=size)
     if kind == "keypoint":
-        return KeypointPredictionFormat.from_keypoints(_values(found, "keypoints"), classes, scores, clip=size)
+        return KeypointPredictionFormat.from_keypoints(
+            _values(found, "keypoints"), classes, scores, third_values="visibility", clip=size
+        )
     shapes = _values(found, "segmentation")
     if kind == "mask":
         return MaskPredictionFormat.from_shapes(shapes, classes, scores, size=size)

@@ -9,7 +9,7 @@ import attrs
 
 from picsellia_async.enums import InferenceType
 from picsellia_async.predictions import _values
-from picsellia_async.predictions._geometry import Placement, Size, boxes_from, paths_from, skeletons_from
+from picsellia_async.predictions._geometry import Placement, Size, ThirdValues, boxes_from, paths_from, skeletons_from
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, counted
@@ -219,6 +219,7 @@ class KeypointPredictionFormat(PredictionFormat):
         scores: Numbers,
         *,
         confidences: Shapes | None = None,
+        third_values: ThirdValues | None = None,
         normalized: Size | None = None,
         clip: Size | None = None,
         names: Names | None = None,
@@ -228,11 +229,13 @@ class KeypointPredictionFormat(PredictionFormat):
         """Return the prediction for skeletons of two or three values per point. Keywords: `PredictionFormat`.
 
         Args:
-            keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Third values of 0, 1 and 2 alone are COCO's
-                visibility; with a fraction among them they are confidences. Or COCO's flat list of x, y, visibility in turn.
+            keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Or COCO's flat list of x, y, visibility in turn.
             classes: One per shape.
             scores: One per shape.
             confidences: Per shape, one confidence per point. 0 becomes "not there", below 0.5 "hidden", the others "seen".
+            third_values: What the third values are: "visibility", COCO's 0 (not there), 1 (hidden) or 2 (seen), or "confidence", read as
+                `confidences` are. By default a 2 among whole numbers tells visibilities, and a fraction confidences; 0 and 1 alone fit
+                both, and are refused, except in COCO's flat list.
             normalized: See `PredictionFormat`.
             clip: See `PredictionFormat`. Points that are not there are left as they are.
             names: See `PredictionFormat`.
@@ -240,8 +243,9 @@ class KeypointPredictionFormat(PredictionFormat):
             texts: See `PredictionFormat`.
 
         Raises:
+            ConfigurationError: Third values of 0 and 1 alone, and `third_values` does not say what they are.
             ImplausibleError: Shares that are none, or a skeleton wholly beside the image.
         """
         place = Placement.of(normalized, clip)
-        found = skeletons_from(keypoints, confidences, place)
+        found = skeletons_from(keypoints, confidences, third_values, place)
         return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)

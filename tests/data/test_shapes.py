@@ -103,6 +103,26 @@ def test_keypoints_of_two_or_three_values(keypoints, confidences, found):
     assert prediction.keypoints == found
 
 
+@pytest.mark.parametrize("thirds", [[1.0, 1.0], [1, 0], [1, 1]])
+def test_third_values_that_fit_both_are_refused_until_somebody_says(thirds):
+    """0 and 1 alone are sure confidences, or points that are all hidden; what is certain needs no word."""
+    points = [[5, 6, thirds[0]], [7, 8, thirds[1]]]
+    make = KeypointPredictionFormat.from_keypoints
+    with pytest.raises(ConfigurationError, match='third_values="confidence" or third_values="visibility"'):
+        make([points], [0], [0.5])
+    [seen] = make([points], [0], [0.5], third_values="confidence").keypoints
+    [hidden] = make([points], [0], [0.5], third_values="visibility").keypoints
+    assert [point[2] for point in seen] == [2 if third else 0 for third in thirds]
+    assert [point[2] for point in hidden] == thirds
+    flat = [value for point in points for value in point]
+    assert make([flat], [0], [0.5]).keypoints == [hidden]
+    certain = make([points, [[5, 6, 0.25], [7, 8, 1]]], [0, 0], [0.5, 0.5])
+    assert certain.keypoints == [seen, [[5, 6, 1], [7, 8, 2]]]
+    assert make([[[5, 6, 0], [7, 8, 0]]], [0], [0.5]).keypoints == [[[0, 0, 0], [0, 0, 0]]]
+    with pytest.raises(ConfigurationError, match=r"must be visibilities, 0, 1 or 2, got 0\.25"):
+        make([[[5, 6, 0.25]]], [0], [0.5], third_values="visibility")
+
+
 def test_a_third_value_that_is_neither_is_refused():
     """Seven is neither a visibility nor a confidence."""
     with pytest.raises(ImplausibleError, match="neither COCO's visibility"):
