@@ -26,6 +26,7 @@ from picsellia_async.image_header import (
     read_header,
 )
 from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._repeated_keys import has_repeated, parsed_slowly
 
 
 @attrs.frozen
@@ -101,17 +102,21 @@ def text_encoding(start: bytes) -> str:
 def parsed_json(content: bytes) -> object:
     """Return what JSON says; NaN and Infinity, which JSON does not have but many tools write, are read as such.
 
+    Objects that say a key twice are `RepeatedKeys`: parsers take the last one in silence.
+
     Raises:
         SourceError: It is no JSON.
     """
     is_over = False
     try:
-        return orjson.loads(content)
+        found = orjson.loads(content)
+        if not has_repeated(content, found):
+            return found  # nearly all
     except orjson.JSONDecodeError as error:
         is_over = "unexpected end of data" in str(error)
     text = content.decode(text_encoding(content), "replace")
     try:
-        return json.loads(text)
+        return parsed_slowly(text)
     except json.JSONDecodeError as error:
         rest = text[error.pos :]
         # Behind a place where a text was cut no bracket is closed.

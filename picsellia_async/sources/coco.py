@@ -22,6 +22,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import ImageFile, image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._shapes import (
     Shape,
     ShapeKind,
@@ -127,6 +128,8 @@ def coco_results(
             seen.add(path)
             image = image_file(path)
             size = known.checked_size(key, image, orientation)
+            for _, one in results:
+                refuse_repeated(one)
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
             return Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
@@ -190,9 +193,24 @@ def _load(path: Path) -> tuple[Any, float]:
         modified = os.fstat(file.fileno()).st_mtime
         content = file.read()
     try:
-        return parsed_json(content), modified
+        found = parsed_json(content)
+        _check_index(found)
     except SourceError as error:
         raise SourceError(f"{os.fspath(path)}: {error}") from None
+    return found, modified
+
+
+def _check_index(content: Any) -> None:
+    """Refuse a key twice in what all results are read by, which may concern any of them.
+
+    Raises:
+        SourceError: There is one in the file's own object, an image or a category.
+    """
+    refuse_repeated(content, own=True)
+    for name in ("images", "categories") if isinstance(content, dict) else ():
+        described = content.get(name)
+        for one in described if isinstance(described, list) else ():
+            refuse_repeated(one)
 
 
 def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_Entry]]:

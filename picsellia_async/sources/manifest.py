@@ -20,6 +20,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source
 from picsellia_async.validation import choice
 
@@ -96,6 +97,7 @@ def _frame(
     fields = parsed_json(line)
     if not isinstance(fields, dict):
         raise SourceError(f"a line must be a JSON object, got {shown(fields)}")
+    refuse_repeated(fields)
     unknown = fields.keys() - _FIELDS
     if unknown:
         raise SourceError(f"unknown field {min(unknown)!r}")

@@ -56,6 +56,30 @@ async def test_one_nan_is_one_problem(read):
     assert "result 1: score must be finite" in source.problems[0]
 
 
+async def test_a_key_twice_is_one_problem(read):
+    """Nobody can tell which box is meant, and parsers take the last one: the image is refused, the others are read."""
+    twice = json.dumps(result()).replace('"bbox"', '"bbox": [1, 1, 2, 2], "bbox"')
+    for form in ("[%s]", '{"info": "\\": x", "annotations": [%s]}'):
+        frames, source = await read((form % f"{twice}, {json.dumps(result('b.jpg'))}").encode(), on_bad="skip")
+        assert [frame.filename for frame in frames] == ["b.jpg"]
+        assert source.skipped == 1
+        assert "the key 'bbox' is there twice" in source.problems[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"annotations": [], "annotations": [%s]}',
+        '{"images": [{"id": 1, "file_name": "b.jpg", "file_name": "a.jpg"}], "annotations": [%s]}',
+        '{"categories": [{"id": 1, "id": 2, "name": "x"}], "annotations": [%s]}',
+    ],
+)
+async def test_a_key_twice_in_what_all_are_read_by(read, content):
+    """Images, categories and the file itself: it may concern any result, and skipping does not help."""
+    with pytest.raises(SourceError, match="is there twice in one object"):
+        await read((content % json.dumps(result())).encode(), on_bad="skip")
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -86,7 +86,7 @@ async def test_the_fields_tell_the_format(tmp_path, make_image, prediction, name
     assert type(frame.prediction).__name__ == f"{name}PredictionFormat"
 
 
-GOOD = {"image": "a.jpg", "prediction": DETECTION}
+GOOD = {"image": "a.jpg", "prediction": DETECTION, "custom_metadata": {'no "key": at': "all", 'a"': ":"}}
 BAD_LINES = [
     ("{", "no JSON"),
     ("[1]", "must be a JSON object"),
@@ -102,6 +102,12 @@ BAD_LINES = [
     ({**GOOD, "timestamp": 1_764_290_000_000}, "looks like milliseconds"),
     ({**GOOD, "image": "../other/a.jpg"}, "leads out of"),
     ('{"image": "a.jpg", "prediction": {"detection_classes": [1], "detection_scores": [NaN]}}', "finite"),
+    ('{"image": "b.jpg", "image" : "a.jpg", "prediction": {}}', "the key 'image' is there twice"),
+    (
+        '{"image": "a.jpg", "prediction": {"detection_classes": [1], "detection_classes": [2]}}',
+        "'detection_classes' is there twice",
+    ),
+    ('{"image": "a.jpg", "prediction": {}, "metadata": {"a": [[{"b": 1, "b": 1}]]}}', "the key 'b' is there twice"),
     ({**GOOD, "prediction": [1]}, "prediction must be a JSON object"),
     ({**GOOD, "prediction": {**DETECTION, "type": "POLYGON"}}, "POLYGON"),
     ({**GOOD, "prediction": {**DETECTION, "lines": []}}, "has no field 'lines'"),
