@@ -20,6 +20,7 @@ from picsellia_async._services.settings import Settings
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
 from picsellia_async._wire.platform_requests import CreateDeploymentRequest
 from picsellia_async._wire.queries import simple_query
+from picsellia_async._wire.secret import hide
 from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
@@ -107,6 +108,7 @@ class AsyncClient(OrganizationCalls):
         Raises:
             ConfigurationError: No token, or a value that cannot be used. Nothing was sent.
         """
+        api_token = hide(api_token)  # tracebacks may show variables
         if transport is not None and http_client is not None:
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
         _check_engine(transport, http_client, verify, tracing)
@@ -120,6 +122,8 @@ class AsyncClient(OrganizationCalls):
 
     def __repr__(self) -> str:
         """Return host and state; the token is not shown."""
+        if not hasattr(self, "_account"):  # the constructor refused, and a traceback shows its variables
+            return "<AsyncClient unfinished>"
         state = "closed" if self.is_closed else "open"
         return f"<AsyncClient {self._account.settings.origin} {state}>"
 

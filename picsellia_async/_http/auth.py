@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import attrs
 
 from picsellia_async._http.single_flight import SingleFlight
+from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.models import LoginReceipt
 
 RENEW_BEFORE_SECONDS: Final = 60.0
@@ -99,7 +100,7 @@ class JwtCredential:
         margin = min(RENEW_BEFORE_SECONDS, lifetime / 10)
         self._renew_at = self.clock() + lifetime - margin
         self.sign_ins += 1
-        self._lines = b"authorization: Bearer %b\r\n" % receipt.jwt.encode("ascii")
+        self._lines = SecretBytes(b"authorization: Bearer %b\r\n" % receipt.jwt.encode("ascii"))
         return self._lines
 
 

@@ -220,6 +220,7 @@ class Connection(asyncio.BufferedProtocol):
         for piece in pieces:
             self.write(piece)
             unyielded += len(piece)
+            del piece  # its head may hold a token, and tracebacks may show variables
             if self._paused:
                 await self.drain()
                 unyielded = 0

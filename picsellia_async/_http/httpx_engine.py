@@ -18,6 +18,7 @@ from picsellia_async._http.messages import Unpacking, too_large, unpack
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 
 REDIRECTS_MAX: Final = 5
@@ -45,6 +46,11 @@ class _Address(httpx.URL):
         return super().__str__().partition("?")[0]
 
     __repr__ = __str__
+
+    @property
+    def raw_path(self) -> bytes:
+        """Path and query, as they are sent."""
+        return SecretBytes(super().raw_path)
 
 
 @attrs.define(eq=False)
@@ -145,13 +151,16 @@ class HttpxEngine:
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
     ) -> httpx.Request:
-        lines = [line.split(b": ", 1) for line in headers.split(b"\r\n") if line]
-        pairs = [(name, value) for name, value in lines]
+        pairs: list[tuple[bytes, bytes]] = []
+        for line in map(SecretBytes, headers.split(b"\r\n")):
+            name, separator, value = line.partition(b": ")
+            if separator:
+                pairs.append((name, SecretBytes(value)))
         pairs.append((b"accept-encoding", b"gzip, deflate"))
         if isinstance(body, ChunkedBody):
             pairs.append((b"content-length", b"%d" % body.content_length))
         family: Any = family_of(self.client)  # httpx, unless the caller's client is another's
-        url = family.URL(f"{origin}{target.decode('ascii')}")
+        url = (_Address if self.is_ours else family.URL)(f"{origin}{target.decode('ascii')}")
         request: httpx.Request = self.client.build_request(
             method.decode("ascii"),
             url,

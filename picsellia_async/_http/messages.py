@@ -19,6 +19,7 @@ from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import DEFAULT_PORTS, Answer, Origin
+from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.errors import DecodeError
 
 JOIN_BYTES: Final = 1 << 18
@@ -50,7 +51,7 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
     Raises:
         httpx.LocalProtocolError: It cannot be said in HTTP/1.1.
     """
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    lines: bytes = SecretBytes(b"".join([b"%b: %b\r\n" % header for header in headers]))
     single = lines.count(b"\n") == len(headers)  # else a value holds a whole line, as well-formed as the others
     if not single or not _HEADER_LINES.fullmatch(lines) or not _TARGET.fullmatch(target) or not method.isalpha():
         raise failure(httpx.LocalProtocolError, "method, target or a header holds a character that HTTP forbids")
@@ -71,8 +72,14 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
         elif lower == b"connection":
             last = last or b"close" in [word.strip() for word in value.lower().split(b",")]
     if chunked and length is not None:  # httpx adds a length to a header of its user's; both would be two readings
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers if header[0].lower() != b"content-length"])
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines), None if chunked else length or 0, chunked, last
+        kept = [header for header in headers if header[0].lower() != b"content-length"]
+        lines = SecretBytes(b"".join([b"%b: %b\r\n" % header for header in kept]))
+    return (
+        SecretBytes(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines)),
+        None if chunked else length or 0,
+        chunked,
+        last,
+    )
 
 
 # -- sending ------------------------------------------------------------------------------------------------------
@@ -81,12 +88,18 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
 async def send_body(connection: Connection, head: bytes, size: int, body: bytes | ChunkedBody) -> None:
     """Send a request whose body is at hand, or can be made piece by piece."""
     if size <= JOIN_BYTES:
-        connection.send(b"".join((head, body) if isinstance(body, bytes) else (head, *body)))
+        connection.send(joined(head, body))
     else:
-        await connection.send_pieces(_pieces(head, body))
+        await connection.send_pieces(pieces(head, body))
 
 
-def _pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
+def joined(head: bytes, body: bytes | ChunkedBody) -> bytes:
+    """Return a whole request."""
+    return b"".join((head, body) if isinstance(body, bytes) else (head, *body))
+
+
+def pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
+    """Yield a whole request in pieces."""
     if isinstance(body, bytes):
         yield head
         view = memoryview(body)
@@ -94,7 +107,7 @@ def _pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
             yield view[start : start + WRITE_BYTES]  # type: ignore[misc]  # whatever can be written will do
     else:
         slices = iter(body)
-        yield head + next(slices, b"")
+        yield b"".join((head, next(slices, b"")))
         yield from slices
 
 

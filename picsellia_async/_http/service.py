@@ -33,8 +33,9 @@ from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import answer_date, decode, status_error
 from picsellia_async._wire.encoding import Query, encode_body, encode_query
-from picsellia_async._wire.endpoints import Endpoint
+from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, PicselliaError, RequestTimeoutError, TransportError
 from picsellia_async.models import LoginReceipt
@@ -181,7 +182,7 @@ class Service:
         """Return a JWT that the given endpoint of this service issues; nothing is sent before its first use."""
 
         async def login() -> tuple[LoginReceipt, datetime.datetime | None]:
-            answer, url, attempts = await self.send(endpoint, body=encode_body(request))
+            answer, url, attempts = await self.send(endpoint, body=SecretBytes(encode_body(request)))
             receipt = decode(endpoint, answer, url, attempts)
             logger.info("signed in at %s", self.origin)
             return receipt, answer_date(answer)
@@ -199,7 +200,7 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
     lines = f"authorization: Bearer {api_token}\r\n"
     if organization_id is not None:
         lines += f"x-picsellia-organization: {organization_id}\r\n"
-    return StaticCredential(lines.encode("ascii"))
+    return StaticCredential(SecretBytes(lines.encode("ascii")))
 
 
 # A camera's frames all go to one place; working it out anew would cost more than reading the answer.
@@ -207,8 +208,12 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
 def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, object], ...]) -> tuple[bytes, str]:
     """Return the request target without its query, and the URL that errors show."""
     target = endpoint.path.format(**{name: quote(str(value), safe="") for name, value in path})
-    # That of a presigned address has a query, which is a key.
-    return target.encode("ascii"), f"{origin}{target.partition('?')[0]}"
+    encoded = target.encode("ascii")
+    # A presigned address: its query is a key.
+    return (
+        SecretBytes(encoded) if endpoint.host is Host.STORAGE else encoded,
+        f"{origin}{target.partition('?')[0]}",
+    )
 
 
 @functools.lru_cache(16)

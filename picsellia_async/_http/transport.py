@@ -29,13 +29,15 @@ from picsellia_async._http.instrumentation import (
     traced_request,
 )
 from picsellia_async._http.messages import (
+    JOIN_BYTES,
     ResponseStream,
     answer_of,
     find_origin,
     head_of,
+    joined,
+    pieces,
     render,
     respond_with,
-    send_body,
     send_content,
     send_stream,
     unpacked,
@@ -130,7 +132,6 @@ class FastTransport(httpx.AsyncBaseTransport):
         pool = self._pool
         if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
             pool = self._renew_pool()
-        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target, origin.host_header, headers)
         limit = timeouts.attempt
         size = 0
         if body is not None:
@@ -141,10 +142,13 @@ class FastTransport(httpx.AsyncBaseTransport):
             connection = pool.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
             connection.begin(timeouts.read, timeouts.write, limit, head_only=method == b"HEAD", body_max=answer_max)
             try:
+                # The head is in no variable: it may hold a token, and tracebacks may show variables.
                 if body is None:
-                    connection.send(head + (b"\r\n" if method in BODILESS_METHODS else b"Content-Length: 0\r\n\r\n"))
+                    connection.send(_head(origin, method, target, headers, None if method in BODILESS_METHODS else 0))
+                elif size <= JOIN_BYTES:
+                    connection.send(joined(_head(origin, method, target, headers, size), body))
                 else:
-                    await send_body(connection, b"%bContent-Length: %d\r\n\r\n" % (head, size), size, body)
+                    await connection.send_pieces(pieces(_head(origin, method, target, headers, size), body))
                 await connection.receive_all()
                 answer, is_packed = answer_of(connection, method, target, answer_max)
             except Exception:
@@ -209,7 +213,8 @@ class FastTransport(httpx.AsyncBaseTransport):
             raise failure(httpx.LocalProtocolError, "the extension sni_hostname is not supported by this transport")
         head, length, chunked, last = render(method, extensions.get("target", target), headers)
         info = {} if trace is None else {"request": traced_request(method, place, target, headers, extensions)}
-        content = b"".join(stream) if isinstance(stream, httpx.ByteStream) else None
+        # Not joined: what is of a secret type stays so.
+        content = next(iter(stream), b"") if isinstance(stream, httpx.ByteStream) else None
         while True:
             connection = await pool.acquire(origin, timeout.get("connect"), timeout.get("pool"), trace)
             connection.begin(timeout.get("read"), timeout.get("write"), head_only=method == b"HEAD", body_max=None)
@@ -303,6 +308,19 @@ def _share(connections: int | None, per_host: int | None) -> float:
     if per_host is not None:
         return per_host
     return math.inf if connections is None else connections - connections // 10
+
+
+def _head(origin: Origin, method: bytes, target: bytes, headers: bytes, length: int | None) -> bytes:
+    """Return the head of a request; without a length it has no body, and says nothing of one."""
+    if length is None:
+        return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method, target, origin.host_header, headers)
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bContent-Length: %d\r\n\r\n" % (
+        method,
+        target,
+        origin.host_header,
+        headers,
+        length,
+    )
 
 
 def _forget_after_fork() -> None:

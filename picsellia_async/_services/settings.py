@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._wire.exchange import Origin
+from picsellia_async._wire.secret import SecretStr, hide
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.plausibility import Checks, checked_checks
@@ -60,6 +61,7 @@ class Settings:
         Raises:
             ConfigurationError: There is no token, or a value cannot be used.
         """
+        api_token = hide(api_token)
         if organization_id is None and organization_name is None:
             # What was said in the call counts for more than the environment.
             organization_id = _environment("PICSELLIA_ORGANIZATION_ID")
@@ -77,7 +79,8 @@ class Settings:
 
 
 def _environment(name: str) -> str | None:
-    return os.environ.get(name) or None
+    value = os.environ.get(name)
+    return SecretStr(value) if value else None  # a token may be in the wrong variable
 
 
 def _token(token: object) -> str:
@@ -86,4 +89,4 @@ def _token(token: object) -> str:
         raise ConfigurationError("no API token: give api_token= or set PICSELLIA_TOKEN")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError("api_token must be a str of visible ASCII characters (the value is not shown)")
-    return token
+    return SecretStr(token)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import mimetypes
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -31,6 +32,7 @@ from picsellia_async._wire.endpoints import (
     INIT_MULTIPART_UPLOAD,
 )
 from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.secret import SecretBytes, SecretStr
 from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
     MultipartUpload,
@@ -157,7 +159,7 @@ class _Upload:
         content = await read_slice(self.path, 0, self.size)
         permission = await self._platform(GENERATE_PRESIGNED_URL, self._request())
         target = permission.presigned_url_data
-        fields = [(name, str(value)) for name, value in target.fields.items()]
+        fields = [(name, SecretStr(value)) for name, value in target.fields.items()]
         if permission.client_type.lower() == "azure":
             headers = [*fields, ("x-ms-blob-type", "BlockBlob")]
             await self._send("PUT", target.url, content, self.content_type, headers)
@@ -215,12 +217,13 @@ class _Upload:
         url: str,
         content: bytes,
         content_type: str,
-        headers: list[tuple[str, str]] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
         ok: frozenset[int] = _STORED,
     ) -> Answer:
         """Send bytes to a presigned address. Storing the same bytes under the same name again harms nobody."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers or [])
-        service = self.account.service(_storage(url), StaticCredential(lines.encode()))
+        url = SecretStr(url)
+        lines = SecretBytes("".join(f"{name}: {value}\r\n" for name, value in headers).encode())
+        service = self.account.service(_storage(url), StaticCredential(lines))
         endpoint = _presigned("store_object", method, url, ok)
         answer, _, _ = await service.send(endpoint, body=content, content_type=content_type)
         return answer
@@ -235,6 +238,7 @@ async def fetch_object(account: Account, url: str, sink: Sink) -> None:
         DecodeError: The address is none, or the body is larger than `FILE_BYTES_MAX` or not packed as it says.
         OSError: Raised by the sink.
     """
+    url = SecretStr(url)
     service = account.service(_storage(url))
     await service.send(_presigned("fetch_object", "GET", url, frozenset({200}), FILE_BYTES_MAX, sink))
 
@@ -246,7 +250,7 @@ def _storage(url: str) -> Origin:
         DecodeError: It leads nowhere; the platform gave it, so no setting of the caller's is at fault.
     """
     try:
-        return Origin.parse(url, "presigned url")
+        return Origin.parse(url.partition("?")[0], "presigned url")  # its query is a key
     except ConfigurationError as exc:
         raise DecodeError(f"the platform gave a presigned address that cannot be used: {_place_of(url)}") from exc
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async._wire.secret import hide
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.uploader import Uploader
 
@@ -21,7 +22,7 @@ LINES_SHOWN: Final = 20
 
 def add_account(parser: argparse.ArgumentParser, *, default_host: str) -> None:
     """Add the options that say who connects, and where to."""
-    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
+    parser.add_argument("--api-token", type=hide, metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
     parser.add_argument("--organization-id", metavar="UUID", help="organization (default: the token's)")
     parser.add_argument("--host", metavar="URL", help=f"platform (default: PICSELLIA_HOST, else {default_host})")
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 
+from picsellia_async._wire.secret import hide
 from picsellia_async.cli.checks import Check, Examination, Level
 
 _MARKS = {Level.OK: "ok      ", Level.WARNING: "warning ", Level.FAILED: "failed  ", Level.SKIPPED: "skipped "}
@@ -15,7 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command's arguments."""
     parser = subparsers.add_parser("doctor", help="check token, host, clock, TLS, proxy, and a deployment")
     parser.add_argument("--deployment", metavar="NAME", help="check monitoring and serving of this deployment too")
-    parser.add_argument("--api-token", metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
+    parser.add_argument("--api-token", type=hide, metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
     parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else Picsellia's)")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="of each step (default 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the lines")
