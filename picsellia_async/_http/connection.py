@@ -221,11 +221,8 @@ class Connection(asyncio.BufferedProtocol):
             self.write(piece)
             unyielded += len(piece)
             del piece  # its head may hold a token, and tracebacks may show variables
-            if self._paused:
-                await self.drain()
-                unyielded = 0
-            elif unyielded >= YIELD_BYTES:
-                await asyncio.sleep(0)
+            if self._paused or unyielded >= YIELD_BYTES:
+                await (self.drain() if self._paused else asyncio.sleep(0))
                 unyielded = 0
             if self.answered:
                 self.give_up()
