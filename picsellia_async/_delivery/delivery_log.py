@@ -8,6 +8,7 @@ service that goes up and down tells of itself once a minute.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Mapping
@@ -75,6 +76,8 @@ class DeliveryLog:
 
     has_spool: bool
     """Whether frames wait on disk."""
+    is_disk_full: bool = attrs.field(default=False, init=False)
+    """Whether the spool's file system has no room, whatever else is wrong."""
     next_at: float = attrs.field(default=math.inf, init=False)
     """When `lines` has something to tell although nothing happens."""
     _trouble: _Trouble | None = attrs.field(default=None, init=False)
@@ -250,16 +253,17 @@ class DeliveryLog:
 
     def _losses(self, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         lost = self._lost_part(counts, first_lost, now)
-        return Line(logging.WARNING, "frames were not delivered" + lost, self._fields(counts, Health.OK))
+        return Line(logging.WARNING, "frames were not delivered: " + lost[2:], self._fields(counts, Health.OK))
 
     def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> str:
-        """Tell what was lost since that was told last."""
+        """Tell what was lost since the last line."""
         rejected, dropped = counts.rejected - self._lost_told.rejected, counts.dropped - self._lost_told.dropped
         self._lost_at = math.inf
         if not rejected + dropped:
             return ""
+        since = "since the last line" if self._lost_told.lost else "so far"
         self._lost_told, self._lost_told_at = counts, now
-        text = f"; {' and '.join(_parts(rejected=rejected, dropped=dropped))} since the last line{_names(first_lost)}"
+        text = f"; {' and '.join(_parts(rejected=rejected, dropped=dropped))} {since}{_names(first_lost)}"
         first_lost.clear()
         return text
 
@@ -270,6 +274,8 @@ class DeliveryLog:
             return f"what can be read is delivered; {counts.pending} frames wait"
         where = "in the spool" if self.has_spool else "in memory"
         end = ", and are rejected if that lasts" if health is Health.REFUSED and not self.has_spool else ""
+        if self.is_disk_full:
+            end = "; its disk is full, and no more are spooled until there is room"
         return f"frames wait {where}, {counts.pending} so far{end}"
 
     @staticmethod
@@ -315,5 +321,6 @@ def _reason(why: str) -> str:
 
 
 def _names(first_lost: list[Failure]) -> str:
-    named = "; ".join(f"{one.filename or one.frame_id} ({one.reason})" for one in first_lost)
+    groups = itertools.groupby(first_lost, key=lambda one: one.reason)
+    named = "; ".join(f"{', '.join(one.filename or str(one.frame_id) for one in lost)} ({why})" for why, lost in groups)
     return f", first {named}" if named else ""

@@ -139,6 +139,7 @@ class Reporter:
 
     def _tell(self, now: float) -> None:
         if now >= self._log.next_at:
+            self._log.is_disk_full = self._spool is not None and self._spool.is_full
             write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told in {Health.DISK_FULL, Health.DEGRADED}:

@@ -92,8 +92,7 @@ def test_lost_frames_are_counted_into_one_line_a_minute() -> None:
     first = [lost("a.jpg"), lost("b.jpg")]
     (line,) = follow(log, 11.0, Counts(0, 5, 2, 1), first)
     assert line.text == (
-        "frames were not delivered; 2 rejected and 1 dropped since the last line, first a.jpg (BadRequestError: bad); "
-        "b.jpg (BadRequestError: bad)"
+        "frames were not delivered: 2 rejected and 1 dropped so far, first a.jpg, b.jpg (BadRequestError: bad)"
     )
     assert first == []
     log.lost(12.0)
@@ -120,6 +119,18 @@ def test_another_trouble_is_told_as_such() -> None:
     log.changed(10.0, Health.DISK_FULL, "no space", NONE)
     texts = [line.text for line in follow(log, 75.0)]
     assert any("the disk of the spool is full (no space)" in text for text in texts)
+
+
+def test_a_disk_that_fills_up_in_an_outage_is_told_with_it() -> None:
+    """The outage has the line; that no more frames are kept is part of it."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "", NONE)
+    assert log.lines(0.0, NONE, [])[0].text.endswith("frames wait in the spool, 0 so far")
+    log.is_disk_full = True
+    (line,) = follow(log, 30.0, Counts(114, 0, 0, 0))
+    assert line.text.endswith(
+        "frames wait in the spool, 114 so far; its disk is full, and no more are spooled until there is room"
+    )
 
 
 def test_closing_tells_what_was_not_delivered() -> None:

@@ -58,7 +58,9 @@ async def test_refused_frames_are_named(caplog: pytest.LogCaptureFixture) -> Non
     await run(service, 70)
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 3
-    assert "first frame-000000.jpg (BadRequestError: 422" in told[0]
+    assert (
+        "5 rejected so far, first frame-000000.jpg, frame-000001.jpg, frame-000002.jpg (BadRequestError: 422" in told[0]
+    )
     assert told[-1].startswith("an uploader closed with 350 frames not delivered: 350 rejected")
 
 
