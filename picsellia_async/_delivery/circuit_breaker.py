@@ -8,7 +8,8 @@ Theory of operation. The circuit is closed as long as the service answers: every
 When the time is over the circuit is half open: one request goes through, the probe. While it is under way nobody else sends. If
 it fails, the circuit opens again, for longer; if it succeeds, one more may be in flight per success (so the number doubles per
 round trip) until the usual number is reached and the circuit is closed. Arrivals after a pause are spread by that, and by a
-random bit added to the time itself.
+random bit added to the time itself. After the pause of a rate limit (see `rate_window`) there is nothing to feel for: as many go
+as went before it.
 
 Every opening begins a new epoch. Answers to requests of an older epoch say how the service was, not how it is: they neither
 close the circuit nor lengthen the pause, except that a Retry-After is obeyed whoever receives it.
@@ -111,7 +112,7 @@ class CircuitBreaker:
         self._permits += 1
         self.is_closed = self._permits >= usual
 
-    def failed(self, now: float, epoch: int, signal: Signal, retry_after: float | None) -> None:
+    def failed(self, now: float, epoch: int, signal: Signal, retry_after: float | None, permits: int = 1) -> None:
         """The service did not answer, or not well.
 
         Args:
@@ -119,13 +120,14 @@ class CircuitBreaker:
             epoch: Epoch in which the attempt started.
             signal: What it said.
             retry_after: Seconds it asked for.
+            permits: Requests that may be in flight when that time is over, before one was answered.
         """
         is_current = epoch == self.epoch
         if is_current and not self.is_closed:
             self._in_flight -= 1
         if retry_after is not None:
             pause = min(retry_after, RETRY_AFTER_MAX)
-            self._open(now + self._spread(pause), is_asked=True)
+            self._open(now + self._spread(pause), is_asked=True, permits=permits)
             return
         if not is_current:
             return
@@ -146,12 +148,12 @@ class CircuitBreaker:
     def _spread(self, pause: float) -> float:
         return pause + self.random() * min(pause * _SPREAD, _SPREAD_SECONDS)
 
-    def _open(self, until: float, *, is_asked: bool) -> None:
+    def _open(self, until: float, *, is_asked: bool, permits: int = 1) -> None:
         if not self.is_closed and until < self.until:
             return
         self.until = until
         self.is_asked = is_asked
         self.is_closed = False
         self.epoch += 1
-        self._permits, self._in_flight, self._failures = 1, 0, 0
+        self._permits, self._in_flight, self._failures = permits, 0, 0
         self.is_answered = False

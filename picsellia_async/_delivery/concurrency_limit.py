@@ -17,14 +17,20 @@ the last seconds are fitted together, as BBR keeps a model of its path, and the 
 Refusals (429, 503) and time-outs are judged by share, as BBRv2 does: failures happen at any load, and only more of them than
 at a lower load, beyond chance, tell of a limit. Then the limit returns to the last level that was carried, or falls by a
 tenth where that one is refused too (Vector's and Netflix's factor). It probes above that level with growing steps, and only while
-refusals are rare.
+refusals are rare. A refusal with a Retry-After is judged at once, and as one however many came together, since everybody pauses;
+where `rate_window` finds that the number of requests is used up, it says nothing about how many at once.
+
+What others take for the round trip without queue: BBR the shortest of ten seconds, which it goes down to measure; Netflix's
+gradient2 a long mean, with half as much again tolerated; Vector a moving mean, with deviations tolerated. On a real machine each of
+them moves with the load of our own event loop, whose delays look like a queue of the service. In the fit such a delay is in the
+levels below the bend as well.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections import deque
+from collections import Counter, deque
 from typing import Final, Protocol
 
 import attrs
@@ -104,6 +110,12 @@ class Limit(Protocol):
     def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:
         """Learn from one answer."""
 
+    def is_carried(self, in_flight: int) -> bool:
+        """Return whether the service took as many at once since its last pause."""
+
+    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+        """The service asked for a pause."""
+
 
 @attrs.define
 class FixedLimit:
@@ -117,6 +129,13 @@ class FixedLimit:
     def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:  # noqa: ARG002
         """Keep the round trip for the statistics."""
         self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
+
+    def is_carried(self, in_flight: int) -> bool:  # noqa: ARG002
+        """Say yes: the number was given, and is not in question."""
+        return True
+
+    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+        """Learn nothing."""
 
 
 @attrs.define
@@ -266,6 +285,10 @@ class AdaptiveLimit:
     _memory: float = attrs.field(default=0.0, init=False)
     """Answers behind `_memory_refused`; both fade."""
     _memory_refused: float = attrs.field(default=0.0, init=False)
+    _paused_at: float = attrs.field(default=-math.inf, init=False)
+    """When the service asked for a pause last."""
+    _taken: Counter[int] = attrs.field(factory=Counter, init=False)
+    """Requests sent and taken since then, by level."""
 
     def __attrs_post_init__(self) -> None:
         """Start where told."""
@@ -298,12 +321,39 @@ class AdaptiveLimit:
             self._refused_at = min(self._refused_at or in_flight, in_flight)
         else:
             level.add(round_trip, in_flight)
+            if now - round_trip >= self._paused_at:
+                self._taken[_level_of(in_flight)] += 1
             self._longest = max(self._longest, round_trip)
             self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
         # Refusals end a round early: a service that has enough answers at once, and would be asked again as fast.
         fewest = 2 * MIN_ROUND if self.phase is Phase.DIPPING else MIN_ROUND
         if self._count >= max(fewest, self.value) or (refused and self._is_refused()):
             self._judge(now)
+
+    def is_carried(self, in_flight: int) -> bool:
+        """Return whether the service took as many at once since its last pause: then it is not the load that it refuses.
+
+        A quarter of a round is enough: where requests travel for a while, a few get in above the capacity, by chance.
+        """
+        level = _level_of(in_flight) - 1
+        return sum(count for key, count in self._taken.items() if key >= level) >= max(3.0, in_flight / 4)
+
+    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+        """The service asked for a pause. However many it refused together: it is one refusal, and the service's own word.
+
+        Args:
+            now: Monotonic seconds.
+            in_flight: Requests under way when the refused one was sent, itself included.
+            is_rate: Whether it takes no more requests for now, rather than fewer at once.
+        """
+        self._paused_at = now
+        self._taken.clear()
+        if not is_rate:
+            self._memory += 1
+            self._memory_refused += 1
+            self._limit = float(self.value)
+            self._fall_below(in_flight)
+            self._limit = max(self._limit, 1.0)
 
     def _level(self, sent: float, in_flight: int) -> Level:
         """Return where an answer counts: with the round in which its request was sent."""

@@ -37,6 +37,8 @@ class RateWindow:
     """Whether it is known how many requests the service takes; a plain attribute, read before every attempt."""
     number: int = attrs.field(default=0, init=False)
     """Windows before this one. An attempt remembers the one in which it began."""
+    is_rate: bool = attrs.field(default=False, init=False)
+    """Whether the last pause was a rate limit's."""
     _sent: int = attrs.field(default=0, init=False)
     _began_at: float = attrs.field(default=0.0, init=False)
     _is_asking: bool = attrs.field(default=False, init=False)
@@ -49,6 +51,10 @@ class RateWindow:
     _taken: int = attrs.field(default=-1, init=False)
     """What a window takes, as the last comparison has it."""
     _period: float = attrs.field(default=0.0, init=False)
+    _ended_at: float = attrs.field(default=0.0, init=False)
+    """When the last window with a refusal ends, by the service's word."""
+    _is_next: bool = attrs.field(default=False, init=False)
+    """Whether this window is the one behind that."""
     _since_refusal: int = attrs.field(default=0, init=False)
     """Windows that ended without a refusal, since the last one that did not."""
 
@@ -64,6 +70,7 @@ class RateWindow:
         ends_at = self._began_at + self._period * (1.0 + _MARGIN)
         if now >= ends_at:
             self._begin_next()
+            self._is_next = False
             self._since_refusal += 1
             return 0.0
         is_early = now - self._began_at < self._period * _ASK_UNTIL
@@ -94,23 +101,38 @@ class RateWindow:
         if self._is_asking and number == self.number:
             self._forget()
 
-    def refused(self, now: float, number: int, retry_after: float) -> None:
+    def refused(
+        self, now: float, number: int, retry_after: float, load: int, under_way: int, *, is_carried: bool
+    ) -> bool:
         """The service asked for a pause.
 
         Args:
             now: Monotonic seconds.
             number: Window in which the request began.
             retry_after: Seconds.
+            load: Most requests that were under way at once, when it began or now.
+            under_way: Requests under way now.
+            is_carried: Whether the service took as many at once since the pause before.
+
+        Returns:
+            Whether the number of requests is the reason, and not the load: a whole round of as many was taken before.
         """
         if number == self.number:
+            self.is_rate = is_carried and self._sent - 1 - under_way >= load
+        if number == self.number:
             self._taken_before = self._sent - 1
-            self._period_before = now + retry_after - self._began_at
+            ends_at = now + retry_after
+            # A window of a service that goes by the clock began when the one before ended, and not with our first request.
+            since_end = ends_at - self._ended_at if self._is_next else 0.0
+            self._period_before = max(ends_at - self._began_at, since_end, self._period if self.is_known else 0.0)
+            self._ended_at, self._is_next = ends_at, True
             self._is_counted = False
             self._since_refusal = 0
             self._begin_next()
         elif number == self.number - 1:
             # Sent together with the first one that was refused.
             self._taken_before -= 1
+        return self.is_rate
 
     def _begin_next(self) -> None:
         self.number += 1

@@ -349,13 +349,24 @@ class Sender:
             self._answered(attempt)
         else:
             pause = retry_after(error)
+            is_rate = pause is not None and self._is_rate(now, pause, attempt)
+            self._breaker.failed(now, attempt.epoch, signal, pause, self.limit.value if is_rate else 1)
             if pause is not None:
-                self._window.refused(now, attempt.window, pause)
-            self._breaker.failed(now, attempt.epoch, signal, pause)
+                return  # `_is_rate` told the limit
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
             self.limit.sample(
                 now, now - attempt.started, attempt.in_flight, refused=signal is Signal.BUSY or is_timeout
             )
+
+    def _is_rate(self, now: float, pause: float, attempt: Attempt) -> bool:
+        """Return whether a pause that the service asked for is a rate limit's."""
+        is_first = attempt.window == self._window.number
+        is_carried = self.limit.is_carried(attempt.in_flight)
+        load = max(attempt.in_flight, self.in_flight + 1)
+        is_rate = self._window.refused(now, attempt.window, pause, load, self.in_flight, is_carried=is_carried)
+        if is_first:
+            self.limit.paused(now, attempt.in_flight, is_rate=is_rate)
+        return is_rate
 
     def _answered(self, attempt: Attempt) -> None:
         """The service is there."""

@@ -11,7 +11,7 @@ def fill(window: RateWindow, at: float, count: int, pause: float = 0.5, refused:
     for _ in range(count + refused):
         window.take(at)
     for _ in range(refused):
-        window.refused(at + 0.5, number, pause)
+        window.refused(at + 0.5, number, pause, 1, 0, is_carried=True)
     return at + 0.5 + pause
 
 
@@ -31,6 +31,35 @@ def test_two_windows_alike_tell_the_number() -> None:
         assert window.wait(at, 0) == 0.0
         window.take(at)
     assert window.wait(at, 50) > 0.0
+
+
+def test_windows_that_go_by_the_clock_are_as_long_as_the_clock_says() -> None:
+    """Whoever begins a while after the service's window began does not take the rest of it for a whole one."""
+    window = RateWindow()
+    ends_at = 1.0
+    for _ in range(2):
+        fill(window, ends_at + 0.1, 100, pause=0.4)
+        ends_at += 1.0
+    window.take(ends_at + 0.1)
+    for _ in range(99):
+        window.take(ends_at + 0.1)
+    assert window.wait(ends_at + 0.1, 1) >= 1.0
+
+
+def test_the_load_is_the_reason_only_of_refusals_that_come_soon() -> None:
+    """Where a whole round was taken since the last pause, and as much at once as now, it is the number that is used up."""
+    window = RateWindow()
+    for _ in range(40):
+        window.take(0.0)
+    assert not window.refused(0.5, window.number, 0.5, 20, 20, is_carried=True)
+    for _ in range(40):
+        window.take(1.0)
+    assert not window.refused(1.5, window.number, 0.5, 20, 19, is_carried=False)
+    for _ in range(40):
+        window.take(2.0)
+    number = window.number
+    assert window.refused(2.5, number, 0.5, 20, 19, is_carried=True)
+    assert window.refused(2.5, number, 0.5, 20, 19, is_carried=False), "sent together with the first"
 
 
 def test_windows_that_differ_tell_nothing() -> None:

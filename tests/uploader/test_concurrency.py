@@ -1,8 +1,14 @@
-"""`concurrency="auto"` at work in an uploader: scattered service times, and a service that counts requests. A virtual clock."""
+"""`concurrency="auto"` at work in an uploader: scattered service times, and a service that counts requests. A virtual clock.
+
+PICSELLIA_ASYNC_SOAK=1 tries more rate limits.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
+import os
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,6 +21,8 @@ from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
 from ..support.frames import make_frame
+
+IS_SOAK = os.environ.get("PICSELLIA_ASYNC_SOAK") == "1"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -52,6 +60,10 @@ class Window:
 
     count: int
     seconds: float = 0.05
+    by_the_clock: bool = False
+    """Whether a window begins with each second, or with the first request after the one before."""
+    scatter: float = 0.0
+    draw: random.Random = attrs.field(factory=lambda: random.Random(3))
     began: float = -1.0
     used: int = 0
     taken: int = 0
@@ -60,13 +72,13 @@ class Window:
     async def send(self, frame: Frame, request: bytes) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
         if now - self.began >= 1.0:
-            self.began, self.used = now, 0
+            self.began, self.used = math.floor(now) if self.by_the_clock else now, 0
         if self.used >= self.count:
             self.refused += 1
             await asyncio.sleep(0.002)
             raise RateLimitError("too many", 429, "POST", "http://x", retry_after=self.began + 1.0 - now)
         self.used += 1
-        await asyncio.sleep(self.seconds)
+        await asyncio.sleep(self.seconds * self.draw.lognormvariate(-(self.scatter**2) / 2, self.scatter))
         self.taken += 1
         return {"id": frame.filename}
 
@@ -97,3 +109,26 @@ async def test_a_rate_limit_is_used_and_respected(count: int) -> None:
     await run(Uploader(service.send, concurrency="auto", close_timeout=0, max_pending_frames=500), 30.0)
     assert service.taken >= 0.85 * 30 * count
     assert service.refused < 0.03 * (service.taken + service.refused)
+
+
+@pytest.mark.parametrize(
+    ("count", "scatter", "by_the_clock"),
+    itertools.product([60, 120], [0.0, 0.6], [False, True]) if IS_SOAK else [(60, 0.0, False), (60, 0.6, True)],
+)
+async def test_a_rate_limit_is_used_by_slow_answers_too(count: int, scatter: float, by_the_clock: bool) -> None:
+    """Answers that take 200 ms: from the tenth second on 85 % of what the service takes, and under 3 % are refused."""
+    service = Window(count, 0.2, by_the_clock, scatter)
+    learned = []
+
+    async def note() -> None:
+        await asyncio.sleep(10.0)
+        learned.extend([service.taken, service.refused])
+
+    noting = asyncio.ensure_future(note())
+    await run(
+        Uploader(service.send, concurrency="auto", close_timeout=0, max_pending_frames=500, random=lambda: 0.5), 30.0
+    )
+    await noting
+    taken, refused = service.taken - learned[0], service.refused - learned[1]
+    assert taken >= 0.85 * 20 * count
+    assert refused < 0.03 * (taken + refused)
