@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import socket
+import ssl
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -71,6 +74,27 @@ def traced_request(
     scheme, host, port = place
     url = httpcore.URL(scheme=scheme, host=host, port=port, target=target)
     return httpcore.Request(method, url, headers=headers, extensions=extensions)
+
+
+class NetworkStream:
+    """httpcore's stream of a connection, as far as it makes sense while a parser reads it: facts."""
+
+    def __init__(self, sock: socket.socket, ssl_object: ssl.SSLObject | None = None) -> None:
+        self._sock = sock
+        self._ssl_object = ssl_object
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return `ssl_object`, `socket`, `client_addr` or `server_addr`; None for anything else."""
+        if info == "ssl_object":
+            return self._ssl_object
+        if info == "socket":
+            return self._sock
+        with contextlib.suppress(OSError):
+            if info == "client_addr":
+                return self._sock.getsockname()
+            if info == "server_addr":
+                return self._sock.getpeername()
+        return None
 
 
 class traced:  # noqa: N801 - used like a function

@@ -14,7 +14,7 @@ import httpx
 
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
-from picsellia_async._http.instrumentation import Trace, traced
+from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
@@ -386,27 +386,6 @@ class ResponseStream(httpx.AsyncByteStream):
                 self._pool.loop.call_soon_threadsafe(self._pool.release, self._connection)
 
 
-class NetworkStream:
-    """httpx's `network_stream` extension, as far as it makes sense while a parser reads the connection: facts."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._sock = connection.sock
-        self._ssl_object = None if connection.tls is None else connection.tls.ssl_object
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return `ssl_object`, `socket`, `client_addr` or `server_addr`; None for anything else."""
-        if info == "ssl_object":
-            return self._ssl_object
-        if info == "socket":
-            return self._sock
-        with contextlib.suppress(OSError):
-            if info == "client_addr":
-                return self._sock.getsockname()
-            if info == "server_addr":
-                return self._sock.getpeername()
-        return None
-
-
 def head_of(connection: Connection) -> tuple[bytes, int, bytes, list[tuple[bytes, bytes]]]:
     """Return version, status, reason and headers of a response, as the trace tells them."""
     response = connection.response
@@ -420,7 +399,7 @@ def respond_with(
     extensions = {
         "http_version": connection.response.http_version(),
         "reason_phrase": connection.response.reason,
-        "network_stream": NetworkStream(connection),
+        "network_stream": NetworkStream(connection.sock, None if connection.tls is None else connection.tls.ssl_object),
     }
     if connection.response.complete and trace is None:
         stream: httpx.AsyncByteStream = httpx.ByteStream(connection.response.take())

@@ -13,7 +13,7 @@ import httpx
 from picsellia_async._http import connector
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
-from picsellia_async._http.instrumentation import Trace, traced
+from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.resolver import Resolver
 from picsellia_async._wire.exchange import Origin
 
@@ -50,11 +50,24 @@ class Waiter:
 class Opening:
     """A slot whose connection is being opened, by a task that only the pool stops."""
 
-    __slots__ = ("_deadline", "_loop", "_timer", "_uninterrupted", "origin", "stopped", "task", "trace", "waiter")
+    __slots__ = (
+        "_deadline",
+        "_loop",
+        "_timer",
+        "_uninterrupted",
+        "connect",
+        "origin",
+        "stopped",
+        "task",
+        "trace",
+        "waiter",
+    )
 
     def __init__(self, waiter: Waiter, deadline: float | None, loop: asyncio.AbstractEventLoop) -> None:
         self.origin = waiter.origin
         self.trace = waiter.trace
+        self.connect = waiter.connect
+        """Seconds that it may take."""
         self.waiter: Waiter | None = waiter
         """Who gets the connection or the error; None once that caller has left."""
         self.task: asyncio.Task[Connection] | None = None
@@ -129,14 +142,21 @@ async def attach(loop: asyncio.AbstractEventLoop, protocol: asyncio.BufferedProt
         raise
 
 
-async def open_socket(
-    origin: Origin, trace: Trace | None, resolver: Resolver, loop: asyncio.AbstractEventLoop
-) -> socket.socket:
+async def open_socket(opening: Opening, resolver: Resolver, loop: asyncio.AbstractEventLoop) -> socket.socket:
     """Open a TCP connection, as the trace shall see it."""
+    origin = opening.origin
     sock: socket.socket | None = None
+    facts = {
+        "host": origin.host,
+        "port": origin.port,
+        "local_address": None,
+        "timeout": opening.connect,
+        "socket_options": None,
+    }
     try:
-        async with traced(trace, "connection.connect_tcp", {"host": origin.host, "port": origin.port}):
+        async with traced(opening.trace, "connection.connect_tcp", facts) as step:
             sock = await connector.open_socket(origin, resolver, loop)
+            step.return_value = NetworkStream(sock)
     except BaseException:
         if sock is not None:  # the callback of the trace raised, or was cancelled
             sock.close()

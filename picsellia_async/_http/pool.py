@@ -44,7 +44,7 @@ from picsellia_async._http import connector
 from picsellia_async._http.caller_queue import CallerQueue
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
-from picsellia_async._http.instrumentation import Trace, traced
+from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.pending_connection import Opening, Waiter, attach, open_socket
 from picsellia_async._http.resolver import Resolver
 from picsellia_async._http.tls import TlsLayer
@@ -351,9 +351,9 @@ class Pool:
     async def _connect(self, opening: Opening) -> Connection:
         """Open a connection, as a task that no caller cancels."""
         await self._close_with_loop()
-        origin, trace = opening.origin, opening.trace
+        origin = opening.origin
         context = await self._tls_context() if origin.scheme == "https" else None
-        sock = await open_socket(origin, trace, self._resolver, self.loop)
+        sock = await open_socket(opening, self._resolver, self.loop)
         connection = Connection(origin, sock, self, self._view, self.loop)
         layer = None
         if context is not None:
@@ -363,8 +363,10 @@ class Pool:
             with opening.uninterrupted():
                 await attach(self.loop, layer or connection, sock)
             if layer is not None:
-                async with traced(trace, "connection.start_tls", {"server_hostname": origin.host}):
+                facts = {"ssl_context": context, "server_hostname": origin.host, "timeout": opening.connect}
+                async with traced(opening.trace, "connection.start_tls", facts) as step:
                     await layer.handshake()
+                    step.return_value = NetworkStream(sock, layer.ssl_object)
         except BaseException:
             connection.abort()
             raise
