@@ -79,8 +79,14 @@ class Meaning:
         """
         if not self.is_checked:
             return True
-        labels = self._at_hand()
-        if labels is not None and labels.indexes is not None and is_right_at_a_glance(options, image, labels.indexes):
+        labels, version_id = self._labels, self._record.description.model_version_id
+        # What `_at_hand` says, without the call: this runs for every image.
+        if (
+            labels is not None
+            and labels.indexes is not None
+            and (version_id is labels.version_id or version_id == labels.version_id)
+            and is_right_at_a_glance(options, image, labels.indexes)
+        ):
             return True
         check_options(options)
         if image is not None:

@@ -94,6 +94,22 @@ def test_lists_changed_before_the_frame_was_made() -> None:
             Frame(image=jpeg(), filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=given)
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["detection_classes", "detection_scores", "detection_boxes"])
+@pytest.mark.parametrize("change", [lambda found: found.append(found[0]), list.clear], ids=["one more", "none"])
+async def test_lists_changed_before_the_call(deployment: AsyncDeployment, name: str, change: Any) -> None:
+    """A call refuses lists of different lengths too, whichever was changed; so does a frame."""
+    await deployment.monitor_bytes(
+        jpeg(WIDTH, HEIGHT), "image/jpeg", "first.jpg", 0.1, HEIGHT, WIDTH, MAKERS["detection"]()
+    )
+    given = DetectionPredictionFormat([1], [[1, 2, 11, 12]], [0.5])
+    change(getattr(given, name))
+    with pytest.raises(ConfigurationError, match="must have one entry per class"):
+        await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), "image/jpeg", "a.jpg", 0.1, HEIGHT, WIDTH, given)
+    with pytest.raises(ConfigurationError, match="must have one entry per class"):
+        Frame(image=jpeg(WIDTH, HEIGHT), filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=given)
+
+
 async def _monitor(deployment: AsyncDeployment, given: PredictionFormat, folder: Any) -> Any:
     path = folder / "a.jpg"
     path.write_bytes(jpeg(WIDTH, HEIGHT))
