@@ -238,18 +238,23 @@ class OursUploaderReceipts(Ours):
 
     async def start(self) -> None:
         await super().start()
-        self.uploader = self.deployment.uploader(concurrency=self.flight)
+        from picsellia_async.frames import Frame
+
+        self.frame_class = Frame
+        self.latencies: list[float] = []
+        self.uploader = self.deployment.uploader(concurrency=self.flight, **self.options())
         await self.uploader.__aenter__()
+
+    def options(self) -> dict:
+        return {}
 
     async def stop(self) -> None:
         await self.uploader.aclose()
         await super().stop()
 
     def make_frame(self, number: int):
-        from picsellia_async.frames import Frame
-
         prediction = self.make(detection_classes=CLASSES, detection_boxes=BOXES, detection_scores=SCORES)
-        return Frame(
+        return self.frame_class(
             image=self.image, filename=f"frame-{number}.jpg", width=WIDTH, height=HEIGHT, latency=0.02, prediction=prediction
         )  # fmt: skip
 
@@ -259,15 +264,16 @@ class OursUploaderReceipts(Ours):
 
 
 class OursUploader(OursUploaderReceipts):
-    """The uploader as it is used: frames are submitted as fast as it takes them, and flushed."""
+    """The uploader as it is used: frames are submitted as fast as it takes them, and flushed. It says itself how long each took."""
+
+    def options(self) -> dict:
+        return {"on_outcome": lambda outcome: self.latencies.append(outcome.seconds)}
 
     async def batch(self, frames: int, latencies: list[float]) -> None:
+        self.latencies = latencies
         for number in range(frames):
-            frame = self.make_frame(number)
-            begun = time.perf_counter()
-            receipt = await self.uploader.submit(frame)
-            receipt.call(lambda _, begun=begun: latencies.append(time.perf_counter() - begun))
-        if await self.uploader.flush():
+            await self.uploader.submit(self.make_frame(number))
+        if await self.uploader.flush() or len(latencies) != frames:
             raise RuntimeError("frames without outcome")
 
 

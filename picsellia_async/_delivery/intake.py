@@ -112,7 +112,7 @@ class Intake:
         Raises:
             ConfigurationError: Another picture has its id.
         """
-        item = self._ledger.known.get(frame.id)
+        item = self._ledger.known.get(frame.id.int)
         if item is None:
             return None
         _check_same(frame, item.frame)

@@ -13,7 +13,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
-from uuid import UUID
 
 import attrs
 
@@ -70,8 +69,8 @@ class Ledger:
     """Told about the end of frames that are on disk."""
     on_outcome: Callable[[Outcome], object] | None = None
     """The user's callback."""
-    known: dict[UUID, Item] = attrs.field(factory=dict, init=False)
-    """Frames in memory by `Frame.id`."""
+    known: dict[int, Item] = attrs.field(factory=dict, init=False)
+    """Frames in memory by the number of `Frame.id`: UUIDs are hashed and compared in Python, four times a frame."""
     last_seq: int = attrs.field(default=0, init=False)
     """Order of the newest frame."""
     ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -125,7 +124,7 @@ class Ledger:
 
     def accept(self, item: Item) -> None:
         """Take a frame in."""
-        self.known[item.frame.id] = item
+        self.known[item.frame.id.int] = item
         self.accepted += 1
 
     def accept_ended(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
@@ -161,7 +160,7 @@ class Ledger:
 
     def leave_memory(self, item: Item) -> None:
         """Give back the memory of a frame that goes on existing on disk only."""
-        self.known.pop(item.frame.id, None)
+        self.known.pop(item.frame.id.int, None)
         self._release(item)
 
     def _release(self, item: Item) -> None:
@@ -187,7 +186,7 @@ class Ledger:
 
     def enter_memory(self, item: Item) -> None:
         """Hold a frame that was read back from disk."""
-        self.known[item.frame.id] = item
+        self.known[item.frame.id.int] = item
         self.memory.occupy(item.size)
 
     # Going out.
@@ -195,10 +194,11 @@ class Ledger:
     def end(self, item: Item, outcome: Outcome) -> None:
         """Give a frame in memory its outcome, and free what it held. An item that ended before is left alone."""
         # A `send` that ignores its cancellation may come back after closing gave its frame an outcome.
-        if self.known.get(item.frame.id) is not item:
+        frame = item.frame
+        key, image = frame.id.int, frame.image
+        if self.known.get(key) is not item:
             return
-        del self.known[item.frame.id]
-        image = item.frame.image
+        del self.known[key]
         self._release(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)

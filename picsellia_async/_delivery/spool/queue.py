@@ -182,7 +182,7 @@ class SpoolQueue:
                 self._ledger.memory.park(item.size)
             self._ledger.memory.stop_passing()
             return
-        if self._ledger.known.get(item.frame.id) is not item:
+        if self._ledger.known.get(item.frame.id.int) is not item:
             return  # it has its outcome already, and the writer was told
         is_waiting = self._unwritten.get(item.seq) is item
         if is_known:
@@ -210,7 +210,7 @@ class SpoolQueue:
 
     def _join(self, receipt: Receipt) -> None:
         """The frame of a receipt was on disk already, from an earlier process: the receipt gets that one's outcome."""
-        twin = self._ledger.known.get(receipt.frame_id)
+        twin = self._ledger.known.get(receipt.frame_id.int)
         older = self._receipts.get(receipt.frame_id) if twin is None else None
         if twin is not None:
             twin.receipt.call(receipt.resolve)
