@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import time
 from typing import Any
 
@@ -154,3 +156,28 @@ def test_a_bound_belongs_to_its_bucket():
     for value in (0.5, 1.0, 1.5, 2.0, 9.0):
         histogram.record(value)
     assert [(counts, total) for _, counts, total in histogram.read()] == [([2, 2, 1], 14.0)]
+
+
+async def test_a_scrape_from_another_thread_sees_frames_come_and_go(deployment, tmp_path):
+    """Frames enter and leave memory and disk while a thread reads the numbers without a pause: no scrape fails."""
+    interval = sys.getswitchinterval()
+    is_over = threading.Event()
+
+    def scrape(uploader: Any) -> int:
+        scrapes = 0
+        while not is_over.is_set():
+            uploader.statistics()
+            scrapes += 1
+        return scrapes
+
+    async with deployment.uploader(spool=tmp_path, durability="interval", by_source=True) as uploader:
+        sys.setswitchinterval(1e-6)
+        try:
+            scraping = asyncio.create_task(asyncio.to_thread(scrape, uploader))
+            for number in range(100):
+                await uploader.submit(make_frame(number, source=f"cam-{number % 7}"))
+            await uploader.flush()
+        finally:
+            is_over.set()
+            sys.setswitchinterval(interval)
+        assert await scraping > 20
