@@ -52,6 +52,8 @@ _STOP_SECONDS: Final = 0.2
 """How long a `send` may take to be cancelled."""
 _DISK_SECONDS: Final = 0.25
 """How long the disk may take at closing without getting anything done."""
+_CLOSING_QUIET_SECONDS: Final = 1.0
+"""How long closing delivers before the log tells that it waits."""
 _PROGRESS_SECONDS: Final = 0.2
 
 
@@ -73,8 +75,7 @@ def _tell_unclosed(ledger: Ledger) -> None:
 class Uploader:
     """Delivers frames in the background; made by `AsyncDeployment.uploader`, used with `async with`.
 
-    Delivery is at least once: a frame whose answer was lost is sent again, and may be stored twice unless `deduplicate` finds
-    it. docs/delivery-guarantees.md says what is promised and what is not.
+    Delivery is at least once; docs/delivery-guarantees.md says what is promised and what is not.
     """
 
     @shows_options
@@ -240,7 +241,11 @@ class Uploader:
         self._intake.close()
         self._delivering = asyncio.get_running_loop().create_task(self._deliver_rest())
         try:
-            await asyncio.wait([self._delivering], timeout=self._close_timeout)
+            quiet = min(_CLOSING_QUIET_SECONDS, self._close_timeout)
+            await asyncio.wait([self._delivering], timeout=quiet)
+            if not self._delivering.done() and (left := self._close_timeout - quiet):
+                self._reporter.closing_waits(left)
+                await asyncio.wait([self._delivering], timeout=left)
             self._delivering.cancel()
             await self._sender.stop(_STOP_SECONDS)
             if self._spool is not None:

@@ -180,6 +180,16 @@ class DeliveryLog:
         )
         return Line(logging.INFO, text, self._fields(counts, Health.OK))
 
+    def closing_waits(self, counts: Counts, seconds: float) -> Line:
+        """Return the line of a closing that takes a while: that it does, and for how long at most.
+
+        Args:
+            counts: As they are now.
+            seconds: What is left of `close_timeout`.
+        """
+        text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames"
+        return Line(logging.WARNING, text, self._fields(counts, Health.OK))
+
     def closing(self, now: float, counts: Counts, first_lost: list[Failure], directory: str) -> list[Line]:
         """Return the last lines: that trouble ended, and which frames are left undelivered, or that none is.
 

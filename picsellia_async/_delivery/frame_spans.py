@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, Spooled
+from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, id_of
 from picsellia_async._delivery.receipt import Receipt
 from picsellia_async._http.observation import SENDS, Sends
 from picsellia_async.frames import Frame
@@ -130,7 +130,7 @@ class FrameSpans:
             life.span.end()
 
     def _end(self, outcome: Outcome) -> None:
-        life = self._lives.pop(outcome.frame_id if isinstance(outcome, Spooled) else outcome.frame.id, None)
+        life = self._lives.pop(id_of(outcome), None)
         if life is None:
             return
         span = life.span

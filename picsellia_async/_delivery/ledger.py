@@ -20,6 +20,7 @@ from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.outcomes import (
     Delivered,
     Dropped,
+    DropReason,
     Failure,
     Outcome,
     Rejected,
@@ -213,6 +214,11 @@ class Ledger:
         """Give a frame that is on disk only its outcome."""
         self._end(receipt, outcome, 0, 0)
 
+    def end_damaged(self, receipt: Receipt, error: BaseException) -> None:
+        """Give a frame its outcome that was accepted in this run, and whose record on disk turned out to be damaged."""
+        self.quarantined += 1
+        self._end(receipt, Dropped(None, DropReason.DAMAGED, error, damaged_id=receipt.frame_id), 0, 0)
+
     def end_unlisted(self, count: int) -> None:
         """Count frames that stay on disk and cannot be told apart, since the disk cannot be read."""
         self.spooled += count
@@ -248,7 +254,7 @@ class Ledger:
         elif isinstance(outcome, Dropped):
             self.dropped += 1
             self.dropped_by_reason[outcome.reason.value] += 1
-            self.dropped_by_source[outcome.frame.source or ""] += 1
+            self.dropped_by_source["" if outcome.frame is None else outcome.frame.source or ""] += 1
             has_room = self.dropped <= OTHER_LINES_MAX
         else:
             self.spooled += 1

@@ -21,6 +21,8 @@ class DropReason(enum.StrEnum):
     """It made room for a newer one, `when_full="drop_oldest"`."""
     CLOSED = "closed"
     """The uploader closed before it could be delivered, and there is no spool."""
+    DAMAGED = "damaged"
+    """Its record on disk was damaged or deleted while the uploader ran; counted in `quarantined` too."""
 
 
 class Health(enum.StrEnum):
@@ -72,15 +74,18 @@ class Rejected:
 
 @attrs.frozen
 class Dropped:
-    """Given up by the uploader's own rules."""
+    """Given up by the uploader's own rules, or lost by the disk."""
 
-    frame: Frame = attrs.field(repr=lambda frame: str(frame.id))
+    frame: Frame | None = attrs.field(repr=lambda frame: "None" if frame is None else str(frame.id))
+    """The frame; None where its record was damaged: nothing of it is left but its id."""
     reason: DropReason
     """The rule that dropped it."""
     error: BaseException | None = None
     """What the last attempt ended in, if there was one."""
     may_be_stored: bool = False
     """Whether an answer was lost, so that the service may have it all the same."""
+    damaged_id: UUID | None = attrs.field(default=None, repr=False)
+    """`Frame.id` of a frame whose record was damaged."""
 
 
 @attrs.frozen
@@ -115,10 +120,19 @@ class Failure:
     """The error's text, or the rule."""
 
 
+def id_of(outcome: Outcome) -> UUID:
+    """Return `Frame.id` of an outcome's frame, also where the frame itself is not in memory."""
+    if isinstance(outcome, Spooled):
+        return outcome.frame_id
+    if outcome.frame is not None:
+        return outcome.frame.id
+    return outcome.damaged_id or UUID(int=0)
+
+
 def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
     """Return the report's line for an outcome."""
     frame = outcome.frame
-    frame_id = outcome.frame_id if isinstance(outcome, Spooled) else outcome.frame.id
+    frame_id = id_of(outcome)
     reason = "" if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"
     if isinstance(outcome, Dropped):
         reason = f"{outcome.reason.value}; {reason}" if reason else outcome.reason.value

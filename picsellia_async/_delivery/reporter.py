@@ -69,6 +69,14 @@ class Reporter:
         """The uploader takes frames."""
         write(self._log.opening(self._counts(), self._directory))
 
+    def closing_waits(self, seconds: float) -> None:
+        """Closing takes a while.
+
+        Args:
+            seconds: How long it may still take.
+        """
+        write(self._log.closing_waits(self._counts(), seconds))
+
     @property
     def _directory(self) -> str:
         return "" if self._spool is None else str(self._spool.directory)

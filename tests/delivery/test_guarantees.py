@@ -104,6 +104,10 @@ ELSEWHERE = {
     ],
     "an exception that is not the library's": ["rows::test_an_exception_that_is_not_the_librarys"],
     "the uploader was full": ["rows::test_the_uploader_was_full", "rows::test_a_full_uploader_that_raises"],
+    "its record on disk turns out to be damaged or gone": [
+        "damage::test_a_frame_whose_record_is_damaged_while_the_uploader_runs_is_told",
+        "damage::test_a_damaged_record_is_set_aside_and_the_rest_delivered",
+    ],
     "`max_attempts` or `max_age` reached": ["rows::test_max_attempts", "rows::test_max_age"],
     '`ordered_by="source"`, ten failed attempts while others are delivered': [
         "rows::test_a_frame_that_always_fails_gives_way"
@@ -120,6 +124,7 @@ FILES = {
     "rows": "delivery/test_guarantee_rows.py",
     "guarantees": "delivery/test_guarantees.py",
     "scenarios": "delivery/test_scenarios.py",
+    "damage": "spool/test_damage.py",
     "power_cut": "spool/test_power_cut.py",
 }
 

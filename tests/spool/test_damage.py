@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from picsellia_async._delivery.outcomes import Health
+from picsellia_async._delivery.outcomes import Dropped, DropReason, Health
 from picsellia_async._delivery.spool import disk
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.segment import FIRST_AT, MARKS_AT
@@ -95,7 +95,7 @@ def test_damage_is_still_told_at_the_next_opening(tmp_path: Path) -> None:
     path.write_bytes(data)
     with opened(tmp_path) as now:
         records, missing = now.store.claim(now.found)
-        assert (len(records), missing) == (4, [1])
+        assert (len(records), [seq for seq, _ in missing]) == (4, [1])
         now.store.commit((), [2, 3, 4, 5])
     assert [path.name for path in tmp_path.glob("*.damaged")] == ["00000001-1.damaged"]
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_damaged_files_are_kept_within_a_bound(tmp_path: Path, monkeypatch: pyte
         data[-1] ^= 1
         path.write_bytes(data)
         with opened(tmp_path) as now:
-            assert now.store.claim(now.found) == ([], [number])
+            assert now.store.claim(now.found) == ([], [(number, make_record(number).id)])
     assert [path.name[:8] for path in sorted(tmp_path.glob("*.damaged"))] == ["00000004", "00000005"]
 
 
@@ -150,7 +150,7 @@ def test_a_place_that_the_disk_cannot_read_costs_the_records_in_it(
             with pytest.raises(OSError, match="disk I/O error"):
                 now.store.claim([1, 2])
         records, missing = now.store.claim([1, 2])
-        assert ([record.seq for record in records], missing) == ([2], [1])
+        assert ([record.seq for record in records], [seq for seq, _ in missing]) == ([2], [1])
     with opened(tmp_path) as now:
         assert now.found == [2, 3, 4, 5], "the page of the first head is gone"
         assert now.recovery.quarantined == 1
@@ -186,6 +186,29 @@ async def test_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Pa
     report = up.report
     assert (report.delivered, report.quarantined, report.accepted, report.is_balanced) == (19, 1, 19, True)
     assert "frame-000007.jpg" not in service.stored
+
+
+async def test_a_frame_whose_record_is_damaged_while_the_uploader_runs_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its receipt ends as dropped, with the reason and its id; it is counted once, quarantined and dropped, and logged once."""
+    service = Service(is_up=False)
+    async with uploader(service, tmp_path, max_pending_bytes=30_000, close_timeout=10.0) as up:
+        receipts = [await up.submit(make_frame(number, 5000)) for number in range(20)]
+        path = tmp_path / "00000001.seg"
+        data = bytearray(path.read_bytes())
+        data[data.index(b"\xff\xd8\xff\xe000000015") + 100] ^= 0xFF
+        path.write_bytes(data)
+        service.is_up = True
+        assert await up.flush(timeout=60) == 0
+        outcome = await receipts[15]
+    assert isinstance(outcome, Dropped)
+    assert (outcome.frame, outcome.reason, outcome.damaged_id) == (None, DropReason.DAMAGED, receipts[15].frame_id)
+    report = up.report
+    assert (report.accepted, report.delivered, report.dropped, report.quarantined) == (20, 19, 1, 1)
+    assert report.is_balanced
+    assert report.failures[0].frame_id == receipts[15].frame_id
+    assert sum("damaged records were set aside" in line.message for line in caplog.records) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -85,7 +85,7 @@ async def test_a_question_that_fails_is_answered(
         patch.setattr(Store, "claim", raising(error))
         with pytest.raises(SpoolError):
             await spool.claim([1])
-    assert (await spool.claim([1])).damaged == [1]
+    assert (await spool.claim([1])).damaged == [(1, None)], "it is not there"
     await spool.close(10)
 
 

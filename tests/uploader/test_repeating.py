@@ -63,6 +63,16 @@ async def test_bounds_on_attempts_and_age_reject() -> None:
         assert attempts in {None, outcome.attempts}
 
 
+async def test_max_age_ends_no_attempt_and_leaves_none_untried() -> None:
+    """A frame that became too old while it waited is tried once, and an attempt that outlives `max_age` counts."""
+    service = Service(seconds=5.0)
+    async with uploader(service, max_age=1.0, concurrency=1) as up:
+        receipts = [await up.submit(make_frame(number)) for number in range(2)]
+        outcomes = [await receipt for receipt in receipts]
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
+    assert up.report.retries == 0
+
+
 async def test_409_to_a_repeat_is_delivered() -> None:
     """After a lost answer a conflict means that the first attempt arrived."""
 

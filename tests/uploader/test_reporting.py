@@ -139,3 +139,15 @@ async def test_an_iterable_that_raises_is_the_cause(deployment: AsyncDeployment)
     with pytest.raises(DeliveryError, match="no disk") as caught:
         await deployment.monitor_many(frames(), on_failure="raise")  # type: ignore[arg-type]
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_closing_that_takes_a_while_tells_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    """For how long at most, and for how many frames; one that is done within a second says nothing."""
+    async with uploader(Service(seconds=0.5)) as up:
+        await up.submit(make_frame(0))
+    async with uploader(Service(seconds=3.0), close_timeout=10.0) as up:
+        for number in range(2):
+            await up.submit(make_frame(number))
+    lines = [line.getMessage() for line in caplog.records if line.getMessage().startswith("closing")]
+    assert lines == ["closing: up to 9 s more for 2 frames"]
+    assert up.report.is_complete

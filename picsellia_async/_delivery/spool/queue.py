@@ -33,6 +33,7 @@ from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.index import Entry, Index
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
+from picsellia_async._delivery.spool.spool import Claimed
 from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 
@@ -298,28 +299,37 @@ class SpoolQueue:
                     self._index.put_back(entry)
             raise
         records = {record.seq: record for record in claimed.records} if claimed is not None else {}
-        lost = 0
+        gone: list[int] = []
         for entry in entries:
             if self._taken.pop(entry.seq, None) is None:
                 continue  # closing did not wait for the disk, and has given it an outcome
-            record = records.get(entry.seq)
             item = self._unwritten.pop(entry.seq, None)
             if item is not None:
                 if not item.disk_bytes:
                     self._ledger.memory.park(-item.size)
                 take(item)
-            elif record is None:
-                self._writer.room.release(entry.size)
-                lost += 1
-            else:
-                lost += not self._take_in(record, take)
-        if lost:
-            logger.error("%d damaged records were set aside in the spool %s", lost, self._spool.directory)
-            self._ledger.lose(lost)
-            self._reporter.look()
+            elif not self._take_in(entry, records.get(entry.seq), take):
+                gone.append(entry.seq)
+        if gone and claimed is not None:
+            self._end_damaged(gone, claimed)
 
-    def _take_in(self, record: Record, take: Callable[[Item], None]) -> bool:
-        """Bring a record into memory, and hand it on; False if its description cannot be read."""
+    def _end_damaged(self, gone: list[int], claimed: Claimed) -> None:
+        """Account for records that cannot be read: frames of this run get their outcome, those of an earlier one are taken back."""
+        logger.error("%d damaged records were set aside in the spool %s", len(gone), self._spool.directory)
+        ids = dict(claimed.damaged) | {record.seq: record.id for record in claimed.records}
+        ours = [id_ for seq in gone if (id_ := ids[seq]) is not None and seq > self._recovered_to]
+        for id_ in ours:
+            frame_id = UUID(bytes=id_)
+            error = SpoolError(f"its record in the spool {str(self._spool.directory)!r} is damaged or gone")
+            self._ledger.end_damaged(self._receipts.pop(frame_id, Receipt(frame_id)), error)
+        self._ledger.lose(len(gone) - len(ours))
+        self._reporter.look()
+
+    def _take_in(self, entry: Entry, record: Record | None, take: Callable[[Item], None]) -> bool:
+        """Bring a record into memory, and hand it on; False if it is damaged, or its description cannot be read."""
+        if record is None:
+            self._writer.room.release(entry.size)
+            return False
         try:
             frame = codec.decode(record.description, record.image)
         except ValueError as error:

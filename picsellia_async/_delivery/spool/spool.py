@@ -90,8 +90,8 @@ class Claimed:
 
     records: list[Record]
     """In the order in which they were asked for."""
-    damaged: list[int]
-    """Orders of those that are missing or damaged."""
+    damaged: list[tuple[int, bytes | None]]
+    """Those that are missing or damaged: order, and the 16 bytes of `Frame.id` if they are known."""
 
 
 class Spool:

@@ -328,25 +328,26 @@ class Store:
 
     # Reading.
 
-    def claim(self, seqs: Sequence[int]) -> tuple[list[Record], list[int]]:
+    def claim(self, seqs: Sequence[int]) -> tuple[list[Record], list[tuple[int, bytes | None]]]:
         """Read pending records.
 
         Args:
             seqs: Their orders.
 
         Returns:
-            The records, and the orders of those that are not there or damaged; the latter are set aside.
+            The records, and those that are not there or damaged: order, and the frame's id if it is known. They are set aside.
 
         Raises:
             OSError: The disk cannot be read now. Asking again may help; a record that fails again and again is set aside.
         """
         records: list[Record] = []
-        damaged: list[int] = []
+        damaged: list[tuple[int, bytes | None]] = []
         for seq in seqs:
             record = self._read(seq)
             if record is None:
+                place = self._segments.find(seq)
+                damaged.append((seq, None if place is None else place[0].id(place[1])))
                 self._mark(seq, ASIDE)
-                damaged.append(seq)
             else:
                 records.append(record)
         return records, damaged
