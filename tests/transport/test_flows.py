@@ -52,7 +52,7 @@ def cut(wire: Wire) -> None:
         fd.detach()
 
 
-async def test_closed_after_each_answer(make_transport) -> None:
+async def test_closed_after_each_answer(make_transport, secured: Any) -> None:
     """A sidecar that closes after each answer without saying so costs no call, whatever the size of the body."""
     transport = make_transport()
     bodies = []
@@ -61,7 +61,7 @@ async def test_closed_after_each_answer(make_transport) -> None:
         bodies.append(len((await wire.request()).body))
         await wire.send(OK)
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         for size in range(250_000, 330_000, 2_000):
             answer = await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(size), TIMEOUTS)
             assert answer.content == b"ok"
@@ -87,7 +87,7 @@ def end(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 300_000])
-async def test_write_that_the_peer_refuses(make_transport, size: int) -> None:
+async def test_write_that_the_peer_refuses(make_transport, secured: Any, size: int) -> None:
     """A request that meets a connection closed unseen, even when the look came too early, is sent again: nothing arrived."""
     transport = make_transport()
 
@@ -96,7 +96,7 @@ async def test_write_that_the_peer_refuses(make_transport, size: int) -> None:
             await wire.request()
             await wire.send(OK)
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         for number in range(10):
             body = Body(size)
             body.closes = [peer.wires[-1]] if number else []
@@ -105,7 +105,7 @@ async def test_write_that_the_peer_refuses(make_transport, size: int) -> None:
             assert peer.accepted == number + 1
 
 
-async def test_bytes_that_were_there_before_the_request(make_transport) -> None:
+async def test_bytes_that_were_there_before_the_request(make_transport, secured: Any) -> None:
     """What came after an answer is nobody's answer: the connection is not used again, however soon the next call comes."""
     transport = make_transport()
 
@@ -114,7 +114,7 @@ async def test_bytes_that_were_there_before_the_request(make_transport) -> None:
             request = await wire.request()
             await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target))
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         await transport.exchange(peer.origin, b"POST", b"/0", b"", b"x", TIMEOUTS)
         for number in range(1, 20):
             # Straight into the kernel, without a turn of the loop in which it could be seen.
@@ -208,7 +208,7 @@ async def test_a_silent_peer_is_late(make_transport, secured: Any) -> None:
         assert caught.value.request_sent is True
 
 
-async def test_a_request_that_is_taken_by_nobody(make_transport) -> None:
+async def test_a_request_that_is_taken_by_nobody(make_transport, secured: Any) -> None:
     """A request that the kernel took and the peer's host does not confirm is a write timeout, not sent."""
     transport = make_transport()
 
@@ -217,7 +217,7 @@ async def test_a_request_that_is_taken_by_nobody(make_transport) -> None:
         await wire.send(OK)
         await wire.until_gone()
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         await transport.exchange(peer.origin, b"POST", b"/", b"", b"x", TIMEOUTS)
         cut(peer.wires[0])
         with pytest.raises(httpx.WriteTimeout) as caught:
