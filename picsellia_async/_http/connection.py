@@ -359,9 +359,11 @@ class Connection(asyncio.BufferedProtocol):
                 has repeated what was not confirmed many times. A mere reset proves nothing: it overtakes confirmations.
         """
         total = self._wire_bytes()
-        flow = tcp.flow(self.sock) if acks_tell else None
-        confirmed = None if flow is None else flow.acknowledged
-        self.request_sent = self.sent and not self._paused and (confirmed is None or confirmed >= total)
+        flow = tcp.flow(self.sock)
+        confirmed = flow.acknowledged if flow is not None and acks_tell else None
+        # Whatever ended it: the peer cannot have what has never left this host.
+        left = not self._paused and (flow is None or not flow.not_sent)
+        self.request_sent = self.sent and left and (confirmed is None or confirmed >= total)
         self.unprocessed = not self.response.touched and (
             total == self._bytes_before or (confirmed is not None and confirmed <= self._bytes_before)
         )

@@ -26,6 +26,9 @@ _UNACKED_OFFSET: Final = 24
 _LAST_ACK_OFFSET: Final = 56
 """Place of `tcpi_last_ack_recv` in it, in milliseconds."""
 
+_NOT_SENT_OFFSET: Final = 144
+"""Place of `tcpi_notsent_bytes` in it (since 4.6)."""
+
 _UNREAD_MAX: Final = 1 << 20
 """Bytes read at most from a connection that broke."""
 
@@ -66,6 +69,8 @@ class Flow(NamedTuple):
     """Packets that are on their way, or lost. None is while the peer takes no more bytes and ours wait here."""
     silence: float
     """Seconds since the peer's kernel confirmed anything."""
+    not_sent: int
+    """Bytes that this system has not put on the wire as yet: the peer's window, or the network, has had no room."""
 
 
 def flow(sock: socket.socket) -> Flow | None:
@@ -82,7 +87,11 @@ def flow(sock: socket.socket) -> Flow | None:
     in_flight: int = struct.unpack_from("=I", info, _UNACKED_OFFSET)[0]
     silence_ms: int = struct.unpack_from("=I", info, _LAST_ACK_OFFSET)[0]
     # The SYN counts as one; zero means that this kernel (an emulation of Linux, say) does not fill the field in.
-    return Flow(confirmed - 1, in_flight, silence_ms / 1000) if confirmed else None
+    if not confirmed:
+        return None
+    has_not_sent = len(info) >= _NOT_SENT_OFFSET + 4
+    not_sent: int = struct.unpack_from("=I", info, _NOT_SENT_OFFSET)[0] if has_not_sent else 0
+    return Flow(confirmed - 1, in_flight, silence_ms / 1000, not_sent)
 
 
 def unread(sock: socket.socket) -> bytes:

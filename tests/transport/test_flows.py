@@ -15,7 +15,7 @@ import pytest
 from picsellia_async._http import connection as connection_module
 from picsellia_async.config import Timeouts
 
-from .peers import OK, TIMEOUTS, Certificate, Wire, scripted
+from .peers import OK, TIMEOUTS, Certificate, Wire, scripted, settled
 
 pytestmark = [
     pytest.mark.anyio,
@@ -192,6 +192,24 @@ async def test_the_clock_of_reading_starts_when_the_request_has_arrived(make_tra
         limits = Timeouts(30.0, 2.0, 30.0, 30.0)
         answer = await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(600_000), limits)
         assert answer.content == b"ok"
+
+
+async def test_a_reset_before_the_request_has_left(make_transport, secured: Any) -> None:
+    """What the kernel took and had no room to send, the peer cannot have: a reset then counts as not sent."""
+    transport = make_transport()
+
+    async def script(wire: Wire) -> None:
+        narrow(wire)
+        await wire.head()
+        wire.writer.transport.pause_reading()
+        connection = next(iter(transport._pool._connections))
+        await settled(lambda: connection.sent)  # our kernel has taken all of it; the peer's window is full
+        wire.reset()
+
+    async with scripted(script, secured) as peer:
+        with pytest.raises((httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)) as caught:
+            await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(600_000), TIMEOUTS)
+        assert caught.value.request_sent is False
 
 
 async def test_a_silent_peer_is_late(make_transport, secured: Any) -> None:
