@@ -128,12 +128,15 @@ def _page_reader(converter: OrjsonConverter, kind: Any) -> Read:
     }
 
     def read(value: Any, _: Any) -> Page[Any]:
-        if not isinstance(value, dict) or not isinstance(value.get("items"), list):
+        given = value.get("items") if isinstance(value, dict) else None
+        if given in ("", {}):
+            given = []  # how some services write a list of nothing
+        if not isinstance(given, list):
             raise TypeError(f"a page with items is expected, got {shown(value)}")
         item_reader = converter.get_structure_hook(of)
         items: list[Any] = []
         odd: list[Exception] = []
-        for item in value["items"]:
+        for item in given:
             try:
                 items.append(item_reader(item, of))
             except UNREADABLE as exc:
@@ -143,7 +146,7 @@ def _page_reader(converter: OrjsonConverter, kind: Any) -> Read:
         if odd:
             logger.warning(
                 "%d of %d items of a list of %s could not be read and are left out: %s",
-                len(odd), len(value["items"]), getattr(of, "__name__", of), _reason(odd[0]),
+                len(odd), len(given), getattr(of, "__name__", of), _reason(odd[0]),
             )  # fmt: skip
         rest = {name: hook(value.get(name), None) for name, hook in lenient.items()}
         return Page(items=items, odd=len(odd), **rest)

@@ -22,7 +22,10 @@ pytestmark = [
 ]
 
 ABSENT: Final = object()
-CHANGES: Final[dict[str, Any]] = {"null": None, "a text": "text", "an object": {"an": "object"}, "absent": ABSENT}
+CHANGES: Final[dict[str, Any]] = {
+    "null": None, "a text": "text", "an object": {"an": "object"}, "absent": ABSENT, "an empty text": "", "an empty object": {},
+    "an empty list": [], "a list": [1], "a number": 7, "true": True,
+}  # fmt: skip
 IS_WHOLE: Final = os.environ.get("PICSELLIA_ASYNC_SOAK") == "1"
 """Every change of every field; otherwise one of each field, in turn."""
 
@@ -113,7 +116,7 @@ async def our_failure(row: Row, content: tuple[str, bytes], recorder: Recorder, 
 async def test_what_the_vendor_survives_is_survived(
     recorder: Recorder, vendor_client: Any, vendor_names: sides.Names
 ) -> None:
-    """Each field of each answer null, a text, an object or absent: no call fails here that goes on there."""
+    """Each field of each answer null, absent, or of another kind: no call fails here that goes on there."""
     api = sides.our_names()
     theirs = recorder, vendor_client, vendor_names
     tried, survived, fails = 0, 0, []

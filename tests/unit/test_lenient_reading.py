@@ -89,6 +89,14 @@ def test_a_list_of_nothing_but_odd_items_is_an_error():
         read(LIST_DEPLOYMENTS, {"items": [{"id": None}]})
 
 
+@pytest.mark.parametrize("nothing", [[], "", {}])
+def test_a_list_of_nothing(nothing):
+    """Some services write it as an empty text or object; whatever else is no list is an error."""
+    assert read(LIST_DEPLOYMENTS, {"items": nothing}).items == []
+    with pytest.raises(DecodeError):
+        read(LIST_DEPLOYMENTS, {"items": {"id": 1}})
+
+
 def test_words_that_came_up_later_are_members():
     """A status that this release does not know has the name and value that the service gave it."""
     data = read(GET_DATA, good(DataDescription) | {"upload_status": "QUARANTINED"})
