@@ -66,6 +66,7 @@ from picsellia_async import (
 from picsellia_async.emulator import Emulator, Fault, ThreadedEmulator
 from picsellia_async.predictions import from_ultralytics
 from picsellia_async.sources import Image, Source, Video, camera, coco_results, directory, manifest, video, yolo_labels
+from picsellia_async.tracing import Tracing
 
 
 async def connect() -> None:
@@ -76,6 +77,7 @@ async def connect() -> None:
     AsyncClient("token", "00000000-0000-0000-0000-000000000000", host="https://h", timeout=3, max_connections=10)
     AsyncClient(organization_name="o", timeout=httpx.Timeout(1), retry=RetryPolicy(attempts=2, jitter=0.1))
     AsyncClient(transport=httpx.AsyncHTTPTransport())
+    AsyncClient(tracing=Tracing(propagate=True))
     AsyncClient(http_client=httpx.AsyncClient())
     client.with_options(timeout=2, retry=RetryPolicy.none())
     assert_type(await client.get_deployment("d"), AsyncDeployment)
