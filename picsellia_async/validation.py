@@ -196,15 +196,16 @@ def file_name(value: Any, name: str) -> str:
         ConfigurationError: Empty, with characters that no file name has (NUL, line ends), ending or going through `..`, or longer
             than a file system (255 bytes a part) or an object storage (1,024 bytes) takes.
     """
-    found = text(value, name)
     if (
-        len(found) <= PART_BYTES_MAX
-        and found.isascii()
-        and found.isprintable()
-        and ".." not in found
-        and found[-1] not in "/."
+        type(value) is str
+        and 0 < len(value) <= PART_BYTES_MAX
+        and value.isascii()
+        and value.isprintable()
+        and ".." not in value
+        and value[-1] not in "/."
     ):
-        return found  # the usual case
+        return value  # the usual case
+    found = text(value, name)
     parts = found.replace("\\", "/").split("/")
     if any(unicodedata.category(one) == "Cc" for one in found):
         problem = "has a control character, such as the end of a line"

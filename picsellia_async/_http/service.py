@@ -172,10 +172,10 @@ class Service:
         if session.observer is not None:
             exchange = functools.partial(session.observer.exchange, exchange)
         lines = self.credential.current() or await self.credential.acquire()
-        answer = await exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
+        answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
         if answer.status == 401 and self.credential.invalidate(lines):
             lines = await self.credential.acquire()
-            answer = await exchange(endpoint, self.origin, target, lines + headers, body, timeouts)
+            answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
         return answer
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:
@@ -214,6 +214,12 @@ def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, objec
         SecretBytes(encoded) if endpoint.host is Host.STORAGE else encoded,
         f"{origin}{target.partition('?')[0]}",
     )
+
+
+@functools.lru_cache(64)
+def _signed(lines: bytes, headers: bytes) -> bytes:
+    """Return both together, made once for each credential: what is secret is copied twice to stay so."""
+    return lines + headers
 
 
 @functools.lru_cache(16)
