@@ -788,6 +788,16 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             report.raise_for_failures()
         return report
 
+    async def is_stored(self, frame: Frame) -> bool:
+        """Return whether the platform has a frame that an uploader with `deduplicate` sent, now or in an earlier process. Idempotent.
+
+        Args:
+            frame: Its `id` is looked for in the custom metadata of what the deployment predicted.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}/predictedassets, 200.
+        """
+        return await self._bulk.is_stored(frame)
+
     # Information and statistics
 
     async def retrieve_information(self) -> DeploymentInformation:

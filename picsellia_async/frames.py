@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 import uuid
@@ -185,6 +186,13 @@ class Frame(MonitorOptions):
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+
+def with_id(frame: Frame, id_: uuid.UUID) -> Frame:
+    """Return the same frame under another id, without checking it once more."""
+    other = copy.copy(frame)
+    object.__setattr__(other, "id", id_)
+    return other
 
 
 def _content_type_of_image(image: bytes | Path) -> SupportedContentType | None:

@@ -111,6 +111,8 @@ class Uploader:
         chosen = Options(**options)
         if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
+        self.owner: dict[str, str] = dict(owner or {})
+        """Whose frames it delivers: `deployment_id` and `host`."""
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
         writer: SpoolQuota | None = None
@@ -486,6 +488,15 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
 def record_durations(uploader: Uploader, record: Callable[[float], object]) -> None:
     """Have a function called with the seconds from acceptance to delivery of each frame from now on; for metrics."""
     uploader._ledger.tell_durations(record)  # noqa: SLF001 - one module
+
+
+async def deliver(uploader: Uploader, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Exception | None:
+    """Deliver the frames of an iterable through an uploader that is open, and wait for every outcome, as `deliver_all` does.
+
+    Returns:
+        What the iterable raised.
+    """
+    return await uploader._deliver(uploader._feed(frames))  # noqa: SLF001 - one module
 
 
 def _foreign() -> ClosedError:

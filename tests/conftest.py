@@ -56,6 +56,12 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"debug": True}
 
 
+@pytest.fixture(autouse=True)
+def state_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands, in this process and others, keep their journals away from the user's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @pytest.fixture
 def uncollected() -> Iterator[None]:
     """Nothing but reference counts frees memory."""

@@ -73,8 +73,8 @@ class Bulk:
         owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
         tracing = self._record.account.session.tracing
         spans = None if tracing is None else FrameSpans(tracing, MONITOR.name)
-        return Uploader(send, encode=encode, find=self._is_stored, owner=owner, spans=spans, **options)
+        return Uploader(send, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
-    async def _is_stored(self, frame: Frame) -> bool:
-        """Whether the platform shows a frame that was sent before."""
+    async def is_stored(self, frame: Frame) -> bool:
+        """Return whether the platform shows a frame that was sent before with its id in the custom metadata."""
         return is_among(frame.id, await self._assets.first_page(look_up_query(frame.id)))

@@ -10,6 +10,7 @@ import math
 import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -27,11 +28,21 @@ from picsellia_async.cli.delivering import (
     is_refused,
     print_failures,
 )
+from picsellia_async.cli.resuming import (
+    add_journal,
+    check_journal,
+    has_journal,
+    input_of,
+    journal_of,
+    tell_end,
+    tell_start,
+)
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.jobs import Job, JobReport
 from picsellia_async.plausibility import check_latency
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
@@ -83,6 +94,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--source", metavar="NAME", help="name of the source, where a frame has none")
     parser.add_argument("--latency", type=_latency, default=0.0, metavar="SECONDS", help="inference time (default 0)")
     _add_delivery(parser)
+    add_journal(parser)
     add_account(parser, default_host="Picsellia's")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=run)
@@ -123,13 +135,17 @@ def run(args: argparse.Namespace) -> int:
         _print(result)
     if result.is_interrupted:
         return 130
-    complete = result.report is not None and result.report.is_complete
+    account = result.report if result.job is None else result.job
+    complete = account is not None and account.is_complete
     return 0 if complete and result.error is None and not result.skipped else 1
 
 
 @attrs.define
 class _Result:
     report: UploadReport | None = None
+    job: JobReport | None = None
+    """Where there is a journal."""
+    journal: Path | None = None
     error: PicselliaError | None = None
     is_interrupted: bool = False
     source: Source[Frame] | None = None
@@ -161,6 +177,7 @@ def _check_input(args: argparse.Namespace) -> None:
     for name in sorted({one for names in only.values() for one in names} - set(only[kind])):
         if getattr(args, name) not in {None, False}:
             raise ConfigurationError(f"--{name.replace('_', '-')} does not go with --{kind}")
+    check_journal(args)
     if args.names is not None and args.class_numbers:
         raise ConfigurationError("--names does not go with --class-numbers, which takes the numbers as they are")
     if args.spool is not None and args.spool.exists() and not args.spool.is_dir():
@@ -284,15 +301,43 @@ async def _deliver(
         result.source = source = await _source(args, categories, deployment)
         with TerminalProgress() as progress:
             options["progress"] = progress
-            uploader = deployment.uploader(**options)
             try:
-                async with uploader:
-                    await _send(uploader, source)
+                if has_journal(args):
+                    await _run_job(args, deployment, options, source, result)
+                else:
+                    await _send_all(deployment.uploader(**options), source, result)
             except PicselliaError as error:
                 # What was sent before is reported all the same.
+                if result.report is None:
+                    raise
                 result.error = error
-            finally:
-                result.report = uploader.report if uploader.is_closed else None
+
+
+async def _run_job(
+    args: argparse.Namespace,
+    deployment: AsyncDeployment,
+    options: UploaderOptions,
+    source: Source[Frame],
+    result: _Result,
+) -> None:
+    owner = deployment.uploader().owner
+    job = Job(deployment, journal=journal_of(args, owner), input=input_of(args), fresh=args.fresh, **options)
+    try:
+        async with job:
+            result.journal = job.journal
+            tell_start(job)
+            await _send(job.uploader, job.pending(source))
+    finally:
+        result.report = job.uploader.report if job.uploader.is_closed else None
+        result.job = job.report
+
+
+async def _send_all(uploader: Uploader, source: Source[Frame], result: _Result) -> None:
+    try:
+        async with uploader:
+            await _send(uploader, source)
+    finally:
+        result.report = uploader.report if uploader.is_closed else None
 
 
 async def _find(client: AsyncClient, name: str) -> AsyncDeployment:
@@ -303,7 +348,7 @@ async def _find(client: AsyncClient, name: str) -> AsyncDeployment:
     return await client.get_deployment_by_id(id_)
 
 
-async def _send(uploader: Uploader, source: Source[Frame]) -> None:
+async def _send(uploader: Uploader, source: AsyncIterable[Frame]) -> None:
     """Send all, and wait for the outcomes, as long as the service takes this account's frames."""
 
     async def feed() -> None:
@@ -327,6 +372,9 @@ def _to_json(result: _Result) -> dict[str, Any]:
     failures = report.pop("failures", [])
     return {
         **report,
+        "journal": None if result.journal is None else str(result.journal),
+        "delivered_before": 0 if result.job is None else result.job.delivered_before,
+        "left": 0 if result.job is None else result.job.left,
         "skipped": result.skipped,
         "interrupted": result.is_interrupted,
         "error": None if result.error is None else f"{type(result.error).__name__}: {result.error}",
@@ -342,9 +390,16 @@ def _print(result: _Result) -> None:
         print(
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
             f"{report.spooled} left in the spool, {result.skipped} skipped"
+            f"{_before(result.job)}"
         )
         print_failures(report)
     for problem in result.problems[:LINES_SHOWN]:
         print(f"  skipped {problem}", file=sys.stderr)
+    if result.job is not None and result.journal is not None:
+        tell_end(result.job, result.journal)
     if result.error is not None:
         print(f"stopped: {type(result.error).__name__}: {result.error}", file=sys.stderr)
+
+
+def _before(job: JobReport | None) -> str:
+    return f", {job.delivered_before} delivered before" if job is not None and job.delivered_before else ""

@@ -170,7 +170,9 @@ async def test_classes_of_coco_are_found_by_name(emulator, client, tmp_path, ima
     code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
     assert code == 1
     assert "class 91 has no name to look up" in err
-    code, _, err = await monitor(emulator, emulator.deployment_name, *arguments, "--categories", '{"91": 0}')
+    code, _, err = await monitor(
+        emulator, emulator.deployment_name, *arguments, "--categories", '{"91": 0}', "--no-journal"
+    )
     assert (code, err) == (0, "")
 
 
@@ -225,7 +227,7 @@ async def test_bad_lines_stop_or_are_skipped(emulator, client, manifest_file):
     assert "line 6: no JSON" in report["error"]
     code, out, err = await monitor(emulator, emulator.deployment_name, "--manifest", manifest_file, "--skip-bad")
     assert code == 1
-    assert out == "12 of 12 delivered, 0 refused, 0 dropped, 0 left in the spool, 1 skipped\n"
+    assert out == "7 of 7 delivered, 0 refused, 0 dropped, 0 left in the spool, 1 skipped, 5 delivered before\n"
     assert "line 6: no JSON" in err
 
 
@@ -296,6 +298,9 @@ async def test_an_interrupt_keeps_what_is_left_in_the_spool(emulator, tmp_path, 
         (["--manifest", __file__, "--empty"], "does not go with --manifest"),
         (["--manifest", __file__, "--concurrency", "many"], "--concurrency"),
         (["--manifest", __file__, "--no-such"], "unrecognized"),
+        (["--manifest", __file__, "--journal", "/"], "--journal: '/' is a folder"),
+        (["--manifest", __file__, "--journal", "/j", "--spool", "/s"], "--journal does not go with --spool"),
+        (["--manifest", __file__, "--fresh", "--no-journal"], "--fresh needs a journal"),
         ([], "required"),
         (["--manifest", __file__, "--images", "/"], "--images does not go with --manifest"),
         (["--yolo", "/", "--images", "/", "--names", __file__, "--class-numbers"], "--names does not go with"),

@@ -1,0 +1,99 @@
+"""The journal of a command, so that the same command goes on where it stopped. Where it is by default, and what is said of it."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.jobs import Job, JobReport
+
+_READS: Final = ("manifest", "coco", "yolo", "images", "annotations")
+"""Options that say what is read, in the order in which they are named."""
+_AS: Final = ("segmentation", "mask")
+"""Options by which the same input is another one."""
+
+
+def add_journal(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the journal."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="what was delivered (default: in the user's state directory; none with --spool)",
+    )
+    which.add_argument("--no-journal", action="store_true", help="send everything, and remember nothing")
+    parser.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
+
+
+def check_journal(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ConfigurationError: So it is.
+    """
+    if args.spool is not None and args.journal is not None:
+        raise ConfigurationError("--journal does not go with --spool: frames in a spool are delivered by replay")
+    if args.fresh and not has_journal(args):
+        raise ConfigurationError("--fresh needs a journal, which there is none of with --no-journal and --spool")
+    if args.journal is not None and args.journal.is_dir():
+        raise ConfigurationError(f"--journal: {str(args.journal)!r} is a folder")
+
+
+def has_journal(args: argparse.Namespace) -> bool:
+    """Return whether the command keeps one."""
+    return args.spool is None and not args.no_journal
+
+
+def input_of(args: argparse.Namespace) -> str:
+    """Return the input of a command, the same whatever folder it is run in."""
+    words = [f"--{name} {getattr(args, name).absolute()}" for name in _READS if getattr(args, name) is not None]
+    return " ".join([*words, *(f"--{name}" for name in _AS if getattr(args, name))])
+
+
+def journal_of(args: argparse.Namespace, owner: Mapping[str, str]) -> Path:
+    """Return the file of the journal: each deployment and input has its own.
+
+    Args:
+        args: Of the command.
+        owner: Host and deployment.
+
+    Raises:
+        ConfigurationError: No file was given, and where the user's state belongs cannot be told.
+    """
+    if args.journal is not None:
+        given: Path = args.journal
+        return given
+    try:
+        import platformdirs  # noqa: PLC0415 - an extra, imported on use
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "where the journal belongs on this platform is told by the extra 'cli': pip install 'picsellia-async[cli]', or give "
+            "--journal FILE or --no-journal"
+        ) from error
+    facts = "\0".join([*(f"{name}={owner[name]}" for name in sorted(owner)), input_of(args)])
+    name = hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()
+    return platformdirs.user_state_path("picsellia-async") / "jobs" / f"{name}.journal"
+
+
+def tell_start(job: Job) -> None:
+    """Say on stderr that the command goes on; nothing where it begins."""
+    if job.delivered_at_start:
+        print(
+            f"going on: {job.delivered_at_start} were delivered before, by the journal {str(job.journal)!r} (--fresh sends them again)",
+            file=sys.stderr,
+        )
+
+
+def tell_end(report: JobReport, journal: Path) -> None:
+    """Say on stderr how to go on, where something is left."""
+    if not report.is_complete:
+        print(
+            f"{report.rejected} refused and {report.left} left: the same command goes on from here (journal {str(journal)!r})",
+            file=sys.stderr,
+        )

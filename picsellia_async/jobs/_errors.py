@@ -1,0 +1,7 @@
+"""What can be wrong with a journal."""
+
+from picsellia_async.errors import PicselliaError
+
+
+class JournalError(PicselliaError):
+    """The journal of a job cannot be opened, read or written; the message names the file."""

@@ -1,0 +1,367 @@
+"""`Job`: frames of an input, each delivered once, over as many runs as it takes.
+
+Theory of operation. `pending` reads the caller's frames a few ahead, asks the journal for all that are there at once, and hands on those
+that were not delivered, each under an id that is the same in every run. The uploader delivers them with that id in the custom
+metadata. Outcomes go to the journal a few times a second. What an earlier run left as sent, without an outcome, is looked up on the
+platform before it is handed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, Unpack
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from picsellia_async._delivery.iterables import check, each
+from picsellia_async._delivery.options import UploaderOptions
+from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.frames import Frame, with_id
+from picsellia_async.jobs._identity import key_of
+from picsellia_async.jobs._journal import Ending, Entry, Journal, State
+from picsellia_async.uploader import Uploader, deliver
+
+T = TypeVar("T")
+
+_READ_AHEAD: Final = 64
+"""Frames that are read before the uploader asks for them, so that many share one write of the journal."""
+_HANDED_ON_MAX: Final = 256
+"""Frames without an outcome at least; each may have to be looked up after a kill. Twice the concurrency, where that is more."""
+_LOOK_UPS: Final = 16
+"""Items that are looked up at once."""
+_WRITE_SECONDS: Final = 0.2
+"""How long outcomes wait for others to be written with: so many deliveries may have to be looked up after a kill."""
+_DETAIL_MAX: Final = 500
+"""Characters kept of an error."""
+
+
+@attrs.frozen(kw_only=True)
+class JobReport:
+    """The account of one run of a job."""
+
+    upload: UploadReport
+    """What this run sent, and what became of it."""
+    delivered_before: int
+    """Items that an earlier run had delivered, and that were not sent again."""
+    found: int
+    """Of these: items that an earlier run had sent without learning of their outcome, and that the platform has."""
+    delivered: int
+    """Items that were read in this run and are delivered, in whatever run."""
+    rejected: int
+    """Items that were refused; the next run tries them again."""
+    left: int
+    """Items that were read and have no outcome; the next run delivers them."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every item that was read is delivered, and reading came to the end of the input."""
+        return not self.rejected and not self.left and self.upload.error is None
+
+
+class Job:
+    """One run of a job, for code that wants the uploader in hand; `run` does for the rest.
+
+    ```python
+    async with Job(deployment, journal="day.journal") as job:
+        async for outcome in job.uploader.stream(job.pending(frames)):
+            ...
+    print(job.report)
+    ```
+    """
+
+    def __init__(
+        self,
+        deployment: AsyncDeployment,
+        *,
+        journal: str | Path,
+        input: str = "",  # noqa: A002 - the field's word
+        fresh: bool = False,
+        **options: Unpack[UploaderOptions],
+    ) -> None:
+        """Store the settings; nothing is opened before `async with`.
+
+        Args:
+            deployment: Where frames are delivered to.
+            journal: File that tells what was delivered; made where it is not there. Not on a network file system.
+            input: Name of what is read. A journal belongs to one deployment and one input: another one is refused.
+            fresh: Whether to forget what earlier runs delivered, and send everything again.
+            **options: Of the uploader. `deduplicate` is always on, since ids in the custom metadata are how items are known again; there
+                is no `spool`, since the input is there to be read again.
+
+        Raises:
+            ConfigurationError: An option cannot be used.
+        """
+        if options.get("spool") is not None:
+            raise ConfigurationError("a job has no spool: what is not delivered is read again from its input")
+        if not isinstance(journal, (str, Path)) or not str(journal):
+            raise ConfigurationError(f"journal must be the path of a file, got {shown(journal)}")
+        self._on_outcome = options.get("on_outcome")
+        options["on_outcome"], options["deduplicate"] = self._ended, True
+        self.uploader: Uploader = deployment.uploader(**options)
+        """Delivers what `pending` gives."""
+        self._deployment = deployment
+        owner = {**self.uploader.owner, "input": input}
+        self.journal: Path = Path(journal)
+        """The file."""
+        self._journal = Journal(self.journal, owner, fresh=fresh)
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._endings: list[Ending] = []
+        self._came = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._handed_on: set[UUID] = set()
+        """Items whose frames were handed on and that have no outcome yet."""
+        concurrency = options.get("concurrency")
+        self._handed_on_max = max(_HANDED_ON_MAX, 2 * concurrency if isinstance(concurrency, int) else 0)
+        self._has_room = asyncio.Event()
+        self._report: JobReport | None = None
+        self._delivered_before = self._found = 0
+        self.delivered_at_start: int = 0
+        """Items in the journal that were delivered when the run began."""
+
+    async def __aenter__(self) -> Self:
+        """Open the journal and the uploader.
+
+        Raises:
+            ConfigurationError: The journal is of another deployment or input.
+            JournalError: The journal is in use, is none, or cannot be opened.
+        """
+        await self._in_thread(self._journal.open)
+        try:
+            self.delivered_at_start = await self._in_thread(self._journal.delivered)
+            await self.uploader.__aenter__()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._in_thread(self._journal.close)
+            raise
+        self._writing = asyncio.get_running_loop().create_task(self._write_endings())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the uploader, and write down what became of everything; also where the block was cancelled.
+
+        Raises:
+            JournalError: The journal could not be written: what it does not say is looked up by the next run.
+        """
+        try:
+            await self.uploader.__aexit__(kind, error, trace)
+        finally:
+            # Short work of the disk, which a second cancellation must not keep from being done.
+            with anyio.CancelScope(shield=True):
+                await self._close()
+
+    async def _close(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+        # What was handed on and never submitted has no outcome, and was certainly not sent.
+        self._endings += [Ending(one, State.PENDING) for one in self._handed_on]
+        self._handed_on.clear()
+        try:
+            await self._write()
+            counts = await self._in_thread(self._journal.counts)
+        finally:
+            await self._in_thread(self._journal.close)
+        self._report = JobReport(
+            upload=self.uploader.report,
+            delivered_before=self._delivered_before,
+            found=self._found,
+            delivered=counts[State.DELIVERED],
+            rejected=counts[State.REJECTED],
+            left=counts[State.PENDING] + counts[State.SENT],
+        )
+
+    @property
+    def report(self) -> JobReport | None:
+        """The account, once the job is closed; None before, and where the journal could not be written."""
+        return self._report
+
+    async def pending(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncGenerator[Frame, None]:
+        """Yield the frames of the input that no run has delivered, each under the id that it has in every run.
+
+        Frames are the same item where name, picture and prediction are; equal ones in one input are as many items.
+
+        Args:
+            frames: The input, sync or async, read up to 64 frames ahead.
+
+        Raises:
+            ConfigurationError: It is no iterable, or gives something that is no `Frame`.
+            JournalError: The journal cannot be written.
+            PicselliaError: An item of an earlier run cannot be looked up.
+        """
+        check(frames)
+        read: asyncio.Queue[object] = asyncio.Queue(_READ_AHEAD)
+        reading = asyncio.get_running_loop().create_task(_read(frames, read))
+        try:
+            is_over = False
+            while not is_over:
+                batch = [await read.get()]
+                while not read.empty():
+                    batch.append(read.get_nowait())
+                end = batch.pop() if isinstance(batch[-1], _End) else None
+                is_over = end is not None
+                async with contextlib.aclosing(self._new(batch)) as new:
+                    async for frame in new:
+                        yield frame
+                if isinstance(end, _End) and end.error is not None:
+                    raise end.error
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    async def _new(self, batch: list[object]) -> AsyncGenerator[Frame, None]:
+        while len(self._handed_on) >= self._handed_on_max:
+            self._has_room.clear()
+            await self._has_room.wait()
+        frames = [one for one in batch if isinstance(one, Frame)]
+        entries = await self._in_thread(lambda: self._journal.begin([key_of(frame) for frame in frames]))
+        named = {entry.id: with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)}
+        found = await self._looked_up([named[entry.id] for entry in entries if entry.before is State.SENT])
+        new = [entry for entry in entries if not self._is_done(entry, found)]
+        self._handed_on.update(entry.id for entry in new)
+        for entry in new:
+            yield named[entry.id]
+        for one in batch:
+            if not isinstance(one, Frame):
+                hint = ": make one with image.with_prediction(...)" if hasattr(one, "with_prediction") else ""
+                raise ConfigurationError(f"a job takes Frames, got {type(one).__name__}{hint}")
+
+    def _is_done(self, entry: Entry, found: set[UUID]) -> bool:
+        if entry.before is State.DELIVERED:
+            self._delivered_before += 1
+            return True
+        if entry.id in found:
+            self._delivered_before += 1
+            self._found += 1
+            self._add(Ending(entry.id, State.DELIVERED))
+            return True
+        return False
+
+    async def _looked_up(self, frames: list[Frame]) -> set[UUID]:
+        """Return the ids of those that the platform has."""
+        found: set[UUID] = set()
+        if not frames:
+            return found
+        limit = anyio.CapacityLimiter(_LOOK_UPS)
+
+        async def look(frame: Frame) -> None:
+            async with limit:
+                if await self._deployment.is_stored(frame):
+                    found.add(frame.id)
+
+        try:
+            async with anyio.create_task_group() as group:
+                for frame in frames:
+                    group.start_soon(look, frame)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return found
+
+    def _ended(self, outcome: Outcome) -> None:
+        """Take note of an outcome; called by the uploader."""
+        if isinstance(outcome, Delivered):
+            told = outcome.receipt.get("id")
+            self._end(outcome.frame.id, State.DELIVERED, outcome.attempts, None if told is None else str(told))
+        elif isinstance(outcome, (Rejected, Dropped)):
+            state = State.REJECTED if isinstance(outcome, Rejected) else State.PENDING
+            error = outcome.error if isinstance(outcome, Rejected) else None
+            attempts = outcome.attempts if isinstance(outcome, Rejected) else 0
+            detail = None if error is None else f"{type(error).__name__}: {error}"[:_DETAIL_MAX]
+            self._end(outcome.frame.id, State.SENT if outcome.may_be_stored else state, attempts, detail)
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+    def _end(self, id_: UUID, state: State, attempts: int, detail: str | None) -> None:
+        self._handed_on.discard(id_)
+        self._has_room.set()
+        self._add(Ending(id_, state, attempts, detail))
+
+    def _add(self, ending: Ending) -> None:
+        self._endings.append(ending)
+        self._came.set()
+
+    async def _write_endings(self) -> None:
+        while True:
+            await self._came.wait()
+            await asyncio.sleep(_WRITE_SECONDS)
+            await self._write()
+
+    async def _write(self) -> None:
+        self._came.clear()
+        endings, self._endings = self._endings, []
+        if not endings:
+            return
+        try:
+            await self._in_thread(lambda: self._journal.end(endings))
+        except BaseException:
+            self._endings = endings + self._endings  # closing tries once more
+            raise
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
+
+
+@attrs.frozen
+class _End:
+    """What ends the reading of the input."""
+
+    error: Exception | None = None
+
+
+async def _read(frames: Iterable[Frame] | AsyncIterable[Frame], into: asyncio.Queue[Any]) -> None:
+    error: Exception | None = None
+    try:
+        async with contextlib.aclosing(each(frames)) as found:
+            async for frame in found:
+                await into.put(frame)
+    except Exception as raised:  # noqa: BLE001 - the caller's iterable may raise anything; it is handed on
+        error = raised
+    await into.put(_End(error))
+
+
+async def run(
+    frames: Iterable[Frame] | AsyncIterable[Frame],
+    deployment: AsyncDeployment,
+    *,
+    journal: str | Path,
+    input: str = "",  # noqa: A002 - the field's word
+    fresh: bool = False,
+    **options: Unpack[UploaderOptions],
+) -> JobReport:
+    """Deliver the frames that no run of this job has delivered, and wait for every outcome.
+
+    The same call again, after a stop or a kill, sends only what is left: frames that were delivered are passed over, those that were under
+    way are looked up first, and those that were refused are tried again.
+
+    Args:
+        frames: The input, sync or async, in whatever order.
+        deployment: Where they are delivered to.
+        journal: File that tells what was delivered; made where it is not there. Not on a network file system.
+        input: Name of what is read. A journal belongs to one deployment and one input: another one is refused.
+        fresh: Whether to forget what earlier runs delivered, and send everything again.
+        **options: Of the uploader; see `Job`.
+
+    Returns:
+        The account; what the iterable raised, if it did, is `upload.error`.
+
+    Raises:
+        ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
+        JournalError: The journal is in use, is none, or cannot be opened or written.
+    """
+    job = Job(deployment, journal=journal, input=input, fresh=fresh, **options)
+    async with job:
+        error = await deliver(job.uploader, job.pending(frames))
+    report = job.report
+    if report is None:
+        raise AssertionError("a closed job has a report")
+    return attrs.evolve(report, upload=attrs.evolve(report.upload, error=error))
