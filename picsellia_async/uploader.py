@@ -490,15 +490,6 @@ def record_durations(uploader: Uploader, record: Callable[[float], object]) -> N
     uploader._ledger.tell_durations(record)  # noqa: SLF001 - one module
 
 
-async def deliver(uploader: Uploader, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Exception | None:
-    """Deliver the frames of an iterable through an uploader that is open, and wait for every outcome, as `deliver_all` does.
-
-    Returns:
-        What the iterable raised.
-    """
-    return await uploader._deliver(uploader._feed(frames))  # noqa: SLF001 - one module
-
-
 def _foreign() -> ClosedError:
     return ClosedError("the uploader belongs to another event loop")
 

@@ -28,7 +28,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame, with_id
 from picsellia_async.jobs._identity import key_of
 from picsellia_async.jobs._journal import Ending, Entry, Journal, State
-from picsellia_async.uploader import Uploader, deliver
+from picsellia_async.uploader import Uploader
 
 T = TypeVar("T")
 
@@ -360,7 +360,8 @@ async def run(
     """
     job = Job(deployment, journal=journal, input=input, fresh=fresh, **options)
     async with job:
-        error = await deliver(job.uploader, job.pending(frames))
+        # As `deliver_all` does, in a block that closes the journal as well.
+        error = await job.uploader._deliver(job.uploader._feed(job.pending(frames)))  # noqa: SLF001
     report = job.report
     if report is None:
         raise AssertionError("a closed job has a report")
