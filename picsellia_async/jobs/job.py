@@ -208,16 +208,16 @@ class Job:
                 batch = [await read.get()]
                 while not read.empty():
                     batch.append(read.get_nowait())
-                end = batch.pop() if isinstance(batch[-1], _End) else None
-                is_over = end is not None
+                is_over = isinstance(batch[-1], _End)
+                if is_over:
+                    batch.pop()
                 async with contextlib.aclosing(self._new(batch)) as new:
                     async for frame in new:
                         yield frame
-                if isinstance(end, _End) and end.error is not None:
-                    raise end.error
+            await reading  # raises what the input did
         finally:
             reading.cancel()
-            await asyncio.wait([reading])
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _new(self, batch: list[object]) -> AsyncGenerator[Frame, None]:
         while len(self._handed_on) >= self._handed_on_max:
@@ -311,22 +311,19 @@ class Job:
         return await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
 
 
-@attrs.frozen
 class _End:
-    """What ends the reading of the input."""
-
-    error: Exception | None = None
+    """What ends the reading of the input; its error, if there is one, is that of the task."""
 
 
 async def _read(frames: Iterable[Frame] | AsyncIterable[Frame], into: asyncio.Queue[Any]) -> None:
-    error: Exception | None = None
     try:
         async with contextlib.aclosing(each(frames)) as found:
             async for frame in found:
                 await into.put(frame)
-    except Exception as raised:  # noqa: BLE001 - the caller's iterable may raise anything; it is handed on
-        error = raised
-    await into.put(_End(error))
+    except Exception:
+        await into.put(_End())
+        raise
+    await into.put(_End())
 
 
 async def run(
