@@ -272,12 +272,12 @@ class Job:
         if isinstance(outcome, Delivered):
             told = outcome.receipt.get("id")
             self._end(outcome.frame.id, State.DELIVERED, outcome.attempts, None if told is None else str(told))
-        elif isinstance(outcome, (Rejected, Dropped)):
-            state = State.REJECTED if isinstance(outcome, Rejected) else State.PENDING
-            error = outcome.error if isinstance(outcome, Rejected) else None
-            attempts = outcome.attempts if isinstance(outcome, Rejected) else 0
-            detail = None if error is None else f"{type(error).__name__}: {error}"[:_DETAIL_MAX]
-            self._end(outcome.frame.id, State.SENT if outcome.may_be_stored else state, attempts, detail)
+        elif isinstance(outcome, Rejected):
+            state = State.SENT if outcome.may_be_stored else State.REJECTED
+            detail = f"{type(outcome.error).__name__}: {outcome.error}"[:_DETAIL_MAX]
+            self._end(outcome.frame.id, state, outcome.attempts, detail)
+        elif isinstance(outcome, Dropped) and outcome.frame is not None:  # None is of a spool, which a job has not
+            self._end(outcome.frame.id, State.SENT if outcome.may_be_stored else State.PENDING, 0, None)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
 
