@@ -111,8 +111,7 @@ class Uploader:
         chosen = Options(**options)
         if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
-        self.owner: dict[str, str] = dict(owner or {})
-        """Whose frames it delivers: `deployment_id` and `host`."""
+        self.owner: dict[str, str] = dict(owner or {})  # whose frames it delivers: `deployment_id` and `host`
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
         writer: SpoolQuota | None = None
@@ -121,8 +120,7 @@ class Uploader:
             writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
-        find = find if chosen.deduplicate else None
-        on_outcome = chosen.on_outcome
+        find, on_outcome = find if chosen.deduplicate else None, chosen.on_outcome
         self._sources = SourceCounts() if chosen.by_source else None
         if self._sources is not None:
             on_outcome = self._sources.counting(on_outcome)
