@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from picsellia_async._delivery.spool import disk
+from picsellia_async._delivery.spool import disk, store
 
 from .stores import make_record, opened
 
@@ -16,20 +18,25 @@ class FaultyDisk:
     """Keeps for each file what a power cut would leave: what was flushed, and pages of what was written since."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.flushed: dict[str, bytes] = {}
+        self.flushed: dict[int, bytes] = {}
+        """By inode: a file may get another name after it was flushed."""
+        self.held: dict[int, int] = {}
+        """Descriptors, so that no inode is given to another file meanwhile."""
         self.flush = disk.flush
         monkeypatch.setattr(disk, "flush", self.take)
 
     def take(self, descriptor: int) -> None:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         self.flush(descriptor)
-        self.flushed[path.name.removesuffix(".tmp")] = path.read_bytes()
+        inode = os.fstat(descriptor).st_ino
+        if inode not in self.held:
+            self.held[inode] = os.dup(descriptor)
+        self.flushed[inode] = Path(f"/proc/self/fd/{descriptor}").read_bytes()
 
     def cut(self, directory: Path, target: Path, source: random.Random) -> None:
         """Write the files as a power cut at this moment may leave them."""
         target.mkdir(mode=0o700)
         for path in directory.iterdir():
-            now, then = path.read_bytes(), self.flushed.get(path.name, b"")
+            now, then = path.read_bytes(), self.flushed.get(path.stat().st_ino, b"")
             # The length, and each page, are the old or the new one by themselves.
             length = source.choice([len(then), len(now), source.randint(len(then), max(len(then), len(now)))])
             left = bytearray(then[:length].ljust(length, b"\0"))
@@ -40,12 +47,24 @@ class FaultyDisk:
                 (target / path.name).write_bytes(left)
 
 
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDisk]:
+    """Return a disk whose power can be cut."""
+    made = FaultyDisk(monkeypatch)
+    yield made
+    for descriptor in made.held.values():
+        os.close(descriptor)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell which file a descriptor is")
-@pytest.mark.parametrize("seed", range(25))
-def test_what_was_committed_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+@pytest.mark.parametrize("tidies", [False, True], ids=["between tidyings", "tidying with each commit"])
+@pytest.mark.parametrize("seed", range(15))
+def test_what_was_committed_outlives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: FaultyDisk, seed: int, *, tidies: bool
+) -> None:
     """Cut off in a commit of new, delivered and refused frames: each frame of the commits before is there, or was delivered."""
+    monkeypatch.setattr(store, "_TIDY_SECONDS", 0.0 if tidies else 1e6)
     source = random.Random(seed)
-    faulty = FaultyDisk(monkeypatch)
     directory = tmp_path / "spool"
     pending: set[int] = set()
     delivered: set[int] = set()

@@ -202,9 +202,12 @@ async def test_a_spool_of_another_deployment_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_value_without_json_form_is_that_frames_own_trouble(tmp_path: Path) -> None:
-    """Metadata that cannot be written rejects the frame and nothing else."""
+    """Metadata that cannot be written, put into a frame after it was made, reject that frame and nothing else."""
+    spoiled = make_frame(1, metadata={})
+    assert spoiled.metadata is not None
+    spoiled.metadata["x"] = object()
     async with uploader(Service(), tmp_path) as up:
-        outcome = (await up.submit(make_frame(1, metadata={"x": object()}))).outcome
+        outcome = (await up.submit(spoiled)).outcome
         assert isinstance(outcome, Rejected)
         assert isinstance(outcome.error, ConfigurationError)
         await up.submit(make_frame(2))
