@@ -794,6 +794,9 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Args:
             frame: Its `id` is looked for in the custom metadata of what the deployment predicted.
 
+        Raises:
+            ConfigurationError: It is no `Frame`.
+
         Wire: GET {platform}/api/deployment/{deployment_id}/predictedassets, 200.
         """
         return await self._bulk.is_stored(frame)

@@ -17,6 +17,7 @@ from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
@@ -76,5 +77,11 @@ class Bulk:
         return Uploader(send, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
     async def is_stored(self, frame: Frame) -> bool:
-        """Return whether the platform shows a frame that was sent before with its id in the custom metadata."""
+        """Return whether the platform shows a frame that was sent before with its id in the custom metadata.
+
+        Raises:
+            ConfigurationError: It is no `Frame`.
+        """
+        if not isinstance(frame, Frame):
+            raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         return is_among(frame.id, await self._assets.first_page(look_up_query(frame.id)))

@@ -17,7 +17,7 @@ from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
 from picsellia_async.enums import InferenceType, ServiceMetrics, SupportedContentType
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, FileNotFoundException, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
@@ -138,14 +138,18 @@ async def image_name(image_path: str | Path, content_type: SupportedContentType 
     """Return the name that the image of a file gets on the platform.
 
     Raises:
-        ConfigurationError: The value is no path of a file; where nothing tells the content type, also: no file is there, or it is a
-            directory.
+        ConfigurationError: The value is no path of a file; where nothing tells the content type, also: it is a directory, or has no
+            extension and is not there.
     """
     if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
         raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
     name = Path(image_path).name
     if content_type is None and content_type_of_name(name) is None:
-        await file_size(image_path, "image_path")  # a directory is told as one, not as a file without an extension
+        try:
+            await file_size(image_path, "image_path")  # a directory is told as one, not as a file without an extension
+        except FileNotFoundException:
+            if not Path(name).suffix:
+                raise  # else its name tells more: it could not be sent if it were there
     return name
 
 

@@ -254,3 +254,5 @@ async def test_outcomes_are_told_to_the_caller_too(tmp_path, deployment):
     assert len({outcome.frame.id for outcome in outcomes}) == 12
     assert await deployment.is_stored(outcomes[0].frame)
     assert not await deployment.is_stored(next(frames()))
+    with pytest.raises(ConfigurationError, match="frame must be a Frame"):
+        await deployment.is_stored("0001.jpg")
