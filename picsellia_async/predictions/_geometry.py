@@ -9,7 +9,16 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._values import OVERHANG, Number, Shapes, is_scalar, pairs
+from picsellia_async.predictions._values import (
+    OVERHANG,
+    SHARE_MAX,
+    SHARE_MIN,
+    Number,
+    Shapes,
+    is_scalar,
+    looks_like_shares,
+    pairs,
+)
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
@@ -27,6 +36,9 @@ VISIBLE_CONFIDENCE: Final = 0.5
 ThirdValues: TypeAlias = Literal["visibility", "confidence"]
 """What the third value of a keypoint is: COCO's visibility (0, 1 or 2), or a confidence of 0 to 1."""
 
+ROUNDING: Final = 1.0
+"""Pixels by which rounding puts a shape beside the image."""
+_PATH_HINT: Final = "Points are x, y: swap them where they are y, x, as rows and columns of an array are"
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
 
@@ -55,6 +67,12 @@ class Placement:
     """Size of the image that shapes are cut to; None: they are left as they are."""
     clipped: int = 0
     """Shapes cut so far."""
+    is_pixels: bool = False
+    """Whether a coordinate given was too large for a share, so that all are pixels."""
+    has_fraction: bool = False
+    """Whether a coordinate given had a fraction."""
+    first: Any = None
+    """The first shape given, for a message."""
 
     @classmethod
     def of(cls, normalized: Size | None, clip: Size | None) -> Placement:
@@ -68,11 +86,37 @@ class Placement:
             raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
         return cls(scale, bounds or scale)
 
-    def corners(self, box: Box, name: str) -> Box:
-        """Return the box in pixels, cut to the image where its size is known; one just beside it becomes a line at its edge.
+    def look(self, numbers: Iterable[float], shape: Any) -> None:
+        """Note whether a shape's coordinates, as they were given, can be shares. One that cannot be tells it of all."""
+        if self.is_pixels or self.scale is not None:
+            return
+        for number in numbers:
+            if not SHARE_MIN <= number <= SHARE_MAX:
+                self.is_pixels = True
+                return
+            self.has_fraction = self.has_fraction or not number.is_integer()
+        if self.first is None:
+            self.first = shape
+
+    def refuse_shares(self, name: str, way_out: str) -> None:
+        """Refuse shares of the image in place of pixels, before cutting and rounding make zeros and ones of them.
 
         Raises:
-            ImplausibleError: Shares that are none, or a box wholly beside the image and its overhang.
+            ImplausibleError: All coordinates that were looked at can be shares, and one has a fraction.
+        """
+        if self.has_fraction and not self.is_pixels:
+            raise ImplausibleError(looks_like_shares(name, self.first, way_out))
+
+    def corners(self, box: Box, name: str, hint: str = _PATH_HINT) -> Box:
+        """Return the box in pixels, cut to the image where its size is known; one of a pixel beside it becomes a line at its edge.
+
+        Args:
+            box: What was given.
+            name: How messages call it.
+            hint: What a box may be of which nothing lies in the image.
+
+        Raises:
+            ImplausibleError: Shares that are none, or a box that had an area and of which none lies in the image.
         """
         box = self._scaled(box, name)
         if self.bounds is None:
@@ -80,14 +124,18 @@ class Placement:
         width, height = self.bounds
         x1, y1, x2, y2 = box
         over_x, over_y = width * OVERHANG, height * OVERHANG
-        if x1 > width + over_x or y1 > height + over_y or x2 < -over_x or y2 < -over_y:
-            raise ImplausibleError(
-                f"{name} lies wholly beside the image of {width} x {height}: {_numbers(box)} (x1, y1, x2, y2). "
-                "Leave it out, or give the size of the image that the model saw"
-            )
         cut = (
             min(max(x1, 0.0), width), min(max(y1, 0.0), height), max(min(x2, width), 0.0), max(min(y2, height), 0.0)
         )  # fmt: skip
+        # What is thinner than rounding goes is let be at the edge. All else with an area would be stored as a line or a point.
+        is_flattened = (x2 > x1 and y2 > y1) and (
+            (cut[2] <= cut[0] and x2 - x1 > ROUNDING) or (cut[3] <= cut[1] and y2 - y1 > ROUNDING)
+        )
+        if is_flattened or x1 > width + over_x or y1 > height + over_y or x2 < -over_x or y2 < -over_y:
+            raise ImplausibleError(
+                f"{name} lies wholly beside the image of {width} x {height}: {_numbers(box)} (x1, y1, x2, y2). "
+                f"Leave it out, or give the size of the image that the model saw. Another order? {hint}"
+            )
         self.clipped += cut != box
         return cut
 
@@ -102,6 +150,7 @@ class Placement:
         if not points:
             return []
         xs, ys = [x for x, _ in points], [y for _, y in points]
+        self.look((*xs, *ys), values)
         if self.scale is not None or self.bounds is not None:
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
@@ -124,26 +173,29 @@ class Placement:
         return box[0] * width, box[1] * height, box[2] * width, box[3] * height
 
 
-def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[float]]:
+def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
     """Return `[top, left, bottom, right]` for each box of a named order.
 
     Raises:
         ConfigurationError: Not four finite numbers each.
-        ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+        ImplausibleError: A side below 0, shares in place of pixels, shares that are none, or a box wholly beside the image.
     """
     to_corners, words = ORDERS[order], ORDER_WORDS[order]
     found = []
     for i, value in enumerate(sequence(values, "boxes")):
         name = f"boxes[{i}]"
         numbers = _row(value, name, 4, words)
+        place.look(numbers, value)
         box = to_corners(*numbers)
         if box[2] < box[0] or box[3] < box[1]:
             raise ImplausibleError(
                 f"{name} is {shown(value)}: read as {words} its {'width' if box[2] < box[0] else 'height'} is below 0. "
                 f"{other_orders(order)}"
             )
-        x1, y1, x2, y2 = place.corners(box, name)
-        found.append([y1, x1, y2, x2])
+        x1, y1, x2, y2 = place.corners(box, name, other_orders(order))
+        # Rounded here: what was small and is a share of nothing any more must not be taken for one.
+        found.append([round(y1), round(x1), round(y2), round(x2)])
+    place.refuse_shares("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
     return found
 
 
@@ -154,8 +206,13 @@ def other_orders(order: str) -> str:
 
 
 def paths_from(values: Iterable[Any], field: str, place: Placement) -> list[list[tuple[float, float]]]:
-    """Return `[(x, y), ...]` in pixels for each polygon or line."""
+    """Return `[(x, y), ...]` in pixels for each polygon or line. `Placement.refuse_shares` follows when all shapes are there."""
     return [place.path(value, f"{field}[{i}]") for i, value in enumerate(sequence(values, field))]
+
+
+def whole_paths(paths: list[list[tuple[float, float]]]) -> list[list[list[int]]]:
+    """Return paths in whole pixels, so that what is small is not taken for shares once more."""
+    return [[[round(x), round(y)] for x, y in path] for path in paths]
 
 
 def skeletons_from(
@@ -187,7 +244,9 @@ def skeletons_from(
         is_said = third_values is not None or any(is_flat for _, is_flat in given)
         read = _read_third(rows, third_values, is_said=is_said)
         found = [[(x, y, VISIBLE if third is None else read(third)) for x, y, third in skeleton] for skeleton in rows]
-    return [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
+    placed = [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
+    place.refuse_shares("keypoints", "use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
+    return placed
 
 
 def _read_third(
@@ -256,7 +315,7 @@ def _seen(confidence: float) -> int:
 def _placed(skeleton: list[tuple[float, float, float]], name: str, place: Placement) -> list[list[float]]:
     """Return the skeleton in pixels. A point that is not there has no place: models give (0, 0), which must not be moved or cut."""
     there = iter(place.path([point[:2] for point in skeleton if point[2]], name))
-    return [[*next(there), point[2]] if point[2] else [0.0, 0.0, 0.0] for point in skeleton]
+    return [[*map(round, next(there)), point[2]] if point[2] else [0, 0, 0] for point in skeleton]
 
 
 def _row(value: Any, name: str, count: int, words: str) -> Any:

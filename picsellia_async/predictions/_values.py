@@ -25,9 +25,16 @@ SCORE_ROUNDING: Final = 2**-10
 
 OVERHANG: Final = 0.1
 """Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is, or cut where asked."""
+SHARE_MIN: Final = -1
+SHARE_MAX: Final = 2
+"""Between these, coordinates with a fraction are shares of the image: a box of shares may overhang, and no picture is so small."""
 VISIBILITIES: Final = (0, 1, 2)
 """COCO's: not there, hidden, seen."""
 
+_BOXES_WAY_OUT: Final = (
+    "with x first, use DetectionPredictionFormat.from_xyxy(..., normalized=(width, height)), or from_xywh, from_cxcywh; as the "
+    "constructor itself takes them (top, left, bottom, right), multiply by height, width, height, width"
+)
 _INTEGERS: Final = frozenset({int})
 _FLOATS: Final = frozenset({float})
 _NUMBERS: Final = frozenset({int, float})
@@ -86,7 +93,7 @@ def boxes(value: Shapes) -> list[list[int]]:
     if is_whole:
         return found  # no shares
     found = found or [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
-    _refuse_shares(found, given, name, "DetectionPredictionFormat.from_xyxy(..., normalized=(width, height))")
+    _refuse_shares(found, given, name, _BOXES_WAY_OUT)
     return found
 
 
@@ -115,21 +122,20 @@ def optional_boxes(value: Shapes | None) -> list[list[int]] | None:
 
 def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return polygons of whole pixels."""
-    return _paths(
-        value, "detection_masks", "SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
-    )
+    way_out = "use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
+    return _paths(value, "detection_masks", way_out)
 
 
 def lines(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return lines of whole pixels."""
-    return _paths(value, "lines", "LinePredictionFormat.from_lines(..., normalized=(width, height))")
+    return _paths(value, "lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
 
 
 def points(value: Shapes) -> list[list[int]]:
     """Return points of whole pixels."""
     given = sequence(value, "points")
     found = [_pixels(v, "points", i, 2, "x, y") for i, v in enumerate(given)]
-    _refuse_shares(found, given, "points", "PointPredictionFormat.from_points(..., normalized=(width, height))")
+    _refuse_shares(found, given, "points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
     return found
 
 
@@ -150,8 +156,8 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
                     f"{name}[{i}][{j}] has {shown(third)} as its visibility, which is 0 (not there), 1 (hidden) or 2 (seen)"
                     f"{'' if point[2] not in VISIBILITIES else '. It looks like a confidence: KeypointPredictionFormat.from_keypoints'}"
                 )
-    if found and _within_one([[point[:2] for point in one] for one in found[:1]]):
-        way_out = "KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"
+    if found and _may_be_shares([[point[:2] for point in one] for one in found[:1]]):
+        way_out = "use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"
         places = [[point[:2] for point in one] for one in found]
         _refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
     return found
@@ -225,28 +231,33 @@ def _is_wrapped(point: Any) -> bool:
 
 
 def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
-    """Refuse coordinates that are all about 0 to 1 with a fraction among them: shares of the image, which rounding makes 0 and 1.
+    """Refuse coordinates of -1 to 2 with a fraction among them: shares of the image, which rounding makes 0 and 1.
 
-    A detector's share may lie a little outside, as its pixels may.
+    A detector's share may lie outside, as its pixels may.
 
     Raises:
         ImplausibleError: They are.
     """
-    if not found or not _within_one(found):
+    if not found or not _may_be_shares(found):
         return
     numbers = list(_flat(given))
     if any(not number.is_integer() for number in numbers) and all(
-        -OVERHANG <= number <= 1 + OVERHANG for number in numbers
+        SHARE_MIN <= number <= SHARE_MAX for number in numbers
     ):
-        raise ImplausibleError(
-            f"{name} are all about 0 to 1, {shown(given[0])} for instance, which looks like shares of the image and not "
-            f"pixels: use {way_out}"
-        )
+        raise ImplausibleError(looks_like_shares(name, given[0], way_out))
 
 
-def _within_one(values: list[Any]) -> bool:
-    """Whether all whole pixels are 0 or 1; ends at the first that is not."""
-    return all(_within_one(v) if type(v) is list else 0 <= v <= 1 for v in values)
+def looks_like_shares(name: str, example: Any, way_out: str) -> str:
+    """Say that coordinates look like shares of the image."""
+    return (
+        f"{name} are all about 0 to 1, {shown(example)} for instance, which looks like shares of the image and not "
+        f"pixels: {way_out}"
+    )
+
+
+def _may_be_shares(values: list[Any]) -> bool:
+    """Whether all whole pixels are -1 to 2; ends at the first that is not."""
+    return all(_may_be_shares(v) if type(v) is list else SHARE_MIN <= v <= SHARE_MAX for v in values)
 
 
 def _flat(values: Iterable[Any]) -> Iterable[float]:

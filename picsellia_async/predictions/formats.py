@@ -9,7 +9,15 @@ import attrs
 
 from picsellia_async.enums import InferenceType
 from picsellia_async.predictions import _values
-from picsellia_async.predictions._geometry import Placement, Size, ThirdValues, boxes_from, paths_from, skeletons_from
+from picsellia_async.predictions._geometry import (
+    Placement,
+    Size,
+    ThirdValues,
+    boxes_from,
+    paths_from,
+    skeletons_from,
+    whole_paths,
+)
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, counted
@@ -156,7 +164,8 @@ class LinePredictionFormat(PredictionFormat):
             ImplausibleError: Shares that are none, or a line wholly beside the image.
         """
         place = Placement.of(normalized, clip)
-        found = paths_from(lines, "lines", place)
+        found = whole_paths(paths_from(lines, "lines", place))
+        place.refuse_shares("lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
         return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
 
 
@@ -193,7 +202,9 @@ class PointPredictionFormat(PredictionFormat):
             ImplausibleError: Shares that are none, or a point wholly beside the image.
         """
         place = Placement.of(normalized, clip)
-        found = [path[0] for path in paths_from([[one] for one in sequence(points, "points")], "points", place)]
+        paths = paths_from([[one] for one in sequence(points, "points")], "points", place)
+        found = [path[0] for path in whole_paths(paths)]
+        place.refuse_shares("points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
         return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Self, get_args
 
 import attrs
 
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import _masks, _values
-from picsellia_async.predictions._geometry import Placement, Size, checked_size, paths_from
+from picsellia_async.predictions._geometry import Placement, Size, checked_size, paths_from, whole_paths
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
 from picsellia_async.predictions._masks import Parts, RunLength
 from picsellia_async.predictions._values import Numbers, Path, Shapes
@@ -20,6 +20,8 @@ from picsellia_async.validation import choice, sequence
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_PIXELS: Final = "multiply x by the width and y by the height of the image"
 
 
 @attrs.frozen(repr=False)
@@ -69,9 +71,16 @@ class SegmentationPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = [
-            [path for path in paths_from(_values.parts(one), f"polygons[{i}]", place) if len(path) >= _masks.POINTS_MIN]
+            [
+                path
+                for path in whole_paths(paths_from(_values.parts(one), f"polygons[{i}]", place))
+                if len(path) >= _masks.POINTS_MIN
+            ]
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
+        place.refuse_shares(
+            "polygons", "use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
+        )
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return kept.prediction(cls, place.bounds, place.clipped)
 
@@ -188,6 +197,7 @@ class MaskPredictionFormat(PredictionFormat):
         place = Placement.of(None, known)
         given = enumerate(sequence(polygons, "polygons"))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
+        place.refuse_shares("polygons", _PIXELS)
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
 
@@ -233,6 +243,7 @@ class MaskPredictionFormat(PredictionFormat):
                         f"shapes[{i}] is polygons, whose pixels need size=(width, height) of the image"
                     )
                 found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
+        place.refuse_shares("polygons", _PIXELS)
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
 

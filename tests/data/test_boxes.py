@@ -61,7 +61,7 @@ def test_boxes_are_cut_to_the_image_and_counted():
     assert prediction.detection_boxes == [[10, 0, 720, 50], [0, 0, 720, 1280], [700, 1270, 710, 1280]]
     assert prediction.clipped == 2
     beside = DetectionPredictionFormat.from_xyxy(
-        [[1280.4, 10, 1300, 20], [-9, -9, -1, -2]], [0, 0], [0.5] * 2, clip=(WIDTH, HEIGHT)
+        [[1280.4, 10, 1281.3, 20], [-0.9, -0.8, -0.1, -0.2]], [0, 0], [0.5] * 2, clip=(WIDTH, HEIGHT)
     )
     assert (beside.detection_boxes, beside.clipped) == ([[10, 1280, 20, 1280], [0, 0, 0, 0]], 2)
     shares = DetectionPredictionFormat.from_cxcywh([[0.5, 0.5, 1.02, 0.5]], [0], [0.5], normalized=(WIDTH, HEIGHT))

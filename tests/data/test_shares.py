@@ -1,0 +1,98 @@
+"""Shares of the image in place of pixels, and shapes that cutting leaves nothing of: refused, whatever the format."""
+
+from __future__ import annotations
+
+import pytest
+
+from picsellia_async import (
+    DetectionPredictionFormat,
+    ImplausibleError,
+    KeypointPredictionFormat,
+    LinePredictionFormat,
+    MaskPredictionFormat,
+    PointPredictionFormat,
+    SegmentationPredictionFormat,
+)
+from picsellia_async.predictions import from_coco
+
+SIZE = (600, 400)
+OVERHANGING = [[0.1, 0.2], [0.5, 0.2], [0.5, 1.2]]
+BOX = [0.1, 0.2, 0.5, 1.2]
+CATEGORIES = {1: 0}
+
+SHARES = {
+    "boxes": lambda: DetectionPredictionFormat([0], [BOX], [0.9]),
+    "boxes below 0": lambda: DetectionPredictionFormat([0], [[-0.2, -1, 0.5, 2]], [0.9]),
+    "from_xyxy": lambda: DetectionPredictionFormat.from_xyxy([BOX], [0], [0.9]),
+    "from_xyxy, cut": lambda: DetectionPredictionFormat.from_xyxy([[-0.2, -0.1, 1, 1]], [0], [0.9], clip=SIZE),
+    "one of fifty overhangs": lambda: DetectionPredictionFormat.from_xyxy(
+        [[0.1, 0.2, 0.5, 0.9]] * 49 + [[0, 0, 0.5, 1.12]], [0] * 50, [0.9] * 50, clip=SIZE
+    ),
+    "from_xywh": lambda: DetectionPredictionFormat.from_xywh([[0.9, 0.9, 0.9, 0.9]], [0], [0.9]),
+    "from_cxcywh": lambda: DetectionPredictionFormat.from_cxcywh([[0.5, 0.5, 1.5, 1.0]], [0], [0.9], clip=SIZE),
+    "points": lambda: PointPredictionFormat([0], [0.9], [[0.5, 1.15]]),
+    "from_points": lambda: PointPredictionFormat.from_points([[0.5, 1.15]], [0], [0.9], clip=SIZE),
+    "lines": lambda: LinePredictionFormat([0], [0.9], [OVERHANGING]),
+    "from_lines": lambda: LinePredictionFormat.from_lines([OVERHANGING], [0], [0.9], clip=SIZE),
+    "polygons": lambda: SegmentationPredictionFormat([0], [0.9], [OVERHANGING]),
+    "from_polygons": lambda: SegmentationPredictionFormat.from_polygons([OVERHANGING], [0], [0.9], clip=SIZE),
+    "keypoints": lambda: KeypointPredictionFormat([0], [0.9], [[[0.5, 1.15, 2], [0.1, 0.2, 2]]]),
+    "from_keypoints": lambda: KeypointPredictionFormat.from_keypoints([OVERHANGING], [0], [0.9], clip=SIZE),
+    "masks": lambda: MaskPredictionFormat.from_polygons([OVERHANGING], [0], [0.9], size=SIZE),
+    "mixed masks": lambda: MaskPredictionFormat.from_shapes([OVERHANGING], [0], [0.9], size=SIZE),
+    "COCO boxes": lambda: from_coco([{"category_id": 1, "score": 0.9, "bbox": BOX}], categories=CATEGORIES, size=SIZE),
+    "COCO masks": lambda: from_coco(
+        [{"category_id": 1, "score": 0.9, "segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]]}],
+        kind="mask",
+        categories=CATEGORIES,
+        size=SIZE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_are_refused_in_every_format(name):
+    """Some may overhang the image, and cutting to it hides nothing."""
+    if "masks" in name:
+        pytest.importorskip("pycocotools")
+    with pytest.raises(ImplausibleError, match="looks like shares of the image"):
+        SHARES[name]()
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        ("boxes", "with x first, use DetectionPredictionFormat.from_xyxy.*top, left, bottom, right.*height, width, height"),
+        ("from_cxcywh", r"use DetectionPredictionFormat.from_cxcywh\(\.\.\., normalized="),
+        ("COCO boxes", r"use DetectionPredictionFormat.from_xywh\(\.\.\., normalized="),
+        ("points", r"use PointPredictionFormat.from_points\(\.\.\., normalized="),
+    ],
+)  # fmt: skip
+def test_the_way_out_of_shares_names_the_order(name, way_out):
+    """Advice that is followed must not swap the axes."""
+    with pytest.raises(ImplausibleError, match=way_out):
+        SHARES[name]()
+
+
+def test_small_pixels_are_no_shares():
+    """Whole numbers, a coordinate beyond 2, and what shares of a tiny image become."""
+    assert DetectionPredictionFormat([0], [[0, 0, 1.0, 2]], [1]).detection_boxes == [[0, 0, 1, 2]]
+    assert DetectionPredictionFormat.from_xyxy([[0.2, 0.4, 3, 1]], [0], [1]).detection_boxes == [[0, 0, 1, 3]]
+    line = LinePredictionFormat.from_lines([[[0.05, 0.05], [0.1, 0.1]]], [0], [1], normalized=(10, 10))
+    assert line.lines == [[[0, 0], [1, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("make", "hint"),
+    [
+        (lambda: DetectionPredictionFormat.from_xywh([[590, 405, 600, 420]], [0], [1], clip=SIZE), "from_xyxy takes x1"),
+        (lambda: DetectionPredictionFormat.from_xyxy([[600, 400, 640, 430]], [0], [1], clip=SIZE), "from_xywh takes x"),
+        (lambda: SegmentationPredictionFormat.from_polygons(
+            [[[390, 405], [380, 430], [300, 410]]], [0], [1], clip=SIZE), "swap them where they are y, x"),
+        (lambda: LinePredictionFormat.from_lines([[[390, 405], [300, 410]]], [0], [1], clip=SIZE), "swap them"),
+    ],
+)  # fmt: skip
+def test_a_shape_of_which_cutting_leaves_nothing_is_refused(make, hint):
+    """It would be stored as a line or a point at the edge, and it is nearly always another order."""
+    with pytest.raises(ImplausibleError, match=f"lies wholly beside the image of 600 x 400.*{hint}"):
+        make()
