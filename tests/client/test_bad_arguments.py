@@ -225,7 +225,7 @@ async def refusal(call: Any, arguments: dict[str, Any]) -> str | None:
             await anext(made, None)
             await made.aclose()
         elif inspect.isawaitable(made):
-            await asyncio.wait_for(made, 10)
+            await asyncio.wait_for(made, 300)
     except ConfigurationError as refused:
         return str(refused)
     return None

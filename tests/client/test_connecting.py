@@ -127,7 +127,7 @@ async def test_waiting_for_a_refused_connection_is_told_once(caplog):
     for _ in range(2):
         with pytest.raises(TransportError):
             await client.connect()
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    told = [line for name, level, line in caplog.record_tuples if (name, level) == ("picsellia_async", logging.WARNING)]
     assert len(told) == 1
     assert told[0].startswith("http://127.0.0.1:1 refuses connections; calls are tried again for up to 0.3 s")
     await client.aclose()

@@ -196,7 +196,7 @@ async def test_the_wait_between_attempts_ends_when_the_client_closes(emulator):
         await asyncio.sleep(0.01)
     await client.aclose()
     with pytest.raises(ClosedError):
-        await asyncio.wait_for(call, 10)
+        await asyncio.wait_for(call, 300)
 
 
 @pytest.mark.parametrize("jwt", ["é", "jwt-secret\r\nX: y", "a b", ""], ids=["unicode", "lines", "space", "empty"])

@@ -68,7 +68,7 @@ async def test_a_restart_from_the_spool_with_the_same_names_is_stored_whole(
     emulator.faults.clear()
     emulator.faults.add(Fault(kind="status", status=504, endpoint="monitor", times=3))
     async with deployment.uploader(deduplicate=True, spool=tmp_path / "spool", retry=QUICK) as uploader:
-        assert await uploader.flush(timeout=60) == 0
+        assert await uploader.flush(timeout=300) == 0
     assert (uploader.report.delivered, uploader.report.duplicates) == (10, 0)
     assert stored_hashes(emulator) == hashes(first) + hashes(second)
 
@@ -84,7 +84,7 @@ async def test_the_id_survives_a_restart(deployment: AsyncDeployment, emulator: 
     emulator.faults.clear()
     before = stored_hashes(emulator)
     async with deployment.uploader(deduplicate=True, spool=tmp_path, retry=QUICK) as uploader:
-        assert await uploader.flush(timeout=60) == 0
+        assert await uploader.flush(timeout=300) == 0
     assert with_answers_lost > 0
     assert uploader.report.duplicates == len(before) > 0
     assert stored_hashes(emulator) == hashes(frames)

@@ -24,7 +24,7 @@ from picsellia_async.uploader import Uploader
 from ..support.frames import make_frame
 from .emulated import stored_names
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.anyio
 
 QUICK = RetryPolicy(backoff_initial=0.01, backoff_max=0.05)
 

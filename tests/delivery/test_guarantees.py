@@ -18,7 +18,7 @@ from picsellia_async.emulator.transport.fault_register import Fault
 from ..support.frames import make_frame
 from .emulated import stored_names
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "delivery-guarantees.md"
 QUICK = RetryPolicy(backoff_initial=0.01, backoff_max=0.05)

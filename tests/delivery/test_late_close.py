@@ -13,7 +13,7 @@ from picsellia_async.emulator import Emulator
 
 from .emulated import stored_names
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.anyio
 
 PROGRAM = Path(__file__).with_name("late.py")
 

@@ -18,7 +18,7 @@ from picsellia_async.emulator import Emulator, Fault
 
 from ..support.images import jpeg
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.anyio
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = DOCS / "examples" / "fastapi_app.py"

@@ -112,7 +112,6 @@ async def our_failure(row: Row, content: tuple[str, bytes], recorder: Recorder, 
     return ""
 
 
-@pytest.mark.timeout(600)  # some hundred calls, beside whatever else the machine does
 async def test_what_the_vendor_survives_is_survived(
     recorder: Recorder, vendor_client: Any, vendor_names: sides.Names
 ) -> None:

@@ -53,7 +53,7 @@ class StalledService(Service):
 
 def uploader(service: Service, directory: Path, **options: Any) -> Uploader:
     """Return an uploader with a spool that closes quickly."""
-    values: dict[str, Any] = {"close_timeout": 0.0 if not service.is_up else 10.0, "owner": OWNER, **options}
+    values: dict[str, Any] = {"close_timeout": 0.0 if not service.is_up else 60.0, "owner": OWNER, **options}
     return Uploader(service.send, spool=directory, **values)
 
 

@@ -20,7 +20,7 @@ from ..support.frames import make_frame
 from .makers import Service, StalledService, uploader
 from .stores import file_bytes, make_record, make_records, opened
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(100)]
+pytestmark = pytest.mark.anyio
 
 MEBI = 2**20
 
@@ -66,27 +66,27 @@ async def test_an_outage_that_fills_a_file_system_ends_by_itself(small_mount: Pa
     service = Service(is_up=False)
     directory = small_mount / "spool"
     options = {"durability": durability, "commit_interval": 0.01, "max_pending_bytes": 2 * MEBI, "close_timeout": 30.0}
-    accepted = 0
     async with uploader(service, directory, **options) as up:
-        try:
-            while True:
+        for number in range(250):
+            try:
                 async with asyncio.timeout(2):
-                    await up.submit(make_frame(accepted, 100_000))
-                accepted += 1
-                assert accepted < 250
-        except (SpoolError, TimeoutError):
-            accepted = up.report.accepted
+                    await up.submit(make_frame(number, 100_000))
+            except (SpoolError, TimeoutError):
+                if up.statistics().health is Health.DISK_FULL:
+                    break
+        accepted = up.report.accepted
+        assert up.statistics().health is Health.DISK_FULL
         assert accepted > 100
         (small_mount / "others").write_bytes(bytes(MEBI))
         with pytest.raises(OSError, match="No space"):
             (small_mount / "more").write_bytes(bytes(20 * MEBI))  # takes what was left to others
         service.is_up = True
-        assert await up.flush(timeout=60) == 0
+        assert await up.flush(timeout=300) == 0
         (small_mount / "more").unlink()
         for number in range(1000, 1020):
             await up.submit(make_frame(number, 100_000))
-        assert await up.flush(timeout=60) == 0
-        async with asyncio.timeout(30):
+        assert await up.flush(timeout=300) == 0
+        async with asyncio.timeout(300):
             while up.statistics().health is Health.DISK_FULL:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
     assert up.report.is_balanced
@@ -127,7 +127,7 @@ async def test_a_full_disk_and_a_full_memory_keep_nobody_waiting(
         small_disk.size = 0
         for number in range(30):
             try:
-                await asyncio.wait_for(up.submit(make_frame(number, 100_000)), 60)
+                await asyncio.wait_for(up.submit(make_frame(number, 100_000)), 300)
             except UploaderFullError:
                 refused += 1
         service.go.set()
@@ -151,7 +151,7 @@ async def test_the_room_that_somebody_else_freed_is_noticed_without_a_frame(
         with pytest.raises(SpoolError):
             await up.submit(make_frame(1))
         small_disk.size = 20 * MEBI
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while up.statistics().health is not Health.OK:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.02)
 
@@ -240,7 +240,7 @@ CROWDED = """
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             await up.submit(make_frame(30))
             service.is_up = True
-            left = await up.flush(timeout=20)
+            left = await up.flush(timeout=300)
         print(refused, left, up.report.accepted, up.report.delivered, up.report.is_balanced)
 
     asyncio.run(main(sys.argv[3]))

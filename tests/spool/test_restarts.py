@@ -17,7 +17,7 @@ from ..support.frames import PREDICTION, make_frame
 from .makers import OWNER, Service, fill, uploader
 from .stores import peek
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.anyio
 
 
 async def test_commit_means_on_disk(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ async def test_interval_is_on_disk_within_the_interval(tmp_path: Path) -> None:
     async with uploader(Service(is_up=False), tmp_path, durability="interval", commit_interval=0.05) as up:
         frame = make_frame(1)
         await up.submit(frame)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while frame.id.bytes not in peek(tmp_path)[0]:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.02)
 
@@ -143,7 +143,7 @@ async def test_the_same_frame_submitted_by_many_at_once_is_one_frame(tmp_path: P
         assert len({id(receipt) for receipt in [*twins, await up.submit(frame)]}) == 1
         assert up.report.accepted == 6
         service.is_up = True
-        assert await up.flush(timeout=20) == 0
+        assert await up.flush(timeout=300) == 0
         outcomes = [await receipt for receipt in [*first, *twins]]
     assert len({outcome.frame.id for outcome in outcomes}) == 6  # type: ignore[union-attr]
     assert len(service.stored) == len(set(service.stored)) == 6
@@ -167,7 +167,7 @@ async def test_closing_right_after_concurrent_submits_balances(tmp_path: Path, d
             assert isinstance(await result, Spooled)
     again = Service()
     async with uploader(again, tmp_path) as up:
-        assert await up.flush(timeout=20) == 0
+        assert await up.flush(timeout=300) == 0
     assert len(again.stored) >= len(accepted)
 
 
@@ -176,7 +176,7 @@ async def test_a_wrong_token_leaves_the_spool_untouched(tmp_path: Path) -> None:
     frames = await fill(tmp_path, 12)
     refused = Service(is_up=False, error=AuthenticationError("token", 401, "POST", "http://x"))
     # Closing has an hour, and does not wait for somebody to mend a token.
-    async with asyncio.timeout(60), uploader(refused, tmp_path, close_timeout=3600.0) as up:
+    async with asyncio.timeout(300), uploader(refused, tmp_path, close_timeout=3600.0) as up:
         while up.statistics().health is not Health.REFUSED:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     assert (up.report.spooled, up.report.rejected, up.report.is_balanced) == (12, 0, True)
@@ -240,5 +240,5 @@ async def test_a_wall_clock_that_jumps_back_changes_nothing(tmp_path: Path, monk
     async with uploader(service, tmp_path, concurrency=1) as up:
         for number in range(5, 10):
             await up.submit(make_frame(number))
-        assert await up.flush(timeout=20) == 0
+        assert await up.flush(timeout=300) == 0
     assert service.stored == [f"frame-{number:06d}.jpg" for number in range(10)]

@@ -18,7 +18,7 @@ import pytest
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
 
-TIMEOUTS = Timeouts(30.0, 30.0, 30.0, 30.0)
+TIMEOUTS = Timeouts(300.0, 300.0, 300.0, 300.0)
 """Guards only: no test waits for them, however busy the machine."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -114,7 +114,7 @@ class Peer:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that connections and scripts change is true; fail rather than hang."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -259,6 +259,6 @@ async def new_tasks(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 async def settled(condition: Callable[[], bool]) -> None:
     """Give the loop turns until something holds that no event tells; fail rather than hang."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while not condition():  # noqa: ASYNC110 - nothing tells of the end of a callback
             await asyncio.sleep(0)

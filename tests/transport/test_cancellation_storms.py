@@ -19,7 +19,7 @@ from .peers import TIMEOUTS, Certificate, Wire, descriptors, new_tasks, once, sc
 pytestmark = pytest.mark.anyio
 
 
-PATIENT = Timeouts(30.0, 30.0, 30.0, None)
+PATIENT = Timeouts(300.0, 300.0, 300.0, None)
 """Nothing is late here, however slow the machine; a lost slot shows as fewer connections, ten of them as no end."""
 
 
@@ -99,7 +99,7 @@ async def storm(
     return done["cancelled"], done["finished"]
 
 
-@pytest.mark.timeout(1800 if SOAK else 120)
+@pytest.mark.timeout(1800 if SOAK else 600)
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 async def test_storm_of_cancellations(make_transport, certificate: Certificate, secured: bool) -> None:
     """700 cancellations (with PICSELLIA_ASYNC_SOAK=1 100,000) on a pool of 10; then 1,000 calls all succeed (200 over TLS here)."""
@@ -117,7 +117,7 @@ async def test_storm_of_cancellations(make_transport, certificate: Certificate, 
         # show as a PoolTimeout but as fewer connections than slots; ten lost ones as an end that never comes.
         patient = Timeouts(None, None, None, None)
         calls = [one_call(transport, peer, number, random.Random(number), patient) for number in range(count)]
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(300):
             await asyncio.gather(*calls)
         assert not transport.counts.openings
         assert not transport.counts.queued
@@ -128,7 +128,7 @@ async def test_storm_of_cancellations(make_transport, certificate: Certificate, 
         assert await new_tasks(own) == set()
 
 
-@pytest.mark.timeout(1800 if SOAK else 120)
+@pytest.mark.timeout(1800 if SOAK else 600)
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 async def test_storm_on_connections_that_close(make_transport, certificate: Certificate, secured: bool) -> None:
     """Calls cancelled after 0 to 3 ms, each on a connection of its own: no slot is lost, and closing takes no time.
@@ -151,11 +151,11 @@ async def test_storm_on_connections_that_close(make_transport, certificate: Cert
                     assert (await task).text == "/a"
 
         await asyncio.gather(*[worker() for _ in range(12)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             answers = await asyncio.gather(*[client.get(f"{peer.url}/b") for _ in range(30)])
         assert {answer.text for answer in answers} == {"/b"}
         await settled(lambda: not transport.counts.slots)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await transport.aclose()
 
 
@@ -180,7 +180,7 @@ async def test_cancellation_under_contention(make_transport) -> None:
     async with scripted(jittery) as peer:
         await storm(transport, peer, 20_000 if SOAK else 600, seed=1)
         calls = [one_call(transport, peer, number, random.Random(1)) for number in range(20)]
-        await asyncio.wait_for(asyncio.gather(*calls), 20)
+        await asyncio.wait_for(asyncio.gather(*calls), 300)
 
 
 async def test_losers_of_a_race(make_transport) -> None:

@@ -146,7 +146,7 @@ async def test_in_use_by_another_running_loop(make_transport) -> None:
         assert peer.accepted == 1
 
 
-@pytest.mark.parametrize("limit", [5, None])
+@pytest.mark.parametrize("limit", [300, None])
 async def test_close_during_the_tls_handshake(make_transport, limit: float | None) -> None:
     """A peer that is silent in the handshake does not hold up closing; the caller gets `ClosedError`."""
     transport = make_transport()
@@ -158,12 +158,12 @@ async def test_close_during_the_tls_handshake(make_transport, limit: float | Non
 
     async with scripted(script) as peer:
         secure = Origin("https", "127.0.0.1", peer.origin.port)
-        limits = Timeouts(limit, 5, 5, 5)
+        limits = Timeouts(limit, 300, 300, 300)
         call = asyncio.create_task(transport.exchange(secure, b"GET", b"/", b"", None, limits))
         await peer.until(lambda: bool(peer.wires))
         peer.changed.clear()
         await peer.changed.wait()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             await transport.aclose()
         with pytest.raises(ClosedError):
             await call

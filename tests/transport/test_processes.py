@@ -62,7 +62,7 @@ def make(**options):
     return FastTransport(ssl_context=trusted, **options)
 
 async def ask(transport):
-    answer = await transport.exchange(origin, b"GET", b"/", b"", None, Timeouts(5.0, 5.0, 5.0, 5.0))
+    answer = await transport.exchange(origin, b"GET", b"/", b"", None, Timeouts(60.0, 60.0, 60.0, 60.0))
     assert answer.content == b"ok"
 """
 
@@ -77,7 +77,7 @@ class Alone:
     def __call__(self, code: str) -> str:
         """Run with every warning an error; return what was said on stderr."""
         command = [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + code, *self._arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return done.stderr
 
@@ -97,7 +97,7 @@ def test_several_loops(alone: Alone) -> None:
 transport = make()
 for number in range(1, 4):
     asyncio.run(ask(transport))
-    assert server.ended.acquire(timeout=5)
+    assert server.ended.acquire(timeout=60)
     assert server.accepted == number
 gc.collect()
 """
@@ -134,7 +134,7 @@ loop.run_until_complete(ask(transport))
 loop.close()
 asyncio.run(ask(transport))
 assert server.accepted == 2
-assert server.ended.acquire(timeout=5) and server.ended.acquire(timeout=5)
+assert server.ended.acquire(timeout=60) and server.ended.acquire(timeout=60)
 os._exit(0)
 """
     assert alone(code) == ""
@@ -148,7 +148,7 @@ async def main():
     gc.collect()
 asyncio.run(main())
 gc.collect()
-assert server.ended.acquire(timeout=5)
+assert server.ended.acquire(timeout=60)
 """
     assert alone(code) == ""
 
@@ -187,7 +187,7 @@ async def parent():
     if child == 0:
         try:
             asyncio.events._set_running_loop(None)
-            asyncio.run(asyncio.wait_for(ask(transport), 5))
+            asyncio.run(asyncio.wait_for(ask(transport), 60))
             os._exit(0)
         except BaseException as error:
             print(repr(error), file=sys.stderr)

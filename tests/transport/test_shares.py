@@ -106,7 +106,7 @@ async def test_the_queue_of_a_share_is_left_in_time(make_transport) -> None:
         first = asyncio.create_task(ask(transport, peer))
         await peer.until(lambda: peer.accepted == 1)
         with pytest.raises(httpx.PoolTimeout):
-            await transport.exchange(peer.origin, b"GET", b"/", b"", None, Timeouts(30.0, 30.0, 30.0, 0.01))
+            await transport.exchange(peer.origin, b"GET", b"/", b"", None, Timeouts(300.0, 300.0, 300.0, 0.01))
         second = asyncio.create_task(ask(transport, peer))
         answer.set()
         assert (await first).content == (await second).content == b"ok"

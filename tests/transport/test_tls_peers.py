@@ -86,7 +86,7 @@ async def openssl(certificate: Certificate, *options: str) -> AsyncIterator[tupl
     )  # fmt: skip
     try:
         assert server.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             await server.stdout.readuntil(b"ACCEPT\n")
             yield server, port
     finally:

@@ -24,7 +24,7 @@ from ..support.frames import make_frame
 
 IS_SOAK = os.environ.get("PICSELLIA_ASYNC_SOAK") == "1"
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.anyio
 
 
 async def endless() -> AsyncIterator[Frame]:
