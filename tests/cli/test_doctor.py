@@ -28,9 +28,9 @@ def environment(**more):
 
 
 async def doctor(*arguments, **variables):
-    """Run the command; return exit code, stdout and stderr."""
+    """Run the command, its steps without haste; return exit code and stdout."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "picsellia_async.cli", "doctor", *arguments,
+        sys.executable, "-W", "error", "-m", "picsellia_async.cli", "doctor", "--timeout", "300", *arguments,
         env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
@@ -104,7 +104,7 @@ async def test_a_host_that_does_not_answer():
             one.connect_ex(("127.0.0.1", port))
             held.append(one)
         code, out = await doctor(
-            "--json", "--timeout", "0.3", PICSELLIA_TOKEN="t0ken", PICSELLIA_HOST=f"http://127.0.0.1:{port}"
+            "--json", "--timeout", "2", PICSELLIA_TOKEN="t0ken", PICSELLIA_HOST=f"http://127.0.0.1:{port}"
         )
         for one in held:
             one.close()
