@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -62,6 +62,9 @@ class ImageLookup:
     def named(self, name: str) -> Path:
         """Return the file that a path of another tool means: as it stands, or by its longest tail below the folder.
 
+        Leading folders of the path may be missing here, and folders here may be missing in the path, but not both:
+        `cam2/1.jpg` never means `cam1/1.jpg`. A relative path of the caller's own means that very path, in whatever case.
+
         Raises:
             SourceError: There is none, several fit, it leads out of the folder, or another name led to the same file.
         """
@@ -74,14 +77,16 @@ class ImageLookup:
             refused = refused or refusal
         if refused:
             raise SourceError(refused)
+        is_whole = self._is_own and not (name.startswith(("/", "\\")) or "://" in name or _DRIVE.match(spellings[-1]))
         for spelling in spellings:
-            tail = self._by_tail(spelling)
+            tail = self._by_tail(spelling, is_whole=is_whole)
             if tail is not None:
                 other = self._meant.setdefault(tail, name)
                 if other != name:
                     raise SourceError(f"{name!r} and {other!r} both lead to {tail!r}, and one of them must be wrong")
                 return self._folder / tail
-        raise SourceError(f"no image {name!r} in {str(self._folder)!r}")
+        last = posixpath.basename(spellings[-1])
+        raise SourceError(self._no_image(name, self._index()[0].get(last.casefold(), [])))
 
     def numbered(self, image_id: int | str) -> Path:
         """Return the file that an image id means: a text is a name with or without extension, a number is one in the name.
@@ -150,6 +155,8 @@ class ImageLookup:
     def labelled(self, label: PurePosixPath) -> Path:
         """Return the image of a label file, given by its path below the labels' folder without extension.
 
+        As with paths, the image may lie in fewer folders than its label or in more, but not in another one.
+
         Raises:
             SourceError: There is none, or several fit.
         """
@@ -165,9 +172,10 @@ class ImageLookup:
             here = [one for one in found if PurePosixPath(one).parts[:-1] == place]
             if here:
                 return self._only(here, f"label file {label.as_posix()!r}")
-        if not found:
-            raise SourceError(f"no image {label.as_posix()!r} in {str(self._folder)!r}")
-        return self._only(found, f"label file {label.as_posix()!r}")
+        fitting = _fitting([one for one in parts if one != "labels"], found)
+        if not fitting:
+            raise SourceError(self._no_image(label.as_posix(), found))
+        return self._only(fitting, f"label file {label.as_posix()!r}")
 
     def has(self, label: PurePosixPath) -> bool:
         """Return whether there is an image of that name, whatever its extension."""
@@ -191,19 +199,27 @@ class ImageLookup:
             return found, ""
         return None, f"{name!r} leads out of {str(self._folder)!r}: outside=True allows that"
 
-    def _by_tail(self, name: str) -> str | None:
+    def _by_tail(self, name: str, *, is_whole: bool) -> str | None:
+        """Return the path below the folder that a path's tail is; with `is_whole` no part of it may be missing."""
         parts = [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]
         if not parts:
             return None
-        for start in range(len(parts)):
+        for start in range(1 if is_whole else len(parts)):
             tail = "/".join(parts[start:])
             if _is_file(self._folder / tail):
                 return tail
         found = self._index()[0].get(parts[-1].casefold(), [])
-        if not found:
-            return None
-        shared = [_shared_tail(parts, one.split("/")) for one in found]
-        return self._relative([one for one, count in zip(found, shared, strict=True) if count == max(shared)], name)
+        if is_whole:
+            whole = "/".join(parts).casefold()
+            fitting = [one for one in found if one.casefold() == whole]
+        else:
+            fitting = _fitting(parts[:-1], found)
+        return self._relative(fitting, name) if fitting else None
+
+    def _no_image(self, name: str, found: list[str]) -> str:
+        """Say that there is none, and which one of that name lies elsewhere."""
+        other = f"; {min(found)!r} is in another folder, and may be another picture" if found else ""
+        return f"no image {name!r} in {str(self._folder)!r}{other}"
 
     def _only(self, found: list[str], what: str) -> Path:
         return self._folder / self._relative(found, what)
@@ -234,6 +250,24 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
         return False
+
+
+def _fitting(folders: Sequence[str], found: list[str]) -> list[str]:
+    """Return the files that share most of the folders before a name, without those that lie in another folder than the name.
+
+    Where both have folders that the other lacks, the names agree by chance: every camera has a 0001.jpg. A folder `images`
+    tells no picture from another one.
+    """
+    shared: dict[str, int] = {}
+    for one in found:
+        own = [part for part in one.split("/")[:-1] if part != "images"]
+        given = [part for part in folders if part != "images"]
+        count = _shared_tail(given, own)
+        rest = iter([part.casefold() for part in own])
+        if count == len(own) or all(part.casefold() in rest for part in given):  # in that order, others between them
+            shared[one] = count
+    most = max(shared.values(), default=0)
+    return [one for one, count in shared.items() if count == most]
 
 
 def _shared_tail(one: list[str], other: list[str]) -> int:

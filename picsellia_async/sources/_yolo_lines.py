@@ -8,17 +8,20 @@ and a line alone often leaves it open, so that a file is judged as a whole.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
 import attrs
 
+from picsellia_async.errors import shown
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 
 _BOX: Final = 4
+_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _SLACK: Final = 0.1
 """Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
 _SHARES: Final = "numbers are shares of the image's width and height, 0 to 1"
@@ -57,11 +60,24 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
     Raises:
         SourceError: A line is of another kind, or can be read in two ways; the message has its number.
     """
+    _check_zero_bytes(text)
     lines = [_line(number, line.split()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         return []
     _check_repeated(text)
     return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
+
+
+def _check_zero_bytes(text: str) -> None:
+    """Refuse what a crash of the host or a bad disk leaves of a file.
+
+    Raises:
+        SourceError: There are zero bytes in it.
+    """
+    place = text.find("\0")
+    if place >= 0:
+        number = len(text[: place + 1].splitlines())
+        raise SourceError(f"line {number}: zero bytes: the file is damaged, or was never wholly written")
 
 
 def _check_repeated(text: str) -> None:
@@ -120,6 +136,8 @@ def _beyond(box: Sequence[float]) -> str:
 
 
 def _line(number: int, words: list[str]) -> _Line:
+    if words[0].startswith("#"):  # its numbers alone would be those of an object of the class "#"
+        raise SourceError(f"line {number}: {_no_numbers(words)}")
     try:
         numbers = [float(word) for word in words[1:]]
     except ValueError:
@@ -132,6 +150,12 @@ def _line(number: int, words: list[str]) -> _Line:
 
 
 def _no_numbers(words: list[str]) -> str:
+    comment = next((word for word in words if word.startswith("#")), None)
+    if comment is not None:
+        return f"a comment, {shown(' '.join(words[words.index(comment) :]))}, which label files do not hold"
+    if any(_DECIMAL_COMMA.fullmatch(word) for word in words[1:]):
+        example = next(word for word in words[1:] if _DECIMAL_COMMA.fullmatch(word))
+        return f"{example} has a decimal comma, and numbers must have a point"
     if "," in words[0]:
         return "numbers must be parted by spaces, not by commas"
     if len(words) >= 2 and words[0].replace(".", "", 1).isdecimal():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -69,8 +69,9 @@ def coco_results(
     some ten times their size in memory.
 
     An image is found by `file_name`, of the result or of `images`, else by its id. A file name is a path below `images`; absolute
-    paths, those of Windows and percent-encoded ones are tried by their longest tail. Where `images` tells width and height, they
-    must be the file's.
+    paths, those of Windows and percent-encoded ones are tried by their longest tail, and never lead into a folder of another
+    name. Where `images` tells width and height, they must be the file's. An image with two ids, or a result that is there twice, is
+    a bad item.
 
     Args:
         json: List of results (`image_id` or `file_name`, `category_id`, `bbox` or `segmentation`, `score`), or a whole COCO file with
@@ -121,15 +122,17 @@ def coco_results(
         if kind == "detection":
             _check_box_order(groups, file)
             _check_corners(known, groups, file, orientation)
-        seen: set[Path] = set()
+        same = known.named_twice(groups)
+        seen: dict[Path, _Key] = {}
 
         def frame(key: _Key, results: list[_Entry]) -> Frame:
             path = known.path(key)
-            seen.add(path)
+            _refuse_shared(key, same.get(key) or seen.setdefault(path, key), path)
             image = image_file(path)
             size = known.checked_size(key, image, orientation)
             for _, one in results:
                 refuse_repeated(one)
+            _refuse_twice(results)
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
             return Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
@@ -225,6 +228,35 @@ def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_E
         with problems.item(f"{os.fspath(path)} result {number}"):
             groups.setdefault(_Key.of(one), []).append((number, one))
     return groups
+
+
+def _refuse_shared(key: _Key, other: _Key, image: Path) -> None:
+    """Refuse an image that results name in two ways.
+
+    Raises:
+        SourceError: The other key of the image is not this one.
+    """
+    if other != key:
+        raise SourceError(
+            f"{key} and {other} are one image, {os.fspath(image)!r}, which would be sent as two frames with a part of the results "
+            "each; give them one id"
+        )
+
+
+def _refuse_twice(results: list[_Entry]) -> None:
+    """Refuse a result that is there twice: no detector finds one object twice to the last digit.
+
+    Raises:
+        SourceError: There is one.
+    """
+    seen: dict[str, int] = {}
+    for number, one in results:
+        what = repr([one.get(field) for field in ("category_id", "bbox", "segmentation", "score")])
+        first = seen.setdefault(what, number)
+        if first != number:
+            raise SourceError(
+                f"result {number} repeats result {first}: two runs in one file, perhaps, and each object would count twice; remove it"
+            )
 
 
 def _check_numbers(known: _Images, groups: Mapping[_Key, object], path: Path) -> None:
@@ -366,6 +398,17 @@ class _Images:
         if name is None:
             raise SourceError("the entry in images has neither file_name nor coco_url")
         return self.lookup.named(name)
+
+    def named_twice(self, keys: Iterable[_Key]) -> dict[_Key, _Key]:
+        """Return, for each image that results name in several ways, another one of these: merged files have two ids for one name."""
+        by_name: dict[str, list[_Key]] = {}
+        for key in keys:
+            entries = self._by_id.get(key.id, []) if key.name is None and key.id is not None else []
+            name = key.name if key.name is not None else _name_of(entries[0]) if len(entries) == 1 else None
+            if name is not None:
+                by_name.setdefault(name, []).append(key)
+        several = [some for some in by_name.values() if len(some) > 1]
+        return {key: some[1] if key == some[0] else some[0] for some in several for key in some}
 
     def checked_size(self, key: _Key, image: ImageFile, orientation: OrientationRule) -> tuple[int, int]:
         """Return width and height of the picture that the results speak of.

@@ -44,7 +44,7 @@ def manifest(
     A line has `image` (path, relative to the manifest) and `prediction` (the documented fields of a prediction format, and
     optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
-    and absolute ones are found by their longest tail below the manifest's folder. A line with the `id` of a line before it is bad.
+    and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with the `id` of a line before it is bad.
 
     Args:
         path: The manifest, UTF-8 or UTF-16.
@@ -65,9 +65,13 @@ def manifest(
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
             lookup = ImageLookup(file.parent, problems, outside=outside, is_own=True)
             line_of: dict[UUID, int] = {}
+            is_first = True
             for number, text in enumerate(_lines(lines), start=1):
                 if not text.strip():
                     continue
+                if is_first:
+                    _check_lines(text.strip(), os.fspath(file))
+                    is_first = False
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}"):
                     made, has_id = _frame(text.strip().encode(), lookup, orientation, defaults)
@@ -88,6 +92,22 @@ def _lines(file: BinaryIO) -> Iterator[str]:
     with io.TextIOWrapper(file, text_encoding(start), "replace") as text:
         while line := text.readline(LINE_CHARACTERS_MAX):
             yield line
+
+
+def _check_lines(first: str, name: str) -> None:
+    """Refuse a file whose first line is that of another form of JSON.
+
+    Raises:
+        SourceError: It is a list, or an object of several lines.
+    """
+    if first.startswith("["):
+        raise SourceError(
+            f"{name} is one JSON array, and a manifest has one JSON object per line: `jq -c '.[]'` makes lines of it"
+        )
+    if first == "{":
+        raise SourceError(
+            f"{name} has JSON objects of several lines, and a manifest has one object per line: `jq -c .` makes lines of them"
+        )
 
 
 def _frame(

@@ -60,7 +60,7 @@ def yolo_labels(
     `[(y - height / 2) * H, (x - width / 2) * W, (y + height / 2) * H, (x + width / 2) * W]`, that is top, left, bottom, right in
     pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
     such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused; so are
-    images with several label files, and before the first frame a folder whose first 64 files hold corners (x1 y1 x2 y2) instead
+    images with several label files, labels whose image lies in a folder of another name only, and before the first frame a folder whose first 64 files hold corners (x1 y1 x2 y2) instead
     of boxes. Numbers of tracks are not sent.
 
     Args:
@@ -74,7 +74,7 @@ def yolo_labels(
             default `data.yaml` or `classes.txt` beside the labels or one directory above.
         score: Confidence of lines without one. None refuses them: labels without scores are ground truth.
         empty: Whether images without a label file are frames too, with empty predictions, after the others: YOLO writes no
-            file where it finds nothing.
+            file where it finds nothing. A label file with no line, or of no bytes, says that too, and is a frame in any case.
         orientation: "shown": shares are of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
         source: `Frame.source` of all frames.
         latency: Inference time in seconds, of all frames.

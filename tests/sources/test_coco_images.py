@@ -41,7 +41,7 @@ def folder(tmp_path, make_image):
         "train/1.jpg",
         "1.jpg",
         "/home/me/data/train/1.jpg",
-        "/elsewhere/1.jpg",
+        "/elsewhere/train/1.jpg",
         "train\\1.jpg",
         "C:\\data\\train\\1.jpg",
         "train%2F1.jpg",
@@ -85,21 +85,22 @@ async def test_a_name_that_fits_several_files_names_them(tmp_path, folder, make_
 async def test_two_names_do_not_share_one_file_by_their_tails(tmp_path, folder):
     """cam1/1.jpg and cam2/1.jpg are two pictures; where the folder has one, the second is a problem."""
     results = [result(file_name="/cam1/1.jpg"), result(file_name="/cam2/1.jpg")]
-    source = coco_results(coco(tmp_path, results), folder, on_bad="skip")
-    assert [frame.filename for frame in await listed(source)] == ["train/1.jpg"]
-    assert "both lead to 'train/1.jpg'" in source.problems[0]
+    source = coco_results(coco(tmp_path, results), folder / "train", on_bad="skip")
+    assert [frame.filename for frame in await listed(source)] == ["1.jpg"]
+    assert "both lead to '1.jpg'" in source.problems[0]
 
 
 async def test_a_path_out_of_the_folder_is_refused(tmp_path, folder, make_image):
     """It is that image's problem, and the others go on; `outside=True` allows it."""
+    make_image(tmp_path / "other/8.jpg")
     make_image(tmp_path / "other/9.jpg")
-    images = [{"id": 1, "file_name": "../other/9.jpg"}, {"id": 2, "file_name": str(tmp_path / "other/9.jpg")}]
+    images = [{"id": 1, "file_name": "../other/9.jpg"}, {"id": 2, "file_name": str(tmp_path / "other/8.jpg")}]
     path = coco(tmp_path, [result(1), result(2), result(3, file_name="3.jpg")], images)
     source = coco_results(path, folder, on_bad="skip")
     assert [frame.filename for frame in await listed(source)] == ["val/3.jpg"]
     assert "leads out of" in source.problems[0]
     assert "no image" in source.problems[1]
-    assert await names(path, folder, outside=True) == ["9.jpg", "9.jpg", "val/3.jpg"]
+    assert await names(path, folder, outside=True) == ["9.jpg", "8.jpg", "val/3.jpg"]
 
 
 async def test_relative_and_absolute_folders_are_one(tmp_path, folder, monkeypatch):
@@ -124,10 +125,54 @@ async def test_an_id_of_two_names_is_a_problem(tmp_path, folder):
         await names(coco(tmp_path, [result(1)], images), folder)
 
 
+@pytest.mark.parametrize(
+    ("images", "results", "keys"),
+    [
+        ([(1, "1.jpg"), (2, "1.jpg"), (3, "3.jpg")], [1, 2, 1, 3], ("image_id 1", "image_id 2")),
+        ([(1, "1.jpg"), (2, "train/1.jpg"), (3, "3.jpg")], [2, 1, 3], ("image_id 1", "image_id 2")),
+        ([(1, "1.jpg"), (3, "3.jpg")], [1, "1.jpg", 3], ("image_id 1", "file_name '1.jpg'")),
+    ],
+    ids=["one name", "two spellings", "id and name"],
+)
+async def test_two_ids_of_one_image_are_refused(tmp_path, folder, images, results, keys):
+    """Merged datasets: each id has a part of the results, and the picture would be sent twice."""
+    described = [{"id": id_, "file_name": name} for id_, name in images]
+    entries = [
+        result(**({"file_name": one} if isinstance(one, str) else {"image_id": one}), score=0.1 * number)
+        for number, one in enumerate(results, start=1)
+    ]
+    source = coco_results(coco(tmp_path, entries, described), folder, on_bad="skip")
+    sent = [frame.filename for frame in await listed(source)]
+    assert sent.count("train/1.jpg") <= 1
+    assert sent[-1] == "val/3.jpg"
+    assert source.problems
+    assert all(key in problem and "one image" in problem for key in keys for problem in source.problems)
+
+
+async def test_two_ids_of_which_one_has_results_are_one_image(tmp_path, folder):
+    """Nothing is split then, with `empty` either."""
+    images = [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": "1.jpg"}]
+    assert await names(coco(tmp_path, [result(2)], images), folder, empty=True) == ["train/1.jpg"]
+
+
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_results_that_are_there_twice_are_refused(tmp_path, folder, on_bad):
+    """Two runs joined: each box would be stored twice; a box that differs in its score is another one."""
+    once = [result(1), result(1, score=0.4), result(3)]
+    assert await names(coco(tmp_path, once), folder) == ["train/1.jpg", "val/3.jpg"]
+    source = coco_results(coco(tmp_path, [*once, result(1)]), folder, on_bad=on_bad)
+    if on_bad == "raise":
+        with pytest.raises(SourceError, match="image_id 1: result 3 repeats result 0"):
+            await listed(source)
+    else:
+        assert [frame.filename for frame in await listed(source)] == ["val/3.jpg"]
+        assert "result 3 repeats result 0" in source.problems[0]
+
+
 @pytest.mark.parametrize("image_id", [3, 3.0, "3"], ids=["int", "float", "text"])
 async def test_ids_of_every_type_are_one(tmp_path, folder, image_id):
     """1, 1.0 and "1" are one id, in the results and in the images."""
-    path = coco(tmp_path, [result(image_id), result(3)], [{"id": "3", "file_name": "3.jpg"}])
+    path = coco(tmp_path, [result(image_id), result(3, score=0.4)], [{"id": "3", "file_name": "3.jpg"}])
     (frame,) = await listed(coco_results(path, folder))
     assert len(frame.prediction.detection_boxes) == 2
 

@@ -136,6 +136,25 @@ async def test_a_bad_line_is_named_or_skipped(tmp_path, make_image, line, messag
     assert message in source.problems[0]
 
 
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (json.dumps([GOOD, GOOD], indent=2), "is one JSON array"),
+        (json.dumps([GOOD]), "is one JSON array"),
+        ("\n" + json.dumps([]), "is one JSON array"),
+        (json.dumps(GOOD, indent=2), "JSON objects of several lines"),
+    ],
+    ids=["array of lines", "array", "behind a blank line", "objects of lines"],
+)
+async def test_another_form_of_json_is_named_with_the_way_out(tmp_path, make_image, text, message, on_bad):
+    """It is whole and right, and no line of it is a frame: nothing is said of lines that are cut off."""
+    make_image(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match=rf"m\.jsonl .*{message}.* one .*object per line.*jq -c") as caught:
+        await listed(manifest(write_lines(tmp_path / "m.jsonl", text), on_bad=on_bad))
+    assert "cut off" not in str(caught.value)
+
+
 async def test_a_missing_manifest_is_a_configuration_error(tmp_path):
     """It is the FileNotFoundError, too, that everybody expects."""
     with pytest.raises(FileNotFoundError, match="manifest: there is no file"):

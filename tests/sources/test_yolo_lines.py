@@ -71,6 +71,13 @@ async def test_a_bare_1_is_not_guessed(read):
         ("0 0.5 0.5 -0.2 0.4 0.9", "must not be negative"),
         ("0,0.5,0.5,0.2,0.4", "not by commas"),
         ("0.93 person", "a classifier"),
+        ("0 0,5 0,5 0,2 0,4 0,9", "0,5 has a decimal comma"),
+        ("0 0.5 0.5 0.2 1,5e-01 0.9", "1,5e-01 has a decimal comma"),
+        (f"{BOX} 0.9 # car", "a comment, '# car'"),
+        ("# class x y width height", "a comment"),
+        (f"#{BOX} 0.9", "a comment"),
+        ("0 0.5 0.5 0.\0\0\0", "zero bytes: the file is damaged"),
+        ("\0\0\0\0", "zero bytes: the file is damaged"),
         ("-1 0.5 0.5 0.2 0.4 0.9", "whole number from 0"),
         ("0.5 0.5 0.5 0.2 0.4 0.9", "whole number from 0"),
         ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2", "oriented box"),
@@ -100,6 +107,12 @@ async def test_numbers_are_read_as_tools_write_them(read, content):
     """Classes as floats, numpy's notation, byte order marks, line ends of Windows."""
     prediction = await read(content)
     assert (prediction.detection_classes, prediction.detection_boxes) == ([0], [[15, 40, 35, 60]])
+
+
+async def test_a_file_of_zero_bytes_alone_is_damaged(read):
+    """As a crash of the host leaves it; it does not say that nothing was found."""
+    with pytest.raises(SourceError, match="line 1: zero bytes"):
+        await read(bytes(64))
 
 
 # Polygons.
