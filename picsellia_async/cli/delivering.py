@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Final, Literal
@@ -46,6 +48,21 @@ def concurrency_of(arguments: argparse.Namespace) -> int | Literal["auto"]:
     return int(given)
 
 
+def seconds(value: str) -> float:
+    """Read a time for argparse; whole numbers stay int, which tells `30` from `30.0`.
+
+    Raises:
+        ArgumentTypeError: It is no number of seconds; with nan a time limit would never be over.
+    """
+    try:
+        found = int(value) if value.isdecimal() else float(value)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more, got {value}")
+    return found
+
+
 def check_readable(path: Path, option: str, *, is_folder: bool = False) -> None:
     """Refuse a path of the command line that cannot be read, before anything is sent.
 
@@ -69,7 +86,14 @@ def is_refused(uploader: Uploader) -> bool:
     return True
 
 
-def print_failures(report: UploadReport) -> None:
-    """Name the first frames that were not delivered, on stderr."""
-    for line in report.failures[:LINES_SHOWN]:
+def print_failures(report: UploadReport, spool: Path | None) -> None:
+    """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered."""
+    for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
         print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
+    if report.spooled and spool is not None:
+        reason = next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
+        print(
+            f"  {report.spooled} left in the spool{f' ({reason})' if reason else ''}: "
+            f"`picsellia-async replay {shlex.quote(str(spool))}` delivers them",
+            file=sys.stderr,
+        )

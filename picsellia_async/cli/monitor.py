@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import math
 import signal
 import sys
 from collections import Counter
@@ -27,6 +26,7 @@ from picsellia_async.cli.delivering import (
     concurrency_of,
     is_refused,
     print_failures,
+    seconds,
 )
 from picsellia_async.cli.resuming import (
     add_journal,
@@ -58,9 +58,7 @@ def _latency(value: str) -> float:
     Raises:
         ArgumentTypeError: It is no time, or looks like milliseconds.
     """
-    found = int(value) if value.isdecimal() else float(value)
-    if not 0 <= found < math.inf:
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more, got {value}")
+    found = seconds(value)
     try:
         check_latency(found, "it")
     except ImplausibleError as error:
@@ -87,7 +85,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--outside", action="store_true", help="--manifest, --coco: images may lie outside their folder"
     )
-    parser.add_argument("--empty", action="store_true", help="--coco, --yolo: images without any result too")
+    parser.add_argument(
+        "--empty", action="store_true", help="--coco, --yolo: images without a result or label file too"
+    )
     parser.add_argument(
         "--skip-bad", action="store_true", help="skip and count what cannot be used; default: stop there"
     )
@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_to_json(result)))
     else:
-        _print(result)
+        _print(result, args.spool)
     if result.is_interrupted:
         return 130
     account = result.report if result.job is None else result.job
@@ -384,7 +384,7 @@ def _to_json(result: _Result) -> dict[str, Any]:
     }
 
 
-def _print(result: _Result) -> None:
+def _print(result: _Result, spool: Path | None) -> None:
     report = result.report
     if report is not None:
         print(
@@ -392,7 +392,7 @@ def _print(result: _Result) -> None:
             f"{report.spooled} left in the spool, {result.skipped} skipped"
             f"{_before(result.job)}"
         )
-        print_failures(report)
+        print_failures(report, spool)
     for problem in result.problems[:LINES_SHOWN]:
         print(f"  skipped {problem}", file=sys.stderr)
     if result.job is not None and result.journal is not None:

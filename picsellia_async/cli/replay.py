@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
 import os
 from pathlib import Path
 from typing import Literal
@@ -19,23 +18,12 @@ from picsellia_async.cli.delivering import (
     concurrency_of,
     is_refused,
     print_failures,
+    seconds,
 )
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.progress import TerminalProgress
 from picsellia_async.uploader import Uploader
-
-
-def _seconds(value: str) -> float:
-    """Read a time limit; with nan it would never be over.
-
-    Raises:
-        ArgumentTypeError: It is none.
-    """
-    found = float(value)
-    if not 0 <= found < math.inf:
-        raise argparse.ArgumentTypeError(f"must be seconds, 0 or more, got {value}")
-    return found
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_concurrency(parser)
     parser.add_argument("--deduplicate", action="store_true", help="look frames up by their ids before sending them")
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
+        "--timeout", type=seconds, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
     )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=run)
@@ -64,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.spooled} still in the "
             f"spool, {report.quarantined} damaged"
         )
-        print_failures(report)
+        print_failures(report, args.spool)
     return 0 if report.is_complete else 1
 
 
@@ -90,10 +78,10 @@ async def _replay(args: argparse.Namespace, owner: dict[str, str], concurrency: 
     return uploader.report
 
 
-async def _drain(uploader: Uploader, seconds: float | None) -> None:
+async def _drain(uploader: Uploader, limit: float | None) -> None:
     """Wait for the end of everything, unless the time is over or the service refuses the account."""
     loop = asyncio.get_running_loop()
-    deadline = None if seconds is None else loop.time() + seconds
+    deadline = None if limit is None else loop.time() + limit
     while await uploader.flush(timeout=LOOK_SECONDS):
         if is_refused(uploader) or (deadline is not None and loop.time() >= deadline):
             return

@@ -79,8 +79,12 @@ async def test_refused_frames_are_named(spool: Path, emulator: Emulator, capsys:
 async def test_what_the_time_does_not_allow_stays(
     spool: Path, emulator: Emulator, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --timeout the command ends though the service is down; the next one delivers the rest."""
+    """With --timeout the command ends though the service is down, and says in a line what is left; the next one delivers it."""
     emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
+    assert await replay(emulator, spool, "--timeout", 0.1) == 1
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  ")]
+    assert told.startswith("  12 left in the spool")
+    assert told.endswith(f": `picsellia-async replay {spool}` delivers them")
     assert await replay(emulator, spool, "--timeout", 0.1, "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["delivered"], report["spooled"]) == (0, 12)
@@ -148,6 +152,16 @@ async def test_a_concurrency_that_is_none_is_bad_usage(
     """Exit code 2, with the argument named."""
     assert await replay(emulator, spool, f"--concurrency={concurrency}") == 2
     assert "concurrency" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-1", "soon"])
+async def test_a_timeout_that_is_none_is_bad_usage(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], limit: str
+) -> None:
+    """Also one that would never be over."""
+    with pytest.raises(SystemExit, match="2"):
+        await replay(emulator, spool, f"--timeout={limit}")
+    assert f"--timeout: must be seconds, 0 or more, got {limit}" in capsys.readouterr().err
 
 
 async def test_a_directory_without_a_spool_is_told(
