@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -18,9 +18,10 @@ from picsellia_async.predictions._run_length import check_counts, counts_from_te
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._coco_boxes import box_order, four_numbers
+from picsellia_async.sources._coco_images import CocoImages, ImageKey, refuse_shared
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
-from picsellia_async.sources._image_files import ImageFile, image_file, open_source, parsed_json
+from picsellia_async.sources._image_files import image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._shapes import (
@@ -116,18 +117,18 @@ def coco_results(
             raise SourceError(
                 f"{file}: no result has a score: this is ground truth; if it is a prediction, give score="
             )
-        known = _Images(described, ImageLookup(folder, problems, outside=outside))
+        known = CocoImages(described, ImageLookup(folder, problems, outside=outside))
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
         _check_numbers(known, groups, file)
         if kind == "detection":
             _check_box_order(groups, file)
             _check_corners(known, groups, file, orientation)
         same = known.named_twice(groups)
-        seen: dict[Path, _Key] = {}
+        seen: dict[Path, ImageKey] = {}
 
-        def frame(key: _Key, results: list[_Entry]) -> Frame:
+        def frame(key: ImageKey, results: list[_Entry]) -> Frame:
             path = known.path(key)
-            _refuse_shared(key, same.get(key) or seen.setdefault(path, key), path)
+            refuse_shared(key, same.get(key) or seen.setdefault(path, key), path)
             image = image_file(path)
             size = known.checked_size(key, image, orientation)
             for _, one in results:
@@ -158,39 +159,6 @@ def coco_results(
     )
 
 
-@attrs.frozen
-class _Key:
-    """How an image is named: by file name, which wins, or by id."""
-
-    name: str | None = None
-    id: int | str | None = None
-
-    @classmethod
-    def of(cls, entry: object) -> _Key:
-        """Return the key of a result; 1, 1.0 and "1" are one id.
-
-        Raises:
-            SourceError: It names no image.
-        """
-        if not isinstance(entry, dict):
-            raise SourceError(f"must be a JSON object, got {shown(entry)}")
-        name = entry.get("file_name")
-        if isinstance(name, str) and name:
-            return cls(name=name)
-        return cls(id=_id(entry.get("image_id")))
-
-    def __str__(self) -> str:
-        return f"file_name {self.name!r}" if self.name is not None else f"image_id {self.id!r}"
-
-
-def _id(value: object) -> int | str:
-    if isinstance(value, str) and value:
-        return int(value) if value.isdecimal() and str(int(value)) == value else value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
-        return int(value)
-    raise SourceError(f"no image_id, got {shown(value)}")
-
-
 def _load(path: Path) -> tuple[Any, float]:
     with open_source(path, "COCO file") as file:
         modified = os.fstat(file.fileno()).st_mtime
@@ -216,31 +184,18 @@ def _check_index(content: Any) -> None:
             refuse_repeated(one)
 
 
-def _grouped(content: Any, path: Path, problems: Problems) -> dict[_Key, list[_Entry]]:
+def _grouped(content: Any, path: Path, problems: Problems) -> dict[ImageKey, list[_Entry]]:
     """Return the results by image, each with its place in the file, in the order in which the images appear first."""
     results = content.get("annotations") if isinstance(content, dict) else content
     if isinstance(results, list) and any(isinstance(one, dict) and "segments_info" in one for one in results[:1]):
         raise SourceError(f"{os.fspath(path)} is a panoptic COCO file, whose segments are in pictures, and is not read")
     if not isinstance(results, list):
         raise SourceError(f"{os.fspath(path)} is neither a list of results nor a COCO file with annotations")
-    groups: dict[_Key, list[_Entry]] = {}
+    groups: dict[ImageKey, list[_Entry]] = {}
     for number, one in enumerate(results):
         with problems.item(f"{os.fspath(path)} result {number}"):
-            groups.setdefault(_Key.of(one), []).append((number, one))
+            groups.setdefault(ImageKey.of(one), []).append((number, one))
     return groups
-
-
-def _refuse_shared(key: _Key, other: _Key, image: Path) -> None:
-    """Refuse an image that results name in two ways.
-
-    Raises:
-        SourceError: The other key of the image is not this one.
-    """
-    if other != key:
-        raise SourceError(
-            f"{key} and {other} are one image, {os.fspath(image)!r}, which would be sent as two frames with a part of the results "
-            "each; give them one id"
-        )
 
 
 def _refuse_twice(results: list[_Entry]) -> None:
@@ -259,7 +214,7 @@ def _refuse_twice(results: list[_Entry]) -> None:
             )
 
 
-def _check_numbers(known: _Images, groups: Mapping[_Key, object], path: Path) -> None:
+def _check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Path) -> None:
     """Look at all ids that are to be found by the number in a file name, before anything is delivered.
 
     One id that is no such number tells that the others are none either, so that this is no matter of one image.
@@ -281,7 +236,7 @@ def _check_numbers(known: _Images, groups: Mapping[_Key, object], path: Path) ->
         )  # fmt: skip
 
 
-def _check_box_order(groups: Mapping[_Key, list[_Entry]], path: Path) -> None:
+def _check_box_order(groups: Mapping[ImageKey, list[_Entry]], path: Path) -> None:
     """Refuse a file whose own areas or outlines say that its boxes are corners; sizes of images need not be known for that.
 
     Raises:
@@ -303,7 +258,7 @@ def _check_box_order(groups: Mapping[_Key, list[_Entry]], path: Path) -> None:
 
 
 def _check_corners(
-    known: _Images, groups: Mapping[_Key, list[_Entry]], path: Path, orientation: OrientationRule
+    known: CocoImages, groups: Mapping[ImageKey, list[_Entry]], path: Path, orientation: OrientationRule
 ) -> None:
     """Refuse a file whose boxes are corners: some are beyond their image as they are documented, and none is as x1, y1, x2, y2.
 
@@ -351,100 +306,6 @@ def _names(content: Any) -> dict[int, str]:
             if other != one["name"]:
                 raise SourceError(f"category id {one['id']} has two names in the COCO file: {other!r}, {one['name']!r}")
     return names
-
-
-class _Images:
-    """What the COCO file says of its images, and their files."""
-
-    def __init__(self, content: Any, lookup: ImageLookup) -> None:
-        self.lookup = lookup
-        described = content.get("images") if isinstance(content, dict) else None
-        self.is_described = isinstance(described, list)
-        """Whether the file tells its images, so that ids are looked up there."""
-        self._by_id: dict[int | str, list[dict[str, Any]]] = {}
-        self._by_name: dict[str, dict[str, Any]] = {}
-        for one in described if isinstance(described, list) else ():
-            if not isinstance(one, dict):
-                continue
-            name = one.get("file_name")
-            if isinstance(name, str):
-                self._by_name.setdefault(name, one)
-            try:
-                same = self._by_id.setdefault(_id(one.get("id")), [])
-            except SourceError:
-                continue
-            if all(_name_of(other) != _name_of(one) for other in same):
-                same.append(one)
-
-    def keys(self) -> Iterator[_Key]:
-        """Yield every image: those that the file describes, or else those of the folder."""
-        if self.is_described:
-            yield from (_Key(id=image_id) for image_id in self._by_id)
-        else:
-            yield from (_Key(name=self.lookup.filename(path)) for path in self.lookup.all())
-
-    def path(self, key: _Key) -> Path:
-        """Return the file of an image.
-
-        Raises:
-            SourceError: There is none, or several fit.
-        """
-        if key.name is not None:
-            return self.lookup.named(key.name)
-        entry = self._entry(key)
-        if entry is None:
-            return self.lookup.numbered(key.id if key.id is not None else "")
-        name = _name_of(entry)
-        if name is None:
-            raise SourceError("the entry in images has neither file_name nor coco_url")
-        return self.lookup.named(name)
-
-    def named_twice(self, keys: Iterable[_Key]) -> dict[_Key, _Key]:
-        """Return, for each image that results name in several ways, another one of these: merged files have two ids for one name."""
-        by_name: dict[str, list[_Key]] = {}
-        for key in keys:
-            entries = self._by_id.get(key.id, []) if key.name is None and key.id is not None else []
-            name = key.name if key.name is not None else _name_of(entries[0]) if len(entries) == 1 else None
-            if name is not None:
-                by_name.setdefault(name, []).append(key)
-        several = [some for some in by_name.values() if len(some) > 1]
-        return {key: some[1] if key == some[0] else some[0] for some in several for key in some}
-
-    def checked_size(self, key: _Key, image: ImageFile, orientation: OrientationRule) -> tuple[int, int]:
-        """Return width and height of the picture that the results speak of.
-
-        Raises:
-            SourceError: The COCO file tells another size: it speaks of another picture, or of its stored form.
-        """
-        size = image.size(orientation)
-        entry = self._entry(key)
-        told = (entry.get("width"), entry.get("height")) if entry is not None else (None, None)
-        if not all(isinstance(one, (int, float)) and one > 0 for one in told) or told == size:
-            return size
-        other: OrientationRule = "stored" if orientation == "shown" else "shown"
-        hint = f": orientation={other!r} reads it so" if told == image.size(other) else ""
-        raise SourceError(
-            f"{os.fspath(image.path)!r} has {size[0]} x {size[1]} pixels, the COCO file says {told[0]} x {told[1]}{hint}"
-        )
-
-    def _entry(self, key: _Key) -> dict[str, Any] | None:
-        if key.name is not None:
-            return self._by_name.get(key.name)
-        if not self.is_described or key.id is None:
-            return None
-        entries = self._by_id.get(key.id)
-        if entries is None:
-            raise SourceError("the COCO file's images have no such id")
-        if len(entries) > 1:
-            names = ", ".join(repr(_name_of(one)) for one in entries[:3])
-            raise SourceError(f"{len(entries)} of the COCO file's images have this id: {names}")
-        return entries[0]
-
-
-def _name_of(entry: dict[str, Any]) -> str | None:
-    """Return the file name of an image, or what stands for it: LVIS has addresses only."""
-    found = (entry.get(field) for field in ("file_name", "path", "coco_url", "flickr_url"))
-    return next((one for one in found if isinstance(one, str) and one), None)
 
 
 @attrs.frozen
