@@ -122,7 +122,9 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
         may_be_stored: Whether an answer to an earlier attempt was lost.
         is_repeat: Whether there was an earlier attempt.
     """
-    # An unreadable answer (DecodeError) came with the status that means "stored"; only its text is lost.
+    if isinstance(error, DecodeError) and error.status != _STORED:
+        return Verdict.REPEAT  # the answer to a sign-in: the frame was not sent
+    # An unreadable answer with the status that means "stored": only its text is lost.
     if isinstance(error, DecodeError) or (isinstance(error, ConflictError) and (may_be_stored or is_repeat)):
         return Verdict.DELIVERED
     if isinstance(error, ClosedError):

@@ -1,8 +1,10 @@
 """Sign-in: the platform's token, and the JWT of a monitoring or serving host.
 
 A credential has three verbs: `current`, `acquire` and `invalidate(lines)`. The last one takes the header lines that were refused, so
-that a late 401 does not throw away a newer sign-in. Who meets the 401 calls it and sends again: `Service` in `service`. A JWT is fetched on first use and single-flight: however many callers wait, one login runs, as a
-task of its own, so that a caller who is cancelled takes nothing from the others.
+that a late 401 does not throw away a newer sign-in. Who meets the 401 calls it and sends again: `Service` in `service`. A JWT is
+fetched on first use and single-flight: however many callers wait, one login runs, as a task of its own, so that a caller who is
+cancelled takes nothing from the others. A login is one attempt: those who wait for it have policies of their own, and each repeats
+by its own, or not at all, as an uploader, which must see every failure.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import attrs
 
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._wire.secret import SecretBytes
+from picsellia_async.config import Timeouts
 from picsellia_async.models import LoginReceipt
 
 RENEW_BEFORE_SECONDS: Final = 60.0
@@ -30,8 +33,8 @@ class Credential(Protocol):
     def current(self) -> bytes | None:
         """Return header lines that can be used at once, or None where `acquire` must be awaited."""
 
-    async def acquire(self) -> bytes:
-        """Return header lines, each ended by CRLF."""
+    async def acquire(self, timeouts: Timeouts) -> bytes:
+        """Return header lines, each ended by CRLF; the limits are those of a request that must be made for them."""
 
     def invalidate(self, lines: bytes) -> bool:
         """Take note that the service refused these lines; return whether `acquire` may give better ones."""
@@ -48,7 +51,7 @@ class StaticCredential:
         """Return the lines."""
         return self.lines
 
-    async def acquire(self) -> bytes:
+    async def acquire(self, timeouts: Timeouts) -> bytes:  # noqa: ARG002 - the protocol's signature
         """Return the lines."""
         return self.lines
 
@@ -61,8 +64,8 @@ class StaticCredential:
 class JwtCredential:
     """The JWT of one service and deployment."""
 
-    login: Callable[[], Awaitable[tuple[LoginReceipt, datetime.datetime | None]]]
-    """Signs in; returns the receipt and the service's own time of the answer, where it said one."""
+    login: Callable[[Timeouts], Awaitable[tuple[LoginReceipt, datetime.datetime | None]]]
+    """Makes one attempt to sign in; returns the receipt and the service's own time of the answer, where it said one."""
     clock: Callable[[], float] = attrs.field(repr=False)
     """Monotonic seconds."""
     sign_ins: int = attrs.field(default=0, init=False)
@@ -75,14 +78,17 @@ class JwtCredential:
         """Return the header line of the JWT at hand while it is good for a while longer."""
         return self._lines if self.clock() < self._renew_at else None
 
-    async def acquire(self) -> bytes:
+    async def acquire(self, timeouts: Timeouts) -> bytes:
         """Return the header line of a JWT that is good for a while, signing in where there is none.
+
+        Args:
+            timeouts: Limits of the login; those of who came first where one runs already.
 
         Raises:
             AuthenticationError: The service refuses the api token for this deployment.
             TransportError: The service cannot be reached.
         """
-        return self.current() or await self._flight.run(self._renew)
+        return self.current() or await self._flight.run(lambda: self._renew(timeouts))
 
     def invalidate(self, lines: bytes) -> bool:
         """Forget the JWT if it is still the one that was refused."""
@@ -94,8 +100,8 @@ class JwtCredential:
         """Stop a login that still runs."""
         await self._flight.aclose()
 
-    async def _renew(self) -> bytes:
-        receipt, served_at = await self.login()
+    async def _renew(self, timeouts: Timeouts) -> bytes:
+        receipt, served_at = await self.login(timeouts)
         lifetime = lifetime_seconds(receipt.expires, served_at or datetime.datetime.now(datetime.UTC))
         margin = min(RENEW_BEFORE_SECONDS, lifetime / 10)
         self._renew_at = self.clock() + lifetime - margin

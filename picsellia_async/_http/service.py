@@ -6,7 +6,8 @@ needs no running loop to be made.
 Theory of operation. A call goes down three steps, each with one job:
 
 1. `Service.call` renders the request once, and loops: attempt, judge (`_http/retry`), wait.
-2. `Service._attempt` signs the request. On a 401 it invalidates the credential that was used and tries once more.
+2. `Service._attempt` signs the request. On a 401 it invalidates the credential that was used and tries once more. A sign-in that
+   fails is a failed attempt of the call: step 1 repeats it.
 3. `HttpSession.exchange` picks the engine.
 """
 
@@ -37,7 +38,7 @@ from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import RetryPolicy, Timeouts
-from picsellia_async.errors import ConfigurationError, PicselliaError, RequestTimeoutError, TransportError
+from picsellia_async.errors import ConfigurationError, PicselliaError, RequestTimeoutError, StatusError, TransportError
 from picsellia_async.models import LoginReceipt
 
 T = TypeVar("T")
@@ -135,11 +136,12 @@ class Service:
             while True:
                 try:
                     answer = await self._attempt(endpoint, target, headers, body, timeouts)
-                except errors("UnsupportedProtocol", "InvalidURL") as exc:  # the latter also for one that is too long
-                    raise ConfigurationError(f"{url}: {exc}") from exc
-                except errors("RequestError") as exc:
-                    failure = _transport_error(exc, endpoint.method, url, attempt)
-                    failure.__cause__ = exc
+                except (
+                    StatusError,
+                    TransportError,
+                    *errors("RequestError", "UnsupportedProtocol", "InvalidURL"),
+                ) as exc:
+                    failure = _failure(exc, endpoint.method, url, attempt)
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
@@ -171,18 +173,27 @@ class Service:
         exchange: Exchange = session.exchange
         if session.observer is not None:
             exchange = functools.partial(session.observer.exchange, exchange)
-        lines = self.credential.current() or await self.credential.acquire()
+        lines = self.credential.current() or await self._sign_in(timeouts)
         answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
         if answer.status == 401 and self.credential.invalidate(lines):
-            lines = await self.credential.acquire()
+            lines = await self._sign_in(timeouts)
             answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
         return answer
+
+    async def _sign_in(self, timeouts: Timeouts) -> bytes:
+        try:
+            return await self.credential.acquire(timeouts)
+        except TransportError as exc:
+            # The request that it is for was not sent: any call may be repeated, and no frame was stored.
+            exc.request_sent, exc.status = False, 0
+            raise
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:
         """Return a JWT that the given endpoint of this service issues; nothing is sent before its first use."""
 
-        async def login() -> tuple[LoginReceipt, datetime.datetime | None]:
-            answer, url, attempts = await self.send(endpoint, body=SecretBytes(encode_body(request)))
+        async def login(timeouts: Timeouts) -> tuple[LoginReceipt, datetime.datetime | None]:
+            once = attrs.evolve(self, retry=RetryPolicy.none(), timeouts=timeouts)
+            answer, url, attempts = await once.send(endpoint, body=SecretBytes(encode_body(request)))
             receipt = decode(endpoint, answer, url, attempts)
             logger.info("signed in at %s", self.origin)
             return receipt, answer_date(answer)
@@ -228,6 +239,18 @@ def _headers(content_type: str | None) -> bytes:
     if content_type is not None:
         lines += f"content-type: {content_type}\r\n"
     return lines.encode("ascii")
+
+
+def _failure(exc: Exception, method: str, url: str, attempt: int) -> PicselliaError:
+    """Return what an attempt ended in; raise where the address is the reason."""
+    if isinstance(exc, (StatusError, TransportError)):  # only of a sign-in: what `_attempt` meets itself is httpx's
+        exc.attempts = attempt
+        return exc
+    if isinstance(exc, errors("UnsupportedProtocol", "InvalidURL")):  # the latter also for one that is too long
+        raise ConfigurationError(f"{url}: {exc}") from exc
+    failure = _transport_error(exc, method, url, attempt)
+    failure.__cause__ = exc
+    return failure
 
 
 def _transport_error(exc: Exception, method: str, url: str, attempts: int) -> TransportError:

@@ -18,6 +18,7 @@ from picsellia_async import (
     MonitorError,
     NotFoundError,
     RetryPolicy,
+    Timeouts,
     TransportError,
 )
 from picsellia_async.emulator import Fault
@@ -176,7 +177,7 @@ async def test_no_secret_in_logs_and_errors(emulator, caplog):
             emulator.faults.add(Fault(kind="status", endpoint="monitor", status=500))
             with pytest.raises(MonitorError) as caught:
                 await monitor(deployment)
-            lines = await deployment._hosts.oracle().service.credential.acquire()
+            lines = await deployment._hosts.oracle().service.credential.acquire(Timeouts())
     jwt = lines.decode().split()[2]
     ours = "\n".join(
         record.getMessage() for record in caplog.records if record.name.startswith(("picsellia_async", "httpx"))

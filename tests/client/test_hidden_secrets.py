@@ -87,7 +87,7 @@ async def test_failed_calls_show_no_credential(emulator, transport, kind, endpoi
             deployment = await client.get_deployment(emulator.deployment_name)
         if endpoint == "monitor":
             await monitor(deployment)
-            lines = await deployment._hosts.oracle().service.credential.acquire()
+            lines = await deployment._hosts.oracle().service.credential.acquire(Timeouts())
             secrets.append(bytes(lines).decode().split()[2])
         emulator.faults.add(Fault(endpoint=endpoint, **FAULTS[kind]))
         for size in (10, 600_000) if endpoint == "monitor" else (10,):
@@ -109,7 +109,7 @@ async def test_a_cancelled_call_shows_no_credential(emulator):
     async with AsyncClient(emulator.api_token, host=emulator.url, retry=ONCE) as client:
         deployment = await client.get_deployment(emulator.deployment_name)
         await monitor(deployment)
-        jwt = bytes(await deployment._hosts.oracle().service.credential.acquire()).decode().split()[2]
+        jwt = bytes(await deployment._hosts.oracle().service.credential.acquire(Timeouts())).decode().split()[2]
         for turns in (1, 3, 5, 8, 12, 20):
             task = asyncio.ensure_future(monitor(deployment, b"\xff\xd8\xff" + b"a" * 1_500_000))
             for _ in range(turns):

@@ -8,6 +8,7 @@ import datetime
 import pytest
 
 from picsellia_async._http.auth import JwtCredential, StaticCredential, lifetime_seconds
+from picsellia_async.config import Timeouts
 from picsellia_async.errors import AuthenticationError, ClosedError
 from picsellia_async.models import LoginReceipt
 
@@ -28,7 +29,7 @@ class Logins:
         self.may_answer.set()
         self.time = 0.0
 
-    async def __call__(self):
+    async def __call__(self, timeouts: Timeouts):
         self.count += 1
         self.began.set()
         await self.may_answer.wait()
@@ -44,7 +45,7 @@ async def test_two_hundred_callers_share_one_login():
     """However many wait, one login runs."""
     logins = Logins()
     credential = logins.credential()
-    lines = await asyncio.gather(*(credential.acquire() for _ in range(200)))
+    lines = await asyncio.gather(*(credential.acquire(Timeouts()) for _ in range(200)))
     assert logins.count == 1
     assert set(lines) == {b"authorization: Bearer jwt-1\r\n"}
 
@@ -53,16 +54,16 @@ async def test_a_refused_token_is_renewed_once():
     """Two hundred 401s for one token cause one login; a late one does not throw the newer token away."""
     logins = Logins()
     credential = logins.credential()
-    old = await credential.acquire()
+    old = await credential.acquire(Timeouts())
 
     async def refused() -> bytes:
         assert credential.invalidate(old)
-        return await credential.acquire()
+        return await credential.acquire(Timeouts())
 
     new = set(await asyncio.gather(*(refused() for _ in range(200))))
     assert logins.count == 2
     credential.invalidate(old)
-    assert {await credential.acquire()} == new
+    assert {await credential.acquire(Timeouts())} == new
     assert logins.count == 2
 
 
@@ -71,8 +72,8 @@ async def test_a_cancelled_leader_takes_nothing_from_the_others():
     logins = Logins()
     logins.may_answer.clear()
     credential = logins.credential()
-    leader = asyncio.create_task(credential.acquire())
-    follower = asyncio.create_task(credential.acquire())
+    leader = asyncio.create_task(credential.acquire(Timeouts()))
+    follower = asyncio.create_task(credential.acquire(Timeouts()))
     await logins.began.wait()
     leader.cancel()
     logins.may_answer.set()
@@ -87,24 +88,24 @@ async def test_a_failed_login_reaches_every_waiter_and_the_next_call_tries_anew(
     logins = Logins()
     logins.failure = AuthenticationError("no", 401, "POST", "https://o/api/auth/login")
     credential = logins.credential()
-    errors = await asyncio.gather(*(credential.acquire() for _ in range(3)), return_exceptions=True)
+    errors = await asyncio.gather(*(credential.acquire(Timeouts()) for _ in range(3)), return_exceptions=True)
     assert [type(e) for e in errors] == [AuthenticationError] * 3
     assert len({id(e) for e in errors}) == 3
     assert logins.count == 1
     logins.failure = None
-    assert await credential.acquire() == b"authorization: Bearer jwt-2\r\n"
+    assert await credential.acquire(Timeouts()) == b"authorization: Bearer jwt-2\r\n"
 
 
 async def test_renewed_before_it_expires():
     """A minute before its end (or a tenth of a short life) a token is used no more."""
     logins = Logins(expires=3600)
     credential = logins.credential()
-    await credential.acquire()
+    await credential.acquire(Timeouts())
     logins.time = 3539
-    await credential.acquire()
+    await credential.acquire(Timeouts())
     assert logins.count == 1
     logins.time = 3540
-    await credential.acquire()
+    await credential.acquire(Timeouts())
     assert logins.count == 2
 
 
@@ -114,7 +115,7 @@ async def test_closing_stops_a_login_under_way():
     logins = Logins()
     logins.may_answer.clear()
     credential = logins.credential()
-    waiter = asyncio.create_task(credential.acquire())
+    waiter = asyncio.create_task(credential.acquire(Timeouts()))
     await logins.began.wait()
     await credential.aclose()
     with pytest.raises(ClosedError):
@@ -152,7 +153,7 @@ def test_every_form_of_expires(expires, seconds):
 async def test_a_static_credential_has_nothing_to_renew():
     """A 401 of the platform is final."""
     credential = StaticCredential(b"authorization: Bearer secret\r\n")
-    assert await credential.acquire() == b"authorization: Bearer secret\r\n"
+    assert await credential.acquire(Timeouts()) == b"authorization: Bearer secret\r\n"
     assert credential.current() == b"authorization: Bearer secret\r\n"
     assert not credential.invalidate(b"authorization: Bearer secret\r\n")
     assert "secret" not in repr(credential)
@@ -162,6 +163,6 @@ async def test_no_token_in_any_repr():
     """Neither the receipt nor the credential shows the JWT."""
     logins = Logins()
     credential = logins.credential()
-    await credential.acquire()
+    await credential.acquire(Timeouts())
     assert "jwt-1" not in repr(credential)
     assert "jwt-9" not in repr(LoginReceipt(jwt="jwt-9", expires=1))
