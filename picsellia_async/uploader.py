@@ -202,8 +202,8 @@ class Uploader:
         """Stop taking frames, deliver what is left for at most `close_timeout` seconds, and settle the rest.
 
         What could not be delivered is `Spooled`, or `Dropped` without a spool. Returns within `close_timeout` + 0.5 seconds whatever
-        the network does. Waits between attempts end at once; a pause that the service asked for is kept, and closing does not
-        wait for it where it is longer than the time left. Closing again waits for the same end.
+        the network does. Waits between attempts end at once, and later ones take half a second; a pause that the service asked for
+        is kept, and closing does not wait for it where it is longer than the time left. Closing again waits for the same end.
 
         If the calling task is cancelled meanwhile, closing goes on to its end first; a second cancellation ends the delivery at
         once, with the same account.
@@ -257,7 +257,7 @@ class Uploader:
 
     async def _deliver_rest(self) -> None:
         """Wait for the outcomes, for as long as there is hope."""
-        self._sender.end_own_pauses()
+        self._sender.shorten_own_pauses()
         hopeless = asyncio.ensure_future(self._sender.wait_hopeless(self._sender.now() + self._close_timeout))
         flushing = asyncio.ensure_future(self._ledger.flush())
         try:

@@ -27,6 +27,9 @@ import attrs
 RETRY_AFTER_MAX: Final = 3600.0
 """Longest Retry-After that is obeyed, in seconds; a service that asks for more is probed after this time."""
 
+CLOSING_PAUSE: Final = 0.5
+"""Longest pause of our own while closing, in seconds."""
+
 _FAILURES: Final = 5
 """Failures in a row that mean an outage."""
 _SPREAD: Final = 0.2
@@ -140,8 +143,12 @@ class CircuitBreaker:
             self._pauses += 1
             self._open(now + self._spread(pause), is_asked=False)
 
-    def end_own_pause(self, now: float) -> None:
-        """Probe at once unless the service asked for the pause: whoever closes wants to know whether it is back."""
+    def closing(self, now: float) -> None:
+        """Probe at once, and from now on about twice a second, unless the service asks for a pause.
+
+        A long pause of our own may be longer than what is left of closing.
+        """
+        self.pause_max = min(self.pause_max, CLOSING_PAUSE)
         if not self.is_closed and not self.is_asked:
             self.until = min(self.until, now)
 

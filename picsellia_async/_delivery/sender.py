@@ -26,7 +26,7 @@ import attrs
 
 from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.attempt import Attempt, Taken
-from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
+from picsellia_async._delivery.circuit_breaker import CLOSING_PAUSE, CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.frame_state import (
@@ -454,9 +454,14 @@ class Sender:
 
     # Ending.
 
-    def end_own_pauses(self) -> None:
-        """Closing begins: end our own waits at once. A pause that the service asked for is kept."""
-        self._breaker.end_own_pause(self._loop.time())
+    def shorten_own_pauses(self) -> None:
+        """Closing begins: end our own waits at once, and keep later ones short. A pause that the service asked for is kept."""
+        self._breaker.closing(self._loop.time())
+        # Short waits use up a bounded number of attempts: then a frame would be rejected that a spool keeps for the next run.
+        if self._rules.max_attempts is None:
+            policy = self._rules.policy
+            short = min(policy.backoff_max, CLOSING_PAUSE)
+            self._rules = attrs.evolve(self._rules, policy=attrs.evolve(policy, backoff_max=short))
         self._release_due(math.inf)
         self._start_workers()
 

@@ -124,14 +124,18 @@ def test_zero_seconds_keep_no_place_taken() -> None:
 
 
 def test_closing_ends_own_pauses_only() -> None:
-    """Closing probes at once in an outage, and still obeys the service."""
+    """Closing probes at once in an outage and every half second after that, and still obeys the service."""
     breaker = make_breaker()
     outage(breaker, 0.0)
-    breaker.end_own_pause(0.1)
-    assert breaker.admit(0.1) == 0.0
+    breaker.closing(0.1)
+    for probe in range(5):
+        now = 0.1 + probe
+        assert breaker.admit(now) == 0.0
+        breaker.failed(now, breaker.epoch, Signal.DOWN, None)
+        assert 0.5 <= breaker.admit(now) <= 0.6
     asked = make_breaker()
     asked.failed(0.0, 0, Signal.BUSY, 60.0)
-    asked.end_own_pause(0.1)
+    asked.closing(0.1)
     assert asked.admit(0.1) == pytest.approx(59.9)
 
 

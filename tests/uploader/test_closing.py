@@ -101,6 +101,33 @@ async def test_closing_ends_own_pauses_and_delivers() -> None:
     assert receipt.outcome is not None
 
 
+@pytest.mark.parametrize("back_after", [0.0, 0.3, 2.0, 4.6, 6.5, 7.0, 17.4, 20.0, 28.9])
+@pytest.mark.parametrize("count", [1, 40])
+async def test_closing_delivers_to_a_service_that_is_back_a_second_before_its_end(
+    back_after: float, count: int
+) -> None:
+    """Down for a minute before, and back at any time up to a second before `close_timeout`: everything is delivered."""
+    loop = asyncio.get_running_loop()
+    back_at = loop.time() + 60.0 + back_after
+    service = Service(script=lambda frame, attempt: down() if loop.time() < back_at else None)
+    async with uploader(service, close_timeout=max(1.0 + back_after, 1.1)) as up:
+        for frame in frames(count):
+            await up.submit(frame)
+        await asyncio.sleep(60.0)
+    assert (up.report.delivered, up.report.dropped) == (count, 0)
+    closing = [at for at, _ in service.arrivals if back_at - back_after <= at < back_at]
+    assert len(closing) <= 2 + 3 * back_after, "it is probed, not hammered"
+
+
+async def test_closing_uses_up_no_bounded_attempts() -> None:
+    """With `max_attempts` the frame's waits stay long while closing: it is dropped by the close, and not rejected before."""
+    service = Service(script=lambda frame, attempt: down())
+    policy = RetryPolicy(backoff_initial=10.0, jitter=0.0)
+    async with uploader(service, close_timeout=8.0, max_attempts=3, retry=policy) as up:
+        await up.submit(make_frame(0))
+    assert up.report.dropped_by_reason == {"closed": 1}
+
+
 async def test_producers_and_flushes_do_not_deadlock() -> None:
     """64 producers that flush all the time, and everything ends."""
     service = Service()
