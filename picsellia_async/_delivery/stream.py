@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
@@ -14,6 +15,8 @@ from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
 from picsellia_async.errors import ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
+
+logger = logging.getLogger("picsellia_async")
 
 _OUTCOMES_MAX: Final = 64
 """Outcomes that may lie ready before feeding pauses: each holds its frame."""
@@ -50,6 +53,7 @@ class Feed:
         Raises:
             ClosedError: The uploader is not open.
         """
+        count = 0
         async with contextlib.aclosing(each(self._frames)) as frames:
             while True:
                 try:
@@ -57,17 +61,25 @@ class Feed:
                 except StopAsyncIteration:
                     return None
                 except Exception as error:  # noqa: BLE001 - the caller's iterable may raise anything; it is handed on
+                    _tell_ended(error, count)
                     return error
                 try:
                     receipt = await self._submit(frame)
                 except ConfigurationError as error:
                     if not isinstance(frame, Frame):
+                        _tell_ended(error, count)
                         return error  # what gives such things is not read on, and the frames before it go their way
                     receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
                 except UploaderFullError as error:
                     receipt = self._ledger.accept_ended(frame, Rejected(frame, error, attempts=0))
+                count += 1
                 if accepted is not None:
                     await accepted(receipt)
+
+
+def _tell_ended(error: Exception, count: int) -> None:
+    """Tell that the iterable ended by an error: a script that does not look at its report would pass over that."""
+    logger.warning("reading the frames ended after %d of them, by %s: %s", count, type(error).__name__, error)
 
 
 class Stream:

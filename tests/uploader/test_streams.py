@@ -97,8 +97,8 @@ async def test_a_stream_tells_of_a_frame_it_saw_twice() -> None:
     assert service.attempts.total() == 1
 
 
-async def test_an_iterable_that_raises_gives_the_report_with_the_error() -> None:
-    """`monitor_many` delivers what came before, and its report tells what the iterable raised."""
+async def test_an_iterable_that_raises_gives_the_report_with_the_error(caplog: pytest.LogCaptureFixture) -> None:
+    """`monitor_many` delivers what came before; its report and one line of the log tell what the iterable raised."""
 
     def source() -> Any:
         yield from frames(5)
@@ -108,6 +108,8 @@ async def test_an_iterable_that_raises_gives_the_report_with_the_error() -> None
     assert (report.accepted, report.delivered, report.is_complete) == (5, 5, False)
     assert isinstance(report.error, OSError)
     assert report.to_json()["error"] == "OSError: camera unplugged"
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["reading the frames ended after 5 of them, by OSError: camera unplugged"]
 
 
 async def test_what_is_no_frame_ends_the_reading_and_costs_no_report() -> None:
