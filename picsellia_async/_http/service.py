@@ -241,6 +241,11 @@ def _headers(content_type: str | None) -> bytes:
     return lines.encode("ascii")
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what an attempt may raise, made only when it did: the names of httpx are looked up by then."""
+    return (StatusError, TransportError, *errors("RequestError", "UnsupportedProtocol", "InvalidURL"))
+
+
 def _failure(exc: Exception, method: str, url: str, attempt: int) -> PicselliaError:
     """Return what an attempt ended in; raise where the address is the reason."""
     if isinstance(exc, (StatusError, TransportError)):  # only of a sign-in: what `_attempt` meets itself is httpx's
