@@ -136,11 +136,7 @@ class Service:
             while True:
                 try:
                     answer = await self._attempt(endpoint, target, headers, body, timeouts)
-                except (
-                    StatusError,
-                    TransportError,
-                    *errors("RequestError", "UnsupportedProtocol", "InvalidURL"),
-                ) as exc:
+                except _failures() as exc:
                     failure = _failure(exc, endpoint.method, url, attempt)
                 else:
                     if answer.status in endpoint.ok:
@@ -242,7 +238,7 @@ def _headers(content_type: str | None) -> bytes:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Return what an attempt may raise, made only when it did: the names of httpx are looked up by then."""
+    """Return what an attempt may raise, looked up only when it did, as `errors` does."""
     return (StatusError, TransportError, *errors("RequestError", "UnsupportedProtocol", "InvalidURL"))
 
 
