@@ -99,7 +99,7 @@ def is_right_at_a_glance(
         or options.shadow_prediction is not None
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
-        or prediction.class_names is not None
+        or (indexes is not None and prediction.class_names is not None)
         or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)

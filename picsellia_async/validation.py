@@ -5,6 +5,7 @@ Scalars and arrays of numpy and torch are recognised by their methods (`item`, `
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import math
@@ -30,6 +31,8 @@ PLACE_DEPTH: Final = 5
 
 _NUMERIC: Final = "biuf"
 """Kinds of numpy's arrays that are written as they are: true or false, integers, floats."""
+_TIMES: Final = "mM"
+"""Kinds of numpy's arrays of durations and times."""
 _IMMUTABLE: Final = frozenset({str, int, float, bool})
 
 
@@ -288,9 +291,9 @@ def place_without_number(value: Any, name: str, depth: int = 0) -> str | None:
 
 
 def copied_object(value: Any, name: str) -> dict[str, Any]:
-    """Return a copy of a dict with text keys. Dicts, lists and arrays in it are copied too: it is nobody else's to change.
+    """Return a copy of a dict with text keys. Dicts, lists, dataclasses and arrays in it are copied too: it is nobody else's to change.
 
-    Arrays of numpy stay such, scalars of numpy and tensors of torch become Python's numbers and lists.
+    Arrays of numpy stay such, scalars of numpy and tensors of torch become Python's numbers and lists, dataclasses dicts.
 
     Raises:
         ConfigurationError: The value is no dict of text keys, is nested deeper than JSON is written (it may hold itself), or holds
@@ -317,12 +320,22 @@ def _copied(value: Any, name: str, depth: int) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [_copied(item, name, depth + 1) for item in value]
-    if not hasattr(value, "tolist"):
-        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _copied(getattr(value, field.name), f"{name}.{field.name}", depth + 1)
+            for field in dataclasses.fields(value)
+            if not field.name.startswith("_")  # what orjson leaves out too
+        }
+    return _copied_array(value, name) if hasattr(value, "tolist") else value
+
+
+def _copied_array(value: Any, name: str) -> Any:
     refuse_masked(value, name)
     if hasattr(value, "dtype") and getattr(value.dtype, "kind", "") in _NUMERIC and value.ndim:
         return value.copy()
     plain = value.tolist()
+    if getattr(getattr(value, "dtype", None), "kind", "") in _TIMES and "NaT" in str(value):
+        raise ConfigurationError(f"{name} has NaT, which JSON cannot hold, so that null would be stored: leave it out")
     return float(plain) if type(plain) is type(value) and hasattr(plain, "__float__") else plain  # numpy's longdouble
 
 

@@ -249,11 +249,17 @@ class Intake:
 def _check_same(frame: Frame, other: Frame) -> None:
     """Refuse a frame that has the id of another one on its way: it would vanish, and its receipt tell the other's outcome."""
     is_read = type(frame.image) is not type(other.image)  # a path whose file was read meanwhile: not to be compared
-    if frame is not other and (frame.filename != other.filename or (not is_read and frame.image != other.image)):
-        raise ConfigurationError(
-            f"Frame.id {frame.id} is that of another frame on its way ({other.filename!r}, this one is {frame.filename!r}); "
-            "give each picture an id of its own, or leave id= out"
-        )
+    if frame is other:
+        return
+    if frame.filename != other.filename or (not is_read and frame.image != other.image):
+        what = f"({other.filename!r}, this one is {frame.filename!r})"
+    elif frame.prediction != other.prediction:
+        what = f"(of the same picture, {other.filename!r}, with another prediction)"
+    else:
+        return
+    raise ConfigurationError(
+        f"Frame.id {frame.id} is that of another frame on its way {what}; give each prediction an id of its own, or leave id= out"
+    )
 
 
 def closed() -> ClosedError:

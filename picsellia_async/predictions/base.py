@@ -57,8 +57,8 @@ class PredictionFormat:
     neither. A frame of another size refuses the prediction."""
 
     class_names: Mapping[int, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
-    """What the model itself calls the classes, by index, where a constructor was told and took no label map; None: not known. A label
-    map that has such a name at another index refuses the prediction."""
+    """What the model calls the classes, by index: by its own names where a constructor was told them, by those of `label_map` where it
+    was given; None: not known. A deployment whose label map has such a name at another index refuses the prediction."""
 
     def __repr__(self) -> str:
         """Return the class and its fields, long ones cut: there may be a hundred thousand boxes."""
@@ -93,12 +93,26 @@ class PredictionFormat:
 P = TypeVar("P", bound=PredictionFormat)
 
 
-def counted(prediction: P, image_size: tuple[int, int] | None, clipped: int = 0, left_out: int = 0) -> P:
+def counted(
+    prediction: P,
+    image_size: tuple[int, int] | None,
+    clipped: int = 0,
+    left_out: int = 0,
+    label_map: LabelMap | None = None,
+) -> P:
     """Return the prediction, with a note of what its constructor did, and of the image that its coordinates belong to."""
     object.__setattr__(prediction, "image_size", image_size)
     object.__setattr__(prediction, "clipped", clipped)
     object.__setattr__(prediction, "left_out", left_out)
-    return prediction
+    return with_label_map(prediction, label_map)
+
+
+def with_label_map(prediction: P, label_map: LabelMap | None) -> P:
+    """Return the prediction, with a note of what the label map calls its classes: it may be that of another deployment."""
+    if label_map is None:
+        return prediction
+    used = set(prediction.detection_classes)
+    return with_class_names(prediction, {int(index): name for name, index in label_map.items() if index in used})
 
 
 def with_class_names(prediction: P, class_names: Mapping[int, str] | None) -> P:
@@ -117,10 +131,13 @@ class SplitShapes:
     texts: list[Any] | None
     shapes: list[Any] = attrs.field(factory=list)
     left_out: int = 0
+    label_map: LabelMap | None = None
 
     def prediction(self, make: Callable[..., P], image_size: tuple[int, int] | None, clipped: int = 0) -> P:
         """Return the prediction of these lists; `make` is its class, and the rest as for `counted`."""
-        return counted(make(self.classes, self.scores, self.shapes, self.texts), image_size, clipped, self.left_out)
+        return counted(
+            make(self.classes, self.scores, self.shapes, self.texts), image_size, clipped, self.left_out, self.label_map
+        )
 
     @classmethod
     def of(
@@ -142,7 +159,7 @@ class SplitShapes:
         for name, values in (("classes", labels), ("scores", confidences), ("texts", words)):
             if values is not None and len(values) != len(found) and not (name == "texts" and not values):
                 raise ConfigurationError(f"{name} must have one entry per shape: got {len(values)} for {len(found)}")
-        result = cls([], [], [] if words else words)
+        result = cls([], [], [] if words else words, label_map=label_map)
         for i, parts in enumerate(found):
             result.left_out += not parts
             for part in parts:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args
 
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
+from picsellia_async.predictions._coco_boxes import box_order
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
-from picsellia_async.predictions.base import PredictionFormat
+from picsellia_async.predictions.base import PredictionFormat, with_label_map
 from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
 from picsellia_async.predictions.frameworks import Kind
 from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
@@ -42,6 +43,7 @@ def from_coco(
 
     Raises:
         ConfigurationError: A key is missing, a category is unknown, or there are neither scores nor `score`.
+        ImplausibleError: `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
@@ -54,7 +56,14 @@ def from_coco(
     indexes = category_indexes(categories, label_map)
     classes = [_index(one, i, indexes) for i, one in enumerate(found)]
     scores = [_score(one, i, score) for i, one in enumerate(found)]
+    return with_label_map(_prediction(found, kind, classes, scores, size), label_map)
+
+
+def _prediction(
+    found: list[Mapping[str, Any]], kind: Kind, classes: list[int], scores: list[Any], size: Size | None
+) -> PredictionFormat:
     if kind == "detection":
+        _check_box_order(found)
         return DetectionPredictionFormat.from_xywh(_values(found, "bbox"), classes, scores, clip=size)
     if kind == "keypoint":
         return KeypointPredictionFormat.from_keypoints(
@@ -65,6 +74,26 @@ def from_coco(
         return MaskPredictionFormat.from_shapes(shapes, classes, scores, size=size)
     polygons = [_polygons(one, f"annotations[{i}] segmentation") for i, one in enumerate(shapes)]
     return SegmentationPredictionFormat.from_polygons(polygons, classes, scores, clip=size)
+
+
+def _check_box_order(annotations: list[Mapping[str, Any]]) -> None:
+    """Refuse boxes that are corners by what else their annotations say, where none says otherwise.
+
+    Raises:
+        ImplausibleError: They are.
+    """
+    example = ""
+    for i, one in enumerate(annotations):
+        says, why = box_order(one)
+        if says == "size":
+            return
+        if says == "corners" and not example:
+            example = f"annotations[{i}] has bbox {shown(one['bbox'])} and {why}"
+    if example:
+        raise ImplausibleError(
+            f"bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners alone; write "
+            "x2 - x1 and y2 - y1"
+        )
 
 
 def category_indexes(categories: Categories | None, label_map: LabelMap | None) -> dict[int, int]:

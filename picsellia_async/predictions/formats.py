@@ -20,7 +20,7 @@ from picsellia_async.predictions._geometry import (
 )
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
 from picsellia_async.predictions._values import Numbers, Path, Shapes
-from picsellia_async.predictions.base import PredictionFormat, counted
+from picsellia_async.predictions.base import PredictionFormat, counted, with_label_map
 from picsellia_async.validation import sequence
 
 
@@ -47,7 +47,7 @@ class ClassificationPredictionFormat(PredictionFormat):
         texts: Iterable[str] | None = None,
     ) -> Self:
         """Return the prediction for classes by name or index. Keywords: `PredictionFormat`."""
-        return cls(indexes(classes, names, label_map), scores, texts)
+        return with_label_map(cls(indexes(classes, names, label_map), scores, texts), label_map)
 
 
 @attrs.frozen(repr=False)
@@ -84,7 +84,12 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xyxy", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), found, scores, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )
 
     @classmethod
     def from_xywh(
@@ -106,7 +111,12 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xywh", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), found, scores, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )
 
     @classmethod
     def from_cxcywh(
@@ -128,7 +138,12 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "cxcywh", place)
-        return counted(cls(indexes(classes, names, label_map), found, scores, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), found, scores, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )
 
 
 @attrs.frozen(repr=False)
@@ -166,7 +181,12 @@ class LinePredictionFormat(PredictionFormat):
         place = Placement.of(normalized, clip)
         found = whole_paths(paths_from(lines, "lines", place))
         place.refuse_shares("lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), scores, found, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )
 
 
 @attrs.frozen(repr=False)
@@ -205,7 +225,12 @@ class PointPredictionFormat(PredictionFormat):
         paths = paths_from([[one] for one in sequence(points, "points")], "points", place)
         found = [path[0] for path in whole_paths(paths)]
         place.refuse_shares("points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), scores, found, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )
 
 
 @attrs.frozen(repr=False)
@@ -259,4 +284,9 @@ class KeypointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = skeletons_from(keypoints, confidences, third_values, place)
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), place.bounds, place.clipped)
+        return counted(
+            cls(indexes(classes, names, label_map), scores, found, texts),
+            place.bounds,
+            place.clipped,
+            label_map=label_map,
+        )

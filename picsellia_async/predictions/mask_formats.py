@@ -165,7 +165,11 @@ class MaskPredictionFormat(PredictionFormat):
         """
         arrays = _masks.mask_arrays(masks)
         found = [_masks.encode(mask) for mask in arrays]
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), _masks.image_size(arrays))
+        return counted(
+            cls(indexes(classes, names, label_map), scores, found, texts),
+            _masks.image_size(arrays),
+            label_map=label_map,
+        )
 
     @classmethod
     def from_polygons(
@@ -278,7 +282,7 @@ class MaskPredictionFormat(PredictionFormat):
         for i, one in enumerate(sequence(masks, "masks")):
             counts, known = _masks.compressed(one, f"masks[{i}]", known)
             found.append(counts)
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), known)
+        return counted(cls(indexes(classes, names, label_map), scores, found, texts), known, label_map=label_map)
 
     def to_binary_masks(self, size: Size) -> list[NDArray[np.uint8]]:
         """Return an array of height x width of 0 and 1 per mask. Needs the extra `masks`.

@@ -14,10 +14,10 @@ from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import MaskPredictionFormat
+from picsellia_async.predictions._coco_boxes import box_order, four_numbers
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
-from picsellia_async.sources._coco_boxes import box_order, four_numbers
 from picsellia_async.sources._coco_images import CocoImages, ImageKey, refuse_shared
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path

@@ -68,6 +68,27 @@ async def test_a_name_that_the_label_map_has_elsewhere_is_refused(deployment: As
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda other: DetectionPredictionFormat.from_xyxy([[1, 2, 30, 40]], ["car"], [0.9], label_map=other),
+        lambda other: DetectionPredictionFormat.from_xyxy([[1, 2, 30, 40]], [7], [0.9], names={7: "car"}, label_map=other),
+        lambda other: from_ultralytics(ultralytics({5: "car"}, 5), label_map=other),
+        lambda other: from_coco(
+            [{"category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.9}], categories={3: "car"}, label_map=other
+        ),
+    ],
+    ids=["names", "own names", "ultralytics", "coco"],
+)  # fmt: skip
+async def test_the_label_map_of_another_deployment_is_refused(deployment: AsyncDeployment, make: Any) -> None:
+    """Its names were looked up, and stand at other indexes here; those of the deployment itself are sent."""
+    prediction = make({"person": 3, "car": 1})
+    with pytest.raises(ImplausibleError, match=r"class 1 is 'car' to the model, but 'bicycle' in the label map"):
+        await deployment.monitor_bytes(frame(prediction).image, "image/jpeg", "a.jpg", 0.02, 48, 64, prediction)
+    assert (await deployment.monitor_many([frame(make(await deployment.label_map()))])).is_complete
+
+
+@pytest.mark.anyio
 async def test_another_word_for_a_class_is_said_once(
     deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from picsellia_async import (
     ClassificationPredictionFormat,
     ConfigurationError,
     DetectionPredictionFormat,
+    ImplausibleError,
     KeypointPredictionFormat,
     MaskPredictionFormat,
     SegmentationPredictionFormat,
@@ -155,6 +156,20 @@ def test_coco_files_mix_polygons_and_run_lengths():
         beside = {"category_id": 3, "score": 1, "segmentation": [[100, 1, 110, 1, 110, 9]]}
         with pytest.raises(ConfigurationError, match="wholly beside the image of 40 x 30"):
             from_coco([beside], kind=kind, categories={3: 0}, size=(40, 30))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"area": 24200}, {"segmentation": [[10, 20, 120, 20, 120, 240, 10, 240]]}, {"bbox_mode": 0}],
+    ids=["area", "segmentation", "bbox_mode"],
+)
+def test_coco_boxes_that_are_corners_are_refused(told):
+    """By what else the annotation says; x, y, width and height of the same object are taken."""
+    common = {"category_id": 3, "score": 1}
+    with pytest.raises(ImplausibleError, match=r"annotations\[0\] has bbox \[10, 20, 120, 240\] and .*write x2 - x1"):
+        from_coco([{**common, "bbox": [10, 20, 120, 240], **told}], categories={3: 0})
+    right = {**common, "bbox": [10, 20, 110, 220], **told, **({"bbox_mode": 1} if "bbox_mode" in told else {})}
+    assert from_coco([right], categories={3: 0}).detection_boxes == [[20, 10, 240, 120]]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 import json
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from picsellia_async import AsyncDeployment, ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import AsyncDeployment, ConfigurationError, DetectionPredictionFormat, Frame, ImplausibleError
 from picsellia_async._wire.oracle_requests import monitor_metadata
 from picsellia_async.monitor_options import MonitorOptions
 
@@ -60,7 +61,7 @@ def test_what_has_a_json_form_is_written_in_it(value: Any, written: Any) -> None
     "value",
     [
         b"x", {1}, 2**64, -(2**63) - 1, {1: 2}, {None: 1}, {True: 1}, "\ud800", {"\ud800": 1}, 1j, object(),
-        decimal.Decimal(1), np.ma.masked_array([1.0, 2.0], [True, False]),
+        decimal.Decimal(1), np.datetime64("NaT"), np.array(["2024-01-02", "NaT"], "datetime64[D]"), np.ma.masked_array([1.0, 2.0], [True, False]),
     ],
     ids=_name,
 )  # fmt: skip
@@ -73,6 +74,27 @@ def test_what_has_none_is_refused_by_name(value: Any) -> None:
         ):
             with pytest.raises(ConfigurationError, match=name):
                 make({name: {"a": [0, value]}})
+
+
+@dataclasses.dataclass
+class Box:
+    x: float
+    sides: list[int]
+    _hidden: int = 0
+
+
+def test_dataclasses_are_copied() -> None:
+    """One object that is filled anew for each frame changes none that was made."""
+    box = Box(1.0, [1])
+    frame = Frame(**GOOD, image=jpeg(), custom_metadata={"box": box})
+    box.x, box.sides[0] = 2.0, 2
+    assert json.loads(monitor_metadata(frame))["custom_metadata"] == {"box": {"x": 1.0, "sides": [1]}}
+
+
+def test_no_number_in_a_dataclass_is_refused() -> None:
+    """Null would be stored."""
+    with pytest.raises(ImplausibleError, match=r"custom_metadata\['box'\]\['x'\] is NaN or infinite"):
+        Frame(**GOOD, image=jpeg(), custom_metadata={"box": Box(float("nan"), [])})
 
 
 @pytest.mark.anyio

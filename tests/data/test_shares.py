@@ -54,7 +54,7 @@ SHARES = {
 def test_shares_are_refused_in_every_format(name):
     """Some may overhang the image, and cutting to it hides nothing."""
     if "masks" in name:
-        pytest.importorskip("pycocotools")
+        pytest.importorskip("faster_coco_eval")
     with pytest.raises(ImplausibleError, match="looks like shares of the image"):
         SHARES[name]()
 

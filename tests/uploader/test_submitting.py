@@ -17,6 +17,7 @@ from picsellia_async.errors import (
     UploaderFullError,
 )
 from picsellia_async.frames import Frame
+from picsellia_async.predictions import DetectionPredictionFormat
 
 from ..support.frames import make_frame
 from .service import Service, down, frames, uploader
@@ -201,6 +202,21 @@ async def test_another_picture_with_the_id_of_one_on_its_way_is_refused() -> Non
             await up.submit(make_frame(2, id=first.id))
         same = await up.submit(attrs.evolve(first))
         assert same.frame_id == first.id
+        service.hold.set()
+    assert (up.report.accepted, up.report.delivered) == (1, 1)
+
+
+async def test_another_prediction_with_the_id_of_one_on_its_way_is_refused() -> None:
+    """Of the same picture too: the second prediction would be gone."""
+    service = Service(hold=asyncio.Event())
+    async with uploader(service) as up:
+        first = make_frame(1)
+        await up.submit(first)
+        other = attrs.evolve(first, prediction=DetectionPredictionFormat([0], [[1, 1, 9, 9]], [0.25]))
+        with pytest.raises(
+            ConfigurationError, match=r"of the same picture, 'frame-000001\.jpg', with another prediction"
+        ):
+            await up.submit(other)
         service.hold.set()
     assert (up.report.accepted, up.report.delivered) == (1, 1)
 
