@@ -97,14 +97,17 @@ class CocoImages:
 
     def named_twice(self, keys: Iterable[ImageKey]) -> dict[ImageKey, ImageKey]:
         """Return, for each image that results name in several ways, another one of these: merged files have two ids for one name."""
-        by_name: dict[str, list[ImageKey]] = {}
+        first: dict[str, ImageKey] = {}
+        found: dict[ImageKey, ImageKey] = {}
         for key in keys:
             entries = self._by_id.get(key.id, []) if key.name is None and key.id is not None else []
             name = key.name if key.name is not None else _name_of(entries[0]) if len(entries) == 1 else None
             if name is not None:
-                by_name.setdefault(name, []).append(key)
-        several = [some for some in by_name.values() if len(some) > 1]
-        return {key: some[1] if key == some[0] else some[0] for some in several for key in some}
+                other = first.setdefault(name, key)
+                if other != key:
+                    found[key] = other
+                    found.setdefault(other, key)
+        return found
 
     def checked_size(self, key: ImageKey, image: ImageFile, orientation: OrientationRule) -> tuple[int, int]:
         """Return width and height of the picture that the results speak of.
