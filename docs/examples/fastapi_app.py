@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
 
 from picsellia_async import (
     AsyncClient,
@@ -59,26 +60,36 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.post("/cameras/{camera}/frames")
-async def frame(camera: str, request: Request) -> dict[str, Any]:
+async def frame(camera: str, request: Request) -> Any:
     """Detect with the model in this process; monitoring follows in the background."""
     image = await request.body()
     try:
         width, height = image_size(image)
     except ConfigurationError as error:  # neither JPEG nor PNG
         raise HTTPException(422, str(error)) from error
+    extension = "png" if image.startswith(b"\x89PNG") else "jpg"
     begun = perf_counter()
     prediction = await asyncio.to_thread(detect, image)  # in the event loop it would hold up all other requests
-    monitored = Frame(
-        image=image,
-        filename=f"{camera}-{uuid.uuid4()}.jpg",
-        width=width,
-        height=height,
-        latency=perf_counter() - begun,
-        prediction=prediction,
-        source=camera,
-    )
-    await request.state.uploader.submit(monitored)
-    return {"classes": prediction.detection_classes, "boxes": prediction.detection_boxes}
+    latency = perf_counter() - begun
+    answer = {"classes": prediction.detection_classes, "boxes": prediction.detection_boxes}
+    try:
+        monitored = Frame(
+            image=image,
+            filename=f"{camera}-{uuid.uuid4()}.{extension}",
+            width=width,
+            height=height,
+            latency=latency,
+            prediction=prediction,
+            source=camera,
+        )
+        await request.state.uploader.submit(monitored)
+    except (
+        ConfigurationError
+    ) as error:  # an image that is cut off, a box beyond it: refused, and the answer still given
+        return JSONResponse({**answer, "detail": str(error)}, 422)
+    except PicselliaError as error:  # closing, a disk that fails: not the fault of who asks
+        logger.warning("a frame of %s is not monitored: %s", camera, error)
+    return answer
 
 
 @app.post("/predict")

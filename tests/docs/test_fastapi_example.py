@@ -16,7 +16,7 @@ import pytest
 
 from picsellia_async.emulator import Emulator, Fault
 
-from ..support.images import jpeg
+from ..support.images import jpeg, png
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +101,20 @@ async def test_sigterm_flushes_what_the_handlers_handed_in(emulator: Emulator) -
         assert await running.terminate() == [40, 40, 0, 0, 0]
     assert emulator.faults.fired(fault) == 40
     assert len(set(names(emulator))) == len(names(emulator)) == 40
+
+
+async def test_a_png_is_named_as_one_and_what_is_refused_keeps_the_answer(emulator: Emulator) -> None:
+    """A PNG is monitored as one; an image that the SDK refuses is a 422 that says why and still has the model's answer."""
+    async with application(emulator) as running:
+        path = "/cameras/cam-1/frames"
+        stored = await running.http.post(path, content=png(640, 480))
+        small = await running.http.post(path, content=jpeg(64, 48))  # the model's box lies beyond it
+        assert (stored.status_code, small.status_code) == (200, 422)
+        assert "detail" not in stored.json()
+        assert "box" in small.json()["detail"]
+        assert small.json()["boxes"] == stored.json()["boxes"]
+        assert await running.terminate() == [1, 1, 0, 0, 0]
+    assert [name.rpartition(".")[2] for name in names(emulator)] == ["png"]
 
 
 async def test_handlers_answer_while_the_service_hangs(emulator: Emulator) -> None:
