@@ -493,7 +493,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             raw_image: Encoded image, JPEG or PNG, up to 100 MiB. Not copied, so it must not change before the call returns. Sent as
-                base64: the body is 4/3 of its size.
+                base64: the body is 4/3 of its size. All arguments are read when the coroutine first runs: a task reads them later.
             content_type: `image/jpeg` or `image/png`.
             filename: Name of the image on the platform.
 
@@ -544,7 +544,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         """Encode an array of pixels in a thread, and send it with its prediction. Not idempotent: see `monitor_bytes`.
 
         Args:
-            pixels: Height x width x 3, or height x width for gray; bytes 0 to 255. Must not change before the call returns.
+            pixels: Height x width x 3, or height x width for gray; bytes 0 to 255. Must not change before the call returns; read
+                when the coroutine first runs, as all arguments are.
             latency: As in `monitor_bytes`.
             prediction: In pixels of the array; of the deployment's type.
             filename: Name of the image on the platform; a new UUID by default.

@@ -23,6 +23,8 @@ EncodedFormat: TypeAlias = Literal["jpeg", "png"]
 
 QUALITY: Final = 85
 """Of a JPEG, 1 to 100; what is lost at 85 is not seen."""
+BYTE_MAX: Final = 255
+"""Highest value of a channel."""
 JPEG_SIDE_MAX: Final = 65_500
 """Pixels of a side that libjpeg encodes; the format itself ends at 65,535."""
 
@@ -106,6 +108,18 @@ def _libraries(*names: str) -> list[Any]:
         raise ConfigurationError(f"arrays need {error.name}: pip install 'picsellia-async[images]'") from error
 
 
+def _conversion(array: Any) -> str:
+    """Say how an array of another type becomes bytes without wrapping round."""
+    if array.dtype.kind == "b":
+        return "pixels.astype(numpy.uint8) * 255"
+    highest = array.max() if array.size and array.dtype.kind in "fiu" else 0
+    if array.dtype.kind == "f" and highest <= 1:
+        return "multiply by 255 and convert with astype(numpy.uint8)"
+    if highest <= BYTE_MAX:
+        return "astype(numpy.uint8)"
+    return f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / highest)).astype(numpy.uint8)"
+
+
 def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
@@ -124,10 +138,7 @@ def _checked(pixels: Any, order: str) -> Any:
     array = numpy.asarray(pixels.detach().cpu() if hasattr(pixels, "detach") else pixels)
     shape = array.shape
     if array.dtype != numpy.uint8:
-        hint = (
-            "multiply by 255 and convert with astype(numpy.uint8)" if array.dtype.kind == "f" else "astype(numpy.uint8)"
-        )
-        raise ConfigurationError(f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {hint}")
+        raise ConfigurationError(f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {_conversion(array)}")
     if array.ndim == 3 and shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim == 3 and shape[2] == 4:

@@ -52,6 +52,10 @@ LATENCY_MAX: Final = 3600.0
 """Seconds; nobody waits longer for a model."""
 LATENCY_INTEGER_MAX: Final = 10
 """Seconds from which an integer latency is refused: clocks in seconds give floats, those in milliseconds often integers."""
+LATENCY_TOLD: Final = 5.0
+"""Seconds from which a latency is sent with a warning: most models take less, and most milliseconds are more."""
+LATENCY_MIN: Final = 1e-4
+"""Seconds; what a unit makes less of is not meant in it."""
 TIMESTAMP_MIN: Final = 946_684_800.0
 """2000-01-01."""
 TIMESTAMP_AHEAD: Final = 86_400.0
@@ -106,18 +110,21 @@ def is_right_at_a_glance(
         or not image.endswith(JPEG_END)
     ):
         return False
-    classes, scores, boxes = prediction.detection_classes, prediction.detection_scores, prediction.detection_boxes
-    if not len(classes) == len(scores) == len(boxes):
-        return False  # its lists were changed since it was made
-    if classes and not (
-        max(scores) <= 1
-        and min(scores) >= 0
-        and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))
-    ):
-        return False
-    for top, left, bottom, right in boxes:  # noqa: SIM110 - a generator takes twice as long
-        if not (0 <= top <= bottom <= height and 0 <= left <= right <= width):
+    try:
+        classes, scores, boxes = prediction.detection_classes, prediction.detection_scores, prediction.detection_boxes
+        if not len(classes) == len(scores) == len(boxes):
+            return False  # its lists were changed since it was made
+        if classes and not (
+            max(scores) <= 1
+            and min(scores) >= 0
+            and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))
+        ):
             return False
+        for top, left, bottom, right in boxes:
+            if not (0 <= top <= bottom <= height and 0 <= left <= right <= width):
+                return False
+    except (TypeError, ValueError):  # entries of a wrong kind: its lists were changed since it was made
+        return False
     return True
 
 
@@ -155,7 +162,7 @@ def _without_number(options: MonitorOptions) -> str | None:
 
 
 def check_latency(latency: float, name: str) -> None:
-    """Refuse what looks like milliseconds.
+    """Refuse what looks like another unit.
 
     Raises:
         ImplausibleError: Above an hour, or an integer of `LATENCY_INTEGER_MAX` or more. A float is taken at its word.
@@ -166,9 +173,15 @@ def check_latency(latency: float, name: str) -> None:
         way_out = f"or write {latency}.0 where seconds are meant"
     else:
         return
-    raise ImplausibleError(
-        f"{name} is in seconds, and {latency:g} looks like milliseconds: divide by 1000 ({latency / 1000:g}); {way_out}"
-    )
+    units = [(factor, unit) for factor, unit in _UNITS if LATENCY_MIN <= latency / factor <= LATENCY_TOLD]
+    if units:
+        factor, unit = units[0]
+        looks = f"looks like {unit}: divide by {factor:.0f} ({latency / factor:g})"
+    else:
+        looks = "is no such time"
+    if latency > LATENCY_MAX:
+        looks += "; or it is a clock's reading: take the difference of two"
+    raise ImplausibleError(f"{name} is in seconds, and {latency:g} {looks}; {way_out}")
 
 
 def check_timestamp(timestamp: float, now: float | None = None) -> None:
@@ -288,7 +301,18 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
     Raises:
         ImplausibleError: A value cannot be meant.
     """
-    prediction.check_lengths()  # the caller may have changed its lists since it was made
+    try:
+        _check_prediction(prediction, width, height, name)
+    except ConfigurationError:
+        raise
+    except (AttributeError, TypeError, ValueError):  # the caller has changed its lists since it was made
+        raise ConfigurationError(
+            f"{name} has an entry of a wrong kind: its lists were changed after it was made; make a new one"
+        ) from None
+
+
+def _check_prediction(prediction: PredictionFormat, width: int, height: int, name: str) -> None:
+    prediction.check_lengths()
     classes = prediction.detection_classes
     if classes and min(classes) < 0:
         check_classes(prediction, None, name)

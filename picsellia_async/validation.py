@@ -166,7 +166,12 @@ def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:
     try:
         view = memoryview(value)
     except TypeError:
-        hint = f": {way_out}" if hasattr(value, "shape") else ""
+        if hasattr(value, "shape") or hasattr(value, "getbands"):
+            hint = f": {way_out}"
+        elif isinstance(value, str):
+            hint = ": Frame takes the file's pathlib.Path, deployment.monitor its path"
+        else:
+            hint = ": give what its read() returns" if hasattr(value, "read") else ""
         raise ConfigurationError(
             f"{name} must be bytes or a buffer of them, got {type(value).__name__}{hint}"
         ) from None
@@ -407,6 +412,14 @@ def epoch_seconds(value: Any, name: str) -> float:
     """
     if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
-            raise ConfigurationError(f"{name} must have a time zone, got {shown(value)}")
+            raise ConfigurationError(
+                f"{name} must have a time zone, got {shown(value)}: .astimezone() where it is local time, or "
+                ".replace(tzinfo=datetime.timezone.utc)"
+            )
         return value.timestamp()
+    if isinstance(value, str):
+        raise ConfigurationError(
+            f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: "
+            "datetime.datetime.fromisoformat(...).astimezone()"
+        )
     return real_number(value, name)

@@ -17,6 +17,7 @@ from picsellia_async.errors import PicselliaError, UndefinedObjectError
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import (
+    LATENCY_TOLD,
     check_class_names,
     check_classes,
     check_image,
@@ -165,6 +166,25 @@ class Meaning:
             labels = await self._fetching.run(self._refresh)
         check_classes(prediction, labels.indexes, "prediction")
 
+    def tell(self, options: MonitorOptions) -> None:
+        """Say once what is sent and may be another than what was meant: a long latency, and shapes that a constructor left out."""
+        if options.latency >= LATENCY_TOLD and self.is_checked and "latency" not in self._told:
+            self._told.add("latency")
+            logger.warning(
+                "deployment %r: latency is in seconds, and %g looks like milliseconds; it is sent as it is",
+                self._record.description.name,
+                options.latency,
+            )
+        if options.prediction.left_out and "left_out" not in self._told:
+            self._told.add("left_out")
+            logger.warning(
+                "deployment %r: %d shapes of the prediction for %r had nothing to send, an empty mask or a polygon of fewer than "
+                "three points, and were left out with their scores; prediction.left_out counts them",
+                self._record.description.name,
+                options.prediction.left_out,
+                options.filename,
+            )
+
     def _tell_names(self, remarks: list[str]) -> None:
         """Say once what is not certain: a model's own names may be other words for the same classes."""
         for remark in remarks:
@@ -193,7 +213,7 @@ class Meaning:
             logger.warning(
                 "the label map of deployment %r cannot be fetched, so that classes are not checked against it: %s",
                 self._record.description.name,
-                error or "no answer in time",
+                str(error) or "no answer in time",
             )
             self._labels = _labels(self._record.description.model_version_id, {}, None)
         return self._labels

@@ -21,7 +21,7 @@ from picsellia_async.errors import ConfigurationError, FileNotFoundException, sh
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
-from picsellia_async.plausibility import Checks
+from picsellia_async.plausibility import LATENCY_TOLD, Checks
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type, copied
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
@@ -52,6 +52,8 @@ class Monitoring:
         check_prediction_type(options.prediction, type_, "prediction")
         if options.shadow_prediction is not None:
             check_prediction_type(options.shadow_prediction, type_, "shadow_prediction")
+        if options.latency >= LATENCY_TOLD or options.prediction.left_out:
+            self._meaning.tell(options)
         return monitor_metadata(options, custom_metadata)
 
     async def send_bytes(self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview) -> MonitorAnswer:
