@@ -7,7 +7,7 @@ comparison per coordinate, a few microseconds per image.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.enums import InferenceType, SupportedContentType
@@ -366,43 +366,6 @@ def check_classes(prediction: PredictionFormat, indexes: Collection[int] | None,
             f"{name}.detection_classes[{place}] is {bad[0]}, which is no index of the label map: {known}. "
             "Category ids and the model's own classes are looked up by name: label_map=await deployment.label_map()"
         )
-
-
-def check_class_names(
-    prediction: PredictionFormat, label_map: Mapping[str, int], name: str = "prediction"
-) -> list[str]:
-    """Check what the model calls its classes, where the prediction knows that, against a label map.
-
-    Args:
-        prediction: The prediction.
-        label_map: Index by name.
-        name: How messages call it.
-
-    Returns:
-        A remark for each class that the label map calls by a name that the model does not have: nobody can tell whether they mean the
-        same.
-
-    Raises:
-        ImplausibleError: The label map has the model's name at another index.
-    """
-    own = prediction.class_names or {}
-    remarks = []
-    labels: dict[int, str] = {}
-    for index in dict.fromkeys(prediction.detection_classes):
-        called = own.get(index)
-        if called is None or label_map.get(called) == index:
-            continue  # nearly all: the label map need not be turned around
-        labels = labels or {place: label for label, place in label_map.items()}
-        label = labels.get(index)
-        if label is None:
-            continue
-        if called in label_map:
-            raise ImplausibleError(
-                f"{name}: class {index} is {called!r} to the model, but {label!r} in the label map, which has {called!r} as "
-                f"{label_map[called]}: give label_map=await deployment.label_map() where the prediction is made"
-            )
-        remarks.append(f"the model calls class {index} {called!r}, the label map {label!r}")
-    return remarks
 
 
 def _range(indexes: Collection[int]) -> str:

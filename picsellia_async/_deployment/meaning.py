@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._deployment.class_names import check_class_names
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
@@ -18,7 +19,6 @@ from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import (
     LATENCY_TOLD,
-    check_class_names,
     check_classes,
     check_image,
     check_latency,
@@ -178,11 +178,11 @@ class Meaning:
         if options.prediction.left_out and "left_out" not in self._told:
             self._told.add("left_out")
             logger.warning(
-                "deployment %r: %d shapes of the prediction for %r had nothing to send, an empty mask or a polygon of fewer than "
-                "three points, and were left out with their scores; prediction.left_out counts them",
+                "deployment %r: shapes of the prediction for %r had nothing to send, an empty mask or a polygon of fewer than "
+                "three points, and were left out (%d, prediction.left_out)",
                 self._record.description.name,
-                options.prediction.left_out,
                 options.filename,
+                options.prediction.left_out,
             )
 
     def _tell_names(self, remarks: list[str]) -> None:

@@ -17,8 +17,8 @@ from picsellia_async import (
     PredictionFormat,
     SegmentationPredictionFormat,
 )
-from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import check_latency
+from picsellia_async.predictions.base import counted
 
 from ..support.images import jpeg
 
@@ -123,9 +123,18 @@ async def test_an_entry_of_a_wrong_kind_put_in_later_is_refused(
         await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), "image/jpeg", "a.jpg", 0.1, HEIGHT, WIDTH, boxes())
 
 
-def test_what_a_constructor_left_out_is_counted() -> None:
-    """A polygon of two points has nothing to send."""
-    prediction = SegmentationPredictionFormat.from_polygons([[[1, 1], [9, 1]]], [0], [0.9])
-    assert (prediction.detection_classes, prediction.left_out) == ([], 1)
-    options = MonitorOptions(filename="a.jpg", width=WIDTH, height=HEIGHT, latency=0.1, prediction=prediction)
-    assert options.prediction.left_out == 1
+@pytest.mark.anyio
+async def test_what_a_constructor_left_out_is_counted_and_told_once(
+    deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A polygon of two points has nothing to send; the first prediction of a deployment that lacks a shape is told."""
+    polygons = SegmentationPredictionFormat.from_polygons([[[1, 1], [9, 1]]], [0], [0.9])
+    assert (polygons.detection_classes, polygons.left_out) == ([], 1)
+    prediction = counted(boxes(), None, left_out=polygons.left_out)
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        for _ in range(2):
+            await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), "image/jpeg", "a.jpg", 0.1, HEIGHT, WIDTH, prediction)
+        assert (await deployment.monitor_many([make_frame(1, 0.1, prediction)])).is_complete
+    told = [one.getMessage() for one in caplog.records if "left out" in one.getMessage()]
+    assert len(told) == 1
+    assert "shapes of the prediction for 'a.jpg'" in told[0]
