@@ -109,6 +109,7 @@ WRONG: dict[str, list[Any]] = {
     "list[Label]": ["x", 3, [3], ["car"]],
     "list[tuple[list[int], Label]]": ["x", 3, [3], [([1, 2], "car")], [([1], None)]],
     "Iterable[Frame] | AsyncIterable[Frame]": [3, None],
+    "Frame": ["f.png", 3, uuid4(), b"x"],
 }
 """What cannot be given, by annotation (without `| None`)."""
 
@@ -163,13 +164,16 @@ async def things(client, deployment, tmp_path):
     return {type(thing).__name__: thing for thing in found} | {"file": file}
 
 
+FRAME = Frame(image=PNG, filename="f.png", width=4, height=4, latency=0.1, prediction=ONE_BOX, checks="off")
+
+
 def right(things: dict[str, Any]) -> dict[str, Any]:
     """Return a value for each argument that must be given, by its name."""
     by_name = {
         "prediction": ONE_BOX, "shadow_prediction": ONE_BOX, "raw_image": PNG, "filename": "f.png",
         "content_type": "png", "latency": 0.1, "shadow_latency": 0.1, "height": 4, "width": 4, "object_name": "o.png",
         "oracle_prediction_id": uuid4(), "experiment_parameters": {"a": 1}, "alias": "a", "active": True,
-        "policy": "DEPLOY_MANUAL", "service": "PREDICTIONS_DATA", "frames": [], "name": "n", "target": "DEPLOYMENT",
+        "policy": "DEPLOY_MANUAL", "service": "PREDICTIONS_DATA", "frames": [], "frame": FRAME, "name": "n", "target": "DEPLOYMENT",
         "id": uuid4(), "version": "latest", "prefixes": ["p"], "objects": {uuid4(): {}}, "metadata": {},
         "cloud_objects": {"o.jpg": {}},
         "custom_metadata": {}, "type": "REVIEW", "statuses": "SUCCEEDED", "tags": things["Tag"],
