@@ -1,8 +1,8 @@
 """The uploader against bare `monitor_bytes` in tasks and against the vendor's SDK in a thread pool, in one run.
 
-Claims: the uploader costs at most 1.15 times the CPU of bare `monitor_bytes` per frame at 100 KB with 32 in flight, and the whole at
-most a fifth of the vendor's SDK. The rounds of the arms are interleaved, and the claim is about the median of the ratios round by
-round, so that a busy machine slows both sides of a ratio. In the arm `ours-uploader-receipts` each task waits for its frame, which
+Claims: the whole costs at most a fifth of the vendor's SDK. What the uploader costs beside bare `monitor_bytes` calls stands in the
+page; 1.15 times at 100 KB with 32 in flight is the aim, and not reached. The rounds of the arms are interleaved, and what is told is
+the median of the ratios round by round, so that a busy machine slows both sides of a ratio. In the arm `ours-uploader-receipts` each task waits for its frame, which
 is not what an uploader is for. Every arm sends the same frames; the sink's count equals the count sent.
 """
 

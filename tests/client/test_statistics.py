@@ -53,7 +53,10 @@ async def test_statistics_that_fail_raise(deployment, emulator):
     ("arguments", "message"),
     [
         ({"service": "speed"}, "'speed' is no ServiceMetrics; accepted are PREDICTIONS_OUTLYING_SCORE"),
-        ({"from_timestamp": "yesterday"}, "from_timestamp must be a number, got 'yesterday'"),
+        (
+            {"from_timestamp": "yesterday"},
+            "from_timestamp must be a number of epoch seconds or an aware datetime, got 'yesterday'",
+        ),
         ({"to_timestamp": datetime.datetime(2024, 1, 1)}, "to_timestamp must have a time zone"),  # noqa: DTZ001
         ({"since": 1.5}, "since must be a whole number, got 1.5"),
         ({"since": -1}, "since must be at least 0, got -1"),
