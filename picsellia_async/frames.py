@@ -188,6 +188,12 @@ class Frame(MonitorOptions):
         return hash(self.id)
 
 
+def no_frame(value: object, taker: str) -> ConfigurationError:
+    """Return the error for something that is given in place of a frame; an image without prediction gets the way out."""
+    hint = ": make one with image.with_prediction(...)" if hasattr(value, "with_prediction") else ""
+    return ConfigurationError(f"{taker}, got {type(value).__name__}{hint}")
+
+
 def with_id(frame: Frame, id_: uuid.UUID) -> Frame:
     """Return the same frame under another id, without checking it once more."""
     other = copy.copy(frame)

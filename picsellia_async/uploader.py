@@ -42,7 +42,7 @@ from picsellia_async._delivery.throughput import Throughput
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import file_size, read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, no_frame
 
 logger: logging.Logger = logging.getLogger("picsellia_async")
 
@@ -326,8 +326,7 @@ class Uploader:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
             raise self._not_open()
         if not isinstance(frame, Frame):
-            hint = ": make one with image.with_prediction(...)" if hasattr(frame, "with_prediction") else ""
-            raise ConfigurationError(f"submit takes a Frame, got {type(frame).__name__}{hint}")
+            raise no_frame(frame, "submit takes a Frame")
 
     def _check_loop(self) -> None:
         """Refuse another event loop while that of the uploader runs: its futures would never wake us.

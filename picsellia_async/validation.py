@@ -305,11 +305,7 @@ def copied_object(value: Any, name: str) -> dict[str, Any]:
             what has no JSON form; the message says where.
     """
     found = {str(key): _copied(item, name, 1) for key, item in json_object(value, name).items()}
-    try:
-        orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError as exc:
-        place, why = unwritable(found, name, exc)
-        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+    dump_json(found, name)
     return found
 
 
@@ -344,7 +340,24 @@ def _copied_array(value: Any, name: str) -> Any:
     return float(plain) if type(plain) is type(value) and hasattr(plain, "__float__") else plain  # numpy's longdouble
 
 
-def unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
+def dump_json(value: Any, name: str = "") -> bytes:
+    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (docs/wire.md#headers).
+
+    Args:
+        value: What is written.
+        name: Argument that it was given for; by default its keys are the names of arguments.
+
+    Raises:
+        ConfigurationError: Something in it has no JSON form.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as exc:
+        place, why = _unwritable(value, name, exc)
+        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+
+
+def _unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
     """Return where in a value something has no JSON form, and why; not deeper than `PLACE_DEPTH`, since it may hold itself."""
     for _ in range(PLACE_DEPTH):
         pairs = (

@@ -119,7 +119,6 @@ class RateWindow:
         """
         if number == self.number:
             self.is_rate = is_carried and self._sent - 1 - under_way >= load
-        if number == self.number:
             self._taken_before = self._sent - 1
             ends_at = now + retry_after
             # A window of a service that goes by the clock began when the one before ended, and not with our first request.

@@ -46,7 +46,7 @@ from picsellia_async._delivery.frame_state import (
     signal_of,
 )
 from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.outcomes import Rejected
+from picsellia_async._delivery.outcomes import Delivered, Rejected
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.reporter import Reporter
@@ -277,7 +277,6 @@ class Sender:
             self._breaker.abandoned(attempt.epoch)
         else:
             self._account.delivered()
-            self.delivered_at = now
             self.refused.clear()
             self._answered(attempt)
             if isinstance(result, Answered):
@@ -295,6 +294,8 @@ class Sender:
             item.state = following
             self._keep(item, following)
         else:
+            if isinstance(following, Delivered):
+                self.delivered_at = now
             self._queue.release(item.source)
             self._ledger.end(item, following)
         if self.refused.is_set() and not self._rules.holds:
@@ -339,8 +340,6 @@ class Sender:
             self._account.refused(item.seq, error, now, is_sure=True, is_kept=True)
         self._judge_account(now)
         account_is_refused = self._account.refused_since is not None and not others_delivered
-        if verdict is Verdict.DELIVERED:
-            self.delivered_at = now
         signal = signal_of(error, verdict, account_is_refused=account_is_refused)
         is_timeout = isinstance(error, RequestTimeoutError)
         if verdict is Verdict.OURS:

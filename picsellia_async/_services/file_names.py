@@ -8,8 +8,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
-NAME_BYTES_MAX: Final = 255
-"""Longest name that file systems take, in UTF-8."""
+from picsellia_async.validation import PART_BYTES_MAX
 
 SUFFIX_BYTES_MAX: Final = 32
 """What is longer after the last dot is no extension."""
@@ -37,12 +36,12 @@ def safe_file_name(name: str) -> str:
         return ""
     if _DEVICES.fullmatch(kept):
         kept = f"_{kept}"
-    if kept == last and len(kept.encode()) <= NAME_BYTES_MAX:
+    if kept == last and len(kept.encode()) <= PART_BYTES_MAX:
         return kept
     suffix = PurePosixPath(kept).suffix
     if len(suffix.encode()) > SUFFIX_BYTES_MAX:
         suffix = ""
     digest = hashlib.sha256(last.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_LETTERS]
     stem = kept.removesuffix(suffix) if suffix else kept
-    room = NAME_BYTES_MAX - len(f"-{digest}{suffix}".encode())
+    room = PART_BYTES_MAX - len(f"-{digest}{suffix}".encode())
     return f"{stem.encode()[:room].decode(errors='ignore')}-{digest}{suffix}"

@@ -9,10 +9,9 @@ from urllib.parse import quote
 import orjson
 
 from picsellia_async._http.service import Service
-from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.endpoint import Endpoint, Host
 from picsellia_async.errors import ConfigurationError, DecodeError, shown
-from picsellia_async.validation import sequence, text
+from picsellia_async.validation import dump_json, sequence, text
 
 METHODS: Final = frozenset({"GET", "XGET", "POST", "PUT", "PATCH", "DELETE"})
 """The verbs of the services."""

@@ -7,12 +7,10 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
-import orjson
 
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.unset import UNSET
-from picsellia_async.errors import ConfigurationError
-from picsellia_async.validation import unwritable
+from picsellia_async.validation import dump_json
 
 Query: TypeAlias = Iterable[tuple[str, Any]]
 """Pairs in order; None and `UNSET` are left out, lists are repeated."""
@@ -33,23 +31,6 @@ def _query_text(value: Any, name: str) -> str:
     if isinstance(value, dict):
         return dump_json(value, name).decode()
     return str(value)
-
-
-def dump_json(value: Any, name: str = "") -> bytes:
-    """Return compact JSON; NaN becomes null, UUIDs and dates text, as on the vendor's side (docs/wire.md#headers).
-
-    Args:
-        value: What is written.
-        name: Argument that it was given for; by default its keys are the names of arguments.
-
-    Raises:
-        ConfigurationError: Something in it has no JSON form.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError as exc:
-        place, why = unwritable(value, name, exc)
-        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
 
 
 def encode_body(request: Any) -> bytes:

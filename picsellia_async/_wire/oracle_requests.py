@@ -17,14 +17,23 @@ import attrs
 from picsellia_async._wire.bodies import Body, splice
 from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.encoding import dump_json, encode_body
+from picsellia_async._wire.encoding import encode_body
 from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.predictions import PredictionFormat
-from picsellia_async.validation import boolean, epoch_seconds, json_object, real_number, text, texts, whole_number
+from picsellia_async.validation import (
+    boolean,
+    dump_json,
+    epoch_seconds,
+    json_object,
+    real_number,
+    text,
+    texts,
+    whole_number,
+)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

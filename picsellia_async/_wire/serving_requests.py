@@ -12,10 +12,9 @@ import orjson
 
 from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
-from picsellia_async.validation import boolean, finite_object
+from picsellia_async.validation import boolean, dump_json, finite_object
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -1,9 +1,9 @@
 """`Journal`: which items of a job were delivered, in one SQLite file. Blocking: for threads, one call at a time.
 
 Theory of operation. An item is written down as sent, and is on disk, before its frame is handed to the uploader, and with its
-outcome after that; many items at a time. So a process that is killed leaves three kinds of
-items: delivered ones, which are not sent again; ones without a line, which were never sent; and sent ones without an outcome, which
-the service may have or not. Those are looked up before they are sent again.
+outcome after that; many items at a time. So a process that is killed leaves three kinds of items: delivered ones, which are not sent
+again; ones without a line, which were never sent; and sent ones without an outcome, which the service may have or not. Those are
+looked up before they are sent again.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.frames import Frame, with_id
+from picsellia_async.frames import Frame, no_frame, with_id
 from picsellia_async.jobs._identity import key_of
 from picsellia_async.jobs._journal import Ending, Entry, Journal, State
 from picsellia_async.uploader import Uploader
@@ -233,8 +233,7 @@ class Job:
             yield named[entry.id]
         for one in batch:
             if not isinstance(one, Frame):
-                hint = ": make one with image.with_prediction(...)" if hasattr(one, "with_prediction") else ""
-                raise ConfigurationError(f"a job takes Frames, got {type(one).__name__}{hint}")
+                raise no_frame(one, "a job takes Frames")
 
     def _is_done(self, entry: Entry, found: set[UUID]) -> bool:
         if entry.before is State.DELIVERED:

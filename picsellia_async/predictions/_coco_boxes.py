@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
+
+from picsellia_async.errors import shown
 
 Order: TypeAlias = Literal["size", "corners", ""]
 """What the last two numbers of a box are: width and height, or the right and lower edge; "" where nothing tells."""
@@ -47,6 +49,22 @@ def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
     if isinstance(area, bool) or not isinstance(area, (int, float)):
         return "", ""
     return _by_area(box, area), f"area {area:g}"
+
+
+def corners_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """Return a result that says that its box is corners, with what tells it; "" where none does, or another one says otherwise.
+
+    Args:
+        results: Each with how messages call it.
+    """
+    example = ""
+    for name, one in results:
+        says, why = box_order(one)
+        if says == "size":
+            return ""
+        if says == "corners" and not example:
+            example = f"{name} has bbox {shown(one['bbox'])} and {why}"
+    return example
 
 
 def _by_outline(box: _Box, outline: _Box) -> Order:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._coco_boxes import box_order
+from picsellia_async.predictions._coco_boxes import corners_example
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
 from picsellia_async.predictions.base import PredictionFormat, with_label_map
@@ -82,13 +82,7 @@ def _check_box_order(annotations: list[Mapping[str, Any]]) -> None:
     Raises:
         ImplausibleError: They are.
     """
-    example = ""
-    for i, one in enumerate(annotations):
-        says, why = box_order(one)
-        if says == "size":
-            return
-        if says == "corners" and not example:
-            example = f"annotations[{i}] has bbox {shown(one['bbox'])} and {why}"
+    example = corners_example((f"annotations[{i}]", one) for i, one in enumerate(annotations))
     if example:
         raise ImplausibleError(
             f"bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners alone; write "

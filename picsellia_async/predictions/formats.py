@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 import attrs
 
@@ -22,6 +22,8 @@ from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexe
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, counted, with_label_map
 from picsellia_async.validation import sequence
+
+P = TypeVar("P", bound=PredictionFormat)
 
 
 @attrs.frozen(repr=False)
@@ -84,12 +86,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xyxy", place)
-        return counted(
-            cls(indexes(classes, names, label_map), found, scores, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), found, scores, texts), place, label_map)
 
     @classmethod
     def from_xywh(
@@ -111,12 +108,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xywh", place)
-        return counted(
-            cls(indexes(classes, names, label_map), found, scores, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), found, scores, texts), place, label_map)
 
     @classmethod
     def from_cxcywh(
@@ -138,12 +130,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "cxcywh", place)
-        return counted(
-            cls(indexes(classes, names, label_map), found, scores, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), found, scores, texts), place, label_map)
 
 
 @attrs.frozen(repr=False)
@@ -181,12 +168,7 @@ class LinePredictionFormat(PredictionFormat):
         place = Placement.of(normalized, clip)
         found = whole_paths(paths_from(lines, "lines", place))
         place.refuse_shares("lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
-        return counted(
-            cls(indexes(classes, names, label_map), scores, found, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
 
 @attrs.frozen(repr=False)
@@ -225,12 +207,7 @@ class PointPredictionFormat(PredictionFormat):
         paths = paths_from([[one] for one in sequence(points, "points")], "points", place)
         found = [path[0] for path in whole_paths(paths)]
         place.refuse_shares("points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
-        return counted(
-            cls(indexes(classes, names, label_map), scores, found, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
 
 @attrs.frozen(repr=False)
@@ -284,9 +261,9 @@ class KeypointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = skeletons_from(keypoints, confidences, third_values, place)
-        return counted(
-            cls(indexes(classes, names, label_map), scores, found, texts),
-            place.bounds,
-            place.clipped,
-            label_map=label_map,
-        )
+        return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
+
+
+def _placed(prediction: P, place: Placement, label_map: LabelMap | None) -> P:
+    """Return the prediction, with a note of what its placement did."""
+    return counted(prediction, place.bounds, place.clipped, label_map=label_map)

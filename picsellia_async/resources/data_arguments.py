@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.platform_requests import DataChanges
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.resources.data_source import source_name
 from picsellia_async.resources.tag import tag_names
-from picsellia_async.validation import json_object, sequence, whole_number
+from picsellia_async.validation import dump_json, json_object, sequence, whole_number
 
 
 def metas_of(sizes: Any, count: int) -> list[dict[str, int] | Unset]:

@@ -1,8 +1,8 @@
 """What a camera tells the log: which lines, and when. Pure; the clock is passed in.
 
-A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of failing, and a line when it is back. A camera that breaks off
-every other second tells of itself twice in 30 seconds: a failure soon after the last line is told once it lasts, or counted into the
-next line.
+A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of
+failing, and a line when it is back. A camera that breaks off every other second tells of itself twice in 30 seconds: a failure soon
+after the last line is told once it lasts, or counted into the next line.
 """
 
 from __future__ import annotations

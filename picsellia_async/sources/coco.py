@@ -14,7 +14,7 @@ from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import MaskPredictionFormat
-from picsellia_async.predictions._coco_boxes import box_order, four_numbers
+from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
@@ -242,14 +242,7 @@ def _check_box_order(groups: Mapping[ImageKey, list[_Entry]], path: Path) -> Non
     Raises:
         SourceError: Some results say so, and none says otherwise.
     """
-    example = ""
-    for key, results in groups.items():
-        for _, one in results:
-            says, why = box_order(one)
-            if says == "size":
-                return
-            if says == "corners" and not example:
-                example = f"{key} has bbox {shown(one['bbox'])} and {why}"
+    example = corners_example((str(key), one) for key, results in groups.items() for _, one in results)
     if example:
         raise SourceError(
             f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners "

@@ -44,7 +44,8 @@ def manifest(
     A line has `image` (path, relative to the manifest) and `prediction` (the documented fields of a prediction format, and
     optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
-    and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with the `id` of a line before it is bad.
+    and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with
+    the `id` of a line before it is bad.
 
     Args:
         path: The manifest, UTF-8 or UTF-16.

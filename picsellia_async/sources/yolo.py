@@ -60,8 +60,8 @@ def yolo_labels(
     `[(y - height / 2) * H, (x - width / 2) * W, (y + height / 2) * H, (x + width / 2) * W]`, that is top, left, bottom, right in
     pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
     such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused; so are
-    images with several label files, labels whose image lies in a folder of another name only, and before the first frame a folder whose first 64 files hold corners (x1 y1 x2 y2) instead
-    of boxes. Numbers of tracks are not sent.
+    images with several label files, labels whose image lies in a folder of another name only, and before the first frame a folder
+    whose first 64 files hold corners (x1 y1 x2 y2) instead of boxes. Numbers of tracks are not sent.
 
     Args:
         dir: Directory of the label files.

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picsellia_async import Frame, ImplausibleError
-from picsellia_async._wire.encoding import dump_json
 from picsellia_async._wire.oracle_requests import raw_predictions
 from picsellia_async.predictions import as_prediction
+from picsellia_async.validation import dump_json
 
 from . import sides
 from .pictures import png

@@ -20,7 +20,7 @@ from picsellia_async._wire.bodies import (
     multipart_body,
     splice,
 )
-from picsellia_async._wire.encoding import dump_json, encode_query
+from picsellia_async._wire.encoding import encode_query
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest
 from picsellia_async._wire.serving_requests import PredictRequest, predict_form
 from picsellia_async._wire.unset import UNSET
@@ -28,6 +28,7 @@ from picsellia_async._wire.unset import given as given_or_unset
 from picsellia_async.config import IMAGE_BYTES_MAX, Timeouts
 from picsellia_async.enums import ServiceMetrics, TagTarget
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import dump_json
 
 
 @pytest.mark.parametrize(
