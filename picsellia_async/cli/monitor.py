@@ -239,10 +239,9 @@ async def _source(
     chosen: dict[str, Any] = {
         "kind": "segmentation" if args.segmentation else "mask" if args.mask else "detection", "empty": args.empty,
         "source": args.source, "latency": args.latency, "on_bad": on_bad, "orientation": orientation, "score": args.score,
-        "categories": categories,
+        "categories": "indexes" if args.class_numbers else categories,
     }  # fmt: skip
-    by_name = categories is None and not args.class_numbers
-    if by_name:
+    if chosen["categories"] is None:
         # A file's class number is no index: taken for one in silence, persons would become bicycles.
         chosen["label_map"] = await _label_map(deployment)
     if args.coco is not None:

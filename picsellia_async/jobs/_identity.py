@@ -58,4 +58,5 @@ def _written(prediction: PredictionFormat | None) -> bytes:
     if prediction is None:
         return b""
     kind = type(prediction)
-    return orjson.dumps([kind.__name__, *(getattr(prediction, one.name) for one in attrs.fields(kind))])
+    # What a constructor notes beside them, names of classes for instance, is nothing that is sent.
+    return orjson.dumps([kind.__name__, *(getattr(prediction, one.name) for one in attrs.fields(kind) if one.init)])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.predictions._labels import index_of
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image_files import open_source, text_encoding
 from picsellia_async.validation import whole_number
 
-Categories: TypeAlias = Mapping[int, int] | Mapping[str, int]
-"""Index into the label map by class number or class name of the file."""
+Categories: TypeAlias = Mapping[int, int] | Mapping[str, int] | Literal["indexes"]
+"""Index into the label map by class number or class name of the file; "indexes": its numbers are such indexes already."""
 Names: TypeAlias = Mapping[int, str] | Sequence[str] | str | os.PathLike[str]
 """Class names by number, or the file that has them."""
 
@@ -35,6 +35,24 @@ class ClassIndex:
     """Index by name."""
     names: Mapping[int, str] = attrs.field(factory=dict[int, str])
     """Names by number, as the file has them."""
+    are_indexes: bool = False
+    """Whether the caller says that the file's numbers are indexes."""
+    _by_index: Mapping[int, str] = attrs.field(init=False)
+    """Names by index of `label_map`."""
+
+    @_by_index.default
+    def _(self) -> Mapping[int, str]:
+        return {int(index): name for name, index in (self.label_map or {}).items()}
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the caller says which index a class is."""
+        return self.are_indexes or self.categories is not None or self.label_map is not None
+
+    def names_of(self, indexes: Iterable[int]) -> dict[int, str]:
+        """Return what the classes of these indexes are called, as far as it is known."""
+        known = self._by_index if self.label_map is not None else {} if self.is_told else self.names
+        return {index: known[index] for index in indexes if index in known}
 
     def of(self, category: int | str) -> int:
         """Return the index for a class number or class name of the file.
@@ -60,7 +78,9 @@ class ClassIndex:
             except ConfigurationError as error:
                 raise SourceError(str(error)) from None
         if isinstance(category, str):
-            raise SourceError(f"class {category!r} is a name, which needs label_map= or categories=")
+            raise SourceError(
+                f"class {category!r} is a name, which needs label_map=await deployment.label_map(), or categories="
+            )
         return category
 
 
@@ -76,6 +96,8 @@ def checked_classes(categories: Categories | None, label_map: Mapping[str, int] 
     """
     if categories is not None and label_map is not None:
         raise ConfigurationError("categories and label_map must not be given together")
+    if categories == "indexes":
+        return ClassIndex(are_indexes=True)
     for name, value in (("categories", categories), ("label_map", label_map)):
         if value is not None and not isinstance(value, Mapping):
             raise ConfigurationError(f"{name} must be a mapping, got {shown(value)}")
@@ -87,8 +109,25 @@ def checked_classes(categories: Categories | None, label_map: Mapping[str, int] 
     )
 
 
-def names_from(value: Names | None, beside: Path) -> dict[int, str]:
+def names_for(classes: ClassIndex, value: Names | None, beside: Path) -> dict[int, str]:
     """Return class names by number: as given, or from the files that tools write beside their labels.
+
+    Raises:
+        ConfigurationError: A file that was named is not there.
+        SourceError: A file holds no class names.
+    """
+    if classes.are_indexes and value is None:
+        return {}
+    try:
+        return _names_from(value, beside)
+    except PicselliaError:
+        if value is not None or classes.is_told:
+            raise
+        return {}  # nobody asked for them
+
+
+def _names_from(value: Names | None, beside: Path) -> dict[int, str]:
+    """Return class names by number.
 
     Raises:
         ConfigurationError: A file that was named is not there.

@@ -160,9 +160,10 @@ class ImageLookup:
         Raises:
             SourceError: There is none, or several fit.
         """
-        _, by_stem, _ = self._index()
-        # Label Studio percent-encodes the names of labels and not those of images.
-        found = by_stem.get(label.name.casefold(), []) or by_stem.get(unquote(label.name).casefold(), [])
+        by_name, by_stem, _ = self._index()
+        # Label Studio percent-encodes the names of labels and not those of images; some tools write `a.jpg.txt` for `a.jpg`.
+        names = [label.name.casefold(), unquote(label.name).casefold()]
+        found = next((one for by in (by_stem, by_name) for name in names if (one := by.get(name))), [])
         parts = label.parts[:-1]
         places = [parts]
         if "labels" in parts:  # datasets that keep `images/` beside `labels/`
@@ -178,8 +179,8 @@ class ImageLookup:
         return self._only(fitting, f"label file {label.as_posix()!r}")
 
     def has(self, label: PurePosixPath) -> bool:
-        """Return whether there is an image of that name, whatever its extension."""
-        return label.name.casefold() in self._index()[1]
+        """Return whether there is an image of that name, with its extension or without."""
+        return any(label.name.casefold() in one for one in self._index()[:2])
 
     def _straight(self, name: str) -> tuple[Path | None, str]:
         """Return the file at that very path, and why a path out of the folder is refused."""

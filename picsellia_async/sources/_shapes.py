@@ -14,6 +14,8 @@ from picsellia_async.predictions import (
     PredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.predictions.base import with_class_names
+from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.validation import real_number
 
@@ -39,19 +41,23 @@ class Shape:
     """Run lengths in COCO's text form."""
 
 
-def prediction_from(shapes: Iterable[Shape], kind: str) -> PredictionFormat:
-    """Return the prediction; fractions of pixels are rounded by the format.
+def prediction_from(shapes: Iterable[Shape], kind: str, classes: ClassIndex) -> PredictionFormat:
+    """Return the prediction, which remembers the names of its classes; fractions of pixels are rounded by the format.
 
     Raises:
         ConfigurationError: A value is not finite.
     """
     found = list(shapes)
-    labels, scores = [one.label for one in found], [one.score for one in found]
+    return with_class_names(_prediction(found, kind), classes.names_of({one.label for one in found}))
+
+
+def _prediction(shapes: list[Shape], kind: str) -> PredictionFormat:
+    labels, scores = [one.label for one in shapes], [one.score for one in shapes]
     if kind == "segmentation":
-        return SegmentationPredictionFormat(labels, scores, [one.polygon or [] for one in found])
+        return SegmentationPredictionFormat(labels, scores, [one.polygon or [] for one in shapes])
     if kind == "mask":
-        return MaskPredictionFormat(labels, scores, [one.mask or "" for one in found])
-    return DetectionPredictionFormat(labels, [one.box or () for one in found], scores)
+        return MaskPredictionFormat(labels, scores, [one.mask or "" for one in shapes])
+    return DetectionPredictionFormat(labels, [one.box or () for one in shapes], scores)
 
 
 def checked_score(value: object, default: float | None) -> float:

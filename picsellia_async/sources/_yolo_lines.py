@@ -64,6 +64,7 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
     lines = [_line(number, line.split()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         return []
+    _check_cut(text, lines, kind)
     _check_repeated(text)
     return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
 
@@ -78,6 +79,30 @@ def _check_zero_bytes(text: str) -> None:
     if place >= 0:
         number = len(text[: place + 1].splitlines())
         raise SourceError(f"line {number}: zero bytes: the file is damaged, or was never wholly written")
+
+
+def has_line_end(text: str) -> bool:
+    """Return whether the last line of a text is ended, as by tools that write an end behind each line."""
+    return text.endswith(("\n", "\r"))
+
+
+def _check_cut(text: str, lines: Sequence[_Line], kind: ShapeKind) -> None:
+    """Refuse a last line that lacks what all lines before it have, and its end: the writer was stopped within it.
+
+    Raises:
+        SourceError: It is one.
+    """
+    *before, last = lines
+    if has_line_end(text) or not before:
+        return
+    count, fewest = len(last.numbers), min(len(line.numbers) for line in before)
+    # Outlines have as many points as they need: an even count has no score, or no y.
+    is_cut = count < fewest if kind == "detection" else all(len(one.numbers) % 2 for one in before) and count % 2 == 0
+    if is_cut:
+        raise SourceError(
+            f"line {last.number}: the file is cut off: its last line has no end, and {count} numbers after the class, where each line "
+            f"before it has {f'{fewest} or more' if kind == 'detection' else 'an odd number of them, the last its score'}"
+        )
 
 
 def _check_repeated(text: str) -> None:
@@ -233,6 +258,8 @@ def _no_box(count: int) -> str:
 def _check_shares(line: _Line, numbers: Sequence[float]) -> None:
     if len(numbers) == _BOX and min(numbers[2:]) < 0:
         raise SourceError(f"line {line.number}: width and height must not be negative")
+    if len(numbers) == _BOX and min(numbers[2:]) == 0:
+        raise SourceError(f"line {line.number}: a box without width or height is no object: {shown(list(numbers))}")
     if any(not -_SLACK <= one <= 1 + _SLACK for one in numbers):
         raise SourceError(f"line {line.number}: {_SHARES}, got {max(numbers, key=abs):g}: are these pixels?")
 

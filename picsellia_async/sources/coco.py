@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import os
 from collections.abc import Generator, Iterator, Mapping
@@ -13,7 +15,8 @@ import attrs
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.predictions import MaskPredictionFormat
+from picsellia_async.plausibility import check_prediction
+from picsellia_async.predictions import MaskPredictionFormat, SegmentationPredictionFormat
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
@@ -23,6 +26,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._shapes import (
     Shape,
@@ -42,6 +46,9 @@ CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 
 _Entry: TypeAlias = tuple[int, dict[str, Any]]
 """A result, after its place in the file."""
+
+_LOOKED_AT: Final = 64
+"""Images whose outlines are looked at before the first frame."""
 
 _KINDS: Final = (*get_args(ShapeKind), "mask")
 
@@ -84,7 +91,8 @@ def coco_results(
         kind: "detection" makes boxes; "segmentation" polygons; "mask" run-length masks, from COCO's run lengths as text or
             numbers, or from the pixels inside polygons (extra `masks`), which some tools mix with them.
         categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`; a class
-            that it does not name is refused. None takes the ids as they are.
+            that it does not name is refused. "indexes": the ids are indexes already. None takes them so too, with a line in the log, and
+            refuses a file that has `categories`.
         label_map: Instead: index by class name. The file's `categories` tell the names.
         score: Confidence of results without one. None refuses them: a file without scores is ground truth.
         empty: Whether images without any result are frames too, with empty predictions. Those of `annotations`, or of the directory.
@@ -119,10 +127,13 @@ def coco_results(
             )
         known = CocoImages(described, ImageLookup(folder, problems, outside=outside))
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
+        _check_classes(reader.classes, groups, file)
         _check_numbers(known, groups, file)
         if kind == "detection":
             _check_box_order(groups, file)
             _check_corners(known, groups, file, orientation)
+        else:
+            _check_outlines(known, groups, file, orientation)
         same = known.named_twice(groups)
         seen: dict[Path, ImageKey] = {}
 
@@ -137,7 +148,7 @@ def coco_results(
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
             return Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
-                prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
+                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified,
             )  # fmt: skip
 
         for key in list(groups):
@@ -214,6 +225,28 @@ def _refuse_twice(results: list[_Entry]) -> None:
             )
 
 
+def _check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[_Entry]], path: Path) -> None:
+    """Refuse category ids that nobody says how to read; where the file does not say that they are none, tell what they are taken for.
+
+    Raises:
+        SourceError: The file names its categories, whose ids are then no indexes of the label map.
+    """
+    if classes.is_told or not groups:
+        return
+    if classes.names:
+        number, name = min(classes.names.items())
+        raise SourceError(
+            f"{os.fspath(path)}: category ids are no indexes of the label map: the file calls {number} {name!r}. Give "
+            'label_map=await deployment.label_map(), which finds them by name, categories={id: index}, or categories="indexes" where '
+            "they are indexes all the same"
+        )
+    logger.warning(
+        "%s: category ids are taken for indexes of the label map, since the file has no names for them; "
+        'categories={id: index} says which they are, or categories="indexes" that they are such indexes',
+        os.fspath(path), extra={"results": os.fspath(path)},
+    )  # fmt: skip
+
+
 def _check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Path) -> None:
     """Look at all ids that are to be found by the number in a file name, before anything is delivered.
 
@@ -285,6 +318,32 @@ def _check_corners(
         )
 
 
+def _check_outlines(
+    known: CocoImages, groups: Mapping[ImageKey, list[_Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose points are y, x, by the first images with results.
+
+    Raises:
+        SourceError: It is one.
+    """
+    watch = OrderWatch()
+    for key, results in itertools.islice(groups.items(), _LOOKED_AT):
+        with contextlib.suppress(PicselliaError):  # told when its turn comes
+            size = image_file(known.path(key)).size(orientation)
+            for number, one in results:
+                watch.see_points(f"result {number}", _points(one.get("segmentation")), size)
+        if watch.is_over:
+            return
+    if watch.verdict:
+        raise SourceError(f"{os.fspath(path)}: {watch.verdict}")
+
+
+def _points(segmentation: object) -> list[list[Any]]:
+    """Return the points of polygons; none of run lengths."""
+    polygons = segmentation if isinstance(segmentation, list) else []
+    return [one[i : i + 2] for one in polygons if isinstance(one, list) for i in range(0, len(one), 2)]
+
+
 def _names(content: Any) -> dict[int, str]:
     """Return the class names by id of a COCO file; entries that say nothing of use are passed over.
 
@@ -344,6 +403,8 @@ def _box(value: object) -> tuple[float, float, float, float]:
     x, y, width, height = numbers
     if width < 0 or height < 0:
         raise SourceError(f"bbox must not have a negative width or height, got {shown(numbers)}")
+    if width == 0 or height == 0:
+        raise SourceError(f"bbox {shown(numbers)} has no width or no height, and is no object")
     return (y, x, y + height, x + width)
 
 
@@ -361,6 +422,8 @@ def _mask(value: object, size: tuple[int, int]) -> str:
     """Return the text form of run lengths: `{"size", "counts"}` with text or numbers, or one of these alone; or of polygons' pixels."""
     width, height = size
     if isinstance(value, list) and value and isinstance(value[0], list):
+        # What is beyond the image has no pixels: without the checks of outlines it would be cut off unseen.
+        check_prediction(SegmentationPredictionFormat([0] * len(value), [0.0] * len(value), value), width, height)
         filled = MaskPredictionFormat.from_polygons([value], [0], [0.0], size=size)
         if filled.left_out:
             raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
+import itertools
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, Final, get_args
 from uuid import UUID
 
 import attrs
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import shown
+from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
@@ -20,12 +23,16 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source
 from picsellia_async.validation import choice
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
+
+_LOOKED_AT: Final = 1000
+"""Lines that are looked at for another order of coordinates before the first frame."""
 
 _FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame))
 
@@ -45,7 +52,8 @@ def manifest(
     optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
     and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with
-    the `id` of a line before it is bad.
+    the `id` of a line before it is bad. A file in which some coordinates cannot be meant, and all of which fit in another order
+    (x1, y1, x2, y2 for instance), is refused as a whole: before the first frame where its first 1,000 lines tell, else at that line.
 
     Args:
         path: The manifest, UTF-8 or UTF-16.
@@ -66,6 +74,8 @@ def manifest(
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
             lookup = ImageLookup(file.parent, problems, outside=outside, is_own=True)
             line_of: dict[UUID, int] = {}
+            reader = _Reader(lookup, orientation, defaults)
+            reader.look(file)
             is_first = True
             for number, text in enumerate(_lines(lines), start=1):
                 if not text.strip():
@@ -75,11 +85,12 @@ def manifest(
                     is_first = False
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}"):
-                    made, has_id = _frame(text.strip().encode(), lookup, orientation, defaults)
+                    made, has_id = reader.frame(number, text.strip().encode())
                     # With the same id the second frame would be taken for the first one, and not be sent.
                     if has_id and line_of.setdefault(made.id, number) != number:
                         raise SourceError(f"the id {made.id} is that of line {line_of[made.id]} too")
                     frame = made
+                reader.check_order(file)
                 if frame is not None:
                     yield frame
 
@@ -111,32 +122,76 @@ def _check_lines(first: str, name: str) -> None:
         )
 
 
-def _frame(
-    line: bytes, lookup: ImageLookup, orientation: OrientationRule, defaults: dict[str, Any]
-) -> tuple[Frame, bool]:
-    """Return the frame of a line, and whether the line says its id."""
-    fields = parsed_json(line)
-    if not isinstance(fields, dict):
-        raise SourceError(f"a line must be a JSON object, got {shown(fields)}")
-    refuse_repeated(fields)
-    unknown = fields.keys() - _FIELDS
-    if unknown:
-        raise SourceError(f"unknown field {min(unknown)!r}")
-    for name in ("image", "prediction"):
-        if name not in fields:
-            raise SourceError(f"the field {name!r} is missing")
-    named = os.fspath(checked_path(fields["image"], "image"))
-    image = image_file(lookup.named(named))
-    width, height = image.size(orientation)
-    given = {
-        **defaults, "filename": lookup.filename(image.path), "width": width, "height": height,
-        **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
-        "image": image.path, "prediction": prediction_of(fields["prediction"], "prediction"),
-    }  # fmt: skip
-    given["timestamp"] = _moment(given["timestamp"])
-    if given.get("shadow_prediction") is not None:
-        given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
-    return Frame(**given), fields.get("id") is not None
+@attrs.define
+class _Reader:
+    """Reads lines, and follows whether all of them are in another order than the documented one."""
+
+    lookup: ImageLookup
+    orientation: OrientationRule
+    defaults: dict[str, Any]
+    """Of fields that a line does not have."""
+    _watch: OrderWatch = attrs.field(factory=OrderWatch, init=False)
+
+    def look(self, file: Path) -> None:
+        """Look at the first lines before any of them is sent. What is wrong with a line is told when its turn comes. Blocking.
+
+        Raises:
+            SourceError: They are in another order.
+        """
+        with open_source(file, "manifest") as lines:
+            for number, text in enumerate(itertools.islice(_lines(lines), _LOOKED_AT), start=1):
+                with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
+                    fields = parsed_json(text.strip().encode())
+                    if isinstance(fields, dict):
+                        image = image_file(self.lookup.named(os.fspath(checked_path(fields.get("image"), "image"))))
+                        self._see(number, fields, image.size(self.orientation))
+                if self._watch.is_over:
+                    break
+        self.check_order(file)
+
+    def check_order(self, file: Path) -> None:
+        """Refuse a file that is in another order, whose lines before this one fit by chance.
+
+        Raises:
+            SourceError: It is.
+        """
+        if self._watch.verdict:
+            raise SourceError(f"{os.fspath(file)}: {self._watch.verdict}; the file is not read any further")
+
+    def _see(self, number: int, fields: dict[str, Any], size: tuple[int, int]) -> None:
+        width, height = fields.get("width", size[0]), fields.get("height", size[1])
+        if type(width) is type(height) is int and isinstance(fields.get("prediction"), dict):
+            self._watch.see(f"line {number}", fields["prediction"], (width, height))
+
+    def frame(self, number: int, line: bytes) -> tuple[Frame, bool]:
+        """Return the frame of a line, and whether the line says its id.
+
+        Raises:
+            SourceError: It is none.
+            ConfigurationError: A value cannot be used.
+        """
+        fields = parsed_json(line)
+        if not isinstance(fields, dict):
+            raise SourceError(f"a line must be a JSON object, got {shown(fields)}")
+        refuse_repeated(fields)
+        unknown = fields.keys() - _FIELDS
+        if unknown:
+            raise SourceError(f"unknown field {min(unknown)!r}")
+        for name in ("image", "prediction"):
+            if name not in fields:
+                raise SourceError(f"the field {name!r} is missing")
+        image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
+        width, height = image.size(self.orientation)
+        self._see(number, fields, (width, height))
+        given = {
+            **self.defaults, "filename": self.lookup.filename(image.path), "width": width, "height": height,
+            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
+            "image": image.path, "prediction": prediction_of(fields["prediction"], "prediction"),
+        }  # fmt: skip
+        given["timestamp"] = _moment(given["timestamp"])
+        if given.get("shadow_prediction") is not None:
+            given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
+        return Frame(**given), fields.get("id") is not None
 
 
 def _moment(value: object) -> object:
@@ -162,6 +217,7 @@ def prediction_of(value: Any, name: str) -> PredictionFormat:
     format_ = PREDICTION_FORMATS.get(_told_type(fields) if type_ is None else InferenceType.of(type_))
     if format_ is None:
         raise SourceError(f"{name}.type {type_!r} cannot be monitored")
+    _check_boxes(fields.get("detection_boxes"), name)
     known = {attribute.name: attribute.default is attrs.NOTHING for attribute in attrs.fields(format_)}
     for field in sorted(fields.keys() - known.keys()):
         raise SourceError(f"{name}: {format_.__name__} has no field {field!r}")
@@ -169,6 +225,19 @@ def prediction_of(value: Any, name: str) -> PredictionFormat:
         if is_needed and field not in fields:
             raise SourceError(f"{name}: {format_.__name__} needs the field {field!r}")
     return format_(**fields)
+
+
+def _check_boxes(boxes: object, name: str) -> None:
+    """Refuse a box that is no object, as the readers of other files do.
+
+    Raises:
+        SourceError: Its sides are none.
+    """
+    for place, box in enumerate(boxes if isinstance(boxes, list) else ()):
+        if isinstance(box, list) and len(box) == 4 and (box[0] == box[2] or box[1] == box[3]):
+            raise SourceError(
+                f"{name}.detection_boxes[{place}] is {shown(box)}: it has no width or no height, and is no object"
+            )
 
 
 def _told_type(fields: dict[str, Any]) -> InferenceType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, get_args
 
@@ -13,7 +13,7 @@ import attrs
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.sources._class_names import Categories, ClassIndex, Names, checked_classes, names_from
+from picsellia_async.sources._class_names import Categories, ClassIndex, Names, checked_classes, names_for
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path, matcher, walk
 from picsellia_async.sources._image_files import image_file, open_source, text_encoding
@@ -27,7 +27,7 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source
-from picsellia_async.sources._yolo_lines import Object, looks_like_corners, objects
+from picsellia_async.sources._yolo_lines import Object, has_line_end, looks_like_corners, objects
 from picsellia_async.validation import choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
@@ -36,7 +36,9 @@ _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes",
 _LABELS: Final = matcher(("*.txt",))
 
 _LOOKED_AT: Final = 64
-"""Label files that are looked at for corners before the first frame."""
+"""Label files that are looked at before the first frame, for corners and for how their last lines end."""
+_ENDED_MIN: Final = 2
+"""Other files whose last line is ended, from which on a file in which it is not counts as cut off."""
 
 
 def yolo_labels(
@@ -68,7 +70,8 @@ def yolo_labels(
         images: Directory of the images; may be the same.
         kind: "detection" reads boxes, "segmentation" polygons.
         categories: Index into the label map of the model version by class number, or by name where `names` are known; a class that
-            it does not name is refused. None takes the numbers as they are.
+            it does not name is refused. "indexes": the numbers are indexes already. None takes them so too, and where their names are
+            known a deployment whose label map has one at another index refuses the frames.
         label_map: Instead: index by class name.
         names: Class names by number, or the file that has them, a text with a name per line or YAML with `names` (extra `yaml`). By
             default `data.yaml` or `classes.txt` beside the labels or one directory above.
@@ -92,23 +95,24 @@ def yolo_labels(
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         lookup = ImageLookup(folder, problems)
-        wants_names = names is not None or categories is not None or label_map is not None
-        reader = _Reading(
-            attrs.evolve(classes, names=names_from(names, labels)) if wants_names else classes, kind, default
-        )
+        reader = _Reading(attrs.evolve(classes, names=names_for(classes, names, labels)), kind, default)
         files = _Labels.of(labels, lookup)
-        if kind == "detection":
-            files.check_boxes(labels)
+        files.look(labels, kind)
         done: set[Path] = set()
 
         def frame(path: Path, file: Path | None) -> Frame:
             done.add(path)
             image = image_file(path)
             size = image.size(orientation)
-            shapes, modified = ([], image.modified) if file is None else reader.shapes(file, size)
+            shapes: list[Shape] = []
+            modified = image.modified
+            if file is not None:
+                text, modified = _text(file)
+                files.check_end(file, text)
+                shapes = reader.shapes(text, size)
             return Frame(
                 image=path, filename=lookup.filename(path), width=size[0], height=size[1], latency=latency,
-                prediction=prediction_from(shapes, kind), source=source, timestamp=modified,
+                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified,
             )  # fmt: skip
 
         for file in walk(labels, _LABELS, problems):
@@ -141,7 +145,7 @@ def _is_no_label(label: PurePosixPath) -> bool:
     return name in _NO_LABELS or name.startswith("readme")
 
 
-@attrs.frozen
+@attrs.define
 class _Labels:
     """What is known of all label files before the first frame."""
 
@@ -149,6 +153,10 @@ class _Labels:
     """Some of them."""
     _of_one_image: dict[Path, list[Path]]
     """By image, its label files, where there are several."""
+    _ended: int = attrs.field(default=0, init=False)
+    """Of some of them, those whose last line is ended."""
+    _not_ended: set[Path] = attrs.field(factory=set, init=False)
+    """And those in which it is not."""
 
     @classmethod
     def of(cls, labels: Path, lookup: ImageLookup) -> _Labels:
@@ -169,21 +177,33 @@ class _Labels:
                 several.setdefault(image, [other]).append(file)
         return cls(first, several)
 
-    def check_boxes(self, labels: Path) -> None:
-        """Refuse a folder of corners.
+    def look(self, labels: Path, kind: ShapeKind) -> None:
+        """Look at how the first of them end, and refuse a folder of corners. Blocking.
 
         Raises:
             SourceError: The first files hold some.
         """
-        why = looks_like_corners(self._texts())
+        texts = {}
+        for file in self._first:
+            with contextlib.suppress(PicselliaError):  # what cannot be read is told when its turn comes
+                texts[file] = _text(file)[0]
+        found = {file: has_line_end(text) for file, text in texts.items() if text}
+        self._ended, self._not_ended = sum(found.values()), {file for file, is_ended in found.items() if not is_ended}
+        why = looks_like_corners(texts.values()) if kind == "detection" else ""
         if why:
             raise SourceError(f"{os.fspath(labels)}: {why}")
 
-    def _texts(self) -> Iterator[str]:
-        """Yield what is in the first of them; those that cannot be read are told when their turn comes."""
-        for file in self._first:
-            with contextlib.suppress(PicselliaError):
-                yield _text(file)[0]
+    def check_end(self, file: Path, text: str) -> None:
+        """Refuse a file whose last line alone has no end: a number in it may have lost digits, and nothing else would tell.
+
+        Raises:
+            SourceError: It is one.
+        """
+        if text and not has_line_end(text) and self._ended >= _ENDED_MIN and not self._not_ended - {file}:
+            raise SourceError(
+                f"line {len(text.splitlines())}: the file may be cut off: its last line has no end, and those of the other label "
+                "files have; write the file again, or end the line"
+            )
 
     def check_alone(self, image: Path) -> None:
         """Refuse an image with several label files: two runs' predictions are not one's.
@@ -215,15 +235,13 @@ class _Reading:
     kind: ShapeKind
     score: float | None
 
-    def shapes(self, file: Path, size: tuple[int, int]) -> tuple[list[Shape], float]:
-        """Return the shapes of a label file, and when it was modified.
+    def shapes(self, text: str, size: tuple[int, int]) -> list[Shape]:
+        """Return the shapes of a label file.
 
         Raises:
             SourceError: A line cannot be used.
         """
-        text, modified = _text(file)
-        found = objects(text, self.kind, has_score=self.score is not None)
-        return [self._shape(one, size) for one in found], modified
+        return [self._shape(one, size) for one in objects(text, self.kind, has_score=self.score is not None)]
 
     def _shape(self, one: Object, size: tuple[int, int]) -> Shape:
         width, height = size

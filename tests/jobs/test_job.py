@@ -71,6 +71,16 @@ async def test_frames_of_files_are_known_again(tmp_path, deployment, stored):
         assert (await stored())["a.jpg"] == count
 
 
+async def test_names_that_a_prediction_remembers_do_not_matter(tmp_path, deployment, stored):
+    """With a label map or with its indexes it is the same prediction, and the same item."""
+    boxes, label_map = [[1, 2, 30, 40]], await deployment.label_map()
+    for classes, known in ((list(label_map)[:1], label_map), ([next(iter(label_map.values()))], None)):
+        prediction = DetectionPredictionFormat.from_xyxy(boxes, classes, [0.5], label_map=known)
+        frame = Frame(image=IMAGES[0], filename="0.jpg", width=64, height=48, prediction=prediction, latency=0.01)
+        await run([frame], deployment, journal=tmp_path / "j")
+    assert await stored() == {"0.jpg": 1}
+
+
 async def test_equal_frames_are_as_many_items(tmp_path, deployment, stored):
     """A scene that does not move: three frames are stored three times, and not again."""
     for before in (0, 3):

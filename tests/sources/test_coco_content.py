@@ -84,6 +84,8 @@ async def test_a_key_twice_in_what_all_are_read_by(read, content):
     ("bad", "message"),
     [
         ({"bbox": [10, 10, -5, 5]}, "negative width"),
+        ({"bbox": [10, 10, 0, 5]}, "no width or no height"),
+        ({"bbox": [10, 10, 5, 0.0]}, "no width or no height"),
         ({"score": 93}, "score must be 0 to 1"),
         ({"score": None}, "no score"),
         ({"category_id": None}, "category_id"),
@@ -174,7 +176,9 @@ def test_the_text_form_is_that_of_the_reference():
         ("\x7f", "does not have"),
         ("oo", "middle of a number"),
         ([[0, 0, 5, 0]], "no polygon of three points"),
-        ([[900, 0, 905, 0, 905, 5]], "beside the image"),
+        ([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]], "shares of the image"),
+        ([[10, 5, 40, 5, 40, 60]], "points look like y, x, and must be x, y: result 0"),
+        ([[900, 0, 905, 0, 905, 5]], "x=900, y=0, which is beyond the image"),
         ([], "run lengths"),
     ],
 )
@@ -210,6 +214,39 @@ async def test_classes_are_found_by_name(read):
     assert frames[0].prediction.detection_classes == [7, 2]
     frames, _ = await read(content, categories={"car": 4, 1: 5})
     assert frames[0].prediction.detection_classes == [4, 5]
+
+
+async def test_an_id_with_a_name_is_no_index(read):
+    """1 is a person in the file, whatever 1 is in the label map: the file is refused unless somebody says what its ids are."""
+    content = {"annotations": [result(category_id=1)], "categories": CATEGORIES}
+    for on_bad in ("raise", "skip"):
+        with pytest.raises(SourceError, match=r"category ids are no indexes .* 1 'person'.*label_map=.*categories="):
+            await read(content, on_bad=on_bad)
+    frames, _ = await read(content, categories="indexes")
+    assert frames[0].prediction.detection_classes == [1]
+
+
+async def test_ids_without_names_are_told(read, caplog):
+    """Nobody says what they are: they are taken for indexes, and the log says so once, unless the caller does."""
+    await read([result(), result("b.jpg")])
+    (line,) = [one for one in caplog.messages if "category ids" in one]
+    assert "r.json: category ids are taken for indexes of the label map" in line
+    caplog.clear()
+    for options in ({"categories": "indexes"}, {"categories": {0: 0}}):
+        await read([result()], **options)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("kind", ["detection", "segmentation", "mask"])
+async def test_predictions_remember_the_names_of_their_classes(read, kind):
+    """A deployment whose label map has them elsewhere refuses the frames."""
+    shape = {"segmentation": [[5, 5, 20, 5, 20, 20]]}
+    content = {
+        "annotations": [result(category_id=3, **shape), result(category_id=1, **shape)],
+        "categories": CATEGORIES,
+    }
+    frames, _ = await read(content, kind=kind, label_map={"car": 7, "person": 2, "bus": 1})
+    assert frames[0].prediction.class_names == {7: "car", 2: "person"}
 
 
 async def test_an_unknown_name_names_the_nearest(read):

@@ -23,7 +23,7 @@ def coco(tmp_path, make_image):
             make_image(tmp_path / "images" / name)
         results = [{"image_id": id_, "category_id": 0, "bbox": list(box), "score": 0.5} for id_ in ids for box in boxes]
         (tmp_path / "r.json").write_text(json.dumps(results))
-        return coco_results(tmp_path / "r.json", tmp_path / "images", **options)
+        return coco_results(tmp_path / "r.json", tmp_path / "images", **{"categories": "indexes"} | options)
 
     return source
 

@@ -88,6 +88,16 @@ async def test_class_names_beside_the_labels_are_used(dataset, name, content):
     assert await classes(dataset) == [2, 0]
 
 
+async def test_names_that_are_known_are_remembered(dataset):
+    """With numbers taken as they are: a deployment whose label map has a name elsewhere refuses the frames."""
+    (dataset / "labels/classes.txt").write_text("cat\ndog\nhorse\n")
+    for options in ({}, {"names": ["cat", "dog", "horse"]}):
+        (frame,) = await listed(yolo_labels(dataset / "labels", dataset / "images", **options))
+        assert frame.prediction.class_names == {2: "horse", 0: "cat"}
+    (frame,) = await listed(yolo_labels(dataset / "labels", dataset / "images", categories="indexes"))
+    assert frame.prediction.class_names is None
+
+
 async def test_class_names_may_be_given(dataset):
     """As a mapping, a list, or a file; without any, an unknown name is an error."""
     label_map = {"cat": 3, "horse": 4}

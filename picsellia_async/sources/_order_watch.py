@@ -1,0 +1,110 @@
+"""Whether all coordinates of a file are in another order than the documented one. Pure.
+
+Theory of operation. One shape that reaches beyond its image may be a mistake of one item. Where every shape of the file fits in another
+order, the file is in that order, and those of its shapes that fit as documented fit by chance: sent, they would be wrong unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async.errors import shown
+from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
+
+_POINTS: Final = {"detection_masks": 1, "lines": 1, "points": 0, "keypoints": 1}
+"""Fields of points, and how many lists there are around each list of points."""
+_BOX: Final = 4
+
+Size = tuple[int, int]
+
+
+@attrs.define
+class OrderWatch:
+    """Follows the shapes of a file. Where no other order is left, which is soon, it costs nothing."""
+
+    _boxes: set[str] = attrs.field(factory=lambda: set(ORDERS), init=False)
+    """Other orders in which all boxes so far fit."""
+    _are_points_swapped: bool = attrs.field(default=True, init=False)
+    """Whether all points so far fit as y, x."""
+    _bad_box: str = attrs.field(default="", init=False)
+    """A box that does not fit as documented."""
+    _bad_point: str = attrs.field(default="", init=False)
+    _has_boxes: bool = attrs.field(default=False, init=False)
+    _has_points: bool = attrs.field(default=False, init=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there were shapes, and no other order is left for them."""
+        are_boxes_sure = not (self._has_boxes and self._boxes)
+        are_points_sure = not (self._has_points and self._are_points_swapped)
+        return (self._has_boxes or self._has_points) and are_boxes_sure and are_points_sure
+
+    @property
+    def verdict(self) -> str:
+        """Why the file is in another order; "" where it need not be."""
+        if self._bad_box and self._boxes:
+            words = " or ".join(ORDER_WORDS[one] for one in ORDERS if one in self._boxes)
+            return (
+                f"boxes look like {words}, and must be top, left, bottom, right: {self._bad_box}, and every box so far fits in the "
+                "other order"
+            )
+        if self._bad_point and self._are_points_swapped:
+            return f"points look like y, x, and must be x, y: {self._bad_point}, and every point so far fits as y, x"
+        return ""
+
+    def see(self, place: str, prediction: Mapping[str, Any], size: Size) -> None:
+        """Take note of a prediction's fields; what is no list of numbers is passed over, since it is refused anyway.
+
+        Args:
+            place: How messages call it.
+            prediction: Fields of a prediction format.
+            size: Width and height of the image.
+        """
+        boxes = prediction.get("detection_boxes")
+        if self._boxes and isinstance(boxes, list):
+            for box in boxes:
+                self._see_box(place, box, size)
+        for field, depth in _POINTS.items() if self._are_points_swapped else ():
+            self.see_points(place, _flattened(prediction.get(field), depth), size)
+
+    def _see_box(self, place: str, box: Any, size: Size) -> None:
+        if not _are_numbers(box) or len(box) != _BOX:
+            return
+        self._has_boxes = True
+        top, left, bottom, right = box
+        if not _fits((left, top, right, bottom), size):
+            self._bad_box = self._bad_box or f"{place} has {shown(box)} on {size[0]} x {size[1]} pixels"
+        self._boxes = {order for order in self._boxes if _fits(ORDERS[order](*box), size)}
+
+    def see_points(self, place: str, points: Iterable[Any], size: Size) -> None:
+        """Take note of points, as pairs or with a third value."""
+        for point in points:
+            if not _are_numbers(point) or len(point) not in {2, 3}:
+                continue
+            self._has_points = True
+            x, y = point[:2]
+            if not _fits((x, y, x, y), size):
+                self._bad_point = self._bad_point or f"{place} has {shown(point)} on {size[0]} x {size[1]} pixels"
+            self._are_points_swapped = self._are_points_swapped and _fits((y, x, y, x), size)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(one) in {int, float} for one in value)
+
+
+def _flattened(value: Any, depth: int) -> list[Any]:
+    """Return the points of a field, whatever of it is a list."""
+    found = value if isinstance(value, list) else []
+    for _ in range(depth):
+        found = [point for one in found if isinstance(one, list) for point in one]
+    return found
+
+
+def _fits(corners: tuple[float, float, float, float], size: Size) -> bool:
+    x1, y1, x2, y2 = corners
+    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
+    return -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y

@@ -1,0 +1,80 @@
+"""Label files of YOLO that a writer did not finish, and the names that tools give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from picsellia_async.sources import SourceError, yolo_labels
+
+from ..support.sources import listed
+
+pytestmark = pytest.mark.anyio
+
+BOX = "0 0.5 0.5 0.2 0.4"
+OUTLINE = "0 0.1 0.1 0.5 0.1 0.5 0.5"
+
+
+@pytest.fixture
+def folder(tmp_path, make_image):
+    """Write label files, each beside its image."""
+
+    def write(**labels):
+        for name, text in labels.items():
+            make_image(tmp_path / f"{name}.jpg", 100, 50)
+            (tmp_path / f"{name}.txt").write_text(text)
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (f"{BOX} 0.9\n0 0.25 0.25 0.1 0.1", {"score": 0.5}),
+        (f"{BOX} 0.9 1\n0 0.25 0.25 0.1 0.1 0.8", {}),
+        (f"{OUTLINE} 0.9\n0 0.2 0.2 0.6 0.2 0.6 0.6", {"kind": "segmentation", "score": 0.5}),
+    ],
+    ids=["score", "track", "outline"],
+)
+async def test_a_last_line_that_lacks_a_number_is_cut_off(folder, text, options):
+    """Without an end, it has less than each line before it; ended, it is a line without a score."""
+    with pytest.raises(SourceError, match=r"a\.txt: line 2: the file is cut off"):
+        await listed(yolo_labels(folder(a=text), folder(), **options))
+    (frame,) = await listed(yolo_labels(folder(a=f"{text}\n"), folder(), **options))
+    assert len(frame.prediction.detection_classes) == 2
+
+
+@pytest.mark.parametrize("cut", ["a", "c"])
+async def test_a_file_alone_without_an_end_may_be_cut_off(folder, cut):
+    """Its last number may be 0.4 of 0.44, and nothing else tells: that image is a bad item, the others are delivered."""
+    labels = dict.fromkeys("abc", f"{BOX} 0.44\n") | {cut: f"{BOX} 0.4", "empty": ""}
+    source = yolo_labels(folder(**labels), folder(), on_bad="skip")
+    assert [frame.filename for frame in await listed(source)] == [
+        f"{name}.jpg" for name in (*"abc", "empty") if name != cut
+    ]
+    assert "line 1: the file may be cut off: its last line has no end" in source.problems[0]
+
+
+@pytest.mark.parametrize("ended", [(), ("a",)], ids=["none is ended", "one is"])
+async def test_tools_that_write_no_end_are_read(folder, ended):
+    """Where several files have none, or too few have one, a missing end tells nothing."""
+    labels = {name: f"{BOX} 0.4" + "\n" * (name in ended) for name in "abc"}
+    assert len(await listed(yolo_labels(folder(**labels), folder()))) == 3
+
+
+async def test_labels_named_after_the_file_find_their_image(tmp_path, make_image):
+    """`a.jpg.txt` is that of `a.jpg`, also where `a.png` is there."""
+    for name in ("a.jpg", "a.png", "s/b.JPG"):
+        make_image(tmp_path / "i" / name)
+    (tmp_path / "l/s").mkdir(parents=True)
+    for name in ("a.jpg.txt", "s/b.jpg.txt"):
+        (tmp_path / "l" / name).write_text(f"{BOX} 0.9\n")
+    frames = await listed(yolo_labels(tmp_path / "l", tmp_path / "i"))
+    assert [frame.filename for frame in frames] == ["a.jpg", "s/b.JPG"]
+
+
+@pytest.mark.parametrize("box", ["0.5 0.5 0 0.4", "0.5 0.5 0.2 0", "0.5 0.5 0.2 0."])
+async def test_a_box_without_width_or_height_is_refused(folder, box):
+    """It is no object; a number that lost its digits is one way to it."""
+    with pytest.raises(SourceError, match="line 1: a box without width or height"):
+        await listed(yolo_labels(folder(a=f"0 {box} 0.9\n"), folder()))
