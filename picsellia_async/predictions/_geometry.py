@@ -15,6 +15,7 @@ from picsellia_async.predictions._values import (
     SHARE_MIN,
     Number,
     Shapes,
+    are_whole_shares,
     is_scalar,
     looks_like_shares,
     pairs,
@@ -41,6 +42,11 @@ ROUNDING: Final = 1.0
 _PATH_HINT: Final = "Points are x, y: swap them where they are y, x, as rows and columns of an array are"
 SHARE_OVERHANG: Final = 0.5
 """How far beyond 0 to 1 a share may lie: a detector's box overhangs the image by less."""
+KEPT_MIN: Final = 0.5
+"""Share of a shape, or of the points of a skeleton, that lies in the image where another part lies far beside it."""
+SET_MIN: Final = 3
+"""Shapes from which on it tells something that most of them reach far beyond the image."""
+_CUT_BEFORE: Final = "A detector's overhang is less than a tenth of a side; cut shapes yourself where more is meant"
 
 
 def checked_size(value: Any, name: str) -> tuple[int, int] | None:
@@ -67,10 +73,18 @@ class Placement:
     """Size of the image that shapes are cut to; None: they are left as they are."""
     clipped: int = 0
     """Shapes cut so far."""
+    placed: int = 0
+    """Shapes placed so far, where the size of the image is known."""
+    far: int = 0
+    """Those of them that reached beyond the image by more than a tenth of a side."""
+    far_shape: str = ""
+    """The first of these, for a message."""
+    is_right_swapped: bool = True
+    """Whether all points given would lie in the image as y, x."""
     is_pixels: bool = False
     """Whether a coordinate given was too large for a share, so that all are pixels."""
     has_fraction: bool = False
-    """Whether a coordinate given had a fraction."""
+    """Whether a coordinate given had a fraction, or the coordinates of a shape were floats of 0 and 1, as shares of all of a side are."""
     first: Any = None
     """The first shape given, for a message."""
 
@@ -98,6 +112,11 @@ class Placement:
         if self.first is None:
             self.first = shape
 
+    def look_whole(self, shape: Any) -> None:
+        """Note whether a shape is floats of 0 and 1: shares of whole sides."""
+        if not self.is_pixels and self.scale is None and are_whole_shares(shape):
+            self.has_fraction = True
+
     def refuse_shares(self, name: str, way_out: str) -> None:
         """Refuse shares of the image in place of pixels, before cutting and rounding make zeros and ones of them.
 
@@ -116,13 +135,17 @@ class Placement:
             hint: What a box may be of which nothing lies in the image.
 
         Raises:
-            ImplausibleError: Shares that are none, or a box that had an area and of which none lies in the image.
+            ImplausibleError: Shares that are none, a box that had an area and of which none lies in the image, or one that reaches far
+                beyond the image with more than half of itself beside it.
         """
         box = self._scaled(box, name)
         if self.bounds is None:
             return box
+        self.placed += 1
         width, height = self.bounds
         x1, y1, x2, y2 = box
+        if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
+            return box
         over_x, over_y = width * OVERHANG, height * OVERHANG
         cut = (
             min(max(x1, 0.0), width), min(max(y1, 0.0), height), max(min(x2, width), 0.0), max(min(y2, height), 0.0)
@@ -136,8 +159,91 @@ class Placement:
                 f"{name} lies wholly beside the image of {width} x {height}: {_numbers(box)} (x1, y1, x2, y2). "
                 f"Leave it out, or give the size of the image that the model saw. Another order? {hint}"
             )
-        self.clipped += cut != box
+        if x1 < -over_x or y1 < -over_y or x2 > width + over_x or y2 > height + over_y:
+            self._note_far(box, cut, name, hint)
+        self.clipped += 1
         return cut
+
+    def _note_far(self, box: Box, cut: Box, name: str, hint: str) -> None:
+        """Count a shape that reaches far beyond the image.
+
+        Raises:
+            ImplausibleError: More than half of it lies beside the image.
+        """
+        x1, y1, x2, y2 = box
+        width = (cut[2] - cut[0]) / (x2 - x1) if x2 > x1 else 1.0
+        height = (cut[3] - cut[1]) / (y2 - y1) if y2 > y1 else 1.0
+        self.far += 1
+        self.far_shape = self.far_shape or f"{name} is {_numbers(box)} (x1, y1, x2, y2)"
+        if width * height < KEPT_MIN:
+            raise ImplausibleError(
+                f"{name} lies mostly beside the image of {self._bounds_shown()}: {_numbers(box)} (x1, y1, x2, y2). Another order, or "
+                f"pixels of another image? {hint}. {_CUT_BEFORE}"
+            )
+
+    def _bounds_shown(self) -> str:
+        return "" if self.bounds is None else f"{self.bounds[0]} x {self.bounds[1]}"
+
+    def refuse_far(self, other: str) -> None:
+        """Refuse shapes that reach far beyond the image and fit into it in another order, or that mostly do so, before cutting hides it.
+
+        Args:
+            other: The other order in which all of them lie in the image, with the way out; "": there is none.
+
+        Raises:
+            ImplausibleError: They are.
+        """
+        if not self.far:
+            return
+        if other:
+            what = f"In another order all of them lie in the image: {other}"
+        elif self.placed >= SET_MIN and self.far > self.placed * (1 - KEPT_MIN):
+            what = f"So do {self.far} of {self.placed}: give the size of the image that the model saw"
+        else:
+            return
+        raise ImplausibleError(
+            f"{self.far_shape}, which reaches beyond the image of {self._bounds_shown()} by more than a tenth of a side. {what}. "
+            f"{_CUT_BEFORE}"
+        )
+
+    def refuse_far_paths(self) -> None:
+        """As `refuse_far`, of points."""
+        self.refuse_far("points are x, y, and these look like y, x" if self.is_right_swapped else "")
+
+    def joints(self, points: list[tuple[float, float]], name: str, given: Any) -> list[tuple[float, float] | None]:
+        """Return the points of a skeleton in pixels; None for one that is far beyond the image: a person may be cut by its border.
+
+        Args:
+            points: Those that are there.
+            name: How messages call the skeleton.
+            given: All of it, for a message.
+
+        Raises:
+            ImplausibleError: Shares that are none; no point lies in the image, or more than half of them lie far beside it.
+        """
+        self.look((number for point in points for number in point), given)
+        if self.scale is not None:
+            points = [self._scaled((x, y, x, y), name)[:2] for x, y in points]
+        if self.bounds is None or not points:
+            return list(points)
+        width, height = self.bounds
+        over_x, over_y = width * OVERHANG, height * OVERHANG
+        found: list[tuple[float, float] | None] = [
+            (min(max(x, 0.0), width), min(max(y, 0.0), height))
+            if -over_x <= x <= width + over_x and -over_y <= y <= height + over_y
+            else None
+            for x, y in points
+        ]
+        beside = sum(
+            not (-ROUNDING <= x <= width + ROUNDING and -ROUNDING <= y <= height + ROUNDING) for x, y in points
+        )
+        if beside == len(points) or found.count(None) > len(points) * (1 - KEPT_MIN):
+            raise ImplausibleError(
+                f"{name} lies {'wholly' if beside == len(points) else 'mostly'} beside the image of {width} x {height}: "
+                f"{shown(points)}. Leave it out, or give the size of the image that the model saw. {_PATH_HINT}"
+            )
+        self.clipped += found != points
+        return found
 
     def path(self, values: Any, name: str) -> list[tuple[float, float]]:
         """Return the points of one shape in pixels, each moved to the image's edge where it lies beyond.
@@ -151,7 +257,13 @@ class Placement:
             return []
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.look((*xs, *ys), values)
+        self.look_whole(values)
         if self.scale is not None or self.bounds is not None:
+            if self.bounds is not None and self.is_right_swapped:
+                width, height = self.bounds
+                self.is_right_swapped = (
+                    self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
+                )
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
             if self.scale is not None:
@@ -181,11 +293,13 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
         ImplausibleError: A side below 0, shares in place of pixels, shares that are none, or a box wholly beside the image.
     """
     to_corners, words = ORDERS[order], ORDER_WORDS[order]
-    found = []
+    found, rows = [], []
     for i, value in enumerate(sequence(values, "boxes")):
         name = f"boxes[{i}]"
         numbers = _row(value, name, 4, words)
         place.look(numbers, value)
+        place.look_whole(value)
+        rows.append(numbers)
         box = to_corners(*numbers)
         if box[2] < box[0] or box[3] < box[1]:
             raise ImplausibleError(
@@ -196,7 +310,22 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
         # Rounded here: what was small and is a share of nothing any more must not be taken for one.
         found.append([round(y1), round(x1), round(y2), round(x2)])
     place.refuse_shares("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
+    if place.far:
+        place.refuse_far(_fitting_orders(rows, order, place))
     return found
+
+
+def _fitting_orders(rows: list[Box], order: str, place: Placement) -> str:
+    """Name the other orders in which all boxes lie in the image, without any overhang."""
+    width, height = (1, 1) if place.scale is not None or place.bounds is None else place.bounds
+
+    def fits(name: str) -> bool:
+        return all(
+            0 <= x1 <= x2 <= width and 0 <= y1 <= y2 <= height
+            for x1, y1, x2, y2 in (ORDERS[name](*row) for row in rows)
+        )
+
+    return " or ".join(f"from_{name} takes {ORDER_WORDS[name]}" for name in ORDERS if name != order and fits(name))
 
 
 def other_orders(order: str) -> str:
@@ -206,7 +335,7 @@ def other_orders(order: str) -> str:
 
 
 def paths_from(values: Iterable[Any], field: str, place: Placement) -> list[list[tuple[float, float]]]:
-    """Return `[(x, y), ...]` in pixels for each polygon or line. `Placement.refuse_shares` follows when all shapes are there."""
+    """Return `[(x, y), ...]` in pixels for each polygon or line. `refuse_shares` and `refuse_far_paths` follow when all are there."""
     return [place.path(value, f"{field}[{i}]") for i, value in enumerate(sequence(values, field))]
 
 
@@ -237,22 +366,25 @@ def skeletons_from(
         if [len(one) for one in said] != [len(one) for one in rows]:
             raise ConfigurationError("confidences must have one number per point of each skeleton")
         found = [
-            [(x, y, _seen(real_number(c, "confidences"))) for (x, y, _), c in zip(skeleton, ones, strict=True)]
+            [(x, y, _seen(real_number(c, "confidences"), x, y)) for (x, y, _), c in zip(skeleton, ones, strict=True)]
             for skeleton, ones in zip(rows, said, strict=True)
         ]
     else:
         is_said = third_values is not None or any(is_flat for _, is_flat in given)
         read = _read_third(rows, third_values, is_said=is_said)
-        found = [[(x, y, VISIBLE if third is None else read(third)) for x, y, third in skeleton] for skeleton in rows]
-    placed = [_placed(skeleton, f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
+        found = [
+            [(x, y, _seen(1.0, x, y) if third is None else read(third, x, y)) for x, y, third in skeleton]
+            for skeleton in rows
+        ]
+    placed = [_placed(skeleton, given[i][0], f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
     place.refuse_shares("keypoints", "use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
     return placed
 
 
 def _read_third(
     rows: list[list[tuple[float, float, float | None]]], third_values: ThirdValues | None, *, is_said: bool
-) -> Callable[[float], float]:
-    """Return how third values are read: as visibilities, or as confidences.
+) -> Callable[[float, float, float], float]:
+    """Return how third values (of a point at x, y) are read: as visibilities, or as confidences.
 
     Raises:
         ConfigurationError: They are 0 and 1 alone, which fits both, and nobody said what they are.
@@ -271,7 +403,11 @@ def _read_third(
             "the third values of keypoints are 0 and 1 alone: sure confidences, or points that are all hidden. Say "
             'third_values="confidence" or third_values="visibility"'
         )
-    return float
+    return _as_said
+
+
+def _as_said(visibility: float, _x: float, _y: float) -> float:
+    return visibility
 
 
 def _points_of(skeleton: Any, name: str, third_values: ThirdValues | None) -> tuple[list[Any], bool]:
@@ -304,18 +440,22 @@ def _point_row(value: Any, name: str) -> tuple[float, float, float | None]:
     return x, y, third
 
 
-def _seen(confidence: float) -> int:
+def _seen(confidence: float, x: float, y: float) -> int:
+    """Return the visibility of a point. One at exactly 0, 0 is "not there", whatever its confidence: ultralytics and others write it so."""
     if not 0 <= confidence <= 1:
         raise ImplausibleError(
             f"the third values of keypoints are neither COCO's visibility (0, 1, 2) nor confidences, got {confidence:.4g}"
         )
-    return VISIBLE if confidence >= VISIBLE_CONFIDENCE else HIDDEN if confidence > 0 else 0
+    if not confidence or not (x or y):
+        return 0
+    return VISIBLE if confidence >= VISIBLE_CONFIDENCE else HIDDEN
 
 
-def _placed(skeleton: list[tuple[float, float, float]], name: str, place: Placement) -> list[list[float]]:
+def _placed(skeleton: list[tuple[float, float, float]], given: Any, name: str, place: Placement) -> list[list[float]]:
     """Return the skeleton in pixels. A point that is not there has no place: models give (0, 0), which must not be moved or cut."""
-    there = iter(place.path([point[:2] for point in skeleton if point[2]], name))
-    return [[*map(round, next(there)), point[2]] if point[2] else [0, 0, 0] for point in skeleton]
+    there = iter(place.joints([point[:2] for point in skeleton if point[2]], name, given))
+    placed = [(next(there), point[2]) if point[2] else (None, 0) for point in skeleton]
+    return [[0, 0, 0] if at is None else [round(at[0]), round(at[1]), third] for at, third in placed]
 
 
 def _row(value: Any, name: str, count: int, words: str) -> Any:

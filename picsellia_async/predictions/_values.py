@@ -206,6 +206,8 @@ def pairs(value: Any, name: str) -> list[Any]:
                 f"{name} is flat (x1, y1, x2, y2, ...) and must have an even length, got {len(values)}"
             )
         return [values[i : i + 2] for i in range(0, len(values), 2)]
+    if len(values) == 1 and not is_scalar(values[0]) and len(values[0]) > len(("x", "y")) and is_scalar(values[0][0]):
+        return pairs(values[0], name)  # a flat path in a row of its own, as OpenCV's HoughLinesP writes lines
     return [point[0] if _is_wrapped(point) else point for point in values]
 
 
@@ -241,10 +243,20 @@ def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) 
     if not found or not _may_be_shares(found):
         return
     numbers = list(_flat(given))
-    if any(not number.is_integer() for number in numbers) and all(
-        SHARE_MIN <= number <= SHARE_MAX for number in numbers
-    ):
+    has_shares = any(not number.is_integer() for number in numbers) or any(map(are_whole_shares, given))
+    if has_shares and all(SHARE_MIN <= number <= SHARE_MAX for number in numbers):
         raise ImplausibleError(looks_like_shares(name, given[0], way_out))
+
+
+def are_whole_shares(shape: Any) -> bool:
+    """Whether the coordinates of a shape are floats of 0 and 1, some 1: shares of whole sides. Integers are pixels."""
+    numbers = list(_leaves(shape))
+    return 1.0 in numbers and all(_is_float(number) and number in {0.0, 1.0} for number in numbers)
+
+
+def _is_float(number: Any) -> bool:
+    """Whether a number is a float of Python, numpy or torch."""
+    return isinstance(number, float) or "float" in str(getattr(number, "dtype", ""))
 
 
 def looks_like_shares(name: str, example: Any, way_out: str) -> str:
@@ -261,8 +273,12 @@ def _may_be_shares(values: list[Any]) -> bool:
 
 
 def _flat(values: Iterable[Any]) -> Iterable[float]:
+    return map(float, _leaves(values))
+
+
+def _leaves(values: Iterable[Any]) -> Iterable[Any]:
     for value in values:
         if is_scalar(value):
-            yield float(value)
+            yield value
         else:
-            yield from _flat(value)
+            yield from _leaves(value)

@@ -8,6 +8,7 @@ from typing import ClassVar, Self, TypeVar
 import attrs
 
 from picsellia_async.enums import InferenceType
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import _values
 from picsellia_async.predictions._geometry import (
     Placement,
@@ -82,7 +83,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of x1, y1, x2, y2: left, top, right, bottom (torchvision, supervision, ultralytics, Pascal VOC). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xyxy", place)
@@ -104,7 +105,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of x, y, width, height, from the top left corner (COCO). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xywh", place)
@@ -126,7 +127,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of center x, center y, width, height (YOLO, DETR). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box wholly beside the image.
+            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "cxcywh", place)
@@ -163,11 +164,18 @@ class LinePredictionFormat(PredictionFormat):
         """Return the prediction for lines of x, y points. Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: Shares that are none, or a line wholly beside the image.
+            ConfigurationError: A line of one point.
+            ImplausibleError: Shares that are none, or a line that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = whole_paths(paths_from(lines, "lines", place))
+        for i, line in enumerate(found):
+            if len(line) == 1:
+                raise ConfigurationError(
+                    f"lines[{i}] has one point, {line[0]}, and a line has two or more (rho and theta of HoughLines are no points)"
+                )
         place.refuse_shares("lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+        place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
 
@@ -201,12 +209,16 @@ class PointPredictionFormat(PredictionFormat):
         """Return the prediction for points of x, y. Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: Shares that are none, or a point wholly beside the image.
+            ImplausibleError: Shares that are none, or a point that is beside the image by more than a tenth of a side.
         """
         place = Placement.of(normalized, clip)
-        paths = paths_from([[one] for one in sequence(points, "points")], "points", place)
+        given = sequence(points, "points")
+        if given and _values.is_scalar(given[0]):
+            raise ConfigurationError(f"points must be a list of points, [[x, y], ...], got {shown(given)}")
+        paths = paths_from([[one] for one in given], "points", place)
         found = [path[0] for path in whole_paths(paths)]
         place.refuse_shares("points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
+        place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
 
@@ -243,6 +255,7 @@ class KeypointPredictionFormat(PredictionFormat):
 
         Args:
             keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Or COCO's flat list of x, y, visibility in turn.
+                A point at exactly 0, 0 whose visibility nobody says is "not there": ultralytics and others write it so.
             classes: One per shape.
             scores: One per shape.
             confidences: Per shape, one confidence per point. 0 becomes "not there", below 0.5 "hidden", the others "seen".
@@ -250,14 +263,15 @@ class KeypointPredictionFormat(PredictionFormat):
                 `confidences` are. By default a 2 among whole numbers tells visibilities, and a fraction confidences; 0 and 1 alone fit
                 both, and are refused, except in COCO's flat list.
             normalized: See `PredictionFormat`.
-            clip: See `PredictionFormat`. Points that are not there are left as they are.
+            clip: See `PredictionFormat`. Points beyond the image by up to a tenth of a side move to its edge; those farther out, of
+                a person whom the border cuts, are "not there".
             names: See `PredictionFormat`.
             label_map: See `PredictionFormat`.
             texts: See `PredictionFormat`.
 
         Raises:
             ConfigurationError: Third values of 0 and 1 alone, and `third_values` does not say what they are.
-            ImplausibleError: Shares that are none, or a skeleton wholly beside the image.
+            ImplausibleError: Shares that are none, or a skeleton that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = skeletons_from(keypoints, confidences, third_values, place)

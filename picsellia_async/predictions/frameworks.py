@@ -22,6 +22,8 @@ Kind: TypeAlias = Literal["detection", "segmentation", "mask", "keypoint"]
 
 MASK_THRESHOLD: Final = 0.5
 """Probability from which a pixel belongs to a torchvision mask."""
+_BACKGROUND: Final = frozenset({"background", "bg", "n/a"})
+"""How lists of names call label 0 where it is no class."""
 _ORIENTED: Final = (
     "oriented boxes: a box of the platform has no angle. As polygons: SegmentationPredictionFormat.from_polygons({corners}, "
     "...); the upright boxes around them: DetectionPredictionFormat.from_xyxy({upright}, ...)"
@@ -189,6 +191,7 @@ def from_torchvision(
     kind: Kind | None = None,
     names: Names | None = None,
     label_map: LabelMap | None = None,
+    first_label: int | None = None,
     clip: Size | None = None,
     mask_threshold: float = MASK_THRESHOLD,
 ) -> PredictionFormat:
@@ -198,13 +201,16 @@ def from_torchvision(
         output: `boxes`, `labels`, `scores`, and where there are any `masks`, `keypoints` and `keypoints_scores`.
         kind: "detection", "segmentation", "mask" or "keypoint"; by default keypoints where there are any, else polygons around
             masks, else boxes.
-        names: Names of the model's labels, `weights.meta["categories"]`; torchvision counts the background as 0.
-        label_map: `await deployment.label_map()`; None takes the labels as indexes of the label map.
+        names: Names of the model's labels, `weights.meta["categories"]`, or a dict by label; looked up in `label_map`.
+        label_map: `await deployment.label_map()`.
+        first_label: The label that is index 0 of the label map, or the first of `names`: 1 where the model counts the background as 0,
+            as torchvision's do, 0 where its labels are the indexes. Needed without `names`, and with a list of names that does not
+            begin with the background, since nothing else tells.
         clip: (width, height) of the image, to which shapes are cut.
         mask_threshold: Probability from which a pixel belongs to a mask.
 
     Raises:
-        ConfigurationError: No such output, or it lacks what `kind` needs.
+        ConfigurationError: No such output, it lacks what `kind` needs, or nothing says which label is which class.
     """
     _check_kind(kind)
     if not isinstance(output, Mapping) or not {"boxes", "labels", "scores"} <= set(output):
@@ -212,9 +218,7 @@ def from_torchvision(
             f"from_torchvision takes one output with boxes, labels and scores, got {shown(output)}"
         )
     chosen = kind or ("keypoint" if "keypoints" in output else "segmentation" if "masks" in output else "detection")
-    if names is None:
-        _need_names(label_map, "torchvision's results carry none")
-    common: dict[str, Any] = {"classes": output["labels"], "names": names, "label_map": label_map}
+    common = _torchvision_classes(output["labels"], names, label_map, first_label)
     if chosen == "detection":
         return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
     key = "keypoints" if chosen == "keypoint" else "masks"
@@ -226,6 +230,42 @@ def from_torchvision(
         return KeypointPredictionFormat.from_keypoints(skeletons, scores=output["scores"], clip=clip, **common)
     threshold = real_number(mask_threshold, "mask_threshold", 0.0)
     return _from_masks(chosen, [mask > threshold for mask in output["masks"]], output["scores"], common)
+
+
+def _torchvision_classes(
+    labels: Any, names: Names | None, label_map: LabelMap | None, first_label: int | None
+) -> dict[str, Any]:
+    """Return classes, names and label map of torchvision's labels, which leave 0 to the background.
+
+    Raises:
+        ConfigurationError: Nothing says which label is which class, two things say it, or a label is below the first one.
+    """
+    common: dict[str, Any] = {"classes": labels, "names": names, "label_map": label_map}
+    if isinstance(names, Mapping):
+        if first_label is not None:
+            raise ConfigurationError(
+                "first_label= counts labels, and names= is by label already: leave one of them out"
+            )
+        return common
+    has_background = False
+    if names is not None:
+        listed = sequence(names, "names")
+        has_background = bool(listed) and str(listed[0]).strip("_ ").casefold() in _BACKGROUND
+    if first_label is None:
+        if has_background:
+            return common
+        raise ConfigurationError(
+            "torchvision's labels leave 0 to the background, and are no indexes of the label map: give "
+            'names=weights.meta["categories"] with label_map=await deployment.label_map(), or say which label is the first class: '
+            "first_label=1 where 0 is the background, first_label=0 where it is a class"
+        )
+    first = whole_number(first_label, "first_label", 0)
+    if has_background and first:
+        raise ConfigurationError(f"names= begins with the background, so that first_label is 0, got {first}")
+    found = [whole_number(one, f"output['labels'][{i}]") for i, one in enumerate(sequence(labels, "output['labels']"))]
+    if found and min(found) < first:
+        raise ConfigurationError(f"output['labels'] has {min(found)}, which is below first_label={first}")
+    return {**common, "classes": [label - first for label in found]}
 
 
 def _from_masks(kind: str, masks: Any, scores: Any, common: dict[str, Any]) -> PredictionFormat:
@@ -242,7 +282,7 @@ def _labelled(class_id: Any, names: Names | None, own: Any, label_map: LabelMap 
             "class_id is None: set it, or data['class_name'] and label_map=await deployment.label_map()"
         )
     if names is None and len(class_id):
-        _need_names(label_map, "the result carries none")
+        _need_names(label_map)
     return {"classes": class_id, "names": names, "label_map": label_map}
 
 
@@ -255,7 +295,7 @@ def _with_own_names(prediction: PredictionFormat, names: Any, label_map: LabelMa
     return with_class_names(prediction, {index: name for index, name in found.items() if isinstance(name, str)})
 
 
-def _need_names(label_map: LabelMap | None, what: str) -> None:
+def _need_names(label_map: LabelMap | None) -> None:
     """Refuse a label map in which there is nothing to look up.
 
     Raises:
@@ -263,7 +303,7 @@ def _need_names(label_map: LabelMap | None, what: str) -> None:
     """
     if label_map is not None:
         raise ConfigurationError(
-            f"label_map= looks classes up by name, and {what}: give names=, the model's own, in the order of its numbers. Where "
+            "label_map= looks classes up by name, and the result carries none: give names=, the model's own, in the order of its numbers. Where "
             "its numbers are the label map's, leave label_map= out"
         )
 

@@ -67,7 +67,7 @@ class SegmentationPredictionFormat(PredictionFormat):
             texts: See `PredictionFormat`.
 
         Raises:
-            ImplausibleError: Shares that are none, or a polygon wholly beside the image.
+            ImplausibleError: Shares that are none, or a polygon that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = [
@@ -81,6 +81,7 @@ class SegmentationPredictionFormat(PredictionFormat):
         place.refuse_shares(
             "polygons", "use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
         )
+        place.refuse_far_paths()
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return kept.prediction(cls, place.bounds, place.clipped)
 
@@ -195,13 +196,14 @@ class MaskPredictionFormat(PredictionFormat):
             texts: See `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A polygon wholly beside the image.
+            ImplausibleError: A polygon that is wholly or mostly beside the image.
         """
         known = _required_size(size)
         place = Placement.of(None, known)
         given = enumerate(sequence(polygons, "polygons"))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
         place.refuse_shares("polygons", _PIXELS)
+        place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
 
@@ -230,7 +232,7 @@ class MaskPredictionFormat(PredictionFormat):
 
         Raises:
             ConfigurationError: A mask of another image, runs that do not fill it, or polygons of an image whose size is not known.
-            ImplausibleError: A polygon wholly beside the image.
+            ImplausibleError: A polygon that is wholly or mostly beside the image.
         """
         given = sequence(shapes, "shapes")
         known = checked_size(size, "size")
@@ -248,6 +250,7 @@ class MaskPredictionFormat(PredictionFormat):
                     )
                 found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
         place.refuse_shares("polygons", _PIXELS)
+        place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
 

@@ -109,14 +109,47 @@ def test_torchvision_outputs():
     """Boxes, masks of probabilities, and keypoints whose third value says nothing."""
     pytest.importorskip("faster_coco_eval")
     output = {"boxes": BOXES[:1], "labels": np.array([1]), "scores": np.array([0.75])}
-    assert from_torchvision(output) == DetectionPredictionFormat([1], [[20, 10, 220, 110]], [0.75])
+    assert from_torchvision(output, first_label=1) == DetectionPredictionFormat([0], [[20, 10, 220, 110]], [0.75])
     named = from_torchvision(output, names=["__background__", "person"], label_map={"person": 4})
     assert named.detection_classes == [4]
     masks = {**output, "masks": (MASK * 0.75)[None, None]}
-    assert sorted(from_torchvision(masks).detection_masks[0]) == sorted(SQUARE)
-    assert from_torchvision(masks, mask_threshold=0.8).left_out == 1
+    assert sorted(from_torchvision(masks, first_label=1).detection_masks[0]) == sorted(SQUARE)
+    assert from_torchvision(masks, first_label=1, mask_threshold=0.8).left_out == 1
     points = {**output, "keypoints": np.array([[[5.0, 6.0, 1.0]]])}
-    assert from_torchvision(points).keypoints == [[[5, 6, 2]]]
+    assert from_torchvision(points, first_label=0).keypoints == [[[5, 6, 2]]]
+
+
+@pytest.mark.parametrize("label_map", [None, LABELS])
+@pytest.mark.parametrize("count", [0, 1])
+def test_labels_of_torchvision_are_no_indexes(label_map, count):
+    """They leave 0 to the background: taken as indexes they are off by one, so something has to say which class is the first."""
+    output = {"boxes": BOXES[:count], "labels": np.array([1] * count, int), "scores": np.array([0.75] * count)}
+    with pytest.raises(ConfigurationError, match=r"leave 0 to the background.*first_label=1 where 0 is the background"):
+        from_torchvision(output, label_map=label_map)
+    assert from_torchvision(output, first_label=1, label_map=label_map).detection_classes == [0] * count
+    assert from_torchvision(output, first_label=0, label_map=label_map).detection_classes == [1] * count
+
+
+def test_names_of_torchvision_begin_with_the_background():
+    """A list without it is off by one as well, until `first_label` says which label its first name has; a dict is by label."""
+    output = {"boxes": BOXES[:1], "labels": np.array([1]), "scores": np.array([0.75])}
+    with pytest.raises(ConfigurationError, match="leave 0 to the background"):
+        from_torchvision(output, names=["person", "car"], label_map=LABELS)
+    for names, first in (
+        (["person", "car"], 1),
+        (["car", "person"], 0),
+        ({1: "person"}, None),
+        (["BG", "person"], None),
+    ):
+        found = from_torchvision(output, names=names, label_map=LABELS, first_label=first)
+        assert found.detection_classes == [LABELS["person"]]
+    for names, first, message in (
+        (["__background__", "person"], 1, "begins with the background"),
+        ({1: "person"}, 1, "by label already"),
+        (["person"], 2, r"has 1, which is below first_label=2"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            from_torchvision(output, names=names, label_map=LABELS, first_label=first)
 
 
 CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
@@ -188,7 +221,7 @@ def test_coco_boxes_that_are_corners_are_refused(told):
         (lambda: from_supervision(detections(), kind="keypoint"), "give supervision.KeyPoints"),
         (lambda: from_supervision(None), "takes Detections, KeyPoints or Classifications"),
         (lambda: from_torchvision({"boxes": []}), "boxes, labels and scores"),
-        (lambda: from_torchvision({"boxes": [], "labels": [], "scores": []}, kind="mask"), r"needs output\['masks'\]"),
+        (lambda: from_torchvision({"boxes": [], "labels": [], "scores": []}, kind="mask", first_label=1), r"needs output\['masks'\]"),
         (lambda: from_coco([{"category_id": 1}]), "category ids are no indexes"),
         (lambda: from_coco([{"category_id": 1, "bbox": [1, 2, 3, 4]}], categories={1: 0}), "has no score, as ground truth"),
         (lambda: from_coco([{"category_id": 2, "score": 1, "bbox": [1, 2, 3, 4]}], categories={1: 0}), "has category 2, which categories= lacks"),

@@ -97,8 +97,8 @@ def test_torchvision_itself(name):
     with torch.no_grad():
         [output] = model([torch.rand(3, 64, 96)])
     assert len(output["boxes"]) > 0
-    prediction = from_torchvision(output, clip=(96, 64), mask_threshold=0.0)
-    boxes = from_torchvision(output, kind="detection", clip=(96, 64))
+    prediction = from_torchvision(output, first_label=1, clip=(96, 64), mask_threshold=0.0)
+    boxes = from_torchvision(output, first_label=1, kind="detection", clip=(96, 64))
     assert len(boxes.detection_boxes) == len(output["boxes"])
     for (top, left, bottom, right), (x1, y1, x2, y2) in zip(boxes.detection_boxes, output["boxes"], strict=True):
         assert [top, left, bottom, right] == [round(float(side)) for side in (y1, x1, y2, x2)]
@@ -119,4 +119,4 @@ def test_torch_tensors_are_numbers():
             == expected
         )
     output = {"boxes": boxes.detach(), "labels": torch.tensor([1]), "scores": torch.tensor([0.5])}
-    assert from_torchvision(output) == expected
+    assert from_torchvision(output, first_label=0) == expected
