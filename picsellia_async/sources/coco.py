@@ -396,8 +396,13 @@ def _category(value: object) -> int:
     return whole_number(int(value) if isinstance(value, str) else value, "category_id")
 
 
+def _number(value: object, name: str) -> float:
+    """Return a number as the file has it: floats of 0 and 1 are shares, integers are pixels."""
+    return value if type(value) is int else real_number(value, name)
+
+
 def _box(value: object) -> tuple[float, float, float, float]:
-    numbers = [real_number(one, "bbox") for one in sequence(value, "bbox")]
+    numbers = [_number(one, "bbox") for one in sequence(value, "bbox")]
     if len(numbers) != 4:
         raise SourceError(f"bbox must be [x, y, width, height], got {shown(numbers)}")
     x, y, width, height = numbers
@@ -415,7 +420,7 @@ def _polygons(value: object) -> Iterator[list[tuple[float, float]]]:
     if not polygons:
         raise SourceError("segmentation has no polygon")
     for one in [polygons] if isinstance(polygons[0], (int, float)) else polygons:
-        yield polygon_from([real_number(number, "segmentation") for number in sequence(one, "segmentation")])
+        yield polygon_from([_number(number, "segmentation") for number in sequence(one, "segmentation")])
 
 
 def _mask(value: object, size: tuple[int, int]) -> str:
