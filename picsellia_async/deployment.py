@@ -739,8 +739,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
                 look it up by that before sending it again.
             close_timeout: Seconds that closing may spend on delivering what is left.
             on_outcome: Called with each outcome, in the loop; must be quick. If it raises, that is logged and counted.
-            on_health: Called with the health before, the health now and the error that tells why (or None), at each change; as
-                `on_outcome`.
+            on_health: Called with the health before, the health now and the error that tells why (or None; a TimeoutError where the
+                host hangs), at each change; as `on_outcome`.
             progress: Called with the statistics, at most five times a second, and at the end.
             retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
             max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.

@@ -21,6 +21,7 @@ from typing import Final, Literal, Self, Unpack
 import anyio
 import attrs
 
+from picsellia_async._delivery.attempt import Find, Send
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
@@ -32,7 +33,7 @@ from picsellia_async._delivery.options import Options, UploaderOptions, check_na
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.reporter import Reporter
-from picsellia_async._delivery.sender import Find, Send, Sender
+from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.source_counts import SourceCounts
 from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
 from picsellia_async._delivery.spool.quota import SpoolQuota

@@ -1,10 +1,21 @@
-"""What the sender remembers of a request from the moment it is taken to its end."""
+"""What makes an attempt, and what the sender remembers of one from the moment its item is taken to its end."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import attrs
 
 from picsellia_async._delivery.receipt import Item
+from picsellia_async.frames import Frame
+
+Send: TypeAlias = Callable[[Frame, bytes], Awaitable[dict[str, Any]]]
+"""Makes exactly one attempt to deliver a frame, with the request that was made of it, and raises the errors of
+`picsellia_async.errors`."""
+
+Find: TypeAlias = Callable[[Frame], Awaitable[bool]]
+"""Looks a frame up on the platform."""
 
 
 @attrs.frozen

@@ -97,6 +97,7 @@ class DeliveryLog:
         why: str,
         counts: Counts,
         *,
+        lasted: float = 0.0,
         is_sure: bool = False,
         is_ours: bool = False,
         is_answered: bool = False,
@@ -108,6 +109,7 @@ class DeliveryLog:
             health: As it is now.
             why: The error, as text; empty where there is none.
             counts: As they are now.
+            lasted: For how many seconds it has been so, where it was not seen at once.
             is_sure: Whether this is told at once, however new it is.
             is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
             is_answered: Whether the service does answer, with an error.
@@ -117,7 +119,7 @@ class DeliveryLog:
             if trouble is not None and trouble.well_since is None:
                 trouble.well_since = now
         elif trouble is None:
-            trouble = self._trouble = _Trouble(now, counts, health, why, now)
+            trouble = self._trouble = _Trouble(now - lasted, counts, health, why, now)
         else:
             if trouble.well_since is not None:
                 trouble.well_since = None
@@ -132,6 +134,17 @@ class DeliveryLog:
         if trouble is not None and is_sure:
             trouble.changed_at = -math.inf
         self._plan()
+
+    def still(self, why: str, *, is_answered: bool) -> None:
+        """Health is what it was, perhaps for another reason by now: a host that hung is gone.
+
+        Args:
+            why: The last error, as text; empty where there is none.
+            is_answered: Whether the service answered with it.
+        """
+        trouble = self._trouble
+        if trouble is not None and trouble.well_since is None and why:
+            trouble.why, trouble.is_answered = why, is_answered
 
     def lost(self, now: float) -> None:
         """A frame was rejected or dropped."""

@@ -33,7 +33,8 @@ class Health(enum.StrEnum):
     THROTTLED = "throttled"
     """The service asked for a pause."""
     DOWN = "down"
-    """The service does not answer; it is probed."""
+    """The service does not answer, and is probed; or none of the requests under way was answered for 15 seconds, or for four usual
+    round trips where that is longer."""
     REFUSED = "refused"
     """The service refuses this account (401, 402, 403, 404); with a spool frames are kept, and it is asked from time to time."""
     DISK_FULL = "disk_full"

@@ -110,8 +110,24 @@ class Reporter:
         self._signal, self._error = signal, error
         self.look(is_sure=is_final)
 
-    def look(self, *, is_sure: bool = False) -> None:
-        """Something may have changed: health, or the number of lost frames."""
+    def silent(self, seconds: float, requests: int) -> None:
+        """Requests are under way, and none was answered for a time.
+
+        Args:
+            seconds: How long.
+            requests: How many are under way.
+        """
+        what = "the request under way was not" if requests == 1 else f"none of {requests} requests under way was"
+        self._signal, self._error = Signal.DOWN, TimeoutError(f"{what} answered for {seconds:.0f} s")
+        self.look(lasted=seconds)
+
+    def look(self, *, is_sure: bool = False, lasted: float = 0.0) -> None:
+        """Something may have changed: health, or the number of lost frames.
+
+        Args:
+            is_sure: Whether a change is told at once.
+            lasted: For how many seconds it has been so already.
+        """
         if self._loop is None:
             return
         now, ledger = self._loop.time(), self._ledger
@@ -125,6 +141,7 @@ class Reporter:
                 health,
                 _text(why),
                 self._counts(),
+                lasted=lasted,
                 is_sure=is_sure,
                 is_ours=health is Health.REFUSED and not is_answered,
                 is_answered=is_answered,
@@ -148,6 +165,8 @@ class Reporter:
     def _tell(self, now: float) -> None:
         if now >= self._log.next_at:
             self._log.is_disk_full = self._spool is not None and self._spool.is_full
+            why = self._why(self._told)
+            self._log.still(_text(why), is_answered=isinstance(why, StatusError))
             write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told in {Health.DISK_FULL, Health.DEGRADED}:

@@ -19,13 +19,14 @@ import heapq
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import attrs
 
 from picsellia_async._delivery.account_evidence import AccountEvidence
-from picsellia_async._delivery.attempt import Attempt, Taken
+from picsellia_async._delivery.answer_watch import AnswerWatch
+from picsellia_async._delivery.attempt import Attempt, Find, Send, Taken
 from picsellia_async._delivery.circuit_breaker import CLOSING_PAUSE, CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
@@ -51,17 +52,10 @@ from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
-from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError
+from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError, StatusError
 from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
-
-Send: TypeAlias = Callable[[Frame, bytes], Awaitable[dict[str, Any]]]
-"""Makes exactly one attempt to deliver a frame, with the request that was made of it, and raises the errors of
-`picsellia_async.errors`."""
-
-Find: TypeAlias = Callable[[Frame], Awaitable[bool]]
-"""Looks a frame up on the platform."""
 
 Result: TypeAlias = Answered | Failed | Found | Interrupted
 
@@ -106,6 +100,7 @@ class Sender:
         self._breaker = CircuitBreaker(random)
         self._window = RateWindow()
         self._budget = RetryBudget()
+        self._watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
         self.in_flight = 0
         self.retried = 0
         self.last_error: BaseException | None = None
@@ -167,6 +162,8 @@ class Sender:
                 return
             taken = Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
+            if not self._active:
+                self._watch.begin(self._loop)
             # Here, not in its first step: this loop would start too many, and one cancelled before it would lose its item.
             self._active += 1
             self._workers[task] = taken
@@ -278,7 +275,7 @@ class Sender:
         else:
             self._account.delivered()
             self.refused.clear()
-            self._answered(attempt)
+            self._answered(attempt, now)
             if isinstance(result, Answered):
                 self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
         following = state.next(
@@ -345,8 +342,10 @@ class Sender:
         if verdict is Verdict.OURS:
             self._breaker.abandoned(attempt.epoch)
         elif signal is Signal.WELL:
-            self._answered(attempt)
+            self._answered(attempt, now)
         else:
+            if isinstance(error, StatusError):
+                self._watch.failed(now)
             pause = retry_after(error)
             is_rate = pause is not None and self._is_rate(now, pause, attempt)
             self._breaker.failed(now, attempt.epoch, signal, pause, self.limit.value if is_rate else 1)
@@ -367,8 +366,9 @@ class Sender:
             self.limit.paused(now, attempt.in_flight, is_rate=is_rate)
         return is_rate
 
-    def _answered(self, attempt: Attempt) -> None:
+    def _answered(self, attempt: Attempt, now: float) -> None:
         """The service is there."""
+        self._watch.answered(now)
         # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
         usual = 1 if self._window.is_known else self.limit.value
         self._breaker.succeeded(attempt.epoch, usual)
@@ -480,6 +480,7 @@ class Sender:
             grace: Seconds. A `send` that ignores its cancellation is left to itself after that.
         """
         self._is_stopped = True
+        self._watch.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -494,5 +495,5 @@ class Sender:
         if self._account.refused_since is not None:
             return Signal.REFUSES
         if self._breaker.is_closed or self._breaker.is_answered:
-            return Signal.WELL
+            return Signal.DOWN if self._watch.is_silent else Signal.WELL
         return Signal.BUSY if self._breaker.is_asked else Signal.DOWN

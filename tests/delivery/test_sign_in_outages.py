@@ -112,6 +112,27 @@ async def test_a_sign_in_that_fails_is_seen_as_any_other_failure(emulator: Emula
     assert len(stored_names(emulator)) == FRAMES
 
 
+@pytest.mark.parametrize("endpoint", ["oracle_login", "monitor"])
+async def test_a_host_that_hangs_is_told_before_anything_times_out(
+    emulator: Emulator, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the sign-in as at a frame: DOWN, while no request has failed; all arrive when it answers."""
+    monkeypatch.setattr("picsellia_async._delivery.answer_watch.SILENT_SECONDS", 0.3)
+    told = Told()
+    async with client_of(emulator, timeout=600.0) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        emulator.faults.add(Fault(kind="latency", endpoint=endpoint, seconds=3.0, times=FRAMES))
+        uploader = await submitted(deployment, told)
+        await told.first()
+        assert told.changes == [(Health.OK, Health.DOWN)]
+        assert isinstance(told.errors[0], TimeoutError)
+        numbers = uploader.statistics()
+        assert (numbers.health, numbers.last_error, numbers.pending_frames) == (Health.DOWN, None, FRAMES)
+        await uploader.flush()
+        await uploader.aclose()
+    assert (uploader.report.delivered, uploader.report.retries) == (FRAMES, 0)
+
+
 async def test_a_jwt_that_ends_in_an_outage_hides_nothing(emulator: Emulator) -> None:
     """The host fails at the sign-in that follows an expired JWT: that is told too."""
     told = Told()

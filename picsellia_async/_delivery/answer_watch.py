@@ -1,0 +1,82 @@
+"""`AnswerWatch`: notices that requests are under way and none is answered, long before the first of them times out.
+
+It has one timer, and only while requests are under way. A frame costs it nothing but that the time of its answer is noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from picsellia_async._delivery.concurrency_limit import Limit
+from picsellia_async._delivery.reporter import Reporter
+
+SILENT_SECONDS: Final = 15.0
+"""How long requests may be under way without an answer to any of them before the host counts as down."""
+_ROUND_TRIPS: Final = 4.0
+"""Or so many usual round trips, where that is longer: large pictures on a slow way, or a service with a queue."""
+
+
+class AnswerWatch:
+    """Watches the requests of one sender."""
+
+    def __init__(self, in_flight: Callable[[], int], limit: Limit, reporter: Reporter) -> None:
+        """Store the parts; it begins with the first request.
+
+        Args:
+            in_flight: Returns how many requests are under way.
+            limit: Knows the usual round trip.
+            reporter: Is told of a host that does not answer.
+        """
+        self.is_silent = False
+        """Whether requests were under way for too long without an answer, and there has been none since; a plain attribute."""
+        self._in_flight = in_flight
+        self._limit = limit
+        self._reporter = reporter
+        self._busy_since = 0.0
+        self._answered_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A request begins where none was under way."""
+        self._busy_since = loop.time()
+        if self._timer is None:  # else the one of the last requests looks again
+            self._look_at(loop, self._busy_since + self._patience)
+
+    def answered(self, now: float) -> None:
+        """The service answered a request: that it has the frame, or that it refuses this one."""
+        self._answered_at = now
+        self.is_silent = False
+
+    def failed(self, now: float) -> None:
+        """The service answered a request with an error of its own. That breaks its silence, and does not end one that was told."""
+        self._answered_at = now
+
+    def stop(self) -> None:
+        """The sender stops."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def _patience(self) -> float:
+        return max(SILENT_SECONDS, _ROUND_TRIPS * self._limit.round_trip)
+
+    def _look_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        self._timer = loop.call_at(when, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        in_flight = self._in_flight()
+        if not in_flight:
+            return
+        now, patience = loop.time(), self._patience
+        silent = now - max(self._busy_since, self._answered_at)
+        if silent < patience - 0.001:  # the loop's timers may fire a clock tick early, and sums of times are not exact
+            self._look_at(loop, now + patience - silent)
+            return
+        if not self.is_silent:
+            self.is_silent = True
+            self._reporter.silent(silent, in_flight)
+        self._look_at(loop, now + patience)
