@@ -6,6 +6,7 @@ import copy
 import os
 import time
 import uuid
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -60,6 +61,12 @@ def _prediction(value: PredictionFormat) -> PredictionFormat:
 
 def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
     return None if value is None else copied(as_prediction(value, "shadow_prediction"))
+
+
+class StatedId(uuid.UUID):
+    """An id that a file says of its frame. A job knows the frame again by it, where others are known by their content."""
+
+    __slots__ = ()
 
 
 class FrameDetails(MonitorDetails, total=False):
@@ -194,9 +201,19 @@ def no_frame(value: object, taker: str) -> ConfigurationError:
     return ConfigurationError(f"{taker}, got {type(value).__name__}{hint}")
 
 
+_slots: Final = [getattr(Frame, one.name) for one in attrs.fields(Frame)]
+_values: Final = attrgetter(*(one.name for one in attrs.fields(Frame)))
+
+
 def with_id(frame: Frame, id_: uuid.UUID) -> Frame:
     """Return the same frame under another id, without checking it once more."""
-    other = copy.copy(frame)
+    if type(frame) is Frame:
+        # A job does this with every frame: `copy` takes five times as long.
+        other = Frame.__new__(Frame)
+        for slot, value in zip(_slots, _values(frame), strict=True):
+            slot.__set__(other, value)
+    else:
+        other = copy.copy(frame)
     object.__setattr__(other, "id", id_)
     return other
 

@@ -1,4 +1,4 @@
-"""What makes an item of a job the same in each of its runs: its name, its picture, its prediction. Blocking: for threads."""
+"""What makes an item of a job the same in each of its runs: its name, its picture, its prediction. Pure."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import orjson
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import PredictionFormat
 
-_KEY_BYTES: Final = 20
-_END_BYTES: Final = 4096
-"""Read of a picture at each end: coded pixels that differ anywhere shift what follows them."""
+DIGEST_BYTES: Final = 16
 _UUID_BYTES: Final = 16
 _NAME_BASED: Final = 5
 """Version of UUIDs that are a SHA-1."""
 
+UNREADABLE: Final = b""
+"""Stands for the content of a file that cannot be read, which the uploader tells."""
 
-def key_of(frame: Frame) -> bytes:
-    """Return what tells an item of a job from the others.
 
-    A picture in memory counts by its length, beginning and end, a file by its size, beside the name: to read a million files once
-    more only to learn that they were delivered would cost as much as to deliver them. Time, latency, source and tags do not count.
+def digest_of(image: bytes) -> bytes:
+    """Return the digest of a picture: the whole of it counts. Lets other threads run.
+
+    SHA-256, since processors have instructions for it: of what the standard library has it costs least.
     """
-    image = frame.image
-    if isinstance(image, bytes):
-        ends = hashlib.blake2b(image[:_END_BYTES], digest_size=_KEY_BYTES)
-        ends.update(image[-_END_BYTES:])
-        picture = len(image).to_bytes(8) + ends.digest()
-    else:
-        try:
-            picture = str(image.stat().st_size).encode()
-        except OSError:  # it cannot be read, which the uploader tells
-            picture = b""
+    return hashlib.sha256(image).digest()[:DIGEST_BYTES]
+
+
+def key_of(frame: Frame, picture: bytes) -> bytes:
+    """Return what tells an item of a job from the others. Time, latency, source, tags and metadata do not count.
+
+    Args:
+        frame: The item.
+        picture: `digest_of` its image.
+    """
     facts = b"\0".join(
         (frame.filename.encode(), picture, _written(frame.prediction), _written(frame.shadow_prediction))
     )
-    return hashlib.blake2b(facts, digest_size=_KEY_BYTES).digest()
+    return hashlib.sha256(facts).digest()[:DIGEST_BYTES]
 
 
 def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
@@ -54,9 +54,15 @@ def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
     return UUID(bytes=digest[:_UUID_BYTES], version=_NAME_BASED)
 
 
+_names: dict[type[PredictionFormat], tuple[str, ...]] = {}
+
+
 def _written(prediction: PredictionFormat | None) -> bytes:
     if prediction is None:
         return b""
     kind = type(prediction)
-    # What a constructor notes beside them, names of classes for instance, is nothing that is sent.
-    return orjson.dumps([kind.__name__, *(getattr(prediction, one.name) for one in attrs.fields(kind) if one.init)])
+    # What a constructor notes beside its arguments, names of classes for instance, is nothing that is sent.
+    names = _names.get(kind)
+    if names is None:
+        names = _names[kind] = tuple(one.name for one in attrs.fields(kind) if one.init)
+    return orjson.dumps([kind.__name__, *(getattr(prediction, name) for name in names)])

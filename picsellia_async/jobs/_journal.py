@@ -1,9 +1,12 @@
 """`Journal`: which items of a job were delivered, in one SQLite file. Blocking: for threads, one call at a time.
 
-Theory of operation. An item is written down as sent, and is on disk, before its frame is handed to the uploader, and with its
-outcome after that; many items at a time. So a process that is killed leaves three kinds of items: delivered ones, which are not sent
-again; ones without a line, which were never sent; and sent ones without an outcome, which the service may have or not. Those are
-looked up before they are sent again.
+Theory of operation. The items of a batch are written down as sent, in one row, and are on disk before the first of them is handed to
+the uploader. Each gets a row of its own with its outcome, many at a time; when all of a batch have one, the row of the batch goes. So
+a process that is killed leaves three kinds of items: those with an outcome; those without a line, which were never sent; and those of
+the batches that are left, which the service may have or not. The next run writes these down as sent, and looks them up before it
+sends them again.
+
+A row of its own per item when it is sent, too, would cost twice: ids are random, and each is on another page.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import contextlib
 import enum
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import attrs
@@ -37,6 +42,22 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE items (
     id BLOB PRIMARY KEY, state INTEGER NOT NULL, run INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, detail TEXT
 ) WITHOUT ROWID;
+CREATE TABLE batches (number INTEGER PRIMARY KEY, run INTEGER NOT NULL, ids BLOB NOT NULL);
+CREATE TABLE files (file BLOB PRIMARY KEY, picture BLOB NOT NULL) WITHOUT ROWID;
+"""
+_KNOWN: Final = "id, state, run FROM items WHERE id"
+_ID_BYTES: Final = 16
+_ASKED_AT_ONCE: Final = 500
+"""Values of one SELECT; SQLite takes 999 in every build."""
+
+_AS_SENT: Final = """
+INSERT INTO items (id, state, run) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, run = excluded.run WHERE run < excluded.run AND state != ?
+"""
+_AS_ENDED: Final = """
+INSERT INTO items (id, state, run, attempts, detail) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, run = excluded.run, attempts = attempts + excluded.attempts, detail = excluded.detail
 """
 
 
@@ -51,6 +72,16 @@ class State(enum.IntEnum):
     """The service has it; `detail` is its answer's id, if there was one."""
     REJECTED = 3
     """The service, or its own content, stands against it; `detail` says why."""
+
+
+@attrs.frozen
+class Item:
+    """What an item is known again by."""
+
+    key: bytes
+    """Of `_identity.key_of`. One that came before in this run is another item."""
+    own_id: UUID | None = None
+    """The id that the input says; takes the place of the key."""
 
 
 @attrs.frozen
@@ -91,6 +122,11 @@ class Journal:
         self._run = 0
         self._repetitions: dict[bytes, int] = {}
         """Of keys that came more than once in this run: how often."""
+        self._batch_of: dict[bytes, int] = {}
+        """The batch of each item that was begun and has no outcome on disk."""
+        self._left: dict[int, int] = {}
+        """How many of these each batch has."""
+        self._batch = 0
 
     def open(self) -> None:
         """Open the file, and begin a run.
@@ -136,6 +172,14 @@ class Journal:
         file.execute("BEGIN IMMEDIATE")
         if self._fresh:
             file.execute("DELETE FROM items")
+            file.execute("DELETE FROM batches")
+        for run, ids in file.execute("SELECT run, ids FROM batches ORDER BY number").fetchall():
+            rows = (
+                (ids[at : at + _ID_BYTES], State.SENT.value, run, State.DELIVERED.value)
+                for at in range(0, len(ids), _ID_BYTES)
+            )
+            file.executemany(_AS_SENT, rows)
+        file.execute("DELETE FROM batches")
         file.execute("INSERT OR REPLACE INTO facts VALUES ('run', ?)", (str(self._run),))
         file.execute("COMMIT")
 
@@ -145,35 +189,79 @@ class Journal:
         if file is not None:
             file.close()
 
-    def begin(self, keys: Sequence[bytes]) -> list[Entry]:
+    def pictures(self, files: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the digests of files that were read before.
+
+        Args:
+            files: What tells a file and its version, of `_pictures.version_of`.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
+        with self._told("cannot be read"):
+            return dict(self._select("file, picture FROM files WHERE file", files))
+
+    def begin(self, items: Sequence[Item], read: Mapping[bytes, bytes]) -> list[Entry]:
         """Write items down as sent, but for those that were delivered; on disk when it returns.
 
         Args:
-            keys: Of `_identity.key_of`. One that came before in this run is another item.
+            items: In their order.
+            read: Digests of files that were read, by what tells the file.
 
         Raises:
+            ConfigurationError: An id that the input says came before in this run.
             JournalError: The file cannot be written.
         """
-        with self._transaction("FULL") as file:
-            return [self._begin(file, key) for key in keys]
+        self._batch += 1
+        try:
+            with self._transaction("FULL") as file:
+                if read:
+                    file.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", sorted(read.items()))
+                return self._begin(file, items)
+        except BaseException:
+            self._left.pop(self._batch, None)
+            self._batch_of = {id_: batch for id_, batch in self._batch_of.items() if batch != self._batch}
+            raise
 
-    def _begin(self, file: sqlite3.Connection, key: bytes) -> Entry:
-        repetition = self._repetitions.get(key, 0)
-        while True:
-            id_ = id_of(self._namespace, key, repetition)
-            row = file.execute("SELECT state, run FROM items WHERE id = ?", (id_.bytes,)).fetchone()
-            if row is None:
-                file.execute(
-                    "INSERT INTO items (id, state, run) VALUES (?, ?, ?)", (id_.bytes, State.SENT.value, self._run)
-                )
-                return Entry(id_, None)
-            before = State(row[0])
-            if row[1] != self._run:
-                state = before if before is State.DELIVERED else State.SENT
-                file.execute("UPDATE items SET state = ?, run = ? WHERE id = ?", (state.value, self._run, id_.bytes))
-                return Entry(id_, before)
-            repetition += 1
-            self._repetitions[key] = repetition
+    def _begin(self, file: sqlite3.Connection, items: Sequence[Item]) -> list[Entry]:
+        ids = [self._id(item) for item in items]
+        known = {id_: (state, run) for id_, state, run in self._select(_KNOWN, [id_.bytes for id_ in ids])}
+        entries: list[Entry] = []
+        new: list[bytes] = []
+        passed: list[tuple[int, bytes]] = []
+        for item, wanted in zip(items, ids, strict=True):
+            id_, key = wanted, wanted.bytes
+            found = known.get(key)
+            while key in self._batch_of or (found is not None and found[1] == self._run):
+                if item.own_id is not None:
+                    raise ConfigurationError(f"two items of the input have the id {id_}")
+                self._repetitions[item.key] = self._repetitions.get(item.key, 0) + 1
+                id_ = self._id(item)
+                key = id_.bytes
+                rows = list(self._select(_KNOWN, [key]))
+                found = known.get(key) or (rows[0][1:] if rows else None)
+            before = None if found is None else State(found[0])
+            entries.append(Entry(id_, before))
+            if before is State.DELIVERED:
+                passed.append((self._run, key))
+                known[key] = (State.DELIVERED.value, self._run)
+            else:
+                new.append(key)
+                self._batch_of[key] = self._batch
+        file.executemany("UPDATE items SET run = ? WHERE id = ?", passed)
+        if new:
+            self._left[self._batch] = len(new)
+            file.execute("INSERT INTO batches VALUES (?, ?, ?)", (self._batch, self._run, b"".join(new)))
+        return entries
+
+    def _id(self, item: Item) -> UUID:
+        return item.own_id or id_of(self._namespace, item.key, self._repetitions.get(item.key, 0))
+
+    def _select(self, what: str, values: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        file = self._opened()
+        for at in range(0, len(values), _ASKED_AT_ONCE):
+            some = values[at : at + _ASKED_AT_ONCE]
+            yield from file.execute(f"SELECT {what} IN ({','.join('?' * len(some))})", some)
 
     def end(self, endings: Sequence[Ending]) -> None:
         """Write outcomes down. They survive the end of the process; where power fails too, these items are looked up again.
@@ -181,9 +269,22 @@ class Journal:
         Raises:
             JournalError: The file cannot be written.
         """
-        rows = [(one.state.value, one.attempts, one.detail, one.id.bytes) for one in endings]
+        # In the order of the table: neighbours share pages.
+        rows = [(one.id.bytes, one.state.value, self._run, one.attempts, one.detail) for one in endings]
+        rows.sort(key=itemgetter(0))
+        ended = [row[0] for row in rows if row[0] in self._batch_of]
+        of_batch = Counter(self._batch_of[id_] for id_ in ended)
+        done = [(batch,) for batch, count in of_batch.items() if self._left[batch] == count]
         with self._transaction("NORMAL") as file:
-            file.executemany("UPDATE items SET state = ?, attempts = attempts + ?, detail = ? WHERE id = ?", rows)
+            file.executemany(_AS_ENDED, rows)
+            file.executemany("DELETE FROM batches WHERE number = ?", done)
+        # Only now: what could not be written comes once more.
+        for id_ in ended:
+            del self._batch_of[id_]
+        for batch, count in of_batch.items():
+            self._left[batch] -= count
+        for (batch,) in done:
+            del self._left[batch]
 
     def counts(self) -> dict[State, int]:
         """Return the number of items that this run has read, by what is known of them now.
@@ -195,8 +296,9 @@ class Journal:
             rows = self._opened().execute(
                 "SELECT state, count(*) FROM items WHERE run = ? GROUP BY state", (self._run,)
             )
-            found = {State(state): count for state, count in rows}
-        return {state: found.get(state, 0) for state in State}
+            found = Counter({State(state): count for state, count in rows})
+        found[State.SENT] += len(self._batch_of)
+        return {state: found[state] for state in State}
 
     def delivered(self) -> int:
         """Return the number of items that were delivered, in whatever run.

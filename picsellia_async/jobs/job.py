@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Final, Literal, Self, TypeAlias, TypeVar, Unpack, get_args
 from uuid import UUID
 
 import anyio
@@ -25,12 +26,17 @@ from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.frames import Frame, no_frame, with_id
+from picsellia_async.frames import Frame, StatedId, no_frame, with_id
 from picsellia_async.jobs._identity import key_of
-from picsellia_async.jobs._journal import Ending, Entry, Journal, State
-from picsellia_async.uploader import Uploader
+from picsellia_async.jobs._journal import Ending, Entry, Item, Journal, State
+from picsellia_async.jobs._pictures import pictures
+from picsellia_async.uploader import Uploader, deliver_all
+from picsellia_async.validation import choice
 
 T = TypeVar("T")
+
+Identity: TypeAlias = Literal["content", "id"]
+"""What makes frames the same item."""
 
 _READ_AHEAD: Final = 64
 """Frames that are read before the uploader asks for them, so that many share one write of the journal."""
@@ -84,6 +90,7 @@ class Job:
         *,
         journal: str | Path,
         input: str = "",  # noqa: A002 - the field's word
+        identity: Identity = "content",
         fresh: bool = False,
         **options: Unpack[UploaderOptions],
     ) -> None:
@@ -93,6 +100,8 @@ class Job:
             deployment: Where frames are delivered to.
             journal: File that tells what was delivered; made where it is not there. Not on a network file system.
             input: Name of what is read. A journal belongs to one deployment and one input: another one is refused.
+            identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
+                one); "id", the `Frame.id` that you give.
             fresh: Whether to forget what earlier runs delivered, and send everything again.
             **options: Of the uploader. `deduplicate` is always on, since ids in the custom metadata are how items are known again; there
                 is no `spool`, since the input is there to be read again.
@@ -109,7 +118,9 @@ class Job:
         self.uploader: Uploader = deployment.uploader(**options)
         """Delivers what `pending` gives."""
         self._deployment = deployment
-        owner = {**self.uploader.owner, "input": input}
+        choice(identity, "identity", get_args(Identity))
+        self._by_id = identity == "id"
+        owner = {**self.uploader.owner, "input": input, "identity": identity}
         self.journal: Path = Path(journal)
         """The file."""
         self._journal = Journal(self.journal, owner, fresh=fresh)
@@ -123,6 +134,7 @@ class Job:
         self._handed_on_max = max(_HANDED_ON_MAX, 2 * concurrency if isinstance(concurrency, int) else 0)
         self._has_room = asyncio.Event()
         self._report: JobReport | None = None
+        self._opened = contextlib.AsyncExitStack()
         self._delivered_before = self._found = 0
         self.delivered_at_start: int = 0
         """Items in the journal that were delivered when the run began."""
@@ -134,15 +146,10 @@ class Job:
             ConfigurationError: The journal is of another deployment or input.
             JournalError: The journal is in use, is none, or cannot be opened.
         """
-        await self._in_thread(self._journal.open)
-        try:
-            self.delivered_at_start = await self._in_thread(self._journal.delivered)
-            await self.uploader.__aenter__()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._in_thread(self._journal.close)
-            raise
-        self._writing = asyncio.get_running_loop().create_task(self._write_endings())
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._with_journal())
+            await stack.enter_async_context(self.uploader)
+            self._opened = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -153,8 +160,16 @@ class Job:
         Raises:
             JournalError: The journal could not be written: what it does not say is looked up by the next run.
         """
+        await self._opened.__aexit__(kind, error, trace)
+
+    @contextlib.asynccontextmanager
+    async def _with_journal(self) -> AsyncGenerator[None, None]:
+        """Keep the journal while the uploader lives, which is opened later and closed earlier."""
+        await self._in_thread(self._journal.open)
         try:
-            await self.uploader.__aexit__(kind, error, trace)
+            self.delivered_at_start = await self._in_thread(self._journal.delivered)
+            self._writing = asyncio.get_running_loop().create_task(self._write_endings())
+            yield
         finally:
             # Short work of the disk, which a second cancellation must not keep from being done.
             with anyio.CancelScope(shield=True):
@@ -189,7 +204,8 @@ class Job:
     async def pending(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncGenerator[Frame, None]:
         """Yield the frames of the input that no run has delivered, each under the id that it has in every run.
 
-        Frames are the same item where name, picture and prediction are; equal ones in one input are as many items.
+        Frames are the same item where name, picture and prediction are; equal ones in one input are as many items. A file is read to
+        know its picture, and known again by its path, size and time in later runs.
 
         Args:
             frames: The input, sync or async, read up to 64 frames ahead.
@@ -200,40 +216,39 @@ class Job:
             PicselliaError: An item of an earlier run cannot be looked up.
         """
         check(frames)
-        read: asyncio.Queue[object] = asyncio.Queue(_READ_AHEAD)
-        reading = asyncio.get_running_loop().create_task(_read(frames, read))
+        ahead = _ReadAhead(frames)
         try:
-            is_over = False
-            while not is_over:
-                batch = [await read.get()]
-                while not read.empty():
-                    batch.append(read.get_nowait())
-                is_over = isinstance(batch[-1], _End)
-                if is_over:
-                    batch.pop()
+            while batch := await ahead.batch():
                 async with contextlib.aclosing(self._new(batch)) as new:
                     async for frame in new:
                         yield frame
-            await reading  # raises what the input did
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await ahead.aclose()
 
-    async def _new(self, batch: list[object]) -> AsyncGenerator[Frame, None]:
+    async def _new(self, batch: list[Frame]) -> AsyncGenerator[Frame, None]:
         while len(self._handed_on) >= self._handed_on_max:
             self._has_room.clear()
             await self._has_room.wait()
-        frames = [one for one in batch if isinstance(one, Frame)]
-        entries = await self._in_thread(lambda: self._journal.begin([key_of(frame) for frame in frames]))
-        named = {entry.id: with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)}
-        found = await self._looked_up([named[entry.id] for entry in entries if entry.before is State.SENT])
-        new = [entry for entry in entries if not self._is_done(entry, found)]
-        self._handed_on.update(entry.id for entry in new)
-        for entry in new:
-            yield named[entry.id]
-        for one in batch:
-            if not isinstance(one, Frame):
-                raise no_frame(one, "a job takes Frames")
+        frames = list(itertools.takewhile(lambda one: isinstance(one, Frame), batch))
+        entries = await self._in_thread(lambda: self._begin(frames))
+        named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
+        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before is State.SENT]
+        found = await self._looked_up(unknown) if unknown else set()
+        new = [frame for entry, frame in zip(entries, named, strict=True) if not self._is_done(entry, found)]
+        self._handed_on.update(frame.id for frame in new)
+        for frame in new:
+            yield frame
+        if len(frames) < len(batch):
+            raise no_frame(batch[len(frames)], "a job takes Frames")
+
+    def _begin(self, frames: list[Frame]) -> list[Entry]:
+        """Name the items, and write them down; in a thread."""
+        found, read = pictures(frames, self._journal)
+        items = [
+            Item(key_of(frame, picture), frame.id if self._by_id or isinstance(frame.id, StatedId) else None)
+            for frame, picture in zip(frames, found, strict=True)
+        ]
+        return self._journal.begin(items, read)
 
     def _is_done(self, entry: Entry, found: set[UUID]) -> bool:
         if entry.before is State.DELIVERED:
@@ -310,19 +325,45 @@ class Job:
         return await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
 
 
-class _End:
-    """What ends the reading of the input; its error, if there is one, is that of the task."""
+class _ReadAhead:
+    """Reads the input while the uploader works, so that the journal is written for many frames at a time.
 
+    The reader and who takes wake each other once a batch, not once a frame.
+    """
 
-async def _read(frames: Iterable[Frame] | AsyncIterable[Frame], into: asyncio.Queue[Any]) -> None:
-    try:
+    def __init__(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> None:
+        self._batch: list[Frame] = []
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._reading = asyncio.get_running_loop().create_task(self._read(frames))
+        self._reading.add_done_callback(lambda _: self._changed.set())
+
+    async def batch(self) -> list[Frame]:
+        """Return what was read, at least one; nothing at the end. Raises what the input did, after the frames before it."""
+        while not self._batch:
+            if self._reading.done():
+                self._reading.result()
+                return []
+            self._changed.clear()
+            await self._changed.wait()
+        batch, self._batch = self._batch, []
+        self._taken.set()
+        return batch
+
+    async def aclose(self) -> None:
+        """End the reading."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> None:
         async with contextlib.aclosing(each(frames)) as found:
             async for frame in found:
-                await into.put(frame)
-    except Exception:
-        await into.put(_End())
-        raise
-    await into.put(_End())
+                self._batch.append(frame)
+                if len(self._batch) == 1:
+                    self._changed.set()
+                if len(self._batch) >= _READ_AHEAD:
+                    self._taken.clear()
+                    await self._taken.wait()
 
 
 async def run(
@@ -331,6 +372,7 @@ async def run(
     *,
     journal: str | Path,
     input: str = "",  # noqa: A002 - the field's word
+    identity: Identity = "content",
     fresh: bool = False,
     **options: Unpack[UploaderOptions],
 ) -> JobReport:
@@ -344,6 +386,8 @@ async def run(
         deployment: Where they are delivered to.
         journal: File that tells what was delivered; made where it is not there. Not on a network file system.
         input: Name of what is read. A journal belongs to one deployment and one input: another one is refused.
+        identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
+            one); "id", the `Frame.id` that you give.
         fresh: Whether to forget what earlier runs delivered, and send everything again.
         **options: Of the uploader; see `Job`.
 
@@ -354,11 +398,10 @@ async def run(
         ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
         JournalError: The journal is in use, is none, or cannot be opened or written.
     """
-    job = Job(deployment, journal=journal, input=input, fresh=fresh, **options)
-    async with job:
-        # As `deliver_all` does, in a block that closes the journal as well.
-        error = await job.uploader._deliver(job.uploader._feed(job.pending(frames)))  # noqa: SLF001
+    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, **options)
+    async with job._with_journal():  # noqa: SLF001 - one module
+        upload = await deliver_all(job.uploader, job.pending(frames))
     report = job.report
     if report is None:
         raise AssertionError("a closed job has a report")
-    return attrs.evolve(report, upload=attrs.evolve(report.upload, error=error))
+    return attrs.evolve(report, upload=upload)

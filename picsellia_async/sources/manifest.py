@@ -16,7 +16,7 @@ import attrs
 
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import PicselliaError, shown
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, StatedId
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -26,7 +26,7 @@ from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source
-from picsellia_async.validation import choice
+from picsellia_async.validation import choice, uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
@@ -188,6 +188,8 @@ class _Reader:
             **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
             "image": image.path, "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip
+        if given.get("id") is not None:
+            given["id"] = StatedId(str(uuid(given["id"], "id")))
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
