@@ -1,6 +1,6 @@
 """`Tracing`: what a client's spans are made with. The only module that imports OpenTelemetry's tracing.
 
-Which spans there are is decided by those who make them: attempts and calls in `_http/observation` and `_http/traced_service`, frames
+Which spans there are is decided by those who make them: attempts and calls in `_http/observation` and `_http/call_span`, frames
 in `_delivery/frame_spans`.
 """
 

@@ -70,6 +70,8 @@ class Ledger:
     """Told about the end of frames that are on disk."""
     on_outcome: Callable[[Outcome], object] | None = None
     """The user's callback."""
+    durations: list[Callable[[float], object]] = attrs.field(factory=list, init=False)
+    """Called with the seconds from acceptance to delivery of each frame; empty while no metrics ask for them."""
     known: dict[int, Item] = attrs.field(factory=dict, init=False)
     """Frames in memory by the number of `Frame.id`: UUIDs are hashed and compared in Python, four times a frame."""
     last_seq: int = attrs.field(default=0, init=False)
@@ -238,6 +240,8 @@ class Ledger:
             self.delivered += 1
             self.bytes_delivered += size
             self.duplicates += outcome.is_duplicate
+            for record in self.durations:
+                self.call(record, outcome.seconds)
         else:
             self._count_undelivered(outcome)
         if self._flushes:
@@ -277,18 +281,6 @@ class Ledger:
         ):  # the latter from a future that it looked at: nobody cancelled this task
             self.callback_errors += 1
             logger.exception("a callback of the uploader raised")
-
-    def tell_durations(self, record: Callable[[float], object]) -> None:
-        """Have a function called with the seconds from acceptance to delivery of each frame from now on."""
-        on_outcome = self.on_outcome
-
-        def tell(outcome: Outcome) -> None:
-            if isinstance(outcome, Delivered):
-                record(outcome.seconds)
-            if on_outcome is not None:
-                on_outcome(outcome)
-
-        self.on_outcome = tell
 
     # Waiting for the end.
 

@@ -25,6 +25,7 @@ from urllib.parse import quote
 import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
+from picsellia_async._http.call_span import CallSpan
 from picsellia_async._http.httpx_family import errors
 from picsellia_async._http.observation import Exchange
 from picsellia_async._http.retry import is_refused, next_delay, speaks_no_tls, within
@@ -132,6 +133,8 @@ class Service:
         attempt = 1
         refused = 0
         failure: PicselliaError | None = None
+        tracing = self.session.tracing
+        span = None if tracing is None else CallSpan.begin(tracing, endpoint)
         try:
             while True:
                 try:
@@ -149,17 +152,29 @@ class Service:
                 )  # fmt: skip
                 if delay is None:
                     raise failure
-                if is_refused(failure):
-                    self.session.tell_refused(self.origin, self.retry.total, self.clock())
-                logger.debug(
-                    "attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure
-                )
-                await self.session.sleep(delay)
+                await self._wait(endpoint, failure, attempt, delay)
                 attempt += 1
-                if self.retry.total is not None:
-                    timeouts = within(self.timeouts, self.retry.total - (self.clock() - started))
+                timeouts = self._timeouts_left(started)
+        except BaseException as error:
+            if span is not None:
+                span.fail(error)
+            raise
         finally:
             failure = None  # its traceback refers to this frame, and so to the body of the request
+            if span is not None:
+                span.end()
+
+    async def _wait(self, endpoint: Endpoint[Any], failure: PicselliaError, attempt: int, delay: float) -> None:
+        """Wait before the next attempt, and tell the log of it."""
+        if is_refused(failure):
+            self.session.tell_refused(self.origin, self.retry.total, self.clock())
+        logger.debug("attempt %d of %s failed, the next follows in %.3f s: %s", attempt, endpoint.name, delay, failure)
+        await self.session.sleep(delay)
+
+    def _timeouts_left(self, started: float) -> Timeouts:
+        """Return the limits of an attempt of a call that began some time ago."""
+        total = self.retry.total
+        return within(self.timeouts, None if total is None else total - (self.clock() - started))
 
     async def _attempt(
         self, endpoint: Endpoint[Any], target: bytes, headers: bytes, body: Body | None, timeouts: Timeouts

@@ -17,7 +17,6 @@ from picsellia_async._http.auth import Credential, JwtCredential
 from picsellia_async._http.service import Service, anonymous, bearer
 from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
-from picsellia_async._http.traced_service import TracedService
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.raw_request import QueryArgument, request
 from picsellia_async._services.serving import ServingService
@@ -78,9 +77,8 @@ class Account:
 
     def service(self, origin: Origin, credential: Credential | None = None) -> Service:
         """Return a service at an origin; without a credential it signs nothing (presigned addresses)."""
-        limits, tracing = self.settings, self.session.tracing
-        parts = (self.session, origin, credential or anonymous(), limits.retry, limits.timeouts)
-        return Service(*parts) if tracing is None else TracedService(*parts, tracing=tracing)
+        limits = self.settings
+        return Service(self.session, origin, credential or anonymous(), limits.retry, limits.timeouts)
 
     # The platform
 
