@@ -2,7 +2,8 @@
 
 A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of
 failing, and a line when it is back. A camera that breaks off every other second tells of itself twice in 30 seconds: a failure soon
-after the last line is told once it lasts, or counted into the next line.
+after the last line is told once it lasts, or counted into the next line. A camera that sends on, and of which no picture is whole, is
+open and is of no use: that is told likewise, once it is no matter of a few pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from picsellia_async._log_line import Line
 
 TOLD_SECONDS: Final = 30.0
 """Between two lines about trouble."""
+DAMAGED_MAX: Final = 10
+"""Pictures in a row that may be damaged before it is told."""
+DAMAGED_SECONDS: Final = 5.0
+"""Seconds for which nothing whole may come, of what is sent, before it is told."""
 
 
 @attrs.define
@@ -39,6 +44,12 @@ class CameraLog:
     _told_at: float = attrs.field(default=-math.inf, init=False)
     _why: str = attrs.field(default="", init=False)
     """Of the latest failure."""
+    _damaged: int = attrs.field(default=0, init=False)
+    """Pictures in a row."""
+    _damaged_since: float | None = attrs.field(default=None, init=False)
+    _damaged_at: float = attrs.field(default=-math.inf, init=False)
+    """When the latest came."""
+    _damaged_told_at: float | None = attrs.field(default=None, init=False)
 
     def opened(self, now: float) -> Line | None:
         """Return the line for a camera that was opened, the first time or again."""
@@ -92,6 +103,47 @@ class CameraLog:
             return self._line(logging.WARNING, f"gives no frames for {seconds:.0f} s now: {self._why}", 0, seconds)
         text = f"gives no frames for {seconds:.0f} s now, failures: {self._failures}, the last: {self._why}"
         return self._line(logging.WARNING, text, self._failures, seconds)
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it was told that no picture is whole."""
+        return self._damaged_told_at is not None
+
+    def damaged(self, now: float, *, is_picture: bool = True) -> Line | None:
+        """Return the line for a picture that is of no use, where it is time for one.
+
+        Args:
+            now: Monotonic seconds.
+            is_picture: Whether it came damaged itself; else it builds on one that did, or what was sent makes no picture.
+        """
+        self._damaged += is_picture
+        # A camera that sends a picture a minute sends what is around it then, and nothing meanwhile.
+        was_silent = not is_picture and not self.is_damaged and now > self._damaged_at + DAMAGED_SECONDS
+        if self._damaged_since is None or was_silent:
+            self._damaged_since = now
+        self._damaged_at = now
+        seconds = now - self._damaged_since
+        if self._damaged_told_at is None:
+            is_due = self._damaged >= DAMAGED_MAX or seconds >= DAMAGED_SECONDS
+        else:
+            is_due = now >= self._damaged_told_at + TOLD_SECONDS
+        if not is_due:
+            return None
+        self._damaged_told_at = now
+        text = f"sends, and no picture is whole for {seconds:.0f} s now: {self._damaged} came damaged"
+        return self._line(logging.WARNING, text, self._failures, seconds)
+
+    def whole(self, now: float) -> Line | None:
+        """Return the line for a whole picture, where it was told that there are none.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        since, told_at = self._damaged_since, self._damaged_told_at
+        self._damaged, self._damaged_since, self._damaged_told_at = 0, None, None
+        if since is None or told_at is None:
+            return None
+        return self._line(logging.WARNING, f"gives whole pictures again after {now - since:.0f} s", 0, now - since)
 
     @property
     def next_at(self) -> float:

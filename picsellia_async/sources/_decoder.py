@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -34,6 +34,7 @@ from picsellia_async.sources._jpeg import (
 from picsellia_async.sources._mp4 import why_unreadable
 from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._video_settings import VideoSettings
+from picsellia_async.sources._webcam import why_no_webcam
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
 """Reads that may fail one after the other before a file counts as unreadable."""
@@ -87,6 +88,22 @@ def open_av() -> ModuleType:
     return module
 
 
+class Judged(Protocol):
+    """Called with each picture that came."""
+
+    def __call__(self, *, is_whole: bool, is_picture: bool = True) -> object:
+        """Take note of it.
+
+        Args:
+            is_whole: Whether it is of use.
+            is_picture: Whether it came damaged itself; else it builds on one that did, or what was sent makes no picture.
+        """
+
+
+def _nobody(*, is_whole: bool, is_picture: bool = True) -> None:
+    """Take no note."""
+
+
 @attrs.define(kw_only=True)
 class Reading:
     """One reading of a video, over as many connections as it takes. Written by one thread."""
@@ -94,6 +111,8 @@ class Reading:
     settings: VideoSettings
     connected: Callable[[], object] = lambda: None
     """Called once the video is open."""
+    judged: Judged = _nobody
+    """Called with each picture, from the thread that reads."""
     damaged: int = 0
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
@@ -110,6 +129,11 @@ class Reading:
         self._stamp = f"{self.settings.file_stem}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._writer = JpegWriter(self.settings.quality, self.settings.pixels)
 
+    def _is_damaged(self) -> None:
+        """Count a picture that lacks data."""
+        self.damaged += 1
+        self.judged(is_whole=False)
+
     def images(self) -> Generator[Image, None, None]:
         """Yield the chosen frames as JPEG; closing the generator closes the file or connection.
 
@@ -124,7 +148,10 @@ class Reading:
                 step = _Step(settings)
                 with closing(pictures(response, settings.shown)) as found:
                     for picture in found:
-                        yield from self._from_jpeg(picture.data, None, picture.came, step, picture.is_whole)
+                        if picture is None:
+                            self.judged(is_whole=False, is_picture=False)
+                        else:
+                            yield from self._from_jpeg(picture.data, None, picture.came, step, picture.is_whole)
                 return
         yield from self._with_ffmpeg(open_av())
 
@@ -166,9 +193,12 @@ class Reading:
                 yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
                 continue
             if data and not is_whole_jpeg(data):
-                self.damaged += 1
+                self._is_damaged()
                 continue
-            for frame in self._frames(av, packet, corruption):
+            frames = self._frames(av, packet, corruption)
+            if not frames:  # nothing yet; or nothing before the next key frame
+                self.judged(is_whole=False, is_picture=False)
+            for frame in frames:
                 if is_first and self.settings.orientation == "shown":
                     # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
                     # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
@@ -183,10 +213,14 @@ class Reading:
         position = clock.position(frame)
         is_corrupted = corruption.is_corrupted(frame.pts, is_damaged=frame.is_corrupt)
         if frame.is_corrupt:
-            self.damaged += 1
-        elif is_corrupted and self.settings.discard_corrupted:
+            self._is_damaged()
+            return
+        if is_corrupted and self.settings.discard_corrupted:
             self.corrupted += 1
-        elif step.takes(position):
+            self.judged(is_whole=False, is_picture=False)
+            return
+        self.judged(is_whole=True)
+        if step.takes(position):
             self.corrupted += is_corrupted
             yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
@@ -200,7 +234,7 @@ class Reading:
             except (StopIteration, av.EOFError):
                 return
             except av.InvalidDataError as error:
-                self.damaged += 1
+                self._is_damaged()
                 failed += 1
                 if failed == _DAMAGE_IN_A_ROW_MAX:
                     failure = _reason(error)
@@ -219,7 +253,7 @@ class Reading:
         except av.EOFError:
             return []
         except (av.FFmpegError, OSError):
-            self.damaged += 1
+            self._is_damaged()
             corruption.lost()
             return []
         return frames
@@ -256,19 +290,24 @@ class Reading:
         """Yield the picture as it came; decoded and written anew only where viewers would not show it right."""
         size = jpeg_size(data)
         if size is None or not (is_whole_jpeg(data) if is_whole is None else is_whole):
-            self.damaged += 1
-        elif step.takes(position):
-            if not is_plain_jpeg(data):
-                for frame in self._decoded(data):
-                    yield self._from_frame(frame, position, captured)
+            self._is_damaged()
+            return
+        if not step.takes(position):
+            self.judged(is_whole=True)
+            return
+        if not is_plain_jpeg(data):
+            for frame in self._decoded(data):
+                self.judged(is_whole=True)
+                yield self._from_frame(frame, position, captured)
+            return
+        pixels = None
+        if self.settings.pixels is not None:
+            pixels = self._writer.decoded(data)
+            if pixels is None:
+                self._is_damaged()
                 return
-            pixels = None
-            if self.settings.pixels is not None:
-                pixels = self._writer.decoded(data)
-                if pixels is None:
-                    self.damaged += 1
-                    return
-            yield self._image(data, pixels, size[0], size[1], position, captured)
+        self.judged(is_whole=True)
+        yield self._image(data, pixels, size[0], size[1], position, captured)
 
     def _decoded(self, data: bytes) -> Iterator[Any]:
         av = open_av()
@@ -277,7 +316,7 @@ class Reading:
             yield from decoder.decode(av.Packet(data))
             yield from decoder.decode(None)
         except av.FFmpegError:
-            self.damaged += 1
+            self._is_damaged()
 
     def _image(
         self,
@@ -320,6 +359,8 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
     except (av.FFmpegError, OSError, ValueError) as error:
         failure = _reason(error)
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
+        if settings.webcam is not None:
+            raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
         why = why_unreadable(Path(settings.address)) if _is_file(settings) else ""
         raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}")
     return container

@@ -84,6 +84,11 @@ class Splitter:
         if self._is_inside:
             yield self._take(len(self._buffer), is_whole=False)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether a picture has begun, and not ended."""
+        return self._is_inside
+
     def _begin(self) -> bool:
         start = self._buffer.find(_BEGIN)
         if start < 0:
@@ -177,8 +182,8 @@ def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPRes
     return None
 
 
-def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Picture, None, None]:
-    """Yield the pictures of a stream until it ends; closing the generator closes the connection.
+def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Picture | None, None, None]:
+    """Yield the pictures of a stream until it ends, and None for bytes that are of no picture; closing the generator closes the connection.
 
     Raises:
         SourceError: It broke off, or ended without any picture.
@@ -194,6 +199,8 @@ def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Pictur
             for picture in splitter.feed(data) if data else splitter.rest():
                 count += 1
                 yield picture
+            if data and not splitter.is_inside:
+                yield None
             if not data:
                 break
     finally:

@@ -43,11 +43,13 @@ class VideoSettings:
     format: str | None
     discard_corrupted: bool
     is_live: bool
+    webcam: int | None = None
+    """Its number, where the caller gave one."""
 
     @property
     def shown(self) -> str:
         """The address without user, password and query."""
-        return redacted(self.address)
+        return redacted(self.address) if self.webcam is None else f"webcam {self.webcam}"
 
     @property
     def file_stem(self) -> str:
@@ -77,8 +79,9 @@ def checked_settings(
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range.
     """
-    if is_live and isinstance(address, int) and not isinstance(address, bool):
-        address, device = _webcam(address)
+    webcam = _webcam_number(address) if is_live else None
+    if webcam is not None:
+        address, device = _webcam(webcam)
         format = format or device  # noqa: A001 - FFmpeg's word
     text = checked_address(address, "url_or_path")
     if every_seconds is not None:
@@ -98,8 +101,15 @@ def checked_settings(
         address=text, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
         source=source or source_name(text), started_at=None if started_at is None else epoch_seconds(started_at, "started_at"),
         timeout=timeout, options={**(options or {})}, format=format, discard_corrupted=boolean(discard_corrupted, "discard_corrupted"),
-        is_live=is_live,
+        is_live=is_live, webcam=webcam,
     )  # fmt: skip
+
+
+def _webcam_number(address: object) -> int | None:
+    """Return the number that an address is, also as text, as a command line hands it on; a file of such a name is `./0`."""
+    if isinstance(address, str) and address.isdecimal():
+        return int(address)
+    return address if isinstance(address, int) and not isinstance(address, bool) else None
 
 
 def _webcam(number: int) -> tuple[str, str]:

@@ -42,6 +42,8 @@ class CameraState(enum.StrEnum):
     """It is being opened."""
     LIVE = "live"
     """Frames come."""
+    FAILING = "failing"
+    """It sends, and none of its pictures is whole: for 5 seconds, or 10 in a row came damaged."""
     WAITING = "waiting"
     """It failed, and is opened again after a while."""
     ENDED = "ended"
@@ -147,7 +149,7 @@ class Camera(Closeable):
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
         open_av()
         self._queue = queue = ThreadQueue[Image](self._capacity, self._policy)
-        self._reading = reading = Reading(settings=self._settings, connected=self._connected)
+        self._reading = reading = Reading(settings=self._settings, connected=self._connected, judged=self._judged)
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
         threading.Thread(
@@ -166,7 +168,7 @@ class Camera(Closeable):
     def _read(self, queue: ThreadQueue[Image], reading: Reading) -> None:
         attempt = 0
         try:
-            if self._reconnect is RECONNECT and _is_file(self._settings.address):
+            if self._reconnect is RECONNECT and self._settings.webcam is None and _is_file(self._settings.address):
                 self._turn(CameraState.ENDED)
                 raise ConfigurationError(
                     f"{self._settings.shown!r} is a file: video(...) gives every frame of it, once. A camera reads as fast as it "
@@ -225,6 +227,14 @@ class Camera(Closeable):
         self._turn(CameraState.LIVE)
         write(self._log.opened(time.monotonic()))
 
+    def _judged(self, *, is_whole: bool, is_picture: bool = True) -> None:
+        now = time.monotonic()
+        write(self._log.whole(now) if is_whole else self._log.damaged(now, is_picture=is_picture))
+        if self._log.is_damaged:
+            self._turn(CameraState.FAILING)
+        elif self._state is CameraState.FAILING:
+            self._turn(CameraState.LIVE)
+
     def _turn(self, state: CameraState) -> None:
         if self._state in {CameraState.CLOSED, CameraState.ENDED, state}:
             return
@@ -259,12 +269,12 @@ def camera(
 
     A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With a buffer of one frame, a
     frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is. A picture that
-    comes damaged is passed over and counted. Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
+    comes damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`). Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
     of the first failure, each 30 seconds of failing, and when the camera is back.
 
     Args:
-        url: Address; user and password in it are shown nowhere. A number is a webcam: 0 is `/dev/video0` on Linux. HTTP takes basic
-            and digest sign-in, and does not check certificates, which cameras make themselves.
+        url: Address; user and password in it are shown nowhere. A number, also as text, is a webcam: 0 is `/dev/video0` on Linux. HTTP
+            takes basic and digest sign-in, and does not check certificates, which cameras make themselves.
         policy: When the buffer is full: "drop_oldest" (the reader always gets the newest there is), "drop_newest", or "wait"
             (nothing is dropped here; what the camera does meanwhile is its own affair).
         buffer: Frames that may wait, each a JPEG. More of them bridge a reader's pauses, and are as much older when they are taken.

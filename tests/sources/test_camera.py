@@ -270,18 +270,6 @@ async def test_a_pipe_is_a_camera(tmp_path, make_clip):
     await ended("camera")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="devices of Linux")
-async def test_a_webcam_is_a_number():
-    """Number 77 is /dev/video77, which nobody has."""
-    source = camera(77, reconnect=None)
-    assert "/dev/video77" in repr(source)
-    with pytest.raises(SourceError, match="cannot open '/dev/video77'"):
-        await listed(source)
-    for wrong in (-1, True, 1.5):
-        with pytest.raises(ConfigurationError):
-            camera(wrong)
-
-
 async def test_cameras_give_names_of_their_own(tmp_path, make_clip):
     """Two cameras with one name, as on two hosts, tell their frames apart."""
     path = make_clip(tmp_path / "a.mp4", frames=5)

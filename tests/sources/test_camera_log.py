@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from picsellia_async import RetryPolicy
 from picsellia_async._log_line import Line
-from picsellia_async.sources import SourceError, camera
+from picsellia_async.sources import CameraState, SourceError, camera
+from picsellia_async.sources import _camera_log as camera_log
 from picsellia_async.sources._camera_log import CameraLog
+
+from ..support.sources import listed
 
 pytestmark = pytest.mark.anyio
 
 
 def texts(*lines: Line | None) -> list[str]:
     return [line.text for line in lines if line is not None]
+
+
+def ours(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "picsellia_async"]
 
 
 def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
@@ -83,6 +91,76 @@ def test_a_camera_that_stays_away_after_its_stream_ended_is_told():
     assert texts(log.waiting(39), log.waiting(40)) == [
         "camera 'http://cam' gives no frames for 30 s now: the camera ended its stream"
     ]
+
+
+def test_pictures_that_are_all_damaged_are_told():
+    """After ten in a row, or five seconds; each half minute while it lasts; and that whole ones come again."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    assert texts(*(log.damaged(number / 25) for number in range(9))) == []
+    assert texts(log.damaged(9 / 25)) == [
+        "camera 'http://cam' sends, and no picture is whole for 0 s now: 10 came damaged"
+    ]
+    assert log.is_damaged
+    lines = texts(*(log.damaged(number / 25) for number in range(10, 25 * 61)))
+    assert lines == [
+        f"camera 'http://cam' sends, and no picture is whole for {seconds} s now: {count} came damaged"
+        for seconds, count in ((30, 760), (60, 1510))
+    ]
+    line = log.whole(62)
+    assert line is not None
+    assert (line.text, line.level) == ("camera 'http://cam' gives whole pictures again after 62 s", logging.WARNING)
+    assert line.fields["trouble_seconds"] == 62
+    assert not log.is_damaged
+
+
+def test_what_makes_no_picture_is_told_by_its_time():
+    """Before a key frame comes, or where what builds on a loss is left out; at any rate of pictures."""
+    log = CameraLog("rtsp://cam")
+    assert texts(*(log.damaged(second / 10, is_picture=False) for second in range(50))) == []
+    assert texts(log.damaged(5, is_picture=False)) == [
+        "camera 'rtsp://cam' sends, and no picture is whole for 5 s now: 0 came damaged"
+    ]
+
+
+def test_a_camera_of_one_picture_a_minute_is_told_of_nothing():
+    """What is around a picture makes none itself, and nothing is sent in between."""
+    log = CameraLog("http://cam")
+    minutes = range(0, 600, 60)
+    lines = [
+        (log.damaged(at, is_picture=False), log.whole(at + 1), log.damaged(at + 2, is_picture=False)) for at in minutes
+    ]
+    assert set(lines) == {(None, None, None)}
+
+
+def test_some_damaged_pictures_are_told_by_their_count_alone():
+    """A whole one between them begins the row anew, and is no news itself."""
+    log = CameraLog("http://cam")
+    lines = [line for row in range(100) for line in (*(log.damaged(row) for _ in range(9)), log.whole(row)) if line]
+    assert not lines
+
+
+@pytest.mark.parametrize("play", ["cut", "no pictures"])
+async def test_a_camera_without_one_whole_picture_says_so(mjpeg, caplog, monkeypatch, play):
+    """It is open, sends, and gives nothing: a warning, the state, the count; it is live once whole pictures come."""
+    if play == "no pictures":
+        monkeypatch.setattr(camera_log, "DAMAGED_SECONDS", 0.0)
+    mjpeg.plays, states, loop = [play], [], asyncio.get_running_loop()
+
+    def on_state(state):
+        states.append(state)
+        if state is CameraState.FAILING:
+            loop.call_soon_threadsafe(mjpeg.released.set)
+
+    source = camera(mjpeg.url, policy="wait", reconnect=None, on_state=on_state)
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        (image,) = await listed(source)
+    assert [line.partition("' ")[2].partition(" for ")[0] for line in ours(caplog)][:2] == [
+        "sends, and no picture is whole", "gives whole pictures again after 0 s",
+    ]  # fmt: skip
+    assert image.width == 64
+    assert source.statistics().damaged == (12 if play == "cut" else 0)
+    assert states[:4] == [CameraState.CONNECTING, CameraState.LIVE, CameraState.FAILING, CameraState.LIVE]
 
 
 async def test_streams_that_end_are_counted_apart(mjpeg, caplog):

@@ -46,6 +46,14 @@ async def ended(kind: str) -> None:
             assert not thread.is_alive(), thread.name
 
 
+def _parts(play: int | str) -> list[bytes]:
+    if play == "cut":
+        return [encoded()[:-200]] * 12 + [encoded()]
+    if play == "no pictures":
+        return [b"alive"] * 12 + [encoded()]
+    return [encoded(value=number % 250) for number in range(int(play))]
+
+
 class MjpegServer:
     """MJPEG over HTTP as cameras send it; what each connection gets is a list of steps."""
 
@@ -53,7 +61,8 @@ class MjpegServer:
         self.port = 0
         self.requests: list[bytes] = []
         self.plays: list[int | str] = []
-        """Per connection: number of frames before the connection is dropped, "hang" or "nonsense"; the last is repeated."""
+        """Per connection: number of frames before the connection is dropped, "hang" or "nonsense"; "cut" or "no pictures": twelve parts
+        that are none, and a whole picture once `released` is set. The last is repeated."""
         self.arrived = asyncio.Event()
         self.released = asyncio.Event()
 
@@ -81,9 +90,8 @@ class MjpegServer:
             await writer.drain()
             return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n")
-        for number in range(int(play)):
-            image = encoded(value=number % 250)
-            writer.write(
-                b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(image), image)
-            )
+        for part in _parts(play):
+            if isinstance(play, str) and part == encoded():
+                await self.released.wait()
+            writer.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(part), part))
             await writer.drain()
