@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import secrets
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.sources._address import is_url
+from picsellia_async.sources._clock import Clock, Step
 from picsellia_async.sources._corruption import Corruption, FrameNumbers
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
@@ -48,10 +48,6 @@ Over UDP a packet that is missing may only be late, and what comes after it wait
 are more than two frames at 25 a second, for each packet that is lost for good.
 """
 
-_PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
-"""Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
-_PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
-
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
 
@@ -68,9 +64,6 @@ _LARGE_PIXELS: Final = 1280 * 720
 _MICROSECONDS: Final = 1_000_000
 _SOUND_LONGER_MAX: Final = 1.0
 """Seconds by which the sound of a whole file may be longer than its pictures."""
-
-_REORDERED_MAX: Final = 64
-"""Packets whose time is remembered; decoders hold fewer frames back."""
 
 
 def open_av() -> ModuleType:
@@ -145,7 +138,7 @@ class Reading:
             response = open_stream(settings.address, settings.shown, settings.timeout)
             if response is not None:
                 self.connected()
-                step = _Step(settings)
+                step = Step(settings)
                 with closing(pictures(response, settings.shown)) as found:
                     for picture in found:
                         if picture is None:
@@ -167,7 +160,7 @@ class Reading:
                 container.close()
                 yield from self._from_file_of_jpegs(float(rate) if rate else None)
                 return
-            clock = _Clock(stream, settings)
+            clock = Clock(stream, settings)
             yield from self._from_stream(av, container, stream, clock)
             is_cut = _is_cut(stream, settings, clock)
             if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
@@ -180,8 +173,8 @@ class Reading:
         if self.number == before:
             raise SourceError(f"{settings.shown!r} gave no frame: {self.damaged or 'no'} packets could not be decoded")
 
-    def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: _Clock) -> Iterator[Image]:
-        step, corruption, numbers = _Step(self.settings), Corruption(), _frame_numbers(stream)
+    def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
+        step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
         self._turn, is_first = Turn(), True
         is_mjpeg = stream.codec_context.name == "mjpeg"
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
@@ -208,7 +201,7 @@ class Reading:
                 clock.frames += 1
                 yield from self._chosen(frame, clock, step, corruption)
 
-    def _chosen(self, frame: Any, clock: _Clock, step: _Step, corruption: Corruption) -> Iterator[Image]:
+    def _chosen(self, frame: Any, clock: Clock, step: Step, corruption: Corruption) -> Iterator[Image]:
         """Yield the picture of a frame that is wanted."""
         position = clock.position(frame)
         is_corrupted = corruption.is_corrupted(frame.pts, is_damaged=frame.is_corrupt)
@@ -260,7 +253,7 @@ class Reading:
 
     def _from_file_of_jpegs(self, rate: float | None) -> Iterator[Image]:
         """Yield the pictures of a file that is one JPEG after the other, each from its own mark: damage costs what it covers."""
-        splitter, step, number, is_cut = Splitter(), _Step(self.settings), 0, False
+        splitter, step, number, is_cut = Splitter(), Step(self.settings), 0, False
         with Path(self.settings.address).open("rb", buffering=0) as file:
             while not is_cut:
                 data = file.read(_READ_BYTES)
@@ -284,7 +277,7 @@ class Reading:
         data: bytes,
         position: float | None,
         captured: float,
-        step: _Step,
+        step: Step,
         is_whole: bool | None = None,
     ) -> Iterator[Image]:
         """Yield the picture as it came; decoded and written anew only where viewers would not show it right."""
@@ -420,7 +413,7 @@ def _matrix(frame: Any) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def _is_cut(stream: Any, settings: VideoSettings, clock: _Clock) -> bool:
+def _is_cut(stream: Any, settings: VideoSettings, clock: Clock) -> bool:
     """Return whether a file ends before its own header or index says."""
     if settings.is_live or is_url(settings.address):
         return False
@@ -434,81 +427,3 @@ def _is_cut(stream: Any, settings: VideoSettings, clock: _Clock) -> bool:
     if "matroska" in format_ and length:
         return bool(clock.latest < length / _MICROSECONDS - _SOUND_LONGER_MAX)
     return clock.ends_corrupt
-
-
-class _Clock:
-    """Tells where in the video a frame is, from its beginning, and when it was captured."""
-
-    def __init__(self, stream: Any, settings: VideoSettings) -> None:
-        self.packets = 0
-        """Packets so far."""
-        self.frames = 0
-        """Frames, and packets that are not to be shown, so far."""
-        self.latest = 0.0
-        """Seconds in the file at which the latest packet begins."""
-        self.ends_corrupt = False
-        """Whether the latest packet lacks a part."""
-        self._rate = stream.guessed_rate or stream.average_rate
-        start = None if settings.is_live else stream.start_time
-        self._start: float | None = None if start is None else float(start * stream.time_base)
-        self._unclocked = 0
-        is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
-        self._is_late = settings.is_live and is_parsed
-        self._handed_over = time.time()
-        self._came: dict[int | None, float] = {}
-        """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
-
-    def read(self, packet: Any) -> None:
-        """Take note of a packet, when it is handed over."""
-        if not packet.size:
-            return
-        now = time.time()
-        self.packets += 1
-        self.frames += packet.is_discard
-        self.ends_corrupt = packet.is_corrupt
-        if packet.pts is not None:
-            self.latest = max(self.latest, float(packet.pts * packet.time_base))
-        # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
-        self._came[packet.pts] = self._handed_over if self._is_late and self.packets > 1 else now
-        self._handed_over = now
-        if len(self._came) > _REORDERED_MAX:
-            del self._came[next(iter(self._came))]
-
-    def captured(self, item: Any) -> float:
-        """Return the epoch seconds at which a packet, or that of a frame, came: the nearest to its capture that is known."""
-        return self._came.pop(item.pts, self._handed_over)
-
-    def position(self, item: Any) -> float | None:
-        """Return seconds from the beginning of the video; by the frame rate where its frames carry no time; None without either."""
-        if item.pts is None or item.time_base is None:
-            if not self._rate:
-                return None
-            self._unclocked += 1
-            return float((self._unclocked - 1) / self._rate)
-        moment = float(item.pts * item.time_base)
-        if self._start is None:
-            self._start = moment
-        return moment - self._start
-
-
-class _Step:
-    """Chooses every n-th frame, or one per so many seconds of the video's own clock."""
-
-    def __init__(self, settings: VideoSettings) -> None:
-        self._every = settings.every
-        self._seconds = settings.every_seconds
-        self._count = -1
-        self._next: float | None = None
-
-    def takes(self, position: float | None) -> bool:
-        self._count += 1
-        if self._seconds is None:
-            return self._count % self._every == 0
-        # A live source that does not tell its clock is stepped by ours.
-        now = time.monotonic() if position is None else position
-        if self._next is not None and now < self._next and now >= self._next - 2 * self._seconds:
-            return False
-        is_late = self._next is None or abs(now - self._next) > self._seconds
-        # Counted from the last due time, so that the mean rate is kept; anew after a jump of the clock.
-        self._next = (now if is_late else self._next or now) + self._seconds
-        return True

@@ -1,0 +1,93 @@
+"""When frames of a video were captured, where in it they are, and which of them are taken."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from picsellia_async.sources._video_settings import VideoSettings
+
+_PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
+"""Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
+_PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
+
+_REORDERED_MAX: Final = 64
+"""Packets whose time is remembered; decoders hold fewer frames back."""
+
+
+class Clock:
+    """Tells where in the video a frame is, from its beginning, and when it was captured."""
+
+    def __init__(self, stream: Any, settings: VideoSettings) -> None:
+        self.packets = 0
+        """Packets so far."""
+        self.frames = 0
+        """Frames, and packets that are not to be shown, so far."""
+        self.latest = 0.0
+        """Seconds in the file at which the latest packet begins."""
+        self.ends_corrupt = False
+        """Whether the latest packet lacks a part."""
+        self._rate = stream.guessed_rate or stream.average_rate
+        start = None if settings.is_live else stream.start_time
+        self._start: float | None = None if start is None else float(start * stream.time_base)
+        self._unclocked = 0
+        is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
+        self._is_late = settings.is_live and is_parsed
+        self._handed_over = time.time()
+        self._came: dict[int | None, float] = {}
+        """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
+
+    def read(self, packet: Any) -> None:
+        """Take note of a packet, when it is handed over."""
+        if not packet.size:
+            return
+        now = time.time()
+        self.packets += 1
+        self.frames += packet.is_discard
+        self.ends_corrupt = packet.is_corrupt
+        if packet.pts is not None:
+            self.latest = max(self.latest, float(packet.pts * packet.time_base))
+        # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
+        self._came[packet.pts] = self._handed_over if self._is_late and self.packets > 1 else now
+        self._handed_over = now
+        if len(self._came) > _REORDERED_MAX:
+            del self._came[next(iter(self._came))]
+
+    def captured(self, item: Any) -> float:
+        """Return the epoch seconds at which a packet, or that of a frame, came: the nearest to its capture that is known."""
+        return self._came.pop(item.pts, self._handed_over)
+
+    def position(self, item: Any) -> float | None:
+        """Return seconds from the beginning of the video; by the frame rate where its frames carry no time; None without either."""
+        if item.pts is None or item.time_base is None:
+            if not self._rate:
+                return None
+            self._unclocked += 1
+            return float((self._unclocked - 1) / self._rate)
+        moment = float(item.pts * item.time_base)
+        if self._start is None:
+            self._start = moment
+        return moment - self._start
+
+
+class Step:
+    """Chooses every n-th frame, or one per so many seconds of the video's own clock."""
+
+    def __init__(self, settings: VideoSettings) -> None:
+        self._every = settings.every
+        self._seconds = settings.every_seconds
+        self._count = -1
+        self._next: float | None = None
+
+    def takes(self, position: float | None) -> bool:
+        self._count += 1
+        if self._seconds is None:
+            return self._count % self._every == 0
+        # A live source that does not tell its clock is stepped by ours.
+        now = time.monotonic() if position is None else position
+        if self._next is not None and now < self._next and now >= self._next - 2 * self._seconds:
+            return False
+        is_late = self._next is None or abs(now - self._next) > self._seconds
+        # Counted from the last due time, so that the mean rate is kept; anew after a jump of the clock.
+        self._next = (now if is_late else self._next or now) + self._seconds
+        return True
