@@ -695,7 +695,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
         """
         asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
-        await self._monitoring.send_shadow(asset.oracle_prediction_id, shadow_latency, shadow_prediction)
+        size = (asset.width, asset.height) if asset.width and asset.height else None
+        await self._monitoring.send_shadow(asset.oracle_prediction_id, shadow_latency, shadow_prediction, size)
 
     async def monitor_shadow_from_oracle_prediction_id(
         self, oracle_prediction_id: str | UUID, shadow_latency: float, shadow_prediction: PredictionFormat

@@ -6,9 +6,12 @@ comparison per coordinate, a few microseconds per image.
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Literal, TypeAlias, get_args
+
+import attrs
 
 from picsellia_async.enums import InferenceType, SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
@@ -107,6 +110,9 @@ def is_right_at_a_glance(
         or type(image) is not bytes
         or options.content_type is not _JPEG
         or options.shadow_prediction is not None
+        or (options.source and options.source.isspace())
+        or (options.tags and not all(map(str.strip, options.tags)))
+        or options.upload_dir
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
         or (indexes is not None and prediction.class_names is not None)
@@ -123,11 +129,14 @@ def is_right_at_a_glance(
         if classes and not (
             max(scores) <= 1
             and min(scores) >= 0
+            and sum(scores) >= 0  # NaN is neither above nor below
+            and type(sum(classes)) is int
             and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))
         ):
             return False
         for top, left, bottom, right in boxes:
-            if not (0 <= top <= bottom <= height and 0 <= left <= right <= width):
+            # Only integers have bits: a fraction that was put in afterwards is a TypeError.
+            if not (top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width):
                 return False
     except (TypeError, ValueError):  # entries of a wrong kind: its lists were changed since it was made
         return False
@@ -149,12 +158,32 @@ def check_options(options: MonitorOptions, now: float | None = None) -> None:
     check_prediction(options.prediction, options.width, options.height, "prediction")
     if options.timestamp is not None:
         check_timestamp(options.timestamp, now)
+    check_labels_of_data(options)
     place = _without_number(options)
     if place is not None:
         raise ImplausibleError(f'{without_number(place)}; checks="off" sends null')
     if options.shadow_prediction is not None:
         check_prediction(options.shadow_prediction, options.width, options.height, "shadow_prediction")
         check_latency(options.shadow_latency or 0.0, "shadow_latency")
+
+
+def check_labels_of_data(options: MonitorOptions) -> None:
+    """Refuse names of tags and sources that nobody can see, and a directory that leads out of its own. Empty is "none", as the vendor sends it.
+
+    Raises:
+        ImplausibleError: There is one.
+    """
+    blank = [f"tags[{i}]" for i, tag in enumerate(options.tags or ()) if not tag.strip()]
+    if options.source and options.source.isspace():
+        blank.append("source")
+    if blank:
+        raise ImplausibleError(f'{blank[0]} is blank: give a name, or leave it out; checks="off" sends it')
+    directory = options.upload_dir or ""
+    if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable() or directory.isspace():
+        raise ImplausibleError(
+            f"upload_dir {shown(directory)} is no prefix of names: no part may be '..', and no character a control character; "
+            'checks="off" sends it'
+        )
 
 
 def _without_number(options: MonitorOptions) -> str | None:
@@ -312,14 +341,14 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
     except ConfigurationError:
         raise
     except (AttributeError, TypeError, ValueError):  # the caller has changed its lists since it was made
-        raise ConfigurationError(
-            f"{name} has an entry of a wrong kind: its lists were changed after it was made; make a new one"
-        ) from None
+        raise _changed(name) from None
 
 
 def _check_prediction(prediction: PredictionFormat, width: int, height: int, name: str) -> None:
     prediction.check_lengths()
     classes = prediction.detection_classes
+    if not isinstance(sum(classes), numbers.Integral):
+        raise _changed(name)
     if classes and min(classes) < 0:
         check_classes(prediction, None, name)
     check_scores(prediction, name)
@@ -335,6 +364,22 @@ def _check_prediction(prediction: PredictionFormat, width: int, height: int, nam
         check(prediction, width, height, name)
 
 
+def check_unchanged(prediction: PredictionFormat, name: str = "prediction") -> None:
+    """Refuse a prediction whose lists hold something else than what its constructor lets in.
+
+    Raises:
+        ConfigurationError: The caller has changed them since it was made.
+    """
+    if attrs.evolve(prediction) != prediction:
+        raise _changed(name)
+
+
+def _changed(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} has an entry of a wrong kind: its lists were changed after it was made; make a new one"
+    )
+
+
 def check_scores(prediction: PredictionFormat, name: str = "prediction") -> None:
     """Check that scores are 0 to 1.
 
@@ -342,7 +387,8 @@ def check_scores(prediction: PredictionFormat, name: str = "prediction") -> None
         ImplausibleError: One is not.
     """
     scores: list[float] = getattr(prediction, "detection_scores", [])
-    if scores and (max(scores) > 1 or min(scores) < 0):
+    # Only the sum tells NaN: it is neither above nor below.
+    if scores and not (max(scores) <= 1 and min(scores) >= 0 and sum(scores) >= 0):
         _refuse_score(scores, name)
 
 
@@ -396,7 +442,8 @@ def _refuse_score(scores: list[float], name: str) -> None:
 
 def _check_boxes(prediction: DetectionPredictionFormat, width: int, height: int, name: str) -> None:
     for top, left, bottom, right in prediction.detection_boxes:
-        if 0 <= top <= bottom <= height and 0 <= left <= right <= width:
+        # Only integers have bits: a fraction that was put in afterwards is a TypeError here.
+        if top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width:
             continue  # the usual case
         over_x, over_y = width * OVERHANG, height * OVERHANG
         high_x, high_y = width + over_x, height + over_y
@@ -438,12 +485,21 @@ def _check_points(points: Iterable[Any], width: int, height: int, field: str, wa
     over_x, over_y = width * OVERHANG, height * OVERHANG
     high_x, high_y = width + over_x, height + over_y
     for x, y, *_ in points:
-        if not (-over_x <= x <= high_x and -over_y <= y <= high_y):
+        if x | y is None or not (-over_x <= x <= high_x and -over_y <= y <= high_y):
             swapped = -over_x <= y <= high_x and -over_y <= x <= high_y
             hint = "it looks like y, x: points are x, y" if swapped else "give pixels of the image that is sent"
             raise ImplausibleError(
                 f"{field} has a point x={x}, y={y}, which is beyond the image of {width} x {height} by more than a tenth: {hint}{way_out}"
             )
+
+
+def check_drawn(field: str, points: Iterable[tuple[int, int]], size: tuple[int, int]) -> None:
+    """Check the corners or points of a shape that a reviewer drew.
+
+    Raises:
+        ImplausibleError: One is beyond the image by more than a tenth of a side.
+    """
+    _check_points(points, *size, field)
 
 
 def _check_polygons(prediction: SegmentationPredictionFormat, width: int, height: int, name: str) -> None:

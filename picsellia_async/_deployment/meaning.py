@@ -14,7 +14,7 @@ from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
 from picsellia_async.config import RetryPolicy, Timeouts
-from picsellia_async.errors import PicselliaError, UndefinedObjectError
+from picsellia_async.errors import ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import (
@@ -23,7 +23,9 @@ from picsellia_async.plausibility import (
     check_image,
     check_latency,
     check_options,
+    check_prediction,
     check_scores,
+    check_unchanged,
     is_right_at_a_glance,
 )
 from picsellia_async.predictions import PredictionFormat, copied
@@ -113,16 +115,26 @@ class Meaning:
         if self.is_checked:
             check_image(image, name=name)
 
-    async def check_shadow(self, prediction: PredictionFormat, latency: float) -> None:
-        """Check a prediction of the shadow model that comes later. The size of its image is not at hand.
+    def check_shadow(self, prediction: PredictionFormat, latency: float, size: tuple[int, int] | None) -> None:
+        """Check a prediction of the shadow model that comes later.
+
+        Args:
+            prediction: The prediction.
+            latency: Of the shadow model.
+            size: (width, height) of the image; None: it is not known, and neither coordinates are checked.
 
         Raises:
+            ConfigurationError: Its lists were changed after it was made.
             ImplausibleError: A value cannot be meant.
         """
-        if self.is_checked:
-            check_latency(latency, "shadow_latency")
-            check_scores(prediction, "shadow_prediction")
-            check_classes(prediction, None, "shadow_prediction")
+        if not self.is_checked:
+            return
+        check_latency(latency, "shadow_latency")
+        check_unchanged(prediction, "shadow_prediction")
+        if size is not None:
+            check_prediction(prediction, *size, "shadow_prediction")
+        check_scores(prediction, "shadow_prediction")
+        check_classes(prediction, None, "shadow_prediction")
 
     def fits(self, prediction: PredictionFormat) -> bool:
         """Whether the label map at hand has all classes, so that `check_labels` would have nothing to do: the usual case."""
@@ -168,7 +180,7 @@ class Meaning:
 
     def tell(self, options: MonitorOptions) -> None:
         """Say once what is sent and may be another than what was meant: a long latency, and shapes that a constructor left out."""
-        if options.latency >= LATENCY_TOLD and self.is_checked and "latency" not in self._told:
+        if self.is_checked and "latency" not in self._told and _looks_long(options.latency):
             self._told.add("latency")
             logger.warning(
                 "deployment %r: latency is in seconds, and %g looks like milliseconds; it is sent as it is",
@@ -239,6 +251,15 @@ class Meaning:
         # From the highest down, so that the lowest index of a name stays.
         names = {indexes[index]: index for index in sorted(indexes, reverse=True)}
         return _labels(version_id, dict(sorted(names.items(), key=lambda pair: pair[1])), frozenset(indexes) or None)
+
+
+def _looks_long(latency: float) -> bool:
+    """Whether a latency is sent that may be milliseconds; what is refused anyway is not told."""
+    try:
+        check_latency(latency, "latency")
+    except ImplausibleError:
+        return False
+    return latency >= LATENCY_TOLD
 
 
 def _labels(version_id: UUID | None, names: dict[str, int], indexes: frozenset[int] | None) -> Labels:

@@ -94,15 +94,19 @@ class Monitoring:
         return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))
 
     async def send_shadow(
-        self, prediction_id: UUID, shadow_latency: float, shadow_prediction: PredictionFormat
+        self,
+        prediction_id: UUID,
+        shadow_latency: float,
+        shadow_prediction: PredictionFormat,
+        size: tuple[int, int] | None = None,
     ) -> None:
-        """Add the shadow model's prediction to one that was monitored."""
+        """Add the shadow model's prediction to one that was monitored; `size` is that of its image, where it is known."""
         prediction = as_prediction(shadow_prediction, "shadow_prediction")
         check_prediction_type(prediction, self._record.description.type, "shadow_prediction")
         request = MonitorShadowRequest(
             shadow_raw_predictions=raw_predictions(prediction), shadow_latency=shadow_latency
         )
-        await self._meaning.check_shadow(prediction, seconds(shadow_latency, "shadow_latency"))
+        self._meaning.check_shadow(prediction, seconds(shadow_latency, "shadow_latency"), size)
         await self._hosts.oracle().monitor_shadow(prediction_id, request)
 
     async def information(self) -> DeploymentInformation:

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+import attrs
+
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._values import Number
 from picsellia_async.validation import sequence, text, whole_number
@@ -29,18 +31,68 @@ def indexes(classes: Classes, names: Names | None, label_map: LabelMap | None) -
         ConfigurationError: Names without a label map, an index that `names` lacks, or an unknown name; it names the nearest ones.
         ImplausibleError: An index that the label map lacks.
     """
-    known = None if label_map is None else _checked_map(label_map)
-    if names is not None and known is None:
+    if names is not None and label_map is None:
         raise ConfigurationError(f"names= needs the label map that they are looked up in: {_WAY}")
-    if classes is None:
-        if names is None or isinstance(names, Mapping):
-            raise ConfigurationError("without classes, names must be a list with the name of each shape")
-        return [_index(name, f"names[{i}]", known) for i, name in enumerate(_list(names, "names"))]
-    given = sequence(classes, "classes")
-    if names is not None:
-        own = _own_names(names)
-        given = [one if isinstance(one, str) else _own_name(one, i, own) for i, one in enumerate(given)]
-    return [_index(one, f"classes[{i}]", known) for i, one in enumerate(given)]
+    called = "classes"
+    if classes is not None:
+        given = sequence(classes, "classes")
+        if names is not None:
+            own = _own_names(names)
+            given = [one if isinstance(one, str) else _own_name(one, i, own) for i, one in enumerate(given)]
+    elif names is None or isinstance(names, Mapping):
+        raise ConfigurationError("without classes, names must be a list with the name of each shape")
+    else:
+        called, given = "names", _list(names, "names")
+    known = None if label_map is None else known_labels(label_map, given)
+    return [_index(one, f"{called}[{i}]", known) for i, one in enumerate(given)]
+
+
+@attrs.frozen(eq=False)
+class KnownLabels:
+    """A label map that was checked, and turned around: once, since it may have thousands of labels, and each prediction is made with it."""
+
+    given: LabelMap
+    """The mapping itself: as long as it is held, no other one has its id."""
+    by_name: dict[str, int]
+    """Its indexes by name, as they were when it was looked at."""
+    by_index: dict[int, str]
+    """The names. Of two names of one index, the last one."""
+
+    def still_says(self, used: Iterable[Any]) -> bool:
+        """Whether the mapping says of these names and indexes what it did; False also for what it did not know."""
+        given, by_name, by_index = self.given, self.by_name, self.by_index
+        for one in used:
+            name = one if type(one) is str else by_index.get(one)
+            if name is None or name not in by_name or given.get(name) != by_name[name]:
+                return False
+        return True
+
+
+_KNOWN: Final[dict[int, KnownLabels]] = {}
+_KNOWN_MAX: Final = 8
+"""Label maps that are remembered; a program rarely has more than one for each of its deployments."""
+
+
+def known_labels(label_map: LabelMap, used: Iterable[Any]) -> KnownLabels:
+    """Return a label map, checked and turned around; the one remembered, where it still says the same of what is `used`.
+
+    Raises:
+        ConfigurationError: It is no mapping of name to index.
+    """
+    known = _KNOWN.get(id(label_map))
+    if (
+        known is not None
+        and known.given is label_map
+        and len(label_map) == len(known.by_name)
+        and known.still_says(used)
+    ):
+        return known
+    by_name = _checked_map(label_map)
+    known = KnownLabels(label_map, by_name, {index: name for name, index in by_name.items()})
+    for old in list(_KNOWN)[: max(0, len(_KNOWN) - _KNOWN_MAX + 1)]:
+        _KNOWN.pop(old, None)  # another thread may have
+    _KNOWN[id(label_map)] = known
+    return known
 
 
 def index_of(name: str, where: str, label_map: LabelMap) -> int:
@@ -59,14 +111,16 @@ def index_of(name: str, where: str, label_map: LabelMap) -> int:
     )
 
 
-def _index(value: Any, where: str, known: LabelMap | None) -> int:
+def _index(value: Any, where: str, known: KnownLabels | None) -> int:
     if isinstance(value, str):
         if known is None:
             raise ConfigurationError(f"{where} is the name {value!r}, which needs the label map: {_WAY}")
-        return index_of(value, where, known)
+        return index_of(value, where, known.by_name)
     index = whole_number(value, where)
-    if known is not None and index not in known.values():
-        raise ImplausibleError(f"{where} is {index}, which is no index of the label map: it has {indexes_shown(known)}")
+    if known is not None and index not in known.by_index:
+        raise ImplausibleError(
+            f"{where} is {index}, which is no index of the label map: it has {indexes_shown(known.by_name)}"
+        )
     return index
 
 

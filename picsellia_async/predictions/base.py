@@ -16,7 +16,7 @@ import attrs
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import _values
-from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes, known_labels
 from picsellia_async.predictions._values import Numbers
 from picsellia_async.validation import sequence
 
@@ -112,7 +112,8 @@ def with_label_map(prediction: P, label_map: LabelMap | None) -> P:
     if label_map is None:
         return prediction
     used = set(prediction.detection_classes)
-    return with_class_names(prediction, {int(index): name for name, index in label_map.items() if index in used})
+    by_index = known_labels(label_map, used).by_index
+    return with_class_names(prediction, {index: by_index[index] for index in used if index in by_index})
 
 
 def with_class_names(prediction: P, class_names: Mapping[int, str] | None) -> P:

@@ -19,8 +19,9 @@ from picsellia_async._wire.endpoints import (
 from picsellia_async._wire.platform_requests import ReviewRequest
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import DataType
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.models import PredictedAssetDescription
+from picsellia_async.plausibility import check_drawn
 from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import expect
@@ -184,6 +185,7 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
 
         Raises:
             ConfigurationError: A shape that cannot be read; the message names field and index. Nothing was sent.
+            ImplausibleError: A shape beyond the image by more than a tenth of a side, where its size is known (docs/right-data.md#checks).
 
         Wire: POST {platform}/api/predicted/asset/{predicted_asset_id}/reviews, 2xx.
         """
@@ -194,6 +196,8 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
             lines=_shapes(lines, "lines", _path("line")),
             points=_shapes(points, "points", _point),
         )
+        if self._account.settings.checks == "on" and self.width and self.height:
+            _check_drawn(request, (self.width, self.height))
         answer = await self._account.call(ADD_REVIEW, request, predicted_asset_id=self.id)
         return cast("AssetReview", answer)
 
@@ -212,6 +216,25 @@ def _shapes(values: Iterable[Any] | None, name: str, read: Shape) -> list[dict[s
     if values is None:
         return UNSET
     return [read(value, f"{name}[{i}]") for i, value in enumerate(sequence(values, name))] or UNSET
+
+
+def _check_drawn(request: ReviewRequest, size: tuple[int, int]) -> None:
+    """Refuse shapes beyond the image.
+
+    Raises:
+        ImplausibleError: There is one.
+    """
+    for field, key in (("polygons", "polygon"), ("lines", "line"), ("points", "point")):
+        shapes = getattr(request, field)
+        for i, shape in enumerate([] if shapes is UNSET else shapes):
+            check_drawn(f"{field}[{i}]", [shape[key]] if key == "point" else shape[key], size)
+    for i, one in enumerate([] if request.rectangles is UNSET else request.rectangles):
+        x, y, width, height = (one[side] for side in "xywh")
+        if width < 0 or height < 0:
+            raise ImplausibleError(
+                f"rectangles[{i}] is x, y, width, height, and has a side below 0: {x}, {y}, {width}, {height}"
+            )
+        check_drawn(f"rectangles[{i}] (x, y, width, height)", [(x, y), (x + width, y + height)], size)
 
 
 def _parts(value: Any, count: int, form: str, name: str) -> list[Any]:

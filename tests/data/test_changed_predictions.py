@@ -174,3 +174,54 @@ async def _said(deployment: AsyncDeployment, *, is_shadow: bool) -> tuple[str, l
     [said] = [one for one in (await asset.sync()).predictions or [] if one["is_shadow"] is is_shadow]
     [shape] = said["rectangles"]
     return shape["label"]["name"], [shape[key] for key in "xywh"]
+
+
+CHANGES: Final[dict[str, tuple[str, Callable[[PredictionFormat], None]]]] = {
+    "a fraction in a box": ("detection", lambda p: p.detection_boxes[0].__setitem__(0, 0.25)),  # type: ignore[attr-defined]
+    "a float of a whole pixel": ("detection", lambda p: p.detection_boxes[0].__setitem__(3, 12.0)),  # type: ignore[attr-defined]
+    "NaN behind a score": ("detection", lambda p: p.detection_scores.__setitem__(0, float("nan"))),  # type: ignore[attr-defined]
+    "a class with a fraction": ("detection", lambda p: p.detection_classes.__setitem__(0, 1.0)),  # type: ignore[call-overload]
+    "a fraction in a polygon": ("segmentation", lambda p: p.detection_masks[0][1].__setitem__(0, 10.5)),  # type: ignore[attr-defined]
+    "a fraction in a line": ("line", lambda p: p.lines[0][1].__setitem__(1, 0.5)),  # type: ignore[attr-defined]
+    "a fraction in a point": ("point", lambda p: p.points[0].__setitem__(1, 0.5)),  # type: ignore[attr-defined]
+    "a fraction in a skeleton": ("keypoint", lambda p: p.keypoints[0][0].__setitem__(0, 0.5)),  # type: ignore[attr-defined]
+    "NaN in a skeleton's score": ("keypoint", lambda p: p.detection_scores.__setitem__(0, float("nan"))),  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_numbers_put_in_afterwards_are_refused(change: str) -> None:
+    """The wire has whole numbers and finite scores; the constructor's rounding and refusing are over by then."""
+    kind, spoil_one = CHANGES[change]
+    given = MAKERS[kind]()
+    spoil_one(given)
+    fields: dict[str, Any] = {
+        "image": jpeg(WIDTH, HEIGHT),
+        "filename": "a.jpg",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "latency": 0.1,
+    }
+    for name in ("prediction", "shadow_prediction"):
+        said = {"prediction": MAKERS[kind](), "shadow_prediction": MAKERS[kind](), "shadow_latency": 0.1, name: given}
+        with pytest.raises(ConfigurationError, match=r"changed after it was made|is nan, not 0 to 1"):
+            Frame(**fields, **said)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("change", [name for name, (kind, _) in CHANGES.items() if kind == "detection"])
+async def test_numbers_put_in_afterwards_are_not_sent(deployment: AsyncDeployment, emulator: Any, change: str) -> None:
+    """By no call; a prediction of a shadow that comes later is looked at, too."""
+    good = MAKERS["detection"]()
+    await _monitor_bytes(deployment, good, None)
+    asset = await deployment.find_predicted_asset(filename="a.jpg")
+    before = len(emulator.journal)
+    for given in (MAKERS["detection"](), DetectionPredictionFormat([1, 1], [[1, 2, 11, 12]] * 2, [0.5, 0.5])):
+        CHANGES[change][1](given)
+        with pytest.raises(ConfigurationError, match=r"changed after it was made|is nan, not 0 to 1"):
+            await _monitor_bytes(deployment, given, None)
+        with pytest.raises(
+            ConfigurationError, match=r"changed after it was made|is nan|must be finite|must be a finite"
+        ):
+            await deployment.monitor_shadow(asset, 0.1, given)
+    assert len(emulator.journal) == before

@@ -16,6 +16,7 @@ from picsellia_async import (
     ImplausibleError,
     KeypointPredictionFormat,
 )
+from picsellia_async._delivery.spool import codec
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import (
     MaskPredictionFormat,
@@ -164,3 +165,70 @@ def test_an_image_of_pillow_knows_its_channels() -> None:
         Frame.from_array(image, prediction=prediction, latency=0.02, filename="a.jpg")
     made = Frame.from_array(image, prediction=prediction, latency=0.02, filename="a.jpg", order="rgb")
     assert made.width == 64
+
+
+def swap_labels(emulator: Any) -> None:
+    """Give the newer model version another order of the same labels."""
+    documents = emulator.state.store.documents
+    version = documents.find("model_version", name="latest")
+    version["labels"] = {"0": "car", "1": "bicycle", "2": "person", "3": "truck"}
+    documents.save("model_version", version)
+
+
+@pytest.mark.anyio
+async def test_labels_held_from_before_the_model_was_replaced(
+    client: Any, deployment: AsyncDeployment, emulator: Any
+) -> None:
+    """A service fetches the label map when it starts; after `set_model` its names stand at other indexes, and are refused."""
+    swap_labels(emulator)
+    await deployment.set_model(await (await client.get_model("my-model")).get_version("first"))
+    labels = await deployment.label_map()
+
+    def person() -> PredictionFormat:
+        return DetectionPredictionFormat.from_xyxy([[1, 2, 30, 40]], ["person"], [0.9], label_map=labels)
+
+    assert (await deployment.monitor_many([frame(person())])).is_complete
+    await deployment.set_model(await (await client.get_model("my-model")).get_version("latest"))
+    with pytest.raises(ImplausibleError, match=r"class 0 is 'person' to the model, but 'car' in the label map"):
+        await deployment.monitor_bytes(frame(person()).image, "image/jpeg", "a.jpg", 0.02, 48, 64, person())
+    report = await deployment.monitor_many([frame(person())])
+    assert (report.delivered, report.rejected) == (0, 1)
+    labels = await deployment.label_map()
+    assert (await deployment.monitor_many([frame(person())])).is_complete
+
+
+@pytest.mark.anyio
+async def test_a_spool_keeps_the_names_of_classes(deployment: AsyncDeployment) -> None:
+    """A frame that is read back from the disk, by another process maybe, is compared with the label map like any other."""
+    other = frame(
+        DetectionPredictionFormat.from_xyxy([[1, 2, 30, 40]], ["car"], [0.9], label_map={"person": 3, "car": 1})
+    )
+    back = codec.decode(codec.encode(other), other.image)  # type: ignore[arg-type]  # bytes
+    assert back.prediction.class_names == {1: "car"}
+    report = await deployment.monitor_many([back])
+    assert (report.delivered, report.rejected) == (0, 1)
+
+
+def test_a_label_map_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of labels are not walked for each prediction; a mapping that is changed is looked at again."""
+    seen: list[str] = []
+
+    class Counted(dict[str, int]):
+        def items(self) -> Any:
+            seen.append("walked")
+            return super().items()
+
+    labels = Counted({f"class {index}": index for index in range(1000)})
+    for _ in range(3):
+        made = DetectionPredictionFormat.from_xyxy([[1, 2, 3, 4]] * 2, ["class 7", 9], [0.5] * 2, label_map=labels)
+        assert (made.detection_classes, made.class_names) == ([7, 9], {7: "class 7", 9: "class 9"})
+    assert seen == ["walked"]
+    labels["class 7"], labels["new"] = 1007, 7
+    made = DetectionPredictionFormat.from_xyxy([[1, 2, 3, 4]] * 2, ["class 7", 7], [0.5] * 2, label_map=labels)
+    assert (made.detection_classes, made.class_names) == ([1007, 7], {1007: "class 7", 7: "new"})
+    labels["class 9"] = 5000  # as many labels as before
+    assert DetectionPredictionFormat.from_xyxy(
+        [[1, 2, 3, 4]], ["class 9"], [0.5], label_map=labels
+    ).detection_classes == [5000]
+    with pytest.raises(ImplausibleError, match="is 9, which is no index of the label map"):
+        DetectionPredictionFormat.from_xyxy([[1, 2, 3, 4]], [9], [0.5], label_map=labels)

@@ -38,6 +38,8 @@ SEEN_WITHOUT_A_SIZE: Final = [name for name in OF_IMAGES if name != "PNG as JPEG
 """Predicting says neither content type nor size."""
 STATED: Final = [name for name in OF_BOXES if name not in {*OF_IMAGES, "swapped sizes", "another size"}]
 """Those that show without the image."""
+OF_STORED: Final = [name for name in STATED if name not in {"blank tag", "blank source", "directory above"}]
+"""Those of an image that is stored already: its tags and source are."""
 
 Call = Callable[[AsyncClient, AsyncDeployment, Path, dict[str, Any]], Awaitable[object]]
 
@@ -102,8 +104,8 @@ async def predict_bytes(_: AsyncClient, deployment: AsyncDeployment, __: Path, f
 CALLS: Final[dict[Call, list[str]]] = {
     monitor: OF_BOXES,
     monitor_bytes: OF_BOXES,
-    monitor_cloud_image: STATED,
-    monitor_data: STATED,
+    monitor_cloud_image: OF_STORED,
+    monitor_data: OF_STORED,
     frame_of_bytes: OF_BOXES,
     frame_of_a_file: OF_BOXES,
     frame_of_a_spool: OF_BOXES,

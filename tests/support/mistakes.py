@@ -56,6 +56,9 @@ MISTAKES = {
     "the day after tomorrow": ({"timestamp": time.time() + 200_000}, "more than a day from now"),
     "NaN in metrics": ({"custom_metrics": {"iou": [0.5, float("nan")]}}, r"custom_metrics\['iou'\]\[1\] is NaN or infinite.*checks=.off. sends null"),
     "infinite in metrics": ({"custom_metrics": {"a": {"b": np.float32("inf")}}}, r"custom_metrics\['a'\]\['b'\] is NaN or infinite"),
+    "blank tag": ({"tags": ["day", ""]}, r"tags\[1\] is blank"),
+    "blank source": ({"source": " "}, "source is blank"),
+    "directory above": ({"upload_dir": "../x"}, "upload_dir '../x' is no prefix of names"),
     "shadow": ({"shadow_prediction": box(700, 20, 1200, 220), "shadow_latency": 0.1}, "shadow_prediction.detection_boxes"),
     "shadow latency": ({"shadow_prediction": box(7, 20, 12, 220), "shadow_latency": 9e9}, "shadow_latency"),
 }  # fmt: skip

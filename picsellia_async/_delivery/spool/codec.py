@@ -16,6 +16,7 @@ from picsellia_async.enums import InferenceType, SupportedContentType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
+from picsellia_async.predictions.base import counted, with_class_names
 
 _PLAIN: Final = tuple(
     name for name in attrs.fields_dict(Frame) if name not in {"image", "prediction", "shadow_prediction", "id"}
@@ -65,12 +66,19 @@ def decode(description: bytes, image: bytes) -> Frame:
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:
-    # What the constructor does not take is worked out of the rest.
     fields: dict[str, Any] = {
         field.name: getattr(prediction, field.name) for field in attrs.fields(type(prediction)) if field.init
     }
+    # Notes of the constructor. Those that the checks look at when the frame is sent must not get lost on the way.
+    if prediction.class_names is not None:
+        fields["class_names"] = {str(index): name for index, name in prediction.class_names.items()}
+    if prediction.image_size is not None:
+        fields["image_size"] = prediction.image_size
     return {"type": prediction.model_type.value, **fields}
 
 
 def _format(fields: dict[str, Any]) -> PredictionFormat:
-    return PREDICTION_FORMATS[InferenceType(fields.pop("type"))](**fields)
+    names, size = fields.pop("class_names", {}), fields.pop("image_size", None)
+    found = PREDICTION_FORMATS[InferenceType(fields.pop("type"))](**fields)
+    counted(found, None if size is None else (size[0], size[1]))
+    return with_class_names(found, {int(index): name for index, name in names.items()})
