@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._bounds import check_drawn
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import (
     ADD_REVIEW,
@@ -21,7 +22,6 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import DataType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.models import PredictedAssetDescription
-from picsellia_async.plausibility import check_drawn
 from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import expect
