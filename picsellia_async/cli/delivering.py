@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
 from picsellia_async._wire.secret import hide
+from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.uploader import Uploader
 
@@ -82,14 +83,14 @@ def is_refused(uploader: Uploader) -> bool:
     statistics = uploader.statistics()
     if statistics.health is not Health.REFUSED:
         return False
-    print(f"the service refuses this account: {statistics.last_error}", file=sys.stderr)
+    print(in_options(f"the service refuses this account: {statistics.last_error}"), file=sys.stderr)
     return True
 
 
 def print_failures(report: UploadReport, spool: Path | None) -> None:
     """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered."""
     for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
-        print(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}", file=sys.stderr)
+        print(in_options(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}"), file=sys.stderr)
     if report.spooled and spool is not None:
         reason = next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
         print(

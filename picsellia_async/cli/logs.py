@@ -9,15 +9,26 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
+from picsellia_async.cli.wording import in_options
+
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+_WARNING_FORMAT: Final = "%(message)s"
+"""As Python does it where nothing is set up."""
+
+
+class _Formatter(logging.Formatter):
+    """Says options where the library advises arguments of Python."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return in_options(super().format(record))
 
 
 class _StderrHandler(logging.StreamHandler[Any]):
     """Writes to what stderr is at that moment: a progress bar puts something of its own there, so that lines come above it."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: str) -> None:
         logging.Handler.__init__(self)
-        self.setFormatter(logging.Formatter(_FORMAT))
+        self.setFormatter(_Formatter(form))
 
     @property
     def stream(self) -> TextIO:
@@ -37,14 +48,15 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def logged(verbose: int) -> Iterator[None]:
-    """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` as Python does."""
-    if not verbose:
+    """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` warnings alone."""
+    logger = logging.getLogger("picsellia_async")
+    if not verbose and logger.hasHandlers():  # called by a program that has set up its logging
         yield
         return
-    logger, handler = logging.getLogger("picsellia_async"), _StderrHandler()
+    handler = _StderrHandler(_FORMAT if verbose else _WARNING_FORMAT)
     level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.WARNING)
     logger.propagate = False  # a command that sets up logging of its own would show each line twice
     try:
         yield

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from picsellia_async._version import __version__
 from picsellia_async.cli import demo, doctor, emulator, monitor, replay
 from picsellia_async.cli.logs import add_verbose, logged
+from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import ConfigurationError, PicselliaError
 
 
@@ -43,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ConfigurationError as exc:
-        print(f"picsellia-async {chosen.command}: {exc}", file=sys.stderr)
+        print(in_options(f"picsellia-async {chosen.command}: {exc}"), file=sys.stderr)
         return 2
     except PicselliaError as exc:
-        print(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}", file=sys.stderr)
+        print(in_options(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}"), file=sys.stderr)
         return 1
     return code

@@ -37,6 +37,7 @@ from picsellia_async.cli.resuming import (
     tell_end,
     tell_start,
 )
+from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
@@ -62,7 +63,7 @@ def _latency(value: str) -> float:
     try:
         check_latency(found, "it")
     except ImplausibleError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(in_options(str(error))) from None
     return found
 
 
@@ -159,7 +160,12 @@ class _Result:
     @property
     def problems(self) -> tuple[str, ...]:
         """What was wrong with them."""
-        return () if self.source is None else self.source.problems
+        return () if self.source is None else tuple(map(in_options, self.source.problems))
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The error that ended it."""
+        return None if self.error is None else in_options(f"{type(self.error).__name__}: {self.error}")
 
 
 def _check_input(args: argparse.Namespace) -> None:
@@ -376,7 +382,7 @@ def _to_json(result: _Result) -> dict[str, Any]:
         "left": 0 if result.job is None else result.job.left,
         "skipped": result.skipped,
         "interrupted": result.is_interrupted,
-        "error": None if result.error is None else f"{type(result.error).__name__}: {result.error}",
+        "error": result.stopped_by,
         "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
         "failures": failures[:FAILURES_NAMED],
         "problems": list(result.problems),
@@ -397,7 +403,7 @@ def _print(result: _Result, spool: Path | None) -> None:
     if result.job is not None and result.journal is not None:
         tell_end(result.job, result.journal)
     if result.error is not None:
-        print(f"stopped: {type(result.error).__name__}: {result.error}", file=sys.stderr)
+        print(f"stopped: {result.stopped_by}", file=sys.stderr)
 
 
 def _before(job: JobReport | None) -> str:

@@ -10,6 +10,7 @@ import datetime
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
@@ -61,6 +62,8 @@ _LIMITED: Final = 1
 _LARGE_PIXELS: Final = 1280 * 720
 """Frames from which on decoding in several threads is worth what it costs."""
 
+_ASPECT_MAX: Final = 4
+"""Pixels that are said to be flatter than that are a mistake of the file."""
 _MICROSECONDS: Final = 1_000_000
 _SOUND_LONGER_MAX: Final = 1.0
 """Seconds by which the sound of a whole file may be longer than its pictures."""
@@ -115,6 +118,8 @@ class Reading:
     _stamp: str = attrs.field(init=False)
     _writer: JpegWriter = attrs.field(init=False)
     _turn: Turn = attrs.field(factory=Turn, init=False)
+    _aspect: Fraction = attrs.field(factory=lambda: Fraction(1), init=False)
+    """Width of a pixel by its height."""
 
     def __attrs_post_init__(self) -> None:
         """Name the reading, so that no other one, on whatever host, gives its frames the same names."""
@@ -175,7 +180,7 @@ class Reading:
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
-        self._turn, is_first = Turn(), True
+        self._turn, self._aspect, is_first = Turn(), Fraction(1), True
         is_mjpeg = stream.codec_context.name == "mjpeg"
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
@@ -195,7 +200,7 @@ class Reading:
                 if is_first and self.settings.orientation == "shown":
                     # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
                     # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
-                    self._turn = Turn(_matrix(frame))
+                    self._turn, self._aspect = Turn(_matrix(frame)), _aspect(stream)
                     passes = passes and not self._turn
                 is_first = False
                 clock.frames += 1
@@ -269,7 +274,7 @@ class Reading:
             raise SourceError(f"{self.settings.shown!r} is cut off: it ends before its last frame")
 
     def _from_frame(self, frame: Any, position: float | None, captured: float, *, is_corrupted: bool = False) -> Image:
-        data, pixels, width, height = self._writer.write(frame, self._turn)
+        data, pixels, width, height = self._writer.write(frame, self._turn, self._aspect)
         return self._image(data, pixels, width, height, position, captured, is_corrupted=is_corrupted)
 
     def _from_jpeg(
@@ -411,6 +416,18 @@ def _reason(error: BaseException) -> str:
 def _matrix(frame: Any) -> bytes | None:
     found = frame.side_data.get("DISPLAYMATRIX")
     return None if found is None else bytes(found)
+
+
+def _aspect(stream: Any) -> Fraction:
+    """Return the width of a pixel by its height, once a frame is decoded: recordings of television have none that are square.
+
+    What the container says wins, as in players. Viewers of JPEG do not know of it, and the density in its header means another thing.
+    """
+    if stream.codec_context.name == "mjpeg":
+        return Fraction(1)
+    told = (stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio)
+    found = next((Fraction(one) for one in told if one and one != 1), Fraction(1))
+    return found if 1 / _ASPECT_MAX <= found <= _ASPECT_MAX else Fraction(1)
 
 
 def _is_cut(stream: Any, settings: VideoSettings, clock: Clock) -> bool:

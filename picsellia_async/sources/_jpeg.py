@@ -32,6 +32,7 @@ _OF_JPEG: Final = "bt470bg"
 """BT.601, by FFmpeg's name; also what it takes where a video does not say."""
 _MATRICES: Final = {1: "bt709", 2: _OF_JPEG, 5: _OF_JPEG, 6: _OF_JPEG, 7: "smpte240m", 9: "bt2020ncl"}
 """Name of the matrix by its number in a frame."""
+_SQUARE: Final = Fraction(1)
 _FULL: Final = 2
 """FFmpeg's number for levels of 0 to 255."""
 
@@ -79,16 +80,25 @@ class JpegWriter:
         self._reformatter = VideoReformatter()
         self._levels = _Levels()
 
-    def write(self, frame: Any, turn: Turn) -> tuple[bytes, NDArray[np.uint8] | None, int, int]:
-        """Return JPEG, the array where it is wanted, width and height of a frame, turned."""
-        if not self._wants_pixels and not turn:
+    def write(
+        self, frame: Any, turn: Turn, aspect: Fraction = _SQUARE
+    ) -> tuple[bytes, NDArray[np.uint8] | None, int, int]:
+        """Return JPEG, the array where it is wanted, width and height of a frame, turned.
+
+        Args:
+            frame: Of PyAV.
+            turn: How it is shown.
+            aspect: Width of its pixels by their height.
+        """
+        width = round(frame.width * aspect)
+        if not self._wants_pixels and not turn and width == frame.width:
             picture = self._levels.applied(frame)
             if picture is not None:
                 planes = [_plane(one) for one in picture.planes]
                 written: bytes = self._encode_planes(*planes, self._quality, fastdct=True)
                 return written, None, picture.width, picture.height
         # One thread: handing stripes of a picture to others costs more than converting it.
-        picture = self._reformatter.reformat(frame, format=f"{self._order}24", threads=1)
+        picture = self._reformatter.reformat(frame, width=width, format=f"{self._order}24", threads=1)
         pixels = turn.applied(_array(picture))
         written = self._encode(pixels, self._quality, self._order.upper(), "420", fastdct=True)
         return written, pixels, pixels.shape[1], pixels.shape[0]

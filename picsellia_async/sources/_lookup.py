@@ -17,8 +17,7 @@ _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
 """The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
 _WAY_OUT: Final = (
-    "give annotations= (--annotations), the COCO file whose images tell the file name of each id, or write file_name into "
-    "each result"
+    "give annotations=, the COCO file whose images tell the file name of each id, or write file_name into each result"
 )
 _NAMED_MAX: Final = 3
 """Files that a message about several names."""

@@ -78,11 +78,13 @@ def colours(pixels):
     return "".join(names[tuple(int(one > 128) for one in pixels[place])] for place in places)
 
 
-def clip(path, *, turn=None, codec="libx264", frames=2, options=None):
+def clip(path, *, turn=None, aspect=None, codec="libx264", frames=2, options=None):
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=10, options={"crf": "1"} if codec == "libx264" else {})
         stream.width, stream.height = 64, 48
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         if isinstance(turn, int):
             stream.set_display_rotation(turn)
         elif turn is not None:
@@ -104,6 +106,30 @@ async def test_a_turned_video_is_upright(tmp_path, codec, degrees, size, expecte
     for image in await listed(video(path, pixels="rgb")):
         assert (image.width, image.height) == size == image.pixels.shape[1::-1]
         assert colours(image.pixels) == colours(decoded(image.image)) == expected
+    for image in await listed(video(path, orientation="stored")):
+        assert (image.width, image.height, colours(decoded(image.image))) == (64, 48, "rgbw")
+
+
+@pytest.mark.parametrize("pixels", [None, "rgb"])
+@pytest.mark.parametrize(
+    ("name", "aspect", "turn", "size", "expected"),
+    [
+        ("a.mp4", (2, 1), None, (128, 48), "rgbw"),
+        ("a.mkv", (1, 2), None, (32, 48), "rgbw"),
+        ("a.mov", (2, 1), 90, (48, 128), "gbwr"),
+        ("a.h264", (16, 11), None, (93, 48), "rgbw"),
+        ("a.mp4", (100, 1), None, (64, 48), "rgbw"),
+    ],
+    ids=["wide", "narrow", "turned", "in the stream", "a mistake"],
+)
+async def test_pixels_that_are_not_square_are_stretched(tmp_path, name, aspect, turn, size, expected, pixels):
+    """As a player shows them, and before the turn; `orientation="stored"` leaves them."""
+    path = clip(tmp_path / name, turn=turn, aspect=Fraction(*aspect))
+    for image in await listed(video(path, pixels=pixels)):
+        shown = decoded(image.image)
+        assert (image.width, image.height) == size == shown.shape[1::-1]
+        assert colours(shown) == expected
+        assert image.pixels is None or image.pixels.shape[1::-1] == size
     for image in await listed(video(path, orientation="stored")):
         assert (image.width, image.height, colours(decoded(image.image))) == (64, 48, "rgbw")
 

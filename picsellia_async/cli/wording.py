@@ -1,0 +1,82 @@
+"""Messages of the library in the words of the command line: where one advises an argument of Python, its option. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_RULES: Final = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # Constructors: a file holds what they would make.
+        (
+            r"with x first, use DetectionPredictionFormat\.from_.*? them \(top, left, bottom, right\), multiply",
+            "write pixels: multiply",
+        ),
+        (
+            r"use DetectionPredictionFormat\.from_\w+\(\.\.\., normalized=\(width, height\)\)",
+            "write pixels as top, left, bottom, right",
+        ),
+        (
+            r"use \w+PredictionFormat\.from_\w+\(\.\.\., normalized=\(width, height\)\)",
+            "write pixels: multiply x by the width and y by the height",
+        ),
+        (r" \(\w+PredictionFormat\.from_\w+\)", ""),
+        (r"; from_xyxy, from_xywh and from_cxcywh take other orders, and cut with clip=\(width, height\)", ""),
+        (
+            r"\. Of a person whom the border cuts: KeypointPredictionFormat\.from_keypoints\(\.\.\., clip=\(width, height\)\)",
+            "",
+        ),
+        (r": constructors such as from_xyxy take names with label_map=await deployment\.label_map\(\)", ""),
+        (r"; pairs: KeypointPredictionFormat\.from_keypoints", ""),
+        (r"\. It looks like a confidence: KeypointPredictionFormat\.from_keypoints", ". It looks like a confidence"),
+        (r" \(normalized=, clip=, size= or its masks\)", ""),
+        (r" Give the array to Frame\.from_array or deployment\.monitor_array, which encode it", " Write a JPEG or PNG"),
+        # What the command line has no option for.
+        (r"\. The platform shows JPEG and PNG; checks=\"off\" sends anything", ". The platform shows JPEG and PNG"),
+        (r"([;.] )?checks=\"off\" sends [a-z]+( it)?( as it is)?", ""),
+        (r"give content_type=\"(image/\w+)\"", r"name the file so (in a manifest: the field content_type, \1)"),
+        (
+            r"give content_type=, image/jpeg or image/png",
+            "name the file .jpg or .png (in a manifest: the field content_type)",
+        ),
+        (r", or leave id= out", ", or leave id out"),
+        # Classes are looked up by name unless an option says otherwise.
+        (
+            r"looked up by name: label_map=await deployment\.label_map\(\)",
+            "looked up by name, without --class-numbers; --categories says their indexes",
+        ),
+        (
+            r"; give label_map= where predictions are made, so that classes are found by name",
+            "; without --class-numbers they are found by name",
+        ),
+        (
+            r": give label_map=await deployment\.label_map\(\) where the prediction is made",
+            ": --class-numbers takes no names",
+        ),
+        (r"Give label_map=await deployment\.label_map\(\), which finds them by name, categories", "Give categories"),
+        (r"label_map=await deployment\.label_map\(\), or categories=", "--categories"),
+        (r"[Cc]ategories=\{(?:id|category_id): index\}", "--categories '{\"id\": index}'"),
+        (r"categories=\"indexes\"", "--class-numbers"),
+        (r"categories=", "--categories"),
+        # Options.
+        (r"kind=\"segmentation\"", "--segmentation"),
+        (r"kind=\"mask\"", "--mask"),
+        (r"which kind=\"detection\" reads", "which are read without --segmentation"),
+        (r"orientation='stored'", "--stored"),
+        (r"orientation='shown' reads", "without --stored it reads"),
+        (r"outside=True", "--outside"),
+        (r"empty=True", "--empty"),
+        (r"api_token=", "--api-token"),
+        (r"(?<![\w-])(annotations|names|score)=(?![\w(\[{'\"])", r"--\1"),
+    )
+]
+
+
+def in_options(text: str) -> str:
+    """Return a message with the options of the command line in place of Python's arguments."""
+    if "=" not in text and ".from_" not in text and "from_array" not in text:
+        return text
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text

@@ -1,0 +1,88 @@
+"""Messages on the command line name its options, not arguments of Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import picsellia_async
+from picsellia_async.cli.main import root_parser
+from picsellia_async.cli.wording import in_options
+
+PACKAGE = Path(picsellia_async.__file__).parent
+MODULES = [
+    *(PACKAGE / "sources" / f"{name}.py" for name in (
+        "_class_names", "_coco_images", "_errors", "_folder", "_image_files", "_lookup", "_order_watch", "_repeated_keys", "_shapes",
+        "_source", "_yolo_lines", "coco", "manifest", "yolo",
+    )),
+    *(PACKAGE / "predictions" / f"{name}.py" for name in ("_coco_boxes", "_run_length", "_values", "base")),
+    *(PACKAGE / f"{name}.py" for name in ("config", "frames", "image_header", "monitor_options", "plausibility")),
+    *(PACKAGE / "_deployment" / f"{name}.py" for name in ("class_names", "meaning")),
+    *(PACKAGE / "_services" / f"{name}.py" for name in ("account", "settings")),
+    PACKAGE / "_delivery/intake.py",
+]  # fmt: skip
+"""Modules of which a run of `monitor` or `replay` can print a message."""
+
+ARGUMENT = re.compile(r"(?<![\w.'\"{?&-])[a-z_]{2,}=(?!=)|\.from_\w+\(|await ")
+
+
+def value(part):
+    """Return what stands for a value; the only one that is printed as Python writes it, behind an argument, is an orientation."""
+    return "'stored'" if part.conversion == ord("r") else "7"
+
+
+def messages(path):
+    """Return the texts that a module puts into errors and log lines, each with something in place of its values."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {
+        id(node.body[0].value) for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body and isinstance(node.body[0], ast.Expr)
+    }  # fmt: skip
+    inner = {
+        id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in ast.walk(node)
+        if value is not node
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if id(node) in documentation | inner:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(one.value if isinstance(one, ast.Constant) else value(one) for one in node.values)
+
+
+def test_no_message_of_a_command_advises_an_argument_of_python():
+    """Every text of the modules that a command runs through; each argument that remains would be one that it does not have."""
+    found = [text for path in MODULES for text in messages(path) if ARGUMENT.search(text)]
+    assert len(found) > 20
+    left = {text: in_options(text) for text in found if ARGUMENT.search(in_options(text))}
+    assert not left
+
+
+def test_options_that_messages_name_are_there():
+    """Each one, of the command whose messages they are."""
+    (commands,) = [one for one in root_parser()._actions if one.dest == "command"]
+    known = set(commands.choices["monitor"]._option_string_actions)
+    texts = [in_options(text) for path in MODULES for text in messages(path)]
+    named = {option for text in texts for option in re.findall(r"(?<![\w-])--[a-z-]+", text)}
+    assert {"--score", "--categories", "--class-numbers", "--segmentation", "--mask", "--outside"} <= named
+    assert named <= known
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no score, as in ground truth; if these are predictions all the same, give score=", "give --score"),
+        ("'../a.jpg' leads out of '/d': outside=True allows that", ": --outside allows that"),
+        ("says 640 x 480: orientation='stored' reads it so", ": --stored reads it so"),
+        ('class 3 has no name: say its index with categories=; categories="indexes"', "--categories; --class-numbers"),
+        ("image 'a=b.jpg?score=3' is cut off", "'a=b.jpg?score=3' is cut off"),
+        ("it is short", "it is short"),
+    ],
+)
+def test_messages_say_options(text, expected):
+    """What is no argument, in a path for instance, stays as it is."""
+    assert in_options(text).endswith(expected)
