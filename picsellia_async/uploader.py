@@ -258,7 +258,7 @@ class Uploader:
 
     async def _deliver_rest(self) -> None:
         """Wait for the outcomes, for as long as there is hope."""
-        self._sender.shorten_own_pauses()
+        self._sender.shorten_own_pauses(self._close_timeout)
         hopeless = asyncio.ensure_future(self._sender.wait_hopeless(self._sender.now() + self._close_timeout))
         flushing = asyncio.ensure_future(self._ledger.flush())
         try:

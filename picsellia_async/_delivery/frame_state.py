@@ -19,12 +19,13 @@ stays refused. On disk nothing else is final, since no later run sends what was 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
-from picsellia_async._delivery.circuit_breaker import Signal
+from picsellia_async._delivery.circuit_breaker import CLOSING_PAUSE, Signal
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected, Spooled
 from picsellia_async._http.retry import backoff, is_repeatable
 from picsellia_async.config import RetryPolicy
@@ -104,8 +105,50 @@ class Rules:
     """Whether frames wait while the account is refused, as they can with a spool."""
     keeps_order: bool = False
     """Whether a frame that fails keeps others waiting; then it gives way after `ATTEMPTS_IN_ORDER`."""
+    ends_at: float = math.inf
+    """When closing ends, on the clock of `now`; infinity before it begins."""
+
+    def pause(self, attempt: int, now: float, random: Callable[[], float]) -> float:
+        """Return for how long a frame waits after an attempt that failed.
+
+        Closing makes the waits short. Where attempts are bounded it spreads those that are left over its time: the last one is
+        `LAST_ATTEMPT_SECONDS` before its end.
+
+        Args:
+            attempt: Number of the attempt; 1 is the first.
+            now: Monotonic seconds.
+            random: Returns a number in [0, 1).
+        """
+        wait = backoff(self.policy, attempt, random)
+        if self.ends_at == math.inf:
+            return wait
+        if self.max_attempts is None:
+            return min(wait, CLOSING_PAUSE * (1 - self.policy.jitter * random()))
+        left = self._left(attempt)
+        return min(wait, max(CLOSING_PAUSE, (self._last_at - now) / left)) if left > 0 else wait
+
+    def due_at_closing(self, attempts: int, until: float, now: float) -> float:
+        """Return until when a frame waits now that closing begins: it is tried at once, unless that would be the last time.
+
+        Args:
+            attempts: Attempts made.
+            until: When it was to be tried.
+            now: Monotonic seconds.
+        """
+        left = self._left(attempts)
+        return now if left > 1 else min(until, self._last_at) if left > 0 else until
+
+    def _left(self, attempts: int) -> float:
+        """Return the attempts that closing may make. A spool keeps the last one for the next run: short waits reject no frame."""
+        return math.inf if self.max_attempts is None else self.max_attempts - attempts - self.holds
+
+    @property
+    def _last_at(self) -> float:
+        return self.ends_at - LAST_ATTEMPT_SECONDS
 
 
+LAST_ATTEMPT_SECONDS: Final = 1.0
+"""How long before the end of closing the last of a bounded number of attempts is made."""
 ATTEMPTS_IN_ORDER: Final = 10
 """Failed attempts after which a frame that keeps others of its source waiting is rejected, if others were delivered between the last
 two. In an outage nobody is, and so it ends no frame."""
@@ -213,6 +256,11 @@ class InFlight:
     error: BaseException | None = None
     """What the last one ended in."""
 
+    @property
+    def attempts(self) -> int:
+        """Attempts made, this one included."""
+        return self.attempt
+
     def next(
         self,
         frame: Frame,
@@ -264,8 +312,7 @@ class InFlight:
         stored = self.may_be_stored or may_have_stored(error)
         if is_last or is_old or not self._is_repeated(verdict, rules, others_delivered):
             return Rejected(frame, error, self.attempt, may_be_stored=stored)
-        wait = backoff(rules.policy, self.attempt, random)
-        return Waiting(self.attempt, stored, error, until=now + wait)
+        return Waiting(self.attempt, stored, error, until=now + rules.pause(self.attempt, now, random))
 
     def _is_repeated(self, verdict: Verdict, rules: Rules, others_delivered: bool) -> bool:
         if verdict is Verdict.REJECT:

@@ -27,7 +27,7 @@ import attrs
 from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.answer_watch import AnswerWatch
 from picsellia_async._delivery.attempt import Attempt, Find, Send, Taken
-from picsellia_async._delivery.circuit_breaker import CLOSING_PAUSE, CircuitBreaker, Signal
+from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.frame_state import (
@@ -318,13 +318,7 @@ class Sender:
         self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
 
     def _learn_from(
-        self,
-        item: Item,
-        state: InFlight,
-        error: BaseException,
-        others_delivered: bool,
-        now: float,
-        attempt: Attempt,
+        self, item: Item, state: InFlight, error: BaseException, others_delivered: bool, now: float, attempt: Attempt
     ) -> None:
         self.last_error = error
         logger.debug("attempt %d of frame %s failed: %s: %s", state.attempt, item.frame.id, type(error).__name__, error)
@@ -401,9 +395,8 @@ class Sender:
             items.append(queued)
         for item in items:
             state = item.state
-            attempts = state.attempts if isinstance(state, Queued) else state.attempt
             if error is not None:
-                self._ledger.end(item, Rejected(item.frame, error, attempts, may_be_stored=state.may_be_stored))
+                self._ledger.end(item, Rejected(item.frame, error, state.attempts, may_be_stored=state.may_be_stored))
 
     # Waiting.
 
@@ -416,6 +409,8 @@ class Sender:
         self._timer = self._loop.call_at(when, self._wake)
 
     def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer, self._timer_at = None, math.inf
         self._release_due(self._loop.time())
         self._start_workers()
@@ -453,16 +448,20 @@ class Sender:
 
     # Ending.
 
-    def shorten_own_pauses(self) -> None:
-        """Closing begins: end our own waits at once, and keep later ones short. A pause that the service asked for is kept."""
-        self._breaker.closing(self._loop.time())
-        # Short waits use up a bounded number of attempts: then a frame would be rejected that a spool keeps for the next run.
-        if self._rules.max_attempts is None:
-            policy = self._rules.policy
-            short = min(policy.backoff_max, CLOSING_PAUSE)
-            self._rules = attrs.evolve(self._rules, policy=attrs.evolve(policy, backoff_max=short))
-        self._release_due(math.inf)
-        self._start_workers()
+    def shorten_own_pauses(self, seconds: float) -> None:
+        """Closing begins: end our own waits, and keep later ones short. A pause that the service asked for is kept.
+
+        Args:
+            seconds: How long closing may take.
+        """
+        now = self._loop.time()
+        self._breaker.closing(now)
+        rules = self._rules = attrs.evolve(self._rules, ends_at=now + seconds)
+        self._waiting = [
+            (rules.due_at_closing(item.state.attempts, at, now), seq, item) for at, seq, item in self._waiting
+        ]
+        heapq.heapify(self._waiting)
+        self._wake()
 
     async def wait_hopeless(self, deadline: float) -> None:
         """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer."""

@@ -230,3 +230,18 @@ def test_no_path_loses_a_frame(results: list[object], holds: bool, max_attempts:
             assert state.attempts == number
             return
     assert isinstance(state, Queued)
+
+
+def test_closing_leaves_a_spooled_frame_its_last_attempt() -> None:
+    """The one before is made early; the last one not before its own time, so that no short wait rejects what a spool keeps."""
+    policy = RetryPolicy(backoff_initial=100.0, backoff_max=1000.0, jitter=0.0)
+    spooled = Rules(policy, max_attempts=3, holds=True, ends_at=31.0)
+    assert (spooled.pause(1, 0.0, never), spooled.pause(2, 0.0, never)) == (30.0, 200.0)
+    assert (spooled.due_at_closing(1, 99.0, 0.0), spooled.due_at_closing(2, 99.0, 0.0)) == (30.0, 99.0)
+    in_memory = Rules(policy, max_attempts=3, ends_at=31.0)
+    assert (in_memory.pause(1, 0.0, never), in_memory.pause(2, 0.0, never)) == (15.0, 30.0)
+    assert (in_memory.due_at_closing(1, 99.0, 0.0), in_memory.due_at_closing(2, 99.0, 0.0)) == (0.0, 30.0)
+
+
+def never() -> float:
+    return 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from picsellia_async._delivery.outcomes import Dropped, Health
+from picsellia_async._delivery.outcomes import Dropped, Health, Rejected
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
     ClosedError,
@@ -22,6 +22,9 @@ from ..support.virtual_time import VirtualLoop
 from .service import Service, down, frames, uploader
 
 pytestmark = pytest.mark.anyio
+
+PATIENT = RetryPolicy(backoff_initial=100.0, backoff_max=1000.0, jitter=0.0)
+"""Waits that are longer than any closing."""
 
 
 async def test_closing_against_a_dead_service_is_bounded() -> None:
@@ -119,13 +122,28 @@ async def test_closing_delivers_to_a_service_that_is_back_a_second_before_its_en
     assert len(closing) <= 2 + 3 * back_after, "it is probed, not hammered"
 
 
-async def test_closing_uses_up_no_bounded_attempts() -> None:
-    """With `max_attempts` the frame's waits stay long while closing: it is dropped by the close, and not rejected before."""
-    service = Service(script=lambda frame, attempt: down())
-    policy = RetryPolicy(backoff_initial=10.0, jitter=0.0)
-    async with uploader(service, close_timeout=8.0, max_attempts=3, retry=policy) as up:
+@pytest.mark.parametrize("back_after", [0.0, 3.0, 14.0, 28.9])
+@pytest.mark.parametrize("bound", [2, 3, 8, 200])
+async def test_closing_spreads_bounded_attempts_over_its_time(back_after: float, bound: int) -> None:
+    """Waits of minutes, and `max_attempts`: whenever the service is back, up to a second before the end, the frame is delivered."""
+    loop = asyncio.get_running_loop()
+    back_at = loop.time() + 5.0 + back_after
+    service = Service(script=lambda frame, attempt: down() if loop.time() < back_at else None)
+    async with uploader(service, close_timeout=30.0, max_attempts=bound, retry=PATIENT) as up:
         await up.submit(make_frame(0))
-    assert up.report.dropped_by_reason == {"closed": 1}
+        await asyncio.sleep(5.0)
+    assert (up.report.delivered, up.report.retries < bound) == (1, True)
+
+
+async def test_closing_makes_no_more_attempts_than_asked_for() -> None:
+    """The service stays down: the frame is rejected with its last attempt, a second before the end."""
+    service = Service(script=lambda frame, attempt: down())
+    loop = asyncio.get_running_loop()
+    async with uploader(service, close_timeout=8.0, max_attempts=3, retry=PATIENT) as up:
+        receipt = await up.submit(make_frame(0))
+        begun = loop.time()
+    assert isinstance(receipt.outcome, Rejected)
+    assert [round(at - begun) for at, _ in service.arrivals] == [0, 4, 7]
 
 
 async def test_producers_and_flushes_do_not_deadlock() -> None:
