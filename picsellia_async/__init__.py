@@ -131,6 +131,12 @@ if TYPE_CHECKING:
     from picsellia_async.monitor_options import (
         MonitorOptions,
     )
+    from picsellia_async.pipeline import (
+        Pipeline,
+        PipelineReport,
+        PipelineSourceStatistics,
+        PipelineStatistics,
+    )
     from picsellia_async.predictions import (
         ClassificationPredictionFormat,
         DetectionPredictionFormat,
@@ -277,6 +283,10 @@ __all__ = [
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PicselliaError",
+    "Pipeline",
+    "PipelineReport",
+    "PipelineSourceStatistics",
+    "PipelineStatistics",
     "PointPredictionFormat",
     "PoolCounts",
     "PredictedAsset",
@@ -342,6 +352,7 @@ _MODULES = {
     "image_header": "image_size",
     "models": "DeploymentDescription Organization",
     "monitor_options": "MonitorOptions",
+    "pipeline": "Pipeline PipelineReport PipelineSourceStatistics PipelineStatistics",
     "predictions": "ClassificationPredictionFormat DetectionPredictionFormat KeypointPredictionFormat LinePredictionFormat MaskPredictionFormat PointPredictionFormat PredictionFormat SegmentationPredictionFormat",
     "resources.campaign": "Assignment ReviewCampaign ReviewCampaignStep",
     "resources.data": "Data",

@@ -110,6 +110,16 @@ class Camera(Closeable):
         """Return address and state; user, password and query are not shown."""
         return f"<Camera {self._settings.shown!r} {self._state.value}>"
 
+    @property
+    def source(self) -> str:
+        """Name of its frames' `Image.source`."""
+        return self._settings.source
+
+    @property
+    def policy(self) -> Policy:
+        """What happens when the buffer is full."""
+        return self._policy
+
     async def aclose(self) -> None:
         """End the iteration at once, also while it connects.
 

@@ -90,6 +90,11 @@ class Video(Closeable):
             queue.stop()
 
     @property
+    def source(self) -> str:
+        """Name of its frames' `Image.source`."""
+        return self._settings.source
+
+    @property
     def damaged(self) -> int:
         """Packets and frames that the latest pass could not decode so far, or that lack data; they are left out."""
         return 0 if self._reading is None else self._reading.damaged

@@ -1,0 +1,54 @@
+"""What a pipeline tells the log of frames that fail: the first at once, then what was counted, every 30 seconds. Pure."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from typing import Final
+
+import attrs
+
+from picsellia_async._log_line import Line
+
+TOLD_SECONDS: Final = 30.0
+"""Between two lines about frames that fail."""
+
+
+@attrs.define
+class FailureLog:
+    """Decides on the lines about frames that fail."""
+
+    _untold: Counter[str] = attrs.field(factory=Counter, init=False)
+    _sources: set[str] = attrs.field(factory=set, init=False)
+    _last: str = attrs.field(default="", init=False)
+    _told_at: float = attrs.field(default=-math.inf, init=False)
+
+    def failed(self, now: float, reason: str, source: str, error: BaseException) -> Line | None:
+        """Return the line for a frame that failed, if it is time for one.
+
+        Args:
+            now: Monotonic seconds.
+            reason: As counted.
+            source: Name of the frame's source.
+            error: What went wrong.
+        """
+        self._untold[reason] += 1
+        self._sources.add(source)
+        self._last = f"{type(error).__name__}: {error}"
+        return self.rest(now) if now >= self._told_at + TOLD_SECONDS else None
+
+    def rest(self, now: float) -> Line | None:
+        """Return the line for all that was not told yet; None where there is nothing."""
+        if not self._untold:
+            return None
+        count = self._untold.total()
+        reasons = ", ".join(f"{reason} {number}" for reason, number in self._untold.items())
+        sources = sorted(self._sources)
+        names = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
+        fields: dict[str, object] = {"failed": count, "failed_by_reason": dict(self._untold), "sources": sources}
+        text = f"frames failed in the pipeline: {count} ({reasons}) of {names}, the last: {self._last}"
+        self._untold.clear()
+        self._sources.clear()
+        self._told_at = now
+        return Line(logging.WARNING, text, fields)

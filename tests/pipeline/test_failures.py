@@ -1,0 +1,133 @@
+"""Frames that fail: counted by reason, told once a while, and never the end of the others."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from picsellia_async import DetectionPredictionFormat, Pipeline
+from picsellia_async.pipeline import Candidate, every
+from picsellia_async.pipeline._log import FailureLog
+
+from ..support.frames import PREDICTION
+from ..support.pipelines import Stored, at_once, balanced, same
+
+pytestmark = pytest.mark.anyio
+
+OUTSIDE = DetectionPredictionFormat([0], [[1, 2, 300, 400]], [0.5])
+
+
+def third(returned: Any) -> Any:
+    """Return a model that returns, or raises, something else for each third image."""
+    calls = 0
+
+    def model(_pixels: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % 3 or returned is None:
+            return PREDICTION
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    return model
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        (RuntimeError("out of memory"), "model"),
+        ("a cat", "result"),
+        ([PREDICTION, PREDICTION], "result"),
+        (OUTSIDE, "implausible"),
+    ],
+)
+async def test_a_frame_that_fails_is_counted_and_the_others_go_on(
+    returned: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model that raises, a result that is none, and one that cannot be meant: that frame's failure, told once with numbers."""
+    stored = Stored()
+    async with Pipeline(at_once("cam", 12), third(returned), stored.uploader()) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.failed_by_reason == {reason: 4}
+    assert len(stored.frames) == 8
+    assert not report.is_complete
+    lines = [record for record in caplog.records if "frames failed in the pipeline" in record.message]
+    assert [line.levelno for line in lines] == [logging.WARNING] * 2
+    assert f"1 ({reason} 1) of source-1" in lines[0].message
+    assert f"3 ({reason} 3) of source-1" in lines[1].message, "the rest is told at the end"
+
+
+async def test_a_batch_that_fails_fails_each_of_its_frames() -> None:
+    """A call that raises, or returns too few results, is the failure of each image in it."""
+    stored = Stored()
+    calls = 0
+
+    def model(batch: list[Any]) -> list[Any]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ValueError("shape")
+        return [PREDICTION] * (len(batch) - (calls == 2))
+
+    async with Pipeline(at_once("cam", 12), model, stored.uploader(), batch_size=4, max_batch_wait=60.0) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.failed_by_reason == {"model": 8}
+    assert len(stored.frames) == 4
+
+
+async def test_a_plain_function_that_returns_a_coroutine_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    """A lambda around a coroutine function is not taken for one: the message says what to give."""
+
+    async def predict(_pixels: Any) -> Any:
+        return PREDICTION
+
+    async with Pipeline(at_once("cam", 1), lambda pixels: predict(pixels.copy()), Stored().uploader()) as pipeline:
+        report = await pipeline.run()
+    assert report.statistics.failed == 1
+    assert "give a coroutine function" in caplog.text
+
+
+async def test_a_function_of_keep_that_raises_fails_the_frame(caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted; where another rule keeps the frame all the same, it is sent and the log tells."""
+
+    def broken(candidate: Candidate) -> bool:
+        raise KeyError(candidate.source)
+
+    stored = Stored()
+    async with Pipeline(at_once("cam", 3), same, stored.uploader(), keep=broken) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.failed_by_reason == {"keep": 3}
+    caplog.clear()
+    async with Pipeline(at_once("cam", 3), same, stored.uploader(), keep=broken | every(3600)) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert (report.statistics.submitted, report.statistics.failed) == (1, 2)
+    assert "KeyError" in caplog.text
+
+
+async def test_a_frame_that_the_uploader_refuses_is_counted() -> None:
+    """One that is larger than all room is not the end."""
+    stored = Stored()
+    async with Pipeline(at_once("cam", 3), same, stored.uploader(max_pending_bytes=10)) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.failed_by_reason == {"submit": 3}
+
+
+def test_failures_are_told_at_first_and_then_every_thirty_seconds() -> None:
+    """Ten failures a second for a minute are three lines, in which each failure is counted once."""
+    log = FailureLog()
+    lines = [
+        line for tick in range(600) if (line := log.failed(tick / 10, "model", f"cam-{tick % 5}", ValueError("x")))
+    ]
+    rest = log.rest(60.0)
+    assert rest is not None
+    assert [line.fields["failed"] for line in (*lines, rest)] == [1, 300, 299]
+    assert "of cam-0, cam-1, cam-2 and 2 more, the last: ValueError: x" in rest.text
+    assert log.rest(61.0) is None
