@@ -1,4 +1,4 @@
-"""`Frame`: one image with what a model said about it, ready to be monitored. A value; nothing here does I/O."""
+"""`Frame`: one image with what a model said about it, ready to be monitored. A value; no file is opened here."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLik
     return image
 
 
+def _version_of(path: Path) -> tuple[int, int] | None:
+    """Return size and time of change of a file, without opening it: a few microseconds on a local disk."""
+    try:
+        state = path.stat()
+    except OSError:  # told where it is read
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
 def _id(value: uuid.UUID | str) -> uuid.UUID:
     return value if type(value) is uuid.UUID else as_uuid(value, "id")
 
@@ -94,7 +103,8 @@ class Frame(MonitorOptions):
 
     Attributes:
         image: Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a
-            spool: when it is submitted). A bytearray or memoryview is copied, so that the buffer may be used again.
+            spool: when it is submitted). A file that was changed since the frame was made is refused then: the prediction is that
+            of another picture. A bytearray or memoryview is copied, so that the buffer may be used again.
         filename: Name of the image on the platform; by default that of the file.
         prediction: What the model said. Copied: changing your own lists afterwards changes nothing here.
         shadow_prediction: What the shadow model said. Copied.
@@ -104,6 +114,8 @@ class Frame(MonitorOptions):
             with `deduplicate` only, which knows a frame again by it.
         checks: "on": what cannot be meant is refused (docs/right-data.md#checks), here, and where the image is a file when it
             is read. "off": whatever is well formed is sent.
+        file_version: Where the image is a file: its bytes and its time of change (in nanoseconds) when the frame was made; None: no
+            file, or none was there. Not given, but found.
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names field and value.
@@ -118,11 +130,14 @@ class Frame(MonitorOptions):
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
     checks: Checks = attrs.field(default="on", repr=False)
+    file_version: tuple[int, int] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Fill in the file name and the content type from the image, where they were not given; check what it all means."""
-        if not self.filename and isinstance(self.image, Path):
-            object.__setattr__(self, "filename", self.image.name)
+        if isinstance(self.image, Path):
+            object.__setattr__(self, "file_version", _version_of(self.image))
+            if not self.filename:
+                object.__setattr__(self, "filename", self.image.name)
         file_name(self.filename, "filename")
         if self.content_type is None:
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)

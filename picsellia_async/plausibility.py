@@ -24,6 +24,7 @@ from picsellia_async.image_header import (
     SIGNATURE_BYTES,
     START_BYTES,
     TAIL_BYTES,
+    chunks_end,
     ends_at_once,
     has_end,
     header_is_cut,
@@ -65,6 +66,9 @@ _PNG: Final = SupportedContentType.PNG
 
 _PER_CENT_MIN: Final = 10
 """The highest of per cents is nearly always above; that of a model's raw output seldom is."""
+
+_APP1: Final = 0xE1
+"""Second byte of the marker of the segment that holds EXIF."""
 
 _UNITS: Final = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 
@@ -271,8 +275,22 @@ def check_image(
         stored = stored_size(image)
     if stored is not None and size is not None and stored != size:
         _refuse_size(image, stored, size, name)
+    if found is _PNG and stored is not None and not chunks_end(image):
+        raise _cut(image, "PNG", name, "chunks that follow one another up to IEND")
     if image[-2:] != JPEG_END:  # else it is a whole JPEG
         _check_end(image, found.name, name, is_sure=stored is not None)
+
+
+def is_turned(image: bytes | memoryview, size: tuple[int, int]) -> bool:
+    """Whether viewers show a JPEG turned, by its EXIF, and the size said of it is that of its pixels as stored.
+
+    Right by the size alone; coordinates of the stored pixels lie beside their objects in every viewer.
+    """
+    # APP1 comes first, or second behind JFIF; all others cost no more than this look.
+    if len(image) < START_BYTES or _APP1 not in {image[3], image[21]}:
+        return False
+    header = read_header(image)
+    return header is not None and header.stored_size == size != header.shown_size
 
 
 def _check_end(image: bytes | memoryview, kind: str, name: str, *, is_sure: bool) -> None:
@@ -287,11 +305,12 @@ def _check_end(image: bytes | memoryview, kind: str, name: str, *, is_sure: bool
     is_cut = not has_end(data) if is_sure else kind == "JPEG" and header_is_cut(data)
     if not is_cut:
         return
-    marker = (
-        "the marker FF D9 at its end: append it where an encoder leaves it out" if kind == "JPEG" else "its chunk IEND"
-    )
-    raise ImplausibleError(
-        f'{name} is cut off: {len(data)} bytes of a {kind} without {marker}. Send the whole file; checks="off" sends anything'
+    raise _cut(data, kind, name, "the marker FF D9 at its end: append it where an encoder leaves it out")
+
+
+def _cut(image: bytes | memoryview, kind: str, name: str, missing: str) -> ImplausibleError:
+    return ImplausibleError(
+        f'{name} is cut off: {len(image)} bytes of a {kind} without {missing}. Send the whole file; checks="off" sends anything'
     )
 
 

@@ -492,8 +492,8 @@ def _foreign() -> ClosedError:
     return ClosedError("the uploader belongs to another event loop")
 
 
-async def _read_file(path: Path) -> bytes:
-    return await read_image(path, "Frame.image")
+async def _read_file(frame: Frame, path: Path) -> bytes:
+    return await read_image(path, "Frame.image", frame.file_version if frame.checks == "on" else None)
 
 
 async def _file_size(path: Path) -> int:

@@ -32,8 +32,8 @@ class Files:
 
     size: Callable[[Path], Awaitable[int]]
     """Returns the size of one in bytes; raises ConfigurationError."""
-    read: Callable[[Path], Awaitable[bytes]]
-    """Returns the bytes of one; raises ConfigurationError."""
+    read: Callable[[Frame, Path], Awaitable[bytes]]
+    """Returns the bytes of a frame's file; raises ConfigurationError."""
 
 
 class Intake:
@@ -136,7 +136,7 @@ class Intake:
             self._spool[1].push(item)
 
     async def _submit_to_disk(self, frame: Frame, request: bytes, writer: SpoolQuota, queue: SpoolQueue) -> Receipt:
-        image = await self._files.read(frame.image) if isinstance(frame.image, Path) else frame.image
+        image = await self._files.read(frame, frame.image) if isinstance(frame.image, Path) else frame.image
         if image is not frame.image:
             frame = attrs.evolve(frame, image=image)
         record = Record(0, frame.id.bytes, codec.encode(frame), image, frame.source or "", time.time())

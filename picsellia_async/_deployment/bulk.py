@@ -57,11 +57,15 @@ class Bulk:
         once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
 
         async def send(frame: Frame, metadata: bytes) -> dict[str, Any]:
-            image = await read_image(frame.image, "image") if isinstance(frame.image, Path) else frame.image
-            if frame.checks == "on" and self._meaning.is_checked:
+            is_checked = frame.checks == "on" and self._meaning.is_checked
+            image = frame.image
+            if isinstance(image, Path):
+                image = await read_image(image, "image", frame.file_version if is_checked else None)
+            if is_checked:
                 # Bytes were checked when the frame was made.
                 if image is not frame.image:
                     frame.check_image(image)
+                self._meaning.tell_turned(frame, image)
                 if not self._meaning.fits(frame.prediction):
                     await self._meaning.check_labels(frame.prediction)
             return dict(await once.monitor(metadata, image_view(image, "image")))

@@ -27,6 +27,7 @@ from picsellia_async.plausibility import (
     check_scores,
     check_unchanged,
     is_right_at_a_glance,
+    is_turned,
 )
 from picsellia_async.predictions import PredictionFormat, copied
 from picsellia_async.resources.handle import Record
@@ -105,6 +106,7 @@ class Meaning:
         if self.is_checked:
             # The content type is settled when the options are made.
             check_image(image, options.content_type, (options.width, options.height))  # type: ignore[arg-type]
+            self.tell_turned(options, image)
 
     def check_image(self, image: memoryview, name: str) -> None:
         """Check an image that is to be predicted on.
@@ -195,6 +197,19 @@ class Meaning:
                 self._record.description.name,
                 options.filename,
                 options.prediction.left_out,
+            )
+
+    def tell_turned(self, options: MonitorOptions, image: bytes | memoryview) -> None:
+        """Say once that viewers show an image turned by its EXIF, and that the size given is not the shown one."""
+        if "turned" not in self._told and is_turned(image, (options.width, options.height)):
+            self._told.add("turned")
+            logger.warning(
+                "deployment %r: %r is shown turned, as its EXIF says, and width and height are those of its stored pixels (%d x %d): "
+                "coordinates in these lie beside their objects; image_size(image) is the size to predict in",
+                self._record.description.name,
+                options.filename,
+                options.width,
+                options.height,
             )
 
     def _tell_names(self, remarks: list[str]) -> None:

@@ -31,22 +31,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def read_image(path: str | Path, name: str = "image_path") -> bytes:
+async def read_image(path: str | Path, name: str = "image_path", version: tuple[int, int] | None = None) -> bytes:
     """Return the bytes of an image file.
 
     Args:
         path: Where the file is.
         name: Argument that named it, for messages.
+        version: Size and time of change that it must have (`Frame.file_version`); None: whatever it has.
 
     Raises:
         ConfigurationError: No path, no such file (also a `FileNotFoundError`), a directory (`IsADirectoryError`), not readable
-            (`PermissionError`), empty, or above `IMAGE_BYTES_MAX`.
+            (`PermissionError`), empty, above `IMAGE_BYTES_MAX`, or not of that version.
     """
     size = await file_size(path, name)
     if size > IMAGE_BYTES_MAX:
         raise ConfigurationError(f"{name}: {str(path)!r} has {size} bytes; an image has 1 to {IMAGE_BYTES_MAX}")
     with _explained(path, name):
-        return await _off_loop(_read_in_thread, _read, path)
+        content, found = await _off_loop(_read_version_in_thread, _read_version, path)
+    if version is not None and found != version:
+        raise ConfigurationError(
+            f"{name}: {str(path)!r} was changed after its frame was made, and holds another picture than the one predicted on: "
+            "give each picture a file of its own, or give its bytes"
+        )
+    return content
 
 
 async def file_size(path: str | Path, name: str) -> int:
@@ -228,6 +235,14 @@ def _read(path: str | Path, start: int = 0, size: int = -1) -> bytes:
         return file.read(size)
 
 
+def _read_version(path: str | Path) -> tuple[bytes, tuple[int, int]]:
+    """Return the bytes of a file, and size and time of change afterwards: what is written while it is read shows in them."""
+    content = _read(path)
+    state = os.stat(path)  # noqa: PTH116 - of a text as well
+    return content, (state.st_size, state.st_mtime_ns)
+
+
+_read_version_in_thread = aiofiles.os.wrap(_read_version)
 _read_in_thread = aiofiles.os.wrap(_read)
 _stat = aiofiles.os.wrap(os.stat)
 

@@ -34,7 +34,7 @@ LINE_CHARACTERS_MAX: Final = 16 * 2**20
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame))
+_FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame) if attribute.init)
 
 
 def manifest(

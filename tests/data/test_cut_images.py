@@ -59,6 +59,22 @@ def test_what_follows_a_whole_picture_is_let_be(whole: bytes, after: bytes) -> N
         check_image(image, size=(64, 48))
 
 
+def test_a_png_with_a_hole_is_seen() -> None:
+    """An end behind a part of it, as a resumed transfer leaves one, and chunks that do not follow one another."""
+    large = bytes(cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (100, 160, 3), np.uint8))[1])
+    check_image(large, size=(160, 100))
+    for odd in (
+        large[:3000] + large[-12:],
+        large[:100] + large[101:],
+        large[:50] + b"x" + large[50:],
+        large[:40] + large[-1000:],
+    ):
+        with pytest.raises(
+            ImplausibleError, match=r"cut off: .* of a PNG without chunks that follow one another up to IEND"
+        ):
+            check_image(odd, size=(160, 100))
+
+
 def test_what_cannot_be_read_is_not_judged() -> None:
     """Where nothing but the signature is there, the bytes may be anything."""
     for image in (b"\xff\xd8\xff", b"\xff\xd8\xff\xe0 no segment", PHOTO[:19], PNG[:20], jpeg()[:2] + b"\xff" * 9):

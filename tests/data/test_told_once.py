@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,47 @@ async def test_what_a_constructor_left_out_is_counted_and_told_once(
     told = [one.getMessage() for one in caplog.records if "left out" in one.getMessage()]
     assert len(told) == 1
     assert "shapes of the prediction for 'a.jpg'" in told[0]
+
+
+@pytest.mark.anyio
+async def test_a_latency_that_is_refused_is_not_told_as_sent(
+    deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error says what it looks like."""
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        for latency in (21, 4000.5):
+            with pytest.raises(ImplausibleError):
+                await deployment.monitor_bytes(jpeg(), "image/jpeg", "a.jpg", latency, HEIGHT, WIDTH, boxes())
+    assert not caplog.records
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["call", "frame", "file"])
+async def test_the_stored_size_of_a_turned_photo_is_told_once(
+    deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture, tmp_path: Path, way: str
+) -> None:
+    """It is sent, since the size is right; in its shown size, and where the turn changes no side, nothing is told."""
+    path = tmp_path / "a.jpg"
+
+    async def send(orientation: int, width: int, height: int) -> None:
+        image = jpeg(WIDTH, HEIGHT, orientation=orientation)
+        if way == "call":
+            await deployment.monitor_bytes(image, "image/jpeg", "a.jpg", 0.1, height, width, boxes())
+            return
+        path.write_bytes(image)
+        given = image if way == "frame" else path
+        frame = Frame(image=given, filename="a.jpg", width=width, height=height, latency=0.1, prediction=boxes())
+        assert (await deployment.monitor_many([frame])).is_complete
+
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        for orientation, width, height in ((1, WIDTH, HEIGHT), (3, WIDTH, HEIGHT), (6, HEIGHT, WIDTH)):
+            await send(orientation, width, height)
+        assert not caplog.records
+        for _ in range(2):
+            await send(6, WIDTH, HEIGHT)
+    told = [one.getMessage() for one in caplog.records]
+    assert len(told) == 1
+    assert (
+        "'a.jpg' is shown turned, as its EXIF says, and width and height are those of its stored pixels (64 x 48)"
+        in told[0]
+    )

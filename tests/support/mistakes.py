@@ -42,7 +42,7 @@ MISTAKES = {
     "raw pixels": ({"image": np.zeros((48, 64, 3), np.uint8).tobytes(), "width": 64, "height": 48, "prediction": box(1, 2, 3, 4)}, "look like raw pixels of 64 x 48 x 3.*from_array"),
     "cut JPEG": ({"image": jpeg(WIDTH, HEIGHT, size=1000)[:-200]}, r"cut off: 800 bytes of a JPEG without the marker FF D9"),
     "JPEG cut in its header": ({"image": jpeg(WIDTH, HEIGHT)[:60]}, r"cut off: 60 bytes of a JPEG"),
-    "cut PNG": ({"image": png(WIDTH, HEIGHT)[:-12], "content_type": "image/png"}, r"cut off: \d+ bytes of a PNG without its chunk IEND"),
+    "cut PNG": ({"image": png(WIDTH, HEIGHT)[:-12], "content_type": "image/png"}, r"cut off: \d+ bytes of a PNG without chunks"),
     "swapped sizes": ({"width": HEIGHT, "height": WIDTH, "prediction": box(1, 2, 3, 4)}, "they look swapped"),
     "another size": ({"width": 1920, "height": 1080}, "header of image says 1280 x 720"),
     "shares of swapped sides": ({"prediction": DetectionPredictionFormat.from_xyxy([[0.1, 0.1, 0.5, 0.5]], [0], [0.5], normalized=(HEIGHT, WIDTH))}, "was made for an image of 720 x 1280.*swapped"),

@@ -19,7 +19,9 @@ from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.predictions.base import counted, with_class_names
 
 _PLAIN: Final = tuple(
-    name for name in attrs.fields_dict(Frame) if name not in {"image", "prediction", "shadow_prediction", "id"}
+    one.name
+    for one in attrs.fields(Frame)
+    if one.init and one.name not in {"image", "prediction", "shadow_prediction", "id"}
 )
 
 
