@@ -287,7 +287,7 @@ def is_turned(image: bytes | memoryview, size: tuple[int, int]) -> bool:
     Right by the size alone; coordinates of the stored pixels lie beside their objects in every viewer.
     """
     # APP1 comes first, or second behind JFIF; all others cost no more than this look.
-    if len(image) < START_BYTES or _APP1 not in {image[3], image[21]}:
+    if len(image) < SIGNATURE_BYTES or _APP1 not in {image[3], image[21]}:
         return False
     header = read_header(image)
     return header is not None and header.stored_size == size != header.shown_size
