@@ -184,12 +184,15 @@ def coco(root: Path, results: int, images: int) -> dict[str, Any]:
 
     made_folder(root, images)
     path = root.parent / "results.json"
-    one = {"category_id": 1, "bbox": [1.5, 2.5, 30.0, 40.0], "score": 0.5}
-    path.write_text(json.dumps([{"image_id": number % images, **one} for number in range(results)]))
+    one = {"category_id": 1, "bbox": [1.5, 2.5, 30.0, 40.0]}
+    # Each result of an image has a score of its own: one that is there twice is refused.
+    path.write_text(
+        json.dumps([{"image_id": number % images, "score": (number + 1) / results, **one} for number in range(results)])
+    )
 
     async def read() -> tuple[float, list[int], int]:
         begun, memory, count = time.process_time(), [], 0
-        async for frame in coco_results(path, root):
+        async for frame in coco_results(path, root, categories="indexes"):
             if count % (images // 10) == 0:
                 memory.append(resident())
             count += len(frame.prediction.detection_boxes)

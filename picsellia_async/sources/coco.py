@@ -26,6 +26,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._mask_order import goes_along_rows
 from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._shapes import (
@@ -387,7 +388,7 @@ class _Reading:
                 for polygon in _polygons(result.get("segmentation")):
                     yield Shape(label, score, polygon=polygon)
             else:
-                yield Shape(label, score, mask=_mask(result.get("segmentation"), size))
+                yield Shape(label, score, mask=_mask(result.get("segmentation"), result.get("bbox"), size))
         except (SourceError, ConfigurationError) as error:
             raise SourceError(f"result {number}: {error}") from None
 
@@ -423,7 +424,7 @@ def _polygons(value: object) -> Iterator[list[tuple[float, float]]]:
         yield polygon_from([_number(number, "segmentation") for number in sequence(one, "segmentation")])
 
 
-def _mask(value: object, size: tuple[int, int]) -> str:
+def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
     """Return the text form of run lengths: `{"size", "counts"}` with text or numbers, or one of these alone; or of polygons' pixels."""
     width, height = size
     if isinstance(value, list) and value and isinstance(value[0], list):
@@ -440,9 +441,15 @@ def _mask(value: object, size: tuple[int, int]) -> str:
         if told is not None and told != [height, width]:
             raise SourceError(f"segmentation is for height and width {shown(told)}, the image has [{height}, {width}]")
     if isinstance(counts, str) and counts:
-        check_counts(counts_from_text(counts), size, "segmentation")
-        return counts
-    if isinstance(counts, list) and counts and all(type(one) is int for one in counts):
-        check_counts(counts, size, "segmentation")
-        return text_from_counts(counts)
-    raise SourceError(f"segmentation must be run lengths or polygons, got {shown(value)}")
+        numbers = counts_from_text(counts)
+    elif isinstance(counts, list) and counts and all(type(one) is int for one in counts):
+        numbers = counts
+    else:
+        raise SourceError(f"segmentation must be run lengths or polygons, got {shown(value)}")
+    check_counts(numbers, size, "segmentation")
+    if goes_along_rows(numbers, bbox, size):
+        raise SourceError(
+            f"segmentation: its runs go along rows by bbox {shown(bbox)} of the same result, and COCO's go down columns; encode the mask "
+            "in that order (numpy.asfortranarray)"
+        )
+    return counts if isinstance(counts, str) else text_from_counts(numbers)

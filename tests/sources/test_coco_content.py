@@ -136,6 +136,31 @@ async def test_run_lengths_become_masks(read, segmentation):
     assert frames[0].prediction == MaskPredictionFormat([0], [0.5], [text])
 
 
+@pytest.mark.parametrize("box", [(3, 30, 20, 12), (40, 2, 15, 40), (0, 0, 30, 10)])
+async def test_runs_along_rows_are_refused(read, box):
+    """As numpy's own order has them: the same count of pixels, elsewhere. The box of the result tells, where it does."""
+    x, y, width, height = box
+    mask = np.zeros((48, 64), np.uint8)
+    mask[y : y + height, x : x + width] = 1
+    down, along = (runs(mask.ravel(order)) for order in ("F", "C"))
+    frames, _ = await read([result(segmentation=down, bbox=list(box))], kind="mask")
+    assert (frames[0].prediction.to_binary_masks((64, 48))[0] == mask.astype(bool)).all()
+    with pytest.raises(SourceError, match="result 0: segmentation: its runs go along rows"):
+        await read([result(segmentation=along, bbox=list(box))], kind="mask")
+    await read([result(segmentation=along, bbox=None)], kind="mask")
+
+
+def runs(pixels):
+    """Return run lengths, beginning with background, by their definition."""
+    found, last = [0], 0
+    for pixel in pixels.tolist():
+        if pixel != last:
+            found.append(0)
+            last = pixel
+        found[-1] += 1
+    return found
+
+
 async def test_polygons_among_run_lengths_become_masks(read):
     """Annotation tools mix them in one file: the platform gets the pixels inside."""
     frames, _ = await read(

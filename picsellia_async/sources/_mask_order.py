@@ -1,0 +1,51 @@
+"""Whether run lengths go along rows, as some tools write them, instead of down columns: the result's own box tells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from picsellia_async.predictions._coco_boxes import four_numbers
+from picsellia_async.predictions._values import OVERHANG
+
+Bounds = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
+
+
+def goes_along_rows(counts: Sequence[int], bbox: Any, size: tuple[int, int]) -> bool:
+    """Return whether a mask lies in its box when it is read along rows, and does not as COCO's run lengths are read.
+
+    Args:
+        counts: Run lengths of an image of that size, beginning with background.
+        bbox: `[x, y, width, height]` of the same result; what is none tells nothing.
+        size: Width and height.
+    """
+    box = four_numbers(bbox)
+    if box is None:
+        return False
+    width, height = size
+    columns = _bounds(counts, height)
+    if columns is None or _is_within(columns, box, size):
+        return False
+    rows = _bounds(counts, width)
+    return rows is not None and _is_within((rows[1], rows[0], rows[3], rows[2]), box, size)
+
+
+def _bounds(counts: Sequence[int], length: int) -> Bounds | None:
+    """Return the bounds of the pixels that are set, where lines of that length follow each other from left to right; None: none is."""
+    start, lines, places = 0, [], []
+    for index, count in enumerate(counts):
+        if index % 2 and count:
+            (first, top), (last, bottom) = divmod(start, length), divmod(start + count - 1, length)
+            lines += [first, last]
+            # A run that goes over the end of a line covers its end and the beginning of the next one.
+            places += [top, bottom] if first == last else [0, length - 1]
+        start += count
+    return (min(lines), min(places), max(lines) + 1, max(places) + 1) if lines else None
+
+
+def _is_within(bounds: Bounds, box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
+    x, y, width, height = box
+    left, top, right, bottom = bounds
+    return x - over_x <= left and right <= x + width + over_x and y - over_y <= top and bottom <= y + height + over_y
