@@ -187,12 +187,12 @@ def stored_size(image: bytes | memoryview) -> tuple[int, int] | None:
 
 @functools.lru_cache(256)
 def size_at_start(start: bytes) -> tuple[int, int] | None:
-    """Return what `stored_size` would, where the first `START_BYTES` of a JPEG tell it; else None.
+    """Return what `stored_size` would, where the first `START_BYTES` of a JPEG tell it, and no EXIF that may turn it; else None.
 
     Remembered: the images of one camera begin with the same bytes, frame after frame.
     """
     found = _locate_jpeg(start, is_strict=True)
-    return None if found is None else (found[1], found[2])
+    return None if found is None or found[3] else (found[1], found[2])
 
 
 def chunks_end(image: bytes | memoryview) -> bool:
