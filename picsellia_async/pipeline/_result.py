@@ -28,6 +28,7 @@ class Conversion:
     kind: Kind | None = None
     names: Names | None = None
     label_map: LabelMap | None = None
+    first_label: int | None = None
 
     def prediction(self, result: Any, size: Size) -> PredictionFormat | None:
         """Return the prediction behind one result; None for None, which is nothing to send.
@@ -48,7 +49,7 @@ class Conversion:
             return from_ultralytics(result, kind=self.kind, label_map=self.label_map)
         given: dict[str, Any] = {"names": self.names, "label_map": self.label_map}
         if isinstance(result, Mapping):
-            return from_torchvision(result, kind=self.kind, clip=size, **given)
+            return from_torchvision(result, kind=self.kind, clip=size, first_label=self.first_label, **given)
         if hasattr(result, "model_type"):
             return as_prediction(result, "the model's result")
         if hasattr(result, "class_id"):

@@ -75,6 +75,7 @@ class Pipeline:
         tell_rules: bool = False,
         names: Names | None = None,
         label_map: LabelMap | None = None,
+        first_label: int | None = None,
         kind: Kind | None = None,
         frame_options: FrameDetails | None = None,
         handle_signals: bool = True,
@@ -106,6 +107,7 @@ class Pipeline:
                 source were not kept since the last one (`picsellia_async_not_kept`).
             names: Names of the model's own classes, for results that carry none.
             label_map: `await deployment.label_map()`: classes of results are looked up in it by name.
+            first_label: As in `from_torchvision`, whose results count labels from 0 or 1.
             kind: What to take of a result: "detection", "segmentation", "mask" or "keypoint"; by default what it has.
             frame_options: Further fields of each `Frame`, such as `tags`.
             handle_signals: Whether SIGINT and SIGTERM stop it while it runs in the main thread. False where something else handles
@@ -132,7 +134,13 @@ class Pipeline:
         self._needs_pixels = input == "pixels"
         self._max_age = None if max_age is None else real_number(max_age, "max_age", 0.0)
         self._labels = None if label_map is None else {index: name for name, index in label_map.items()}
-        call = Call(model, input, self._batch_size > 1, Conversion(kind, names, label_map), self._rule.needs_picture)
+        call = Call(
+            model,
+            input,
+            self._batch_size > 1,
+            Conversion(kind, names, label_map, first_label),
+            self._rule.needs_picture,
+        )
         self._model = ModelRunner(call, self._workers, run_in)
         self._frame_options: FrameDetails = frame_options or {}
         self._handles_signals = boolean(handle_signals, "handle_signals")

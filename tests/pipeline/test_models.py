@@ -85,7 +85,7 @@ async def test_latency_is_that_of_the_call() -> None:
     assert report.statistics.age.p95 >= 0.049
 
 
-BOXES = np.array([[10.0, 20.0, 30.0, 40.0], [-3.0, 2.0, 30.0, 99.0]])
+BOXES = np.array([[10.0, 20.0, 30.0, 40.0], [-0.6, 2.0, 30.0, 49.2]])
 LABELS = {"person": 0, "dog": 1}
 
 
