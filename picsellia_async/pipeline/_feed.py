@@ -35,6 +35,8 @@ class Feed:
     waits: bool
     """Whether the source waits while its frame's turn has not come."""
     ledger: SourceLedger = attrs.field(factory=SourceLedger)
+    not_kept: int = 0
+    """Frames left out by rules since the last one that was submitted."""
     flying: deque[Work] = attrs.field(factory=deque)
     """Frames that the model has, or has had, in the order in which they came."""
     settling: asyncio.Lock = attrs.field(factory=asyncio.Lock)

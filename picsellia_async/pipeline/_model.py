@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -27,6 +27,8 @@ from picsellia_async.pipeline._picture import small_picture
 from picsellia_async.pipeline._result import Conversion
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.sources import Image
+
+R = TypeVar("R")
 
 RunIn: TypeAlias = Literal["thread", "process"]
 """Where a plain function runs."""
@@ -143,8 +145,8 @@ class ModelRunner:
         self._pickled = b""
         self._has_worked = False
 
-    def open(self) -> None:
-        """Make the pool. Blocking: it may take long to pickle a model.
+    async def open(self) -> None:
+        """Make the pools; threads and processes start with the first calls.
 
         Raises:
             ConfigurationError: The model cannot be handed to a process.
@@ -152,7 +154,7 @@ class ModelRunner:
         self._threads = ThreadPoolExecutor(self._workers, "picsellia-pipeline")
         if self._in_process:
             try:
-                self._pickled = pickle.dumps(self._call)
+                self._pickled = await self._in_thread(pickle.dumps, self._call)  # a model may be large
             except Exception as error:
                 raise ConfigurationError(
                     f"the model cannot be handed to a process ({error}): give a function of a module, or an object that "
@@ -189,7 +191,7 @@ class ModelRunner:
         # Polygons around masks take milliseconds.
         return await self._in_thread(call.results, returned, images, pictures, latency)
 
-    async def _in_thread(self, function: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
+    async def _in_thread(self, function: Callable[..., R], *arguments: Any) -> R:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, context.run, function, *arguments)

@@ -3,7 +3,8 @@
 Theory of operation. A candidate is fed to a rule, which gives its decision, at once or (`around`) only when later candidates have
 been fed. Rules in a list are asked one after the other, rules joined by `|` all of them. What a rule remembers of kept frames (how many,
 when, what they looked like) changes only in `settle`, when the last rule has decided: a frame that a quota refuses is no reason to
-call the next one a duplicate of it. `feed` is a generator for that reason: each decision is settled before the next is made.
+call the next one a duplicate of it. `feed` is a generator for that reason: each decision is settled before the next is made. Feeds of
+different sources may be under way at the same time; those of one source never are.
 """
 
 from __future__ import annotations

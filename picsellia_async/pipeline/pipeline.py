@@ -14,27 +14,23 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, get_args
 
 import anyio
 
-from picsellia_async._delivery.outcomes import Delivered, Outcome
 from picsellia_async._http.loop import running_loop
-from picsellia_async._log_line import write
-from picsellia_async.errors import ClosedError, ConfigurationError, ImplausibleError, PicselliaError, shown
+from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.frames import FrameDetails
-from picsellia_async.pipeline._candidate import Candidate, Decision
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
-from picsellia_async.pipeline._log import FailureLog
-from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, Predicted, RunIn
+from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, RunIn
 from picsellia_async.pipeline._result import Conversion
 from picsellia_async.pipeline._rule import Keep, as_rules
 from picsellia_async.pipeline._signals import SignalHandlers, SignalName
+from picsellia_async.pipeline._sink import Sink
 from picsellia_async.pipeline._slots import Slots
-from picsellia_async.pipeline._statistics import EndedBy, PipelineReport, PipelineStatistics, SourceLedger, total
-from picsellia_async.predictions import Kind, LabelMap, Names, PredictionFormat
+from picsellia_async.pipeline._statistics import EndedBy, PipelineReport, PipelineStatistics, total
+from picsellia_async.predictions import Kind, LabelMap, Names
 from picsellia_async.uploader import Uploader
 from picsellia_async.validation import boolean, choice, real_number, whole_number
 
@@ -126,30 +122,27 @@ class Pipeline:
         self.uploader: Uploader = uploader
         """What frames are submitted to."""
         self._feeds = feeds_of(sources, when_busy)
-        self._rule = as_rules(keep)
-        self._tells_rules = boolean(tell_rules, "tell_rules")
+        rule = as_rules(keep)
+        self._sink = Sink(
+            uploader, rule, self._now, label_map=label_map, frame_options=frame_options,
+            tells_rules=boolean(tell_rules, "tell_rules"),
+        )  # fmt: skip
         self._workers = whole_number(workers, "workers", 1)
         self._batch_size = whole_number(batch_size, "batch_size", 1)
         self._max_batch_wait = real_number(max_batch_wait, "max_batch_wait", 0.0)
         self._needs_pixels = input == "pixels"
         self._max_age = None if max_age is None else real_number(max_age, "max_age", 0.0)
-        self._labels = None if label_map is None else {index: name for name, index in label_map.items()}
         call = Call(
             model,
             input,
             self._batch_size > 1,
             Conversion(kind, names, label_map, first_label),
-            self._rule.needs_picture,
+            rule.needs_picture,
         )
         self._model = ModelRunner(call, self._workers, run_in)
-        self._frame_options: FrameDetails = frame_options or {}
         self._handles_signals = boolean(handle_signals, "handle_signals")
         self._stop_timeout = real_number(stop_timeout, "stop_timeout", 0.0)
         self._slots = Slots[Work](self._is_fresh)
-        self._candidates: dict[Candidate, Work] = {}
-        """Frames that a rule decides on, until it has."""
-        self._not_kept: dict[str, int] = dict.fromkeys(self._feeds, 0)
-        self._failures = FailureLog()
         self._signals = SignalHandlers(self._signalled)
         self._phase: Literal["new", "open", "running", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,7 +166,7 @@ class Pipeline:
         self._loop = running_loop()
         if self._phase != "new":
             raise ClosedError("a pipeline is opened once; make another one with Pipeline(...)")
-        self._model.open()
+        await self._model.open()
         await self.uploader.__aenter__()
         self._phase = "open"
         return self
@@ -227,7 +220,6 @@ class Pipeline:
             self._ended_at = self._now()
             self._phase = "closed"
             self._over.set()
-        write(self._failures.rest(self._now()))
         if self._error is not None:
             raise self._error
         report = self.report
@@ -382,96 +374,15 @@ class Pipeline:
             while (work := feed.next_done()) is not None:
                 result = work.result
                 if isinstance(result, Exception):
-                    self._failed(feed, "model", result)
+                    self._sink.fail(feed, "model", result)
                 elif result is not None:
-                    await self._judge(work, result)
-
-    async def _judge(self, work: Work, result: Predicted) -> None:
-        """Have the rules decide on a frame that the model has seen."""
-        feed = work.feed
-        if result.error is not None:
-            self._failed(feed, "implausible" if isinstance(result.error, ImplausibleError) else "result", result.error)
-            return
-        feed.ledger.predict(self._now(), result.latency)
-        if result.prediction is None:
-            feed.ledger.skipped["nothing"] += 1
-            return
-        candidate = Candidate(
-            image=work.image, prediction=result.prediction, source=feed.name, time=self._now(), latency=result.latency,
-            labels=self._labels_of(result.prediction), picture=result.picture,
-        )  # fmt: skip
-        self._candidates[candidate] = work
-        for decision in self._rule.feed(candidate):
-            await self._decided(decision)
-
-    def _labels_of(self, prediction: PredictionFormat) -> tuple[str | None, ...] | None:
-        names = prediction.class_names or self._labels
-        return None if names is None else tuple(names.get(index) for index in prediction.detection_classes)
-
-    async def _decided(self, decision: Decision) -> None:
-        """Submit a frame, or count why not."""
-        candidate = decision.candidate
-        work = self._candidates.pop(candidate)
-        feed, ledger = work.feed, work.feed.ledger
-        is_submitted = False
-        try:
-            if not decision.is_kept:
-                if decision.error is not None:
-                    self._failed(feed, "keep", decision.error)
-                else:
-                    ledger.skipped[" & ".join(decision.rules)] += 1
-                    self._not_kept[feed.name] += 1
-                return
-            if decision.error is not None:
-                write(self._failures.failed(self._now(), "keep", feed.name, decision.error))
-            is_submitted = await self._submit(work, decision)
-        finally:
-            self._rule.settle(candidate, is_kept=is_submitted)
-
-    async def _submit(self, work: Work, decision: Decision) -> bool:
-        feed, candidate = work.feed, decision.candidate
-        options: FrameDetails = {**self._frame_options}
-        options.setdefault("source", feed.source_of(candidate.image))
-        if self._tells_rules:
-            told = {
-                "picsellia_async_kept_by": " & ".join(decision.rules),
-                "picsellia_async_not_kept": self._not_kept[feed.name],
-            }
-            options["custom_metadata"] = {**(options.get("custom_metadata") or {}), **told}
-        try:
-            frame = candidate.image.with_prediction(candidate.prediction, latency=candidate.latency, **options)
-        except PicselliaError as error:
-            self._failed(feed, "implausible" if isinstance(error, ImplausibleError) else "result", error)
-            return False
-        try:
-            receipt = await self.uploader.submit(frame)
-        except ClosedError:
-            raise
-        except PicselliaError as error:
-            self._failed(feed, "submit", error)
-            return False
-        feed.ledger.submitted += 1
-        self._not_kept[feed.name] = 0
-        receipt.call(partial(self._delivered, feed.ledger, work.arrived_at))
-        return True
-
-    def _delivered(self, ledger: SourceLedger, arrived_at: float, outcome: Outcome) -> None:
-        if isinstance(outcome, Delivered):
-            ledger.ages.append(self._now() - arrived_at)
-
-    def _failed(self, feed: Feed, reason: str, error: BaseException) -> None:
-        feed.ledger.failed[reason] += 1
-        write(self._failures.failed(self._now(), reason, feed.name, error))
+                    await self._sink.take(work, result)
 
     # The end.
 
     def _settle_rest(self) -> None:
         """Count what has no end yet, when no task is left that could give it one."""
-        for decision in self._rule.flush():
-            work = self._candidates.pop(decision.candidate, None)
-            self._rule.settle(decision.candidate, is_kept=False)
-            if work is not None:
-                work.feed.ledger.skipped["stopped" if decision.is_kept else " & ".join(decision.rules)] += 1
+        self._sink.close()
         for feed in self._feeds.values():
             if feed.ledger.pending:
                 feed.ledger.skipped["stopped"] += feed.ledger.pending

@@ -110,7 +110,7 @@ LABELS = {"person": 0, "dog": 1}
 async def test_what_models_return_becomes_a_prediction(returned: Any, wraps: Any) -> None:
     """Formats, results of frameworks and the vendor's objects, bare or as a list of one; shapes are cut to the image."""
     stored = Stored()
-    options = {"names": ["person", "dog"], "label_map": LABELS}
+    options = {"names": ["person", "dog"], "label_map": LABELS, "first_label": 0}
     async with Pipeline(at_once("cam", 1), lambda _: wraps(returned), stored.uploader(), **options) as pipeline:
         report = await pipeline.run()
     assert report.is_complete

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from picsellia_async import Pipeline
+from picsellia_async.pipeline import quota
 from picsellia_async.sources import Image
 
 from ..support.frames import PREDICTION
@@ -172,3 +173,17 @@ async def test_a_full_uploader_holds_back_the_model_and_not_the_memory() -> None
     assert balanced(report)
     assert 10 <= report.statistics.submitted <= 14
     assert report.statistics.skipped_by_reason["superseded"] >= 85
+
+
+async def test_a_quota_holds_while_the_uploader_has_no_room() -> None:
+    """Frames of several cameras that wait for room at the same time are counted before they have it."""
+    stored = Stored()
+    cameras = [film(f"cam-{n}", 5, 1.0) for n in range(4)]
+    uploader = stored.uploader(max_pending_frames=1)
+    async with Pipeline(cameras, slow(0.1), uploader, workers=4, keep=quota(per_minute=3), tell_rules=True) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert (report.statistics.submitted, report.statistics.skipped_by_reason) == (3, {"quota": 17})
+    assert [frame.custom_metadata for frame in stored.frames] == [
+        {"picsellia_async_kept_by": "quota", "picsellia_async_not_kept": 0}
+    ] * 3
