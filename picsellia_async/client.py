@@ -141,6 +141,11 @@ class AsyncClient(OrganizationCalls):
         return self._account.session.is_closed
 
     @property
+    def host(self) -> str:
+        """Address of the platform: scheme, host, and port where it is not the scheme's own."""
+        return str(self._account.settings.origin)
+
+    @property
     def organization(self) -> Organization:
         """The organization in use.
 

@@ -790,6 +790,20 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             report.raise_for_failures()
         return report
 
+    async def check(self, frame: Frame) -> None:
+        """Check a frame as the uploader does before it sends it, its image file and its classes included; send nothing.
+
+        Args:
+            frame: What would be sent.
+
+        Raises:
+            ConfigurationError: It would be refused: the file cannot be read, a value cannot be meant, the prediction is not of the
+                deployment's type or its classes are not of the label map.
+
+        Wire: GET {platform}/api/deployment/{deployment_id}, GET {platform}/api/model/version/{model_version_id}, 2xx.
+        """
+        await self._bulk.check(frame)
+
     async def is_stored(self, frame: Frame) -> bool:
         """Return whether the platform has a frame that an uploader with `deduplicate` sent, now or in an earlier process. Idempotent.
 

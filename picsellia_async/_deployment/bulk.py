@@ -18,7 +18,7 @@ from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, no_frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
 
@@ -57,17 +57,7 @@ class Bulk:
         once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
 
         async def send(frame: Frame, metadata: bytes) -> dict[str, Any]:
-            is_checked = frame.checks == "on" and self._meaning.is_checked
-            image = frame.image
-            if isinstance(image, Path):
-                image = await read_image(image, "image", frame.file_version if is_checked else None)
-            if is_checked:
-                # Bytes were checked when the frame was made.
-                if image is not frame.image:
-                    frame.check_image(image)
-                self._meaning.tell_turned(frame, image)
-                if not self._meaning.fits(frame.prediction):
-                    await self._meaning.check_labels(frame.prediction)
+            image = await self._checked_image(frame)
             return dict(await once.monitor(metadata, image_view(image, "image")))
 
         def encode(frame: Frame) -> bytes:
@@ -79,6 +69,28 @@ class Bulk:
         tracing = self._record.account.session.tracing
         spans = None if tracing is None else FrameSpans(tracing, MONITOR.name)
         return Uploader(send, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
+
+    async def _checked_image(self, frame: Frame) -> bytes:
+        """Return the bytes of a frame's image, checked with all that is said of it where that is asked for."""
+        is_checked = frame.checks == "on" and self._meaning.is_checked
+        image = frame.image
+        if isinstance(image, Path):
+            image = await read_image(image, "image", frame.file_version if is_checked else None)
+        if is_checked:
+            # Bytes were checked when the frame was made.
+            if image is not frame.image:
+                frame.check_image(image)
+            self._meaning.tell_turned(frame, image)
+            if not self._meaning.fits(frame.prediction):
+                await self._meaning.check_labels(frame.prediction)
+        return image
+
+    async def check(self, frame: Frame) -> None:
+        """Do with a frame what is done before it is sent."""
+        if not isinstance(frame, Frame):
+            raise no_frame(frame, "check takes a Frame")
+        self._monitoring.encode(frame)
+        await self._checked_image(frame)
 
     async def is_stored(self, frame: Frame) -> bool:
         """Return whether the platform shows a frame that was sent before with its id in the custom metadata.

@@ -9,33 +9,29 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-import attrs
-
-from picsellia_async._delivery.outcomes import UploadReport
+from picsellia_async.cli.batch import Batch, Progress, add_limit
 from picsellia_async.cli.delivering import (
-    LINES_SHOWN,
     LOOK_SECONDS,
     add_account,
     add_concurrency,
     check_readable,
     concurrency_of,
     is_refused,
-    print_failures,
     seconds,
 )
+from picsellia_async.cli.failures import FailureFile
+from picsellia_async.cli.result import Result, print_result, tell_way_on, to_json
 from picsellia_async.cli.resuming import (
     add_journal,
     check_journal,
     has_journal,
     input_of,
     journal_of,
-    tell_end,
-    tell_start,
 )
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
@@ -43,14 +39,10 @@ from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.jobs import Job, JobReport
+from picsellia_async.jobs import Job
 from picsellia_async.plausibility import check_latency
-from picsellia_async.progress import TerminalProgress
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
 from picsellia_async.uploader import Uploader, UploaderOptions
-
-FAILURES_NAMED: Final = 100
-"""Frames that the JSON names; all are counted."""
 
 
 def _latency(value: str) -> float:
@@ -94,6 +86,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--source", metavar="NAME", help="name of the source, where a frame has none")
     parser.add_argument("--latency", type=_latency, default=0.0, metavar="SECONDS", help="inference time (default 0)")
+    add_limit(parser)
+    parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="data tag of each frame; repeatable")
+    parser.add_argument("--dry-run", action="store_true", help="check every frame as for sending, and send nothing")
+    parser.add_argument(
+        "--failures",
+        type=Path,
+        metavar="FILE",
+        help="manifest of what was refused, with reasons, to be sent once repaired",
+    )
     _add_delivery(parser)
     add_journal(parser)
     add_account(parser, default_host="Picsellia's")
@@ -131,41 +132,15 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     result = asyncio.run(_interruptible(args, _categories(args.categories), options))
     if args.json:
-        print(json.dumps(_to_json(result)))
+        print(json.dumps(to_json(args, result)))
     else:
-        _print(result, args.spool)
+        print_result(args, result)
+    tell_way_on(args, result)
     if result.is_interrupted:
         return 130
     account = result.report if result.job is None else result.job
-    complete = account is not None and account.is_complete
+    complete = not result.cannot if args.dry_run else account is not None and account.is_complete
     return 0 if complete and result.error is None and not result.skipped else 1
-
-
-@attrs.define
-class _Result:
-    report: UploadReport | None = None
-    job: JobReport | None = None
-    """Where there is a journal."""
-    journal: Path | None = None
-    error: PicselliaError | None = None
-    is_interrupted: bool = False
-    source: Source[Frame] | None = None
-    """Known once the deployment is, whose label map it may need."""
-
-    @property
-    def skipped(self) -> int:
-        """Items that could not be used."""
-        return 0 if self.source is None else self.source.skipped
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What was wrong with them."""
-        return () if self.source is None else tuple(map(in_options, self.source.problems))
-
-    @property
-    def stopped_by(self) -> str | None:
-        """The error that ended it."""
-        return None if self.error is None else in_options(f"{type(self.error).__name__}: {self.error}")
 
 
 def _check_input(args: argparse.Namespace) -> None:
@@ -274,9 +249,9 @@ def _options(args: argparse.Namespace) -> UploaderOptions:
 
 async def _interruptible(
     args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions
-) -> _Result:
+) -> Result:
     """Deliver; the first Ctrl-C (or SIGTERM) ends the reading and closes the uploader, the second one ends closing."""
-    result = _Result()
+    result = Result()
     work = asyncio.create_task(_deliver(args, categories, options, result))
 
     def interrupt() -> None:
@@ -287,7 +262,8 @@ async def _interruptible(
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl-C into a cancellation itself
+        # Windows: asyncio.run turns Ctrl-C into a cancellation itself. RuntimeError: signals are the main thread's, and this is none.
+        with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, interrupt)
     try:
         await asyncio.wait([work])
@@ -299,48 +275,95 @@ async def _interruptible(
 
 
 async def _deliver(
-    args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions, result: _Result
+    args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions, result: Result
 ) -> None:
     async with AsyncClient(args.api_token, args.organization_id, host=args.host) as client:
         deployment = await _find(client, args.deployment)
         result.source = source = await _source(args, categories, deployment)
-        with TerminalProgress() as progress:
-            options["progress"] = progress
+        where = f"{client.host}, organization {client.name}, deployment {deployment.name}"
+        lines = None if args.manifest is None else await asyncio.to_thread(_lines, args.manifest)
+        result.batch = batch = Batch(where, source, total=lines, limit=args.limit, tags=args.tag)
+        with _failures(args, result) as failures:
+            if failures is not None:
+                source.on_skipped = failures.skipped
+                options["on_outcome"] = failures.ended if has_journal(args) else failures.dropped
             try:
-                if has_journal(args):
-                    await _run_job(args, deployment, options, source, result)
-                else:
-                    await _send_all(deployment.uploader(**options), source, result)
+                if args.dry_run:
+                    await _check_all(batch, deployment, result)
+                    return
+                async with Progress(batch) as progress:
+                    options["progress"] = progress
+                    if has_journal(args):
+                        await _run_job(args, client.host, deployment, options, batch, result)
+                    else:
+                        await _send_all(deployment.uploader(**options), batch, result)
             except PicselliaError as error:
                 # What was sent before is reported all the same.
-                if result.report is None:
+                if result.report is None and not args.dry_run:
                     raise
                 result.error = error
 
 
+def _lines(manifest: Path) -> int:
+    """Return how many lines there are that are not blank."""
+    try:
+        with manifest.open("rb") as file:
+            return sum(not line.isspace() for line in file)
+    except OSError as error:
+        raise ConfigurationError(f"--manifest: {error}") from error
+
+
+@contextlib.contextmanager
+def _failures(args: argparse.Namespace, result: Result) -> Iterator[FailureFile | None]:
+    if args.failures is None:
+        yield None
+        return
+    defaults = {"source": args.source, "latency": args.latency}
+    if args.manifest is not None:
+        defaults["timestamp"] = args.manifest.stat().st_mtime
+    with FailureFile(args.failures, args.manifest, defaults) as failures:
+        result.failures = failures
+        yield failures
+
+
+async def _check_all(batch: Batch, deployment: AsyncDeployment, result: Result) -> None:
+    """Do with every frame what is done before it is sent."""
+    async with contextlib.aclosing(batch.items()) as items:
+        async for frame in items:
+            try:
+                await deployment.check(frame)
+            except ConfigurationError as error:
+                result.cannot.append(f"{frame.filename}: {type(error).__name__}: {error}")
+                if result.failures is not None:
+                    result.failures.refused(frame, error)
+
+
 async def _run_job(
     args: argparse.Namespace,
+    host: str,
     deployment: AsyncDeployment,
     options: UploaderOptions,
-    source: Source[Frame],
-    result: _Result,
+    batch: Batch,
+    result: Result,
 ) -> None:
-    owner = deployment.uploader().owner
+    owner = {"deployment_id": str(deployment.id), "host": host}
     job = Job(deployment, journal=journal_of(args, owner), input=input_of(args), fresh=args.fresh, **options)
+    batch.job = job
     try:
         async with job:
             result.journal = job.journal
-            tell_start(job)
-            await _send(job.uploader, job.pending(source))
+            batch.uploader = job.uploader
+            await _send(job.uploader, job.pending(batch.items()))
     finally:
         result.report = job.uploader.report if job.uploader.is_closed else None
         result.job = job.report
 
 
-async def _send_all(uploader: Uploader, source: Source[Frame], result: _Result) -> None:
+async def _send_all(uploader: Uploader, batch: Batch, result: Result) -> None:
     try:
         async with uploader:
-            await _send(uploader, source)
+            batch.uploader = uploader
+            await _send(uploader, batch.items())
     finally:
         result.report = uploader.report if uploader.is_closed else None
 
@@ -370,41 +393,3 @@ async def _send(uploader: Uploader, source: AsyncIterable[Frame]) -> None:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-def _to_json(result: _Result) -> dict[str, Any]:
-    report: dict[str, Any] = {} if result.report is None else result.report.to_json()
-    failures = report.pop("failures", [])
-    return {
-        **report,
-        "journal": None if result.journal is None else str(result.journal),
-        "delivered_before": 0 if result.job is None else result.job.delivered_before,
-        "left": 0 if result.job is None else result.job.left,
-        "skipped": result.skipped,
-        "interrupted": result.is_interrupted,
-        "error": result.stopped_by,
-        "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
-        "failures": failures[:FAILURES_NAMED],
-        "problems": list(result.problems),
-    }
-
-
-def _print(result: _Result, spool: Path | None) -> None:
-    report = result.report
-    if report is not None:
-        print(
-            f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
-            f"{report.spooled} left in the spool, {result.skipped} skipped"
-            f"{_before(result.job)}"
-        )
-        print_failures(report, spool)
-    for problem in result.problems[:LINES_SHOWN]:
-        print(f"  skipped {problem}", file=sys.stderr)
-    if result.job is not None and result.journal is not None:
-        tell_end(result.job, result.journal)
-    if result.error is not None:
-        print(f"stopped: {result.stopped_by}", file=sys.stderr)
-
-
-def _before(job: JobReport | None) -> str:
-    return f", {job.delivered_before} delivered before" if job is not None and job.delivered_before else ""

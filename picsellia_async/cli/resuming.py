@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.jobs import Job, JobReport
+from picsellia_async.jobs import JobReport
 
 _READS: Final = ("manifest", "coco", "yolo", "images", "annotations")
 """Options that say what is read, in the order in which they are named."""
@@ -79,15 +79,6 @@ def journal_of(args: argparse.Namespace, owner: Mapping[str, str]) -> Path:
     facts = "\0".join([*(f"{name}={owner[name]}" for name in sorted(owner)), input_of(args)])
     name = hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()
     return platformdirs.user_state_path("picsellia-async") / "jobs" / f"{name}.journal"
-
-
-def tell_start(job: Job) -> None:
-    """Say on stderr that the command goes on; nothing where it begins."""
-    if job.delivered_at_start:
-        print(
-            f"going on: {job.delivered_at_start} were delivered before, by the journal {str(job.journal)!r} (--fresh sends them again)",
-            file=sys.stderr,
-        )
 
 
 def tell_end(report: JobReport, journal: Path) -> None:

@@ -135,7 +135,9 @@ class Job:
         self._has_room = asyncio.Event()
         self._report: JobReport | None = None
         self._opened = contextlib.AsyncExitStack()
-        self._delivered_before = self._found = 0
+        self._found = 0
+        self.delivered_before: int = 0
+        """Items read so far that an earlier run had delivered."""
         self.delivered_at_start: int = 0
         """Items in the journal that were delivered when the run began."""
 
@@ -189,7 +191,7 @@ class Job:
             await self._in_thread(self._journal.close)
         self._report = JobReport(
             upload=self.uploader.report,
-            delivered_before=self._delivered_before,
+            delivered_before=self.delivered_before,
             found=self._found,
             delivered=counts[State.DELIVERED],
             rejected=counts[State.REJECTED],
@@ -252,10 +254,10 @@ class Job:
 
     def _is_done(self, entry: Entry, found: set[UUID]) -> bool:
         if entry.before is State.DELIVERED:
-            self._delivered_before += 1
+            self.delivered_before += 1
             return True
         if entry.id in found:
-            self._delivered_before += 1
+            self.delivered_before += 1
             self._found += 1
             self._add(Ending(entry.id, State.DELIVERED))
             return True

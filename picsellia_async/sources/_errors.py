@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
 
@@ -34,8 +34,12 @@ class Problems:
     """The first of them."""
     left_out: Counter[str] = attrs.field(factory=Counter)
     """Files that the pattern does not ask for, by extension in lower case; "" is none."""
+    total: int | None = None
+    """Items there are, where that is known before they are read."""
+    on_skipped: Callable[[str, str], object] | None = None
+    """Called with the message about an item that is skipped, and its text, where it is a line of a manifest."""
 
-    def add(self, message: str, cause: Exception | None = None) -> None:
+    def add(self, message: str, cause: Exception | None = None, text: str = "") -> None:
         """Count a bad item, or raise.
 
         Raises:
@@ -46,13 +50,16 @@ class Problems:
         self.skipped += 1
         if len(self.messages) < PROBLEMS_KEPT:
             self.messages.append(message)
+        if self.on_skipped is not None:
+            self.on_skipped(message, text)
 
     @contextmanager
-    def item(self, place: str = "") -> Iterator[None]:
+    def item(self, place: str = "", text: str = "") -> Iterator[None]:
         """Make whatever the block raises the problem of one item, so that it cannot end the pass for the others.
 
         Args:
             place: File, line or entry, for the message; "" where the message of a typed error names it already.
+            text: The item as it was read, for `on_skipped`.
 
         Raises:
             SourceError: Bad items are not to be skipped.
@@ -61,6 +68,6 @@ class Problems:
         try:
             yield
         except PicselliaError as error:
-            self.add(f"{before}{error}", error.__cause__ if isinstance(error.__cause__, Exception) else None)
+            self.add(f"{before}{error}", error.__cause__ if isinstance(error.__cause__, Exception) else None, text)
         except Exception as error:  # noqa: BLE001 - an error that nobody foresaw is recorded, or raised by `add`
-            self.add(f"{before}{type(error).__name__}: {error}", error)
+            self.add(f"{before}{type(error).__name__}: {error}", error, text)

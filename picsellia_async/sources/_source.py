@@ -65,6 +65,9 @@ class Source(Closeable, Generic[T]):
         self._nothing = nothing
         self._problems = Problems(self._on_bad)
         self._passes: set[_Steps[T]] = set()
+        self.on_skipped: Callable[[str, str], object] | None = None
+        """Called in the reading thread with the message about each item that is skipped, and its text where it is a line of a
+        manifest, else "". Counts from the next pass on."""
 
     def __repr__(self) -> str:
         """Return what is read."""
@@ -79,6 +82,11 @@ class Source(Closeable, Generic[T]):
     def problems(self) -> tuple[str, ...]:
         """What was wrong with them, at most the first 100."""
         return tuple(self._problems.messages)
+
+    @property
+    def total(self) -> int | None:
+        """Items that the latest pass has to read, good and bad; None before it began, and where only reading tells."""
+        return self._problems.total
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -97,7 +105,7 @@ class Source(Closeable, Generic[T]):
             SourceError: Something cannot be used, and `on_bad` is "raise"; or there is nothing at all.
             ConfigurationError: The file or directory is not there, or may not be read.
         """
-        self._problems = Problems(self._on_bad)
+        self._problems = Problems(self._on_bad, on_skipped=self.on_skipped)
         problems = self._problems
         steps = _Steps(self._read(problems))
         self._passes.add(steps)

@@ -137,6 +137,7 @@ def coco_results(
             _check_outlines(known, groups, file, orientation)
         same = known.named_twice(groups)
         seen: dict[Path, ImageKey] = {}
+        problems.total = None if empty else len(groups)
 
         def frame(key: ImageKey, results: list[_Entry]) -> Frame:
             path = known.path(key)

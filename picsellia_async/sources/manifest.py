@@ -34,7 +34,8 @@ LINE_CHARACTERS_MAX: Final = 16 * 2**20
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset(attribute.name for attribute in attrs.fields(Frame) if attribute.init)
+_FIELDS: Final = frozenset({"reason", *(attribute.name for attribute in attrs.fields(Frame) if attribute.init)})
+"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it."""
 
 
 def manifest(
@@ -84,7 +85,7 @@ def manifest(
                     _check_lines(text.strip(), os.fspath(file))
                     is_first = False
                 frame = None
-                with problems.item(f"{os.fspath(file)} line {number}"):
+                with problems.item(f"{os.fspath(file)} line {number}", text):
                     made, has_id = reader.frame(number, text.strip().encode())
                     # With the same id the second frame would be taken for the first one, and not be sent.
                     if has_id and line_of.setdefault(made.id, number) != number:
@@ -190,6 +191,7 @@ class _Reader:
         }  # fmt: skip
         if given.get("id") is not None:
             given["id"] = StatedId(str(uuid(given["id"], "id")))
+        given.pop("reason", None)
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")

@@ -98,6 +98,7 @@ def yolo_labels(
         reader = _Reading(attrs.evolve(classes, names=names_for(classes, names, labels)), kind, default)
         files = _Labels.of(labels, lookup)
         files.look(labels, kind)
+        problems.total = None if empty else files.count
         done: set[Path] = set()
 
         def frame(path: Path, file: Path | None) -> Frame:
@@ -153,6 +154,8 @@ class _Labels:
     """Some of them."""
     _of_one_image: dict[Path, list[Path]]
     """By image, its label files, where there are several."""
+    count: int
+    """How many there are."""
     _ended: int = attrs.field(default=0, init=False)
     """Of some of them, those whose last line is ended."""
     _not_ended: set[Path] = attrs.field(factory=set, init=False)
@@ -164,18 +167,21 @@ class _Labels:
         first: list[Path] = []
         found: dict[Path, Path] = {}
         several: dict[Path, list[Path]] = {}
+        count = 0
         for file in walk(labels, _LABELS, Problems("skip")):  # what is wrong is told by the pass that reads them
             label = PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("")
             try:
                 image = lookup.labelled(label)
             except SourceError:
+                count += not _is_no_label(label)
                 continue
+            count += 1
             if len(first) < _LOOKED_AT:
                 first.append(file)
             other = found.setdefault(image, file)
             if other != file:
                 several.setdefault(image, [other]).append(file)
-        return cls(first, several)
+        return cls(first, several, count)
 
     def look(self, labels: Path, kind: ShapeKind) -> None:
         """Look at how the first of them end, and refuse a folder of corners. Blocking.

@@ -84,7 +84,7 @@ DIFFERENCES: Final = (
         "the life of the client, and its options",
         "constructor",
         {
-            "Client": ("+aclose", "+connect", "+is_closed", "+organization", "+statistics", "+with_options"),
+            "Client": ("+aclose", "+connect", "+host", "+is_closed", "+organization", "+statistics", "+with_options"),
         },
     ),
     Difference(
@@ -121,7 +121,9 @@ DIFFERENCES: Final = (
         "what bulk monitoring, checks and arrays need",
         "more calls",
         {
-            "Deployment": ("+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+uploader", "+with_options"),
+            "Deployment": (
+                "+check", "+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+uploader", "+with_options",
+            ),
         },
     ),
     Difference(

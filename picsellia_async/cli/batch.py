@@ -1,0 +1,151 @@
+"""What a batch of frames is from beginning to end: which of them, with which tags, and what is told while it runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from typing import Final, Self
+
+import attrs
+
+from picsellia_async._delivery.outcomes import UploaderStatistics
+from picsellia_async.frames import Frame
+from picsellia_async.jobs import Job
+from picsellia_async.progress import ProgressBar, describe
+from picsellia_async.sources import Source
+from picsellia_async.uploader import Uploader
+
+TOLD_SECONDS: Final = 30.0
+"""How often progress is told where stderr is no terminal."""
+
+
+def count(value: str) -> int:
+    """Read a number of things for argparse.
+
+    Raises:
+        ArgumentTypeError: It is none, or 0.
+    """
+    if not value.isdecimal() or not int(value):
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, got {value}")
+    return int(value)
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Add `--limit`."""
+    parser.add_argument("--limit", type=count, metavar="N", help="read only the first N items")
+
+
+class Batch:
+    """The items of one run: counts them, tells where they go before the first, and how far the run is."""
+
+    def __init__(
+        self, where: str, source: Source[Frame], *, total: int | None = None, limit: int | None, tags: list[str]
+    ) -> None:
+        """Store the settings.
+
+        Args:
+            where: Host, organization and deployment, for the first line.
+            source: Gives the items.
+            total: How many there are, where the source does not tell.
+            limit: So many of them at most; None: all.
+            tags: Added to those that an item has.
+        """
+        self._where = where
+        self._source = source
+        self._total = total
+        self._limit = limit
+        self._tags = tags
+        self.read = 0
+        """Items read."""
+        self.job: Job | None = None
+        """Knows what former runs delivered, where there is a journal."""
+        self.uploader: Uploader | None = None
+        """Delivers them, once it is open."""
+        self._is_told = False
+
+    @property
+    def passed(self) -> int:
+        """Items of those that were read so far that are not sent again."""
+        return 0 if self.job is None else self.job.delivered_before
+
+    @property
+    def total(self) -> int | None:
+        """Items to be read; None where only reading tells."""
+        total = self._source.total if self._total is None else self._total
+        return total if total is None or self._limit is None else min(total, self._limit)
+
+    async def items(self) -> AsyncGenerator[Frame, None]:
+        """Yield the items."""
+        async with contextlib.aclosing(aiter(self._source)) as frames:
+            async for frame in frames:
+                self.tell_start()
+                self.read += 1
+                yield _tagged(frame, self._tags) if self._tags else frame
+                if self.read == self._limit:
+                    return
+
+    def tell_start(self) -> None:
+        """Say on stderr where the items go, and how many there are; once, when the first of them was read."""
+        if self._is_told:
+            return
+        self._is_told = True
+        items = "items" if self.total is None else f"{self.total} item{'s' if self.total != 1 else ''}"
+        job = self.job
+        before = (
+            f", going on: {job.delivered_at_start} were delivered before, by the journal {str(job.journal)!r} (--fresh sends them again)"
+            if job is not None and job.delivered_at_start
+            else ""
+        )
+        print(f"{self._where}: {items}{before}", file=sys.stderr)
+
+
+def _tagged(frame: Frame, tags: list[str]) -> Frame:
+    own = frame.tags or []
+    return attrs.evolve(frame, tags=[*own, *(tag for tag in tags if tag not in own)])
+
+
+class Progress:
+    """How far a batch is: a bar on a terminal, elsewhere a line from time to time."""
+
+    def __init__(self, batch: Batch) -> None:
+        """Store who knows how many items there are."""
+        self._batch = batch
+        self._bar = ProgressBar("delivering")
+        self._telling: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to show."""
+        self._bar.__enter__()
+        if not sys.stderr.isatty():
+            self._telling = asyncio.create_task(self._tell())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave the last state on a terminal."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.wait([self._telling])
+        self._bar.__exit__(None, None, None)
+
+    def __call__(self, statistics: UploaderStatistics) -> None:
+        """Show a snapshot; for `progress=` of the uploader."""
+        done = statistics.accepted - statistics.pending_frames + self._batch.passed
+        self._bar.show(done, self._batch.total, describe(statistics))
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TOLD_SECONDS)
+            if self._batch.uploader is not None:
+                found = self._batch.uploader.statistics()
+                total = "" if self._batch.total is None else f" of {self._batch.total}"
+                done = found.delivered + self._batch.passed
+                words = [f"{done}{total} delivered", f"{found.pending_frames} under way", f"{found.rejected} refused"]
+                print(", ".join([*words, *_trouble(found)]), file=sys.stderr, flush=True)
+
+
+def _trouble(statistics: UploaderStatistics) -> Iterator[str]:
+    _, *words = describe(statistics).split(", ")
+    yield from (word for word in words if not word.endswith(" rejected"))

@@ -1,0 +1,121 @@
+"""What became of a `monitor` command: as JSON, and as lines."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async._delivery.outcomes import UploadReport
+from picsellia_async.cli.batch import Batch
+from picsellia_async.cli.delivering import LINES_SHOWN, print_failures
+from picsellia_async.cli.failures import FailureFile
+from picsellia_async.cli.resuming import tell_end
+from picsellia_async.cli.wording import in_options
+from picsellia_async.errors import PicselliaError
+from picsellia_async.frames import Frame
+from picsellia_async.jobs import JobReport
+from picsellia_async.sources import Source
+
+FAILURES_NAMED: Final = 100
+"""Frames that the JSON names; all are counted."""
+
+
+@attrs.define
+class Result:
+    """What is known at the end, however it came."""
+
+    report: UploadReport | None = None
+    job: JobReport | None = None
+    """Where there is a journal."""
+    journal: Path | None = None
+    failures: FailureFile | None = None
+    batch: Batch | None = None
+    """Known once the deployment is, whose label map its source may need."""
+    cannot: list[str] = attrs.field(factory=list)
+    """What a dry run found that would be refused."""
+    error: PicselliaError | None = None
+    is_interrupted: bool = False
+    source: Source[Frame] | None = None
+
+    @property
+    def skipped(self) -> int:
+        """Items that could not be used."""
+        return 0 if self.source is None else self.source.skipped
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong with them."""
+        return () if self.source is None else tuple(map(in_options, self.source.problems))
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The error that ended it."""
+        return None if self.error is None else in_options(f"{type(self.error).__name__}: {self.error}")
+
+
+def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
+    """Return the account as JSON-ready values."""
+    report: dict[str, Any] = {} if result.report is None else result.report.to_json()
+    failures = report.pop("failures", [])
+    return {
+        **report,
+        **({"cannot_be_sent": len(result.cannot)} if args.dry_run else {}),
+        "items": 0 if result.batch is None else result.batch.read,
+        "journal": None if result.journal is None else str(result.journal),
+        "delivered_before": 0 if result.job is None else result.job.delivered_before,
+        "left": 0 if result.job is None else result.job.left,
+        "skipped": result.skipped,
+        "interrupted": result.is_interrupted,
+        "error": result.stopped_by,
+        "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
+        "failures": failures[:FAILURES_NAMED],
+        "cannot": result.cannot[:FAILURES_NAMED],
+        "problems": list(result.problems),
+    }
+
+
+def print_result(args: argparse.Namespace, result: Result) -> None:
+    """Print the account on stdout, and what is not well on stderr."""
+    report, read = result.report, 0 if result.batch is None else result.batch.read
+    if args.dry_run:
+        print(
+            f"{read - len(result.cannot)} of {read} can be sent, {len(result.cannot)} cannot, {result.skipped} skipped; nothing was sent"
+        )
+        for line in result.cannot[:LINES_SHOWN]:
+            print(f"  cannot be sent {line}", file=sys.stderr)
+    if report is not None:
+        print(
+            f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.dropped} dropped, "
+            f"{report.spooled} left in the spool, {result.skipped} skipped"
+            f"{_before(result.job)}"
+        )
+        print_failures(report, args.spool)
+    for problem in result.problems[:LINES_SHOWN]:
+        print(f"  skipped {problem}", file=sys.stderr)
+    if result.error is not None:
+        print(f"stopped: {result.stopped_by}", file=sys.stderr)
+
+
+def tell_way_on(args: argparse.Namespace, result: Result) -> None:
+    """Say on stderr how to go on, where something was refused or is left."""
+    if result.job is not None and result.journal is not None:
+        tell_end(result.job, result.journal)
+    if result.failures is not None and result.failures.count:
+        _tell_failures(args.deployment, result.failures)
+
+
+def _tell_failures(deployment: str, failures: FailureFile) -> None:
+    words = ["picsellia-async", "monitor", deployment, "--manifest", str(failures.path)]
+    command = shlex.join([*words, *(["--outside"] if failures.is_outside else [])])
+    print(
+        f"{failures.count} failures in {str(failures.path)!r}: once repaired, `{command}` sends them", file=sys.stderr
+    )
+
+
+def _before(job: JobReport | None) -> str:
+    return f", {job.delivered_before} delivered before" if job is not None and job.delivered_before else ""

@@ -1,0 +1,164 @@
+"""`picsellia-async monitor` as a batch: what it tells, which items it takes, a trial without sending, and what failed as a manifest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from picsellia_async.cli import batch
+from picsellia_async.cli.main import main
+from picsellia_async.emulator import Fault
+
+pytestmark = pytest.mark.anyio
+
+DETECTION = {"detection_classes": [0], "detection_boxes": [[1, 2, 30, 40]], "detection_scores": [0.5]}
+
+
+@pytest.fixture
+def manifest_file(tmp_path):
+    """Six images and their manifest."""
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((48, 64, 3), 40 * number, np.uint8))
+    path = tmp_path / "m.jsonl"
+    lines = [{"image": f"{number}.jpg", "prediction": DETECTION, "tags": ["belt"]} for number in range(6)]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+@pytest.fixture
+def monitor(emulator, monkeypatch, capsys, tmp_path):
+    """Return what runs the command in this process, and returns exit code, report and stderr."""
+    for name in [name for name in os.environ if name.startswith("PICSELLIA")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def ran(*arguments):
+        account = ["--host", emulator.url, "--api-token", emulator.api_token, "--json"]
+        given = ["monitor", emulator.deployment_name, *map(str, arguments), *account]
+        code = await asyncio.to_thread(main, given)
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if out else None, err
+
+    return ran
+
+
+@pytest.fixture
+def stored(emulator):
+    """Return what fetches the stored predictions."""
+
+    async def items():
+        async with httpx.AsyncClient() as plain:
+            return (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+
+    return items
+
+
+async def names(stored):
+    return Counter(item["filename"] for item in await stored())
+
+
+async def test_the_first_line_tells_where_and_how_many(emulator, client, monitor, manifest_file):
+    """Host, organization, deployment, items, and what was delivered before with the journal that says so."""
+    first = f"{emulator.url}, organization {client.name}, deployment {emulator.deployment_name}: 6 items"
+    for limit, end in ((4, "4 items\n"), (6, "6 items, going on: 4 were delivered before, by the journal ")):
+        code, _, err = await monitor("--manifest", manifest_file, "--limit", limit)
+        assert code == 0
+        assert err.startswith(first.replace("6 items", end))
+
+
+async def test_items_can_be_limited_and_tagged(monitor, manifest_file, client, emulator):
+    """`--limit` reads so many; `--tag` adds to what an item has."""
+    code, report, _ = await monitor("--manifest", manifest_file, "--limit", 2, "--tag", "night", "--tag", "belt")
+    assert (code, report["items"], report["delivered"]) == (0, 2, 2)
+    deployment = await client.get_deployment(emulator.deployment_name)
+    tags = [{tag.name for tag in asset.description.data.tags} for asset in await deployment.list_predicted_assets()]
+    assert tags == [{"belt", "night"}] * 2
+
+
+async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, manifest_file, stored, tmp_path):
+    """What would be refused is named, and the journal knows nothing of it."""
+    code, report, _ = await monitor("--manifest", manifest_file, "--dry-run")
+    assert (code, report["items"], report["cannot_be_sent"]) == (0, 6, 0)
+    lines = manifest_file.read_text().splitlines()
+    lines[1] = json.dumps({"image": "1.jpg", "prediction": {**DETECTION, "detection_classes": [4000]}})
+    lines[2] = json.dumps({"image": "gone.jpg", "prediction": DETECTION})
+    manifest_file.write_text("\n".join(lines))
+    (tmp_path / "3.jpg").write_bytes(b"\xff\xd8" + b"no image" * 20)
+    code, report, _ = await monitor("--manifest", manifest_file, "--dry-run", "--skip-bad")
+    assert (code, report["items"], report["cannot_be_sent"], report["skipped"]) == (1, 4, 1, 2)
+    assert "4000" in report["cannot"][0]
+    assert not await stored()
+    assert not list((tmp_path / "state").rglob("*.journal"))
+
+
+async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_file, stored, tmp_path):
+    """Refused frames and bad lines are lines of a manifest with the reason; repaired and fed back, each is stored once."""
+    picture = (tmp_path / "3.jpg").read_bytes()
+    (tmp_path / "3.jpg").write_bytes(b"no image")
+    refusal = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=2))
+    (tmp_path / "out").mkdir()
+    failed = tmp_path / "out" / "failed.jsonl"
+    code, report, err = await monitor(
+        "--manifest", manifest_file, "--skip-bad", "--failures", failed, "--concurrency", 1
+    )
+    assert (code, report["delivered"], report["rejected"], report["skipped"]) == (1, 3, 2, 1)
+    assert f"3 failures in {str(failed)!r}: once repaired, `picsellia-async monitor" in err
+    lines = {Path(line["image"]).name: line for line in map(json.loads, failed.read_text().splitlines())}
+    assert set(lines) == {"3.jpg", *({f"{number}.jpg" for number in range(6)} - set(await names(stored)))}
+    assert all(line["reason"] for line in lines.values())
+    (tmp_path / "3.jpg").write_bytes(picture)
+    emulator.faults.remove(refusal.id)
+    code, report, _ = await monitor("--manifest", failed, "--outside", "--failures", tmp_path / "again.jsonl")
+    assert (code, report["delivered"]) == (0, 3)
+    assert (tmp_path / "again.jsonl").read_text() == ""
+    assert await names(stored) == {f"{number}.jpg": 1 for number in range(6)}
+
+
+async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_file, tmp_path, stored):
+    """Every field travels: what is stored after the failure file was sent is what would have been stored."""
+    line = {
+        "image": "0.jpg", "filename": "belt/0.jpg", "prediction": {**DETECTION, "detection_texts": ["x"]}, "latency": 0.25,
+        "timestamp": 1.7e9, "source": "gate", "tags": ["a"], "custom_metadata": {"k": [1]},
+        "id": "5e1c6d0c-6a3f-4f0e-9a52-0d3a54f0a111",
+    }  # fmt: skip
+    manifest_file.write_text(json.dumps(line))
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=1))
+    failed = tmp_path / "failed.jsonl"
+    assert (await monitor("--manifest", manifest_file, "--failures", failed))[0] == 1
+    assert json.loads(failed.read_text()) == line | {
+        "width": 64, "height": 48, "content_type": "image/jpeg", "prediction": {"type": "OBJECT_DETECTION", **line["prediction"]},
+        "reason": json.loads(failed.read_text())["reason"],
+    }  # fmt: skip
+    assert (await monitor("--manifest", failed))[0] == 0
+    (item,) = await stored()
+    assert item["filename"] == "belt/0.jpg"
+
+
+async def test_progress_is_told_where_there_is_no_terminal(monitor, emulator, manifest_file, monkeypatch):
+    """A line from time to time: of how many, what is under way, what was refused."""
+    monkeypatch.setattr(batch, "TOLD_SECONDS", 0.01)
+    emulator.faults.add(Fault(kind="latency", endpoint="monitor", seconds=0.1))
+    code, _, err = await monitor("--manifest", manifest_file, "--concurrency", 1)
+    assert code == 0
+    assert re.search(r"^[1-5] of 6 delivered, [1-5] under way, 0 refused$", err, re.MULTILINE)
+
+
+@pytest.mark.parametrize("where", ["input", "folder", "nowhere"])
+async def test_a_failure_file_that_cannot_be_written_is_refused(monitor, manifest_file, tmp_path, where, stored):
+    """Above all the manifest that is read."""
+    path = {"input": manifest_file, "folder": tmp_path, "nowhere": tmp_path / "no" / "f.jsonl"}[where]
+    before = manifest_file.read_text()
+    code, report, err = await monitor("--manifest", manifest_file, "--failures", path)
+    assert (code, report) == (2, None)
+    assert "--failures" in err
+    assert manifest_file.read_text() == before
+    assert not await stored()
