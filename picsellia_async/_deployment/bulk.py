@@ -18,7 +18,7 @@ from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.frames import Frame, no_frame
+from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
 
@@ -88,7 +88,7 @@ class Bulk:
     async def check(self, frame: Frame) -> None:
         """Do with a frame what is done before it is sent."""
         if not isinstance(frame, Frame):
-            raise no_frame(frame, "check takes a Frame")
+            raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         self._monitoring.encode(frame)
         await self._checked_image(frame)
 
