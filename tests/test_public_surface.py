@@ -22,7 +22,7 @@ MODULES = sorted(
     name for _, name, _ in pkgutil.walk_packages(picsellia_async.__path__, "picsellia_async.") if "__main__" not in name
 )
 MODULE_LINES = 500
-LONGER = {"deployment.py": 1200, "_http/connection.py": 590}
+LONGER = {"deployment.py": 1270, "_http/connection.py": 590}
 """Longer with a reason: 45 documented methods, nearly all docstring; and one state machine, whose callbacks,
 waits and clock change the same fields."""
 
