@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -19,6 +20,7 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.sources._address import is_url
+from picsellia_async.sources._backlog import Backlog
 from picsellia_async.sources._clock import Clock, Step
 from picsellia_async.sources._corruption import Corruption, FrameNumbers
 from picsellia_async.sources._errors import SourceError
@@ -109,6 +111,8 @@ class Reading:
     """Called once the video is open."""
     judged: Judged = _nobody
     """Called with each picture, from the thread that reads."""
+    left_out: Callable[[], object] | None = None
+    """Called for each picture that is left out since the thread is behind; None: none may be."""
     damaged: int = 0
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
@@ -118,6 +122,7 @@ class Reading:
     _stamp: str = attrs.field(init=False)
     _writer: JpegWriter = attrs.field(init=False)
     _turn: Turn = attrs.field(factory=Turn, init=False)
+    _backlog: Backlog = attrs.field(factory=Backlog, init=False)
     _aspect: Fraction = attrs.field(factory=lambda: Fraction(1), init=False)
     """Width of a pixel by its height."""
 
@@ -180,6 +185,7 @@ class Reading:
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
+        self._backlog = Backlog()
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
         is_mjpeg = stream.codec_context.name == "mjpeg"
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
@@ -220,6 +226,10 @@ class Reading:
         self.judged(is_whole=True)
         if step.takes(position):
             self.corrupted += is_corrupted
+            if self.left_out is not None and self._backlog.leaves_out() and not _is_file(self.settings):
+                self.left_out()
+                self.number += 1
+                return
             yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
@@ -227,6 +237,7 @@ class Reading:
         failure, failed = "", 0
         packets = container.demux(stream)
         while not failure:
+            asked = time.monotonic()
             try:
                 packet = next(packets)
             except (StopIteration, av.EOFError):
@@ -241,6 +252,7 @@ class Reading:
                 failure = _reason(error)
             else:
                 failed = 0
+                self._backlog.read(time.monotonic() - asked)
                 yield packet
         # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
         raise SourceError(f"{self.settings.shown!r} broke off: {failure}")

@@ -21,8 +21,9 @@ T = TypeVar("T")
 Policy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest"]
 """What a full buffer does: make the reading thread wait, drop the oldest frame in it, or drop the one that came."""
 
-REASONS: Final = ("full_oldest", "full_newest", "closed")
-"""Why an item is given up: the queue was full, and the oldest or the newest went; or nobody takes any more."""
+REASONS: Final = ("full_oldest", "full_newest", "late", "closed")
+"""Why an item is given up: the queue was full, and the oldest or the newest went; it was late and not even made; or nobody takes any
+more."""
 
 
 @attrs.frozen
@@ -89,6 +90,12 @@ class ThreadQueue(Generic[T]):
                 self._dropped["full_oldest"] += 1
         self._wake()
         return True
+
+    def leave_out(self) -> None:
+        """Count an item that is late, and therefore not made."""
+        with self._changed:
+            self._received += 1
+            self._dropped["late"] += 1
 
     def rest(self, seconds: float) -> bool:
         """Wait, but not beyond `stop`; return whether more items are wanted."""

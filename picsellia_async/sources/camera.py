@@ -67,7 +67,8 @@ class CameraStatistics:
     dropped: int
     """Frames given up."""
     dropped_by_reason: dict[str, int]
-    """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `closed`, it was in it, or came, at the end."""
+    """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `late`, the machine was behind the camera, and the picture
+    was decoded and no more (with `drop_oldest` alone); `closed`, it was in the buffer, or came, at the end."""
     damaged: int
     """Pictures that came damaged and were passed over; they are not among those received."""
     corrupted: int
@@ -159,7 +160,10 @@ class Camera(Closeable):
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
         open_av()
         self._queue = queue = ThreadQueue[Image](self._capacity, self._policy)
-        self._reading = reading = Reading(settings=self._settings, connected=self._connected, judged=self._judged)
+        self._reading = reading = Reading(
+            settings=self._settings, connected=self._connected, judged=self._judged,
+            left_out=queue.leave_out if self._policy == "drop_oldest" else None,
+        )  # fmt: skip
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
         threading.Thread(

@@ -59,11 +59,11 @@ async def test_waiting_never_drops_and_drops_are_counted(tmp_path, make_clip, po
         assert found.dropped == 0
     elif policy == "drop_oldest":
         assert numbers[-4:] == [26, 27, 28, 29]
-        assert found.dropped_by_reason == {"full_oldest": 30 - len(images), "full_newest": 0, "closed": 0}
+        assert found.dropped_by_reason == {"full_oldest": 30 - len(images), "full_newest": 0, "late": 0, "closed": 0}
     else:
         assert numbers == sorted(numbers)
         assert numbers[:2] == [0, 1]
-        assert found.dropped_by_reason == {"full_oldest": 0, "full_newest": 30 - len(images), "closed": 0}
+        assert found.dropped_by_reason == {"full_oldest": 0, "full_newest": 30 - len(images), "late": 0, "closed": 0}
     assert found.dropped > 0 or policy == "wait"
 
 
