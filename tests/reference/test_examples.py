@@ -60,6 +60,18 @@ def read(example: Example) -> str:
     return text
 
 
+def test_what_is_edited_in_the_examples_is_documented() -> None:
+    """Few examples need it, each edit says why, and the page of differences tells it."""
+    slips = [(example.method, slip) for example in EXAMPLES for slip in example.slips]
+    assert len({method for method, _ in slips}) == 3
+    page = (Path(__file__).parents[2] / "docs/differences.md").read_text(encoding="utf-8")
+    [row] = [line for line in page.splitlines() if line.startswith("| examples of the reference |")]
+    for method, slip in slips:
+        said = slip.said.strip()
+        assert (f"above `{method}`" if "\n" in said else said.removeprefix("deployment.")) in row
+        assert slip.why
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.method)
 async def test_documented_example(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example runs, and what it set can be read back."""
