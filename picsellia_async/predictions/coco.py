@@ -10,6 +10,8 @@ from picsellia_async.predictions import _masks
 from picsellia_async.predictions._coco_boxes import corners_example
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
+from picsellia_async.predictions._mask_order import goes_along_rows
+from picsellia_async.predictions._run_length import counts_from_text
 from picsellia_async.predictions.base import PredictionFormat, with_label_map
 from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
 from picsellia_async.predictions.frameworks import Kind
@@ -43,7 +45,7 @@ def from_coco(
 
     Raises:
         ConfigurationError: A key is missing, a category is unknown, or there are neither scores nor `score`.
-        ImplausibleError: `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
+        ImplausibleError: Run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
@@ -70,6 +72,7 @@ def _prediction(
             _values(found, "keypoints"), classes, scores, third_values="visibility", clip=size
         )
     shapes = _values(found, "segmentation")
+    _check_mask_order(found)
     if kind == "mask":
         return MaskPredictionFormat.from_shapes(shapes, classes, scores, size=size)
     polygons = [_polygons(one, f"annotations[{i}] segmentation") for i, one in enumerate(shapes)]
@@ -88,6 +91,24 @@ def _check_box_order(annotations: list[Mapping[str, Any]]) -> None:
             f"bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners alone; write "
             "x2 - x1 and y2 - y1"
         )
+
+
+def _check_mask_order(annotations: list[Mapping[str, Any]]) -> None:
+    """Refuse run lengths that go along rows, as the boxes of their own annotations say.
+
+    Raises:
+        ImplausibleError: They do.
+    """
+    for i, one in enumerate(annotations):
+        mask = one["segmentation"]
+        if not isinstance(mask, Mapping) or one.get("bbox") is None:
+            continue
+        counts, size = _masks.compressed(mask, f"annotations[{i}] segmentation", None)
+        if size is not None and goes_along_rows(counts_from_text(counts), one["bbox"], size):
+            raise ImplausibleError(
+                f"annotations[{i}] segmentation: its runs go along rows by bbox {shown(one['bbox'])} of the same annotation, and COCO's "
+                "go down columns; encode the mask in that order (numpy.asfortranarray)"
+            )
 
 
 def category_indexes(categories: Categories | None, label_map: LabelMap | None) -> dict[int, int]:

@@ -18,6 +18,7 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.plausibility import check_prediction
 from picsellia_async.predictions import MaskPredictionFormat, SegmentationPredictionFormat
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
+from picsellia_async.predictions._mask_order import goes_along_rows
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
@@ -26,7 +27,6 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
-from picsellia_async.sources._mask_order import goes_along_rows
 from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._shapes import (

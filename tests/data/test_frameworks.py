@@ -191,6 +191,23 @@ def test_coco_files_mix_polygons_and_run_lengths():
             from_coco([beside], kind=kind, categories={3: 0}, size=(40, 30))
 
 
+@pytest.mark.parametrize("kind", ["mask", "segmentation"])
+def test_run_lengths_along_rows_are_refused(kind):
+    """As Kaggle and Label Studio write them: by the box of the same annotation, which they fit along rows alone."""
+    pytest.importorskip("faster_coco_eval")
+    mask = np.zeros((30, 40), np.uint8)
+    mask[3:8, 10:35] = 1
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.ravel(), [0]])))
+    by_row = np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
+    down = MaskPredictionFormat.from_binary_masks([mask], [0], [1.0]).to_rle((40, 30), compressed=False)[0]
+    common = {"category_id": 3, "score": 1, "bbox": [10, 3, 25, 5]}
+    with pytest.raises(
+        ImplausibleError, match=r"annotations\[0\] segmentation: its runs go along rows by bbox \[10, 3, 25, 5\]"
+    ):
+        from_coco([{**common, "segmentation": {"size": [30, 40], "counts": by_row}}], kind=kind, categories={3: 0})
+    assert from_coco([{**common, "segmentation": down}], kind=kind, categories={3: 0}).detection_classes == [0]
+
+
 @pytest.mark.parametrize(
     "told",
     [{"area": 24200}, {"segmentation": [[10, 20, 120, 20, 120, 240, 10, 240]]}, {"bbox_mode": 0}],
