@@ -246,10 +246,10 @@ class Reading:
                 self._is_damaged()
                 failed += 1
                 if failed == _DAMAGE_IN_A_ROW_MAX:
-                    failure = _reason(error)
+                    failure = _reason(error, self.settings.timeout)
                 packets = container.demux(stream)  # the generator ended with the error, the file did not
             except (av.FFmpegError, OSError) as error:
-                failure = _reason(error)
+                failure = _reason(error, self.settings.timeout)
             else:
                 failed = 0
                 self._backlog.read(time.monotonic() - asked)
@@ -367,7 +367,7 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
             timeout=(settings.timeout, settings.timeout),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        failure = _reason(error)
+        failure = _reason(error, settings.timeout)
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
@@ -419,8 +419,10 @@ def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any
     return best
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, timeout: float) -> str:
     """Return what FFmpeg says, without the address that its messages end with."""
+    if type(error).__name__ == "ExitError":  # PyAV ends a call by it whose time is over
+        return f"nothing came for {timeout:g} s"
     said = getattr(error, "strerror", None)
     return str(said) if said else type(error).__name__
 

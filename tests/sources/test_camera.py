@@ -242,6 +242,23 @@ async def test_decoding_holds_no_frames_back(tmp_path):
     await ended("camera")
 
 
+async def test_a_camera_that_sends_nothing_is_told_by_its_time():
+    """FFmpeg says that it was asked to exit, which tells nobody what happened."""
+    silent = asyncio.Event()
+
+    async def serve(_, writer):
+        await silent.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(SourceError, match=r"cannot open .* as a video: nothing came for 0\.2 s"):
+        await listed(camera(f"tcp://127.0.0.1:{port}", timeout=0.2, reconnect=None))
+    silent.set()
+    server.close()
+    await ended("camera")
+
+
 async def test_a_file_is_no_camera(tmp_path, make_clip):
     """It would be read again and again, most of it dropped: refused with the ways out, each of which works."""
     path = make_clip(tmp_path / "clip.mp4", frames=5)
