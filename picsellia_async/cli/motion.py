@@ -1,44 +1,27 @@
 """Frames of a clip, a folder or our own making, and the moving objects in them. Needs OpenCV (extra `demo`).
 
 The vision is real: a background model (MOG2) learns the scene, what differs from it is cleaned of specks, and each remaining
-blob becomes a box. It needs no weights, so it runs anywhere. The frames are read by OpenCV too, and
-not by `picsellia_async.sources`: the background model works on decoded pixels, also of a folder's images, which a source hands on
-as they are; and so the demo does without PyAV.
+blob becomes a box. It needs no weights, so it runs anywhere. The frames are read by OpenCV too, and not by the functions of
+`picsellia_async.sources`: the background model works on decoded pixels, also of a folder's images, which a source hands on as they
+are; and so the demo does without PyAV.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import DetectionPredictionFormat
-from picsellia_async.sources import SourceError
+from picsellia_async.sources import Image, SourceError
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 """Files of a folder that count as frames."""
 
 BLOB_SHARE_MIN: Final = 0.002
 """Share of the frame's area below which a blob is noise."""
-
-
-@attrs.frozen(kw_only=True)
-class SeenFrame:
-    """One frame, encoded, with what moves in it."""
-
-    image: bytes = attrs.field(repr=False)
-    """JPEG."""
-    width: int
-    """Pixels."""
-    height: int
-    """Pixels."""
-    prediction: DetectionPredictionFormat
-    """A box per moving object; the score is the share of the box that moves."""
-    latency: float
-    """Seconds that the detection took."""
 
 
 def open_cv() -> Any:
@@ -119,36 +102,44 @@ def _own_pictures(limit: int, width: int = 640, height: int = 360) -> Iterator[A
         yield picture
 
 
-def seen_frames(
-    source: Path | None, limit: int, clock: Callable[[], float], unreadable: list[Path]
-) -> Iterator[SeenFrame]:
-    """Yield the frames with their moving objects. Blocking: run it in a thread.
+def images(source: Path | None, limit: int, unreadable: list[Path]) -> Iterator[Image]:
+    """Yield the frames, encoded and as BGR pixels. Blocking: run it in a thread.
 
     Args:
         source: Video file, folder of images, or None for our own moving frames.
         limit: At most so many.
-        clock: Returns monotonic seconds.
         unreadable: Gets the files of a folder that are no images, though named so.
+
+    Raises:
+        ConfigurationError: The source does not exist, or a frame cannot be encoded.
+        SourceError: It holds no frame that can be read.
     """
     cv2 = open_cv()
-    background = cv2.createBackgroundSubtractorMOG2(history=120, varThreshold=25, detectShadows=False)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    for picture in pictures(source, limit, unreadable):
-        started = clock()
-        moving = cv2.morphologyEx(background.apply(picture), cv2.MORPH_OPEN, kernel)
-        moving = cv2.dilate(moving, kernel, iterations=2)
-        prediction = _boxes(cv2, moving)
-        latency = clock() - started
+    for number, picture in enumerate(pictures(source, limit, unreadable)):
         good, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
         if not good:
             raise ConfigurationError(f"a frame of shape {picture.shape} cannot be encoded as JPEG")
-        yield SeenFrame(
-            image=encoded.tobytes(),
-            width=picture.shape[1],
-            height=picture.shape[0],
-            prediction=prediction,
-            latency=latency,
-        )
+        height, width = picture.shape[:2]
+        yield Image(
+            image=encoded.tobytes(), filename=f"frame-{number:06d}.jpg", width=width, height=height, timestamp=time.time(),
+            source="demo", pixels=picture,
+        )  # fmt: skip
+
+
+class MotionDetector:
+    """Finds what moves. Called with one frame after the other; a box per moving object, its score the share of the box that moves."""
+
+    def __init__(self) -> None:
+        """Begin without having seen the scene."""
+        cv2 = open_cv()
+        self._background = cv2.createBackgroundSubtractorMOG2(history=120, varThreshold=25, detectShadows=False)
+        self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+
+    def __call__(self, pixels: Any) -> DetectionPredictionFormat:
+        """Return what moves in the next frame, an array of shape (height, width, 3)."""
+        cv2 = open_cv()
+        moving = cv2.morphologyEx(self._background.apply(pixels), cv2.MORPH_OPEN, self._kernel)
+        return _boxes(cv2, cv2.dilate(moving, self._kernel, iterations=2))
 
 
 def _boxes(cv2: Any, moving: Any) -> DetectionPredictionFormat:

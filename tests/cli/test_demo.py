@@ -17,7 +17,7 @@ import pytest
 
 from picsellia_async.cli import demo
 from picsellia_async.cli.main import main
-from picsellia_async.cli.motion import seen_frames
+from picsellia_async.cli.motion import MotionDetector, images
 
 cv2 = pytest.importorskip("cv2")
 
@@ -44,12 +44,12 @@ def test_own_frames_arrive():
         True,
     )
     assert result["boxes"] > 60
-    assert 0 < result["round_trip_p50_ms"] <= result["round_trip_p95_ms"]
+    assert 0 < result["delivery_p50_ms"] <= result["delivery_p95_ms"]
 
 
 def test_the_table(tmp_path, capsys):
     """A folder of images, one of them broken: the table tells what arrived, and stderr what was left out."""
-    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0, [])):
+    for number, frame in enumerate(images(None, 5, [])):
         (tmp_path / f"{number}.jpg").write_bytes(frame.image)
     (tmp_path / "broken.png").write_bytes(b"no image")
     (tmp_path / "note.txt").write_text("not a frame")
@@ -63,19 +63,19 @@ def test_the_table(tmp_path, capsys):
 def test_a_video(tmp_path):
     """A video file is read frame by frame, no further than asked."""
     writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (640, 360))
-    for frame in seen_frames(None, 12, lambda: 0.0, []):
+    for frame in images(None, 12, []):
         import numpy as np
 
         writer.write(cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR))
     writer.release()
-    frames = list(seen_frames(tmp_path / "clip.avi", 10, lambda: 0.0, []))
+    frames = list(images(tmp_path / "clip.avi", 10, []))
     assert len(frames) == 10
     assert {(f.width, f.height) for f in frames} == {(640, 360)}
 
 
 def test_the_bar_ends_with_the_clip(tmp_path):
     """A clip with fewer frames than `--frames` fills the bar; it is drawn on the terminal."""
-    for number, frame in enumerate(seen_frames(None, 5, lambda: 0.0, [])):
+    for number, frame in enumerate(images(None, 5, [])):
         (tmp_path / f"{number}.jpg").write_bytes(frame.image)
     rest, terminal = pty.openpty()
     with subprocess.Popen(
@@ -94,11 +94,12 @@ def test_the_bar_ends_with_the_clip(tmp_path):
 
 def test_moving_things_become_boxes():
     """Once the background is known, the three discs are found, each box within the frame."""
-    last = list(seen_frames(None, 40, lambda: 0.0, []))[-1]
-    boxes = last.prediction.detection_boxes
+    detect = MotionDetector()
+    last = [detect(image.pixels) for image in images(None, 40, [])][-1]
+    boxes = last.detection_boxes
     assert len(boxes) >= 3
     assert all(0 <= top < bottom <= 360 and 0 <= left < right <= 640 for top, left, bottom, right in boxes)
-    assert all(0 < score <= 1 for score in last.prediction.detection_scores)
+    assert all(0 < score <= 1 for score in last.detection_scores)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +175,14 @@ def test_a_frame_in_work_does_not_outlive_the_command(monkeypatch):
 
     def two_frames(*_):
         readers.append(threading.current_thread())
-        first, second = seen_frames(None, 2, lambda: 0.0, [])
-        yield attrs.evolve(first, width=-1)  # refused, and so the command ends
+        first, second = images(None, 2, [])
+        yield attrs.evolve(first, pixels=None)  # refused, and so the command ends
         closing.wait(60)
         yield second
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "close", close_late)
     monkeypatch.setattr(asyncio.SelectorEventLoop, "call_soon_threadsafe", tell)
-    monkeypatch.setattr(demo, "seen_frames", two_frames)
+    monkeypatch.setattr(demo, "images", two_frames)
     assert main(["demo"]) == 2
     readers[0].join(60)
     assert not readers[0].is_alive()
