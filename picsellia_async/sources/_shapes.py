@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import (
     DetectionPredictionFormat,
     MaskPredictionFormat,
@@ -95,8 +95,11 @@ def polygon_from(flat: Sequence[float]) -> list[Point]:
     """Return x, y pairs for `[x1, y1, x2, y2, ...]`.
 
     Raises:
-        SourceError: These are not three points or more.
+        SourceError: These are not three points or more, or lie on one upright or level line.
     """
     if len(flat) < 6 or len(flat) % 2:
         raise SourceError(f"a polygon needs x and y of 3 points or more, got {len(flat)} numbers")
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    across, down = flat[::2], flat[1::2]
+    if min(across) == max(across) or min(down) == max(down):
+        raise SourceError(f"a polygon without width or height is no object, got {shown(list(flat))}")
+    return list(zip(across, down, strict=True))

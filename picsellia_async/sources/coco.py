@@ -434,6 +434,8 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
         filled = MaskPredictionFormat.from_polygons([value], [0], [0.0], size=size)
         if filled.left_out:
             raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")
+        if not any(counts_from_text(filled.detection_masks[0])[1::2]):
+            raise SourceError(f"segmentation has no pixel, and is no object, got {shown(value)}")
         return filled.detection_masks[0]
     counts = value
     if isinstance(value, dict):
@@ -448,6 +450,8 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
     else:
         raise SourceError(f"segmentation must be run lengths or polygons, got {shown(value)}")
     check_counts(numbers, size, "segmentation")
+    if not any(numbers[1::2]):
+        raise SourceError("segmentation has no pixel, and is no object")
     if goes_along_rows(numbers, bbox, size):
         raise SourceError(
             f"segmentation: its runs go along rows by bbox {shown(bbox)} of the same result, and COCO's go down columns; encode the mask "

@@ -200,6 +200,9 @@ def test_the_text_form_is_that_of_the_reference():
         ({"size": [48, 64], "counts": [-1, 3073]}, "negative"),
         ("\x7f", "does not have"),
         ("oo", "middle of a number"),
+        ([64 * 48], "has no pixel"),
+        ([[5, 5, 9, 5, 7, 5]], "has no pixel"),
+        ({"size": [48, 64], "counts": [10, 0, 64 * 48 - 10]}, "has no pixel"),
         ([[0, 0, 5, 0]], "no polygon of three points"),
         ([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]], "shares of the image"),
         ([[10, 5, 40, 5, 40, 60]], "points look like y, x, and must be x, y: result 0"),
@@ -215,7 +218,12 @@ async def test_run_lengths_of_another_image_are_refused(read, segmentation, mess
 
 @pytest.mark.parametrize(
     ("segmentation", "message"),
-    [({"size": [48, 64], "counts": COUNTS}, 'kind="mask"'), ("abc", 'kind="mask"'), ([], "no polygon")],
+    [
+        ({"size": [48, 64], "counts": COUNTS}, 'kind="mask"'),
+        ("abc", 'kind="mask"'),
+        ([], "no polygon"),
+        ([[5, 5, 9, 5, 7, 5]], "without width or height"),
+    ],
 )
 async def test_what_is_no_polygon_names_the_way_out(read, segmentation, message):
     """A run-length mask, a crowd, or nothing, where polygons were asked for."""

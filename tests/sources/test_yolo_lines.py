@@ -175,10 +175,11 @@ async def test_an_outline_in_the_middle_is_a_polygon(read, points):
         ("0 0.5 0.5 0.2 0.4 0.9", "are a box"),
         ("0 0.1 0.1 0.5 0.1 0.5 0.5", "no score"),
         ("0 0.1 0.1 0.5 0.1 0.5 0.5 7", "no score"),
+        ("0 0.1 0.1 0.1 0.3 0.1 0.5 0.9", "without width or height"),
     ],
 )
 async def test_what_is_no_polygon_is_refused(read, line, message):
-    """Pixels, boxes, ground truth."""
+    """Pixels, boxes, ground truth, a line."""
     with pytest.raises(SourceError, match=message):
         await read(line, kind="segmentation")
 
