@@ -29,9 +29,10 @@ class WireEnum(enum.StrEnum):
         if isinstance(text, str):
             wanted = text.upper()
             # Not `__members__`, which is made anew by each access: this is on the way of every frame.
-            found = cls._member_map_.get(wanted) or cls._value2member_map_.get(wanted)
+            found: Any = cls._member_map_.get(wanted) or cls._value2member_map_.get(wanted)
             if found is not None:
-                return cast("Self", found)
+                member: Self = found
+                return member
         raise _no_member(cls, value, name)
 
     @classmethod

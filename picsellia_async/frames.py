@@ -30,8 +30,8 @@ from picsellia_async.plausibility import (
     checked_checks,
     is_right_at_a_glance,
 )
-from picsellia_async.predictions import PredictionFormat, as_prediction, copied
-from picsellia_async.validation import buffer, file_name
+from picsellia_async.predictions import PredictionFormat, copied
+from picsellia_async.validation import buffer
 from picsellia_async.validation import uuid as as_uuid
 
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
@@ -61,15 +61,6 @@ def _version_of(path: Path) -> tuple[int, int] | None:
 
 def _id(value: uuid.UUID | str) -> uuid.UUID:
     return value if type(value) is uuid.UUID else as_uuid(value, "id")
-
-
-def _prediction(value: PredictionFormat) -> PredictionFormat:
-    """Return a prediction that nobody else can change: the caller may fill the same lists anew while the frame waits."""
-    return copied(as_prediction(value, "prediction"))
-
-
-def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
-    return None if value is None else copied(as_prediction(value, "shadow_prediction"))
 
 
 class StatedId(uuid.UUID):
@@ -125,8 +116,6 @@ class Frame(MonitorOptions):
 
     image: bytes | Path = attrs.field(converter=_image, repr=False)
     filename: str = ""
-    prediction: PredictionFormat = attrs.field(converter=_prediction, repr=False)
-    shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False, converter=_shadow_prediction)
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
     checks: Checks = attrs.field(default="on", repr=False)
@@ -138,11 +127,14 @@ class Frame(MonitorOptions):
             object.__setattr__(self, "file_version", _version_of(self.image))
             if not self.filename:
                 object.__setattr__(self, "filename", self.image.name)
-        file_name(self.filename, "filename")
-        if self.content_type is None:
+        if self.content_type is None and isinstance(self.filename, str):
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
             object.__setattr__(self, "content_type", found)
         super().__attrs_post_init__()
+        # Copied: the caller may fill the same lists anew while the frame waits.
+        object.__setattr__(self, "prediction", copied(self.prediction))
+        if self.shadow_prediction is not None:
+            object.__setattr__(self, "shadow_prediction", copied(self.shadow_prediction))
         image = self.image
         if checked_checks(self.checks) == "on" and not (
             isinstance(image, bytes) and is_right_at_a_glance(self, image, None)

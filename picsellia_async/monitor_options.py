@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, TypedDict
 
 import attrs
@@ -64,38 +67,6 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
     return found
 
 
-# One converter per option: type checkers and `help()` read what an option takes from its signature. Where the usual value is known at
-# a glance it is returned at once: these run for every frame.
-
-
-def _filename(value: str) -> str:
-    return file_name(value, "filename")
-
-
-def _width(value: int) -> int:
-    return value if type(value) is int and value > 0 else whole_number(value, "width", 1)
-
-
-def _height(value: int) -> int:
-    return value if type(value) is int and value > 0 else whole_number(value, "height", 1)
-
-
-def _latency(value: float) -> float:
-    return value if type(value) is float and 0.0 <= value < math.inf else seconds(value, "latency")
-
-
-def _prediction(value: PredictionFormat) -> PredictionFormat:
-    return as_prediction(value, "prediction")
-
-
-def _source(value: str | None) -> str | None:
-    return None if value is None else text(value, "source", empty=True)
-
-
-def _tags(value: list[str] | None) -> list[str] | None:
-    return None if value is None else texts(value, "tags")
-
-
 def timestamp_of(value: float | datetime.datetime | None) -> float | None:
     """Return the epoch seconds of a timestamp; None stays None."""
     if value is None or (type(value) is float and math.isfinite(value)):
@@ -103,32 +74,19 @@ def timestamp_of(value: float | datetime.datetime | None) -> float | None:
     return epoch_seconds(value, "timestamp")
 
 
-def _metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else copied_object(value, "metadata")
-
-
-def _custom_metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else copied_object(value, "custom_metadata")
-
-
-def _upload_dir(value: str | None) -> str | None:
-    return None if value is None else text(value, "upload_dir", empty=True)
-
-
-def _sample(value: bool | None) -> bool | None:
-    return None if value is None else boolean(value, "sample")
-
-
-def _custom_metrics(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else copied_object(value, "custom_metrics")
-
-
-def _shadow_latency(value: float | None) -> float | None:
-    return None if value is None else seconds(value, "shadow_latency")
-
-
-def _shadow_prediction(value: PredictionFormat | None) -> PredictionFormat | None:
-    return None if value is None else as_prediction(value, "shadow_prediction")
+_OPTIONAL: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "source": functools.partial(text, empty=True),
+    "tags": texts,
+    "metadata": copied_object,
+    "custom_metadata": copied_object,
+    "upload_dir": functools.partial(text, empty=True),
+    "sample": boolean,
+    "custom_metrics": copied_object,
+    "shadow_latency": seconds,
+    "shadow_prediction": as_prediction,
+}
+"""What makes of a value that was given the one that is kept, or refuses it."""
+_optional_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_OPTIONAL)
 
 
 class MonitorDetails(TypedDict, total=False):
@@ -179,25 +137,41 @@ class MonitorOptions:
         ContentTypeUnknown: Neither `content_type` nor the file name says JPEG or PNG.
     """
 
-    filename: str = attrs.field(converter=_filename)
-    width: int = attrs.field(converter=_width)
-    height: int = attrs.field(converter=_height)
-    latency: float = attrs.field(converter=_latency)
-    prediction: PredictionFormat = attrs.field(converter=_prediction, repr=False)
-    content_type: SupportedContentType | str | None = attrs.field(default=None)
-    source: str | None = attrs.field(default=None, converter=_source)
-    tags: list[str] | None = attrs.field(default=None, repr=False, converter=_tags)
+    filename: str
+    width: int
+    height: int
+    latency: float
+    prediction: PredictionFormat = attrs.field(repr=False)
+    content_type: SupportedContentType | str | None = None
+    source: str | None = None
+    tags: list[str] | None = attrs.field(default=None, repr=False)
     timestamp: float | None = attrs.field(default=None, converter=timestamp_of)
-    metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_metadata)
-    custom_metadata: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metadata)
-    upload_dir: str | None = attrs.field(default=None, repr=False, converter=_upload_dir)
-    sample: bool | None = attrs.field(default=None, repr=False, converter=_sample)
-    custom_metrics: dict[str, Any] | None = attrs.field(default=None, repr=False, converter=_custom_metrics)
-    shadow_latency: float | None = attrs.field(default=None, repr=False, converter=_shadow_latency)
-    shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False, converter=_shadow_prediction)
+    metadata: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    custom_metadata: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    upload_dir: str | None = attrs.field(default=None, repr=False)
+    sample: bool | None = attrs.field(default=None, repr=False)
+    custom_metrics: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    shadow_latency: float | None = attrs.field(default=None, repr=False)
+    shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Settle the content type, and refuse what only shows when options are seen together."""
+        """Read or refuse what was given, and settle the content type.
+
+        Here and not in a converter per field: this runs for every frame, and each call costs half a microsecond while a core sends
+        images, since its caches are cold. What is usual is known at a glance.
+        """
+        file_name(self.filename, "filename")
+        if type(self.width) is not int or self.width <= 0:
+            object.__setattr__(self, "width", whole_number(self.width, "width", 1))
+        if type(self.height) is not int or self.height <= 0:
+            object.__setattr__(self, "height", whole_number(self.height, "height", 1))
+        if type(self.latency) is not float or not 0.0 <= self.latency < math.inf:
+            object.__setattr__(self, "latency", seconds(self.latency, "latency"))
+        if not isinstance(self.prediction, PredictionFormat):
+            object.__setattr__(self, "prediction", as_prediction(self.prediction, "prediction"))
+        for name, given in zip(_OPTIONAL, _optional_of(self), strict=True):
+            if given is not None:
+                object.__setattr__(self, name, _OPTIONAL[name](given, name))
         # The service would drop a latency without prediction in silence.
         if (self.shadow_latency is None) != (self.shadow_prediction is None):
             raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")

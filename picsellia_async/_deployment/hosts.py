@@ -44,7 +44,9 @@ class Hosts:
         Raises:
             HostNotConfiguredError: The deployment has none.
         """
-        reached = self._current()
+        reached = self._reached
+        if reached.description is not self._record.description:
+            reached = self._current()
         if reached.oracle is None:
             host = _address(reached.description, "oracle_host", "monitoring")
             reached.oracle = self._record.account.oracle(host, reached.description.id)

@@ -204,7 +204,7 @@ class Connection(asyncio.BufferedProtocol):
         """Write a whole request at once."""
         self.write(data)
         self.sent = True
-        self._arm(self._write_timeout if self._paused else self._read_timeout)
+        self._arm(self._write_timeout if self._paused else self._read_timeout, self._written_at)
 
     def write(self, data: bytes) -> None:
         """Write a piece of the request; see `drain`."""
@@ -394,8 +394,9 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- time -----------------------------------------------------------------------------------------------------
 
-    def _arm(self, seconds: float | None) -> None:
-        now = self._loop.time()
+    def _arm(self, seconds: float | None, now: float | None = None) -> None:
+        if now is None:
+            now = self._loop.time()
         self._deadline = math.inf if seconds is None else now + seconds
         self._start_timer(now)
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 import types
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -21,9 +21,22 @@ def is_wrapped(function: Any) -> bool:
     return type(function) is not types.FunctionType or hasattr(function, "__wrapped__")
 
 
+_PLAIN: Final = (httpx.AsyncHTTPTransport.handle_async_request, httpx.AsyncClient.send)
+"""The functions of httpx's around which watchers put something, as they were when this was imported."""
+_WAS_PLAIN: Final = not any(map(is_wrapped, _PLAIN))
+
+
 def httpx_is_traced() -> bool:
     """Tell whether httpx's own transport was instrumented for the whole process, as OpenTelemetry does."""
     return is_wrapped(httpx.AsyncHTTPTransport.handle_async_request)
+
+
+def httpx_is_watched() -> bool:
+    """Tell whether httpx's transport or its client was instrumented for the whole process. Asked before every call."""
+    transport, client = httpx.AsyncHTTPTransport.handle_async_request, httpx.AsyncClient.send
+    if _WAS_PLAIN and transport is _PLAIN[0] and client is _PLAIN[1]:
+        return False  # two comparisons, where looking at both would be four calls
+    return is_wrapped(transport) or is_wrapped(client)
 
 
 class TracedTransport(httpx.AsyncHTTPTransport):

@@ -95,7 +95,7 @@ async def send_body(connection: Connection, head: bytes, size: int, body: bytes 
 
 def joined(head: bytes, body: bytes | ChunkedBody) -> bytes:
     """Return a whole request."""
-    return b"".join((head, body) if isinstance(body, bytes) else (head, *body))
+    return b"".join((head, body) if isinstance(body, bytes) else (head, *body.slices()))
 
 
 def pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
@@ -106,7 +106,7 @@ def pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
         for start in range(0, len(view), WRITE_BYTES):
             yield view[start : start + WRITE_BYTES]  # type: ignore[misc]  # whatever can be written will do
     else:
-        slices = iter(body)
+        slices = iter(body.slices())
         yield b"".join((head, next(slices, b"")))
         yield from slices
 

@@ -113,11 +113,11 @@ class HttpSession:
             httpx.RequestError: No answer arrived.
             DecodeError: It is larger than the endpoint's `answer_max`, or not packed as it says.
         """
-        if self.is_closed or running_loop() is not self._loop:
+        if self.is_closed or self._loop is None or asyncio.get_running_loop() is not self._loop:
             self._open()
         if self._secured:
             origin = self._secured.get(origin, origin)
-        method = endpoint.method.encode("ascii")
+        method = endpoint.verb
         # A sign-in holds the api token, which goes to nobody but the named host.
         redirects = endpoint.takes is not LoginRequest
         fast, router = self._fast, self._router

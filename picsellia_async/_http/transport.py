@@ -24,7 +24,7 @@ from picsellia_async._http.instrumentation import (
     Trace,
     TracedTransport,
     httpx_is_traced,
-    is_wrapped,
+    httpx_is_watched,
     traced,
     traced_request,
 )
@@ -301,7 +301,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         own = self.__dict__.get("handle_async_request")  # put there by OpenTelemetry's `instrument_client`
         if own is not None and type(own) is not types.MethodType:  # a bare method is what `uninstrument_client` leaves
             return True
-        return httpx_is_traced() or is_wrapped(httpx.AsyncClient.send)
+        return httpx_is_watched()
 
 
 def _share(connections: int | None, per_host: int | None) -> float:

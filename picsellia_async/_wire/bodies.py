@@ -38,10 +38,18 @@ class ChunkedBody:
     tail: bytes = attrs.field(repr=False)
     """JSON after the image."""
 
-    @property
-    def content_length(self) -> int:
-        """Size of the whole body in bytes."""
+    content_length: int = attrs.field(init=False)
+    """Size of the whole body in bytes."""
+
+    @content_length.default
+    def _content_length(self) -> int:
         return len(self.head) + base64_size(self.image.nbytes) + len(self.tail)
+
+    def slices(self) -> Iterable[bytes]:
+        """Return the body in order, about 256 KiB at a time: at once where it is one slice, else as it is asked for."""
+        if self.image.nbytes <= SLICE_BYTES:
+            return self.head, pybase64.b64encode(self.image), self.tail
+        return self
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body in order, about 256 KiB at a time."""
@@ -62,7 +70,7 @@ def image_view(image: Any, name: str = "raw_image") -> memoryview:
     Raises:
         ConfigurationError: No bytes-like object, empty, not contiguous, or above `IMAGE_BYTES_MAX`.
     """
-    view = memoryview(buffer(image, name))
+    view = memoryview(image if type(image) is bytes else buffer(image, name))
     if not view.contiguous:
         raise ConfigurationError(f"{name} must be contiguous in memory")
     view = view.cast("B") if view.format != "B" or view.ndim != 1 else view

@@ -59,16 +59,17 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1, *
         return DecodeError(problem, answer.status, endpoint.method, url, problems)
 
     try:
-        value = orjson.loads(answer.content)
+        value: Any = orjson.loads(answer.content)
     except orjson.JSONDecodeError as exc:
         coding = answer.header(b"content-encoding")
         said = str(exc) if coding is None else f"{exc}; Content-Encoding {coding}"
         raise failed(f"the body of {len(answer.content)} bytes is not JSON", said) from None
-    takes_object, is_plain = _shape(cast("Hashable", endpoint.returns))
+    takes_object, is_plain = _shape(endpoint.returns)  # type: ignore[arg-type]  # types are hashable
     if takes_object and not isinstance(value, dict):
         raise failed(f"a JSON object was expected, got {type(value).__name__}")
     if is_plain:
-        return cast("T", value)
+        plain: T = value
+        return plain
     lacks_id = subject is not None and isinstance(value, dict) and value.get("id") is None
     try:
         made = READER.structure({**value, "id": str(subject)} if lacks_id else value, endpoint.returns)

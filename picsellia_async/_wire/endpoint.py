@@ -73,19 +73,26 @@ class Endpoint(Generic[T]):
     """Bytes of body, unpacked, that an answer may have."""
     errors: type[StatusError] | None = None
     """Family of its errors, beside the class of the status."""
+    verb: bytes = attrs.field(init=False, repr=False)
+    """`method`, as it is sent."""
+    subject: str = attrs.field(init=False, repr=False)
+    """Name in the path of the object that is asked for: `data_id` of `/api/data/{data_id}`; empty: the path ends otherwise."""
     sink: Sink | None = attrs.field(default=None, repr=False)
     """Takes the body of a success, which is empty then; None: it is read into memory. Not for direct calls."""
+
+    @verb.default
+    def _verb(self) -> bytes:
+        return self.method.encode("ascii")
+
+    @subject.default
+    def _subject(self) -> str:
+        last = self.path.rpartition("/")[2]
+        return last[1:-1] if last.startswith("{") else ""
 
     @property
     def is_listed(self) -> bool:
         """Whether it is one of the table: its path is a template, and one of few."""
         return ENDPOINTS.get(self.name) is self
-
-    @property
-    def subject(self) -> str:
-        """Name in the path of the object that is asked for: `data_id` of `/api/data/{data_id}`; empty: the path ends otherwise."""
-        last = self.path.rpartition("/")[2]
-        return last[1:-1] if last.startswith("{") else ""
 
 
 ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {}

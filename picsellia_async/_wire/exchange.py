@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import weakref
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
@@ -22,9 +23,9 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen(eq=False, weakref_slot=True)
 class Origin:
-    """Scheme, host and port of a service; hashable, the key of the connection pool."""
+    """Scheme, host and port of a service; the key of the connection pool. Of each there is one object, so that comparing costs nothing."""
 
     scheme: str
     """`http` or `https`."""
@@ -32,8 +33,15 @@ class Origin:
     """Name or address, without the brackets of IPv6."""
     port: int
     """1 to 65535."""
-    host_header: bytes = attrs.field(init=False, repr=False, eq=False)
+    host_header: bytes = attrs.field(init=False, repr=False)
     """Value of the Host header; the port is left out where it is the scheme's default."""
+
+    def __new__(cls, scheme: str, host: str, port: int) -> Self:
+        """Return the object of that origin, where there is one."""
+        known = _origins.get((scheme, host, port))
+        if known is None:
+            known = _origins[scheme, host, port] = object.__new__(cls)
+        return known  # type: ignore[return-value]  # there are no subclasses
 
     def __attrs_post_init__(self) -> None:
         """Render the Host header once; it goes into every request."""
@@ -63,6 +71,10 @@ class Origin:
     def __str__(self) -> str:
         """Return the URL of the origin, without a trailing slash."""
         return f"{self.scheme}://{self.host_header.decode('ascii')}"
+
+
+_origins: Final[weakref.WeakValueDictionary[tuple[str, str, int], Origin]] = weakref.WeakValueDictionary()
+"""Those in use."""
 
 
 def _ascii(hostname: str) -> str:

@@ -8,6 +8,7 @@ client and in the emulator alike.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
@@ -95,8 +96,15 @@ class MonitorShadowRequest:
 
 def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
     """Return a prediction as the wire carries it: classes, texts (null when not given), then the fields of the format."""
-    names = ("detection_classes", "detection_texts", *prediction.shape_fields)
-    return {name: getattr(prediction, name) for name in names}
+    names, read = _wire_fields(type(prediction))  # type: ignore[arg-type]  # classes are hashable
+    return dict(zip(names, read(prediction), strict=True))
+
+
+@functools.cache
+def _wire_fields(kind: type[PredictionFormat]) -> tuple[tuple[str, ...], Callable[[PredictionFormat], tuple[Any, ...]]]:
+    """Return the fields of a format as the wire carries them, and what reads them all: once per format, since every frame has one."""
+    names = ("detection_classes", "detection_texts", *kind.shape_fields)
+    return names, attrgetter(*names)
 
 
 _OPTIONS: Final = {"raw_predictions": "prediction", "shadow_raw_predictions": "shadow_prediction"}
