@@ -136,7 +136,7 @@ class Frame(MonitorOptions):
         if self.shadow_prediction is not None:
             object.__setattr__(self, "shadow_prediction", copied(self.shadow_prediction))
         image = self.image
-        if checked_checks(self.checks) == "on" and not (
+        if (self.checks == "on" or checked_checks(self.checks) == "on") and not (
             isinstance(image, bytes) and is_right_at_a_glance(self, image, None)
         ):
             check_options(self)

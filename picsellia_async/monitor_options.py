@@ -37,6 +37,8 @@ EXTENSIONS: Final = {
 
 def content_type_of_name(filename: str) -> SupportedContentType | None:
     """Return the content type that the extension of a file name says, in any case; None where it says none."""
+    if filename.endswith(".jpg") and len(filename) > len(".jpg"):
+        return SupportedContentType.JPEG  # the usual case
     stem, dot, extension = filename.rpartition(".")
     return EXTENSIONS.get(dot + extension.lower()) if stem else None
 

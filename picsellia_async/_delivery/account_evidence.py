@@ -35,15 +35,17 @@ class AccountEvidence:
     """The refusal that decided."""
     is_sure: bool = attrs.field(default=False, init=False)
     """Whether a single refusal would do."""
+    is_clean: bool = attrs.field(default=True, init=False)
+    """Whether nothing speaks against it; a plain attribute, read after every attempt."""
     _refusals: dict[int, int] = attrs.field(factory=dict, init=False)
     """Refusals by the order of the frame, since the last delivery."""
 
     def delivered(self) -> None:
         """The service took a frame."""
-        if self._refusals or self.error is not None:
-            self._refusals.clear()
-            self.refused_since = self.error = None
-            self.is_sure = False
+        self._refusals.clear()
+        self.refused_since = self.error = None
+        self.is_sure = False
+        self.is_clean = True
 
     def refused(self, seq: int, error: BaseException, now: float, *, is_sure: bool, is_kept: bool) -> None:
         """The service refused a frame, and no other was delivered since it did so before.
@@ -55,6 +57,7 @@ class AccountEvidence:
             is_sure: Whether this refusal alone means the account.
             is_kept: Whether the frame goes on waiting after `FRAMES` refusals.
         """
+        self.is_clean = False
         self.is_sure = self.is_sure or is_sure
         self._refusals[seq] = self._refusals.get(seq, 0) + 1
         many = len(self._refusals) >= FRAMES or (is_kept and self._refusals[seq] >= FRAMES)

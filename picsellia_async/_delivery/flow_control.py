@@ -65,7 +65,9 @@ class FlowControl:
 
     def try_reserve(self, size: int) -> bool:
         """Take the bytes at once if they are free and nobody waits for any; return whether they were taken."""
-        if self._queue or not self.fits(size):
+        # What `fits` says, without the call: this runs for every frame.
+        is_full = self.max_frames is not None and self.used_frames >= self.max_frames
+        if self._queue or is_full or self.used_bytes + size > self.max_bytes:
             return False
         self.used_bytes += size
         self.used_frames += 1

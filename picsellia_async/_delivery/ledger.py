@@ -164,9 +164,6 @@ class Ledger:
     def leave_memory(self, item: Item) -> None:
         """Give back the memory of a frame that goes on existing on disk only."""
         self.known.pop(item.frame.id.int, None)
-        self._release(item)
-
-    def _release(self, item: Item) -> None:
         self.memory.release(item.size)
         if item.is_passing:
             self.end_passing(item)
@@ -202,7 +199,9 @@ class Ledger:
         if self.known.get(key) is not item:
             return
         del self.known[key]
-        self._release(item)
+        self.memory.release(item.size)
+        if item.is_passing:
+            self.end_passing(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)
         self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.file_bytes, item.seq)

@@ -59,6 +59,8 @@ logger = logging.getLogger("picsellia_async")
 
 Result: TypeAlias = Answered | Failed | Found | Interrupted
 
+_INTERRUPTED: Final = Interrupted()
+
 _START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
 
@@ -144,7 +146,7 @@ class Sender:
         self._queue.push(item)
         if self._active < self.limit.value:
             self._start_workers()
-        if self.refused.is_set() and not self._rules.holds:
+        if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
 
     def withdraw(self, item: Item) -> bool:
@@ -234,7 +236,7 @@ class Sender:
             self.retried += 1
             self._budget.start()
         attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
-        result: Result = Interrupted()
+        result: Result = _INTERRUPTED
         try:
             found = await self._look_up(item.frame) if state.may_be_stored else None
             if found is not None:
@@ -247,6 +249,8 @@ class Sender:
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             self.in_flight -= 1
+            if state.attempt > 1:
+                self._budget.end(succeeded=isinstance(result, (Answered, Found)))
             self._settle(item, state, result, attempt)
 
     async def _look_up(self, frame: Frame) -> Found | Failed | None:
@@ -263,8 +267,6 @@ class Sender:
 
     def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt) -> None:
         now = self._loop.time()
-        if state.attempt > 1:
-            self._budget.end(succeeded=isinstance(result, (Answered, Found)))
         delivered = self._ledger.delivered
         others_delivered = -1 < item.delivered_before < delivered
         if isinstance(result, Failed):
@@ -273,8 +275,9 @@ class Sender:
         elif isinstance(result, Interrupted):
             self._breaker.abandoned(attempt.epoch)
         else:
-            self._account.delivered()
-            self.refused.clear()
+            if not self._account.is_clean:
+                self._account.delivered()
+                self.refused.clear()
             self._answered(attempt, now)
             if isinstance(result, Answered):
                 self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
@@ -295,7 +298,7 @@ class Sender:
                 self.delivered_at = now
             self._queue.release(item.source)
             self._ledger.end(item, following)
-        if self.refused.is_set() and not self._rules.holds:
+        if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
         if not (self.in_flight or self._breaker.is_closed):
             self._stalled.set()
@@ -366,7 +369,8 @@ class Sender:
         # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
         usual = 1 if self._window.is_known else self.limit.value
         self._breaker.succeeded(attempt.epoch, usual)
-        self._window.succeeded(attempt.window)
+        if self._window.is_known:
+            self._window.succeeded(attempt.window)
 
     def _judge_account(self, now: float) -> None:
         """Let a run end where waiting for the account helps nobody."""

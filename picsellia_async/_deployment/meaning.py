@@ -140,9 +140,11 @@ class Meaning:
 
     def fits(self, prediction: PredictionFormat) -> bool:
         """Whether the label map at hand has all classes, so that `check_labels` would have nothing to do: the usual case."""
-        labels = self._at_hand()
+        labels, version_id = self._labels, self._record.description.model_version_id
+        # What `_at_hand` says, without the call.
         return (
             labels is not None
+            and (version_id is None or version_id is labels.version_id or version_id == labels.version_id)
             and labels.indexes is not None
             and prediction.class_names is None
             and labels.indexes.issuperset(prediction.detection_classes)

@@ -16,11 +16,8 @@ class CallerQueue:
     def __init__(self) -> None:
         self._waiting: dict[Origin, collections.OrderedDict[Waiter, int]] = {}
         self._arrivals = itertools.count()
-        self._size = 0
-
-    def __len__(self) -> int:
-        """Return how many wait."""
-        return self._size
+        self.size = 0
+        """How many wait; a plain attribute, read after every exchange."""
 
     def add(self, waiter: Waiter) -> None:
         """Put somebody at the end."""
@@ -28,13 +25,13 @@ class CallerQueue:
         if queue is None:
             queue = self._waiting[waiter.origin] = collections.OrderedDict()
         queue[waiter] = next(self._arrivals)
-        self._size += 1
+        self.size += 1
 
     def discard(self, waiter: Waiter) -> None:
         """Take somebody out, wherever it stands; nothing happens if it is not there."""
         queue = self._waiting.get(waiter.origin)
         if queue is not None and queue.pop(waiter, None) is not None:
-            self._size -= 1
+            self.size -= 1
             if not queue:
                 del self._waiting[waiter.origin]
 
@@ -70,5 +67,5 @@ class CallerQueue:
         """Take everybody out."""
         everybody = [waiter for queue in self._waiting.values() for waiter in queue]
         self._waiting.clear()
-        self._size = 0
+        self.size = 0
         return everybody

@@ -161,7 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         self.unprocessed = False
         """After a failure: the peer provably took no byte of the request."""
         self._deadline = math.inf
-        self._bytes_before = self._acknowledged = self._wire_bytes()
+        self._bytes_before = self._acknowledged = self._written if self.tls is None else self.tls.written
         self._progress_at = 0.0
         self._leaving = False
         self._limit = math.inf
@@ -316,7 +316,8 @@ class Connection(asyncio.BufferedProtocol):
         if not usable or not self.sent or self._paused or self.gone or self.error is not None:
             self.abort()
             return False
-        self._resume_reading()
+        if self._reading_paused:
+            self._resume_reading()
         self.reused = True
         return True
 

@@ -163,7 +163,7 @@ class Pool:
 
     def counts(self) -> PoolCounts:
         """Return how the slots are used now."""
-        return PoolCounts(len(self._connections), len(self._openings), self._idle_count, len(self._queue))
+        return PoolCounts(len(self._connections), len(self._openings), self._idle_count, self._queue.size)
 
     def counts_by_origin(self) -> dict[Origin, tuple[int, int]]:
         """Return the connections of each origin that are busy, and those that are idle. Another thread may ask."""
@@ -247,7 +247,7 @@ class Pool:
 
     def _place(self, connection: Connection) -> None:
         """Give a connection to who is next, if that one can use it or its slot; else it is idle."""
-        if self._queue:
+        if self._queue.size:
             origin = connection.origin
             waiter = self._queue.first(lambda other: other == origin or self._below_share(other))
             if waiter is not None:
@@ -266,14 +266,14 @@ class Pool:
 
     def _grant(self) -> None:
         """Give free slots to those who are next."""
-        while self._queue and self._slot_free():
+        while self._queue.size and self._slot_free():
             waiter = self._queue.pop(self._below_share)
             if waiter is None:
                 return
             waiter.stop_timer()
             self._start_opening(waiter)
         # Who waited for its origin's share may be next now, while connections to others are idle.
-        if self._idle_count and self._queue and self._queue.first(self._below_share) is not None:
+        if self._idle_count and self._queue.size and self._queue.first(self._below_share) is not None:
             self._evict()
 
     def _evict(self) -> bool:

@@ -66,10 +66,6 @@ class PredictionFormat:
         shown_fields = (f"{field.name}={_REPR.repr(getattr(self, field.name))}" for field in fields)
         return f"{type(self).__name__}({', '.join(shown_fields)})"
 
-    def __attrs_post_init__(self) -> None:
-        """Refuse lists of different lengths."""
-        self.check_lengths()
-
     def check_lengths(self) -> None:
         """Refuse lists of different lengths.
 
@@ -88,6 +84,8 @@ class PredictionFormat:
             raise ConfigurationError(
                 f"detection_texts must be empty or have one entry per class: got {len(found_texts)} for {count}"
             )
+
+    __attrs_post_init__ = check_lengths
 
 
 P = TypeVar("P", bound=PredictionFormat)
