@@ -33,6 +33,7 @@ EXTENSIONS: Final = {
     ".png": SupportedContentType.PNG,
 }
 """Content type of a file name's extension, in lower case."""
+_MIME_TYPES: Final = {member.value: member for member in SupportedContentType}
 
 
 def content_type_of_name(filename: str) -> SupportedContentType | None:
@@ -56,6 +57,8 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
     """
     if type(value) is SupportedContentType:
         return value
+    if type(value) is str and value in _MIME_TYPES:
+        return _MIME_TYPES[value]  # the usual case
     if value is not None or filename is None:
         try:
             return SupportedContentType.of(value)  # type: ignore[arg-type]  # what is no content type is refused here

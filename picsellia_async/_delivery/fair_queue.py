@@ -34,8 +34,8 @@ class FairQueue(Generic[T]):
         """
         self._keeps_order = keeps_order
         self._queues: dict[str, deque[T]] = {}
-        self._turn: deque[str] = deque()
-        """Sources whose turn will come: each has items queued, and where order is kept none out."""
+        self.turn: deque[str] = deque()
+        """Sources whose turn will come, so that `pop` returns an item: each has items queued, and where order is kept none out."""
         self._out: dict[str, int] = {}
         """Where order is kept: how many items of a source are out."""
         self._count = 0
@@ -43,11 +43,6 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         """Return how many items are queued."""
         return self._count
-
-    @property
-    def has_ready(self) -> bool:
-        """Whether `pop` would return an item."""
-        return bool(self._turn)
 
     def push(self, item: T) -> None:
         """Put an item at the end of its source's queue."""
@@ -58,7 +53,7 @@ class FairQueue(Generic[T]):
             return
         self._queues[item.source] = deque((item,))
         if item.source not in self._out:
-            self._turn.append(item.source)
+            self.turn.append(item.source)
 
     def put_back(self, item: T) -> None:
         """Put an item that was out back at the head of its source's queue, and its source at the head of the turn."""
@@ -67,24 +62,24 @@ class FairQueue(Generic[T]):
         queue = self._queues.setdefault(source, deque())
         queue.appendleft(item)
         if self._keeps_order:
-            if self._end_one(source) or source in self._turn:
+            if self._end_one(source) or source in self.turn:
                 return
         elif len(queue) > 1:
-            self._turn.remove(source)
-        self._turn.appendleft(source)
+            self.turn.remove(source)
+        self.turn.appendleft(source)
 
     def pop(self) -> T | None:
         """Take the next item of the source whose turn it is; None where nothing is ready."""
-        if not self._turn:
+        if not self.turn:
             return None
-        source = self._turn.popleft()
+        source = self.turn.popleft()
         queue = self._queues[source]
         item = queue.popleft()
         self._count -= 1
         if not queue:
             del self._queues[source]
         elif not self._keeps_order:
-            self._turn.append(source)
+            self.turn.append(source)
         if self._keeps_order:
             self._out[source] = self._out.get(source, 0) + 1
         return item
@@ -92,8 +87,8 @@ class FairQueue(Generic[T]):
     def release(self, source: str) -> None:
         """An item of this source ended: the next one may follow."""
         is_free = self._keeps_order and source in self._out and not self._end_one(source)
-        if is_free and source in self._queues and source not in self._turn:
-            self._turn.append(source)
+        if is_free and source in self._queues and source not in self.turn:
+            self.turn.append(source)
 
     def _end_one(self, source: str) -> bool:
         """One item of a source is out no more; return whether others still are."""
@@ -106,8 +101,8 @@ class FairQueue(Generic[T]):
 
     def try_next(self, source: str) -> None:
         """Let one more item of a source out, though one is: to learn whether that one alone is to blame."""
-        if self._out.get(source) == 1 and source in self._queues and source not in self._turn:
-            self._turn.append(source)
+        if self._out.get(source) == 1 and source in self._queues and source not in self.turn:
+            self.turn.append(source)
 
     def has_others_out(self, source: str) -> bool:
         """Whether more than one item of a source is out."""
@@ -126,8 +121,8 @@ class FairQueue(Generic[T]):
     def _forget_empty(self, source: str) -> None:
         if not self._queues[source]:
             del self._queues[source]
-            if source in self._turn:
-                self._turn.remove(source)
+            if source in self.turn:
+                self.turn.remove(source)
 
     def pop_oldest(self, before: float = math.inf) -> T | None:
         """Take the item that came first, whichever source has the turn; None where none came before `before`."""

@@ -71,8 +71,7 @@ class Intake:
 
     async def submit(self, frame: Frame) -> Receipt:  # noqa: PLR0911 - each end of the way stands where it happens
         """Accept a frame; see `Uploader.submit`."""
-        twin = self._twin(frame)
-        if twin is not None:
+        if frame.id.int in self._ledger.known and (twin := self._twin(frame)) is not None:
             return twin
         known = None if self._spool is None else await self._spool[1].find(frame.id)
         if known is not None:

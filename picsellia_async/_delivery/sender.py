@@ -68,6 +68,9 @@ _START_AFTER_CANCEL: Final = 0.01
 class Sender:
     """The workers of one uploader."""
 
+    now: Callable[[], float]
+    """Returns the loop's clock, once started."""
+
     def __init__(
         self,
         send: Send,
@@ -125,11 +128,8 @@ class Sender:
     def start(self) -> None:
         """Bind to the running loop. Requests run in the context of this call, not in those of the submitters."""
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
         self._context = contextvars.copy_context()
-
-    def now(self) -> float:
-        """Return the loop's clock."""
-        return self._loop.time()
 
     @property
     def waiting(self) -> int:
@@ -191,7 +191,7 @@ class Sender:
 
     def _take(self) -> Item | None:
         """Return the next item that may be sent now, or None; then whatever changes that starts workers."""
-        is_ready = self._queue.has_ready
+        is_ready = bool(self._queue.turn)
         # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
         is_probe = is_ready and not self._breaker.is_closed
         repeats = self._repeats and not is_probe and self._budget.allows(others_wait=is_ready)

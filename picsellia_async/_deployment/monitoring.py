@@ -49,7 +49,8 @@ class Monitoring:
             ConfigurationError: A prediction is not of the deployment's type, or metadata have no JSON form.
         """
         type_ = self._record.description.type
-        check_prediction_type(options.prediction, type_, "prediction")
+        if options.prediction.model_type is not type_:
+            check_prediction_type(options.prediction, type_, "prediction")
         if options.shadow_prediction is not None:
             check_prediction_type(options.shadow_prediction, type_, "shadow_prediction")
         if options.latency >= LATENCY_TOLD or options.prediction.left_out:

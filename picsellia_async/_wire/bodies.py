@@ -43,7 +43,8 @@ class ChunkedBody:
 
     @content_length.default
     def _content_length(self) -> int:
-        return len(self.head) + base64_size(self.image.nbytes) + len(self.tail)
+        padded = (self.image.nbytes + 2) // 3 * 4  # of base64
+        return len(self.head) + padded + len(self.tail)
 
     def slices(self) -> Iterable[bytes]:
         """Return the body in order, about 256 KiB at a time: at once where it is one slice, else as it is asked for."""
@@ -77,11 +78,6 @@ def image_view(image: Any, name: str = "raw_image") -> memoryview:
     if not 0 < view.nbytes <= IMAGE_BYTES_MAX:
         raise ConfigurationError(f"{name} must have 1 to {IMAGE_BYTES_MAX} bytes, got {view.nbytes}")
     return view
-
-
-def base64_size(size: int) -> int:
-    """Return how many bytes the padded base64 of `size` bytes takes."""
-    return (size + 2) // 3 * 4
 
 
 def splice(metadata: bytes, key: bytes, image: memoryview) -> Body:
