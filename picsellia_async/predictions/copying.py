@@ -60,11 +60,11 @@ def _depth(kind: Any) -> int:
 
 
 def _rows(values: list[list[Any]]) -> list[list[Any]]:
-    return [row.copy() for row in values]
+    return [*map(list.copy, values)]
 
 
 def _paths(values: list[list[list[Any]]]) -> list[list[list[Any]]]:
-    return [[point.copy() for point in path] for path in values]
+    return [[*map(list.copy, path)] for path in values]
 
 
 _COPIES: Final[tuple[Callable[[Any], Any] | None, ...]] = (None, list.copy, _rows, _paths)
