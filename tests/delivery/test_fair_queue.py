@@ -33,7 +33,7 @@ def test_sources_take_turns() -> None:
     fill(queue, "aaaabc")
     assert len(queue) == 6
     assert names(queue) == "a0 b4 c5 a1 a2 a3"
-    assert not queue.has_ready
+    assert not queue.turn
 
 
 def test_order_keeps_one_item_of_a_source_out() -> None:
