@@ -469,12 +469,13 @@ class Sender:
 
     async def wait_hopeless(self, deadline: float) -> None:
         """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer."""
-        while self.in_flight or self._breaker.is_closed or not self._is_beyond(deadline):
+        while (
+            self.in_flight
+            or self._breaker.is_closed
+            or (self._breaker.until <= deadline and self._account.refused_since is None)
+        ):
             self._stalled.clear()
             await self._stalled.wait()
-
-    def _is_beyond(self, deadline: float) -> bool:
-        return self._breaker.until > deadline or self._account.refused_since is not None
 
     async def stop(self, grace: float) -> None:
         """Cancel what is under way; wait a little for it to end.

@@ -316,8 +316,7 @@ class Connection(asyncio.BufferedProtocol):
         if not usable or not self.sent or self._paused or self.gone or self.error is not None:
             self.abort()
             return False
-        if self._reading_paused:
-            self._resume_reading()
+        self._resume_reading()
         self.reused = True
         return True
 
@@ -396,8 +395,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- time -----------------------------------------------------------------------------------------------------
 
     def _arm(self, seconds: float | None, now: float | None = None) -> None:
-        if now is None:
-            now = self._loop.time()
+        now = self._loop.time() if now is None else now
         self._deadline = math.inf if seconds is None else now + seconds
         self._start_timer(now)
 
