@@ -21,7 +21,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -72,6 +72,11 @@ class Found:
 @attrs.define
 class Interrupted:
     """The attempt was cancelled; the service may have the frame."""
+
+
+INTERRUPTED: Final = Interrupted()
+Result: TypeAlias = Answered | Failed | Found | Interrupted
+"""How an attempt ended."""
 
 
 class Verdict(enum.Enum):
@@ -264,7 +269,7 @@ class InFlight:
     def next(
         self,
         frame: Frame,
-        result: Answered | Failed | Found | Interrupted,
+        result: Result,
         rules: Rules,
         *,
         now: float,

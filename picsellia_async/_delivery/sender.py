@@ -20,7 +20,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
@@ -33,12 +33,14 @@ from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.frame_state import (
     ATTEMPTS_IN_ORDER,
     FRESH,
+    INTERRUPTED,
     Answered,
     Failed,
     Found,
     InFlight,
     Interrupted,
     Queued,
+    Result,
     Rules,
     Verdict,
     Waiting,
@@ -56,10 +58,6 @@ from picsellia_async.errors import AuthenticationError, PicselliaError, RequestT
 from picsellia_async.frames import Frame
 
 logger = logging.getLogger("picsellia_async")
-
-Result: TypeAlias = Answered | Failed | Found | Interrupted
-
-_INTERRUPTED: Final = Interrupted()
 
 _START_AFTER_CANCEL: Final = 0.01
 """Seconds until a cancelled worker is replaced."""
@@ -106,8 +104,7 @@ class Sender:
         self._window = RateWindow()
         self._budget = RetryBudget()
         self._watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
-        self.in_flight = 0
-        self.retried = 0
+        self.in_flight = self.retried = 0
         self.last_error: BaseException | None = None
         self.delivered_at: float | None = None
         """When a frame was delivered last, on the loop's clock; a 409 or an answer without text counts as well."""
@@ -236,7 +233,7 @@ class Sender:
             self.retried += 1
             self._budget.start()
         attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
-        result: Result = _INTERRUPTED
+        result: Result = INTERRUPTED
         try:
             found = await self._look_up(item.frame) if state.may_be_stored else None
             if found is not None:
