@@ -206,8 +206,10 @@ def pairs(value: Any, name: str) -> list[Any]:
                 f"{name} is flat (x1, y1, x2, y2, ...) and must have an even length, got {len(values)}"
             )
         return [values[i : i + 2] for i in range(0, len(values), 2)]
-    if len(values) == 1 and not is_scalar(values[0]) and len(values[0]) > len(("x", "y")) and is_scalar(values[0][0]):
-        return pairs(values[0], name)  # a flat path in a row of its own, as OpenCV's HoughLinesP writes lines
+    if len(values) == 1 and not is_scalar(values[0]):
+        inner = list(values[0])
+        if len(inner) > len(("x", "y")) and len(inner) % 2 == 0 and is_scalar(inner[0]):
+            return pairs(inner, name)  # a flat path in a row of its own, as OpenCV's HoughLinesP writes lines
     return [point[0] if _is_wrapped(point) else point for point in values]
 
 
