@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from picsellia_async._delivery.receipt import (
         Receipt,
     )
+    from picsellia_async._deployment.prediction_stream import (
+        Predicted,
+    )
     from picsellia_async._http.pool import (
         PoolCounts,
     )
@@ -289,6 +292,7 @@ __all__ = [
     "PipelineStatistics",
     "PointPredictionFormat",
     "PoolCounts",
+    "Predicted",
     "PredictedAsset",
     "PredictionAnswer",
     "PredictionError",
@@ -339,6 +343,7 @@ __all__ = [
 
 _MODULES = {
     "_delivery.receipt": "Receipt",
+    "_deployment.prediction_stream": "Predicted",
     "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected SourceStatistics Spooled UploadReport UploaderStatistics",
     "responses": "DeploymentInformation MonitorAnswer PredictionAnswer Statistics",
     "client": "AsyncClient ClientStatistics",

@@ -5,6 +5,7 @@ The parts live in `_deployment/`, one file per subject.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
@@ -57,6 +58,7 @@ from picsellia_async.validation import choice, text, uuid
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import UploadReport
+    from picsellia_async._deployment.prediction_stream import Predictable, Predicted
     from picsellia_async.uploader import Uploader
 
 
@@ -382,6 +384,44 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         """
         request = predict_request(tags=tags, monitor=monitor, postprocess=postprocess)
         return await self._predicting.on_stored(expect(data, Data, "data").object_name, request)
+
+    async def predict_many(
+        self,
+        images: Iterable[Predictable] | AsyncIterable[Predictable],
+        *,
+        concurrency: int = 16,
+        monitor: bool = True,
+        tags: Tags = None,
+        source: str | DataSource | None = None,
+        postprocess: bool = True,
+    ) -> AsyncGenerator[Predicted, None]:
+        """Predict on many images, so many at a time, and yield their answers as they come; each repeated as `predict_bytes`.
+
+        An image that is refused gives a `Predicted` with the error; what stands against all of them (no serving host, a token that is
+        refused) is raised. Leaving the loop early ends the calls under way. `picsellia_async.jobs.predict` goes on where a run was stopped.
+
+        Args:
+            images: Sync or async, read no faster than answers come: paths, images of `picsellia_async.sources`, or `Data` of the
+                target datalake (`datalake.iter_data()`), which is read by the serving host.
+            concurrency: Requests in flight at most, 1 to 1,000.
+            monitor: As in `predict_bytes`.
+            tags: As in `predict_bytes`, for all images.
+            source: As in `predict_bytes`, for all images.
+            postprocess: As in `predict_bytes`.
+
+        Raises:
+            ConfigurationError: A value cannot be used, or the iterable gave something else.
+            HostNotConfiguredError: The deployment has no serving host.
+
+        Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200, per image.
+        """
+        from picsellia_async._deployment.prediction_stream import PredictionStream  # noqa: PLC0415 - who predicts on one does not need it
+
+        request = predict_request(tags=tags, source=source, monitor=monitor, postprocess=postprocess)
+        stream = PredictionStream(self._predicting, request, concurrency)
+        async with contextlib.aclosing(stream.results(images)) as results:
+            async for result in results:
+                yield result
 
     async def predict_shadow(self, predicted_asset: PredictedAsset, monitor: bool = True) -> PredictionAnswer:
         """Let the shadow model predict on an asset. Idempotent only with `monitor=False`.

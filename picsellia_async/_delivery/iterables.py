@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Generator, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.frames import Frame
@@ -25,21 +25,27 @@ _READ_SECONDS: Final = 0.005
 
 Frames: TypeAlias = Iterable[Frame] | AsyncIterable[Frame]
 
-_Batch: TypeAlias = tuple[list[Frame], BaseException | None]
-"""Frames, and what ended the reading: `StopIteration`, an error of the iterable, or None."""
+T = TypeVar("T")
+
+_Batch: TypeAlias = tuple[list[T], BaseException | None]
+"""Items, and what ended the reading: `StopIteration`, an error of the iterable, or None."""
 
 
-def check(frames: Frames) -> None:
+def check(frames: object, what: str = "frames must be an iterable of Frame") -> None:
     """Refuse what is no iterable.
+
+    Args:
+        frames: What was given.
+        what: What it must be, for the message.
 
     Raises:
         ConfigurationError: It is none.
     """
     if not isinstance(frames, (Iterable, AsyncIterable)):
-        raise ConfigurationError(f"frames must be an iterable of Frame, sync or async, got {shown(frames)}")
+        raise ConfigurationError(f"{what}, sync or async, got {shown(frames)}")
 
 
-async def each(frames: Frames) -> AsyncGenerator[Frame, None]:
+async def each(frames: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """Yield the frames of an iterable; close it if the reading ends early."""
     if isinstance(frames, AsyncIterable):
         iterator = aiter(frames)
@@ -60,9 +66,9 @@ async def each(frames: Frames) -> AsyncGenerator[Frame, None]:
             yield frame
 
 
-async def _each_in_thread(frames: Iterable[Frame]) -> AsyncGenerator[Frame, None]:
+async def _each_in_thread(frames: Iterable[T]) -> AsyncGenerator[T, None]:
     loop = asyncio.get_running_loop()
-    orders: queue.SimpleQueue[asyncio.Future[_Batch] | None] = queue.SimpleQueue()
+    orders: queue.SimpleQueue[asyncio.Future[_Batch[T]] | None] = queue.SimpleQueue()
     context = contextvars.copy_context()
     # A daemon: the end of the program does not wait for a camera that gives no frame.
     threading.Thread(
@@ -71,7 +77,7 @@ async def _each_in_thread(frames: Iterable[Frame]) -> AsyncGenerator[Frame, None
     try:
         end: BaseException | None = None
         while end is None:
-            order: asyncio.Future[_Batch] = loop.create_future()
+            order: asyncio.Future[_Batch[T]] = loop.create_future()
             orders.put(order)
             batch, end = await order
             for frame in batch:
@@ -83,14 +89,14 @@ async def _each_in_thread(frames: Iterable[Frame]) -> AsyncGenerator[Frame, None
 
 
 def _read(
-    frames: Iterable[Frame],
-    orders: queue.SimpleQueue[asyncio.Future[_Batch] | None],
+    frames: Iterable[T],
+    orders: queue.SimpleQueue[asyncio.Future[_Batch[T]] | None],
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """The thread: read a batch for each order, and close a generator at the end."""
-    iterator: Iterator[Frame] | None = None
+    iterator: Iterator[T] | None = None
     while (order := orders.get()) is not None:
-        batch: list[Frame] = []
+        batch: list[T] = []
         end: BaseException | None = None
         until = time.monotonic() + _READ_SECONDS
         try:
@@ -107,6 +113,6 @@ def _read(
         iterator.close()
 
 
-def _give(order: asyncio.Future[_Batch], batch: _Batch) -> None:
+def _give(order: asyncio.Future[_Batch[T]], batch: _Batch[T]) -> None:
     if not order.done():
         order.set_result(batch)

@@ -9,10 +9,13 @@ import shlex
 import sys
 from pathlib import Path
 from typing import Final, Literal
+from uuid import UUID
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
 from picsellia_async._wire.secret import hide
 from picsellia_async.cli.wording import in_options
+from picsellia_async.client import AsyncClient
+from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.uploader import Uploader
 
@@ -76,6 +79,15 @@ def check_readable(path: Path, option: str, *, is_folder: bool = False) -> None:
         raise ConfigurationError(f"{option}: {str(path)!r} is {'no' if is_folder else 'a'} folder")
     if not os.access(path, os.R_OK):
         raise ConfigurationError(f"{option}: {str(path)!r} may not be read by this user")
+
+
+async def find_deployment(client: AsyncClient, name: str) -> AsyncDeployment:
+    """Fetch the deployment that a command names, by name or id."""
+    try:
+        id_ = UUID(name)
+    except ValueError:
+        return await client.get_deployment(name)
+    return await client.get_deployment_by_id(id_)
 
 
 def is_refused(uploader: Uploader) -> bool:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import AsyncIterable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from picsellia_async.cli.batch import Batch, Progress, add_limit
 from picsellia_async.cli.delivering import (
@@ -21,6 +20,7 @@ from picsellia_async.cli.delivering import (
     add_concurrency,
     check_readable,
     concurrency_of,
+    find_deployment,
     is_refused,
     seconds,
 )
@@ -278,7 +278,7 @@ async def _deliver(
     args: argparse.Namespace, categories: dict[int | str, int] | None, options: UploaderOptions, result: Result
 ) -> None:
     async with AsyncClient(args.api_token, args.organization_id, host=args.host) as client:
-        deployment = await _find(client, args.deployment)
+        deployment = await find_deployment(client, args.deployment)
         result.source = source = await _source(args, categories, deployment)
         where = f"{client.host}, organization {client.name}, deployment {deployment.name}"
         lines = None if args.manifest is None else await asyncio.to_thread(_lines, args.manifest)
@@ -366,14 +366,6 @@ async def _send_all(uploader: Uploader, batch: Batch, result: Result) -> None:
             await _send(uploader, batch.items())
     finally:
         result.report = uploader.report if uploader.is_closed else None
-
-
-async def _find(client: AsyncClient, name: str) -> AsyncDeployment:
-    try:
-        id_ = UUID(name)
-    except ValueError:
-        return await client.get_deployment(name)
-    return await client.get_deployment_by_id(id_)
 
 
 async def _send(uploader: Uploader, source: AsyncIterable[Frame]) -> None:

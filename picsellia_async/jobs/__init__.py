@@ -2,5 +2,6 @@
 
 from picsellia_async.jobs._errors import JournalError
 from picsellia_async.jobs.job import Job, JobReport, run
+from picsellia_async.jobs.predicting import Prediction, PredictReport, predict
 
-__all__ = ["Job", "JobReport", "JournalError", "run"]
+__all__ = ["Job", "JobReport", "JournalError", "PredictReport", "Prediction", "predict", "run"]

@@ -109,6 +109,7 @@ WRONG: dict[str, list[Any]] = {
     "list[Label]": ["x", 3, [3], ["car"]],
     "list[tuple[list[int], Label]]": ["x", 3, [3], [([1, 2], "car")], [([1], None)]],
     "Iterable[Frame] | AsyncIterable[Frame]": [3, None],
+    "Iterable[Predictable] | AsyncIterable[Predictable]": [3, None],
     "Frame": ["f.png", 3, uuid4(), b"x"],
 }
 """What cannot be given, by annotation (without `| None`)."""
@@ -173,7 +174,7 @@ def right(things: dict[str, Any]) -> dict[str, Any]:
         "prediction": ONE_BOX, "shadow_prediction": ONE_BOX, "raw_image": PNG, "filename": "f.png",
         "content_type": "png", "latency": 0.1, "shadow_latency": 0.1, "height": 4, "width": 4, "object_name": "o.png",
         "oracle_prediction_id": uuid4(), "experiment_parameters": {"a": 1}, "alias": "a", "active": True,
-        "policy": "DEPLOY_MANUAL", "service": "PREDICTIONS_DATA", "frames": [], "frame": FRAME, "name": "n", "target": "DEPLOYMENT",
+        "policy": "DEPLOY_MANUAL", "service": "PREDICTIONS_DATA", "frames": [], "images": [], "frame": FRAME, "name": "n", "target": "DEPLOYMENT",
         "id": uuid4(), "version": "latest", "prefixes": ["p"], "objects": {uuid4(): {}}, "metadata": {},
         "cloud_objects": {"o.jpg": {}},
         "custom_metadata": {}, "type": "REVIEW", "statuses": "SUCCEEDED", "tags": things["Tag"],
@@ -202,7 +203,7 @@ def wrong(method: str, parameter: inspect.Parameter, things: dict[str, Any]) -> 
     """Return what an argument must refuse."""
     annotation = str(parameter.annotation).removesuffix(" | None")
     optional = parameter.default is not parameter.empty or (method, parameter.name) in NULLABLE
-    values = [] if optional or parameter.name == "frames" or annotation == "Tags" else [None]
+    values = [] if optional or parameter.name in {"frames", "images"} or annotation == "Tags" else [None]
     if annotation in things:  # a handle
         others = [thing for name, thing in things.items() if name not in {annotation, "file"}]
         return [*values, "x", 3, "", [], True, uuid4(), [things[annotation]], *others]

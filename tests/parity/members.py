@@ -122,7 +122,8 @@ DIFFERENCES: Final = (
         "more calls",
         {
             "Deployment": (
-                "+check", "+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+uploader", "+with_options",
+                "+check", "+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+predict_many", "+uploader",
+                "+with_options",
             ),
         },
     ),

@@ -1,0 +1,273 @@
+"""`predict`: predictions on many images, written to a file line by line, which the next run goes on with.
+
+Theory of operation. The file of results is the journal: a line is written at once when an answer comes, and an image that has one is
+passed over by the next run. A process that is killed leaves at most one line without its end, which is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import attrs
+import orjson
+
+from picsellia_async._delivery.iterables import check, each
+from picsellia_async._deployment.prediction_stream import Predicted
+from picsellia_async.deployment import AsyncDeployment
+from picsellia_async.enums import InferenceType
+from picsellia_async.errors import ConfigurationError, PicselliaError, shown
+from picsellia_async.jobs._errors import JournalError
+from picsellia_async.predictions import PREDICTION_FORMATS
+from picsellia_async.resources.tag import Tags
+
+_FAILURES_KEPT: Final = 10_000
+
+
+class ImageFile(Protocol):
+    """An image of a source whose content is in a file."""
+
+    @property
+    def image(self) -> bytes | Path:
+        """The file; bytes are refused, since a manifest names files."""
+
+    @property
+    def filename(self) -> str:
+        """Name on the platform."""
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+
+    @property
+    def timestamp(self) -> float:
+        """Epoch seconds."""
+
+    @property
+    def source(self) -> str | None:
+        """Name of the camera or folder."""
+
+
+@attrs.frozen(kw_only=True)
+class PredictReport:
+    """The account of one run."""
+
+    predicted: int
+    """Images that got their line in this run."""
+    predicted_before: int
+    """Images that were read and had one."""
+    failed: int
+    """Images that were refused; the next run tries them again."""
+    failures: tuple[Predicted, ...] = attrs.field(repr=False)
+    """The first 10,000 of them, with their errors."""
+    error: PicselliaError | None = None
+    """What ended the run early: an error of the input, or one that stands against every image."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image of the input has its line."""
+        return not self.failed and self.error is None
+
+
+class Prediction:
+    """One run, for code that wants to see the results pass; `predict` does for the rest."""
+
+    def __init__(
+        self,
+        images: Iterable[ImageFile] | AsyncIterable[ImageFile],
+        deployment: AsyncDeployment,
+        *,
+        results: str | Path,
+        fresh: bool = False,
+        concurrency: int = 16,
+        monitor: bool = False,
+        tags: Tags = None,
+    ) -> None:
+        """Store the settings; described at `predict`.
+
+        Raises:
+            ConfigurationError: The type of the deployment has no format of predictions.
+        """
+        if not isinstance(results, (str, Path)) or not str(results):
+            raise ConfigurationError(f"results must be the path of a file, got {shown(results)}")
+        check(images, "images must be an iterable of images of a source")
+        self._format = PREDICTION_FORMATS.get(deployment.type)
+        if self._format is None:
+            raise ConfigurationError(f"a deployment of type {deployment.type} has no format of predictions")
+        self._type: InferenceType = deployment.type
+        self._fields = [field.name for field in attrs.fields(self._format) if field.init]
+        self._images = images
+        self._deployment = deployment
+        self.path: Path = Path(results)
+        """The file of results."""
+        self._folder = os.path.abspath(self.path.parent)  # noqa: PTH100 - Path.absolute keeps `..`
+        self._fresh = fresh
+        self._concurrency = concurrency
+        self._monitor = monitor
+        self._tags = tags
+        self._known: set[str] = set()
+        self.read = self.predicted = self.predicted_before = self.failed = 0
+        self._failures: list[Predicted] = []
+
+    async def results(self) -> AsyncGenerator[Predicted, None]:
+        """Predict on the images that have no line yet; yield each result once it is in the file.
+
+        Raises:
+            ConfigurationError: The file of results cannot be used, or an image is in no file.
+            PicselliaError: What stands against every image.
+        """
+        file = await asyncio.to_thread(self._open)
+        try:
+            stream = self._deployment.predict_many(
+                self._new(), concurrency=self._concurrency, monitor=self._monitor, tags=self._tags
+            )
+            async with contextlib.aclosing(stream) as answers:
+                async for result in answers:
+                    if result.answer is None:
+                        self.failed += 1
+                        if len(self._failures) < _FAILURES_KEPT:
+                            self._failures.append(result)
+                    else:
+                        self._write(file, self._line(result))
+                        self.predicted += 1
+                    yield result
+        finally:
+            file.close()
+
+    def _write(self, file: BinaryIO, line: bytes) -> None:
+        # One small write to the cache of the system: it survives the end of the process, and takes no thread.
+        try:
+            if file.write(line) == len(line):
+                return
+        except OSError as error:
+            raise JournalError(f"the results {os.fspath(self.path)!r} cannot be written: {error}") from error
+        raise JournalError(f"the results {os.fspath(self.path)!r} cannot be written: no room on the disk")
+
+    def report(self, error: PicselliaError | None = None) -> PredictReport:
+        """Return the account so far."""
+        return PredictReport(
+            predicted=self.predicted,
+            predicted_before=self.predicted_before,
+            failed=self.failed,
+            failures=tuple(self._failures),
+            error=error,
+        )
+
+    def _open(self) -> BinaryIO:
+        """Open the file behind its last whole line, and learn which images have one."""
+        try:
+            file = self.path.open("wb" if self._fresh else "a+b", buffering=0)
+        except OSError as error:
+            raise ConfigurationError(f"results: {error}") from error
+        try:
+            if not self._fresh:
+                self._learn(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _learn(self, file: BinaryIO) -> None:
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.endswith(b"\n"):
+                    file.truncate(lines.tell() - len(line))  # the process was killed within its write
+                    return
+                try:
+                    self._known.add(orjson.loads(line)["image"])
+                except (ValueError, TypeError, KeyError) as error:
+                    raise ConfigurationError(
+                        f"results: line {number} of {os.fspath(self.path)!r} is no result; give a file of its own"
+                    ) from error
+
+    async def _new(self) -> AsyncGenerator[ImageFile, None]:
+        async with contextlib.aclosing(each(self._images)) as images:
+            async for image in images:
+                self.read += 1
+                if self._name(image) in self._known:
+                    self.predicted_before += 1
+                else:
+                    yield image
+
+    def _name(self, image: ImageFile) -> str:
+        content = getattr(image, "image", None)
+        if not isinstance(content, Path):
+            raise ConfigurationError(
+                f"a file of results names images that are files, got {shown(image)}; write its image to a file first"
+            )
+        path = os.path.abspath(content)  # noqa: PTH100 - Path.absolute keeps `..`
+        inside = path.startswith(os.path.join(self._folder, ""))  # noqa: PTH118
+        return os.path.relpath(path, self._folder) if inside else path
+
+    def _line(self, result: Predicted) -> bytes:
+        image: Any = result.image
+        answer: dict[str, Any] = dict(result.answer or {})
+        prediction = {name: answer[name] for name in self._fields if answer.get(name) is not None}
+        line = {
+            "image": self._name(image),
+            "filename": image.filename,
+            "width": image.width,
+            "height": image.height,
+            "timestamp": image.timestamp,
+            "source": image.source,
+            "latency": round(result.seconds, 6),
+            "prediction": {"type": self._type.value, **prediction},
+        }
+        if answer.get("id") is not None:
+            line["monitored_as"] = answer["id"]
+        return orjson.dumps({name: value for name, value in line.items() if value is not None}) + b"\n"
+
+
+async def predict(
+    images: Iterable[ImageFile] | AsyncIterable[ImageFile],
+    deployment: AsyncDeployment,
+    *,
+    results: str | Path,
+    fresh: bool = False,
+    concurrency: int = 16,
+    monitor: bool = False,
+    tags: Tags = None,
+) -> PredictReport:
+    """Predict on the images that have no line in a file of results yet, and write theirs.
+
+    The same call again, after a stop or a kill, goes on: images that have a line are passed over, by the path of their file, and those
+    that were refused are tried again. The file is a manifest: `manifest(results)` reads it, and `picsellia-async monitor --manifest`
+    sends it.
+
+    Args:
+        images: Images of a source that are files, sync or async: `directory(...)`.
+        deployment: Has a serving host.
+        results: File of JSON lines; made where it is not there. For one run at a time.
+        fresh: Whether to empty the file first.
+        concurrency: Requests in flight at most.
+        monitor: Whether the service stores the predictions as well. Then a line has the id (`monitored_as`), and a manifest of such
+            lines is refused, since they would be stored twice. What was under way at a kill is predicted, and stored, again.
+        tags: Of the data that is created, with `monitor`.
+
+    Returns:
+        The account; what ended it early, if something did, is its `error`.
+
+    Raises:
+        ConfigurationError: An argument cannot be used; or the file is none of results.
+    """
+    run = Prediction(
+        images, deployment, results=results, fresh=fresh, concurrency=concurrency, monitor=monitor, tags=tags
+    )
+    error: PicselliaError | None = None
+    async with contextlib.aclosing(run.results()) as passing:
+        try:
+            async for _ in passing:
+                pass
+        except ConfigurationError:
+            raise
+        except PicselliaError as raised:
+            error = raised
+    return run.report(error)

@@ -1,0 +1,152 @@
+"""`picsellia-async predict`: images, folders, patterns and videos; interrupted and run again; its results are monitored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from picsellia_async.cli.main import main
+from picsellia_async.emulator import Fault
+
+from ..support.sources import encoded
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six images, and one below."""
+    images = tmp_path / "images"
+    (images / "below").mkdir(parents=True)
+    for number in range(6):
+        (images / f"{number}.jpg").write_bytes(encoded(value=20 * number))
+    (images / "below" / "6.jpg").write_bytes(encoded(value=250))
+    return images
+
+
+@pytest.fixture
+def environment(emulator, monkeypatch, tmp_path):
+    """The account, for this process and others."""
+    for name in [name for name in os.environ if name.startswith("PICSELLIA")]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url, "XDG_STATE_HOME": str(tmp_path / "state"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def predict(emulator, environment, capsys, tmp_path):
+    """Return what runs the command in this process."""
+
+    async def ran(*arguments, results=tmp_path / "r.jsonl"):
+        given = ["predict", emulator.deployment_name, *map(str, arguments), "--results", str(results)]
+        code = await asyncio.to_thread(main, given)
+        out, err = capsys.readouterr()
+        found = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+        return code, out, err, sorted(line["image"] for line in found)
+
+    return ran
+
+
+async def test_paths_of_every_kind(predict, folder, tmp_path):
+    """An image, a pattern of one folder and of several, and a folder with those below; what has a line is passed over."""
+    whole = [f"images/{number}.jpg" for number in range(6)]
+    for path, expected in (
+        (folder / "0.jpg", whole[:1]), (folder / "[01].jpg", whole[:2]), (folder / "*.jpg", whole),
+        (tmp_path / "im*" / "b*" / "6.jpg", [*whole, "images/below/6.jpg"]), (folder, [*whole, "images/below/6.jpg"]),
+    ):  # fmt: skip
+        code, _, _, found = await predict(path)
+        assert (code, found) == (0, expected), path
+    code, out, _, _ = await predict(folder / "0.jpg", folder / "1.jpg", "--fresh", "--json")
+    assert (code, json.loads(out)["predicted"]) == (0, 2)
+
+
+async def test_frames_of_a_video_are_kept(predict, tmp_path, emulator):
+    """As JPEG files that the results name, so that monitor has them; without a folder for them it is refused."""
+    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("av")
+    np = pytest.importorskip("numpy")
+    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    for number in range(10):
+        writer.write(np.full((48, 64, 3), 20 * number, np.uint8))
+    writer.release()
+    code, _, err, _ = await predict(tmp_path / "clip.mp4")
+    assert (code, "give --frames DIR" in err) == (2, True)
+    for limit in (2, 5):
+        code, _, _, found = await predict(
+            tmp_path / "clip.mp4", "--frames", tmp_path / "kept", "--every", 2, "--limit", limit
+        )
+        assert (code, found) == (0, [f"kept/clip-{number:08d}.jpg" for number in range(0, 2 * limit, 2)])
+    code = await asyncio.to_thread(
+        main, ["monitor", emulator.deployment_name, "--manifest", str(tmp_path / "r.jsonl"), "--json"]
+    )
+    assert code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+async def test_a_stopped_command_goes_on(emulator, predict, folder, tmp_path, number):
+    """Ctrl-C or SIGKILL while some images have an answer: the same command predicts on the others."""
+    held = emulator.faults.add(Fault(kind="latency", endpoint="predict", seconds=3600, skip=3))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picsellia_async.cli", "predict", emulator.deployment_name, str(folder),
+        "--results", str(tmp_path / "r.jsonl"), "--concurrency", "1",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not emulator.faults.account():  # noqa: ASYNC110 - the emulator tells nobody that an image came
+        await asyncio.sleep(0.01)
+    process.send_signal(number)
+    out, err = await process.communicate()
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert out.startswith(b"3 predicted, 0 before, 0 refused, 0 skipped; results in")
+        assert b"the same command goes on from here" in err
+    emulator.faults.remove(held.id)
+    code, out, _, found = await predict(folder)
+    assert (code, len(found)) == (0, 7)
+    assert out.startswith("4 predicted, 3 before")
+
+
+async def test_what_is_refused_is_told(predict, emulator, folder):
+    """Exit code 1, and its name; a file that is no image stops the reading, or is skipped."""
+    emulator.faults.add(Fault(kind="status", endpoint="predict", status=422, times=1))
+    code, out, err, _ = await predict(folder / "*.jpg", "--concurrency", 1)
+    assert (code, out[:32]) == (1, "5 predicted, 0 before, 1 refused")
+    assert "refused 0.jpg: PredictionBadRequestError" in err
+    (folder / "3.jpg").write_bytes(b"no image")
+    code, out, err, _ = await predict(folder, "--skip-bad", "--json")
+    report = json.loads(out)
+    assert (code, report["skipped"], report["predicted"], report["predicted_before"]) == (1, 1, 2, 4)
+    code, _, err, _ = await predict(folder)
+    assert code == 1
+    assert "stopped: SourceError" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such.jpg"], "there is no 'no-such.jpg'"),
+        (["x*.jpg", "--tag", "a"], "--tag needs --monitor"),
+        (["x*.jpg", "--limit", "0"], "must be a whole number of 1 or more"),
+        ([], "required"),
+    ],
+    ids=["missing", "tag", "limit", "nothing"],
+)
+def test_a_command_that_cannot_be_carried_out(arguments, message, capsys):
+    """Exit code 2, and what is wrong on stderr, before anybody is asked."""
+    try:
+        code = main(
+            ["predict", "--host", "http://127.0.0.1:9", "--api-token", "t", "belts", "--results", "r", *arguments]
+        )
+    except SystemExit as ended:  # argparse's own way
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert message in err
