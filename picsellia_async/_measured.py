@@ -13,6 +13,7 @@ import attrs
 
 from picsellia_async._delivery.outcomes import Health, UploaderStatistics
 from picsellia_async.client import ClientStatistics
+from picsellia_async.pipeline import Percentiles, PipelineStatistics
 from picsellia_async.sources import CameraState, CameraStatistics
 
 S = TypeVar("S")
@@ -326,3 +327,97 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
     ),
 )
 """What is read from `Camera.statistics()`; each value has the attribute `camera`."""
+
+
+def _stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
+    yield {"outcome": "submitted"}, statistics.submitted
+    for reason, count in statistics.skipped_by_reason.items():
+        yield {"outcome": "skipped", "reason": reason}, count
+    for reason, count in statistics.failed_by_reason.items():
+        yield {"outcome": "failed", "reason": reason}, count
+
+
+def _quantiles(values: Percentiles, **attributes: str) -> Iterator[tuple[Attributes, float]]:
+    for quantile, value in (("0.5", values.p50), ("0.95", values.p95)):
+        if value is not None:
+            yield {**attributes, "quantile": quantile}, value
+
+
+PIPELINE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
+    Metric(
+        "picsellia.pipeline.frames.received",
+        "counter",
+        "{frame}",
+        "Frames that the sources gave.",
+        _one(lambda s: s.received),
+    ),
+    Metric(
+        "picsellia.pipeline.frames",
+        "counter",
+        "{frame}",
+        "Frames that were submitted, skipped or failed; but for the first with the reason.",
+        _stages,
+    ),
+    Metric(
+        "picsellia.pipeline.frames.pending",
+        "up_down_counter",
+        "{frame}",
+        "Frames that wait, are with the model, or are being submitted.",
+        _one(lambda s: s.pending),
+    ),
+    Metric(
+        "picsellia.pipeline.predictions",
+        "counter",
+        "{frame}",
+        "Frames that the model has seen, without failing.",
+        _one(lambda s: s.predicted),
+    ),
+    Metric(
+        "picsellia.pipeline.predict.duration",
+        "gauge",
+        "s",
+        "Of a call of the model: quantiles of the latest 256 frames of each source.",
+        lambda s: _quantiles(s.latency),
+    ),
+    Metric(
+        "picsellia.pipeline.frame.age",
+        "gauge",
+        "s",
+        "From a frame's arrival to its delivery: quantiles of the latest 256 frames of each source.",
+        lambda s: _quantiles(s.age),
+    ),
+)
+"""What is read from `Pipeline.statistics()`; each value has the attribute `pipeline`."""
+
+
+def _source_stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
+    for source, counts in statistics.by_source.items():
+        yield {"source": source, "outcome": "submitted"}, counts.submitted
+        yield {"source": source, "outcome": "skipped"}, counts.skipped
+        yield {"source": source, "outcome": "failed"}, counts.failed
+
+
+PIPELINE_SOURCE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
+    Metric(
+        "picsellia.pipeline.source.frames",
+        "counter",
+        "{frame}",
+        "Frames that were submitted, skipped or failed, by source.",
+        _source_stages,
+    ),
+    Metric(
+        "picsellia.pipeline.source.frames.pending",
+        "up_down_counter",
+        "{frame}",
+        "Frames that wait, are with the model, or are being submitted, by source.",
+        lambda s: [({"source": source}, counts.pending) for source, counts in s.by_source.items()],
+    ),
+    Metric(
+        "picsellia.pipeline.source.frame.age",
+        "gauge",
+        "s",
+        "From a frame's arrival to its delivery: quantiles of the latest 256 frames, by source.",
+        lambda s: (value for source, counts in s.by_source.items() for value in _quantiles(counts.age, source=source)),
+    ),
+)
+"""Only where `by_source=True` asks for them, as `SOURCE_METRICS`."""

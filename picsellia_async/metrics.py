@@ -1,4 +1,4 @@
-"""Metrics of uploaders, clients and cameras, for Prometheus and OpenTelemetry.
+"""Metrics of uploaders, clients, cameras and pipelines, for Prometheus and OpenTelemetry.
 
 What is measured stands in the tables of `_measured`; both exporters go through them. Those numbers are
 read when somebody asks for them. Durations cannot be read afterwards: they are recorded from the moment on when somebody registers.
@@ -23,6 +23,8 @@ from picsellia_async._measured import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_METRICS,
+    PIPELINE_SOURCE_METRICS,
     SOURCE_METRICS,
     UPLOADER_METRICS,
     Attributes,
@@ -32,6 +34,7 @@ from picsellia_async._version import __version__
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.client import AsyncClient, record_attempts
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.pipeline import Pipeline
 from picsellia_async.sources import Camera
 from picsellia_async.uploader import Uploader, record_durations
 
@@ -44,6 +47,8 @@ __all__ = [
     "CAMERA_METRICS",
     "CLIENT_METRICS",
     "FRAME_DURATION",
+    "PIPELINE_METRICS",
+    "PIPELINE_SOURCE_METRICS",
     "SOURCE_METRICS",
     "UPLOADER_METRICS",
     "Metric",
@@ -78,18 +83,22 @@ def _watched(
     uploaders: Mapping[str, Uploader],
     clients: Mapping[str, AsyncClient],
     cameras: Mapping[str, Camera],
+    pipelines: Mapping[str, Pipeline],
     *,
     by_source: bool,
 ) -> tuple[_Watched[Any], ...]:
-    if not (uploaders or clients or cameras):
+    if not (uploaders or clients or cameras or pipelines):
         raise ConfigurationError(
-            "nothing to measure: give uploaders={'name': uploader}, clients={'name': client}, or cameras={'name': camera}"
+            "nothing to measure: give uploaders={'name': uploader}, clients={'name': client}, cameras={'name': camera}, "
+            "or pipelines={'name': pipeline}"
         )
     metrics = (*UPLOADER_METRICS, *SOURCE_METRICS) if by_source else UPLOADER_METRICS
+    stages = (*PIPELINE_METRICS, *PIPELINE_SOURCE_METRICS) if by_source else PIPELINE_METRICS
     return (
         _Watched("uploader", metrics, {name: weakref.ref(uploader) for name, uploader in uploaders.items()}),
         _Watched("client", CLIENT_METRICS, {name: weakref.ref(client) for name, client in clients.items()}),
         _Watched("camera", CAMERA_METRICS, {name: weakref.ref(camera) for name, camera in cameras.items()}),
+        _Watched("pipeline", stages, {name: weakref.ref(pipeline) for name, pipeline in pipelines.items()}),
     )
 
 
@@ -145,6 +154,7 @@ class PrometheusCollector:
         *,
         clients: Mapping[str, AsyncClient] | None = None,
         cameras: Mapping[str, Camera] | None = None,
+        pipelines: Mapping[str, Pipeline] | None = None,
         by_source: bool = False,
     ) -> None:
         """Store what is measured; nothing is read before the first scrape.
@@ -153,6 +163,7 @@ class PrometheusCollector:
             uploaders: By the name that the label `uploader` gets.
             clients: By the name that the label `client` gets. Copies by `with_options` count with their client.
             cameras: By the name that the label `camera` gets.
+            pipelines: By the name that the label `pipeline` gets. Their uploaders and cameras are named beside them.
             by_source: Whether frames are counted by `Frame.source` as well. Only where the sources are few. The dropped ones always
                 can be; the others need an uploader with the option `by_source=True`.
 
@@ -160,7 +171,7 @@ class PrometheusCollector:
             ConfigurationError: There is nothing to measure, or `prometheus_client` is not installed.
         """
         uploaders, clients = uploaders or {}, clients or {}
-        self._watched = _watched(uploaders, clients, cameras or {}, by_source=by_source)
+        self._watched = _watched(uploaders, clients, cameras or {}, pipelines or {}, by_source=by_source)
         try:
             import prometheus_client.core  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -227,6 +238,7 @@ def register_opentelemetry(
     *,
     clients: Mapping[str, AsyncClient] | None = None,
     cameras: Mapping[str, Camera] | None = None,
+    pipelines: Mapping[str, Pipeline] | None = None,
     by_source: bool = False,
     meter_provider: MeterProvider | None = None,
 ) -> None:
@@ -236,6 +248,7 @@ def register_opentelemetry(
         uploaders: By the name that the attribute `uploader` gets.
         clients: By the name that the attribute `client` gets. Copies by `with_options` count with their client.
         cameras: By the name that the attribute `camera` gets.
+        pipelines: By the name that the attribute `pipeline` gets. Their uploaders and cameras are named beside them.
         by_source: Whether frames are counted by `Frame.source` as well. Only where the sources are few. The dropped ones always can
             be; the others need an uploader with the option `by_source=True`.
         meter_provider: Whose meter makes the instruments; by default the global one.
@@ -266,7 +279,7 @@ def register_opentelemetry(
         ).record
 
     uploaders, clients = uploaders or {}, clients or {}
-    for watched in _watched(uploaders, clients, cameras or {}, by_source=by_source):
+    for watched in _watched(uploaders, clients, cameras or {}, pipelines or {}, by_source=by_source):
         for metric in watched.metrics if watched.things else ():
             make[metric.kind](
                 metric.name, callbacks=[observer(watched, metric)], unit=metric.unit, description=metric.description

@@ -164,7 +164,7 @@ class SourceLedger:
         span = min(RATE_SECONDS, seconds)
         if len(self.times) == SAMPLES:  # a fast source: the ring does not reach back so far
             span = min(span, now - self.times[0])
-        return sum(now - when <= span for when in self.times) / span if span > 0 else 0.0
+        return sum(now - when <= span for when in list(self.times)) / span if span > 0 else 0.0
 
     def snapshot(self, now: float, seconds: float) -> PipelineSourceStatistics:
         """Return the numbers as a value."""
@@ -193,13 +193,16 @@ def percentiles(values: Iterable[float]) -> Percentiles:
 
 
 def total(ledgers: dict[str, SourceLedger], now: float, seconds: float) -> PipelineStatistics:
-    """Return the numbers of all sources."""
+    """Return the numbers of all sources.
+
+    What still grows is copied before it is walked, in one step each: a scrape of metrics asks from another thread.
+    """
     by_source = {name: ledger.snapshot(now, seconds) for name, ledger in ledgers.items()}
     skipped: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     for ledger in ledgers.values():
-        skipped += ledger.skipped
-        failed += ledger.failed
+        skipped.update(ledger.skipped.copy())
+        failed.update(ledger.failed.copy())
     return PipelineStatistics(
         received=sum(one.received for one in by_source.values()),
         submitted=sum(one.submitted for one in by_source.values()),
@@ -210,7 +213,7 @@ def total(ledgers: dict[str, SourceLedger], now: float, seconds: float) -> Pipel
         pending=sum(one.pending for one in by_source.values()),
         predicted=sum(one.predicted for one in by_source.values()),
         frames_per_second=sum(one.frames_per_second for one in by_source.values()),
-        latency=percentiles(value for ledger in ledgers.values() for value in ledger.latencies),
-        age=percentiles(value for ledger in ledgers.values() for value in ledger.ages),
+        latency=percentiles(value for ledger in ledgers.values() for value in list(ledger.latencies)),
+        age=percentiles(value for ledger in ledgers.values() for value in list(ledger.ages)),
         by_source=by_source,
     )

@@ -21,6 +21,8 @@ from picsellia_async.metrics import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_METRICS,
+    PIPELINE_SOURCE_METRICS,
     SOURCE_METRICS,
     UPLOADER_METRICS,
     PrometheusCollector,
@@ -166,5 +168,8 @@ async def test_nothing_to_measure_is_refused() -> None:
 def test_the_page_names_every_metric() -> None:
     """And no other: the table of docs/metrics.md is that of the code."""
     table = set(re.findall(r"^\| `([a-z_.]+)` \| `([a-z_]+)` \|", PAGE.read_text(), re.MULTILINE))
-    tables = (*UPLOADER_METRICS, FRAME_DURATION, *CLIENT_METRICS, ATTEMPT_DURATION, *CAMERA_METRICS, *SOURCE_METRICS)
+    tables = (
+        *UPLOADER_METRICS, FRAME_DURATION, *CLIENT_METRICS, ATTEMPT_DURATION, *CAMERA_METRICS, *PIPELINE_METRICS,
+        *SOURCE_METRICS, *PIPELINE_SOURCE_METRICS,
+    )  # fmt: skip
     assert table == {(metric.name, prometheus_name(metric)) for metric in tables}

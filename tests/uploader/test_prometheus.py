@@ -29,6 +29,7 @@ from picsellia_async.metrics import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_METRICS,
     UPLOADER_METRICS,
     PrometheusCollector,
     prometheus_name,
@@ -63,6 +64,10 @@ tests:
         values: '1 1 1 1 4 8 12 12 12 12 12 12 12 12 12'
       - series: 'picsellia_camera_state{{camera="gate", state="live"}}'
         values: '1 1 1 1 1 1 1 1 1 1 1 0 0 0 0'
+      - series: 'picsellia_pipeline_frames_received_total{{pipeline="yard"}}'
+        values: '0+100x14'
+      - series: 'picsellia_pipeline_frames_total{{pipeline="yard", outcome="failed", reason="model"}}'
+        values: '0 0 0 0 50 100 150 150 150 150 150 150 150 150 150'
     alert_rule_test:
       - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
       - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
@@ -83,6 +88,9 @@ tests:
       - {{alertname: ManySignIns, eval_time: 3m, exp_alerts: []}}
       - {{alertname: ManySignIns, eval_time: 7m, exp_alerts: [{{exp_labels: {{client: main}},
           exp_annotations: {{summary: "main signs in again and again: JWTs are refused, or its process restarts"}}}}]}}
+      - {{alertname: PipelineFails, eval_time: 3m, exp_alerts: []}}
+      - {{alertname: PipelineFails, eval_time: 6m, exp_alerts: [{{exp_labels: {{pipeline: yard, reason: model}},
+          exp_annotations: {{summary: "frames of the pipeline yard fail (model)"}}}}]}}
       - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
           exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
 """
@@ -200,8 +208,8 @@ async def test_prometheus_reads_what_the_report_says(tmp_path: Path) -> None:
             for expression in expressions():
                 answer = (await http.get("/api/v1/query", params={"query": expression})).json()
                 assert answer["status"] == "success", (expression, answer)
-                # There is no camera here, and nothing was dropped.
-                if "camera" not in expression and "dropped" not in expression:
+                # There is no camera here and no pipeline, and nothing was dropped.
+                if not re.search("camera|pipeline|dropped", expression):
                     tries = 0
                     while await value(expression) == -1:  # a rate needs two scrapes
                         tries += 1
@@ -220,11 +228,11 @@ def test_the_rules_alert_when_they_should(tmp_path: Path) -> None:
 
 def test_rules_and_dashboard_ask_for_metrics_that_exist() -> None:
     """A metric that is renamed is renamed there too."""
-    tables = (*UPLOADER_METRICS, *CLIENT_METRICS, *CAMERA_METRICS)
+    tables = (*UPLOADER_METRICS, *CLIENT_METRICS, *CAMERA_METRICS, *PIPELINE_METRICS)
     known = {prometheus_name(metric) for metric in tables}
     for metric in (FRAME_DURATION, ATTEMPT_DURATION):
         known |= {f"{prometheus_name(metric)}_{part}" for part in ("bucket", "count", "sum")}
     asked = "\n".join([*expressions(), (EXAMPLES / "prometheus-alerts.yml").read_text()])
-    found = set(re.findall(r"\b(?:picsellia_(?:uploader|client|camera)|http_client)_[a-z_]+", asked))
+    found = set(re.findall(r"\b(?:picsellia_(?:uploader|client|camera|pipeline)|http_client)_[a-z_]+", asked))
     assert found <= known
     assert len(found) > 20

@@ -1,0 +1,122 @@
+"""What Prometheus and OpenTelemetry read of a pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import prometheus_client
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from prometheus_client.parser import text_string_to_metric_families
+
+from picsellia_async import Pipeline
+from picsellia_async.metrics import PIPELINE_METRICS, PrometheusCollector, register_opentelemetry
+
+from ..support.frames import PREDICTION
+from ..support.pipelines import Stored, at_once, same
+
+pytestmark = pytest.mark.anyio
+
+
+def scraped(collector: PrometheusCollector) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return what a Prometheus reads, by name and labels, without the one that tells the pipeline."""
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(collector)
+    families = text_string_to_metric_families(prometheus_client.generate_latest(registry).decode())
+    return {
+        (
+            sample.name,
+            frozenset(pair for pair in sample.labels.items() if pair[1] and pair[0] != "pipeline"),
+        ): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def every_fourth_fails() -> Any:
+    """Return a model that raises for each fourth image, and has nothing to tell of each other fourth."""
+    calls = 0
+
+    async def model(_pixels: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % 4 == 3:
+            raise ValueError("the model broke")
+        return None if calls % 4 == 0 else PREDICTION
+
+    return model
+
+
+async def test_a_scrape_equals_the_statistics() -> None:
+    """Frames by outcome and reason, predictions, and the quantiles of the model's time and of the age; by source only if asked."""
+    async with Pipeline(
+        {"a": at_once("a", 20), "b": at_once("b", 20)}, every_fourth_fails(), Stored().uploader()
+    ) as pipeline:
+        await pipeline.run()
+        numbers = pipeline.statistics()
+        found = scraped(PrometheusCollector(pipelines={"yard": pipeline}))
+        by_source = scraped(PrometheusCollector(pipelines={"yard": pipeline}, by_source=True))
+
+    def value(name: str, **labels: str) -> float:
+        return found[f"picsellia_pipeline_{name}", frozenset(labels.items())]
+
+    assert (numbers.received, numbers.failed, numbers.skipped) == (40, 10, 10)
+    assert value("frames_received_total") == 40
+    assert value("frames_total", outcome="submitted") == numbers.submitted == 20
+    assert value("frames_total", outcome="failed", reason="model") == 10
+    assert value("frames_total", outcome="skipped", reason="nothing") == 10
+    assert (value("frames_pending"), value("predictions_total")) == (0, numbers.predicted)
+    assert value("predict_duration_seconds", quantile="0.95") == numbers.latency.p95
+    assert value("frame_age_seconds", quantile="0.5") == numbers.age.p50
+    assert not any("source" in name for name, _ in found)
+    a = numbers.by_source["a"]
+    assert (
+        by_source["picsellia_pipeline_source_frames_total", frozenset({"source": "a", "outcome": "submitted"}.items())]
+        == a.submitted
+    )
+    assert (
+        by_source["picsellia_pipeline_source_frame_age_seconds", frozenset({"source": "a", "quantile": "0.95"}.items())]
+        == a.age.p95
+    )
+
+
+async def test_opentelemetry_reads_a_pipeline() -> None:
+    """Each metric under its own name."""
+    reader = InMemoryMetricReader()
+    async with Pipeline(at_once("a", 5), same, Stored().uploader()) as pipeline:
+        register_opentelemetry(pipelines={"yard": pipeline}, meter_provider=MeterProvider([reader]))
+        await pipeline.run()
+        data = reader.get_metrics_data()
+    assert data is not None
+    found = {metric.name: metric for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    assert found.keys() == {metric.name for metric in PIPELINE_METRICS}
+    (point,) = found["picsellia.pipeline.frames"].data.data_points
+    assert (dict(point.attributes), point.value) == ({"pipeline": "yard", "outcome": "submitted"}, 5)
+
+
+async def test_a_scrape_from_another_thread_finds_what_grows() -> None:
+    """Prometheus' own server asks from its thread, while frames come."""
+    async with Pipeline(
+        {f"cam-{n}": at_once(f"cam-{n}", 300) for n in range(4)}, same, Stored().uploader()
+    ) as pipeline:
+        collector, errors, ends = (
+            PrometheusCollector(pipelines={"yard": pipeline}, by_source=True),
+            [],
+            threading.Event(),
+        )
+
+        def ask() -> None:
+            while not ends.is_set():
+                try:
+                    list(collector.collect())
+                except Exception as error:  # noqa: BLE001 - whatever it is
+                    errors.append(error)
+
+        asking = asyncio.get_running_loop().run_in_executor(None, ask)
+        report = await pipeline.run()
+        ends.set()
+        await asking
+    assert (errors, report.statistics.submitted) == ([], 1200)
