@@ -9,7 +9,7 @@ When the time is over the circuit is half open: one request goes through, the pr
 it fails, the circuit opens again, for longer; if it succeeds, one more may be in flight per success (so the number doubles per
 round trip) until the usual number is reached and the circuit is closed. Arrivals after a pause are spread by that, and by a
 random bit added to the time itself. After the pause of a rate limit (see `rate_window`) there is nothing to feel for: as many go
-as went before it.
+as went before it, while the number is learned over one round trip, so that not all of them meet its end together.
 
 Every opening begins a new epoch. Answers to requests of an older epoch say how the service was, not how it is: they neither
 close the circuit nor lengthen the pause, except that a Retry-After is obeyed whoever receives it.
@@ -72,6 +72,8 @@ class CircuitBreaker:
     is_answered: bool = attrs.field(default=True, init=False)
     """Whether the service answered since the circuit opened: then it is half open, and the load grows."""
     _permits: int = attrs.field(default=1, init=False)
+    _spread_over: float = attrs.field(default=0.0, init=False)
+    """Seconds over which the first `_permits` requests begin."""
     _in_flight: int = attrs.field(default=0, init=False)
     _failures: int = attrs.field(default=0, init=False)
     _pauses: int = attrs.field(default=0, init=False)
@@ -89,6 +91,10 @@ class CircuitBreaker:
             return self.until - now
         if self._in_flight >= self._permits:
             return math.inf
+        if self._spread_over:
+            early = self.until + self._in_flight * self._spread_over / self._permits - now
+            if early > 0.0:
+                return early
         self._in_flight += 1
         return 0.0
 
@@ -115,7 +121,15 @@ class CircuitBreaker:
         self._permits += 1
         self.is_closed = self._permits >= usual
 
-    def failed(self, now: float, epoch: int, signal: Signal, retry_after: float | None, permits: int = 1) -> None:
+    def failed(
+        self,
+        now: float,
+        epoch: int,
+        signal: Signal,
+        retry_after: float | None,
+        permits: int = 1,
+        spread_over: float = 0.0,
+    ) -> None:
         """The service did not answer, or not well.
 
         Args:
@@ -124,6 +138,7 @@ class CircuitBreaker:
             signal: What it said.
             retry_after: Seconds it asked for.
             permits: Requests that may be in flight when that time is over, before one was answered.
+            spread_over: Seconds over which these begin: together they would be refused together, where the service has room for few.
         """
         is_current = epoch == self.epoch
         if is_current and not self.is_closed:
@@ -131,6 +146,7 @@ class CircuitBreaker:
         if retry_after is not None:
             pause = min(retry_after, RETRY_AFTER_MAX)
             self._open(now + self._spread(pause), is_asked=True, permits=permits)
+            self._spread_over = spread_over
             return
         if not is_current:
             return
@@ -162,5 +178,5 @@ class CircuitBreaker:
         self.is_asked = is_asked
         self.is_closed = False
         self.epoch += 1
-        self._permits, self._in_flight, self._failures = permits, 0, 0
+        self._permits, self._in_flight, self._failures, self._spread_over = permits, 0, 0, 0.0
         self.is_answered = False

@@ -89,6 +89,9 @@ _SPARE_REFUSALS: Final = 0.005
 _MEMORY_ANSWERS: Final = 1000.0
 """Answers over which that share is kept."""
 
+_HOLD: Final = 1.1
+"""How many times as many requests as before the last pause of a rate limit must be taken before the limit grows again."""
+
 _LEVELS: Final = [0, *(round(math.log(n) / math.log(_LEVEL_RATIO)) for n in range(1, 1025))]
 
 
@@ -289,6 +292,8 @@ class AdaptiveLimit:
     """When the service asked for a pause last."""
     _taken: Counter[int] = attrs.field(factory=Counter, init=False)
     """Requests sent and taken since then, by level."""
+    _hold: float = attrs.field(default=0.0, init=False)
+    """Requests that must be taken since then before the limit grows."""
 
     def __attrs_post_init__(self) -> None:
         """Start where told."""
@@ -347,6 +352,8 @@ class AdaptiveLimit:
             is_rate: Whether it takes no more requests for now, rather than fewer at once.
         """
         self._paused_at = now
+        # Behind a pause that the number of requests brought, more at once gain nothing, and are refused together at the end.
+        self._hold = self._taken.total() * _HOLD if is_rate else 0.0
         self._taken.clear()
         if not is_rate:
             self._memory += 1
@@ -380,7 +387,8 @@ class AdaptiveLimit:
         else:
             if is_full and not was_dipping:
                 self._carried = max(self._carried, self._limit)
-            self._follow(fit_capacity(self._together()), can_grow=is_full and is_known and not was_dipping)
+            can_grow = is_full and is_known and not was_dipping and self._taken.total() >= self._hold
+            self._follow(fit_capacity(self._together()), can_grow=can_grow)
         self._limit = min(max(self._limit, 1.0), float(self.maximum))
         self._choose_phase(now)
         self._cohorts.append(Cohort(now))

@@ -342,7 +342,10 @@ class Sender:
                 self._watch.failed(now)
             pause = retry_after(error)
             is_rate = pause is not None and self._is_rate(now, pause, attempt)
-            self._breaker.failed(now, attempt.epoch, signal, pause, self.limit.value if is_rate else 1)
+            permits, spread_over = 1, 0.0
+            if is_rate:
+                permits, spread_over = self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip
+            self._breaker.failed(now, attempt.epoch, signal, pause, permits, spread_over)
             if pause is not None:
                 return  # `_is_rate` told the limit
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:

@@ -149,3 +149,18 @@ def test_arrivals_after_a_pause_are_spread() -> None:
         until.append(breaker.until)
     assert min(until) >= 2.0
     assert max(until) - min(until) > 0.3
+
+
+def test_after_the_pause_of_a_rate_limit_requests_begin_spread_out() -> None:
+    """Those that are let in at once would be refused at once, where the service has room for few of them."""
+    breaker = make_breaker()
+    breaker.failed(0.0, breaker.epoch, Signal.BUSY, 1.0, 4, 0.2)
+    now, begun = 1.0, []
+    while (wait := breaker.admit(now)) != math.inf:
+        if wait:
+            now += wait
+        else:
+            begun.append(round(now, 3))
+    assert begun == [1.0, 1.05, 1.1, 1.15]
+    breaker.succeeded(breaker.epoch, 4)
+    assert breaker.is_closed

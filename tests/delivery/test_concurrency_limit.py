@@ -222,3 +222,17 @@ def test_fixed_stays() -> None:
     for _ in range(100):
         limit.sample(0.0, 0.5, 7, refused=True)
     assert (limit.value, limit.round_trip) == (7, pytest.approx(0.5))
+
+
+def test_auto_does_not_grow_towards_a_rate_limit() -> None:
+    """Behind a pause that the number of requests brought, it grows only once more are taken than before it."""
+    limit = AdaptiveLimit()
+    service = Service(limit, 1000, 0.01)
+    service.run(0.04)
+    limit.paused(service.now, limit.value, is_rate=True)
+    taken, held = len(service.served), limit.value
+    while len(service.served) < 2 * taken:
+        service.run(service.now + 0.005)
+        assert limit.value <= held
+    service.run(service.now + 2.0)
+    assert limit.value > held
