@@ -342,16 +342,13 @@ class Sender:
                 self._watch.failed(now)
             pause = retry_after(error)
             is_rate = pause is not None and self._is_rate(now, pause, attempt)
-            permits, spread_over = 1, 0.0
-            if is_rate:
-                permits, spread_over = self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip
-            self._breaker.failed(now, attempt.epoch, signal, pause, permits, spread_over)
+            start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip) if is_rate else (1, 0.0)
+            self._breaker.failed(now, attempt.epoch, signal, pause, *start)
             if pause is not None:
                 return  # `_is_rate` told the limit
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
-            self.limit.sample(
-                now, now - attempt.started, attempt.in_flight, refused=signal is Signal.BUSY or is_timeout
-            )
+            is_refused = signal is Signal.BUSY or is_timeout
+            self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=is_refused)
 
     def _is_rate(self, now: float, pause: float, attempt: Attempt) -> bool:
         """Return whether a pause that the service asked for is a rate limit's."""
