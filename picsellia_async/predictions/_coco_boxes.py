@@ -51,6 +51,21 @@ def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
     return _by_area(box, area), f"area {area:g}"
 
 
+def lie_apart(result: Mapping[str, Any]) -> str:
+    """Say where box and outline of a result are, if they do not even touch, however the box is read; "" where they do, or one is missing."""
+    box, outline = four_numbers(result.get("bbox")), _outline(result.get("segmentation"))
+    if box is None or outline is None:
+        return ""
+    x, y, third, fourth = box
+    left, top, right, bottom = outline
+    if any(
+        left <= far + _EDGE_OFF and x <= right + _EDGE_OFF and top <= low + _EDGE_OFF and y <= bottom + _EDGE_OFF
+        for far, low in ((x + third, y + fourth), (third, fourth))
+    ):
+        return ""
+    return f"bbox {shown(result['bbox'])} and a segmentation from {left:g}, {top:g} to {right:g}, {bottom:g}"
+
+
 def corners_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     """Return a result that says that its box is corners, with what tells it; "" where none does, or another one says otherwise.
 

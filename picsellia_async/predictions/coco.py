@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._coco_boxes import corners_example
+from picsellia_async.predictions._coco_boxes import corners_example, lie_apart
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
 from picsellia_async.predictions._mask_order import goes_along_rows
@@ -45,7 +45,7 @@ def from_coco(
 
     Raises:
         ConfigurationError: A key is missing, a category is unknown, or there are neither scores nor `score`.
-        ImplausibleError: Run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
+        ImplausibleError: Box and outline of an annotation do not meet; run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
@@ -55,6 +55,8 @@ def from_coco(
             f"annotations are of {len(images)} images (image_id {', '.join(sorted(images)[:3])}), and a prediction is of one: "
             "[one for one in annotations if one['image_id'] == ...]. picsellia_async.sources.coco_results reads whole files"
         )
+    if kind != "keypoint":
+        _check_places(found)
     indexes = category_indexes(categories, label_map)
     classes = [_index(one, i, indexes) for i, one in enumerate(found)]
     scores = [_score(one, i, score) for i, one in enumerate(found)]
@@ -91,6 +93,20 @@ def _check_box_order(annotations: list[Mapping[str, Any]]) -> None:
             f"bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners alone; write "
             "x2 - x1 and y2 - y1"
         )
+
+
+def _check_places(annotations: list[Mapping[str, Any]]) -> None:
+    """Refuse annotations whose box and outline are of two objects.
+
+    Raises:
+        ImplausibleError: One is.
+    """
+    for i, one in enumerate(annotations):
+        apart = lie_apart(one)
+        if apart:
+            raise ImplausibleError(
+                f"annotations[{i}] has {apart}, which do not meet: one of them is of another object, or of an image of another size"
+            )
 
 
 def _check_mask_order(annotations: list[Mapping[str, Any]]) -> None:

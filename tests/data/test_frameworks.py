@@ -191,6 +191,18 @@ def test_coco_files_mix_polygons_and_run_lengths():
             from_coco([beside], kind=kind, categories={3: 0}, size=(40, 30))
 
 
+@pytest.mark.parametrize("kind", ["detection", "mask", "segmentation"])
+def test_box_and_outline_of_one_annotation_meet(kind):
+    """Where they lie apart, however the box is read, one of them is of another object; touching is enough."""
+    pytest.importorskip("faster_coco_eval")
+    common = {"category_id": 3, "score": 1, "segmentation": [[10, 10, 100, 10, 100, 100]]}
+    with pytest.raises(ImplausibleError, match=r"annotations\[0\] has bbox \[400, 300, 50, 50\] and .* do not meet"):
+        from_coco([{**common, "bbox": [400, 300, 50, 50]}], kind=kind, categories={3: 0}, size=(600, 400))
+    for box in ([10, 10, 90, 90], [100, 100, 20, 20], [5, 5, 300, 300]):
+        found = from_coco([{**common, "bbox": box}], kind=kind, categories={3: 0}, size=(600, 400))
+        assert found.detection_classes == [0]
+
+
 @pytest.mark.parametrize("kind", ["mask", "segmentation"])
 def test_run_lengths_along_rows_are_refused(kind):
     """As Kaggle and Label Studio write them: by the box of the same annotation, which they fit along rows alone."""
