@@ -105,6 +105,11 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         return AsyncDeployment(self.description, self._account.with_checks(checks))
 
     @property
+    def host(self) -> str:
+        """Address of the platform: scheme, host, and port where it is not the scheme's own."""
+        return str(self._account.settings.origin)
+
+    @property
     def name(self) -> str:
         """Name, unique in the organization."""
         return self.description.name

@@ -39,7 +39,7 @@ from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.jobs import Job
+from picsellia_async.jobs import Job, verify
 from picsellia_async.plausibility import check_latency
 from picsellia_async.sources import OnBad, Source, coco_results, manifest, yolo_labels
 from picsellia_async.uploader import Uploader, UploaderOptions
@@ -139,6 +139,8 @@ def run(args: argparse.Namespace) -> int:
     if result.is_interrupted:
         return 130
     account = result.report if result.job is None else result.job
+    if result.verified is not None and not result.verified.is_complete and not result.verified.undecided:
+        return 1
     complete = not result.cannot if args.dry_run else account is not None and account.is_complete
     return 0 if complete and result.error is None and not result.skipped else 1
 
@@ -294,7 +296,7 @@ async def _deliver(
                 async with Progress(batch) as progress:
                     options["progress"] = progress
                     if has_journal(args):
-                        await _run_job(args, client.host, deployment, options, batch, result)
+                        await _run_job(args, deployment, options, batch, result)
                     else:
                         await _send_all(deployment.uploader(**options), batch, result)
             except PicselliaError as error:
@@ -340,13 +342,12 @@ async def _check_all(batch: Batch, deployment: AsyncDeployment, result: Result) 
 
 async def _run_job(
     args: argparse.Namespace,
-    host: str,
     deployment: AsyncDeployment,
     options: UploaderOptions,
     batch: Batch,
     result: Result,
 ) -> None:
-    owner = {"deployment_id": str(deployment.id), "host": host}
+    owner = {"deployment_id": str(deployment.id), "host": deployment.host}
     job = Job(deployment, journal=journal_of(args, owner), input=input_of(args), fresh=args.fresh, **options)
     batch.job = job
     try:
@@ -357,6 +358,8 @@ async def _run_job(
     finally:
         result.report = job.uploader.report if job.uploader.is_closed else None
         result.job = job.report
+    if args.verify:
+        result.verified = await verify(deployment, journal=job.journal, input=input_of(args))
 
 
 async def _send_all(uploader: Uploader, batch: Batch, result: Result) -> None:

@@ -18,7 +18,7 @@ from picsellia_async.cli.resuming import tell_end
 from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
-from picsellia_async.jobs import JobReport
+from picsellia_async.jobs import JobReport, VerifyReport
 from picsellia_async.sources import Source
 
 FAILURES_NAMED: Final = 100
@@ -33,6 +33,7 @@ class Result:
     job: JobReport | None = None
     """Where there is a journal."""
     journal: Path | None = None
+    verified: VerifyReport | None = None
     failures: FailureFile | None = None
     batch: Batch | None = None
     """Known once the deployment is, whose label map its source may need."""
@@ -69,6 +70,7 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "journal": None if result.journal is None else str(result.journal),
         "delivered_before": 0 if result.job is None else result.job.delivered_before,
         "left": 0 if result.job is None else result.job.left,
+        **_verified(result.verified),
         "skipped": result.skipped,
         "interrupted": result.is_interrupted,
         "error": result.stopped_by,
@@ -101,10 +103,19 @@ def print_result(args: argparse.Namespace, result: Result) -> None:
         print(f"stopped: {result.stopped_by}", file=sys.stderr)
 
 
+def _verified(report: VerifyReport | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    fields = attrs.asdict(report) | {"missing": [str(id_) for id_ in report.missing[:FAILURES_NAMED]]}
+    return {"verified": fields}
+
+
 def tell_way_on(args: argparse.Namespace, result: Result) -> None:
     """Say on stderr how to go on, where something was refused or is left."""
     if result.job is not None and result.journal is not None:
         tell_end(result.job, result.journal)
+    if result.verified is not None:
+        print(f"verified: {result.verified}", file=sys.stderr)
     if result.failures is not None and result.failures.count:
         _tell_failures(args.deployment, result.failures)
 

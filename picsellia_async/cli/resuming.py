@@ -28,6 +28,9 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
         help="what was delivered (default: in the user's state directory; none with --spool)",
     )
     which.add_argument("--no-journal", action="store_true", help="send everything, and remember nothing")
+    parser.add_argument(
+        "--verify", action="store_true", help="at the end, look what of all that was delivered is there"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
 
 
@@ -41,6 +44,8 @@ def check_journal(args: argparse.Namespace) -> None:
         raise ConfigurationError("--journal does not go with --spool: frames in a spool are delivered by replay")
     if args.fresh and not has_journal(args):
         raise ConfigurationError("--fresh needs a journal, which there is none of with --no-journal and --spool")
+    if args.verify and not has_journal(args):
+        raise ConfigurationError("--verify needs a journal, which there is none of with --no-journal and --spool")
     if args.journal is not None and args.journal.is_dir():
         raise ConfigurationError(f"--journal: {str(args.journal)!r} is a folder")
 

@@ -3,5 +3,16 @@
 from picsellia_async.jobs._errors import JournalError
 from picsellia_async.jobs.job import Job, JobReport, run
 from picsellia_async.jobs.predicting import Prediction, PredictReport, predict
+from picsellia_async.jobs.verifying import VerifyReport, verify
 
-__all__ = ["Job", "JobReport", "JournalError", "PredictReport", "Prediction", "predict", "run"]
+__all__ = [
+    "Job",
+    "JobReport",
+    "JournalError",
+    "PredictReport",
+    "Prediction",
+    "VerifyReport",
+    "predict",
+    "run",
+    "verify",
+]

@@ -311,6 +311,16 @@ class Journal:
             count: int = row.fetchone()[0]
         return count
 
+    def delivered_ids(self) -> Iterator[UUID]:
+        """Yield the ids of the items that were delivered.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
+        with self._told("cannot be read"):
+            for (id_,) in self._opened().execute("SELECT id FROM items WHERE state = ?", (State.DELIVERED.value,)):
+                yield UUID(bytes=id_)
+
     def _opened(self) -> sqlite3.Connection:
         if self._file is None:
             raise JournalError(f"the journal {os.fspath(self.path)!r} is not open")

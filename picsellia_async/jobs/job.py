@@ -73,6 +73,11 @@ class JobReport:
         return not self.rejected and not self.left and self.upload.error is None
 
 
+def owner_of(deployment: AsyncDeployment, input: str, identity: Identity) -> dict[str, str]:  # noqa: A002 - the field's word
+    """Return what a journal belongs to."""
+    return {"deployment_id": str(deployment.id), "host": deployment.host, "input": input, "identity": identity}
+
+
 class Job:
     """One run of a job, for code that wants the uploader in hand; `run` does for the rest.
 
@@ -120,7 +125,7 @@ class Job:
         self._deployment = deployment
         choice(identity, "identity", get_args(Identity))
         self._by_id = identity == "id"
-        owner = {**self.uploader.owner, "input": input, "identity": identity}
+        owner = owner_of(deployment, input, identity)
         self.journal: Path = Path(journal)
         """The file."""
         self._journal = Journal(self.journal, owner, fresh=fresh)

@@ -143,6 +143,17 @@ async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_f
     assert item["filename"] == "belt/0.jpg"
 
 
+async def test_what_was_delivered_can_be_verified(monitor, emulator, client, manifest_file):
+    """`--verify` tells what is there and what is not, of all runs; exit code 1 where something is missing."""
+    code, report, err = await monitor("--manifest", manifest_file, "--verify")
+    assert (code, report["verified"]["seen"], report["verified"]["missing"]) == (0, 6, [])
+    assert "verified: 6 delivered, 6 of them seen on the platform, 0 not\n" in err
+    deployment = await client.get_deployment(emulator.deployment_name)
+    await (await deployment.find_predicted_asset(filename="4.jpg")).delete()
+    code, report, _ = await monitor("--manifest", manifest_file, "--verify")
+    assert (code, report["verified"]["seen"], len(report["verified"]["missing"])) == (1, 5, 1)
+
+
 async def test_progress_is_told_where_there_is_no_terminal(monitor, emulator, manifest_file, monkeypatch):
     """A line from time to time: of how many, what is under way, what was refused."""
     monkeypatch.setattr(batch, "TOLD_SECONDS", 0.01)

@@ -122,7 +122,7 @@ DIFFERENCES: Final = (
         "more calls",
         {
             "Deployment": (
-                "+check", "+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+predict_many", "+uploader",
+                "+check", "+host", "+is_stored", "+label_map", "+monitor_array", "+monitor_many", "+predict_many", "+uploader",
                 "+with_options",
             ),
         },
