@@ -97,7 +97,7 @@ class CameraLog:
             return None
         self._told_at, self._is_told = now, True
         seconds = now - self._failing_since
-        if not seconds:
+        if seconds < 1.0:  # the stream ended, and opening it again failed at once
             return self._line(logging.WARNING, f"fails, and is opened again: {self._why}", self._failures)
         if not self._failures:
             return self._line(logging.WARNING, f"gives no frames for {seconds:.0f} s now: {self._why}", 0, seconds)

@@ -39,6 +39,14 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
     assert line.fields == {"camera": "rtsp://cam", "failures": 720, "ends": 0, "trouble_seconds": 3600}
 
 
+def test_a_camera_that_ends_its_stream_and_is_gone_fails():
+    """The end is no failure, and the opening right behind it is one: it is told as such, and not as a silence of no length."""
+    log = CameraLog("rtsp://cam")
+    log.opened(0)
+    log.stream_ended(60.0)
+    assert texts(log.failed(60.2, "refused")) == ["camera 'rtsp://cam' fails, and is opened again: refused"]
+
+
 def test_a_summary_needs_no_attempt():
     """Waits between attempts grow to half a minute; what is told does not wait for the next one."""
     log = CameraLog("rtsp://cam")
