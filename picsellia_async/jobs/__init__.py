@@ -2,6 +2,7 @@
 
 from picsellia_async.jobs._errors import JournalError
 from picsellia_async.jobs.job import Job, JobReport, run
+from picsellia_async.jobs.parts import MergeReport, merge, partition
 from picsellia_async.jobs.predicting import Prediction, PredictReport, predict
 from picsellia_async.jobs.verifying import VerifyReport, verify
 
@@ -12,6 +13,21 @@ __all__ = [
     "PredictReport",
     "Prediction",
     "VerifyReport",
+    "predict",
+    "run",
+    "verify",
+]
+
+__all__ = [
+    "Job",
+    "JobReport",
+    "JournalError",
+    "MergeReport",
+    "PredictReport",
+    "Prediction",
+    "VerifyReport",
+    "merge",
+    "partition",
     "predict",
     "run",
     "verify",

@@ -59,6 +59,12 @@ INSERT INTO items (id, state, run, attempts, detail) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, run = excluded.run, attempts = attempts + excluded.attempts, detail = excluded.detail
 """
+_AS_MERGED: Final = """
+INSERT INTO items (id, state, run, attempts, detail) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, detail = excluded.detail
+    WHERE (CASE excluded.state WHEN 2 THEN 3 WHEN 1 THEN 2 WHEN 3 THEN 1 ELSE 0 END)
+        > (CASE items.state WHEN 2 THEN 3 WHEN 1 THEN 2 WHEN 3 THEN 1 ELSE 0 END)
+"""
 
 
 class State(enum.IntEnum):
@@ -310,6 +316,39 @@ class Journal:
             row = self._opened().execute("SELECT count(*) FROM items WHERE state = ?", (State.DELIVERED.value,))
             count: int = row.fetchone()[0]
         return count
+
+    @classmethod
+    def owner_in(cls, path: Path) -> dict[str, str]:
+        """Return whose items a file holds.
+
+        Raises:
+            JournalError: It cannot be read, or is no journal.
+        """
+        journal = cls(path, {"deployment_id": ""})
+        with journal._told("cannot be read"), contextlib.closing(sqlite3.connect(path, timeout=0)) as file:
+            if file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+                raise JournalError(f"{os.fspath(path)!r} is no journal of a job")
+            facts = dict(file.execute("SELECT name, value FROM facts"))
+        return {name: value for name, value in facts.items() if name not in {"format", "run"}}
+
+    def endings(self) -> Iterator[tuple[bytes, int, int, str | None]]:
+        """Yield the items: id, state, attempts and detail.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
+        with self._told("cannot be read"):
+            yield from self._opened().execute("SELECT id, state, attempts, detail FROM items ORDER BY id")
+
+    def add(self, items: Iterator[tuple[bytes, int, int, str | None]]) -> None:
+        """Add items of another journal, as items of this run. Of one that is here the better known state stays.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        with self._transaction("FULL") as file:
+            file.executemany(_AS_MERGED, ((id_, state, self._run, *rest) for id_, state, *rest in items))
+            file.execute("UPDATE items SET run = ?", (self._run,))
 
     def delivered_ids(self) -> Iterator[UUID]:
         """Yield the ids of the items that were delivered.

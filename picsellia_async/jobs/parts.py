@@ -1,0 +1,101 @@
+"""Jobs on several processes or machines: which frames belong to which part, and one journal of all parts' journals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from picsellia_async._delivery.iterables import check, each
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.frames import Frame, no_frame
+from picsellia_async.jobs._errors import JournalError
+from picsellia_async.jobs._journal import Journal, State
+from picsellia_async.validation import whole_number
+
+_DIGEST_BYTES: Final = 8
+
+
+@attrs.frozen(kw_only=True)
+class MergeReport:
+    """What a merged journal holds."""
+
+    delivered: int
+    """Items that the service has."""
+    rejected: int
+    """Items that were refused."""
+    left: int
+    """Items without an outcome; a run with the merged journal looks them up, and delivers those that are not there."""
+
+
+async def partition(
+    frames: Iterable[Frame] | AsyncIterable[Frame], part: int, parts: int
+) -> AsyncGenerator[Frame, None]:
+    """Yield the frames of one part of an input, which each process reads as a whole and runs with a journal of its own.
+
+    A frame's file name decides: the same in each process and run, whatever order the input comes in, and equal frames are in one part.
+
+    Args:
+        frames: The input.
+        part: Which part, from 0.
+        parts: How many there are.
+
+    Raises:
+        ConfigurationError: There is no such part, or the input gives something that is no `Frame`.
+    """
+    check(frames)
+    whole_number(parts, "parts", 1)
+    if not 0 <= whole_number(part, "part", 0) < parts:
+        raise ConfigurationError(f"part must be 0 to {parts - 1}, got {part}")
+    async with aclosing(each(frames)) as found:
+        async for frame in found:
+            if not isinstance(frame, Frame):
+                raise no_frame(frame, "a job takes Frames")
+            digest = hashlib.sha256(frame.filename.encode()).digest()[:_DIGEST_BYTES]
+            if int.from_bytes(digest) % parts == part:
+                yield frame
+
+
+def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
+    """Write the items of several journals into one, and return their account. Blocking; again with more journals adds to it.
+
+    Of an item in several journals the best known state counts: delivered, then sent, refused, and given up. A job with the merged
+    journal goes on with the whole input.
+
+    Args:
+        into: The file; made where it is not there.
+        journals: Of one deployment, host, input and identity; not while their jobs run.
+
+    Raises:
+        ConfigurationError: They are of different ones, or there are none.
+        JournalError: One is not there, in use, or none.
+    """
+    paths = [Path(path) for path in journals]
+    if not paths:
+        raise ConfigurationError("journals must be at least one file")
+    for path in paths:
+        if not path.is_file():
+            raise JournalError(f"there is no journal {str(path)!r}")
+    owner = Journal.owner_in(paths[0])
+    merged = Journal(Path(into), owner)
+    merged.open()
+    try:
+        for path in paths:
+            one = Journal(path, owner)
+            one.open()
+            try:
+                merged.add(one.endings())
+            finally:
+                one.close()
+        counts = merged.counts()
+    finally:
+        merged.close()
+    return MergeReport(
+        delivered=counts[State.DELIVERED],
+        rejected=counts[State.REJECTED],
+        left=counts[State.SENT] + counts[State.PENDING],
+    )

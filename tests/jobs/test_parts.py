@@ -1,0 +1,66 @@
+"""A job in parts: each frame is in one of them, and their journals become one."""
+
+from __future__ import annotations
+
+import pytest
+
+from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async.emulator import Fault
+from picsellia_async.jobs import JournalError, merge, partition, run
+
+from ..support.sources import encoded
+
+pytestmark = pytest.mark.anyio
+
+PARTS = 3
+
+
+def frames():
+    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
+    for number in [*range(12), 5]:
+        image = encoded(value=number)
+        yield Frame(image=image, filename=f"{number}.jpg", width=64, height=48, latency=0.01, prediction=prediction)
+
+
+async def test_each_frame_is_in_one_part():
+    """Whatever order they come in; equal ones are together."""
+    for order in (list(frames()), list(frames())[::-1]):
+        parts = [[one.filename async for one in partition(order, part, PARTS)] for part in range(PARTS)]
+        assert sorted(name for part in parts for name in part) == sorted(one.filename for one in frames())
+        assert sum("5.jpg" in part for part in parts) == 1
+        assert all(parts)
+    for part, parts in ((3, 3), (-1, 3), (0, 0)):
+        with pytest.raises(ConfigurationError, match="part"):
+            [one async for one in partition(frames(), part, parts)]
+    with pytest.raises(ConfigurationError, match="takes Frames, got str"):
+        [one async for one in partition(["x"], 0, 1)]
+
+
+async def test_journals_of_parts_become_one(tmp_path, deployment, emulator):
+    """It tells the account of all, and a run with it sends what no part has delivered."""
+    fault = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=2))
+    journals = [tmp_path / f"{part}.j" for part in range(PARTS)]
+    for part, journal in enumerate(journals):
+        await run(partition(frames(), part, PARTS), deployment, journal=journal)
+    emulator.faults.remove(fault.id)
+    for _ in range(2):
+        merged = merge(tmp_path / "all.j", journals)
+        assert (merged.delivered, merged.rejected, merged.left) == (11, 2, 0)
+    report = await run(frames(), deployment, journal=tmp_path / "all.j")
+    assert (report.delivered_before, report.upload.accepted, report.is_complete) == (11, 2, True)
+    merged = merge(tmp_path / "all.j", journals)  # what is known better stays
+    assert (merged.delivered, merged.rejected) == (13, 0)
+
+
+async def test_journals_of_different_jobs_are_not_merged(tmp_path, deployment):
+    """Nor what is no journal, or not there."""
+    for name in ("a", "b"):
+        await run(frames(), deployment, journal=tmp_path / name, input=name)
+    with pytest.raises(ConfigurationError, match="is of input 'b', not 'a'"):
+        merge(tmp_path / "all", [tmp_path / "a", tmp_path / "b"])
+    (tmp_path / "text").write_text("text" * 2000)
+    for path, message in (("gone", "there is no journal"), ("text", "text")):
+        with pytest.raises(JournalError, match=message):
+            merge(tmp_path / "all", [tmp_path / path])
+    with pytest.raises(ConfigurationError, match="at least one file"):
+        merge(tmp_path / "all", [])
