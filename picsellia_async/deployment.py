@@ -792,6 +792,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
             max_age: Reject a frame that failed and is older than so many seconds; None: never.
             by_source: Count what becomes of frames by `Frame.source` as well, for `statistics().by_source`.
+            max_bytes_per_second: Of all requests together, repeats included; None: as fast as it goes. A frame begins when those before
+                it are paid for, and is sent at full speed; a second's worth may be saved up.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.

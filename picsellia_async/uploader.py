@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as random_module
-import warnings
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, Unpack
@@ -27,8 +27,8 @@ from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.frame_spans import FrameSpans
 from picsellia_async._delivery.frame_state import Rules
-from picsellia_async._delivery.intake import Encode, Files, Intake, closed
-from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.intake import Encode, Files, Intake, closed, no_request
+from picsellia_async._delivery.ledger import Ledger, tell_unclosed
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.receipt import Item, Receipt
@@ -40,6 +40,7 @@ from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.stream import Feed, Stream
 from picsellia_async._delivery.throughput import Throughput
+from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import file_size, read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
@@ -58,21 +59,6 @@ _CLOSING_QUIET_SECONDS: Final = 1.0
 _PROGRESS_SECONDS: Final = 0.2
 
 
-def _nothing(_: Frame) -> bytes:
-    return b""
-
-
-def _tell_unclosed(ledger: Ledger) -> None:
-    """An uploader was dropped, or the interpreter ends, before it was closed: tell about frames that nobody waits for."""
-    if ledger.pending:
-        message = (
-            f"an uploader was left without being closed: {ledger.pending} frames have no outcome; use `async with`, "
-            "or await `aclose()`"
-        )
-        logger.error("%s", message)
-        warnings.warn(message, ResourceWarning, stacklevel=1)
-
-
 class Uploader:
     """Delivers frames in the background; made by `AsyncDeployment.uploader`, used with `async with`.
 
@@ -84,7 +70,7 @@ class Uploader:
         self,
         send: Send,
         *,
-        encode: Encode = _nothing,
+        encode: Encode = no_request,
         find: Find | None = None,
         owner: Mapping[str, str] | None = None,
         random: Callable[[], float] = random_module.random,
@@ -135,11 +121,12 @@ class Uploader:
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
-        self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter)
+        uplink = Uplink(chosen.max_bytes_per_second)
+        self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None
         if writer is not None:
             self._spool = writer, SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter)
-        files = Files(_file_size, _read_file)
+        files = Files(partial(file_size, name="Frame.image"), _read_file)
         self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter)
         self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
@@ -150,7 +137,7 @@ class Uploader:
         self._opened_at = self._closed_at = 0.0
         self._throughput = Throughput(0.0)
         # Not `__del__`: at the end of the interpreter that may come too late for logging, or never.
-        self._watch = weakref.finalize(self, _tell_unclosed, self._ledger)
+        self._watch = weakref.finalize(self, tell_unclosed, self._ledger)
 
     # Life.
 
@@ -399,8 +386,23 @@ class Uploader:
         """
         self._check_loop()
         if self._phase == "open":
-            self._sender.send_now()
+            self._sender.start_workers()
         return await self._ledger.flush(timeout)
+
+    def pause(self) -> None:
+        """Send nothing but what is under way, until `resume`. Closing does not end it: frames stay in the spool, or are dropped."""
+        self._pause(is_paused=True)
+
+    def resume(self) -> None:
+        """Send again. Not open: a ClosedError."""
+        self._pause(is_paused=False)
+
+    def _pause(self, *, is_paused: bool) -> None:
+        if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
+            raise self._not_open()
+        if is_paused is not self._sender.is_paused:
+            logger.info("an uploader is paused" if is_paused else "an uploader sends again")
+            self._sender.pause(is_paused=is_paused)
 
     # Telling.
 
@@ -437,6 +439,7 @@ class Uploader:
             oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
             delivery_seconds=None if delivered is None else max(0.0, now - delivered),
             bytes_per_second=self._throughput.per_second(now, ledger.bytes_delivered),
+            is_paused=sender.is_paused,
             spool_free_bytes=None if self._spool is None else self._spool[0].spool.free_bytes,
             by_source={} if self._sources is None else self._sources.read(self._pending_by_source()),
         )
@@ -494,7 +497,3 @@ def _foreign() -> ClosedError:
 
 async def _read_file(frame: Frame, path: Path) -> bytes:
     return await read_image(path, "Frame.image", frame.file_version if frame.checks == "on" else None)
-
-
-async def _file_size(path: Path) -> int:
-    return await file_size(path, "Frame.image")

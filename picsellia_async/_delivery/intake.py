@@ -274,3 +274,8 @@ def _full(kind: type[UploaderFullError], message: str, room: FlowControl, size: 
         f"{message}: it has {size} bytes, {limit} are in use",
         size, room.used_bytes, room.max_bytes, room.used_frames, room.max_frames,
     )  # fmt: skip
+
+
+def no_request(_: Frame) -> bytes:
+    """Make the empty request: for a `send` that needs none."""
+    return b""

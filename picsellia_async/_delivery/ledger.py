@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
@@ -326,3 +327,14 @@ class Ledger:
             failures=tuple(self.failures),
             undelivered=tuple(self.undelivered),
         )
+
+
+def tell_unclosed(ledger: Ledger) -> None:
+    """An uploader was dropped, or the interpreter ends, before it was closed: tell about frames that nobody waits for."""
+    if ledger.pending:
+        message = (
+            f"an uploader was left without being closed: {ledger.pending} frames have no outcome; use `async with`, "
+            "or await `aclose()`"
+        )
+        logger.error("%s", message)
+        warnings.warn(message, ResourceWarning, stacklevel=1)

@@ -54,6 +54,7 @@ class UploaderOptions(TypedDict, total=False):
     max_attempts: int | None
     max_age: float | None
     by_source: bool
+    max_bytes_per_second: float | None
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -127,6 +128,7 @@ class Options:
     max_attempts: int | None = attrs.field(default=None, validator=_is_bound)
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
     by_source: bool = False
+    max_bytes_per_second: float | None = attrs.field(default=None, validator=_is_bound)
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -226,6 +226,8 @@ class UploaderStatistics:
     """Image bytes delivered, as a mean since the first `statistics()` of the last minute, or else since the one before, or the opening."""
     spool_free_bytes: int | None = None
     """What may still be written on the spool's file system, as of the last write; None without a spool, or where nothing tells."""
+    is_paused: bool = False
+    """Whether `pause` keeps it from sending."""
     by_source: dict[str, SourceStatistics] = attrs.field(factory=dict)
     """By `Frame.source`, empty text for none; only with the option `by_source=True`. Beyond 1,000 sources the rest is `(others)`."""
 

@@ -1,7 +1,7 @@
 """Takes items from the queue and sends them: workers, repeats, and the waits between.
 
 Theory of operation. A worker is a task that sends one item after the other and ends when there is nothing it may send; so an
-idle uploader has no tasks, and a busy one creates none per frame. `_start_workers` starts workers up to the limit, and is called
+idle uploader has no tasks, and a busy one creates none per frame. `start_workers` starts workers up to the limit, and is called
 whenever something changed that may let one start: an item came, an attempt ended, a time was reached.
 
 A failed attempt never keeps its worker waiting. Its item goes to a heap of waiting items, and the one timer brings it back when
@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 import logging
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -52,8 +50,10 @@ from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Delivered, Rejected
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.repeats import Repeats
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
+from picsellia_async._delivery.uplink import Uplink
 from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError, StatusError
 from picsellia_async.frames import Frame
 
@@ -79,6 +79,7 @@ class Sender:
         rules: Rules,
         random: Callable[[], float],
         reporter: Reporter,
+        uplink: Uplink,
     ) -> None:
         """Store the parts; nothing runs before `start`.
 
@@ -91,11 +92,13 @@ class Sender:
             rules: Bounds of repetition.
             random: Returns a number in [0, 1).
             reporter: Is told how every attempt ended.
+            uplink: Bounds what is sent.
         """
         self._reporter = reporter
         self._send = send
         self._find = find
         self._queue = queue
+        self._uplink = uplink
         self._ledger = ledger
         self.limit = limit
         self._rules = rules
@@ -116,8 +119,7 @@ class Sender:
         self._workers: dict[asyncio.Task[None], Taken | None] = {}
         """Tasks, each with what was taken for it until it has begun."""
         self._active = 0
-        self._waiting: list[tuple[float, int, Item]] = []
-        self._repeats: deque[Item] = deque()
+        self._repeats = Repeats()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._is_stopped = False
@@ -131,7 +133,12 @@ class Sender:
     @property
     def waiting(self) -> int:
         """Items to be repeated."""
-        return len(self._waiting) + len(self._repeats)
+        return len(self._repeats)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may be sent."""
+        return self._uplink.is_paused
 
     @property
     def queued(self) -> int:
@@ -142,7 +149,7 @@ class Sender:
         """Queue an accepted item."""
         self._queue.push(item)
         if self._active < self.limit.value:
-            self._start_workers()
+            self.start_workers()
         if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
 
@@ -150,11 +157,8 @@ class Sender:
         """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
         return self._queue.remove(item)
 
-    def send_now(self) -> None:
-        """Start workers for what may be sent now: for whoever waits, should a worker have been cancelled."""
-        self._start_workers()
-
-    def _start_workers(self) -> None:
+    def start_workers(self) -> None:
+        """Start workers for what may be sent now, up to the limit."""
         while self._active < self.limit.value and not self._is_stopped:
             item = self._take()
             if item is None:
@@ -180,10 +184,11 @@ class Sender:
         self._breaker.abandoned(taken.epoch)
         self._window.give_back(taken.window)
         item = taken.item
+        self._uplink.give_back(item)
         if item.state == FRESH:
             self._queue.put_back(item)
         else:
-            self._repeats.appendleft(item)
+            self._repeats.due.appendleft(item)
         self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
 
     def _take(self) -> Item | None:
@@ -191,18 +196,23 @@ class Sender:
         is_ready = bool(self._queue.turn)
         # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
         is_probe = is_ready and not self._breaker.is_closed
-        repeats = self._repeats and not is_probe and self._budget.allows(others_wait=is_ready)
+        repeats = self._repeats.due and not is_probe and self._budget.allows(others_wait=is_ready)
         if self._is_stopped or not (repeats or is_ready):
             return None
         now = self._loop.time()
         wait = self._window.wait(now, self.in_flight) if self._window.is_known else 0.0
+        if self._uplink.is_bound:
+            wait = max(wait, self._uplink.wait(now))
         if not (wait or self._breaker.is_closed):
             wait = self._breaker.admit(now)
         if wait:
             self._wake_at(now + wait)
             return None
         self._window.take(now)
-        return self._repeats.popleft() if repeats else self._queue.pop()
+        item = self._repeats.due.popleft() if repeats else self._queue.pop()
+        if item is not None and self._uplink.is_bound:
+            self._uplink.take(item)
+        return item
 
     async def _work(self, first: Taken) -> None:
         task = asyncio.current_task()
@@ -219,7 +229,7 @@ class Sender:
                 await self._attempt(item)
                 item = self._take() if self._active <= self.limit.value else None
         finally:
-            # Here and not in a callback: between the two `_start_workers` would count a worker that takes nothing more.
+            # Here and not in a callback: between the two `start_workers` would count a worker that takes nothing more.
             self._active -= 1
 
     async def _attempt(self, item: Item) -> None:
@@ -297,15 +307,15 @@ class Sender:
             self._ledger.end(item, following)
         if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
-        if not (self.in_flight or self._breaker.is_closed):
+        if not self.in_flight and (self._uplink.is_paused or not self._breaker.is_closed):
             self._stalled.set()
         self._reporter.saw(self.signal, self.last_error)
         if self._active < self.limit.value:
-            self._start_workers()
+            self.start_workers()
 
     def _keep(self, item: Item, state: Queued) -> None:
         if isinstance(state, Waiting) and not self._queue.has_others_out(item.source):
-            heapq.heappush(self._waiting, (state.until, item.seq, item))
+            self._repeats.wait(state.until, item)
             self._wake_at(state.until)
             if state.attempts >= ATTEMPTS_IN_ORDER:
                 # Where order is kept and this is the only source, only its next frame can show who is to blame.
@@ -386,10 +396,7 @@ class Sender:
     def _reject_queued(self) -> None:
         """The account is refused for good: give the frames that wait the same outcome, without a request for each."""
         error = self._account.error
-        waiting = [entry[2] for entry in self._waiting]
-        self._waiting.clear()
-        items = [*waiting, *self._repeats]
-        self._repeats.clear()
+        items = self._repeats.clear()
         for item in items:
             self._queue.release(item.source)
         while (queued := self._queue.pop_oldest()) is not None:
@@ -413,18 +420,9 @@ class Sender:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, math.inf
-        self._release_due(self._loop.time())
-        self._start_workers()
-        if self._waiting:
-            self._wake_at(self._waiting[0][0])
-
-    def _release_due(self, now: float) -> None:
-        # The loop's timers may fire a clock tick early.
-        while self._waiting and self._waiting[0][0] <= now + 0.001:
-            item = heapq.heappop(self._waiting)[2]
-            if isinstance(item.state, Waiting):
-                item.state = item.state.due()
-            self._repeats.append(item)
+        self._repeats.release(self._loop.time())
+        self.start_workers()
+        self._wake_at(self._repeats.next_at)
 
     def take_oldest(self, before: int | None = None) -> Item | None:
         """Take the oldest item that is not under way, to be dropped: from the queue, or of those that wait to be repeated.
@@ -432,19 +430,14 @@ class Sender:
         Args:
             before: Only one that was accepted before this order.
         """
-        waiting = [entry[2] for entry in self._waiting]
-        tried = min((*waiting, *self._repeats), key=lambda item: item.seq, default=None)
+        tried = self._repeats.oldest()
         bound = math.inf if before is None else before
         item = self._queue.pop_oldest(bound if tried is None else min(tried.seq, bound))
         if item is not None or tried is None or tried.seq >= bound:
             return item
-        if tried in self._repeats:
-            self._repeats.remove(tried)
-        else:
-            del self._waiting[waiting.index(tried)]
-            heapq.heapify(self._waiting)
+        self._repeats.remove(tried)
         self._queue.release(tried.source)
-        self._start_workers()
+        self.start_workers()
         return tried
 
     # Ending.
@@ -457,19 +450,24 @@ class Sender:
         """
         now = self._loop.time()
         self._breaker.closing(now)
-        rules = self._rules = attrs.evolve(self._rules, ends_at=now + seconds)
-        self._waiting = [
-            (rules.due_at_closing(item.state.attempts, at, now), seq, item) for at, seq, item in self._waiting
-        ]
-        heapq.heapify(self._waiting)
+        self._rules = attrs.evolve(self._rules, ends_at=now + seconds)
+        self._repeats.shorten(self._rules, now)
         self._wake()
 
+    def pause(self, *, is_paused: bool) -> None:
+        """Begin no attempts any more, or do so again."""
+        self._uplink.pause(is_paused=is_paused)
+        self._stalled.set()
+        self.start_workers()
+
     async def wait_hopeless(self, deadline: float) -> None:
-        """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer."""
-        while (
-            self.in_flight
-            or self._breaker.is_closed
-            or (self._breaker.until <= deadline and self._account.refused_since is None)
+        """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer, or has no end."""
+        while self.in_flight or not (
+            self._uplink.is_paused
+            or (
+                not self._breaker.is_closed
+                and (self._breaker.until > deadline or self._account.refused_since is not None)
+            )
         ):
             self._stalled.clear()
             await self._stalled.wait()
