@@ -68,6 +68,10 @@ class Origin:
             raise ConfigurationError(f"{name} must be an http or https URL, got {_without_password(url)}")
         return cls(parts.scheme, hostname, port or DEFAULT_PORTS[parts.scheme])
 
+    def __reduce__(self) -> tuple[type[Origin], tuple[str, str, int]]:
+        """Let copies, and what comes from another process, be the one object of that origin."""
+        return Origin, (self.scheme, self.host, self.port)
+
     def __str__(self) -> str:
         """Return the URL of the origin, without a trailing slash."""
         return f"{self.scheme}://{self.host_header.decode('ascii')}"

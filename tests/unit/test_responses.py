@@ -1,8 +1,9 @@
 """Reading answers: values, typed errors, Retry-After in every form."""
 
-from __future__ import annotations
+from __future__ import copy
 
 import contextlib
+import pickle
 from email.utils import formatdate
 
 import orjson
@@ -166,6 +167,15 @@ def test_an_origin_drops_what_is_no_origin(url, text, header):
     origin = Origin.parse(url)
     assert str(origin) == text
     assert origin.host_header == header
+
+
+def test_an_origin_is_one_object():
+    """The pool finds its connections by it: copies, and those of another process, are the same one."""
+    origin = Origin.parse("https://example.test/x")
+    assert Origin("https", "example.test", 443) is origin
+    assert copy.deepcopy(origin) is origin
+    assert pickle.loads(pickle.dumps(origin)) is origin
+    assert Origin.parse("https://example.test:444") is not origin
 
 
 @pytest.mark.parametrize(
