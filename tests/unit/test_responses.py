@@ -1,8 +1,9 @@
 """Reading answers: values, typed errors, Retry-After in every form."""
 
-from __future__ import copy
+from __future__ import annotations
 
 import contextlib
+import copy
 import pickle
 from email.utils import formatdate
 
