@@ -95,6 +95,7 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
         until = chance.randrange(1, COUNT // (KILLS + 1))
         while len(emulator.journal.of("monitor")) < until and process.returncode is None:  # noqa: ASYNC110 - it may end
             await asyncio.sleep(0.01)
+        assert process.returncode is None, "it ended before it was killed"
         process.kill()
         await process.wait()
         killed_at.append(sum((await stored()).values()))
