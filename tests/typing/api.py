@@ -39,6 +39,8 @@ from picsellia_async import (
     ModelVersion,
     MonitorAnswer,
     MonitorError,
+    Pipeline,
+    PipelineReport,
     PredictedAsset,
     PredictionAnswer,
     PredictionFormat,
@@ -64,6 +66,7 @@ from picsellia_async import (
     image_size,
 )
 from picsellia_async.emulator import Emulator, Fault, ThreadedEmulator
+from picsellia_async.pipeline import Candidate, every, quota, scores
 from picsellia_async.predictions import from_ultralytics
 from picsellia_async.sources import Image, Source, Video, camera, coco_results, directory, manifest, video, yolo_labels
 from picsellia_async.tracing import Tracing
@@ -209,7 +212,10 @@ async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
         retry=RetryPolicy(),
         max_attempts=5,
         max_age=60,
+        max_bytes_per_second=1e6,
     ) as uploader:
+        uploader.pause()
+        uploader.resume()
         assert_type(uploader, Uploader)
         try:
             receipt = await uploader.submit(frames[0])
@@ -232,6 +238,26 @@ async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
     report = await deployment.monitor_many(iter(frames), concurrency=8)
     assert_type(report, UploadReport)
     assert_type(report.is_complete, bool)
+
+
+async def live(deployment: AsyncDeployment) -> None:
+    """A pipeline with rules, its numbers and its report."""
+
+    def detect(pixels: NDArray[np.uint8]) -> DetectionPredictionFormat:
+        return DetectionPredictionFormat([0], [[1, 2, 3, 4]], [0.5])
+
+    def night(candidate: Candidate) -> bool:
+        return candidate.time > 0
+
+    cameras = {"gate": camera("rtsp://10.0.0.7/main", pixels="rgb")}
+    keep = [every(60) | scores(below=0.5) & night, quota(per_hour=100)]
+    async with Pipeline(cameras, detect, deployment.uploader(), workers=2, keep=keep, max_age=2.0) as pipeline:
+        assert_type(pipeline, Pipeline)
+        report = await pipeline.run()
+        assert_type(report, PipelineReport)
+        assert_type(report.upload, UploadReport)
+        assert_type(pipeline.statistics().by_source["gate"].latency.p95, float | None)
+        pipeline.stop()
 
 
 def frame(path: Path, prediction: SegmentationPredictionFormat) -> Frame:
