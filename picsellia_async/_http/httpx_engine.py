@@ -6,6 +6,7 @@ Used for everything but the hot calls: it follows redirects and decodes compress
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -39,18 +40,27 @@ class _ChunkedStream:
             yield piece
 
 
-class _Address(httpx.URL):
-    """An address that shows no query: httpx writes each one to its log, and that of a presigned address is a key."""
+@functools.cache
+def _address(url: type[Any]) -> type[Any]:
+    """Return httpx's class of addresses, or httpx2's, such that one shows no query.
 
-    def __str__(self) -> str:
-        return super().__str__().partition("?")[0]
+    Both write each address to their log, and the query of a presigned one is a key.
+    """
 
-    __repr__ = __str__
+    class Address(url):  # type: ignore[misc]
+        """An address that shows no query."""
 
-    @property
-    def raw_path(self) -> bytes:
-        """Path and query, as they are sent."""
-        return SecretBytes(super().raw_path)
+        def __str__(self) -> str:
+            return str(super().__str__()).partition("?")[0]
+
+        __repr__ = __str__
+
+        @property
+        def raw_path(self) -> bytes:
+            """Path and query, as they are sent."""
+            return SecretBytes(super().raw_path)
+
+    return Address
 
 
 @attrs.define(eq=False)
@@ -60,7 +70,7 @@ class HttpxEngine:
     client: AsyncHttpClient
     """Sends the requests."""
     is_ours: bool = False
-    """Whether client and transport are ours; those of a caller (a mock, say) may look at the text of an address."""
+    """Whether client and transport are ours; those of a caller (a mock, say) may look at the text of an address that is no key."""
 
     async def exchange(
         self,
@@ -94,14 +104,17 @@ class HttpxEngine:
         """
         request = self._build(origin, method, target, headers, body, timeouts)
         for _ in range(REDIRECTS_MAX):
-            if self.is_ours:
-                request.url = _Address(request.url)
+            self._hide_query(request, target)
             response, content = await self._send(request, body, timeouts, answer_max, sink)
             following = response.next_request
             if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
             request = following
         return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], content)
+
+    def _hide_query(self, request: httpx.Request, target: bytes) -> None:
+        if self.is_ours or isinstance(target, SecretBytes):
+            request.url = _address(family_of(self.client).URL)(request.url)
 
     async def _send(
         self,
@@ -160,7 +173,7 @@ class HttpxEngine:
         if isinstance(body, ChunkedBody):
             pairs.append((b"content-length", b"%d" % body.content_length))
         family: Any = family_of(self.client)  # httpx, unless the caller's client is another's
-        url = (_Address if self.is_ours else family.URL)(f"{origin}{target.decode('ascii')}")
+        url = family.URL(f"{origin}{target.decode('ascii')}")
         request: httpx.Request = self.client.build_request(
             method.decode("ascii"),
             url,
