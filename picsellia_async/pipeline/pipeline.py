@@ -167,7 +167,11 @@ class Pipeline:
         if self._phase != "new":
             raise ClosedError("a pipeline is opened once; make another one with Pipeline(...)")
         await self._model.open()
-        await self.uploader.__aenter__()
+        try:
+            await self.uploader.__aenter__()
+        except BaseException:  # also a cancellation
+            await self._model.aclose(is_idle=True)
+            raise
         self._phase = "open"
         return self
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picsellia_async import ConfigurationError, DetectionPredictionFormat
@@ -73,6 +73,7 @@ def test_nothing_is_asked_for_everything_is_kept() -> None:
     assert times(None, [seen(1), seen(2)]) == [1, 2]
 
 
+@settings(max_examples=40)
 @given(TIMES, SOURCES, st.floats(0.5, 50))
 def test_every_keeps_one_of_each_cell_of_its_grid(when: list[float], sources: list[str], seconds: float) -> None:
     """Of each source the first frame, and never more than the grid has cells."""
@@ -89,6 +90,7 @@ def test_every_keeps_its_rate_where_frames_come_late() -> None:
     assert len(times(every(1.0), [seen(n * 0.3) for n in range(34)])) == 10
 
 
+@settings(max_examples=40)
 @given(TIMES, SOURCES, st.integers(1, 5), st.integers(1, 8), st.sampled_from(["all", "source"]))
 def test_a_quota_holds_in_every_window(when: list[float], sources: list[str], minute: int, hour: int, per: Any) -> None:
     """No 60 seconds, wherever they begin, have more than `per_minute`; and none is refused while there is room."""
@@ -105,6 +107,7 @@ def test_a_quota_holds_in_every_window(when: list[float], sources: list[str], mi
             assert recent >= minute or len(before) >= hour
 
 
+@settings(max_examples=40)
 @given(TIMES, st.floats(0.5, 50))
 def test_a_cooldown_keeps_frames_apart(when: list[float], seconds: float) -> None:
     """Two frames of a source that were kept are at least so many seconds apart."""
@@ -123,6 +126,7 @@ def test_a_cooldown_of_classes() -> None:
     assert times(rule, frames) == [0, 2, 12, 12]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 1), max_size=6), st.floats(0, 0.5), st.floats(0.51, 1))
 def test_scores_in_a_range(found: list[float], above: float, below: float) -> None:
     """One shape in the range is enough; the lower bound belongs to it."""
@@ -163,6 +167,7 @@ def test_changed_compares_with_the_last_frame_kept() -> None:
     assert times(changed(), [seen(0, "a", picture=picture(9)), seen(1, "b", picture=picture(9))]) == [0, 1]
 
 
+@settings(max_examples=40)
 @given(st.floats(0, 1), st.integers(0, 99))
 def test_a_sample_is_the_same_for_the_same_seed(share: float, seed: int) -> None:
     """It depends on nothing else; 0 keeps none, 1 keeps all."""
@@ -177,6 +182,7 @@ def event(at: set[float]) -> Any:
     return lambda candidate: candidate.time in at
 
 
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, 100), max_size=4), st.integers(0, 9), st.integers(0, 9))
 def test_around_keeps_what_is_near_an_event(events: set[int], before: int, after: int) -> None:
     """Exactly the frames from `before` seconds before to `after` seconds after any event, in their order."""
@@ -223,6 +229,7 @@ def test_one_of_several_is_enough() -> None:
     assert both.name == "quota | <lambda>"
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["every", "around", "quota", "own"]), min_size=1, max_size=4), st.data())
 def test_every_frame_gets_one_decision_however_rules_are_put_together(names: list[str], data: st.DataObject) -> None:
     """Held back or not, in lists and alternatives of any shape; `kept` asserts it."""

@@ -41,7 +41,6 @@ async def test_fifty_cameras_share_a_model_that_is_too_slow() -> None:
     assert all(abs(count - mean) <= 0.05 * mean for count in each)
     # A turn of all fifty takes 0.5 s, and the newest frame waits for it.
     assert all(one.age.p95 <= 0.55 for one in numbers.by_source.values())
-    assert all(one.latency.p50 == pytest.approx(0.02, abs=0.02) for one in numbers.by_source.values())
 
 
 async def test_a_dead_camera_slows_nobody() -> None:

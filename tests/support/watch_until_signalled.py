@@ -44,20 +44,21 @@ def model(_pixels: Any) -> DetectionPredictionFormat:
 
 async def main(seconds: float, spool: str | None) -> None:
     """Run until a signal ends it."""
-    {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    sent = 0
+    begun = sent = 0
+    is_down = seconds > 10
 
     async def send(_frame: object, _request: bytes) -> dict[str, Any]:
-        nonlocal sent
+        nonlocal begun, sent
+        begun += 1
+        if begun == 1 and is_down:
+            tell("ready")
         await asyncio.sleep(seconds)
         sent += 1
         if sent == 5:
             tell("ready")
         return {}
 
-    if seconds > 10:
-        asyncio.get_running_loop().call_later(1.0, tell, "ready")
     uploader = Uploader(send, owner={"deployment_id": "d"}, spool=spool, close_timeout=3600.0)
     async with Pipeline([frames("a"), frames("b")], model, uploader, workers=2) as pipeline:
         report = await pipeline.run()
