@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -54,6 +55,10 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         asyncio.run(_serve(args))
+    except (
+        KeyboardInterrupt
+    ):  # Windows: asyncio.run turns Ctrl-C into a cancellation itself, and the emulator has stopped
+        return 0
     except ModuleNotFoundError as exc:
         raise ConfigurationError(str(exc)) from None
     except OSError as exc:
@@ -78,7 +83,8 @@ async def _serve(args: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stopped.set)
     emulator = Emulator(
         args.port, args.data_dir, host=args.host, strict_images=args.strict_images, loose=args.loose,
         jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,

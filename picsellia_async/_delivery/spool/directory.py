@@ -17,14 +17,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from picsellia_async import _file_lock
 from picsellia_async._delivery.spool import disk
 from picsellia_async.errors import SpoolError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-    import msvcrt
 
 LOCK: Final = "lock"
 
@@ -35,8 +30,6 @@ _FLAGS: Final = (
 )  # fmt: skip
 """O_NONBLOCK: a named pipe in place of a file must not hold the thread for ever."""
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd
-_LOCKED_BYTE: Final = 2**20
-"""Windows keeps others from reading a locked byte; the process id before it stays readable."""
 
 _held: set[int] = set()
 """Descriptors of the locks of this process."""
@@ -222,16 +215,18 @@ class SpoolDirectory:
         """
         try:
             descriptor = self.open(LOCK, os.O_RDWR | os.O_CREAT)
+            try:
+                is_ours = _file_lock.take(descriptor)
+                holder = "" if is_ours else os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            except OSError:
+                os.close(descriptor)
+                raise
         except OSError as error:
             raise SpoolError(f"the spool {str(self.path)!r} cannot be used: {error.strerror}") from error
-        try:
-            _take(descriptor)
-        except OSError as error:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        if not is_ours:
             os.close(descriptor)
             me = " (this process)" if holder == str(os.getpid()) else ""
-            raise SpoolError(f"the spool {str(self.path)!r} is in use by process {holder}{me}") from error
+            raise SpoolError(f"the spool {str(self.path)!r} is in use by process {holder}{me}")
         _held.add(descriptor)
         self._lock = descriptor
         # On a full disk there may be no room for the name of the holder; the lock holds without it.
@@ -246,19 +241,9 @@ class SpoolDirectory:
             _held.discard(descriptor)
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
-                if fcntl is not None:
-                    # Closing alone would leave it to a child that was forked and did not get round to `_let_go` yet.
-                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                # Closing alone would leave it to a child that was forked and did not get round to `_let_go` yet.
+                _file_lock.release(descriptor)
             os.close(descriptor)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _take(descriptor: int) -> None:
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    else:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        os.lseek(descriptor, 0, os.SEEK_SET)

@@ -24,6 +24,8 @@ PAGE_BYTES: Final = 4096
 """What file systems give out and take back at a time, in nearly all of them."""
 
 _FULL_FSYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+_UNKNOWN_CALL: Final = frozenset({errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})
+"""File systems that know no full flush, those over a network for instance."""
 _ZEROS: Final = bytes(2**20)
 _PUNCH_HOLE_KEEP_SIZE: Final = 0x02 | 0x01
 
@@ -80,7 +82,13 @@ def flush(descriptor: int) -> None:
     """Return once what was written is on the disk, and not only in a cache of the system or of the disk."""
     if _FULL_FSYNC is not None:
         # macOS: fsync leaves the data in the disk's own cache, where a power cut takes it.
-        fcntl.fcntl(descriptor, _FULL_FSYNC)
+        try:
+            fcntl.fcntl(descriptor, _FULL_FSYNC)
+        except OSError as error:
+            # Another error is the disk's: asking a second time might say that all is well, after the data is gone.
+            if error.errno not in _UNKNOWN_CALL:
+                raise
+            os.fsync(descriptor)
     elif hasattr(os, "fdatasync"):
         os.fdatasync(descriptor)
     else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from picsellia_async import _file_lock
 from picsellia_async.errors import ConfigurationError
 
 
@@ -17,18 +17,17 @@ def lock_directory(directory: Path) -> Iterator[None]:
 
     Raises:
         ConfigurationError: Another emulator holds it; the message names its process.
+        OSError: No file can be made or locked there.
     """
     path = directory / "lock"
     # Made with its mode: in a directory that others may read, the file is not theirs to hold.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _file_lock.take(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise ConfigurationError(f"{directory} is in use by another emulator, process {holder}") from None
+            raise ConfigurationError(f"{directory} is in use by another emulator, process {holder}")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
