@@ -14,8 +14,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
-_LOCKED_BYTE: Final = 2**20
-"""Windows keeps others from reading a locked byte; what stands before it, the holder's process id, stays readable."""
+_LOCKED_BYTE: Final = 2**40
+"""Windows keeps others from reading a locked byte; what stands before it stays readable: the holder's process id, lines of results."""
 
 
 def take(descriptor: int) -> bool:

@@ -225,5 +225,7 @@ async def _predict(args: argparse.Namespace, given: _Input) -> PredictReport:
         except ConfigurationError:
             raise
         except PicselliaError as raised:
+            if not work.is_open:
+                raise
             error = raised
         return work.report(error)

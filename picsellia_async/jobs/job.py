@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +25,18 @@ import attrs
 from picsellia_async._delivery.iterables import check, each
 from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
+from picsellia_async._http.retry import is_repeatable
+from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame, StatedId, no_frame, with_id
 from picsellia_async.jobs._identity import key_of
 from picsellia_async.jobs._journal import Ending, Entry, Item, Journal, State
 from picsellia_async.jobs._pictures import pictures
 from picsellia_async.uploader import Uploader, deliver_all
 from picsellia_async.validation import choice
+
+logger = logging.getLogger("picsellia_async")
 
 T = TypeVar("T")
 
@@ -44,6 +49,9 @@ _HANDED_ON_MAX: Final = 256
 """Frames without an outcome at least; each may have to be looked up after a kill. Twice the concurrency, where that is more."""
 _LOOK_UPS: Final = 16
 """Items that are looked up at once."""
+_LOOK_AGAIN_SECONDS: Final = 0.5
+"""Wait before a look-up that failed is made again; doubled each time, up to the next number."""
+_LOOK_AGAIN_SECONDS_MAX: Final = 30.0
 _WRITE_SECONDS: Final = 0.2
 """How long outcomes wait for others to be written with: so many deliveries may have to be looked up after a kill."""
 _DETAIL_MAX: Final = 500
@@ -141,6 +149,9 @@ class Job:
         self._report: JobReport | None = None
         self._opened = contextlib.AsyncExitStack()
         self._found = 0
+        self._retry = options.get("retry") or RetryPolicy()
+        self._look_ups_max = options.get("max_attempts")
+        self._has_told_look_ups = False
         self.delivered_before: int = 0
         """Items read so far that an earlier run had delivered."""
         self.delivered_at_start: int = 0
@@ -220,7 +231,7 @@ class Job:
         Raises:
             ConfigurationError: It is no iterable, or gives something that is no `Frame`.
             JournalError: The journal cannot be written.
-            PicselliaError: An item of an earlier run cannot be looked up.
+            PicselliaError: An item of an earlier run cannot be looked up, for a reason that does not pass (or `max_attempts` times).
         """
         check(frames)
         ahead = _ReadAhead(frames)
@@ -277,7 +288,7 @@ class Job:
 
         async def look(frame: Frame) -> None:
             async with limit:
-                if await self._deployment.is_stored(frame):
+                if await self._is_stored(frame):
                     found.add(frame.id)
 
         try:
@@ -287,6 +298,22 @@ class Job:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return found
+
+    async def _is_stored(self, frame: Frame) -> bool:
+        """Look a frame up, as often as it takes: what fails for a time only must not end a run that goes on by itself."""
+        wait, attempts = _LOOK_AGAIN_SECONDS, 0
+        while True:
+            try:
+                return await self._deployment.is_stored(frame)
+            except PicselliaError as error:
+                attempts += 1
+                if attempts == self._look_ups_max or not is_repeatable(self._retry, error, idempotent=True):
+                    raise
+                if not self._has_told_look_ups:
+                    self._has_told_look_ups = True
+                    logger.warning("what an earlier run left under way is looked up again until it is known: %s", error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LOOK_AGAIN_SECONDS_MAX)
 
     def _ended(self, outcome: Outcome) -> None:
         """Take note of an outcome; called by the uploader."""

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import attrs
 import orjson
 
+from picsellia_async import _file_lock
 from picsellia_async._delivery.iterables import check, each
 from picsellia_async._deployment.prediction_stream import Predicted
 from picsellia_async.deployment import AsyncDeployment
@@ -114,6 +115,8 @@ class Prediction:
         self._monitor = monitor
         self._tags = tags
         self._known: set[str] = set()
+        self.is_open = False
+        """Whether the file was opened for this run."""
         self.read = self.predicted = self.predicted_before = self.failed = 0
         self._failures: list[Predicted] = []
 
@@ -122,9 +125,11 @@ class Prediction:
 
         Raises:
             ConfigurationError: The file of results cannot be used, or an image is in no file.
+            JournalError: Another run writes to the file of results, or it cannot be written.
             PicselliaError: What stands against every image.
         """
         file = await asyncio.to_thread(self._open)
+        self.is_open = True
         try:
             stream = self._deployment.predict_many(
                 self._new(), concurrency=self._concurrency, monitor=self._monitor, tags=self._tags
@@ -140,6 +145,7 @@ class Prediction:
                         self.predicted += 1
                     yield result
         finally:
+            _file_lock.release(file.fileno())
             file.close()
 
     def _write(self, file: BinaryIO, line: bytes) -> None:
@@ -162,18 +168,29 @@ class Prediction:
         )
 
     def _open(self) -> BinaryIO:
-        """Open the file behind its last whole line, and learn which images have one."""
+        """Open and lock the file behind its last whole line, and learn which images have one."""
         try:
-            file = self.path.open("wb" if self._fresh else "a+b", buffering=0)
+            file = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise ConfigurationError(f"results: {error}") from error
         try:
-            if not self._fresh:
+            self._lock(file)
+            if self._fresh:
+                file.truncate(0)  # not by opening it: another run's lines would be gone before the lock tells
+            else:
                 self._learn(file)
         except BaseException:
             file.close()
             raise
         return file
+
+    def _lock(self, file: BinaryIO) -> None:
+        try:
+            is_ours = _file_lock.take(file.fileno())
+        except OSError as error:
+            raise JournalError(f"the results {os.fspath(self.path)!r} cannot be locked: {error}") from error
+        if not is_ours:
+            raise JournalError(f"the results {os.fspath(self.path)!r} are in use by another run")
 
     def _learn(self, file: BinaryIO) -> None:
         with self.path.open("rb") as lines:
@@ -245,7 +262,7 @@ async def predict(
     Args:
         images: Images of a source that are files, sync or async: `directory(...)`.
         deployment: Has a serving host.
-        results: File of JSON lines; made where it is not there. For one run at a time.
+        results: File of JSON lines; made where it is not there. For one run at a time: another one is refused.
         fresh: Whether to empty the file first.
         concurrency: Requests in flight at most.
         monitor: Whether the service stores the predictions as well. Then a line has the id (`monitored_as`), and a manifest of such
@@ -257,6 +274,7 @@ async def predict(
 
     Raises:
         ConfigurationError: An argument cannot be used; or the file is none of results.
+        JournalError: Another run writes to the file.
     """
     run = Prediction(
         images, deployment, results=results, fresh=fresh, concurrency=concurrency, monitor=monitor, tags=tags
@@ -269,5 +287,7 @@ async def predict(
         except ConfigurationError:
             raise
         except PicselliaError as raised:
+            if not run.is_open:
+                raise
             error = raised
     return run.report(error)

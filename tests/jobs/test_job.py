@@ -11,8 +11,9 @@ from collections import Counter
 import httpx
 import pytest
 
-from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, Frame, RetryPolicy
 from picsellia_async.emulator import Fault
+from picsellia_async.errors import ServerError
 from picsellia_async.jobs import Job, JournalError, run
 
 from ..support.sources import encoded
@@ -173,6 +174,41 @@ async def test_an_item_that_cannot_be_looked_up_is_not_sent(tmp_path, emulator, 
     report = await run(frames([0]), deployment, journal=tmp_path / "j")
     assert (report.found, report.upload.accepted, report.is_complete) == (1, 0, True)
     assert await stored() == Counter({"0.jpg": 1})
+
+
+async def leave_one_under_way(journal, emulator, deployment):
+    """Send one frame, whose answer is lost."""
+    lost = emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor"))
+    job = Job(deployment, journal=journal, max_attempts=1, close_timeout=0.0)
+    async with job:
+        await (await job.uploader.submit(await anext(job.pending(frames([0])))))
+    emulator.faults.remove(lost.id)
+
+
+async def test_a_look_up_that_fails_for_a_time_is_repeated(tmp_path, emulator, caplog):
+    """A platform that is busy after a kill does not end the run, which says so once; the frame is not sent again."""
+    async with AsyncClient(
+        emulator.api_token, emulator.organization_id, host=emulator.url, retry=RetryPolicy.none()
+    ) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        await leave_one_under_way(tmp_path / "j", emulator, deployment)
+        emulator.faults.add(Fault(kind="status", endpoint="list_predicted_assets", status=503, times=2))
+        report = await run(frames([0]), deployment, journal=tmp_path / "j")
+        assert (report.found, report.upload.accepted, report.is_complete) == (1, 0, True)
+        assert caplog.text.count("is looked up again until it is known") == 1
+
+
+async def test_look_ups_end_with_the_attempts_that_a_frame_has(tmp_path, emulator):
+    """`max_attempts` bounds them too: then the run ends with the error, and sends nothing."""
+    async with AsyncClient(
+        emulator.api_token, emulator.organization_id, host=emulator.url, retry=RetryPolicy.none()
+    ) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        await leave_one_under_way(tmp_path / "j", emulator, deployment)
+        emulator.faults.add(Fault(kind="status", endpoint="list_predicted_assets", status=503))
+        report = await run(frames([0]), deployment, journal=tmp_path / "j", max_attempts=2)
+        assert isinstance(report.upload.error, ServerError)
+        assert (report.upload.accepted, report.left) == (0, 1)
 
 
 async def test_a_cancelled_run_goes_on(tmp_path, emulator, deployment, stored):

@@ -1,6 +1,6 @@
-"""A job of the command line that is killed again and again, with faults and bad files: each picture is stored once.
+"""A job of the command line that is killed at random points, with faults and bad files: each picture is stored once.
 
-Small by default; with `PICSELLIA_ASYNC_SOAK` 10,000 pictures and five kills.
+Sixty pictures and one kill by default; with `PICSELLIA_ASYNC_SOAK` 10,000 and five.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import attrs
 import httpx
 import pytest
 
@@ -24,10 +25,14 @@ from ..support.sources import encoded
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
 
 IS_SOAK = bool(os.environ.get("PICSELLIA_ASYNC_SOAK"))
-COUNT, KILLS = (10_000, 5) if IS_SOAK else (300, 2)
+COUNT, KILLS, BAD_EVERY = (10_000, 5, 100) if IS_SOAK else (60, 1, 20)
 PREDICTION = {"detection_classes": [0], "detection_boxes": [[1, 2, 30, 40]], "detection_scores": [0.5]}
 
 
+FAULTS = [
+    Fault(kind=kind, endpoint="monitor", probability=0.02 / 3 if IS_SOAK else 0.05, seed=1, **fields)
+    for kind, fields in (("status", {"status": 503}), ("stored_then_dropped", {}), ("reset", {"after_bytes": 50}))
+]
 BASE = encoded()
 
 
@@ -39,12 +44,12 @@ def picture(number: int) -> bytes:
 
 @pytest.fixture
 def manifest_file(tmp_path):
-    """A manifest of pictures, of which one in a hundred is cut off."""
+    """A manifest of pictures, of which some are cut off."""
     (tmp_path / "images").mkdir()
     lines = []
     for number in range(COUNT):
         image = picture(number)
-        (tmp_path / "images" / f"{number}.jpg").write_bytes(image if number % 100 else image[:40])
+        (tmp_path / "images" / f"{number}.jpg").write_bytes(image if number % BAD_EVERY else image[:40])
         lines.append(json.dumps({"image": f"images/{number}.jpg", "prediction": PREDICTION}))
     path = tmp_path / "m.jsonl"
     path.write_text("\n".join(lines))
@@ -85,16 +90,19 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
     tmp_path, emulator, manifest_file, start, stored
 ):
     """Lost answers and refusals for a moment included; the failures are the bad files, and sent once they are repaired."""
-    for kind, fields in (("status", {"status": 503}), ("stored_then_dropped", {}), ("reset", {"after_bytes": 50})):
-        emulator.faults.add(Fault(kind=kind, endpoint="monitor", probability=0.02 / 3, seed=1, **fields))
     chance, failures = random.Random(COUNT), tmp_path / "failed.jsonl"
     killed_at = []
-    for _ in range(KILLS):
+    for turn in range(KILLS):
+        # From some request on nothing comes back (or nothing arrives), so that the run cannot end before it is killed.
+        emulator.faults.clear()
+        until = chance.randrange(COUNT // 10, COUNT // (KILLS + 1))
+        hang = Fault(
+            kind="stall", endpoint="monitor", skip=until, direction="up" if turn % 2 else "down", after_bytes=0
+        )
+        emulator.faults.add(hang, *(attrs.evolve(fault, seed=turn, id=f"{fault.id}-{turn}") for fault in FAULTS))
         process = await start(manifest_file, failures)
-        emulator.journal.clear()
-        until = chance.randrange(1, COUNT // (KILLS + 1))
-        while len(emulator.journal.of("monitor")) < until and process.returncode is None:  # noqa: ASYNC110 - it may end
-            await asyncio.sleep(0.01)
+        while process.returncode is None and not emulator.faults.fired(hang):  # noqa: ASYNC110 - it may end
+            await asyncio.sleep(0.05)
         assert process.returncode is None, "it ended before it was killed"
         process.kill()
         await process.wait()
@@ -102,12 +110,14 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
     assert killed_at == sorted(set(killed_at)), "each run stored something before it was killed"
     assert killed_at[-1] < COUNT * 0.99
 
+    emulator.faults.clear()
+    emulator.faults.add(*FAULTS)
     process = await start(manifest_file, failures)
     report = json.loads((await process.communicate())[0])
-    bad = range(0, COUNT, 100)
+    bad = range(0, COUNT, BAD_EVERY)
     assert (process.returncode, report["skipped"], report["rejected"], report["left"]) == (1, len(bad), 0, 0)
     assert report["delivered_before"] + report["delivered"] == COUNT - len(bad)
-    good = {hashlib.sha256(picture(number)).hexdigest(): 1 for number in range(COUNT) if number % 100}
+    good = {hashlib.sha256(picture(number)).hexdigest(): 1 for number in range(COUNT) if number % BAD_EVERY}
     assert await stored() == good
     lines = [json.loads(line) for line in failures.read_text().splitlines()]
     assert [line["image"] for line in lines] == [f"images/{number}.jpg" for number in bad]

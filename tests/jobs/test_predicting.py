@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from picsellia_async import ConfigurationError, HostNotConfiguredError, PredictionError
 from picsellia_async.emulator import Fault
-from picsellia_async.jobs import predict
+from picsellia_async.jobs import JournalError, Prediction, predict
 from picsellia_async.sources import directory, manifest
 
 from ..support.sources import encoded
@@ -183,3 +184,18 @@ async def test_a_deployment_without_serving_is_told_once(client, emulator, tmp_p
     assert type(report.error).__name__.startswith("Prediction")
     assert report.failed == 0
     assert not issubclass(type(report.error), HostNotConfiguredError)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_two_runs_do_not_write_to_one_file(tmp_path, deployment, folder, fresh):
+    """The second one is refused by name and leaves the lines of the first; once that has ended, the file is free."""
+    path = tmp_path / "r.jsonl"
+    first = Prediction(directory(folder), deployment, results=path)
+    async with contextlib.aclosing(first.results()) as results:
+        await anext(results)
+        with pytest.raises(JournalError, match=r"r\.jsonl' are in use by another run"):
+            await predict(directory(folder), deployment, results=path, fresh=fresh)
+        assert len(lines(path)) >= 1
+    report = await predict(directory(folder), deployment, results=path, fresh=fresh)
+    assert report.is_complete
+    assert len(lines(path)) == COUNT

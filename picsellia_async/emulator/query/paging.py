@@ -79,6 +79,17 @@ class Where:
         # One value, whatever the length of the list: SQLite takes 32,766 of them at most.
         self.add(f"{column} in (select value from json_each(?))", orjson.dumps(values).decode())  # noqa: S608 - a name from the code
 
+    def add_custom_metadata(self, wanted: JsonObject | None, data: str) -> None:
+        """Leave out what cannot have these custom metadata, so that not every row is shown to be looked at.
+
+        Args:
+            wanted: Keys and values; only texts are looked for, which are written in one way. What is left is still to be compared.
+            data: SQL that gives the custom metadata of a row.
+        """
+        for name, value in (wanted or {}).items():
+            if isinstance(value, str):
+                self.add(f"instr({data}, ?)", orjson.dumps({name: value})[1:-1])
+
     def text(self) -> str:
         """Return the whole condition."""
         return " and ".join(self.sql) or "1"

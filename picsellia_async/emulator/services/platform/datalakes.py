@@ -66,12 +66,14 @@ def list_data(state: State, call: Call) -> JsonObject:
     for name, column in (("upload_statuses", "upload_status"), ("types", "type")):
         if values := call.query.texts(name):
             where.add_any_of(column, values)
+    metadata = call.query.json("custom_metadata")
+    where.add_custom_metadata(metadata, "custom_metadata")
     page = Paged(
         table=state.store.data,
         where=where,
         show=lambda rows: [views.data(state, call, row) for row in rows],
         columns=_COLUMNS,
-        matches=has_custom_metadata(call.query.json("custom_metadata"), "custom_metadata"),
+        matches=has_custom_metadata(metadata, "custom_metadata"),
     )
     return page.page(call.query)
 

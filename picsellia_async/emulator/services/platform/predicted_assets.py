@@ -69,12 +69,14 @@ def list_predicted_assets(state: State, call: Call) -> JsonObject:
     paging.check_listed_kinds(call.query)
     where = _visible(state, deployment["id"])
     _restrict_to_assignments(call, where)
+    metadata = call.query.json("custom_metadata")
+    where.add_custom_metadata(metadata, "(select custom_metadata from data where data.id = data_id)")
     page = Paged(
         table=state.store.predictions,
         where=where,
         show=lambda rows: views.predicted_assets(state, call, rows),
         columns=_COLUMNS,
-        matches=has_custom_metadata(call.query.json("custom_metadata"), "data.custom_metadata"),
+        matches=has_custom_metadata(metadata, "data.custom_metadata"),
     )
     return page.page(call.query)
 
