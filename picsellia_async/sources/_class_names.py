@@ -1,28 +1,24 @@
-"""From the classes of a file, numbers or names, to the label map of a model version. Reading names is blocking: for threads."""
+"""From the classes of a file, numbers or names, to the label map of a model version."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError, PicselliaError, shown
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._labels import index_of
 from picsellia_async.sources._errors import SourceError
-from picsellia_async.sources._image_files import open_source, text_encoding
+from picsellia_async.sources._name_files import NoNamesError, names_beside, read_names, refuse_repeated_names
 from picsellia_async.validation import whole_number
 
 Categories: TypeAlias = Mapping[int, int] | Mapping[str, int] | Literal["indexes"]
 """Index into the label map by class number or class name of the file; "indexes": its numbers are such indexes already."""
 Names: TypeAlias = Mapping[int, str] | Sequence[str] | str | os.PathLike[str]
 """Class names by number, or the file that has them."""
-
-NAME_FILES: Final = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "classes.names")
-"""Where tools that write YOLO labels put the names of their classes, beside the labels or one directory above."""
-_YAML: Final = frozenset({".yaml", ".yml"})
 
 
 @attrs.frozen
@@ -113,55 +109,25 @@ def names_for(classes: ClassIndex, value: Names | None, beside: Path) -> dict[in
 
     Raises:
         ConfigurationError: A file that was named is not there.
-        SourceError: A file holds no class names.
+        SourceError: A file holds no class names, leaves the number of one in doubt, or two files contradict each other.
     """
     if classes.are_indexes and value is None:
         return {}
+    if value is not None:
+        return _given_names(value)
     try:
-        return _names_from(value, beside)
-    except PicselliaError:
-        if value is not None or classes.is_told:
+        return names_beside(beside)
+    except (NoNamesError, ConfigurationError):
+        if classes.is_told:
             raise
         return {}  # nobody asked for them
 
 
-def _names_from(value: Names | None, beside: Path) -> dict[int, str]:
-    """Return class names by number.
-
-    Raises:
-        ConfigurationError: A file that was named is not there.
-        SourceError: A file holds no class names.
-    """
-    if value is None:
-        places = (folder / name for folder in (beside, beside.parent) for name in NAME_FILES)
-        found = next((one for one in places if one.is_file()), None)
-        return {} if found is None else _read(found)
+def _given_names(value: Names) -> dict[int, str]:
     if isinstance(value, Mapping):
         return {whole_number(key, "names"): str(name) for key, name in value.items()}
     if isinstance(value, (str, os.PathLike)):
-        return _read(Path(value))
-    return {number: str(name) for number, name in enumerate(value)}
-
-
-def _read(path: Path) -> dict[int, str]:
-    with open_source(path, "names") as file:
-        content = file.read()
-    text = content.decode(text_encoding(content), "replace")
-    if path.suffix.lower() not in _YAML:
-        lines = [line.strip() for line in text.splitlines()]
-        return {number: name for number, name in enumerate(lines) if name}
-    try:
-        import yaml  # noqa: PLC0415 - an extra, imported on use
-    except ImportError as error:
-        raise ConfigurationError(
-            f"class names in {path.name} need PyYAML: pip install 'picsellia-async[yaml]', or give names="
-        ) from error
-    try:
-        names = (yaml.safe_load(text) or {}).get("names")
-    except (yaml.YAMLError, AttributeError):
-        names = None
-    if isinstance(names, list):
-        return {number: str(name) for number, name in enumerate(names)}
-    if isinstance(names, dict) and all(isinstance(key, int) for key in names):
-        return {key: str(name) for key, name in names.items()}
-    raise SourceError(f"{os.fspath(path)} holds no names, a list or numbers with names")
+        return read_names(Path(value))
+    found = {number: str(name) for number, name in enumerate(value)}
+    refuse_repeated_names(found, "names")
+    return found

@@ -74,7 +74,7 @@ def yolo_labels(
             known a deployment whose label map has one at another index refuses the frames.
         label_map: Instead: index by class name.
         names: Class names by number, or the file that has them, a text with a name per line or YAML with `names` (extra `yaml`). By
-            default `data.yaml` or `classes.txt` beside the labels or one directory above.
+            default `data.yaml` or `classes.txt` beside the labels or one directory above; where several are there, they must agree.
         score: Confidence of lines without one. None refuses them: labels without scores are ground truth.
         empty: Whether images without a label file are frames too, with empty predictions, after the others: YOLO writes no
             file where it finds nothing. A label file with no line, or of no bytes, says that too, and is a frame in any case.
