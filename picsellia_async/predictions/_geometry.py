@@ -19,6 +19,7 @@ from picsellia_async.predictions._values import (
     is_scalar,
     looks_like_shares,
     pairs,
+    points_way_out,
 )
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
 from picsellia_async.validation import choice, real_number, sequence, whole_number
@@ -357,7 +358,7 @@ def skeletons_from(
         choice(third_values, "third_values", get_args(ThirdValues))
     given = [_points_of(one, f"keypoints[{i}]", third_values) for i, one in enumerate(sequence(keypoints, "keypoints"))]
     rows = [
-        [_point_row(one, f"keypoints[{i}][{j}]") for j, one in enumerate(skeleton)]
+        [_point_row(one, f"keypoints[{i}][{j}]", is_all=confidences is None) for j, one in enumerate(skeleton)]
         for i, (skeleton, _) in enumerate(given)
     ]
     found: list[list[tuple[float, float, float]]]
@@ -366,7 +367,10 @@ def skeletons_from(
         if [len(one) for one in said] != [len(one) for one in rows]:
             raise ConfigurationError("confidences must have one number per point of each skeleton")
         found = [
-            [(x, y, _seen(real_number(c, "confidences"), x, y)) for (x, y, _), c in zip(skeleton, ones, strict=True)]
+            [
+                (x, y, _seen(real_number(c, "confidences"), x, y) if x or y else 0)  # NaN beside what was not found
+                for (x, y, _), c in zip(skeleton, ones, strict=True)
+            ]
             for skeleton, ones in zip(rows, said, strict=True)
         ]
     else:
@@ -377,7 +381,9 @@ def skeletons_from(
             for skeleton in rows
         ]
     placed = [_placed(skeleton, given[i][0], f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
-    place.refuse_shares("keypoints", "use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
+    place.refuse_shares(
+        "keypoints", points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
+    )
     return placed
 
 
@@ -430,14 +436,35 @@ def _points_of(skeleton: Any, name: str, third_values: ThirdValues | None) -> tu
     return points, True
 
 
-def _point_row(value: Any, name: str) -> tuple[float, float, float | None]:
-    """Return x, y and the third value; None where there is none."""
+def _point_row(value: Any, name: str, *, is_all: bool) -> tuple[float, float, float | None]:
+    """Return x, y and the third value; None where there is none. A point that was not found is 0, 0, 0.
+
+    Args:
+        value: The point.
+        name: How messages call it.
+        is_all: Whether no confidence is given beside the points.
+    """
     values = sequence(value, name)
+    if len(values) in {2, 3} and _is_not_found(values[0], values[1], is_all=is_all and len(values) == 2):
+        return 0.0, 0.0, 0.0
     if len(values) == 2:
         x, y = _row(values, name, 2, "x, y")
         return x, y, None
     x, y, third = _row(values, name, 3, "x, y, visibility or confidence; or x, y")
     return x, y, third
+
+
+def _is_not_found(x: Any, y: Any, *, is_all: bool) -> bool:
+    """Whether a point is what tools write for none: NaN twice, -1 twice, or, where nothing but x and y is known, two numbers below 0."""
+    if isinstance(x, str) or isinstance(y, str):
+        return False
+    try:
+        x, y = float(x), float(y)
+    except (TypeError, ValueError, OverflowError):
+        return False  # told later, as what it is
+    if is_all:
+        return (x < 0 and y < 0) or (math.isnan(x) and math.isnan(y))
+    return x == y == -1 or (math.isnan(x) and math.isnan(y))
 
 
 def _seen(confidence: float, x: float, y: float) -> int:

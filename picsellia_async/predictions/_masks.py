@@ -46,7 +46,7 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
     """Return one array of height x width of 0 and 1 per mask.
 
     Raises:
-        ConfigurationError: Not masks of one image, or values between 0 and 1: probabilities, whose threshold only the caller knows.
+        ConfigurationError: Not masks of one image, or other numbers than 0 and 1: probabilities or logits, whose threshold only the caller knows.
     """
     (numpy,) = _libraries("numpy")
     found: list[NDArray[np.uint8]] = []
@@ -63,9 +63,7 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
             raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")
         is_set = mask != 0
         if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()):
-            raise ConfigurationError(
-                f"{name}[{i}] holds values between 0 and 1: compare with a threshold first, masks > 0.5"
-            )
+            raise ConfigurationError(f"{name}[{i}] {_no_mask(float(mask.min()), float(mask.max()))}")
         if mask.dtype.kind not in "bf" and bool((is_set & (mask != mask.max())).any()):
             raise ConfigurationError(
                 f"{name}[{i}] holds more than one value beside 0, which looks like a map of classes or of instances: one mask "
@@ -73,6 +71,16 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
             )
         found.append(is_set.astype(numpy.uint8))
     return found
+
+
+def _no_mask(low: float, high: float) -> str:
+    """Say what a mask of other numbers than 0 and 1 may be. NaN makes both ends NaN."""
+    if low != low:  # noqa: PLR0124 - NaN is what is not itself
+        return "holds NaN: what the model gave is no mask"
+    return (
+        f"holds values from {low:.4g} to {high:.4g}, and a mask is 0 and 1: compare with the model's threshold first, masks > 0 for "
+        "logits, masks > 0.5 for probabilities"
+    )
 
 
 def encode(mask: NDArray[np.uint8]) -> str:

@@ -122,20 +122,24 @@ def optional_boxes(value: Shapes | None) -> list[list[int]] | None:
 
 def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return polygons of whole pixels."""
-    way_out = "use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
+    way_out = points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))")
     return _paths(value, "detection_masks", way_out)
 
 
 def lines(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return lines of whole pixels."""
-    return _paths(value, "lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+    return _paths(
+        value, "lines", points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+    )
 
 
 def points(value: Shapes) -> list[list[int]]:
     """Return points of whole pixels."""
     given = sequence(value, "points")
     found = [_pixels(v, "points", i, 2, "x, y") for i, v in enumerate(given)]
-    _refuse_shares(found, given, "points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
+    _refuse_shares(
+        found, given, "points", points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
+    )
     return found
 
 
@@ -157,7 +161,7 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
                     f"{'' if point[2] not in VISIBILITIES else '. It looks like a confidence: KeypointPredictionFormat.from_keypoints'}"
                 )
     if found and _may_be_shares([[point[:2] for point in one] for one in found[:1]]):
-        way_out = "use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"
+        way_out = points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
         places = [[point[:2] for point in one] for one in found]
         _refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
     return found
@@ -259,6 +263,11 @@ def are_whole_shares(shape: Any) -> bool:
 def _is_float(number: Any) -> bool:
     """Whether a number is a float of Python, numpy or torch."""
     return isinstance(number, float) or "float" in str(getattr(number, "dtype", ""))
+
+
+def points_way_out(use: str) -> str:
+    """Say what to do with points that are shares. The order is named: points of y, x given to a constructor are stored swapped."""
+    return f"with x first, {use}; with y first (MoveNet; rows and columns of an array), swap each pair before"
 
 
 def looks_like_shares(name: str, example: Any, way_out: str) -> str:

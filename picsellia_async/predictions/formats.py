@@ -174,7 +174,9 @@ class LinePredictionFormat(PredictionFormat):
                 raise ConfigurationError(
                     f"lines[{i}] has one point, {line[0]}, and a line has two or more (rho and theta of HoughLines are no points)"
                 )
-        place.refuse_shares("lines", "use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+        place.refuse_shares(
+            "lines", _values.points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+        )
         place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
@@ -217,7 +219,9 @@ class PointPredictionFormat(PredictionFormat):
             raise ConfigurationError(f"points must be a list of points, [[x, y], ...], got {shown(given)}")
         paths = paths_from([[one] for one in given], "points", place)
         found = [path[0] for path in whole_paths(paths)]
-        place.refuse_shares("points", "use PointPredictionFormat.from_points(..., normalized=(width, height))")
+        place.refuse_shares(
+            "points", _values.points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
+        )
         place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
 
@@ -255,7 +259,8 @@ class KeypointPredictionFormat(PredictionFormat):
 
         Args:
             keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Or COCO's flat list of x, y, visibility in turn.
-                A point at exactly 0, 0 whose visibility nobody says is "not there": ultralytics and others write it so.
+                A point that was not found is "not there": at exactly 0, 0 with no visibility of its own (ultralytics), at -1, -1
+                (OpenPose), NaN twice (mmpose, DeepLabCut), and, where x and y are all that is known, with both below 0.
             classes: One per shape.
             scores: One per shape.
             confidences: Per shape, one confidence per point. 0 becomes "not there", below 0.5 "hidden", the others "seen".

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_PIXELS: Final = "multiply x by the width and y by the height of the image"
+_PIXELS: Final = (
+    "with x first, multiply x by the width and y by the height of the image; with y first, swap each pair before"
+)
 
 
 @attrs.frozen(repr=False)
@@ -79,7 +81,8 @@ class SegmentationPredictionFormat(PredictionFormat):
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
         place.refuse_shares(
-            "polygons", "use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"
+            "polygons",
+            _values.points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"),
         )
         place.refuse_far_paths()
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)

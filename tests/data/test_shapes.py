@@ -103,6 +103,38 @@ def test_keypoints_of_two_or_three_values(keypoints, confidences, found):
     assert prediction.keypoints == found
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "confidences"),
+    [
+        ([[[100, 50], [-1, -1], [120, 60]]], None),
+        ([[[100, 50], [-7, -2.5], [120, 60]]], None),
+        (np.array([[[100, 50], [NAN, NAN], [120, 60]]]), None),
+        ([[[100, 50, 2], [-1, -1, 2], [120, 60, 2]]], None),
+        (np.array([[[100, 50, 0.9], [-1, -1, 0.8], [120, 60, 0.7]]], np.float32), None),
+        ([[[100, 50, 0.9], [NAN, NAN, NAN], [120, 60, 0.7]]], None),
+        ([[[100, 50], [NAN, NAN], [120, 60]]], [[0.9, NAN, 0.7]]),
+        ([[100, 50, 2, -1, -1, 0, 120, 60, 2]], None),
+    ],
+    ids=["-1", "below 0", "NaN", "visible -1", "sure -1", "NaN thrice", "NaN beside", "COCO's flat list"],
+)
+def test_a_point_that_was_not_found_is_not_there(keypoints, confidences):
+    """OpenPose and others write -1, -1 for it, mmpose and DeepLabCut NaN; COCO says 0, 0, 0. Also where it is cut."""
+    for clip in (None, (600, 400)):
+        made = KeypointPredictionFormat.from_keypoints(keypoints, [0], [0.5], confidences=confidences, clip=clip)
+        assert made.keypoints == [[[100, 50, 2], [0, 0, 0], [120, 60, 2]]]
+
+
+def test_a_point_whose_own_value_says_that_it_is_there_is_kept():
+    """A detector that is sure of a joint a little beyond the corner has found it; half a point is none."""
+    made = KeypointPredictionFormat.from_keypoints([[[100, 50, 0.9], [-3, -2, 0.9]]], [0], [0.5])
+    assert made.keypoints == [[[100, 50, 2], [-3, -2, 2]]]
+    with pytest.raises(ConfigurationError, match=r"keypoints\[0\]\[0\]\[0\] must be finite, got nan"):
+        KeypointPredictionFormat.from_keypoints([[[NAN, 4], [3, 4]]], [0], [0.5])
+
+
 @pytest.mark.parametrize("thirds", [[1.0, 1.0], [1, 0], [1, 1]])
 def test_third_values_that_fit_both_are_refused_until_somebody_says(thirds):
     """0 and 1 alone are sure confidences, or points that are all hidden; what is certain needs no word."""
@@ -181,7 +213,7 @@ def test_a_mask_from_a_polygon_covers_it():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MaskPredictionFormat.from_binary_masks([MASK * 0.7], [0], [1]), "values between 0 and 1: compare with a threshold"),
+        (lambda: MaskPredictionFormat.from_binary_masks([MASK * 0.7], [0], [1]), "values from 0 to 0.7, and a mask is 0 and 1: compare with the model's threshold"),
         (lambda: MaskPredictionFormat.from_binary_masks([MASK, MASK.T], [0, 0], [1, 1]), "has shape"),
         (lambda: MaskPredictionFormat.from_binary_masks(MASK, [0], [1]), "must be an array of height x width"),
         (lambda: MaskPredictionFormat.from_rle([{"size": [7, 9], "counts": [3, 4]}], [0], [1]), "its runs cover 7 pixels, its image has 63"),
@@ -206,3 +238,13 @@ def test_run_lengths_are_those_of_the_pixels():
     assert form == {"size": [30, 40], "counts": [310, *[11, 19] * 10, 11, 579]}
     with pytest.raises(ConfigurationError, match="cover 1200 pixels, its image has 1271"):
         prediction.to_rle((41, 31), compressed=False)
+
+
+@pytest.mark.parametrize("make", [MaskPredictionFormat, SegmentationPredictionFormat])
+def test_the_threshold_of_logits_is_not_that_of_probabilities(make):
+    """The message says what was seen, and both thresholds."""
+    logits = np.linspace(-4, 4, 100, dtype=np.float32).reshape(10, 10)
+    with pytest.raises(ConfigurationError, match=r"values from -4 to 4, .*masks > 0 for logits, masks > 0\.5 for"):
+        make.from_binary_masks([logits], [0], [0.9])
+    with pytest.raises(ConfigurationError, match=r"masks\[0\] holds NaN"):
+        make.from_binary_masks([np.full((10, 10), NAN)], [0], [0.9])

@@ -96,3 +96,13 @@ def test_a_shape_of_which_cutting_leaves_nothing_is_refused(make, hint):
     """It would be stored as a line or a point at the edge, and it is nearly always another order."""
     with pytest.raises(ImplausibleError, match=f"lies wholly beside the image of 600 x 400.*{hint}"):
         make()
+
+
+@pytest.mark.parametrize("name", [name for name in SHARES if "masks" in name or name.split("_")[-1] in {
+    "points", "lines", "polygons", "keypoints"}])  # fmt: skip
+def test_the_advice_for_points_that_are_shares_names_their_order(name):
+    """MoveNet gives y, x: taken as they are, with their size said, they would be stored with the axes swapped."""
+    if "masks" in name:
+        pytest.importorskip("faster_coco_eval")
+    with pytest.raises(ImplausibleError, match=r"with x first, .*; with y first.*, swap each pair before"):
+        SHARES[name]()
