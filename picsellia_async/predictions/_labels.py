@@ -15,7 +15,7 @@ from picsellia_async.validation import sequence, text, whole_number
 Classes: TypeAlias = Iterable[Number | str] | None
 """One per shape: an index, or a name; None where `names` has a name per shape."""
 Names: TypeAlias = Mapping[int, str] | Sequence[str]
-"""Names of the model's own indexes, by index; or, without classes, one name per shape."""
+"""Names of the model's own indexes, by index; or, without classes, one name per shape: those of the model are never meant then."""
 LabelMap: TypeAlias = Mapping[str, int]
 """Index by name, as `await deployment.label_map()` returns it."""
 
@@ -136,7 +136,11 @@ def indexes_shown(label_map: LabelMap) -> str:
 def _checked_map(label_map: Any) -> dict[str, int]:
     if not isinstance(label_map, Mapping):
         raise ConfigurationError(f"label_map must be a mapping of name to index, got {shown(label_map)}")
-    if label_map and all(isinstance(value, str) for value in label_map.values()):
+    if (
+        label_map
+        and all(isinstance(value, str) for value in label_map.values())
+        and all(isinstance(_as_int(key), int) for key in label_map)
+    ):
         raise ConfigurationError(
             f"label_map must be name to index, got index to name ({shown(dict(label_map))}): use {_WAY}"
         )

@@ -52,15 +52,36 @@ def from_supervision(
         score: Confidence of all shapes of a result that has none, such as an annotation.
 
     Raises:
-        ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences; or its boxes are oriented.
+        ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences; its boxes are oriented; or its class
+            ids and names contradict each other, or `names`.
     """
     _check_kind(kind)
+    own = _carried_names(detections, names, label_map)
     found = _from_supervision(detections, kind, names, label_map, clip, score)
-    if label_map is not None or names is not None:
-        return found
-    called = (getattr(detections, "data", None) or {}).get("class_name")
-    own = [] if called is None else zip(detections.class_id, called, strict=True)
-    return with_class_names(found, {int(index): str(name) for index, name in own})
+    return found if label_map is not None else with_class_names(found, own)
+
+
+def _carried_names(detections: Any, names: Names | None, label_map: LabelMap | None) -> dict[int, str]:
+    """Return the names that a result of supervision carries, by class id.
+
+    Raises:
+        ConfigurationError: It calls one id by two names, or by another name of the label map than `names` does.
+    """
+    called, ids = (getattr(detections, "data", None) or {}).get("class_name"), getattr(detections, "class_id", None)
+    if called is None or ids is None:
+        return {}
+    said = names if isinstance(names, Mapping) else dict(enumerate(() if names is None else names))
+    own: dict[int, str] = {}
+    for index, name in zip(map(int, ids), map(str, called), strict=True):
+        first, given = own.setdefault(index, name), said.get(index, name)
+        if first != name or (
+            given != name and name in (label_map or ())
+        ):  # a name that the label map lacks may be translated
+            raise ConfigurationError(
+                f"data['class_name'] calls class id {index} {name!r}, and {'another shape' if first != name else 'names='} "
+                f"{first if first != name else given!r}: who changes class_id changes data['class_name'] too"
+            )
+    return own
 
 
 def _from_supervision(
@@ -205,7 +226,8 @@ def from_torchvision(
         label_map: `await deployment.label_map()`.
         first_label: The label that is index 0 of the label map, or the first of `names`: 1 where the model counts the background as 0,
             as torchvision's do, 0 where its labels are the indexes. Needed without `names`, and with a list of names that does not
-            begin with the background, since nothing else tells.
+            begin with the background, since nothing else tells. Only for labels without gaps: torchvision's own weights of COCO count 91
+            categories with "N/A" between them, and need `names`.
         clip: (width, height) of the image, to which shapes are cut.
         mask_threshold: Probability from which a pixel belongs to a mask.
 
@@ -256,8 +278,9 @@ def _torchvision_classes(
             return common
         raise ConfigurationError(
             "torchvision's labels leave 0 to the background, and are no indexes of the label map: give "
-            'names=weights.meta["categories"] with label_map=await deployment.label_map(), or say which label is the first class: '
-            "first_label=1 where 0 is the background, first_label=0 where it is a class"
+            'names=weights.meta["categories"] with label_map=await deployment.label_map(). torchvision\'s own weights of COCO count 91 '
+            'categories, with "N/A" between them, and only names are right for these. For a model whose labels have no gaps say which '
+            "is the first class: first_label=1 where 0 is the background, first_label=0 where it is a class"
         )
     first = whole_number(first_label, "first_label", 0)
     if has_background and first:

@@ -148,6 +148,7 @@ def test_classes_become_indexes_of_the_label_map(classes, options):
         ([99], {"label_map": LABELS}, "is 99, which is no index of the label map: it has 0 to 3"),
         (None, {"label_map": LABELS}, "without classes, names must be a list"),
         ([0], {"label_map": {"0": "person"}}, "label_map must be name to index, got index to name"),
+        (["car"], {"label_map": {"car": "1"}}, r"label_map\['car'\] must be a whole number, got '1'"),
         ([0], {"label_map": ["person"]}, "label_map must be a mapping"),
         ([0], {"names": "person", "label_map": LABELS}, "names must be a list of names"),
         ([0, 1], {}, "one entry per class"),

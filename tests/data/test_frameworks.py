@@ -89,6 +89,19 @@ def test_supervision_detections():
     assert (cut.detection_boxes, cut.clipped) == ([[5, 0, 700, 1280]], 1)
 
 
+def test_class_ids_and_names_of_supervision_agree():
+    """Ids that were edited and names that were not, or another list of names: refused. A name of the model may be translated."""
+    two = {"xyxy": BOXES, "confidence": np.array([0.75, 0.5]), "data": {"class_name": np.array(["car", "person"])}}
+    for options in ({}, {"label_map": LABELS}):
+        with pytest.raises(ConfigurationError, match="calls class id 1 'person', and another shape 'car'"):
+            from_supervision(detections(**two, class_id=np.array([1, 1])), **options)
+    carried = detections(data={"class_name": np.array(["car"])})
+    with pytest.raises(ConfigurationError, match="calls class id 1 'car', and names= 'person'"):
+        from_supervision(carried, names=["car", "person"], label_map=LABELS)
+    automobile = detections(data={"class_name": np.array(["automobile"])})
+    assert from_supervision(automobile, names={1: "car"}, label_map=LABELS).detection_classes == [LABELS["car"]]
+
+
 def test_supervision_masks_keypoints_and_classifications():
     """Each kind of result becomes the format of its kind."""
     pytest.importorskip("faster_coco_eval")
@@ -124,7 +137,9 @@ def test_torchvision_outputs():
 def test_labels_of_torchvision_are_no_indexes(label_map, count):
     """They leave 0 to the background: taken as indexes they are off by one, so something has to say which class is the first."""
     output = {"boxes": BOXES[:count], "labels": np.array([1] * count, int), "scores": np.array([0.75] * count)}
-    with pytest.raises(ConfigurationError, match=r"leave 0 to the background.*first_label=1 where 0 is the background"):
+    with pytest.raises(
+        ConfigurationError, match=r"leave 0 to the background.*91 categories.*first_label=1 where 0 is the background"
+    ):
         from_torchvision(output, label_map=label_map)
     assert from_torchvision(output, first_label=1, label_map=label_map).detection_classes == [0] * count
     assert from_torchvision(output, first_label=0, label_map=label_map).detection_classes == [1] * count
