@@ -19,7 +19,7 @@ import sys
 import types
 from pathlib import Path
 
-LOCKED_AT = 1 << 20
+LOCKED_AT = 1 << 40
 
 
 def locking(descriptor: int, _mode: int, _length: int) -> None:
