@@ -159,13 +159,14 @@ class _Upload:
         content = await read_slice(self.path, 0, self.size)
         permission = await self._platform(GENERATE_PRESIGNED_URL, self._request())
         target = permission.presigned_url_data
-        fields = [(name, SecretStr(value)) for name, value in target.fields.items()]
+        fields = list(target.fields.items())
         if permission.client_type.lower() == "azure":
             headers = [*fields, ("x-ms-blob-type", "BlockBlob")]
             await self._send("PUT", target.url, content, self.content_type, headers)
             return
         form = [*fields, ("Content-Type", self.content_type)]
         body, content_type = multipart_body(form, "file", self.object_name, memoryview(content))
+        body = SecretBytes(body)  # its fields are signed: with them anybody could store
         await self._send("POST", target.url, body, content_type)
 
     async def _send_parts(self, upload_id: str) -> None:

@@ -8,9 +8,14 @@ import attrs
 
 from picsellia_async._wire.converter import JsonObject
 from picsellia_async._wire.fields import optional, required
+from picsellia_async._wire.secret import hide
 from picsellia_async._wire.unset import Unset
 from picsellia_async.enums import ObjectDataType
 from picsellia_async.validation import json_object, text, whole_number
+
+
+def _hide_values(fields: JsonObject) -> JsonObject:
+    return {name: hide(value) for name, value in fields.items()}
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -25,9 +30,9 @@ class ObjectName:
 class PresignedTarget:
     """Where a whole file goes."""
 
-    url: str = attrs.field(repr=False)
+    url: str = attrs.field(converter=hide)
     """Address; its query is a signature."""
-    fields: JsonObject = attrs.field(factory=dict, repr=False)
+    fields: JsonObject = attrs.field(factory=dict, converter=_hide_values)
     """Form fields (headers, for azure) that have to go along."""
 
 
@@ -49,7 +54,7 @@ class MultipartUpload:
     """Kind of storage; absent where multipart uploads do not exist."""
     upload_id: str | None = None
     """Names the upload (aws, minio)."""
-    url: str | None = attrs.field(default=None, repr=False)
+    url: str | None = attrs.field(default=None, converter=hide)
     """Address of the resumable upload (google)."""
 
 
@@ -57,7 +62,7 @@ class MultipartUpload:
 class PartTarget:
     """Where one part goes."""
 
-    url: str = attrs.field(repr=False)
+    url: str = attrs.field(converter=hide)
     """Address; its query is a signature."""
 
 
@@ -65,7 +70,7 @@ class PartTarget:
 class PresignedDownload:
     """Permission to read an object."""
 
-    presigned_url: str = attrs.field(repr=False)
+    presigned_url: str = attrs.field(converter=hide)
     """Address, good for about an hour."""
 
 

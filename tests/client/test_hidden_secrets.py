@@ -22,16 +22,20 @@ from picsellia_async import (
     PicselliaError,
     RetryPolicy,
     Timeouts,
+    UploadError,
 )
+from picsellia_async._services import storage
 from picsellia_async._wire.secret import SecretBytes, SecretStr
 from picsellia_async.emulator import Fault
 
 from ..support.client import monitor
+from ..support.storage_stub import Stub, upload
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 ONCE = RetryPolicy.none()
+LARGE = 100_001
 OURS = str(Path(picsellia_async.__file__).parent)
 
 
@@ -160,6 +164,23 @@ async def test_a_presigned_address_keeps_its_signature(emulator, caplog, tmp_pat
     assert "/storage/" in str(caught.value)
     assert signature not in variables_of(caught.value)
     assert "?" not in caught.value.__cause__.url
+
+
+@pytest.mark.parametrize("failing", ["status", "cut"])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("nameless", 1000), ("nameless", 600_000), ("azure", 1000), ("minio", LARGE), ("google", LARGE)]
+)
+async def test_a_failed_upload_shows_no_signature(tmp_path, monkeypatch, kind, size, failing):
+    """Neither a form's signed fields nor an address: whole, by PUT, in parts and in ranges."""
+    monkeypatch.setattr(storage, "MULTIPART_FROM_BYTES", 100_000 if size == LARGE else 2**24)
+    path = tmp_path / "a.pdf"
+    path.write_bytes(bytes(size))
+    async with Stub(kind, "t0ps3cret", failing) as stub:
+        with pytest.raises(UploadError) as caught:
+            await upload(stub, path)
+    shown = variables_of(caught.value)
+    assert "storage.py" in shown
+    assert "t0ps3cret" not in shown
 
 
 def test_secrets_are_hidden_and_else_what_they_are():
