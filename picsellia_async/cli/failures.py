@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
@@ -15,26 +16,35 @@ from picsellia_async.sources._manifest_line import image_path, manifest_line
 
 _TEXT_MAX: Final = 1000
 """Characters kept of a line that is no JSON object."""
+_START: Final = 1000
+"""Bytes of a file that tell whether it is a manifest."""
 
 
 class FailureFile:
     """The manifest; written line by line, so that a run that is killed leaves those that it knew."""
 
-    def __init__(self, path: Path, manifest: Path | None, defaults: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, manifest: Path | None, defaults: dict[str, Any], inputs: Iterable[Path] = ()
+    ) -> None:
         """Store the settings.
 
         Args:
             path: The file; what is in it is replaced.
             manifest: What is read, if it is one: its bad lines are written as they were.
             defaults: Fields of those lines that they do not have.
+            inputs: Other files that are read.
 
         Raises:
-            ConfigurationError: It is the manifest itself, or a folder.
+            ConfigurationError: It is a file that is read, a folder, or holds something else than a manifest.
         """
         if path.is_dir():
             raise ConfigurationError(f"--failures: {str(path)!r} is a folder")
-        if manifest is not None and path.exists() and path.samefile(manifest):
-            raise ConfigurationError("--failures names the manifest that is read, which would be lost")
+        for one in (manifest, *inputs):
+            if one is not None and path.exists() and one.exists() and path.samefile(one):
+                raise ConfigurationError(
+                    f"--failures names {'the manifest' if one is manifest else 'a file'} that is read, which would be lost"
+                )
+        _refuse_other_content(path)
         self.path = path
         self.count = 0
         """Lines written."""
@@ -105,3 +115,18 @@ class FailureFile:
             if self._file is not None:
                 self.count += 1
                 print(text, file=self._file, flush=True)
+
+
+def _refuse_other_content(path: Path) -> None:
+    """Refuse to replace what no run has written: a label file, a picture, names of classes.
+
+    Raises:
+        ConfigurationError: The file does not begin as a manifest does.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START).lstrip()
+    except OSError:
+        return  # not there; or told when it is opened
+    if start and not start.startswith(b"{"):
+        raise ConfigurationError(f"--failures: {str(path)!r} holds something else than a manifest, which would be lost")

@@ -323,7 +323,8 @@ def _failures(args: argparse.Namespace, result: Result) -> Iterator[FailureFile 
     defaults = {"source": args.source, "latency": args.latency}
     if args.manifest is not None:
         defaults["timestamp"] = args.manifest.stat().st_mtime
-    with FailureFile(args.failures, args.manifest, defaults) as failures:
+    inputs = [one for one in (args.coco, args.annotations, args.names) if one is not None]
+    with FailureFile(args.failures, args.manifest, defaults, inputs) as failures:
         result.failures = failures
         yield failures
 

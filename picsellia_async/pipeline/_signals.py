@@ -25,6 +25,8 @@ class SignalHandlers:
         """Store the function; it gets the signal's name."""
         self._call = call
         self._before: dict[int, Callable[[int, FrameType | None], object] | int] = {}
+        self.ignored: tuple[SignalName, ...] = ()
+        """Those that the process ignores, which therefore call nothing: told by the shell that started it, for instance."""
 
     def __enter__(self) -> Self:
         """Install the handlers."""
@@ -32,12 +34,15 @@ class SignalHandlers:
             return self
         loop = asyncio.get_running_loop()
 
+        self.ignored = ()
         for name in _NAMES:
             number = getattr(signal, name, None)
             before = None if number is None else signal.getsignal(number)
             if number is not None and before is not None and before != signal.SIG_IGN:
                 self._before[number] = before
                 signal.signal(number, self._handler(loop, name))
+            elif before == signal.SIG_IGN:
+                self.ignored = (*self.ignored, name)
         return self
 
     def _handler(self, loop: asyncio.AbstractEventLoop, name: SignalName) -> Callable[[int, FrameType | None], None]:

@@ -212,6 +212,13 @@ class Pipeline:
         is_idle = False
         try:
             with self._signals if self._handles_signals else contextlib.nullcontext():
+                if self._signals.ignored:
+                    # A shell script starts `command &` so. Handled all the same, a Ctrl-C meant for the script would end it.
+                    logger.warning(
+                        "%s ignored by whoever started this process, and ends nothing%s",
+                        " and ".join(self._signals.ignored) + (" is" if len(self._signals.ignored) == 1 else " are"),
+                        "" if "SIGTERM" in self._signals.ignored else "; SIGTERM stops the pipeline",
+                    )
                 try:
                     is_idle = await self._run()
                 finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import threading
@@ -196,3 +197,17 @@ async def test_in_a_thread_no_signal_is_touched() -> None:
     await asyncio.to_thread(asyncio.run, run())
     assert len(stored.frames) == 3
     assert signal.getsignal(signal.SIGINT) is before
+
+
+async def test_a_signal_that_the_process_ignores_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A shell script that starts it with `&` leaves SIGINT ignored: it stays so, and one line says what stops it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with caplog.at_level(logging.WARNING, "picsellia_async"):
+            async with Pipeline(at_once("a", 3), same, Stored().uploader()) as pipeline:
+                await pipeline.run()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]
+    assert said == ["SIGINT is ignored by whoever started this process, and ends nothing; SIGTERM stops the pipeline"]
