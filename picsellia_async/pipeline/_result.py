@@ -43,6 +43,11 @@ class Conversion:
         """
         if isinstance(result, (list, tuple)) and len(result) == 1:
             result = result[0]
+        if self.names is not None and (isinstance(result, PredictionFormat) or hasattr(result, "model_type")):
+            raise ConfigurationError(
+                "names= of a pipeline are for results of frameworks, and a prediction format holds indexes of the label map already: give "
+                "names= and label_map= where the model makes it (from_xyxy and the like)"
+            )
         if result is None or isinstance(result, PredictionFormat):
             return result
         if hasattr(result, "orig_shape") and hasattr(result, "names"):

@@ -51,6 +51,17 @@ def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
     return _by_area(box, area), f"area {area:g}"
 
 
+def repeated(results: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[int, int] | None:
+    """Return the numbers of two results that say the same, the first one first: no detector finds an object twice to the last digit."""
+    seen: dict[str, int] = {}
+    for number, one in results:
+        what = repr([one.get(field) for field in ("category_id", "bbox", "segmentation", "keypoints", "score")])
+        first = seen.setdefault(what, number)
+        if first != number:
+            return first, number
+    return None
+
+
 def lie_apart(result: Mapping[str, Any]) -> str:
     """Say where box and outline of a result are, if they do not even touch, however the box is read; "" where they do, or one is missing."""
     box, outline = four_numbers(result.get("bbox")), _outline(result.get("segmentation"))

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._coco_boxes import corners_example, lie_apart
+from picsellia_async.predictions._coco_boxes import corners_example, lie_apart, repeated
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
 from picsellia_async.predictions._mask_order import goes_along_rows
@@ -44,7 +44,8 @@ def from_coco(
         size: (width, height) of the image; shapes are cut to it.
 
     Raises:
-        ConfigurationError: A key is missing, a category is unknown, or there are neither scores nor `score`.
+        ConfigurationError: A key is missing, a category is unknown, an annotation is there twice, or there are neither scores nor
+            `score`.
         ImplausibleError: Box and outline of an annotation do not meet; run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
@@ -54,6 +55,11 @@ def from_coco(
         raise ConfigurationError(
             f"annotations are of {len(images)} images (image_id {', '.join(sorted(images)[:3])}), and a prediction is of one: "
             "[one for one in annotations if one['image_id'] == ...]. picsellia_async.sources.coco_results reads whole files"
+        )
+    same = repeated(enumerate(found))
+    if same is not None:
+        raise ConfigurationError(
+            f"annotations[{same[1]}] repeats annotations[{same[0]}], and each object would count twice: remove it"
         )
     if kind != "keypoint":
         _check_places(found)

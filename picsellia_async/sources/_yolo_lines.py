@@ -124,12 +124,14 @@ def _check_repeated(text: str) -> None:
 def looks_like_corners(texts: Iterable[str]) -> str:
     """Return why label files hold corners x1, y1, x2, y2 instead of centre and size; "" where they need not.
 
-    They do where a box reaches beyond its image when it is read as documented, and none does as corners.
+    They do where a box reaches far beyond its image when it is read as documented, or most of several reach beyond it, and none does
+    as corners. A detector's boxes are cut to the image, or overhang it a little, and few of them.
 
     Args:
         texts: The first files.
     """
-    example = ""
+    example = small = ""
+    boxes = beyond = 0
     for text in texts:
         for line in text.splitlines():
             words = line.split()
@@ -140,22 +142,34 @@ def looks_like_corners(texts: Iterable[str]) -> str:
             high = 1 + OVERHANG
             if len(words) > _BOX + 3 or not (-OVERHANG <= x <= across <= high and -OVERHANG <= y <= down <= high):
                 return ""
+            boxes += 1
             if not example and _beyond((x, y, across, down)):
                 example = line.strip()
+            if _beyond((x, y, across, down), _ROUNDING):
+                beyond += 1
+                small = small or line.strip()
+    if boxes >= _BOXES_MIN and beyond * 2 > boxes:
+        example = example or small
     return example and (
         f"a box looks like x1, y1, x2, y2, and must be x_center, y_center, width, height: read so, {example!r} reaches beyond "
         "its image, and every box fits when it is read as corners"
     )
 
 
-def _beyond(box: Sequence[float]) -> str:
-    """Return how a box reaches beyond its image; "" where it does not."""
+_BOXES_MIN: Final = 3
+"""Boxes from which on it tells something that most of them reach beyond their image."""
+_ROUNDING: Final = 0.01
+"""Share by which rounding, or a detector that does not cut, puts a box beyond its image."""
+
+
+def _beyond(box: Sequence[float], by: float = OVERHANG) -> str:
+    """Return how a box reaches beyond its image by more than a share; "" where it does not."""
     for name, centre, size_name, size in (
         ("x_center", box[0], "width", box[2]),
         ("y_center", box[1], "height", box[3]),
     ):
         first, last = centre - size / 2, centre + size / 2
-        if first < -OVERHANG or last > 1 + OVERHANG:
+        if first < -by or last > 1 + by:
             return f"{name} {centre:g} with {size_name} {size:g} is a box from {first:.4g} to {last:.4g} of the image's {size_name}"
     return ""
 

@@ -17,7 +17,7 @@ from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.plausibility import check_prediction
 from picsellia_async.predictions import MaskPredictionFormat, SegmentationPredictionFormat
-from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
+from picsellia_async.predictions._coco_boxes import corners_example, four_numbers, repeated
 from picsellia_async.predictions._mask_order import goes_along_rows
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import OVERHANG
@@ -217,22 +217,30 @@ def _refuse_twice(results: list[_Entry]) -> None:
     Raises:
         SourceError: There is one.
     """
-    seen: dict[str, int] = {}
-    for number, one in results:
-        what = repr([one.get(field) for field in ("category_id", "bbox", "segmentation", "score")])
-        first = seen.setdefault(what, number)
-        if first != number:
-            raise SourceError(
-                f"result {number} repeats result {first}: two runs in one file, perhaps, and each object would count twice; remove it"
-            )
+    found = repeated(results)
+    if found is not None:
+        first, number = found
+        raise SourceError(
+            f"result {number} repeats result {first}: two runs in one file, perhaps, and each object would count twice; remove it"
+        )
 
 
 def _check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[_Entry]], path: Path) -> None:
     """Refuse category ids that nobody says how to read; where the file does not say that they are none, tell what they are taken for.
 
     Raises:
-        SourceError: The file names its categories, whose ids are then no indexes of the label map.
+        SourceError: The file names its categories, whose ids are then no indexes of the label map; or they are looked up by name, and
+            one has none there.
     """
+    if classes.label_map is not None and classes.names:
+        ids = {one.get("category_id") for group in groups.values() for _, one in group}
+        missing = next((one for one in ids if type(one) is int and one not in classes.names), None)
+        if missing is not None:
+            first, last = min(classes.names), max(classes.names)
+            raise SourceError(
+                f"{os.fspath(path)}: category {missing} is none of the file that names them, {first} to {last}: the ids may be of "
+                "another numbering, and those that are there then of other classes. categories={id: index} says which they are"
+            )
     if classes.is_told or not groups:
         return
     if classes.names:

@@ -128,6 +128,13 @@ def test_annotations_of_several_images_are_no_prediction() -> None:
         from_coco(annotations, categories={1: 0})
 
 
+def test_an_annotation_that_is_there_twice_is_refused() -> None:
+    """Two runs in one list, perhaps: each object would count twice."""
+    one = {"category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}
+    with pytest.raises(ConfigurationError, match=r"annotations\[2\] repeats annotations\[0\]"):
+        from_coco([one, {**one, "score": 0.8}, dict(one)], categories={1: 0})
+
+
 def test_sets_have_no_order() -> None:
     """Which score belongs to which box is told by the order."""
     with pytest.raises(ConfigurationError, match=r"scores must be a list, got a set, which has no order"):

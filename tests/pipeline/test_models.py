@@ -110,13 +110,25 @@ LABELS = {"person": 0, "dog": 1}
 async def test_what_models_return_becomes_a_prediction(returned: Any, wraps: Any) -> None:
     """Formats, results of frameworks and the vendor's objects, bare or as a list of one; shapes are cut to the image."""
     stored = Stored()
-    options = {"names": ["person", "dog"], "label_map": LABELS, "first_label": 0}
+    options: dict[str, Any] = {"names": ["person", "dog"], "label_map": LABELS, "first_label": 0}
+    if hasattr(returned, "model_type"):
+        options = {}
     async with Pipeline(at_once("cam", 1), lambda _: wraps(returned), stored.uploader(), **options) as pipeline:
         report = await pipeline.run()
     assert report.is_complete
     (frame,) = stored.frames
     assert frame.prediction.detection_classes == [1, 0]
     assert frame.prediction.detection_boxes == [[20, 10, 40, 30], [2, 0, 48, 30]]
+
+
+async def test_names_are_not_for_indexes_of_the_label_map() -> None:
+    """A format holds such indexes: names given beside it were ignored, and the model's "person" stored as whatever is 0."""
+    options = {"names": ["person", "dog"], "label_map": LABELS}
+    stored = Stored()
+    async with Pipeline(at_once("cam", 2), lambda _: PREDICTION, stored.uploader(), **options) as pipeline:
+        report = await pipeline.run()
+    assert report.statistics.failed_by_reason == {"result": 2}
+    assert stored.frames == []
 
 
 async def test_nothing_is_sent_for_none() -> None:

@@ -176,6 +176,35 @@ async def test_corners_in_label_files_refuse_the_folder(tmp_path, make_image, on
         await listed(yolo_labels(tmp_path, tmp_path, on_bad=on_bad))
 
 
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_corners_that_reach_a_little_beyond_refuse_the_folder(tmp_path, make_image, on_bad):
+    """Less than a tenth of a side each, which is a detector's overhang; but most of them do, and none does as corners."""
+    lines = ("0 0.1 0.1 0.25 0.3 0.9", "0 0.2 0.2 0.45 0.5 0.8", "0 0.1 0.2 0.3 0.45 0.7", "0 0.3 0.3 0.5 0.5 0.7")
+    for number, line in enumerate(lines):
+        make_image(tmp_path / f"{number}.jpg")
+        (tmp_path / f"{number}.txt").write_text(f"{line}\n")
+    with pytest.raises(SourceError, match=r"looks like x1, y1, x2, y2.*'0 0\.1 0\.1 0\.25 0\.3 0\.9'"):
+        await listed(yolo_labels(tmp_path, tmp_path, on_bad=on_bad))
+    (tmp_path / "0.txt").write_text("0 0.5 0.5 0.2 0.3 0.9\n")  # no corners: the others overhang as documented
+    assert len(await listed(yolo_labels(tmp_path, tmp_path))) == 4
+
+
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_a_category_that_the_file_does_not_name_refuses_it(tmp_path, make_image, on_bad):
+    """The ids are of another numbering then: what happens to have a name has a wrong one."""
+    make_image(tmp_path / "1.jpg")
+    content = {
+        "images": [{"id": 1, "file_name": "1.jpg"}],
+        "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}],
+        "annotations": [{"image_id": 1, "category_id": id_, "bbox": [1, 2, 3, 4], "score": 0.5} for id_ in (1, 2)],
+    }
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    with pytest.raises(SourceError, match=r"category 2 is none of the file that names them, 1 to 3"):
+        await listed(coco_results(tmp_path / "r.json", tmp_path, label_map={"person": 0, "car": 2}, on_bad=on_bad))
+    frames = await listed(coco_results(tmp_path / "r.json", tmp_path, categories={1: 0, 2: 1}))
+    assert frames[0].prediction.detection_classes == [0, 1]
+
+
 async def test_a_box_beyond_its_image_is_named_by_line_and_columns(tmp_path, make_image):
     """In the words of the file: no one who writes label files knows of top, left, bottom, right."""
     make_image(tmp_path / "a.jpg")
