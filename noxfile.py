@@ -65,6 +65,13 @@ for version in ("3.11", "3.12", "3.13"):
     nox.session(run_tests, python=version, name=f"tests-{version}")
 
 
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """The lowest versions that pyproject.toml allows, of what it names. Outside the default list: it repeats `tests`."""
+    session.install("--resolution", "lowest-direct", ".[emulator,cli,video]", *groups("test"))
+    session.run("pytest", *PARALLEL, *ELSEWHERE, *session.posargs)
+
+
 @nox.session
 def parity(session: nox.Session) -> None:
     """The vendor's SDK and ours make the same requests, and the vendor's runs on our emulator."""

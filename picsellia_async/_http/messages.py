@@ -177,9 +177,9 @@ PACKED_BYTES: Final = 1 << 12
 4 MB come out at most: some milliseconds."""
 
 
-CODINGS: Final = {"": "identity", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
-"""Content codings that are unpacked, with the name by which httpx knows them. Others pack so densely that a few bytes stand for
-gigabytes, or need libraries that may be missing."""
+CODINGS: Final = frozenset({"", "gzip", "x-gzip", "deflate"})
+"""Content codings that are unpacked; the empty one is none. Others pack so densely that a few bytes stand for gigabytes, or need
+libraries that may be missing."""
 
 _ANY_WRAPPER: Final = 32
 """zlib's flag that takes gzip's header and its own."""
@@ -241,26 +241,22 @@ def _unpack(
     status: int, headers: list[tuple[bytes, bytes]], content: bytes, method: str, url: str, answer_max: int
 ) -> bytes:
     good = status < 300
-    coding = _coding(headers)
-    if coding not in CODINGS:
-        if good:
-            raise DecodeError(f"the body is packed as {coding!r}, which was not asked for", status, method, url)
-        return content
     pieces: list[bytes] = []
     size = 0
     try:
-        packing = {"content-encoding": CODINGS[coding]}
-        for piece in httpx.Response(status, headers=packing, stream=_Packed(content)).iter_bytes():
+        unpacking = Unpacking(status, headers, method, url)
+        for piece in unpacking.feed(content):
             pieces.append(piece)
             size += len(piece)
             if good and size > answer_max:
                 raise too_large(answer_max, status, method, url)
             if not good and size > ERROR_BYTES_MAX:
                 break
-    except httpx.DecodingError as error:
+        else:
+            unpacking.end()
+    except DecodeError:
         if good:
-            problem = "the body is not packed as its Content-Encoding says"
-            raise DecodeError(problem, status, method, url, (str(error),)) from None
+            raise
         return b"".join(pieces) or content
     return b"".join(pieces)
 
@@ -285,9 +281,7 @@ class Unpacking:
         coding = _coding(headers)
         if coding not in CODINGS:
             raise self._error(f"the body is packed as {coding!r}, which was not asked for")
-        self._inflater: Any = (
-            None if CODINGS[coding] == "identity" else zlib.decompressobj(zlib.MAX_WBITS | _ANY_WRAPPER)
-        )
+        self._inflater: Any = zlib.decompressobj(zlib.MAX_WBITS | _ANY_WRAPPER) if coding else None
         self._may_be_bare = coding == "deflate"
         self._head = b""
 
@@ -315,7 +309,7 @@ class Unpacking:
         try:
             piece: bytes = self._inflater.decompress(packed)
         except zlib.error as error:
-            raise self._error("the body is not packed as its Content-Encoding says") from error
+            raise self._error("the body is not packed as its Content-Encoding says", str(error)) from None
         if self._inflater.unused_data:
             raise self._error("the body goes on beyond its packed content")
         return piece
@@ -329,19 +323,8 @@ class Unpacking:
         if self._head and not self._inflater.eof:
             raise self._error("the packed body is cut short")
 
-    def _error(self, problem: str) -> DecodeError:
-        return DecodeError(problem, *self._place)
-
-
-class _Packed(httpx.SyncByteStream):
-    """A packed body in pieces that cannot grow out of all bounds."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, len(self._content), PACKED_BYTES):
-            yield self._content[start : start + PACKED_BYTES]
+    def _error(self, problem: str, *problems: str) -> DecodeError:
+        return DecodeError(problem, *self._place, problems)
 
 
 class ResponseStream(httpx.AsyncByteStream):

@@ -108,3 +108,13 @@ async def test_a_large_success_is_whole(engine: Any) -> None:
     size = ERROR_BYTES_MAX * 5
     async with scripted(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))) as peer:
         assert len((await get(engine, peer)).content) == size
+
+
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"{}" * 3000)[:-5], gzip.compress(b"{}") + b"more"], ids=["cut", "longer"]
+)
+async def test_a_packed_success_is_all_there(engine: Any, body: bytes) -> None:
+    """A packed body that is cut short, or goes on behind its end, is refused although what came of it can be unpacked."""
+    async with scripted(answering(packed(200, b"gzip", body))) as peer:
+        with pytest.raises(DecodeError):
+            await get(engine, peer)
