@@ -111,7 +111,7 @@ def check_image(image: Any, feed: Feed, *, needs_pixels: bool) -> None:
     """Refuse what a source must not give.
 
     Raises:
-        ConfigurationError: It is no `Image`, or has no pixels.
+        ConfigurationError: It is no `Image`, or has no pixels, or pixels of another size than its picture.
     """
     if not isinstance(image, Image):
         raise ConfigurationError(f"{feed.name}: a source of a pipeline gives Image, got {shown(image)}")
@@ -119,4 +119,11 @@ def check_image(image: Any, feed: Feed, *, needs_pixels: bool) -> None:
         raise ConfigurationError(
             f'{feed.name} gives no pixels: ask for them, camera(..., pixels="rgb") or "bgr", whichever the model takes; or give '
             'the pipeline input="image" for a model that takes the Image'
+        )
+    shape = getattr(image.pixels, "shape", None)
+    if needs_pixels and shape is not None and tuple(shape[:2]) != (image.height, image.width):
+        raise ConfigurationError(
+            f"{feed.name} gives pixels of {shape[1]} x {shape[0]} beside a picture of {image.width} x {image.height}: what the model "
+            'finds in the ones would lie beside the objects of the other. Give both in one size; or input="image", and a model that '
+            "moves its results to the picture"
         )

@@ -16,9 +16,9 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -29,6 +29,9 @@ from picsellia_async.predictions import PredictionFormat
 from picsellia_async.sources import Image
 
 R = TypeVar("R")
+
+_NOT_CARRIED: Final = (StopIteration, StopAsyncIteration, GeneratorExit, asyncio.CancelledError, CancelledError)
+"""What a future does not carry from a thread to a task, or carries as if the task had been cancelled."""
 
 RunIn: TypeAlias = Literal["thread", "process"]
 """Where a plain function runs."""
@@ -103,7 +106,10 @@ class Call:
         pictures = self.pictures(images)
         given = self.input_of(images)
         begun = time.perf_counter()
-        returned = self.model(given)
+        try:
+            returned = self.model(given)
+        except _NOT_CARRIED as error:
+            raise ModelError.of(error) from error
         return self.results(returned, images, pictures, time.perf_counter() - begun)
 
 
@@ -119,6 +125,19 @@ def _start(pickled: bytes) -> None:
 
 def _call_here(images: Sequence[Image]) -> list[Predicted]:
     return _calls[0](images)
+
+
+class ModelError(Exception):
+    """The model raised what cannot be handed from a thread to a task: `StopIteration`, of a `next()` without a default, or a cancellation.
+
+    Raised as it is, it would end the task that waits for it, or never reach it, and the frames behind it would wait for ever.
+    """
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Return the error for what the model raised."""
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return cls(f"the model raised {said}")
 
 
 class ModelRunner:
@@ -184,7 +203,13 @@ class ModelRunner:
         call = self._call
         pictures = await self._in_thread(call.pictures, images) if call.needs_picture else [None] * len(images)
         begun = time.perf_counter()
-        returned = await call.model(call.input_of(images))
+        try:
+            returned = await call.model(call.input_of(images))
+        except _NOT_CARRIED as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # it is us who are cancelled, and not something that the model waited for
+            raise ModelError.of(error) from error
         latency = time.perf_counter() - begun
         if returned is None or isinstance(returned, PredictionFormat):
             return call.results(returned, images, pictures, latency)

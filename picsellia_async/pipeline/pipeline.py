@@ -347,8 +347,14 @@ class Pipeline:
                 await asyncio.sleep(0)  # a source that never waits must not keep the others from their turn
         except ConfigurationError:
             raise
-        except Exception as error:  # noqa: BLE001 - the others go on
-            feed.ledger.error = error
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # it is us who are cancelled, and not something that the source waited for
+            # The others go on.
+            feed.ledger.error = (
+                error if isinstance(error, Exception) else RuntimeError("the source was cancelled by itself")
+            )
             logger.error("the source %s of the pipeline ended: %s: %s", feed.name, type(error).__name__, error)  # noqa: TRY400
         finally:
             # A source that is left in the middle must let go of its camera now, not when it is collected.

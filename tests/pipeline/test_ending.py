@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -183,6 +184,27 @@ async def test_stopped_before_it_runs() -> None:
         await asyncio.sleep(0)
         report = await pipeline.run()
     assert (report.statistics.received, report.ended_by) == (0, "stop")
+
+
+async def test_a_signal_ends_each_pipeline_and_reaches_a_server() -> None:
+    """Of several pipelines in one process each is told, and a handler that stood there before, a web server's, is called as well."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    here = signal.getsignal(signal.SIGTERM)
+    try:
+        async with (
+            Pipeline({"a": film("a", 10**6, 0.01)}, same, Stored().uploader()) as first,
+            Pipeline({"b": film("b", 10**6, 0.01)}, same, Stored().uploader()) as second,
+        ):
+            runs = [asyncio.create_task(pipeline.run()) for pipeline in (first, second)]
+            await until(lambda: first.statistics().submitted and second.statistics().submitted)
+            os.kill(os.getpid(), signal.SIGTERM)
+            reports = await asyncio.gather(*runs)
+        assert [report.ended_by for report in reports] == ["SIGTERM", "SIGTERM"]
+        assert told == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is here
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def test_in_a_thread_no_signal_is_touched() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -10,9 +13,10 @@ import pytest
 from picsellia_async import DetectionPredictionFormat, Pipeline
 from picsellia_async.pipeline import Candidate, every
 from picsellia_async.pipeline._log import FailureLog
+from picsellia_async.sources import Image
 
 from ..support.frames import PREDICTION
-from ..support.pipelines import Stored, at_once, balanced, same
+from ..support.pipelines import Stored, at_once, balanced, make_image, same
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +63,49 @@ async def test_a_frame_that_fails_is_counted_and_the_others_go_on(
     assert [line.levelno for line in lines] == [logging.WARNING] * 2
     assert f"1 ({reason} 1) of source-1" in lines[0].message
     assert f"3 ({reason} 3) of source-1" in lines[1].message, "the rest is told at the end"
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration(), asyncio.CancelledError(), CancelledError(), GeneratorExit(), StopAsyncIteration()]
+)
+@pytest.mark.parametrize("is_coroutine", [False, True], ids=["thread", "coroutine"])
+async def test_what_no_future_carries_fails_the_frame(error: BaseException, is_coroutine: bool) -> None:
+    """`next()` without a default, a cancelled future of the model's own: the frame's failure, and the next frame has its turn."""
+    stored = Stored()
+    calls = 0
+
+    def third_raises(_pixels: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise error
+        return PREDICTION
+
+    async def model(pixels: Any) -> Any:
+        return third_raises(pixels)
+
+    given = model if is_coroutine else third_raises
+    async with Pipeline(at_once("cam", 6), given, stored.uploader()) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.failed_by_reason == {"model": 1}
+    assert len(stored.frames) == 5
+
+
+async def test_a_source_that_cancels_itself_ends_alone() -> None:
+    """A cancellation that comes out of a source is its error: nobody asked the pipeline to stop."""
+
+    async def cancelled() -> AsyncIterator[Image]:
+        yield make_image("gone")
+        raise asyncio.CancelledError
+
+    stored = Stored()
+    sources = {"gone": cancelled(), "cam": at_once("cam", 5)}
+    async with Pipeline(sources, same, stored.uploader()) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert report.statistics.by_source["gone"].error is not None
+    assert len(stored.frames) == 6
 
 
 async def test_a_batch_that_fails_fails_each_of_its_frames() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,6 +162,19 @@ async def test_a_source_without_pixels_ends_the_run() -> None:
         with pytest.raises(ConfigurationError, match="source-1 gives no pixels: ask for them"):
             await pipeline.run()
     assert pipeline.uploader.is_closed
+
+
+async def test_pixels_of_another_size_than_the_picture_end_the_run() -> None:
+    """Boxes found in a shrunken array would lie beside the objects of the picture that is sent."""
+
+    async def shrunken() -> AsyncIterator[Image]:
+        yield make_image(pixels=PIXELS[::2, ::2])
+
+    stored = Stored()
+    async with Pipeline({"gate": shrunken()}, same, stored.uploader()) as pipeline:
+        with pytest.raises(ConfigurationError, match=r"gate gives pixels of 32 x 24 beside a picture of 64 x 48"):
+            await pipeline.run()
+    assert not stored.frames
 
 
 @pytest.mark.parametrize(
