@@ -29,7 +29,7 @@ from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
-from picsellia_async._wire.endpoints import Endpoint
+from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError, ConfigurationError
@@ -42,7 +42,10 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 TELL_SECONDS: Final = 30.0
-"""Between two warnings about one origin that refuses connections."""
+"""Between two warnings about one origin that refuses connections, or does not answer."""
+
+SILENT_SECONDS: Final = 10.0
+"""After which a platform that does not answer is told: a program that only waits for it looks as if it hung."""
 
 
 @attrs.define(eq=False)
@@ -79,7 +82,7 @@ class HttpSession:
     _secured: dict[Origin, Origin] = attrs.field(factory=dict, init=False, repr=False)
     """Origins of http that sent us on to https of their host, and where that is."""
     _told: dict[Origin, float] = attrs.field(factory=dict, init=False, repr=False)
-    """When it was last told that nobody listens at an origin."""
+    """When it was last told that nobody listens, or answers, at an origin."""
 
     @property
     def is_open(self) -> bool:
@@ -128,9 +131,19 @@ class HttpSession:
                 return answer
         if self._client is None:
             raise self._closed()
-        answer = await self._client.exchange(
-            origin, method, target, headers, body, timeouts, endpoint.answer_max, endpoint.sink, redirects=redirects
+        # Not a storage's, whose files may be large: their bytes may be on their way.
+        watch = (
+            None
+            if endpoint.host is Host.STORAGE
+            else asyncio.get_running_loop().call_later(SILENT_SECONDS, self._tell_silent, origin)
         )
+        try:
+            answer = await self._client.exchange(
+                origin, method, target, headers, body, timeouts, endpoint.answer_max, endpoint.sink, redirects=redirects
+            )
+        finally:
+            if watch is not None:
+                watch.cancel()
         if redirects and answer.status in REDIRECTS and (secured := _https_of(origin, answer)) is not None:
             logger.warning("%s sends its callers on to %s, and is called there from now on", origin, secured)
             self._secured[origin] = secured
@@ -183,12 +196,25 @@ class HttpSession:
             total: Seconds for which one call tries.
             now: Monotonic seconds.
         """
-        if now - self._told.get(origin, -math.inf) >= TELL_SECONDS:
-            self._told[origin] = now
+        if self._may_tell(origin, now):
             limit = "for ever" if total is None else f"for up to {total:g} s"
             logger.warning(
                 "%s refuses connections; calls are tried again %s (is it up, and is the port right?)", origin, limit
             )
+
+    def _tell_silent(self, origin: Origin) -> None:
+        if self._loop is not None and self._may_tell(origin, self._loop.time()):
+            logger.warning(
+                "%s has not answered for %g s; the call waits on, within its time-outs (is the name right, and the host up?)",
+                origin, SILENT_SECONDS,
+            )  # fmt: skip
+
+    def _may_tell(self, origin: Origin, now: float) -> bool:
+        """Note that something is told about an origin; return False where it was just told."""
+        if now - self._told.get(origin, -math.inf) < TELL_SECONDS:
+            return False
+        self._told[origin] = now
+        return True
 
     async def sleep(self, seconds: float) -> None:
         """Wait between two attempts.

@@ -21,9 +21,11 @@ from picsellia_async import (
     Timeouts,
     TransportError,
 )
+from picsellia_async._http import session
 from picsellia_async.emulator import Fault
 
 from ..support.client import QUICK, calls, monitor, stored
+from ..support.pipelines import until
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +134,33 @@ async def test_waiting_for_a_refused_connection_is_told_once(caplog):
     assert len(told) == 1
     assert told[0].startswith("http://127.0.0.1:1 refuses connections; calls are tried again for up to 0.3 s")
     await client.aclose()
+
+
+async def test_a_platform_that_does_not_answer_is_told(caplog, monkeypatch):
+    """A program that waits for it says so while it waits, and once: it would look as if it hung."""
+    monkeypatch.setattr(session, "SILENT_SECONDS", 0.05)
+    callers: list[asyncio.Task[None]] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append(asyncio.current_task())
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    silent = await asyncio.start_server(listen, "127.0.0.1", 0)
+    host = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    client = AsyncClient("token", host=host)
+    waiting = [asyncio.create_task(client.connect()) for _ in range(3)]
+    await until(lambda: caplog.records)
+    assert [line for name, _, line in caplog.record_tuples if name == "picsellia_async"] == [
+        f"{host} has not answered for 0.05 s; the call waits on, within its time-outs (is the name right, and the host up?)"
+    ]
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    await client.aclose()
+    await asyncio.wait(callers)
+    silent.close()
 
 
 # Deployments
