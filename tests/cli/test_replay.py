@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 
-from picsellia_async import AsyncDeployment
+from picsellia_async import AsyncClient, AsyncDeployment, RetryPolicy
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.errors import TransportError
@@ -70,10 +71,11 @@ async def test_refused_frames_are_named(spool: Path, emulator: Emulator, capsys:
     assert await replay(emulator, spool, "--concurrency", 1) == 1
     out, err = capsys.readouterr()
     assert out == "10 of 12 delivered, 2 refused, 0 still in the spool, 0 damaged\n"
-    first, second = err.splitlines()
+    first, second, way_on = err.splitlines()
     assert first.startswith("  rejected frame-0.jpg: ")
     assert second.startswith("  rejected frame-1.jpg: ")
     assert "413" in first
+    assert way_on == f"  refused frames are kept: `picsellia-async spool show {spool} --state rejected`"
 
 
 async def test_what_the_time_does_not_allow_stays(
@@ -83,8 +85,8 @@ async def test_what_the_time_does_not_allow_stays(
     emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
     assert await replay(emulator, spool, "--timeout", 0.1) == 1
     (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  ")]
-    assert told.startswith("  12 left in the spool")
-    assert told.endswith(f": `picsellia-async replay {spool}` delivers them")
+    assert told.startswith("  12 frames are safe in the spool (MonitorServerError: 503")
+    assert told.endswith(f": `picsellia-async replay {spool}` goes on, with --wait until all is delivered")
     assert await replay(emulator, spool, "--timeout", 0.1, "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["delivered"], report["spooled"]) == (0, 12)
@@ -171,3 +173,39 @@ async def test_a_directory_without_a_spool_is_told(
     assert await replay(emulator, tmp_path) == 2
     assert capsys.readouterr().err == f"picsellia-async replay: there is no spool in {str(tmp_path)!r}\n"
     assert not os.listdir(tmp_path)  # noqa: PTH208 - a pathlib call here is what another rule forbids
+
+
+async def test_a_platform_that_is_away_ends_it_and_the_frames_are_safe(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything was sent: the error, how many frames there are, and the command that goes on."""
+    emulator.faults.add(Fault(kind="status", status=403, service="platform"))
+    assert await replay(emulator, spool) == 1
+    error, told = capsys.readouterr().err.splitlines()
+    assert error.startswith("picsellia-async replay: ")
+    assert told == (
+        f"  12 frames are safe in the spool: `picsellia-async replay {spool}` goes on, with --wait until all is delivered"
+    )
+
+
+async def test_wait_stays_until_the_platform_is_back(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform that cannot be asked for longer than one call is tried is told once, and asked again until it answers."""
+    monkeypatch.setattr("picsellia_async.cli.replay.AsyncClient", partial(AsyncClient, retry=RetryPolicy.none()))
+    down = Fault(kind="status", status=503, service="platform", times=2)
+    emulator.faults.add(down)
+    assert await replay(emulator, spool, "--wait") == 0
+    out, err = capsys.readouterr()
+    assert emulator.faults.fired(down) == 2
+    assert err.count("waiting: ") == 1
+    assert out.startswith("12 of 12 delivered")
+    assert await replay(emulator, spool, "--wait", "--deployment", "nobody") == 1
+    assert "waiting" not in capsys.readouterr().err
+
+
+async def test_wait_and_timeout_contradict_each_other(spool: Path, emulator: Emulator) -> None:
+    """Refused as bad usage."""
+    with pytest.raises(SystemExit) as told:
+        await replay(emulator, spool, "--wait", "--timeout", 1)
+    assert told.value.code == 2

@@ -234,6 +234,30 @@ class SpoolDirectory:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, b"%d\n" % os.getpid())
 
+    def holder(self) -> int | None:
+        """Return the process that says it has the lock and that runs; None: there is none. The lock is not touched.
+
+        Trying to take it would have an uploader that opens in that moment refused.
+        """
+        try:
+            descriptor = self.open(LOCK, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            text = os.read(descriptor, 32).strip()
+        finally:
+            os.close(descriptor)
+        if not text.isdigit():
+            return None
+        if os.name == "posix":
+            try:
+                os.kill(int(text), 0)
+            except ProcessLookupError:  # it was killed, and could not take its name out
+                return None
+            except (PermissionError, OverflowError):
+                pass
+        return int(text)
+
     def close(self) -> None:
         """Let others in, and close."""
         descriptor, self._lock = self._lock, None

@@ -39,6 +39,7 @@ from picsellia_async._delivery.spool.record import (
     pack,
     pack_reason,
     unpack,
+    unpack_reason,
 )
 
 VERSION: Final = 1
@@ -446,6 +447,19 @@ class Segment:
     def read_head(self, descriptor: int, index: int) -> bytes:
         """Return head and reason of a record."""
         return disk.read_at(descriptor, self._offsets[index], HEAD_BYTES)
+
+    def describe(self, descriptor: int, index: int) -> tuple[Head, str, bytes] | None:
+        """Return head, reason and description of a record, without reading its image; None if there is no such head.
+
+        The description is not checked: the checksum is over the image too.
+        """
+        offset = self._offsets[index]
+        data = disk.read_around_errors(descriptor, offset, HEAD_BYTES + SOURCE_BYTES_MAX)
+        head = Head.parse(data, self.nonce, offset)
+        if head is None or head.seq != self._seqs[index]:
+            return None
+        length = head.image_at - head.body_at
+        return head, unpack_reason(data), disk.read_around_errors(descriptor, offset + head.body_at, length)
 
     def erase_done(self, descriptor: int) -> None:
         """Erase the bytes of records that ended, neighbours together."""
