@@ -87,7 +87,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pending(spool: Path) -> int:
-    return sum(one.state == "pending" for one in read_contents(spool).frames)
+    try:
+        return sum(one.state == "pending" for one in read_contents(spool).frames)
+    except PicselliaError:  # what ended the command is told, not this
+        return 0
 
 
 def _tell_left(args: argparse.Namespace, count: int, reason: str) -> None:

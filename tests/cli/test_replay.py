@@ -204,6 +204,19 @@ async def test_wait_stays_until_the_platform_is_back(
     assert "waiting" not in capsys.readouterr().err
 
 
+async def test_an_interrupted_replay_tells_what_is_safe(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 130, and the same line as any other early end."""
+
+    async def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("picsellia_async.cli.replay._replay", interrupted)
+    assert await replay(emulator, spool) == 130
+    assert capsys.readouterr().err.startswith("  12 frames are safe in the spool: `picsellia-async replay ")
+
+
 async def test_wait_and_timeout_contradict_each_other(spool: Path, emulator: Emulator) -> None:
     """Refused as bad usage."""
     with pytest.raises(SystemExit) as told:
