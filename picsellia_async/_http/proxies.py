@@ -20,7 +20,7 @@ import httpx
 
 from picsellia_async._http.messages import find_origin
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire.exchange import Origin
+from picsellia_async._wire.exchange import Origin, without_user
 from picsellia_async.errors import ConfigurationError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
@@ -38,8 +38,7 @@ class Proxy:
 
     def __str__(self) -> str:
         """Return the address without user and password."""
-        scheme, separator, rest = self.url.rpartition("://")
-        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+        return without_user(self.url)
 
     def check(self) -> None:
         """Look whether httpx can use it; its own errors are of many kinds.

@@ -31,7 +31,7 @@ from picsellia_async._wire.endpoints import (
     GENERATE_PRESIGNED_URL,
     INIT_MULTIPART_UPLOAD,
 )
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink, without_user
 from picsellia_async._wire.secret import SecretBytes, SecretStr
 from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
@@ -257,8 +257,8 @@ def _storage(url: str) -> Origin:
 
 
 def _place_of(url: object) -> str:
-    """Return a presigned address without its query, which is a key."""
-    return shown(url.partition("?")[0].rpartition("@")[2] if isinstance(url, str) else url)
+    """Return a presigned address without user and query, which is a key."""
+    return shown(without_user(url.partition("?")[0]) if isinstance(url, str) else url)
 
 
 def _presigned(

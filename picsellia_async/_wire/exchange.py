@@ -90,6 +90,12 @@ def _ascii(hostname: str) -> str:
     return name.decode("ascii")
 
 
+def without_user(url: str) -> str:
+    """Return an address without user and password. All before the last `@` goes: a password may hold a slash."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
 def _without_password(url: object) -> str:
     text = repr(url)
     return text if "@" not in text else "a URL with user information"

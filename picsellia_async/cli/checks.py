@@ -28,7 +28,7 @@ from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.decode import decode
 from picsellia_async._wire.encoding import encode_body
 from picsellia_async._wire.endpoints import PING, SERVING_LOGIN
-from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.exchange import Answer, Origin, without_user
 from picsellia_async.client import AsyncClient
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
@@ -154,7 +154,7 @@ class Examination:
     # Settings.
 
     def _settings(self) -> None:
-        found = [f"{name}={_shown_url(os.environ[name])}" for name in VARIABLES if os.environ.get(name)]
+        found = [f"{name}={without_user(os.environ[name])}" for name in VARIABLES if os.environ.get(name)]
         self._add("settings", Level.OK, ", ".join(found) or "no variable set but those below")
         if not self._token:
             advice = "set PICSELLIA_TOKEN to the API token of your profile on the platform"
@@ -359,9 +359,3 @@ class Examination:
             yield Service(session, origin, credential, RetryPolicy.none(), Timeouts.of(self._timeout))
         finally:
             await session.aclose()
-
-
-def _shown_url(value: str) -> str:
-    """Return a setting without user and password."""
-    scheme, separator, rest = value.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
