@@ -1,9 +1,12 @@
 """What an uploader tells the log: which lines, and when. Pure; the clock is passed in.
 
 Theory of operation. Trouble begins when health is no longer `ok`, and ends when it has been `ok` for some seconds. It is told once,
-with what becomes of the frames; then there is a summary every 30 seconds, and a line at its end. Frames that were lost are counted
-into these lines, and into one line a minute where there is no trouble. So a day of outage is under 3,000 lines, and a
-service that goes up and down tells of itself once a minute.
+with what becomes of the frames; then there is a summary every 30 seconds, and a line at its end. Frames that were lost are told a
+second after the first, ten seconds later, and then every 30 seconds, with or without other trouble.
+
+Short troubles that follow each other are told once a minute, but one that lasts is told after ten seconds whatever was told before.
+A budget bounds it all: twenty lines at once, and one every 30 seconds. What waits for the budget is told as it is by then, so a day
+of whatever kind has under 3,000 lines.
 """
 
 from __future__ import annotations
@@ -22,7 +25,11 @@ from picsellia_async._log_line import Line
 SUMMARY_SECONDS: Final = 30.0
 """Between two summaries while trouble lasts."""
 QUIET_SECONDS: Final = 60.0
-"""Between two beginnings, and between two lines about lost frames alone."""
+"""Between two beginnings of short troubles, and after the last line about lost frames until the next counts as the first."""
+LASTING_SECONDS: Final = 10.0
+"""Trouble that lasts so long is told however near the last one was; so are more lost frames after the first line about some."""
+_BURST_SECONDS: Final = 20 * SUMMARY_SECONDS
+"""What may be told ahead of one line every `SUMMARY_SECONDS`."""
 _GATHER_SECONDS: Final = 1.0
 """After the first lost frame, so that the line about it counts its neighbours too."""
 WELL_SECONDS: Final = 5.0
@@ -63,6 +70,11 @@ class _Trouble:
     changed_at: float
     """When this kind of trouble began."""
     is_told: bool = False
+    """Whether this kind of trouble was told."""
+    was_told: bool = False
+    """Whether any was."""
+    is_sure: bool = False
+    """Whether an account is refused for good."""
     is_ours: bool = False
     is_answered: bool = False
     returned: int = 0
@@ -89,6 +101,10 @@ class DeliveryLog:
     _lost_at: float = attrs.field(default=math.inf, init=False)
     """When lost frames are told."""
     _lost_told_at: float = attrs.field(default=-math.inf, init=False)
+    _lost_pause: float = attrs.field(default=_GATHER_SECONDS, init=False)
+    """Between the last line about lost frames and the next."""
+    _paid_until: float = attrs.field(default=-math.inf, init=False)
+    """To when the lines told so far would reach, at one every `SUMMARY_SECONDS`."""
 
     def changed(
         self,
@@ -122,17 +138,19 @@ class DeliveryLog:
             trouble = self._trouble = _Trouble(now - lasted, counts, health, why, now)
         else:
             if trouble.well_since is not None:
-                trouble.well_since = None
+                trouble.well_since, trouble.is_sure = None, False
                 trouble.returned += 1
-                # Short pauses, one after the other, are no long one.
-                trouble.changed_at = now
+                if health in _PATIENCE:
+                    # Short pauses, one after the other, are no long one.
+                    trouble.changed_at = now
             if health is not trouble.health:
-                trouble.health, trouble.changed_at, trouble.is_told = health, now, False
+                trouble.health, trouble.changed_at, trouble.is_told, trouble.why = health, now, False, why
+                trouble.is_sure = False
             trouble.why = why or trouble.why
         if trouble is not None and health is not Health.OK:
             trouble.is_ours, trouble.is_answered = is_ours, is_answered
         if trouble is not None and is_sure:
-            trouble.changed_at = -math.inf
+            trouble.changed_at, trouble.is_sure = -math.inf, True
         self._plan()
 
     def still(self, why: str, *, is_answered: bool) -> None:
@@ -149,7 +167,9 @@ class DeliveryLog:
     def lost(self, now: float) -> None:
         """A frame was rejected or dropped."""
         if self._lost_at == math.inf:
-            self._lost_at = max(now + _GATHER_SECONDS, self._lost_told_at + QUIET_SECONDS)
+            if now >= self._lost_told_at + QUIET_SECONDS:
+                self._lost_pause = _GATHER_SECONDS
+            self._lost_at = max(now + _GATHER_SECONDS, self._lost_told_at + self._lost_pause)
             self._plan()
 
     def lines(self, now: float, counts: Counts, first_lost: list[Failure]) -> list[Line]:
@@ -160,6 +180,9 @@ class DeliveryLog:
             counts: As they are now.
             first_lost: The first frames that were lost since this last returned a line with them; emptied when they are told.
         """
+        if now < self._permitted_at:
+            self._plan()
+            return []
         lines = []
         trouble = self._trouble
         if trouble is not None and trouble.well_since is not None:
@@ -168,13 +191,16 @@ class DeliveryLog:
                 self._trouble, self._summary_at = None, math.inf
         elif trouble is not None and not trouble.is_told:
             if now >= self._begins_at(trouble):
-                trouble.is_told, self._told_at, self._summary_at = True, now, now + SUMMARY_SECONDS
+                trouble.is_told = trouble.was_told = True
+                self._told_at, self._summary_at = now, now + SUMMARY_SECONDS
                 lines.append(self._beginning(trouble, counts, first_lost, now))
-        elif trouble is not None and now >= self._summary_at:
+        elif trouble is not None and now >= min(self._summary_at, self._lost_at):
             self._summary_at = now + SUMMARY_SECONDS
             lines.append(self._summary(trouble, counts, first_lost, now))
-        if now >= self._lost_at and not self._tells_trouble:
+        if now >= self._lost_at:
             lines.append(self._losses(counts, first_lost, now))
+        if lines:
+            self._paid_until = max(self._paid_until, now) + SUMMARY_SECONDS * len(lines)
         self._plan()
         return lines
 
@@ -203,13 +229,16 @@ class DeliveryLog:
         text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames"
         return Line(logging.WARNING, text, self._fields(counts, Health.OK))
 
-    def closing(self, now: float, counts: Counts, first_lost: list[Failure], directory: str) -> list[Line]:
+    def closing(
+        self, now: float, counts: Counts, first_lost: list[Failure], first_of_all: list[Failure], directory: str
+    ) -> list[Line]:
         """Return the last lines: that trouble ended, and which frames are left undelivered, or that none is.
 
         Args:
             now: Monotonic seconds.
             counts: As they are at the end.
             first_lost: As for `lines`.
+            first_of_all: The first frames that were lost since the uploader was opened.
             directory: Of the spool; empty for none.
         """
         trouble, lines = self._trouble, []
@@ -225,46 +254,52 @@ class DeliveryLog:
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
         why = f"; {_state(trouble)}{_reason(trouble.why)}" if trouble is not None else ""
-        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_lost)}"
+        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_of_all)}"
         lines.append(
             Line(logging.WARNING, text, self._fields(counts, Health.OK if trouble is None else trouble.health))
         )
         return lines
 
     @property
-    def _tells_trouble(self) -> bool:
-        """Whether summaries come, which tell of lost frames too."""
-        return self._trouble is not None and self._trouble.is_told
+    def _permitted_at(self) -> float:
+        """When the budget has a line."""
+        return self._paid_until - _BURST_SECONDS
 
     def _begins_at(self, trouble: _Trouble) -> float:
-        return max(trouble.changed_at + _PATIENCE.get(trouble.health, 0.0), self._told_at + QUIET_SECONDS)
+        at = trouble.changed_at + _PATIENCE.get(trouble.health, 0.0)
+        if trouble.is_sure:
+            return at
+        if trouble.was_told:
+            # The outage has its line already: that it is another kind by now takes the place of a summary.
+            return max(at, self._summary_at)
+        return max(at, min(self._told_at + QUIET_SECONDS, trouble.changed_at + LASTING_SECONDS))
 
     def _plan(self) -> None:
         trouble = self._trouble
-        at = math.inf if self._tells_trouble else self._lost_at
+        at = self._lost_at
         if trouble is not None:
             if trouble.well_since is not None:
                 at = min(at, trouble.well_since + WELL_SECONDS)
             else:
                 at = min(at, self._summary_at if trouble.is_told else self._begins_at(trouble))
-        self.next_at = at
+        self.next_at = max(at, self._permitted_at)
 
     # The lines.
 
     def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
-        text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts, trouble.health))
 
     def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = now - trouble.since
         breaks = ", with breaks" if trouble.returned else ""
-        text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble.health, counts)}"
+        text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         lost = self._lost_part(counts, first_lost, now)
         return Line(logging.WARNING, text + lost, self._fields(counts, trouble.health, seconds))
 
     def _recovery(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
-        if not trouble.is_told:
+        if not trouble.was_told:
             return []
         seconds, before = (trouble.well_since or now) - trouble.since, trouble.before
         text = (
@@ -285,16 +320,22 @@ class DeliveryLog:
         if not rejected + dropped:
             return ""
         since = "since the last line" if self._lost_told.lost else "so far"
+        # The second line follows soon, for what came behind the first; whatever goes on has its summaries.
+        is_first = now >= self._lost_told_at + QUIET_SECONDS
+        self._lost_pause = LASTING_SECONDS if is_first else SUMMARY_SECONDS
         self._lost_told, self._lost_told_at = counts, now
         text = f"; {' and '.join(_parts(rejected=rejected, dropped=dropped))} {since}{_names(first_lost)}"
         first_lost.clear()
         return text
 
-    def _waiting(self, health: Health, counts: Counts) -> str:
+    def _waiting(self, trouble: _Trouble, counts: Counts) -> str:
+        health = trouble.health
         if health is Health.DISK_FULL:
             return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
         if health is Health.DEGRADED:
             return f"what can be read is delivered; {counts.pending} frames wait"
+        if health is Health.REFUSED and trouble.is_sure and not self.has_spool:
+            return "frames are rejected: no spool keeps them"
         where = "in the spool" if self.has_spool else "in memory"
         end = ", and are rejected if that lasts" if health is Health.REFUSED and not self.has_spool else ""
         if self.is_disk_full:

@@ -62,7 +62,8 @@ class FrameSpans:
             except BaseException as error:
                 self._fail(frame.id, error)
                 raise
-            life.span.add_event("accepted")
+            if self._lives.get(frame.id) is life:  # not one that has its outcome already: its span has ended
+                life.span.add_event("accepted")
             return receipt
 
         return submit_within_span

@@ -6,6 +6,7 @@ Sender, intake and spool queue tell it that something may have changed. It keeps
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final, Protocol
 
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
-from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._log_line import write
 from picsellia_async.errors import StatusError
@@ -192,7 +193,10 @@ class Reporter:
         if self._timer is not None:
             self._timer.cancel()
         now = 0.0 if self._loop is None else self._loop.time()
-        write(*self._log.closing(now, self._counts(), self._ledger.first_lost, self._directory))
+        ledger = self._ledger
+        lost = (one for one in ledger.failures if one.outcome != "spooled")
+        first = list(itertools.islice(lost, FIRST_LOST_MAX))
+        write(*self._log.closing(now, self._counts(), ledger.first_lost, first, self._directory))
         self._loop = None
 
 

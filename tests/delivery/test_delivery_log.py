@@ -85,7 +85,7 @@ def test_short_pauses_are_not_told() -> None:
     assert len(follow(log, 106.0)) == 1
 
 
-def test_lost_frames_are_counted_into_one_line_a_minute() -> None:
+def test_lost_frames_are_told_at_once_soon_after_and_then_every_30_seconds() -> None:
     """With the first names and reasons since the line before."""
     log = DeliveryLog(has_spool=False)
     log.lost(10.0)
@@ -95,9 +95,83 @@ def test_lost_frames_are_counted_into_one_line_a_minute() -> None:
         "frames were not delivered: 2 rejected and 1 dropped so far, first a.jpg, b.jpg (BadRequestError: bad)"
     )
     assert first == []
-    log.lost(12.0)
-    assert follow(log, 70.0) == []
-    assert "1 rejected since" in follow(log, 72.0, Counts(0, 5, 3, 1), [lost("c.jpg")])[0].text
+    told = []
+    for second in range(12, 132):
+        log.lost(float(second))
+        lines = follow(log, float(second), Counts(0, 5, second, 1), [lost("c.jpg")])
+        told += [second] * len(lines)
+    assert told == [21, 51, 81, 111]
+
+
+def test_a_second_outage_is_told_within_ten_seconds_of_the_first() -> None:
+    """And its lost frames a second after the first: the last word must not be that all is well."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.DOWN, "503", NONE)
+    follow(log, 3.0)
+    log.changed(3.0, Health.OK, "", NONE)
+    assert follow(log, 13.0)[-1].text.startswith("the monitoring host answers again")
+    log.changed(13.0, Health.DOWN, "503", NONE)
+    assert follow(log, 22.0) == []
+    (begin,) = follow(log, 23.0)
+    assert begin.text.startswith("the monitoring host does not answer (503)")
+    log.lost(25.0)
+    (line,) = follow(log, 30.0, Counts(9, 0, 0, 4), [lost("a.jpg")])
+    assert "4 dropped so far, first a.jpg" in line.text
+
+
+def test_an_outage_with_short_breaks_is_told_as_one_that_lasts() -> None:
+    """Also soon after the last one; where frames are lost before that, they are told at once."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.DOWN, "", NONE)
+    log.lines(0.0, NONE, [])
+    log.changed(2.0, Health.OK, "", NONE)
+    follow(log, 8.0)
+    told = []
+    for second in range(8, 24, 2):
+        log.changed(float(second), Health.DOWN, "503", NONE)
+        if second == 12:
+            log.lost(12.0)
+        told += follow(log, second + 1.0, Counts(0, 0, 0, 1))
+        log.changed(second + 1.0, Health.OK, "", NONE)
+        told += follow(log, second + 1.5)
+    assert [line.text.partition(":")[0] for line in told] == [
+        "frames were not delivered",
+        "the monitoring host does not answer (503)",
+    ]
+
+
+@pytest.mark.parametrize("loses", [False, True])
+@pytest.mark.parametrize(("bad", "well"), [(1.0, 6.0), (11.0, 6.0), (31.0, 91.0), (11.0, 61.0)])
+def test_a_day_of_flapping_is_under_3000_lines(bad: float, well: float, loses: bool) -> None:
+    """Whatever its rhythm, and whether frames are lost all the time; no line waits longer than half a minute."""
+    log = DeliveryLog(has_spool=False)
+    lines, now, dropped = 0, 0.0, 0
+    while now < 24 * 3600.0:
+        for health, seconds in ((Health.DOWN, bad), (Health.OK, well)):
+            log.changed(now, health, "", NONE)
+            end = now + seconds
+            while now < end:
+                if loses:
+                    dropped += 1
+                    log.lost(now)
+                now = min(now + 5.0, end)
+                lines += len(follow(log, now, Counts(0, 0, 0, dropped), [lost("a.jpg")]))
+    assert 1000 < lines < 3000
+
+
+def test_the_first_loss_of_an_outage_is_not_left_to_its_summary() -> None:
+    """It brings the summary forward; the next is 30 seconds later."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(0.0, Health.DOWN, "503", NONE)
+    log.lines(0.0, NONE, [])
+    log.lost(5.0)
+    (line,) = follow(log, 10.0, Counts(20, 0, 0, 3), [lost("a.jpg")])
+    assert line.text == (
+        "the monitoring host does not answer, for 6 s now (503): frames wait in memory, 20 so far; "
+        "3 dropped so far, first a.jpg (BadRequestError: bad)"
+    )
+    assert follow(log, 35.0) == []
+    assert len(follow(log, 36.0)) == 1
 
 
 def test_a_refused_account_is_an_error_and_is_told_once_it_lasts() -> None:
@@ -108,7 +182,10 @@ def test_a_refused_account_is_an_error_and_is_told_once_it_lasts() -> None:
     log.changed(0.5, Health.REFUSED, "403", NONE, is_sure=True)
     (line,) = log.lines(0.5, NONE, [])
     assert line.level == logging.ERROR
-    assert line.text.startswith("the service refuses this account (403)")
+    assert line.text == "the service refuses this account (403): frames are rejected: no spool keeps them"
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.5, Health.REFUSED, "401", NONE, is_sure=True)
+    assert log.lines(0.5, Counts(1, 0, 0, 0), [])[0].text.endswith("(401): frames wait in the spool, 1 so far")
 
 
 def test_another_trouble_is_told_as_such() -> None:
@@ -119,6 +196,14 @@ def test_another_trouble_is_told_as_such() -> None:
     log.changed(10.0, Health.DISK_FULL, "no space", NONE)
     texts = [line.text for line in follow(log, 75.0)]
     assert any("the disk of the spool is full (no space)" in text for text in texts)
+
+
+def test_a_disk_without_an_error_does_not_show_that_of_the_host() -> None:
+    """What is in brackets belongs to the trouble before them."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "503", NONE)
+    log.changed(10.0, Health.DISK_FULL, "", NONE)
+    assert any(line.text.startswith("the disk of the spool is full: no more") for line in follow(log, 75.0))
 
 
 def test_a_disk_that_fills_up_in_an_outage_is_told_with_it() -> None:
@@ -136,10 +221,10 @@ def test_a_disk_that_fills_up_in_an_outage_is_told_with_it() -> None:
 def test_closing_tells_what_was_not_delivered() -> None:
     """By kind, with the spool's place and what is wrong; where all is delivered, that, for who asks for INFO."""
     log = DeliveryLog(has_spool=True)
-    (line,) = log.closing(0.0, Counts(0, 50, 0, 0), [], "")
+    (line,) = log.closing(0.0, Counts(0, 50, 0, 0), [], [], "")
     assert (line.level, line.text) == (logging.INFO, "an uploader closed: all 50 frames were delivered")
     log.changed(0.0, Health.DOWN, "refused", NONE)
-    (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("a.jpg")], "/spool")
+    (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("z.jpg")], [lost("a.jpg")], "/spool")
     assert line.text == (
         "an uploader closed with 45 frames not delivered: 2 rejected, 3 dropped, 40 left in the spool /spool for the next run; "
         "the monitoring host does not answer (refused), first a.jpg (BadRequestError: bad)"
@@ -152,7 +237,7 @@ def test_closing_tells_that_an_outage_had_ended() -> None:
     log.changed(0.0, Health.DOWN, "", NONE)
     log.lines(0.0, NONE, [])
     log.changed(9.0, Health.OK, "", NONE)
-    assert [line.text[:36] for line in log.closing(9.5, NONE, [], "")] == [
+    assert [line.text[:36] for line in log.closing(9.5, NONE, [], [], "")] == [
         "the monitoring host answers again af",
         "an uploader closed: it had no frames",
     ]

@@ -68,6 +68,19 @@ async def test_a_refused_frame_has_failed(traced_deployment, collector, emulator
     assert not life.status.is_ok
 
 
+async def test_a_frame_that_ends_as_it_is_submitted_gets_no_event_afterwards(
+    traced_deployment, collector, emulator, caplog
+):
+    """Once the account is refused for good, `submit` rejects frames itself: nothing is added to a span that has ended."""
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=401))
+    async with traced_deployment.uploader() as uploader:
+        await (await uploader.submit(make_frame(1)))
+        receipts = [await uploader.submit(make_frame(number)) for number in range(2, 6)]
+        assert receipts[-1].outcome is not None
+    assert [span.attributes["picsellia.frame.outcome"] for span in lives(collector)] == ["rejected"] * 5
+    assert "ended span" not in caplog.text
+
+
 async def test_frames_of_many_submitters_belong_to_their_traces(traced_deployment, collector, provider):
     """Each of a hundred concurrent submitters finds its own frame in its own trace, whoever sends it."""
     tracer = provider.get_tracer("test")

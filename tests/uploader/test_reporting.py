@@ -53,15 +53,17 @@ async def test_an_outage_tells_itself(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_refused_frames_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    """A service that refuses every frame: one line a minute with the first of them, and one at the end with the sum."""
+    """A service that refuses every frame: lines with the first since the line before, and one at the end with the sum and the first of all."""
     service = Service(script=lambda frame, attempt: BadRequestError("bad box", 422, "POST", "http://x"))
     await run(service, 70)
     told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 3
+    assert len(told) == 4
     assert (
         "5 rejected so far, first frame-000000.jpg, frame-000001.jpg, frame-000002.jpg (BadRequestError: 422" in told[0]
     )
-    assert told[-1].startswith("an uploader closed with 350 frames not delivered: 350 rejected")
+    assert told[-1].startswith(
+        "an uploader closed with 350 frames not delivered: 350 rejected, first frame-000000.jpg, f"
+    )
 
 
 async def test_an_uploader_that_delivers_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
