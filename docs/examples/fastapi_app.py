@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -37,6 +38,7 @@ def detect(_image: bytes) -> DetectionPredictionFormat:
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Hold one client and one uploader for as long as the service runs."""
+    refused: Counter[str] = Counter()  # frames that never were: the uploader, and its metrics, know nothing of them
     async with AsyncClient() as client:
         deployment = await client.get_deployment(os.environ.get("DEPLOYMENT", "awesome-deploy"))
         uploader = deployment.uploader(
@@ -48,11 +50,11 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
             close_timeout=10.0,  # less than the time between SIGTERM and SIGKILL
         )
         async with uploader:
-            yield {"deployment": deployment, "uploader": uploader}
+            yield {"deployment": deployment, "uploader": uploader, "refused": refused}
     report = uploader.report
     logger.info(
-        "monitored %d of %d frames, %d rejected, %d dropped, %d left in the spool",
-        report.delivered, report.accepted, report.rejected, report.dropped, report.spooled,
+        "monitored %d of %d frames, %d rejected, %d dropped, %d left in the spool; %d refused before",
+        report.delivered, report.accepted, report.rejected, report.dropped, report.spooled, refused.total(),
     )  # fmt: skip
 
 
@@ -66,6 +68,7 @@ async def frame(camera: str, request: Request) -> Any:
     try:
         width, height = image_size(image)
     except ConfigurationError as error:  # neither JPEG nor PNG
+        request.state.refused["image"] += 1
         raise HTTPException(422, str(error)) from error
     extension = "png" if image.startswith(b"\x89PNG") else "jpg"
     begun = perf_counter()
@@ -86,6 +89,8 @@ async def frame(camera: str, request: Request) -> Any:
     except (
         ConfigurationError
     ) as error:  # an image that is cut off, a box beyond it: refused, and the answer still given
+        request.state.refused["frame"] += 1
+        logger.warning("a frame of %s is refused: %s", camera, error)
         return JSONResponse({**answer, "detail": str(error)}, 422)
     except PicselliaError as error:  # closing, a disk that fails: not the fault of who asks
         logger.warning("a frame of %s is not monitored: %s", camera, error)
@@ -109,6 +114,9 @@ async def health(request: Request) -> dict[str, Any]:
     return {
         "monitoring": numbers.health,
         "pending": numbers.pending_frames,
+        "accepted": numbers.accepted,
         "delivered": numbers.delivered,
+        "rejected": numbers.rejected,
         "dropped": numbers.dropped,
+        "refused": request.state.refused,
     }

@@ -16,7 +16,8 @@ class DropReason(enum.StrEnum):
     """Why a frame was given up without the service's word."""
 
     FULL_NEWEST = "full_newest"
-    """The uploader was full and `when_full="drop_newest"`."""
+    """The uploader was full and `when_full="drop_newest"`; or "drop_oldest" had nothing to drop: all that it holds is under way, or
+    the spool's disk takes nothing, and dropping frames there would free no memory."""
     FULL_OLDEST = "full_oldest"
     """It made room for a newer one, `when_full="drop_oldest"`."""
     CLOSED = "closed"

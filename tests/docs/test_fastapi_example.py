@@ -113,6 +113,9 @@ async def test_a_png_is_named_as_one_and_what_is_refused_keeps_the_answer(emulat
         assert "detail" not in stored.json()
         assert "box" in small.json()["detail"]
         assert small.json()["boxes"] == stored.json()["boxes"]
+        assert (await running.http.post(path, content=b"GIF89a")).status_code == 422
+        assert await running.health("refused") == {"frame": 1, "image": 1}
+        assert [await running.health(key) for key in ("accepted", "rejected")] == [1, 0]
         assert await running.terminate() == [1, 1, 0, 0, 0]
     assert [name.rpartition(".")[2] for name in names(emulator)] == ["png"]
 

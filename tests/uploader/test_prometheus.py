@@ -58,6 +58,10 @@ tests:
         values: '0 660 720 780 840 900 960 1020 0 0 0 0 0 0 0'
       - series: 'picsellia_uploader_spool_free_bytes{{uploader="yard"}}'
         values: '9e9 9e9 5e8 5e8 5e8 5e8 5e8 5e8 5e8 5e8 9e9 9e9 9e9 9e9 9e9'
+      - series: 'picsellia_uploader_frames_accepted_total{{uploader="refuses"}}'
+        values: '0x14'
+      - series: 'picsellia_uploader_frames_accepted_total{{uploader="yard"}}'
+        values: '0+100x14'
       - series: 'picsellia_client_requests_waiting{{client="main"}}'
         values: '0 0 0 0 3 3 3 3 3 3 3 3 3 3 3'
       - series: 'picsellia_client_sign_ins_total{{client="main"}}'
@@ -72,6 +76,9 @@ tests:
       - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
       - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
           exp_annotations: {{summary: "yard dropped frames (closed): they are gone"}}}}]}}
+      - {{alertname: NothingAccepted, eval_time: 5m, exp_alerts: []}}
+      - {{alertname: NothingAccepted, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: refuses}},
+          exp_annotations: {{summary: "refuses has taken no frame for 15 minutes: none was made, or each was refused"}}}}]}}
       - {{alertname: DeliveryUnwell, eval_time: 4m, exp_alerts: []}}
       - {{alertname: DeliveryUnwell, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: yard, state: down}},
           exp_annotations: {{summary: "yard has been down for five minutes"}}}}]}}
