@@ -8,43 +8,49 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
+from uuid import uuid4
 
 from picsellia_async._delivery.outcomes import Dropped, Outcome, Rejected
+from picsellia_async.cli.output_files import check_output, check_own_lines
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame
 from picsellia_async.sources._manifest_line import image_path, manifest_line
 
 _TEXT_MAX: Final = 1000
 """Characters kept of a line that is no JSON object."""
-_START: Final = 1000
-"""Bytes of a file that tell whether it is a manifest."""
+
+
+def check_failures(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse a file of failures that is an input or a file of another kind, or that cannot be written.
+
+    Args:
+        path: The file; it need not be there.
+        inputs: Files and folders that are read.
+
+    Raises:
+        ConfigurationError: So it is.
+    """
+    check_output(path, "--failures", inputs)
+    check_own_lines(path, "--failures", frozenset({"reason"}), "no file of failures")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"--failures: there is no folder {str(folder)!r}")
+    if not os.access(path if path.exists() else folder, os.W_OK) or (path.is_file() and not os.access(folder, os.W_OK)):
+        raise ConfigurationError(f"--failures: {str(path)!r} may not be written by this user")
 
 
 class FailureFile:
     """The manifest; written line by line, so that a run that is killed leaves those that it knew."""
 
-    def __init__(
-        self, path: Path, manifest: Path | None, defaults: dict[str, Any], inputs: Iterable[Path] = ()
-    ) -> None:
+    def __init__(self, path: Path, manifest: Path | None, defaults: dict[str, Any]) -> None:
         """Store the settings.
 
         Args:
-            path: The file; what is in it is replaced.
+            path: The file, of which `check_failures` has taken a look. What an earlier run left in it is replaced, by the first line or
+                at the end.
             manifest: What is read, if it is one: its bad lines are written as they were.
             defaults: Fields of those lines that they do not have.
-            inputs: Other files that are read.
-
-        Raises:
-            ConfigurationError: It is a file that is read, a folder, or holds something else than a manifest.
         """
-        if path.is_dir():
-            raise ConfigurationError(f"--failures: {str(path)!r} is a folder")
-        for one in (manifest, *inputs):
-            if one is not None and path.exists() and one.exists() and path.samefile(one):
-                raise ConfigurationError(
-                    f"--failures names {'the manifest' if one is manifest else 'a file'} that is read, which would be lost"
-                )
-        _refuse_other_content(path)
         self.path = path
         self.count = 0
         """Lines written."""
@@ -54,23 +60,20 @@ class FailureFile:
         self._manifest = manifest
         self._defaults = defaults
         self._file: TextIO | None = None
+        self._is_open = False
         self._lock = threading.Lock()  # what is skipped is told by the reading thread
 
     def __enter__(self) -> Self:
-        """Open the file.
-
-        Raises:
-            ConfigurationError: It cannot be written.
-        """
-        try:
-            self._file = self.path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"--failures: {error}") from error
+        """Begin; the file is opened for its first line."""
+        self._is_open = True
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the file. Where nothing failed in a run that did not, it is empty."""
         with self._lock:
+            if self._file is None and kind is None:
+                self._file = self._opened("")
+            self._is_open = False
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -112,21 +115,26 @@ class FailureFile:
         text = json.dumps(line)
         self.is_outside = self.is_outside or os.path.isabs(line.get("image", ""))  # noqa: PTH117 - it may be of Windows
         with self._lock:
-            if self._file is not None:
-                self.count += 1
+            if not self._is_open:
+                return
+            self.count += 1
+            if self._file is None:
+                self._file = self._opened(f"{text}\n")
+            else:
                 print(text, file=self._file, flush=True)
 
-
-def _refuse_other_content(path: Path) -> None:
-    """Refuse to replace what no run has written: a label file, a picture, names of classes.
-
-    Raises:
-        ConfigurationError: The file does not begin as a manifest does.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(_START).lstrip()
-    except OSError:
-        return  # not there; or told when it is opened
-    if start and not start.startswith(b"{"):
-        raise ConfigurationError(f"--failures: {str(path)!r} holds something else than a manifest, which would be lost")
+    def _opened(self, text: str) -> TextIO:
+        """Replace the file by one of this text, and open that for what comes after it."""
+        target = Path(os.path.realpath(self.path))  # a link stays one
+        if target.exists() and not target.is_file():
+            file = self.path.open("w", encoding="utf-8")  # a pipe or device
+            print(text, end="", file=file, flush=True)
+            return file
+        part = target.with_name(f".{target.name}.{uuid4().hex}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return target.open("a", encoding="utf-8")

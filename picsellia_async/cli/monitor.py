@@ -24,7 +24,8 @@ from picsellia_async.cli.delivering import (
     is_refused,
     seconds,
 )
-from picsellia_async.cli.failures import FailureFile
+from picsellia_async.cli.failures import FailureFile, check_failures
+from picsellia_async.cli.output_files import check_output
 from picsellia_async.cli.result import Result, print_result, tell_way_on, to_json
 from picsellia_async.cli.resuming import (
     add_journal,
@@ -173,6 +174,23 @@ def _check_input(args: argparse.Namespace) -> None:
     for name in ("annotations", "names"):
         if getattr(args, name) is not None:
             check_readable(getattr(args, name), f"--{name}")
+    _check_outputs(args)
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse to write what is read.
+
+    Raises:
+        ConfigurationError: A file to be written is an input, or of another kind.
+    """
+    given = [args.manifest, args.coco, args.yolo, args.images, args.annotations, args.names]
+    inputs = [path for path in given if path is not None]
+    if args.categories is not None and not args.categories.lstrip().startswith("{"):
+        inputs.append(Path(args.categories))
+    if args.failures is not None:
+        check_failures(args.failures, inputs)
+    if args.journal is not None:
+        check_output(args.journal, "--journal", inputs)
 
 
 def _categories(text: str | None) -> dict[int | str, int] | None:
@@ -323,8 +341,7 @@ def _failures(args: argparse.Namespace, result: Result) -> Iterator[FailureFile 
     defaults = {"source": args.source, "latency": args.latency}
     if args.manifest is not None:
         defaults["timestamp"] = args.manifest.stat().st_mtime
-    inputs = [one for one in (args.coco, args.annotations, args.names) if one is not None]
-    with FailureFile(args.failures, args.manifest, defaults, inputs) as failures:
+    with FailureFile(args.failures, args.manifest, defaults) as failures:
         result.failures = failures
         yield failures
 

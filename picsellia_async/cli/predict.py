@@ -18,6 +18,7 @@ import attrs
 
 from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
+from picsellia_async.cli.output_files import check_output
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.jobs import Prediction, PredictReport
@@ -127,6 +128,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigurationError(
             f"{videos[0]!r} is a video: give --frames DIR, where its frames are kept for --results"
         )
+    check_output(args.results, "--results", [Path(path) for path in args.paths if not glob.has_magic(path)])
     if args.tag and not args.monitor:
         raise ConfigurationError("--tag needs --monitor: nothing is stored without it")
 

@@ -28,6 +28,12 @@ from picsellia_async.resources.tag import Tags
 
 _FAILURES_KEPT: Final = 10_000
 
+_NEEDED: Final = frozenset({"image", "filename", "width", "height", "timestamp", "latency", "prediction"})
+"""Fields of each line of results; a manifest that somebody wrote has fewer or others."""
+_OPTIONAL: Final = frozenset({"source", "monitored_as"})
+_LINE_START: Final = b'{"image":"'
+"""Of each line, also of one that a kill has cut."""
+
 
 class ImageFile(Protocol):
     """An image of a source whose content is in a file."""
@@ -168,7 +174,12 @@ class Prediction:
         )
 
     def _open(self) -> BinaryIO:
-        """Open and lock the file behind its last whole line, and learn which images have one."""
+        """Open and lock the file behind its last whole line, and learn which images have one.
+
+        Raises:
+            ConfigurationError: It cannot be opened, or holds something else than results.
+            JournalError: It is in use by another run.
+        """
         try:
             file = self.path.open("a+b", buffering=0)
         except OSError as error:
@@ -176,6 +187,7 @@ class Prediction:
         try:
             self._lock(file)
             if self._fresh:
+                self._check_first_line()
                 file.truncate(0)  # not by opening it: another run's lines would be gone before the lock tells
             else:
                 self._learn(file)
@@ -183,6 +195,19 @@ class Prediction:
             file.close()
             raise
         return file
+
+    def _check_first_line(self) -> None:
+        """Refuse to empty a file of something else.
+
+        Raises:
+            ConfigurationError: It is one.
+        """
+        with self.path.open("rb") as lines:
+            first = lines.readline()
+        if first.endswith(b"\n"):
+            self._image_of(1, first)
+        elif not first.startswith(_LINE_START[: len(first)]):  # a kill may have left a part of one line
+            raise self._no_result(1)
 
     def _lock(self, file: BinaryIO) -> None:
         try:
@@ -196,14 +221,31 @@ class Prediction:
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
+                    if not line.startswith(_LINE_START[: len(line)]):
+                        raise self._no_result(number)
                     file.truncate(lines.tell() - len(line))  # the process was killed within its write
                     return
-                try:
-                    self._known.add(orjson.loads(line)["image"])
-                except (ValueError, TypeError, KeyError) as error:
-                    raise ConfigurationError(
-                        f"results: line {number} of {os.fspath(self.path)!r} is no result; give a file of its own"
-                    ) from error
+                self._known.add(self._image_of(number, line))
+
+    def _image_of(self, number: int, line: bytes) -> str:
+        """Return the image of a line that `_line` made.
+
+        Raises:
+            ConfigurationError: It made none such: what a manifest of somebody's own says, this deployment did not predict.
+        """
+        try:
+            fields = orjson.loads(line)
+        except ValueError:
+            fields = None
+        if not isinstance(fields, dict) or not _NEEDED <= fields.keys() <= _NEEDED | _OPTIONAL:
+            raise self._no_result(number)
+        image: str = fields["image"]
+        return image
+
+    def _no_result(self, number: int) -> ConfigurationError:
+        return ConfigurationError(
+            f"results: line {number} of {os.fspath(self.path)!r} is no result that predict wrote; give a file of its own"
+        )
 
     async def _new(self) -> AsyncGenerator[ImageFile, None]:
         async with contextlib.aclosing(each(self._images)) as images:

@@ -98,7 +98,7 @@ async def test_a_second_run_predicts_on_what_has_no_line(tmp_path, deployment, e
     assert (report.predicted, report.failed, report.is_complete) == (COUNT - 2, 2, False)
     emulator.faults.remove(fault.id)
     with results.open("ab") as file:
-        file.write(b'{"image": "images/0')
+        file.write(b'{"image":"images/0')
     before = asked()
     report = await predict(directory(folder), deployment, results=results)
     assert (report.predicted, report.predicted_before, report.is_complete) == (2, COUNT - 2, True)
