@@ -16,6 +16,7 @@ from picsellia_async.sources._folder import IMAGE_PATTERNS, matcher, walk
 _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
 """The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
+_LAST_NUMBER: Final = re.compile(r"(.*?)([0-9]{1,18})")
 _WAY_OUT: Final = (
     "give annotations=, the COCO file whose images tell the file name of each id, or write file_name into each result"
 )
@@ -177,6 +178,29 @@ class ImageLookup:
             raise SourceError(self._no_image(label.as_posix(), found))
         return self._only(fitting, f"label file {label.as_posix()!r}")
 
+    def check_counted(self, stems: Iterable[str]) -> None:
+        """Check that label files are counted as the images are: tools number the frames of a video from 1 or from 0.
+
+        Args:
+            stems: Names of all label files, without extension.
+
+        Raises:
+            SourceError: Some have no image of their number, and all of that name have one a number further down or up.
+        """
+        images = _by_prefix(self._index()[1])
+        for prefix, labels in _by_prefix(stems).items():
+            there = images.get(prefix, set())
+            missing = labels - there
+            if not missing or missing == labels:  # all are well, or none would find an image
+                continue
+            for shift, first in ((1, 0), (-1, 1)):
+                if min(there) == first and first not in labels and {one - shift for one in labels} <= there:
+                    raise SourceError(
+                        f"label files may be counted from {first + shift} and images from {first}: {prefix}{min(missing)} has no image, "
+                        f"and each label file has one if its number is {'lowered' if shift > 0 else 'raised'} by 1; rename the "
+                        "label files or the images"
+                    )
+
     def has(self, label: PurePosixPath) -> bool:
         """Return whether there is an image of that name, with its extension or without."""
         return any(label.name.casefold() in one for one in self._index()[:2])
@@ -250,6 +274,16 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
         return False
+
+
+def _by_prefix(stems: Iterable[str]) -> dict[str, set[int]]:
+    """Return the numbers that names end with, by what is before them."""
+    found: dict[str, set[int]] = {}
+    for stem in stems:
+        match = _LAST_NUMBER.fullmatch(stem.casefold())
+        if match:
+            found.setdefault(match[1], set()).add(int(match[2]))
+    return found
 
 
 def _fitting(folders: Sequence[str], found: list[str]) -> list[str]:

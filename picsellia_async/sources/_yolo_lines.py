@@ -24,6 +24,7 @@ _BOX: Final = 4
 _DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _SLACK: Final = 0.1
 """Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
+_CUT_NUMBER: Final = re.compile(r"[0-9](?:\.|[eE][-+]?)\Z")
 _SHARES: Final = "numbers are shares of the image's width and height, 0 to 1"
 
 
@@ -84,6 +85,18 @@ def _check_zero_bytes(text: str) -> None:
 def has_line_end(text: str) -> bool:
     """Return whether the last line of a text is ended, as by tools that write an end behind each line."""
     return text.endswith(("\n", "\r"))
+
+
+def check_last_number(text: str) -> None:
+    """Refuse a file that ends within a number, as no tool ends one: `0.` was to be `0.87`, and is no score of 0.
+
+    Raises:
+        SourceError: It does.
+    """
+    if text and not has_line_end(text) and _CUT_NUMBER.search(text):
+        raise SourceError(
+            f"line {len(text.splitlines())}: the file is cut off: it ends within a number, {shown(text.rsplit(maxsplit=1)[-1])}; write the file again"
+        )
 
 
 def _check_cut(text: str, lines: Sequence[_Line], kind: ShapeKind) -> None:

@@ -27,7 +27,7 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source
-from picsellia_async.sources._yolo_lines import Object, has_line_end, looks_like_corners, objects
+from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, looks_like_corners, objects
 from picsellia_async.validation import choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
@@ -63,7 +63,7 @@ def yolo_labels(
     pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
     such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused; so are
     images with several label files, labels whose image lies in a folder of another name only, and before the first frame a folder
-    whose first 64 files hold corners (x1 y1 x2 y2) instead of boxes. Numbers of tracks are not sent.
+    whose first 64 files hold corners (x1 y1 x2 y2) instead of boxes, or whose files are counted from 1 and the images from 0. Numbers of tracks are not sent.
 
     Args:
         dir: Directory of the label files.
@@ -163,25 +163,31 @@ class _Labels:
 
     @classmethod
     def of(cls, labels: Path, lookup: ImageLookup) -> _Labels:
-        """Find the label files and their images. Blocking."""
+        """Find the label files and their images. Blocking.
+
+        Raises:
+            SourceError: They are counted from another number than the images.
+        """
         first: list[Path] = []
         found: dict[Path, Path] = {}
         several: dict[Path, list[Path]] = {}
-        count = 0
+        stems: list[str] = []
         for file in walk(labels, _LABELS, Problems("skip")):  # what is wrong is told by the pass that reads them
             label = PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("")
             try:
                 image = lookup.labelled(label)
             except SourceError:
-                count += not _is_no_label(label)
+                if not _is_no_label(label):
+                    stems.append(label.name)
                 continue
-            count += 1
+            stems.append(label.name)
             if len(first) < _LOOKED_AT:
                 first.append(file)
             other = found.setdefault(image, file)
             if other != file:
                 several.setdefault(image, [other]).append(file)
-        return cls(first, several, count)
+        lookup.check_counted(stems)
+        return cls(first, several, len(stems))
 
     def look(self, labels: Path, kind: ShapeKind) -> None:
         """Look at how the first of them end, and refuse a folder of corners. Blocking.
@@ -205,6 +211,7 @@ class _Labels:
         Raises:
             SourceError: It is one.
         """
+        check_last_number(text)
         if text and not has_line_end(text) and self._ended >= _ENDED_MIN and not self._not_ended - {file}:
             raise SourceError(
                 f"line {len(text.splitlines())}: the file may be cut off: its last line has no end, and those of the other label "

@@ -73,6 +73,49 @@ async def test_labels_named_after_the_file_find_their_image(tmp_path, make_image
     assert [frame.filename for frame in frames] == ["a.jpg", "s/b.JPG"]
 
 
+@pytest.mark.parametrize("last", ["0.", "8e", "8.1e-"])
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_a_file_that_ends_within_a_number_is_cut_off(folder, last, on_bad):
+    """Alone, and whatever other files say; an end after it makes `0.` a number."""
+    source = yolo_labels(folder(a=f"{BOX} {last}"), folder(), on_bad=on_bad)
+    if on_bad == "raise":
+        with pytest.raises(SourceError, match=r"a\.txt: line 1: the file is cut off: it ends within a number"):
+            await listed(source)
+    else:
+        assert (await listed(source), source.skipped) == ([], 1)
+    assert len(await listed(yolo_labels(folder(a=f"{BOX} 0.\n"), folder()))) == 1
+
+
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+@pytest.mark.parametrize(
+    ("labels", "images", "way"),
+    [
+        ((1, 2, 3), (0, 1, 2), "from 1 and images from 0.*lowered"),
+        ((0, 2), (1, 2, 3), "from 0 and images from 1.*raised"),
+    ],
+)
+async def test_label_files_counted_from_another_number_are_refused(tmp_path, make_image, labels, images, way, on_bad):
+    """Those that find an image find the wrong one; told before the first frame."""
+    for number in images:
+        make_image(tmp_path / f"i/clip_{number}.jpg")
+    (tmp_path / "l").mkdir()
+    for number in labels:
+        (tmp_path / f"l/clip_{number}.txt").write_text(f"{BOX} 0.9\n")
+    with pytest.raises(SourceError, match=f"may be counted {way}"):
+        await listed(yolo_labels(tmp_path / "l", tmp_path / "i", on_bad=on_bad))
+
+
+@pytest.mark.parametrize(("labels", "skipped"), [((1, 2), 0), ((0, 1, 3), 1), ((1, 5), 1)])
+async def test_label_files_without_an_image_say_nothing_of_the_others(tmp_path, make_image, labels, skipped):
+    """An image may be gone, or have no label file."""
+    for number in (0, 1, 2):
+        make_image(tmp_path / f"clip_{number}.jpg")
+    for number in labels:
+        (tmp_path / f"clip_{number}.txt").write_text(f"{BOX} 0.9\n")
+    source = yolo_labels(tmp_path, tmp_path, on_bad="skip")
+    assert (len(await listed(source)), source.skipped) == (len(labels) - skipped, skipped)
+
+
 @pytest.mark.parametrize("box", ["0.5 0.5 0 0.4", "0.5 0.5 0.2 0", "0.5 0.5 0.2 0."])
 async def test_a_box_without_width_or_height_is_refused(folder, box):
     """It is no object; a number that lost its digits is one way to it."""
