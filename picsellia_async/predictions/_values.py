@@ -93,7 +93,7 @@ def boxes(value: Shapes) -> list[list[int]]:
     if is_whole:
         return found  # no shares
     found = found or [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
-    _refuse_shares(found, given, name, _BOXES_WAY_OUT)
+    refuse_shares(found, given, name, _BOXES_WAY_OUT)
     return found
 
 
@@ -137,7 +137,7 @@ def points(value: Shapes) -> list[list[int]]:
     """Return points of whole pixels."""
     given = sequence(value, "points")
     found = [_pixels(v, "points", i, 2, "x, y") for i, v in enumerate(given)]
-    _refuse_shares(
+    refuse_shares(
         found, given, "points", points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
     )
     return found
@@ -163,7 +163,7 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
     if found and _may_be_shares([[point[:2] for point in one] for one in found[:1]]):
         way_out = points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
         places = [[point[:2] for point in one] for one in found]
-        _refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
+        refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
     return found
 
 
@@ -186,7 +186,7 @@ def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[in
 def _paths(value: Any, name: str, way_out: str) -> list[list[list[int]]]:
     given = sequence(value, name)
     found = [_path(v, f"{name}[{i}]") for i, v in enumerate(given)]
-    _refuse_shares(found, given, name, way_out)
+    refuse_shares(found, given, name, way_out)
     return found
 
 
@@ -238,7 +238,7 @@ def _is_wrapped(point: Any) -> bool:
     return isinstance(point, (list, tuple)) and len(point) == 1 and not is_scalar(point[0])
 
 
-def _refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
+def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
     """Refuse coordinates of -1 to 2 with a fraction among them: shares of the image, which rounding makes 0 and 1.
 
     A detector's share may lie outside, as its pixels may.

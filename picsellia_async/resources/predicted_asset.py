@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import DataType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.models import PredictedAssetDescription
+from picsellia_async.predictions._values import refuse_shares
 from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import expect
@@ -185,10 +186,12 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
 
         Raises:
             ConfigurationError: A shape that cannot be read; the message names field and index. Nothing was sent.
-            ImplausibleError: A shape beyond the image by more than a tenth of a side, where its size is known (docs/right-data.md#checks).
+            ImplausibleError: A shape beyond the image by more than a tenth of a side, where its size is known; shares of the image in place
+                of pixels; a rectangle without width or height (docs/right-data.md#checks).
 
         Wire: POST {platform}/api/predicted/asset/{predicted_asset_id}/reviews, 2xx.
         """
+        given = {"rectangles": rectangles, "polygons": polygons, "lines": lines, "points": points}
         request = ReviewRequest(
             rectangles=_shapes(rectangles, "rectangles", _rectangle),
             polygons=_shapes(polygons, "polygons", _path("polygon")),
@@ -196,8 +199,10 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
             lines=_shapes(lines, "lines", _path("line")),
             points=_shapes(points, "points", _point),
         )
-        if self._account.settings.checks == "on" and self.width and self.height:
-            _check_drawn(request, (self.width, self.height))
+        if self._account.settings.checks == "on":
+            _check_pixels(request, given)
+            if self.width and self.height:
+                _check_drawn(request, (self.width, self.height))
         answer = await self._account.call(ADD_REVIEW, request, predicted_asset_id=self.id)
         return cast("AssetReview", answer)
 
@@ -216,6 +221,32 @@ def _shapes(values: Iterable[Any] | None, name: str, read: Shape) -> list[dict[s
     if values is None:
         return UNSET
     return [read(value, f"{name}[{i}]") for i, value in enumerate(sequence(values, name))] or UNSET
+
+
+def _check_pixels(request: ReviewRequest, given: Mapping[str, Iterable[Any] | None]) -> None:
+    """Refuse shares of the image, which rounding makes 0 and 1, and rectangles of no size.
+
+    Args:
+        request: Has the rounded shapes.
+        given: What the caller gave, by field.
+
+    Raises:
+        ImplausibleError: There is such a shape.
+    """
+    keys = {"polygons": "polygon", "lines": "line", "points": "point"}
+    for field, values in given.items():
+        found = getattr(request, field)
+        if found is UNSET or values is None:
+            continue
+        rounded = [[one[side] for side in "xywh"] if field == "rectangles" else one[keys[field]] for one in found]
+        drawn = [list(one[:-1]) if field == "rectangles" else one[0] for one in values]
+        refuse_shares(rounded, drawn, field, "multiply x by the width and y by the height of the image")
+    for i, one in enumerate([] if request.rectangles is UNSET else request.rectangles):
+        if one["w"] == 0 or one["h"] == 0:
+            numbers = ", ".join(str(one[side]) for side in "xywh")
+            raise ImplausibleError(
+                f"rectangles[{i}] is x, y, width, height, and has no width or no height: {numbers}; it is no object"
+            )
 
 
 def _check_drawn(request: ReviewRequest, size: tuple[int, int]) -> None:

@@ -36,16 +36,20 @@ async def test_a_shadow_that_comes_later_lies_in_the_image(deployment: AsyncDepl
     [
         (lambda label: {"rectangles": [(10, 20, 70, 10, label)]}, r"rectangles\[0\] \(x, y, width, height\) has a point x=80, y=30.*beyond the image of 64 x 48"),
         (lambda label: {"rectangles": [(1, 2, 3, 4, label), (30, 20, -10, 10, label)]}, r"rectangles\[1\] is x, y, width, height, and has a side below 0"),
+        (lambda label: {"rectangles": [(0.1, 0.2, 0.5, 0.6, label)]}, r"rectangles are all about 0 to 1, \[0\.1, 0\.2, 0\.5, 0\.6\].*shares of the image"),
+        (lambda label: {"rectangles": [(1, 2, 3, 4, label), (10, 20, 0, 5, label)]}, r"rectangles\[1\] .*has no width or no height: 10, 20, 0, 5"),
+        (lambda label: {"polygons": [([[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]], label)]}, "polygons are all about 0 to 1"),
+        (lambda label: {"points": [([0.5, 0.5], label)]}, "points are all about 0 to 1"),
         (lambda label: {"polygons": [([[1, 2], [3, 60], [5, 6]], label)]}, r"polygons\[0\] has a point x=3, y=60.*it looks like y, x"),
         (lambda label: {"lines": [([[1, 2], [100, 4]], label)]}, r"lines\[0\]"),
         (lambda label: {"points": [([1, 2], label), ([100, 90], label)]}, r"points\[1\]"),
     ],
-    ids=["rectangle", "left of itself", "polygon", "line", "point"],
+    ids=["rectangle", "left of itself", "shares", "no width", "shares of polygons", "shares of points", "polygon", "line", "point"],
 )  # fmt: skip
 async def test_a_review_lies_in_the_image(
     deployment: AsyncDeployment, emulator: Emulator, shapes: Any, message: str
 ) -> None:
-    """What a reviewer draws is refused beyond the image, unless the checks are off."""
+    """What a reviewer draws is refused beyond the image, in shares of it or without a size, unless the checks are off."""
     asset = await monitored(deployment)
     label = (await deployment.list_labels())[0]
     before = len(emulator.journal)
@@ -60,4 +64,4 @@ async def test_a_review_without_checks(client: AsyncClient, deployment: AsyncDep
     unchecked = await client.with_options(checks="off").get_deployment(deployment.name)
     asset = await monitored(unchecked)
     label = (await unchecked.list_labels())[0]
-    assert await asset.add_review(rectangles=[(500, 400, 10, 10, label)])
+    assert await asset.add_review(rectangles=[(500, 400, 10, 10, label), (0.1, 0.2, 0.5, 0.6, label)])
