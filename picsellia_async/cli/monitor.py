@@ -75,7 +75,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     shape.add_argument("--mask", action="store_true", help="--coco: run-length masks instead of boxes")
     _add_classes(parser)
     parser.add_argument("--score", type=float, metavar="N", help="confidence where the file has none (default: refuse)")
-    parser.add_argument("--stored", action="store_true", help="boxes are of pictures as stored, before their EXIF turn")
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="boxes are of pictures as stored, before their EXIF turn: viewers show them beside their objects",
+    )
     parser.add_argument(
         "--outside", action="store_true", help="--manifest, --coco: images may lie outside their folder"
     )
@@ -353,7 +357,7 @@ async def _check_all(batch: Batch, deployment: AsyncDeployment, result: Result) 
             try:
                 await deployment.check(frame)
             except ConfigurationError as error:
-                result.cannot.append(f"{frame.filename}: {type(error).__name__}: {error}")
+                result.cannot.append(in_options(f"{frame.filename}: {type(error).__name__}: {error}"))
                 if result.failures is not None:
                     result.failures.refused(frame, error)
 

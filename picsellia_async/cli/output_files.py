@@ -35,7 +35,7 @@ def check_output(path: Path, option: str, inputs: Iterable[Path]) -> None:
     for one in inputs:
         # By identity: links and other spellings of the path are the same file.
         if any(found == (file.st_dev, file.st_ino) for found in _files(one)):
-            raise ConfigurationError(f"{option}: {str(path)!r} is an input, read for {str(one)!r}, and would be lost")
+            raise ConfigurationError(f"{option}: {str(path)!r} is an input, read for {str(one)!r}, which would be lost")
 
 
 def _files(path: Path) -> Iterator[tuple[int, int]]:

@@ -32,6 +32,10 @@ _RULES: Final = [
         (r"\. It looks like a confidence: KeypointPredictionFormat\.from_keypoints", ". It looks like a confidence"),
         (r" \(normalized=, clip=, size= or its masks\)", ""),
         (r" Give the array to Frame\.from_array or deployment\.monitor_array, which encode it", " Write a JPEG or PNG"),
+        (
+            r": \.astimezone\(\) where it is local time, or \.replace\(tzinfo=datetime\.timezone\.utc\)",
+            ": write its offset behind it, +01:00 for instance, or Z for UTC",
+        ),
         # What the command line has no option for.
         (r"\. The platform shows JPEG and PNG; checks=\"off\" sends anything", ". The platform shows JPEG and PNG"),
         (r"([;.] )?checks=\"off\" sends [a-z]+( it)?( as it is)?", ""),

@@ -122,6 +122,11 @@ class CocoImages:
             return size
         other: OrientationRule = "stored" if orientation == "shown" else "shown"
         hint = f": orientation={other!r} reads it so" if told == image.size(other) else ""
+        if hint and other == "stored":
+            hint += (
+                ", and sends it with a warning: viewers turn the photo, and show its shapes beside their objects. Right shapes come from a "
+                "model that gets the turned image"
+            )
         raise SourceError(
             f"{os.fspath(image.path)!r} has {size[0]} x {size[1]} pixels, the COCO file says {told[0]} x {told[1]}{hint}"
         )

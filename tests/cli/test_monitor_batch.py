@@ -96,6 +96,8 @@ async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, manifest_f
     code, report, _ = await monitor("--manifest", manifest_file, "--dry-run", "--skip-bad")
     assert (code, report["items"], report["cannot_be_sent"], report["skipped"]) == (1, 4, 1, 2)
     assert "4000" in report["cannot"][0]
+    assert "--class-numbers" in report["cannot"][0]
+    assert "await" not in report["cannot"][0]
     assert not await stored()
     assert not list((tmp_path / "state").rglob("*.journal"))
 

@@ -79,6 +79,10 @@ def test_options_that_messages_name_are_there():
         ("'../a.jpg' leads out of '/d': outside=True allows that", ": --outside allows that"),
         ("says 640 x 480: orientation='stored' reads it so", ": --stored reads it so"),
         ('class 3 has no name: say its index with categories=; categories="indexes"', "--categories; --class-numbers"),
+        (
+            "no zone: .astimezone() where it is local time, or .replace(tzinfo=datetime.timezone.utc)",
+            "no zone: write its offset behind it, +01:00 for instance, or Z for UTC",
+        ),
         ("image 'a=b.jpg?score=3' is cut off", "'a=b.jpg?score=3' is cut off"),
         ("it is short", "it is short"),
     ],

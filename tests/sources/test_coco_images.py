@@ -195,7 +195,7 @@ async def test_boxes_of_the_stored_picture_need_to_be_told(tmp_path):
     """Where the COCO file has the size of the stored picture, its boxes are not those of the picture as shown."""
     (tmp_path / "a.jpg").write_bytes(turned(400, 300, 6))
     path = coco(tmp_path, [result(1)], [{"id": 1, "file_name": "a.jpg", "width": 400, "height": 300}])
-    with pytest.raises(SourceError, match="orientation='stored' reads it so"):
+    with pytest.raises(SourceError, match=r"orientation='stored' reads it so, and .*beside their objects"):
         await names(path, tmp_path)
     (frame,) = await listed(coco_results(path, tmp_path, orientation="stored"))
     assert (frame.width, frame.height) == (400, 300)
