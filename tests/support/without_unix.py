@@ -59,6 +59,7 @@ def take_away() -> None:
         "anyio._backends._asyncio",
         "httpx",
         "httpcore",
+        "orjson",
         "uvicorn",
         "starlette.applications",
         "multiprocessing",
