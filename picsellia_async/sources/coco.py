@@ -232,9 +232,15 @@ def _check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[_Entry]],
         SourceError: The file names its categories, whose ids are then no indexes of the label map; or they are looked up by name, and
             one has none there.
     """
-    if classes.label_map is not None and classes.names:
-        ids = {one.get("category_id") for group in groups.values() for _, one in group}
-        missing = next((one for one in ids if type(one) is int and one not in classes.names), None)
+    if classes.names and (classes.label_map is not None or classes.categories is not None):
+        said = {*classes.names, *(classes.categories or ())}
+        given = (one.get("category_id") for group in groups.values() for _, one in group)
+        ids = {
+            int(one) if isinstance(one, str) and one.isdecimal() else one
+            for one in given
+            if isinstance(one, (int, str))
+        }
+        missing = next((one for one in ids if type(one) is int and one not in said), None)
         if missing is not None:
             first, last = min(classes.names), max(classes.names)
             raise SourceError(

@@ -201,6 +201,8 @@ async def test_a_category_that_the_file_does_not_name_refuses_it(tmp_path, make_
     (tmp_path / "r.json").write_text(json.dumps(content))
     with pytest.raises(SourceError, match=r"category 2 is none of the file that names them, 1 to 3"):
         await listed(coco_results(tmp_path / "r.json", tmp_path, label_map={"person": 0, "car": 2}, on_bad=on_bad))
+    with pytest.raises(SourceError, match=r"category 2 is none of the file that names them, 1 to 3"):
+        await listed(coco_results(tmp_path / "r.json", tmp_path, categories={"person": 0, "car": 2}, on_bad=on_bad))
     frames = await listed(coco_results(tmp_path / "r.json", tmp_path, categories={1: 0, 2: 1}))
     assert frames[0].prediction.detection_classes == [0, 1]
 
