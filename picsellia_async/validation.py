@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import io
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -29,6 +30,7 @@ NAME_BYTES_MAX: Final = 1024
 PLACE_DEPTH: Final = 5
 """How deep in a value a message says where something has no JSON form."""
 
+_EXIF_TIME: Final = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 _NUMERIC: Final = "biuf"
 """Kinds of numpy's arrays that are written as they are: true or false, integers, floats."""
 _TIMES: Final = "mM"
@@ -88,10 +90,19 @@ def seconds(value: Any, name: str) -> float:
     return plain if isinstance(plain, int) else number
 
 
+def _number_of(value: Any) -> str:
+    """Return what makes seconds of a duration; "" for anything else."""
+    if isinstance(value, datetime.timedelta):
+        return ": .total_seconds() gives seconds"
+    if getattr(getattr(value, "dtype", None), "kind", "") == "m":
+        return ': value / numpy.timedelta64(1, "s") gives seconds'
+    return ""
+
+
 def _to_float(value: Any, name: str) -> float:
     plain = _plain(value)
     if plain is None:
-        raise ConfigurationError(f"{name} must be a number, got {shown(value)}")
+        raise ConfigurationError(f"{name} must be a number, got {shown(value)}{_number_of(value)}")
     try:
         return float(plain)
     except OverflowError:
@@ -170,6 +181,8 @@ def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:
             hint = f": {way_out}"
         elif isinstance(value, str):
             hint = ": Frame takes the file's pathlib.Path, deployment.monitor its path"
+        elif isinstance(value, tuple):
+            hint = ": of what cv2.imencode returns, (is_encoded, buffer), give the buffer"
         else:
             hint = ": give what its read() returns" if hasattr(value, "read") else ""
         raise ConfigurationError(
@@ -432,7 +445,24 @@ def epoch_seconds(value: Any, name: str) -> float:
         return value.timestamp()
     if isinstance(value, str):
         raise ConfigurationError(
+            f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: {_datetime_of(value)}"
+        )
+    if getattr(getattr(value, "dtype", None), "kind", "") == "M":
+        raise ConfigurationError(
             f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: "
-            "datetime.datetime.fromisoformat(...).astimezone()"
+            '.astype("datetime64[us]").item().replace(tzinfo=datetime.timezone.utc)'
         )
     return real_number(value, name)
+
+
+def _datetime_of(value: str) -> str:
+    """Return what makes a timestamp of a text in one of the usual forms: seconds, EXIF's, or ISO 8601."""
+    try:
+        float(value)
+    except ValueError:
+        pass
+    else:
+        return "float(...)"
+    if _EXIF_TIME.fullmatch(value.strip()):
+        return 'datetime.datetime.strptime(..., "%Y:%m:%d %H:%M:%S").astimezone()'
+    return "datetime.datetime.fromisoformat(...).astimezone()"

@@ -38,6 +38,8 @@ VISIBLE_CONFIDENCE: Final = 0.5
 ThirdValues: TypeAlias = Literal["visibility", "confidence"]
 """What the third value of a keypoint is: COCO's visibility (0, 1 or 2), or a confidence of 0 to 1."""
 
+POINTS_MIN: Final = 3
+"""A polygon of fewer encloses nothing."""
 ROUNDING: Final = 1.0
 """Pixels by which rounding puts a shape beside the image."""
 _PATH_HINT: Final = "Points are x, y: swap them where they are y, x, as rows and columns of an array are"
@@ -246,11 +248,11 @@ class Placement:
         self.clipped += found != points
         return found
 
-    def path(self, values: Any, name: str) -> list[tuple[float, float]]:
+    def path(self, values: Any, name: str, *, is_area: bool = False) -> list[tuple[float, float]]:
         """Return the points of one shape in pixels, each moved to the image's edge where it lies beyond.
 
         Raises:
-            ConfigurationError: No list of pairs.
+            ConfigurationError: No list of pairs, or a polygon (`is_area`) without width or height.
             ImplausibleError: Shares that are none, or a shape wholly beside the image.
         """
         points = [_row(pair, f"{name}[{i}]", 2, "x, y") for i, pair in enumerate(pairs(values, name))]
@@ -259,6 +261,10 @@ class Placement:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.look((*xs, *ys), values)
         self.look_whole(values)
+        if is_area and len(points) >= POINTS_MIN and (min(xs) == max(xs) or min(ys) == max(ys)):
+            raise ConfigurationError(
+                f"{name} is a polygon without width or height, which is no object: {shown(points)}"
+            )
         if self.scale is not None or self.bounds is not None:
             if self.bounds is not None and self.is_right_swapped:
                 width, height = self.bounds
@@ -335,9 +341,11 @@ def other_orders(order: str) -> str:
     return "; ".join(others) + "; the constructor itself takes top, left, bottom, right"
 
 
-def paths_from(values: Iterable[Any], field: str, place: Placement) -> list[list[tuple[float, float]]]:
+def paths_from(
+    values: Iterable[Any], field: str, place: Placement, *, is_area: bool = False
+) -> list[list[tuple[float, float]]]:
     """Return `[(x, y), ...]` in pixels for each polygon or line. `refuse_shares` and `refuse_far_paths` follow when all are there."""
-    return [place.path(value, f"{field}[{i}]") for i, value in enumerate(sequence(values, field))]
+    return [place.path(value, f"{field}[{i}]", is_area=is_area) for i, value in enumerate(sequence(values, field))]
 
 
 def whole_paths(paths: list[list[tuple[float, float]]]) -> list[list[list[int]]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.validation import refuse_masked, sequence, whole_number
 
@@ -27,10 +28,6 @@ class RunLength(TypedDict):
     """Height and width of the image, in this order."""
     counts: str | bytes | list[int]
     """Compressed text, or the plain lengths of runs of 0 and 1 in turn, down the columns."""
-
-
-POINTS_MIN = 3
-"""A polygon of fewer encloses nothing."""
 
 
 def _libraries(*names: str) -> list[Any]:

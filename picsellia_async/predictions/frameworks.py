@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, Names
 from picsellia_async.predictions.base import PredictionFormat, with_class_names
@@ -22,6 +22,8 @@ Kind: TypeAlias = Literal["detection", "segmentation", "mask", "keypoint"]
 
 MASK_THRESHOLD: Final = 0.5
 """Probability from which a pixel belongs to a torchvision mask."""
+_APART: Final = 2
+"""Pixels that rounding puts between a mask and its box."""
 _BACKGROUND: Final = frozenset({"background", "bg", "n/a"})
 """How lists of names call label 0 where it is no class."""
 _ORIENTED: Final = (
@@ -107,6 +109,7 @@ def _from_supervision(
             raise ConfigurationError("supervision.Detections has no keypoints: give supervision.KeyPoints")
         if mask is None:
             raise ConfigurationError(f"kind={chosen!r} needs detections.mask, which is None")
+        _check_places(detections.xyxy, mask)
         return _from_masks(chosen, mask, scores, common)
     if hasattr(detections, "keypoint_confidence") or hasattr(detections, "xy"):
         confidences = getattr(detections, "keypoint_confidence", None)
@@ -200,10 +203,16 @@ def _from_ultralytics_shapes(
         return KeypointPredictionFormat.from_keypoints(
             found.xy, confidences=confidences, clip=(width, height), **common
         )
-    # The masks themselves are of the network's size, with its padding; the polygons are of the image's.
+    # The masks themselves are of the network's size, with its padding; the polygons are of the image's. Those of a mask that is one
+    # pixel wide are left out with the empty ones: the model's other shapes are sent.
+    polygons = [one if _has_area(one) else [] for one in found.xy]
     if kind == "segmentation":
-        return SegmentationPredictionFormat.from_polygons(found.xy, clip=(width, height), **common)
-    return MaskPredictionFormat.from_polygons(found.xy, size=(width, height), **common)
+        return SegmentationPredictionFormat.from_polygons(polygons, clip=(width, height), **common)
+    return MaskPredictionFormat.from_polygons(polygons, size=(width, height), **common)
+
+
+def _has_area(polygon: Any) -> bool:
+    return all(len(set(side)) > 1 for side in zip(*sequence(polygon, "result.masks.xy"), strict=True))
 
 
 def from_torchvision(
@@ -289,6 +298,29 @@ def _torchvision_classes(
     if found and min(found) < first:
         raise ConfigurationError(f"output['labels'] has {min(found)}, which is below first_label={first}")
     return {**common, "classes": [label - first for label in found]}
+
+
+def _check_places(boxes: Any, masks: Any) -> None:
+    """Refuse masks that do not meet the boxes of their own shapes: lists in two orders, or masks of another size.
+
+    Raises:
+        ImplausibleError: One does not, by more than rounding.
+    """
+    for i, (box, mask) in enumerate(zip(boxes, masks, strict=False)):  # another count is told later
+        if getattr(mask, "ndim", 0) != 2:
+            return
+        left, top, right, bottom = box
+        across, down = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
+        if len(across) and (
+            across[0] > right + _APART
+            or across[-1] < left - _APART
+            or down[0] > bottom + _APART
+            or down[-1] < top - _APART
+        ):
+            raise ImplausibleError(
+                f"detections.mask[{i}] is at {across[0]}, {down[0]} to {across[-1]}, {down[-1]}, and detections.xyxy[{i}] is {shown(box)}, "
+                "which do not meet: one of them is of another object, or of an image of another size"
+            )
 
 
 def _from_masks(kind: str, masks: Any, scores: Any, common: dict[str, Any]) -> PredictionFormat:

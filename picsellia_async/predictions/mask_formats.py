@@ -10,7 +10,7 @@ import attrs
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import _masks, _values
-from picsellia_async.predictions._geometry import Placement, Size, checked_size, paths_from, whole_paths
+from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, checked_size, paths_from, whole_paths
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
 from picsellia_async.predictions._masks import Parts, RunLength
 from picsellia_async.predictions._values import Numbers, Path, Shapes
@@ -69,14 +69,15 @@ class SegmentationPredictionFormat(PredictionFormat):
             texts: See `PredictionFormat`.
 
         Raises:
+            ConfigurationError: A polygon of three points or more without width or height.
             ImplausibleError: Shares that are none, or a polygon that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = [
             [
                 path
-                for path in whole_paths(paths_from(_values.parts(one), f"polygons[{i}]", place))
-                if len(path) >= _masks.POINTS_MIN
+                for path in whole_paths(paths_from(_values.parts(one), f"polygons[{i}]", place, is_area=True))
+                if len(path) >= POINTS_MIN
             ]
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
@@ -199,6 +200,7 @@ class MaskPredictionFormat(PredictionFormat):
             texts: See `PredictionFormat`.
 
         Raises:
+            ConfigurationError: A polygon of three points or more without width or height.
             ImplausibleError: A polygon that is wholly or mostly beside the image.
         """
         known = _required_size(size)
@@ -319,8 +321,8 @@ class MaskPredictionFormat(PredictionFormat):
 
 def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple[int, int]) -> list[str]:
     """Return the compressed counts of the pixels inside the polygons of one shape; nothing where none has three points."""
-    paths = paths_from(_values.parts(polygons), name, place)
-    kept = [path for path in paths if len(path) >= _masks.POINTS_MIN]
+    paths = paths_from(_values.parts(polygons), name, place, is_area=True)
+    kept = [path for path in paths if len(path) >= POINTS_MIN]
     return [_masks.encode_polygons(kept, size)] if kept else []
 
 

@@ -89,6 +89,17 @@ def test_supervision_detections():
     assert (cut.detection_boxes, cut.clipped) == ([[5, 0, 700, 1280]], 1)
 
 
+def test_masks_and_boxes_of_supervision_meet():
+    """Of one shape they are of one object; an empty mask is left out as ever."""
+    far = detections(xyxy=np.array([[25.0, 0, 35, 8]]), mask=MASK[None])
+    with pytest.raises(
+        ImplausibleError, match=r"mask\[0\] is at 10, 10 to 20, 20, and detections\.xyxy\[0\].*do not meet"
+    ):
+        from_supervision(far)
+    assert from_supervision(far, kind="detection").detection_boxes == [[0, 25, 8, 35]]
+    assert from_supervision(detections(xyxy=far.xyxy, mask=np.zeros_like(MASK)[None])).left_out == 1
+
+
 def test_class_ids_and_names_of_supervision_agree():
     """Ids that were edited and names that were not, or another list of names: refused. A name of the model may be translated."""
     two = {"xyxy": BOXES, "confidence": np.array([0.75, 0.5]), "data": {"class_name": np.array(["car", "person"])}}

@@ -103,6 +103,18 @@ def test_keypoints_of_two_or_three_values(keypoints, confidences, found):
     assert prediction.keypoints == found
 
 
+@pytest.mark.parametrize("polygon", [[[5, 5]] * 4, [[5, 5], [9, 5], [14, 5]], [5.5, 1, 5.5, 9, 5.5, 4]])
+def test_a_polygon_without_width_or_height_is_refused(polygon):
+    """It is no object, as in files; one of fewer points is left out, as nothing is there."""
+    for make in (
+        SegmentationPredictionFormat.from_polygons,
+        lambda *args: MaskPredictionFormat.from_polygons(*args, size=(40, 30)),
+    ):
+        with pytest.raises(ConfigurationError, match=r"polygons\[0\]\[0\] is a polygon without width or height"):
+            make([polygon], [0], [0.9])
+        assert make([polygon[:2]], [0], [0.9]).left_out == 1
+
+
 NAN = float("nan")
 
 

@@ -90,6 +90,12 @@ def test_the_way_out_of_a_dtype_wraps_nothing(array: object, hint: str) -> None:
     ("fields", "message"),
     [
         ({"timestamp": "2026-11-28T09:00:00"}, r"epoch seconds or an aware datetime.*fromisoformat\(\.\.\.\)\.astimezone"),
+        ({"timestamp": "1795868491.7"}, r"epoch seconds or an aware datetime.*: float\(\.\.\.\)"),
+        ({"timestamp": "2026:11:28 09:00:00"}, r'strptime\(\.\.\., "%Y:%m:%d %H:%M:%S"\)\.astimezone\(\)'),
+        ({"timestamp": np.datetime64("2026-11-28T09:00:00")}, r'\.astype\("datetime64\[us\]"\)\.item\(\)\.replace\(tzinfo='),
+        ({"latency": datetime.timedelta(seconds=1)}, r"\.total_seconds\(\) gives seconds"),
+        ({"latency": np.timedelta64(21, "ms")}, r'numpy\.timedelta64\(1, "s"\) gives seconds'),
+        ({"image": (True, b"")}, r"cv2\.imencode returns, \(is_encoded, buffer\), give the buffer"),
         ({"timestamp": datetime.datetime(2026, 11, 28)}, r"must have a time zone.*\.astimezone\(\)"),  # noqa: DTZ001
         ({"image": "/x.jpg"}, r"got str: Frame takes the file's pathlib\.Path"),
         ({"image": open}, r"must be bytes or a buffer of them"),
