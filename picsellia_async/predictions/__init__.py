@@ -1,8 +1,9 @@
 """What a model predicted, as the platform takes it: the seven formats, and ways to them from what models and tools give."""
 
-from picsellia_async.predictions._geometry import Size, ThirdValues
+from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import Classes, LabelMap, Names
 from picsellia_async.predictions._masks import Parts, RunLength
+from picsellia_async.predictions._skeletons import ThirdValues
 from picsellia_async.predictions._values import Number, Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat
 from picsellia_async.predictions.coco import Categories, from_coco

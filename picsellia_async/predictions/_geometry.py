@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal, TypeAlias, get_args
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -16,28 +16,14 @@ from picsellia_async.predictions._values import (
     Number,
     Shapes,
     are_whole_shares,
-    is_scalar,
     looks_like_shares,
     pairs,
-    points_way_out,
 )
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
-from picsellia_async.validation import choice, real_number, sequence, whole_number
+from picsellia_async.validation import real_number, sequence, whole_number
 
 Size: TypeAlias = tuple[Number, Number]
 """Width and height in pixels. A numpy or torch shape is the other way round: height first."""
-VISIBLE: Final = 2
-"""COCO's visibility of a keypoint that is seen."""
-HIDDEN: Final = 1
-"""COCO's visibility of a keypoint that is in the image, but covered."""
-COCO_VISIBILITIES: Final = frozenset({0, HIDDEN, VISIBLE})
-"""0: not there."""
-VISIBLE_CONFIDENCE: Final = 0.5
-"""Confidence from which a keypoint counts as seen."""
-
-ThirdValues: TypeAlias = Literal["visibility", "confidence"]
-"""What the third value of a keypoint is: COCO's visibility (0, 1 or 2), or a confidence of 0 to 1."""
-
 POINTS_MIN: Final = 3
 """A polygon of fewer encloses nothing."""
 ROUNDING: Final = 1.0
@@ -255,7 +241,7 @@ class Placement:
             ConfigurationError: No list of pairs, or a polygon (`is_area`) without width or height.
             ImplausibleError: Shares that are none, or a shape wholly beside the image.
         """
-        points = [_row(pair, f"{name}[{i}]", 2, "x, y") for i, pair in enumerate(pairs(values, name))]
+        points = [numbers_of(pair, f"{name}[{i}]", 2, "x, y") for i, pair in enumerate(pairs(values, name))]
         if not points:
             return []
         xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -303,7 +289,7 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
     found, rows = [], []
     for i, value in enumerate(sequence(values, "boxes")):
         name = f"boxes[{i}]"
-        numbers = _row(value, name, 4, words)
+        numbers = numbers_of(value, name, 4, words)
         place.look(numbers, value)
         place.look_whole(value)
         rows.append(numbers)
@@ -353,147 +339,7 @@ def whole_paths(paths: list[list[tuple[float, float]]]) -> list[list[list[int]]]
     return [[[round(x), round(y)] for x, y in path] for path in paths]
 
 
-def skeletons_from(
-    keypoints: Iterable[Any], confidences: Any, third_values: ThirdValues | None, place: Placement
-) -> list[list[list[float]]]:
-    """Return `[x, y, visibility]` in pixels for each point of each skeleton.
-
-    Raises:
-        ConfigurationError: Not two or three finite numbers each, confidences of another count, or third values of 0 and 1 alone, of
-            which nobody said what they are.
-    """
-    if third_values is not None:
-        choice(third_values, "third_values", get_args(ThirdValues))
-    given = [_points_of(one, f"keypoints[{i}]", third_values) for i, one in enumerate(sequence(keypoints, "keypoints"))]
-    rows = [
-        [_point_row(one, f"keypoints[{i}][{j}]", is_all=confidences is None) for j, one in enumerate(skeleton)]
-        for i, (skeleton, _) in enumerate(given)
-    ]
-    found: list[list[tuple[float, float, float]]]
-    if confidences is not None:
-        said = [sequence(one, f"confidences[{i}]") for i, one in enumerate(sequence(confidences, "confidences"))]
-        if [len(one) for one in said] != [len(one) for one in rows]:
-            raise ConfigurationError("confidences must have one number per point of each skeleton")
-        found = [
-            [
-                (x, y, _seen(real_number(c, "confidences"), x, y) if x or y else 0)  # NaN beside what was not found
-                for (x, y, _), c in zip(skeleton, ones, strict=True)
-            ]
-            for skeleton, ones in zip(rows, said, strict=True)
-        ]
-    else:
-        is_said = third_values is not None or any(is_flat for _, is_flat in given)
-        read = _read_third(rows, third_values, is_said=is_said)
-        found = [
-            [(x, y, _seen(1.0, x, y) if third is None else read(third, x, y)) for x, y, third in skeleton]
-            for skeleton in rows
-        ]
-    placed = [_placed(skeleton, given[i][0], f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
-    place.refuse_shares(
-        "keypoints", points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
-    )
-    return placed
-
-
-def _read_third(
-    rows: list[list[tuple[float, float, float | None]]], third_values: ThirdValues | None, *, is_said: bool
-) -> Callable[[float, float, float], float]:
-    """Return how third values (of a point at x, y) are read: as visibilities, or as confidences.
-
-    Raises:
-        ConfigurationError: They are 0 and 1 alone, which fits both, and nobody said what they are.
-    """
-    thirds = {third for skeleton in rows for _, _, third in skeleton if third is not None}
-    if third_values == "confidence":
-        return _seen
-    if third_values == "visibility" and not thirds <= COCO_VISIBILITIES:
-        raise ConfigurationError(
-            f"third values of keypoints must be visibilities, 0, 1 or 2, got {max(thirds - COCO_VISIBILITIES):.4g}"
-        )
-    if not thirds <= COCO_VISIBILITIES:
-        return _seen  # a fraction tells confidences
-    if 1 in thirds and VISIBLE not in thirds and not is_said:
-        raise ConfigurationError(
-            "the third values of keypoints are 0 and 1 alone: sure confidences, or points that are all hidden. Say "
-            'third_values="confidence" or third_values="visibility"'
-        )
-    return _as_said
-
-
-def _as_said(visibility: float, _x: float, _y: float) -> float:
-    return visibility
-
-
-def _points_of(skeleton: Any, name: str, third_values: ThirdValues | None) -> tuple[list[Any], bool]:
-    """Return the points of a skeleton, and whether they came in COCO's flat form, whose third values are visibilities.
-
-    Raises:
-        ConfigurationError: A flat list that is not x, y, visibility in turn: flat pairs of x, y would be read as other points.
-    """
-    values = sequence(skeleton, name)
-    if not values or not is_scalar(values[0]):
-        return values, False
-    points = [values[i : i + 3] for i in range(0, len(values), 3)]
-    if len(values) % 3 or not (
-        third_values == "confidence" or {real_number(point[2], name) for point in points} <= COCO_VISIBILITIES
-    ):
-        raise ConfigurationError(
-            f"{name} is flat, which is read as COCO's x, y, visibility (0, 1 or 2) in turn, and is not that: {shown(skeleton)}. "
-            "Give a list of points, [[x, y], ...]"
-        )
-    return points, True
-
-
-def _point_row(value: Any, name: str, *, is_all: bool) -> tuple[float, float, float | None]:
-    """Return x, y and the third value; None where there is none. A point that was not found is 0, 0, 0.
-
-    Args:
-        value: The point.
-        name: How messages call it.
-        is_all: Whether no confidence is given beside the points.
-    """
-    values = sequence(value, name)
-    if len(values) in {2, 3} and _is_not_found(values[0], values[1], is_all=is_all and len(values) == 2):
-        return 0.0, 0.0, 0.0
-    if len(values) == 2:
-        x, y = _row(values, name, 2, "x, y")
-        return x, y, None
-    x, y, third = _row(values, name, 3, "x, y, visibility or confidence; or x, y")
-    return x, y, third
-
-
-def _is_not_found(x: Any, y: Any, *, is_all: bool) -> bool:
-    """Whether a point is what tools write for none: NaN twice, -1 twice, or, where nothing but x and y is known, two numbers below 0."""
-    if isinstance(x, str) or isinstance(y, str):
-        return False
-    try:
-        x, y = float(x), float(y)
-    except (TypeError, ValueError, OverflowError):
-        return False  # told later, as what it is
-    if is_all:
-        return (x < 0 and y < 0) or (math.isnan(x) and math.isnan(y))
-    return x == y == -1 or (math.isnan(x) and math.isnan(y))
-
-
-def _seen(confidence: float, x: float, y: float) -> int:
-    """Return the visibility of a point. One at exactly 0, 0 is "not there", whatever its confidence: ultralytics and others write it so."""
-    if not 0 <= confidence <= 1:
-        raise ImplausibleError(
-            f"the third values of keypoints are neither COCO's visibility (0, 1, 2) nor confidences, got {confidence:.4g}"
-        )
-    if not confidence or not (x or y):
-        return 0
-    return VISIBLE if confidence >= VISIBLE_CONFIDENCE else HIDDEN
-
-
-def _placed(skeleton: list[tuple[float, float, float]], given: Any, name: str, place: Placement) -> list[list[float]]:
-    """Return the skeleton in pixels. A point that is not there has no place: models give (0, 0), which must not be moved or cut."""
-    there = iter(place.joints([point[:2] for point in skeleton if point[2]], name, given))
-    placed = [(next(there), point[2]) if point[2] else (None, 0) for point in skeleton]
-    return [[0, 0, 0] if at is None else [round(at[0]), round(at[1]), third] for at, third in placed]
-
-
-def _row(value: Any, name: str, count: int, words: str) -> Any:
+def numbers_of(value: Any, name: str, count: int, words: str) -> Any:
     """Return a tuple of `count` floats."""
     values = sequence(value, name)
     if len(values) != count:

@@ -13,13 +13,12 @@ from picsellia_async.predictions import _values
 from picsellia_async.predictions._geometry import (
     Placement,
     Size,
-    ThirdValues,
     boxes_from,
     paths_from,
-    skeletons_from,
     whole_paths,
 )
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._skeletons import ThirdValues, skeletons_from
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, counted, with_label_map
 from picsellia_async.validation import sequence
