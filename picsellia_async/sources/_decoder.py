@@ -7,7 +7,9 @@ own frames and is counted; only what cannot be read on ends the reading.
 from __future__ import annotations
 
 import datetime
+import errno
 import secrets
+import socket
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -15,11 +17,12 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.sources._address import is_url
+from picsellia_async.sources._address import is_url, redacted
 from picsellia_async.sources._backlog import Backlog
 from picsellia_async.sources._clock import Clock, Step
 from picsellia_async.sources._corruption import Corruption, FrameNumbers
@@ -359,6 +362,7 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
     is_rtsp = address.startswith("rtsp")
     usual = _RTSP_OPTIONS if is_rtsp else {}
     live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
+    begun = time.monotonic()
     try:
         container = av.open(
             address,
@@ -368,12 +372,32 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         failure = _reason(error, settings.timeout)
+        if is_url(address) and time.monotonic() - begun >= settings.timeout:
+            # FFmpeg calls a port that says nothing "invalid data", once its time is over.
+            failure = _silence(settings.timeout)
+        elif getattr(error, "errno", None) == errno.EIO:
+            failure = _why_no_host(address) or failure
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
         why = why_unreadable(Path(settings.address)) if _is_file(settings) else ""
         raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}")
     return container
+
+
+def _why_no_host(address: str) -> str:
+    """Return that the name in an address is not known, for which FFmpeg has "Input/output error"; empty where it is."""
+    try:
+        host = urlsplit(redacted(address)).hostname if is_url(address) else None
+    except ValueError:  # brackets that do not close
+        return ""
+    if not host or host == "...":  # the latter where a password cannot be told from the host
+        return ""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        return f"the name {host!r} cannot be looked up ({getattr(error, 'strerror', None) or 'it is no name'})"
+    return ""
 
 
 def _is_file(settings: VideoSettings) -> bool:
@@ -422,9 +446,13 @@ def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any
 def _reason(error: BaseException, timeout: float) -> str:
     """Return what FFmpeg says, without the address that its messages end with."""
     if type(error).__name__ == "ExitError":  # PyAV ends a call by it whose time is over
-        return f"nothing came for {timeout:g} s"
+        return _silence(timeout)
     said = getattr(error, "strerror", None)
     return str(said) if said else type(error).__name__
+
+
+def _silence(timeout: float) -> str:
+    return f"nothing came for {timeout:g} s"
 
 
 def _matrix(frame: Any) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import time
 
@@ -242,8 +243,9 @@ async def test_decoding_holds_no_frames_back(tmp_path):
     await ended("camera")
 
 
-async def test_a_camera_that_sends_nothing_is_told_by_its_time():
-    """FFmpeg says that it was asked to exit, which tells nobody what happened."""
+@pytest.mark.parametrize("scheme", ["tcp", "rtsp"])
+async def test_a_camera_that_sends_nothing_is_told_by_its_time(scheme):
+    """FFmpeg says that it was asked to exit, or that the data are invalid, which tells nobody what happened."""
     silent = asyncio.Event()
 
     async def serve(_, writer):
@@ -253,9 +255,23 @@ async def test_a_camera_that_sends_nothing_is_told_by_its_time():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(SourceError, match=r"cannot open .* as a video: nothing came for 0\.2 s"):
-        await listed(camera(f"tcp://127.0.0.1:{port}", timeout=0.2, reconnect=None))
+        await listed(camera(f"{scheme}://127.0.0.1:{port}", timeout=0.2, reconnect=None))
     silent.set()
     server.close()
+    await ended("camera")
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "tcp"])
+async def test_a_host_that_nobody_knows_is_named(scheme, monkeypatch):
+    """FFmpeg calls it an input/output error. The password is not shown."""
+
+    def look_up(*_):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(SourceError, match=r"the name 'no-such\.invalid' cannot be looked up \(Name or") as caught:
+        await listed(camera(f"{scheme}://user:hunter2@no-such.invalid:554/main", timeout=5, reconnect=None))
+    assert "hunter2" not in str(caught.value)
     await ended("camera")
 
 
