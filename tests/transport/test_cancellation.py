@@ -218,7 +218,7 @@ async def test_cancelled_among_several_addresses(make_transport, monkeypatch: py
         await transport.aclose()
     finally:
         loop.sock_connect = connect
-    assert descriptors() == before
+    assert descriptors() <= before  # fewer: those of a test before this one may end meanwhile
     assert await new_tasks(tasks) == set()
 
 
