@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterable, Iterator
@@ -25,6 +24,7 @@ from picsellia_async.cli.delivering import (
     seconds,
 )
 from picsellia_async.cli.failures import FailureFile, check_failures
+from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output
 from picsellia_async.cli.result import Result, print_result, tell_way_on, to_json
 from picsellia_async.cli.resuming import (
@@ -278,21 +278,12 @@ async def _interruptible(
     result = Result()
     work = asyncio.create_task(_deliver(args, categories, options, result))
 
-    def interrupt() -> None:
+    def interrupted() -> None:
         if not result.is_interrupted:
             print("interrupted: closing, once more to stop at once", file=sys.stderr)
         result.is_interrupted = True
-        work.cancel()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows: asyncio.run turns Ctrl-C into a cancellation itself. RuntimeError: signals are the main thread's, and this is none.
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, interrupt)
-    try:
-        await asyncio.wait([work])
-    finally:
-        work.cancel()
+    await wait_interruptible(work, interrupted)
     if not work.cancelled():
         work.result()
     return result

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import glob
 import json
-import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -18,6 +17,7 @@ import attrs
 
 from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
+from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError, PicselliaError
@@ -182,20 +182,11 @@ async def _interruptible(args: argparse.Namespace, given: _Input) -> tuple[Predi
     work = asyncio.create_task(_predict(args, given))
     is_interrupted = False
 
-    def interrupt() -> None:
+    def interrupted() -> None:
         nonlocal is_interrupted
         is_interrupted = True
-        work.cancel()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows: asyncio.run turns Ctrl-C into a cancellation itself. RuntimeError: signals are the main thread's, and this is none.
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, interrupt)
-    try:
-        await asyncio.wait([work])
-    finally:
-        work.cancel()
+    await wait_interruptible(work, interrupted)
     if work.cancelled():
         return PredictReport(predicted=0, predicted_before=0, failed=0, failures=()), True
     return work.result(), is_interrupted

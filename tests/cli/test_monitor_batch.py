@@ -165,30 +165,6 @@ async def test_progress_is_told_where_there_is_no_terminal(monitor, emulator, ma
     assert re.search(r"^[1-5] of 6 delivered, [1-5] under way, 0 refused$", err, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["labels/0.txt", "names.txt", "results.json", "images.json", "0.jpg"])
-async def test_a_failure_file_replaces_nothing_that_is_read(monitor, manifest_file, tmp_path, name, stored):
-    """Neither a label file, names, COCO files nor a picture: emptied, a label file says that nothing was found."""
-    assert manifest_file.parent == tmp_path  # the pictures lie there
-    (tmp_path / "labels").mkdir()
-    (tmp_path / "labels/0.txt").write_text("0 0.5 0.5 0.2 0.4 0.9\n")
-    (tmp_path / "names.txt").write_text("person\nbicycle\n")
-    (tmp_path / "results.json").write_text(
-        json.dumps([{"image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.9}])
-    )
-    (tmp_path / "images.json").write_text(json.dumps({"images": [{"id": 0, "file_name": "0.jpg"}]}))
-    before = (tmp_path / name).read_bytes()
-    given = (
-        ("--coco", tmp_path / "results.json", "--annotations", tmp_path / "images.json", "--class-numbers")
-        if name.endswith("json")
-        else ("--yolo", tmp_path / "labels", "--names", tmp_path / "names.txt")
-    )
-    code, report, err = await monitor(*given, "--images", tmp_path, "--failures", tmp_path / name)
-    assert (code, report) == (2, None)
-    assert "which would be lost" in err
-    assert (tmp_path / name).read_bytes() == before
-    assert not await stored()
-
-
 @pytest.mark.parametrize("where", ["input", "folder", "nowhere"])
 async def test_a_failure_file_that_cannot_be_written_is_refused(monitor, manifest_file, tmp_path, where, stored):
     """Above all the manifest that is read."""
