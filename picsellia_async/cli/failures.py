@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -71,12 +73,24 @@ class FailureFile:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close the file. Where nothing failed in a run that did not, it is empty."""
         with self._lock:
-            if self._file is None and kind is None:
-                self._file = self._opened("")
-            self._is_open = False
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            try:
+                if self._is_open and self._file is None and kind is None:
+                    self._file = self._opened("")
+            except OSError as error:
+                self._tell(error)
+            self._close()
+
+    def _close(self) -> None:
+        self._is_open = False
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # told where it was written
+                file.close()
+
+    def _tell(self, error: OSError) -> None:
+        """Say once that the file is not whole, a full disk's for instance: the run goes on, and tells what became of everything."""
+        print(f"--failures: {str(self.path)!r} cannot be written any further: {error.strerror}", file=sys.stderr)
+        self._close()
 
     def ended(self, outcome: Outcome) -> None:
         """Take note of an outcome; for `on_outcome` of the uploader."""
@@ -117,18 +131,27 @@ class FailureFile:
         with self._lock:
             if not self._is_open:
                 return
-            self.count += 1
-            if self._file is None:
-                self._file = self._opened(f"{text}\n")
+            try:
+                if self._file is None:
+                    self._file = self._opened(f"{text}\n")
+                else:
+                    print(text, file=self._file, flush=True)
+            except OSError as error:
+                self._tell(error)
             else:
-                print(text, file=self._file, flush=True)
+                self.count += 1
 
     def _opened(self, text: str) -> TextIO:
         """Replace the file by one of this text, and open that for what comes after it."""
         target = Path(os.path.realpath(self.path))  # a link stays one
         if target.exists() and not target.is_file():
             file = self.path.open("w", encoding="utf-8")  # a pipe or device
-            print(text, end="", file=file, flush=True)
+            try:
+                print(text, end="", file=file, flush=True)
+            except OSError:
+                with contextlib.suppress(OSError):  # it tries once more
+                    file.close()
+                raise
             return file
         part = target.with_name(f".{target.name}.{uuid4().hex}.part")
         try:

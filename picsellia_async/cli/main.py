@@ -40,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Who reads our output wants no more of it (`| head`). What is left must not fail again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # who reads our output wants no more of it (`| head`)
         return 1
     except ConfigurationError as exc:
         print(in_options(f"picsellia-async {chosen.command}: {exc}"), file=sys.stderr)
@@ -49,4 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PicselliaError as exc:
         print(in_options(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}"), file=sys.stderr)
         return 1
+    except OSError as exc:  # a full disk behind our output, for instance
+        _let_go_of_stdout()
+        print(f"picsellia-async {chosen.command}: {exc}", file=sys.stderr)
+        return 1
     return code
+
+
+def _let_go_of_stdout() -> None:
+    """See that what is left of our output does not fail again when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

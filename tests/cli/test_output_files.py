@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from picsellia_async.cli.failures import FailureFile
 from picsellia_async.cli.main import main
 from picsellia_async.jobs import predict
 
@@ -107,3 +111,34 @@ async def test_results_take_no_file_that_predict_did_not_write(run, folder, depl
     for _ in range(2):
         assert (await run("predict", "images", "--results", "new.jsonl", *fresh))[0] == 0
     assert len((folder / "new.jsonl").read_text().splitlines()) == 2
+
+
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")  # noqa: PTH110
+
+
+@FULL
+def test_a_failure_file_on_a_full_disk_is_told_once(capsys):
+    """The run goes on and has its account: only the list of what failed is not whole."""
+    with FailureFile(Path("/dev/full"), Path("in.jsonl"), {}) as failures:
+        for number in range(3):
+            failures.skipped("cut off", f'{{"image": "{number}.jpg"}}')
+    assert capsys.readouterr().err == "--failures: '/dev/full' cannot be written any further: No space left on device\n"
+    assert failures.count == 0
+
+
+@FULL
+def test_output_on_a_full_disk_is_one_line_and_code_1():
+    """No traceback where what the command says cannot be written."""
+    command = [
+        sys.executable,
+        "-m",
+        "picsellia_async.cli",
+        "doctor",
+        "--host",
+        "http://127.0.0.1:1",
+        "--api-token",
+        "t",
+    ]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "picsellia-async doctor: [Errno 28] No space left on device\n")
