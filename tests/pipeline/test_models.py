@@ -44,8 +44,9 @@ async def test_a_plain_function_runs_in_threads_of_the_pipeline() -> None:
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("picsellia-pipeline")] == []
 
 
-async def test_a_function_in_a_process(tmp_path: Path) -> None:
+async def test_a_function_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`run_in="process"`: the model gets pixels in another process; when that dies, its frame fails and a new one goes on."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # where the other process finds the module of the model
     death = tmp_path / "die"
     stored = Stored()
 

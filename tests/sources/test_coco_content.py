@@ -201,7 +201,7 @@ def test_the_text_form_is_that_of_the_reference():
         ("\x7f", "does not have"),
         ("oo", "middle of a number"),
         ([64 * 48], "has no pixel"),
-        ([[5, 5, 9, 5, 7, 5]], "has no pixel"),
+        ([[5, 5, 9, 5, 7, 5]], "polygon without width or height"),
         ({"size": [48, 64], "counts": [10, 0, 64 * 48 - 10]}, "has no pixel"),
         ([[0, 0, 5, 0]], "no polygon of three points"),
         ([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]], "shares of the image"),
