@@ -58,7 +58,7 @@ class Batch:
         self._total = total
         self._limit = limit
         self._tags = tags
-        self.read = 0
+        self.read: int = 0
         """Items read."""
         self.job: Job | None = None
         """Knows what former runs delivered, where there is a journal."""

@@ -54,9 +54,9 @@ class FailureFile:
             defaults: Fields of those lines that they do not have.
         """
         self.path = path
-        self.count = 0
+        self.count: int = 0
         """Lines written."""
-        self.is_outside = False
+        self.is_outside: bool = False
         """Whether an image of these lies outside the file's folder."""
         self._folder = path.absolute().parent
         self._manifest = manifest

@@ -36,7 +36,7 @@ from picsellia_async.jobs._pictures import pictures
 from picsellia_async.uploader import Uploader, deliver_all
 from picsellia_async.validation import choice
 
-logger = logging.getLogger("picsellia_async")
+logger: Final = logging.getLogger("picsellia_async")
 
 T = TypeVar("T")
 

@@ -121,9 +121,12 @@ class Prediction:
         self._monitor = monitor
         self._tags = tags
         self._known: set[str] = set()
-        self.is_open = False
+        self.is_open: bool = False
         """Whether the file was opened for this run."""
-        self.read = self.predicted = self.predicted_before = self.failed = 0
+        self.read: int = 0
+        self.predicted: int = 0
+        self.predicted_before: int = 0
+        self.failed: int = 0
         self._failures: list[Predicted] = []
 
     async def results(self) -> AsyncGenerator[Predicted, None]:
