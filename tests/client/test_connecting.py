@@ -151,8 +151,14 @@ async def test_a_platform_that_does_not_answer_is_told(caplog, monkeypatch):
     host = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     client = AsyncClient("token", host=host)
     waiting = [asyncio.create_task(client.connect()) for _ in range(3)]
-    await until(lambda: caplog.records)
-    assert [line for name, _, line in caplog.record_tuples if name == "picsellia_async"] == [
+
+    def told() -> list[str]:
+        return [
+            line for name, level, line in caplog.record_tuples if (name, level) == ("picsellia_async", logging.WARNING)
+        ]
+
+    await until(told)
+    assert told() == [
         f"{host} has not answered for 0.05 s; the call waits on, within its time-outs (is the name right, and the host up?)"
     ]
     for task in waiting:
