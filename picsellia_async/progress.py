@@ -130,12 +130,17 @@ class TerminalProgress:
 
 def describe(statistics: UploaderStatistics) -> str:
     """Return what is worth saying beside the bar: failures, and trouble with the service."""
-    words = ["delivering"]
-    for name, count in (
-        ("rejected", statistics.rejected), ("dropped", statistics.dropped), ("repeated", statistics.retried),
-    ):  # fmt: skip
-        if count:
-            words.append(f"{count} {name}")
+    rejected = [f"{statistics.rejected} rejected"] if statistics.rejected else []
+    return ", ".join(["delivering", *rejected, *troubles(statistics)])
+
+
+def troubles(statistics: UploaderStatistics) -> list[str]:
+    """Return the words for all of that but rejected frames."""
+    words = [
+        f"{count} {name}"
+        for name, count in (("dropped", statistics.dropped), ("repeated", statistics.retried))
+        if count
+    ]
     if statistics.health is not Health.OK:
         words.append(f"service {statistics.health.value}")
-    return ", ".join(words)
+    return words

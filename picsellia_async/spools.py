@@ -26,8 +26,8 @@ from picsellia_async._delivery.spool.contents import (
     SpoolChanges,
     SpoolContents,
     SpooledFrame,
+    read_contents,
 )
-from picsellia_async._delivery.spool.contents import read_contents as _read_contents
 from picsellia_async.errors import ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 from picsellia_async.sources._manifest_line import manifest_line
@@ -37,19 +37,6 @@ __all__ = ["FrameState", "SpoolChanges", "SpoolContents", "SpooledFrame", "expor
 MANIFEST: Final = "manifest.jsonl"
 """Name of the manifest in the folder of an export."""
 _SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
-
-
-def read_contents(path: str | Path) -> SpoolContents:
-    """Read what a spool holds, also beside the process that uses it. Writes nothing; some 500 bytes of memory for a frame.
-
-    Args:
-        path: Directory that was given as `spool=`.
-
-    Raises:
-        ConfigurationError: There is no spool.
-        SpoolError: It cannot be read, others could write to it, or it is of a newer version.
-    """
-    return _read_contents(Path(path))
 
 
 def export_frames(spool: SpoolChanges, frames: Iterable[SpooledFrame], folder: str | Path) -> int:

@@ -98,7 +98,6 @@ class Uploader:
         chosen = Options(**options)
         if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
-        self.owner: dict[str, str] = dict(owner or {})  # whose frames it delivers: `deployment_id` and `host`
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
         writer: SpoolQuota | None = None

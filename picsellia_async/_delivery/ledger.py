@@ -163,7 +163,7 @@ class Ledger:
         self._count_flushes(item.seq, 1)
 
     def leave_memory(self, item: Item) -> None:
-        """Give back the memory of a frame that goes on existing on disk only."""
+        """Give back the memory of a frame that ends, or goes on existing on disk only."""
         self.known.pop(item.frame.id.int, None)
         self.memory.release(item.size)
         if item.is_passing:
@@ -195,14 +195,10 @@ class Ledger:
     def end(self, item: Item, outcome: Outcome) -> None:
         """Give a frame in memory its outcome, and free what it held. An item that ended before is left alone."""
         # A `send` that ignores its cancellation may come back after closing gave its frame an outcome.
-        frame = item.frame
-        key, image = frame.id.int, frame.image
-        if self.known.get(key) is not item:
+        image = item.frame.image
+        if self.known.get(item.frame.id.int) is not item:
             return
-        del self.known[key]
-        self.memory.release(item.size)
-        if item.is_passing:
-            self.end_passing(item)
+        self.leave_memory(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)
         self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.file_bytes, item.seq)

@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 
 from picsellia_async._delivery.iterables import check, each
+from picsellia_async._delivery.options import CONCURRENCY_MAX
 from picsellia_async._deployment.predicting import Predicting
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.serving_requests import PredictRequest
@@ -25,9 +26,6 @@ from picsellia_async.errors import (
 from picsellia_async.resources.data import Data
 from picsellia_async.responses import PredictionAnswer
 from picsellia_async.validation import whole_number
-
-CONCURRENCY_MAX: Final = 1000
-"""Most requests in flight that may be asked for."""
 
 _OF_ALL: Final = (HostNotConfiguredError, AuthenticationError, PermissionDeniedError)
 """What stands against every image alike."""

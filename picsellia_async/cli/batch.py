@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Final, Self
 
 import attrs
@@ -14,7 +14,7 @@ import attrs
 from picsellia_async._delivery.outcomes import UploaderStatistics
 from picsellia_async.frames import Frame
 from picsellia_async.jobs import Job
-from picsellia_async.progress import ProgressBar, describe
+from picsellia_async.progress import ProgressBar, describe, troubles
 from picsellia_async.sources import Source
 from picsellia_async.uploader import Uploader
 
@@ -143,9 +143,4 @@ class Progress:
                 total = "" if self._batch.total is None else f" of {self._batch.total}"
                 done = found.delivered + self._batch.passed
                 words = [f"{done}{total} delivered", f"{found.pending_frames} under way", f"{found.rejected} refused"]
-                print(", ".join([*words, *_trouble(found)]), file=sys.stderr, flush=True)
-
-
-def _trouble(statistics: UploaderStatistics) -> Iterator[str]:
-    _, *words = describe(statistics).split(", ")
-    yield from (word for word in words if not word.endswith(" rejected"))
+                print(", ".join([*words, *troubles(found)]), file=sys.stderr, flush=True)

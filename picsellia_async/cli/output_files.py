@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.monitor_options import EXTENSIONS
 
 _LINE_BYTES_MAX: Final = 2**26
 """Of a first line that is looked at: a manifest may hold masks."""
-_READ: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".txt", ".yaml", ".yml", ".names"})
+_READ: Final = frozenset({*EXTENSIONS, ".txt", ".yaml", ".yml", ".names"})
 """Extensions of what is read in a folder; a file of failures may lie beside the images."""
 
 

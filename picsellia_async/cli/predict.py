@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -19,14 +19,14 @@ from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
 from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output
+from picsellia_async.cli.result import FAILURES_NAMED
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.jobs import Prediction, PredictReport
+from picsellia_async.monitor_options import EXTENSIONS
 from picsellia_async.progress import ProgressBar
 from picsellia_async.sources import Image, OnBad, directory, video
 from picsellia_async.sources._folder import IMAGE_PATTERNS
-
-_PICTURES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -103,7 +103,7 @@ def _keep(path: Path, image: bytes | Path) -> None:
 
 
 def _is_video(path: str) -> bool:
-    return not Path(path).is_dir() and not glob.has_magic(path) and Path(path).suffix.lower() not in _PICTURES
+    return not Path(path).is_dir() and not glob.has_magic(path) and Path(path).suffix.lower() not in EXTENSIONS
 
 
 def _folder_of(path: str) -> tuple[Path, str | tuple[str, ...], bool]:
@@ -171,9 +171,9 @@ def _to_json(report: PredictReport, given: _Input, is_interrupted: bool) -> dict
         "error": None if report.error is None else f"{type(report.error).__name__}: {report.error}",
         "failures": [
             {"filename": _name(one.image), "reason": f"{type(one.error).__name__}: {one.error}"}
-            for one in report.failures[:100]
+            for one in report.failures[:FAILURES_NAMED]
         ],
-        "problems": given.problems[:100],
+        "problems": given.problems[:FAILURES_NAMED],
     }
 
 

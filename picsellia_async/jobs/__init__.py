@@ -10,18 +10,6 @@ __all__ = [
     "Job",
     "JobReport",
     "JournalError",
-    "PredictReport",
-    "Prediction",
-    "VerifyReport",
-    "predict",
-    "run",
-    "verify",
-]
-
-__all__ = [
-    "Job",
-    "JobReport",
-    "JournalError",
     "MergeReport",
     "PredictReport",
     "Prediction",

@@ -6,11 +6,11 @@ import hashlib
 from typing import Final
 from uuid import UUID
 
-import attrs
 import orjson
 
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import PredictionFormat
+from picsellia_async.predictions.base import field_names
 
 DIGEST_BYTES: Final = 16
 _UUID_BYTES: Final = 16
@@ -21,12 +21,12 @@ UNREADABLE: Final = b""
 """Stands for the content of a file that cannot be read, which the uploader tells."""
 
 
-def digest_of(image: bytes) -> bytes:
-    """Return the digest of a picture: the whole of it counts. Lets other threads run.
+def digest_of(content: bytes) -> bytes:
+    """Return the digest of a picture, the whole of it, or of facts. Lets other threads run.
 
     SHA-256, since processors have instructions for it: of what the standard library has it costs least.
     """
-    return hashlib.sha256(image).digest()[:DIGEST_BYTES]
+    return hashlib.sha256(content).digest()[:DIGEST_BYTES]
 
 
 def key_of(frame: Frame, picture: bytes) -> bytes:
@@ -39,7 +39,7 @@ def key_of(frame: Frame, picture: bytes) -> bytes:
     facts = b"\0".join(
         (frame.filename.encode(), picture, _written(frame.prediction), _written(frame.shadow_prediction))
     )
-    return hashlib.sha256(facts).digest()[:DIGEST_BYTES]
+    return digest_of(facts)
 
 
 def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
@@ -54,15 +54,9 @@ def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
     return UUID(bytes=digest[:_UUID_BYTES], version=_NAME_BASED)
 
 
-_names: dict[type[PredictionFormat], tuple[str, ...]] = {}
-
-
 def _written(prediction: PredictionFormat | None) -> bytes:
     if prediction is None:
         return b""
     kind = type(prediction)
-    # What a constructor notes beside its arguments, names of classes for instance, is nothing that is sent.
-    names = _names.get(kind)
-    if names is None:
-        names = _names[kind] = tuple(one.name for one in attrs.fields(kind) if one.init)
+    names = field_names(kind)  # type: ignore[arg-type]  # classes are hashable
     return orjson.dumps([kind.__name__, *(getattr(prediction, name) for name in names)])

@@ -199,7 +199,7 @@ class Journal:
         """Return the digests of files that were read before.
 
         Args:
-            files: What tells a file and its version, of `_pictures.version_of`.
+            files: What tells a file and its version, of `_pictures`.
 
         Raises:
             JournalError: The file cannot be read.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -12,7 +11,7 @@ from typing import Final
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.frames import Frame
-from picsellia_async.jobs._identity import DIGEST_BYTES, UNREADABLE, digest_of
+from picsellia_async.jobs._identity import UNREADABLE, digest_of
 from picsellia_async.jobs._journal import Journal
 
 _SETTLED_NS: Final = 2_000_000_000
@@ -53,8 +52,7 @@ def _version_of(path: Path) -> tuple[bytes, bool]:
     if not stat.S_ISREG(state.st_mode) or state.st_size > IMAGE_BYTES_MAX:
         return b"", False  # the uploader refuses it, and says why
     facts = f"{os.path.abspath(path)}\0{state.st_size}\0{state.st_mtime_ns}"  # noqa: PTH100 - Path.absolute keeps `..`
-    version = hashlib.sha256(facts.encode(errors="surrogateescape")).digest()[:DIGEST_BYTES]
-    return version, time.time_ns() - state.st_mtime_ns > _SETTLED_NS
+    return digest_of(facts.encode(errors="surrogateescape")), time.time_ns() - state.st_mtime_ns > _SETTLED_NS
 
 
 def _read(path: Path) -> bytes:

@@ -24,6 +24,7 @@ from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.jobs._errors import JournalError
 from picsellia_async.predictions import PREDICTION_FORMATS
+from picsellia_async.predictions.base import field_names
 from picsellia_async.resources.tag import Tags
 
 _FAILURES_KEPT: Final = 10_000
@@ -110,7 +111,7 @@ class Prediction:
         if self._format is None:
             raise ConfigurationError(f"a deployment of type {deployment.type} has no format of predictions")
         self._type: InferenceType = deployment.type
-        self._fields = [field.name for field in attrs.fields(self._format) if field.init]
+        self._fields = field_names(self._format)  # type: ignore[arg-type]  # classes are hashable
         self._images = images
         self._deployment = deployment
         self.path: Path = Path(results)
@@ -123,7 +124,6 @@ class Prediction:
         self._known: set[str] = set()
         self.is_open: bool = False
         """Whether the file was opened for this run."""
-        self.read: int = 0
         self.predicted: int = 0
         self.predicted_before: int = 0
         self.failed: int = 0
@@ -253,7 +253,6 @@ class Prediction:
     async def _new(self) -> AsyncGenerator[ImageFile, None]:
         async with contextlib.aclosing(each(self._images)) as images:
             async for image in images:
-                self.read += 1
                 if self._name(image) in self._known:
                     self.predicted_before += 1
                 else:

@@ -140,6 +140,12 @@ class ModelError(Exception):
         return cls(f"the model raised {said}")
 
 
+def is_our_cancellation(error: BaseException) -> bool:
+    """Return whether this task is being cancelled, and not something that the model or the source waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 class ModelRunner:
     """Calls the model, beside the event loop or in it."""
 
@@ -206,9 +212,8 @@ class ModelRunner:
         try:
             returned = await call.model(call.input_of(images))
         except _NOT_CARRIED as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # it is us who are cancelled, and not something that the model waited for
+            if is_our_cancellation(error):
+                raise
             raise ModelError.of(error) from error
         latency = time.perf_counter() - begun
         if returned is None or isinstance(returned, PredictionFormat):

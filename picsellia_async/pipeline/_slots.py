@@ -86,8 +86,6 @@ class Slots(Generic[T]):
         self._is_closed = True
         self._came.set()
 
-    def clear(self) -> list[T]:
-        """Take everything out of turn."""
-        items = list(self._items.values())
+    def clear(self) -> None:
+        """Forget what waits."""
         self._items.clear()
-        return items

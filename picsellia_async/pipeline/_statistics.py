@@ -200,9 +200,9 @@ def total(ledgers: dict[str, SourceLedger], now: float, seconds: float) -> Pipel
     by_source = {name: ledger.snapshot(now, seconds) for name, ledger in ledgers.items()}
     skipped: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    for ledger in ledgers.values():
-        skipped.update(ledger.skipped.copy())
-        failed.update(ledger.failed.copy())
+    for one in by_source.values():
+        skipped.update(one.skipped_by_reason)
+        failed.update(one.failed_by_reason)
     return PipelineStatistics(
         received=sum(one.received for one in by_source.values()),
         submitted=sum(one.submitted for one in by_source.values()),

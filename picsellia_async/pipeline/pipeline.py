@@ -23,7 +23,7 @@ from picsellia_async._http.loop import running_loop
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.frames import FrameDetails
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
-from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, RunIn
+from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, RunIn, is_our_cancellation
 from picsellia_async.pipeline._result import Conversion
 from picsellia_async.pipeline._rule import Keep, as_rules
 from picsellia_async.pipeline._signals import SignalHandlers, SignalName
@@ -348,9 +348,8 @@ class Pipeline:
         except ConfigurationError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # it is us who are cancelled, and not something that the source waited for
+            if is_our_cancellation(error):
+                raise
             # The others go on.
             feed.ledger.error = (
                 error if isinstance(error, Exception) else RuntimeError("the source was cancelled by itself")

@@ -7,6 +7,7 @@ Numbers may be Python's, numpy's or torch's, lists may be tuples or arrays.
 
 from __future__ import annotations
 
+import functools
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
@@ -89,6 +90,12 @@ class PredictionFormat:
 
 
 P = TypeVar("P", bound=PredictionFormat)
+
+
+@functools.cache
+def field_names(kind: type[PredictionFormat]) -> tuple[str, ...]:
+    """Return what a constructor takes. What it notes beside that, names of classes for instance, is nothing that is sent."""
+    return tuple(field.name for field in attrs.fields(kind) if field.init)
 
 
 def counted(

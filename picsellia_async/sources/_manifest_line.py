@@ -10,6 +10,7 @@ import attrs
 
 from picsellia_async.frames import Frame, StatedId
 from picsellia_async.predictions import PredictionFormat
+from picsellia_async.predictions.base import field_names
 
 _WRITTEN_APART: Final = frozenset({"image", "id", "checks", "content_type", "prediction", "shadow_prediction"})
 
@@ -46,7 +47,7 @@ def image_path(image: Path, folder: Path) -> str:
 
 def prediction_object(prediction: PredictionFormat) -> dict[str, Any]:
     """Return the object that a manifest has for a prediction."""
-    names = [field.name for field in attrs.fields(type(prediction)) if field.init]
+    names = field_names(type(prediction))  # type: ignore[arg-type]  # classes are hashable
     values = {name: getattr(prediction, name) for name in names}
     return {
         "type": prediction.model_type.value,

@@ -17,9 +17,18 @@ from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 
 _POINTS: Final = {"detection_masks": 1, "lines": 1, "points": 0, "keypoints": 1}
 """Fields of points, and how many lists there are around each list of points."""
+_BOXES: Final = "detection_boxes"
 _BOX: Final = 4
 
 Size = tuple[int, int]
+
+
+def has_coordinates(prediction: object) -> bool:
+    """Return whether `OrderWatch.see` has anything to look at: else nobody needs the size of the image for it."""
+    if not isinstance(prediction, dict):
+        return False
+    fields = (prediction.get(name) for name in (_BOXES, *_POINTS))
+    return any(isinstance(one, list) and one for one in fields)
 
 
 @attrs.define
@@ -64,7 +73,7 @@ class OrderWatch:
             prediction: Fields of a prediction format.
             size: Width and height of the image.
         """
-        boxes = prediction.get("detection_boxes")
+        boxes = prediction.get(_BOXES)
         if self._boxes and isinstance(boxes, list):
             for box in boxes:
                 self._see_box(place, box, size)

@@ -344,10 +344,12 @@ def _check_outlines(
     """
     watch = OrderWatch()
     for key, results in itertools.islice(groups.items(), _LOOKED_AT):
-        with contextlib.suppress(PicselliaError):  # told when its turn comes
-            size = image_file(known.path(key)).size(orientation)
-            for number, one in results:
-                watch.see_points(f"result {number}", _points(one.get("segmentation")), size)
+        outlines = [(number, points) for number, one in results if (points := _points(one.get("segmentation")))]
+        if outlines:  # else the image need not be opened for it
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                size = image_file(known.path(key)).size(orientation)
+                for number, points in outlines:
+                    watch.see_points(f"result {number}", points, size)
         if watch.is_over:
             return
     if watch.verdict:

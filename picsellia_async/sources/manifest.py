@@ -23,7 +23,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
-from picsellia_async.sources._order_watch import OrderWatch
+from picsellia_async.sources._order_watch import OrderWatch, has_coordinates
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source
 from picsellia_async.validation import choice, uuid
@@ -86,9 +86,9 @@ def manifest(
                     is_first = False
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}", text):
-                    made, has_id = reader.frame(number, text.strip().encode())
+                    made = reader.frame(number, text.strip().encode())
                     # With the same id the second frame would be taken for the first one, and not be sent.
-                    if has_id and line_of.setdefault(made.id, number) != number:
+                    if isinstance(made.id, StatedId) and line_of.setdefault(made.id, number) != number:
                         raise SourceError(f"the id {made.id} is that of line {line_of[made.id]} too")
                     frame = made
                 reader.check_order(file)
@@ -143,7 +143,7 @@ class _Reader:
             for number, text in enumerate(itertools.islice(_lines(lines), _LOOKED_AT), start=1):
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
                     fields = parsed_json(text.strip().encode())
-                    if isinstance(fields, dict):
+                    if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
                         image = image_file(self.lookup.named(os.fspath(checked_path(fields.get("image"), "image"))))
                         self._see(number, fields, image.size(self.orientation))
                 if self._watch.is_over:
@@ -164,8 +164,8 @@ class _Reader:
         if type(width) is type(height) is int and isinstance(fields.get("prediction"), dict):
             self._watch.see(f"line {number}", fields["prediction"], (width, height))
 
-    def frame(self, number: int, line: bytes) -> tuple[Frame, bool]:
-        """Return the frame of a line, and whether the line says its id.
+    def frame(self, number: int, line: bytes) -> Frame:
+        """Return the frame of a line; its id is a `StatedId` where the line says it.
 
         Raises:
             SourceError: It is none.
@@ -195,7 +195,7 @@ class _Reader:
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
-        return Frame(**given), fields.get("id") is not None
+        return Frame(**given)
 
 
 def _moment(value: object) -> object:

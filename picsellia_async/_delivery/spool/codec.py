@@ -16,7 +16,7 @@ from picsellia_async.enums import InferenceType, SupportedContentType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
-from picsellia_async.predictions.base import counted, with_class_names
+from picsellia_async.predictions.base import counted, field_names, with_class_names
 
 _PLAIN: Final = tuple(
     one.name
@@ -68,9 +68,8 @@ def decode(description: bytes, image: bytes) -> Frame:
 
 
 def _prediction(prediction: PredictionFormat) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        field.name: getattr(prediction, field.name) for field in attrs.fields(type(prediction)) if field.init
-    }
+    names = field_names(type(prediction))  # type: ignore[arg-type]  # classes are hashable
+    fields: dict[str, Any] = {name: getattr(prediction, name) for name in names}
     # Notes of the constructor. Those that the checks look at when the frame is sent must not get lost on the way.
     if prediction.class_names is not None:
         fields["class_names"] = {str(index): name for index, name in prediction.class_names.items()}

@@ -23,7 +23,7 @@ from picsellia_async._delivery.spool.codec import decode
 from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Header, Segment
-from picsellia_async._delivery.spool.segments import Segments
+from picsellia_async._delivery.spool.segments import Segments, damaged_in
 from picsellia_async.errors import SpoolError
 from picsellia_async.frames import Frame
 
@@ -72,13 +72,17 @@ class SpoolContents:
     """Records that are damaged or lost; None while a process uses it, which alone can tell."""
 
 
-def read_contents(path: Path) -> SpoolContents:
+def read_contents(path: str | Path) -> SpoolContents:
     """Read what a spool holds, also beside the process that uses it. Writes nothing; some 500 bytes of memory for a frame.
+
+    Args:
+        path: Directory that was given as `spool=`.
 
     Raises:
         ConfigurationError: There is no spool.
         SpoolError: It cannot be read, others could write to it, or it is of a newer version.
     """
+    path = Path(path)
     owner = owner_of(path)
     directory = SpoolDirectory(path)
     try:
@@ -87,7 +91,7 @@ def read_contents(path: Path) -> SpoolContents:
         damaged = last = 0
         for name in directory.names():
             if name.endswith(".damaged"):
-                damaged += _count_in(name)
+                damaged += damaged_in(name)
             elif name.endswith(".seg"):
                 segment = _read_segment(directory, name, last, frames, is_used=holder is not None)
                 if segment is not None:
@@ -99,10 +103,6 @@ def read_contents(path: Path) -> SpoolContents:
     return SpoolContents(
         path=path, owner=owner, holder=holder, frames=tuple(frames), damaged=None if holder is not None else damaged
     )
-
-
-def _count_in(name: str) -> int:
-    return int(name.removesuffix(".damaged").split("-")[1])
 
 
 def _read_segment(

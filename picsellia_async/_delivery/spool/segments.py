@@ -55,7 +55,7 @@ class Segments:
     @property
     def damaged(self) -> int:
         """Records that are lost or set aside, also in files that were set aside."""
-        aside = sum(int(name.removesuffix(".damaged").split("-")[1]) for name in self._damaged)
+        aside = sum(map(damaged_in, self._damaged))
         return aside + sum(segment.damaged for segment in self._segments)
 
     def find(self, seq: int) -> tuple[Segment, int] | None:
@@ -173,3 +173,8 @@ class Segments:
         """Close all descriptors."""
         while self._open:
             os.close(self._open.popitem()[1])
+
+
+def damaged_in(name: str) -> int:
+    """Return how many records a file held that was set aside, which its name says."""
+    return int(name.removesuffix(".damaged").split("-")[1])
