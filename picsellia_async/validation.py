@@ -31,9 +31,9 @@ PLACE_DEPTH: Final = 5
 """How deep in a value a message says where something has no JSON form."""
 
 _EXIF_TIME: Final = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
-_NUMERIC: Final = "biuf"
+_NUMERIC: Final = frozenset("biuf")
 """Kinds of numpy's arrays that are written as they are: true or false, integers, floats."""
-_TIMES: Final = "mM"
+_TIMES: Final = frozenset("mM")
 """Kinds of numpy's arrays of durations and times."""
 _IMMUTABLE: Final = frozenset({str, int, float, bool})
 
@@ -90,11 +90,17 @@ def seconds(value: Any, name: str) -> float:
     return plain if isinstance(plain, int) else number
 
 
+def _array_kind(value: Any) -> str:
+    """Return numpy's letter for what an array or scalar of it holds; "" for all else, tensors of torch too."""
+    kind: str = getattr(getattr(value, "dtype", None), "kind", "")
+    return kind
+
+
 def _number_of(value: Any) -> str:
     """Return what makes seconds of a duration; "" for anything else."""
     if isinstance(value, datetime.timedelta):
         return ": .total_seconds() gives seconds"
-    if getattr(getattr(value, "dtype", None), "kind", "") == "m":
+    if _array_kind(value) == "m":
         return ': value / numpy.timedelta64(1, "s") gives seconds'
     return ""
 
@@ -345,10 +351,10 @@ def _copied(value: Any, name: str, depth: int) -> Any:
 
 def _copied_array(value: Any, name: str) -> Any:
     refuse_masked(value, name)
-    if hasattr(value, "dtype") and getattr(value.dtype, "kind", "") in _NUMERIC and value.ndim:
+    if _array_kind(value) in _NUMERIC and value.ndim:
         return value.copy()
     plain = value.tolist()
-    if getattr(getattr(value, "dtype", None), "kind", "") in _TIMES and "NaT" in str(value):
+    if _array_kind(value) in _TIMES and "NaT" in str(value):
         raise ConfigurationError(f"{name} has NaT, which JSON cannot hold, so that null would be stored: leave it out")
     return float(plain) if type(plain) is type(value) and hasattr(plain, "__float__") else plain  # numpy's longdouble
 
@@ -447,7 +453,7 @@ def epoch_seconds(value: Any, name: str) -> float:
         raise ConfigurationError(
             f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: {_datetime_of(value)}"
         )
-    if getattr(getattr(value, "dtype", None), "kind", "") == "M":
+    if _array_kind(value) == "M":
         raise ConfigurationError(
             f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: "
             '.astype("datetime64[us]").item().replace(tzinfo=datetime.timezone.utc)'

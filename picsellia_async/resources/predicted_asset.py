@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import attrs
@@ -191,13 +191,15 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
 
         Wire: POST {platform}/api/predicted/asset/{predicted_asset_id}/reviews, 2xx.
         """
-        given = {"rectangles": rectangles, "polygons": polygons, "lines": lines, "points": points}
+        drawn = {"rectangles": rectangles, "polygons": polygons, "lines": lines, "points": points}
+        # Lists from here on: they are read twice.
+        given = {name: [] if values is None else sequence(values, name) for name, values in drawn.items()}
         request = ReviewRequest(
-            rectangles=_shapes(rectangles, "rectangles", _rectangle),
-            polygons=_shapes(polygons, "polygons", _path("polygon")),
+            rectangles=_shapes(given["rectangles"], "rectangles", _rectangle),
+            polygons=_shapes(given["polygons"], "polygons", _path("polygon")),
             classifications=_shapes(classifications, "classifications", _classification),
-            lines=_shapes(lines, "lines", _path("line")),
-            points=_shapes(points, "points", _point),
+            lines=_shapes(given["lines"], "lines", _path("line")),
+            points=_shapes(given["points"], "points", _point),
         )
         if self._account.settings.checks == "on":
             _check_pixels(request, given)
@@ -223,7 +225,17 @@ def _shapes(values: Iterable[Any] | None, name: str, read: Shape) -> list[dict[s
     return [read(value, f"{name}[{i}]") for i, value in enumerate(sequence(values, name))] or UNSET
 
 
-def _check_pixels(request: ReviewRequest, given: Mapping[str, Iterable[Any] | None]) -> None:
+_KEYS: Final = {"polygons": "polygon", "lines": "line", "points": "point"}
+"""What a shape stands under in the request, by field."""
+
+
+def _of(request: ReviewRequest, field: str) -> list[dict[str, Any]]:
+    """Return the shapes of a field."""
+    shapes: list[dict[str, Any]] | Unset = getattr(request, field)
+    return [] if shapes is UNSET else shapes
+
+
+def _check_pixels(request: ReviewRequest, given: Mapping[str, list[Any]]) -> None:
     """Refuse shares of the image, which rounding makes 0 and 1, and rectangles of no size.
 
     Args:
@@ -233,15 +245,14 @@ def _check_pixels(request: ReviewRequest, given: Mapping[str, Iterable[Any] | No
     Raises:
         ImplausibleError: There is such a shape.
     """
-    keys = {"polygons": "polygon", "lines": "line", "points": "point"}
     for field, values in given.items():
-        found = getattr(request, field)
-        if found is UNSET or values is None:
-            continue
-        rounded = [[one[side] for side in "xywh"] if field == "rectangles" else one[keys[field]] for one in found]
-        drawn = [list(one[:-1]) if field == "rectangles" else one[0] for one in values]
+        found = _of(request, field)
+        if field == "rectangles":
+            rounded, drawn = [[one[side] for side in "xywh"] for one in found], [list(one[:-1]) for one in values]
+        else:
+            rounded, drawn = [one[_KEYS[field]] for one in found], [one[0] for one in values]
         refuse_shares(rounded, drawn, field, "multiply x by the width and y by the height of the image")
-    for i, one in enumerate([] if request.rectangles is UNSET else request.rectangles):
+    for i, one in enumerate(_of(request, "rectangles")):
         if one["w"] == 0 or one["h"] == 0:
             numbers = ", ".join(str(one[side]) for side in "xywh")
             raise ImplausibleError(
@@ -255,11 +266,10 @@ def _check_drawn(request: ReviewRequest, size: tuple[int, int]) -> None:
     Raises:
         ImplausibleError: There is one.
     """
-    for field, key in (("polygons", "polygon"), ("lines", "line"), ("points", "point")):
-        shapes = getattr(request, field)
-        for i, shape in enumerate([] if shapes is UNSET else shapes):
+    for field, key in _KEYS.items():
+        for i, shape in enumerate(_of(request, field)):
             check_drawn(f"{field}[{i}]", [shape[key]] if key == "point" else shape[key], size)
-    for i, one in enumerate([] if request.rectangles is UNSET else request.rectangles):
+    for i, one in enumerate(_of(request, "rectangles")):
         x, y, width, height = (one[side] for side in "xywh")
         if width < 0 or height < 0:
             raise ImplausibleError(

@@ -40,11 +40,12 @@ async def test_a_shadow_that_comes_later_lies_in_the_image(deployment: AsyncDepl
         (lambda label: {"rectangles": [(1, 2, 3, 4, label), (10, 20, 0, 5, label)]}, r"rectangles\[1\] .*has no width or no height: 10, 20, 0, 5"),
         (lambda label: {"polygons": [([[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]], label)]}, "polygons are all about 0 to 1"),
         (lambda label: {"points": [([0.5, 0.5], label)]}, "points are all about 0 to 1"),
+        (lambda label: {"rectangles": iter([(0.1, 0.2, 0.5, 0.6, label)])}, "rectangles are all about 0 to 1"),
         (lambda label: {"polygons": [([[1, 2], [3, 60], [5, 6]], label)]}, r"polygons\[0\] has a point x=3, y=60.*it looks like y, x"),
         (lambda label: {"lines": [([[1, 2], [100, 4]], label)]}, r"lines\[0\]"),
         (lambda label: {"points": [([1, 2], label), ([100, 90], label)]}, r"points\[1\]"),
     ],
-    ids=["rectangle", "left of itself", "shares", "no width", "shares of polygons", "shares of points", "polygon", "line", "point"],
+    ids=["rectangle", "left of itself", "shares", "no width", "shares of polygons", "shares of points", "shares of an iterator", "polygon", "line", "point"],
 )  # fmt: skip
 async def test_a_review_lies_in_the_image(
     deployment: AsyncDeployment, emulator: Emulator, shapes: Any, message: str

@@ -26,7 +26,10 @@ NAMES = ("metadata", "custom_metadata", "custom_metrics")
 
 
 class Tensor:
-    """A tensor of torch, as far as it is looked at: it has no `copy`."""
+    """A tensor of torch, as far as it is looked at: it has no `copy`, and a dtype that is none of numpy's."""
+
+    dtype = object()
+    ndim = 1
 
     def tolist(self) -> list[float]:
         return [0.5, 1.0]
