@@ -20,7 +20,7 @@ from picsellia_async.predictions import (
 )
 from picsellia_async.predictions._masks import checked_text
 from picsellia_async.predictions._values import OVERHANG
-from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
+from picsellia_async.predictions.orders import ORDER_WORDS, fitting
 
 _CUT_PERSON: Final = (
     ". Of a person whom the border cuts: KeypointPredictionFormat.from_keypoints(..., clip=(width, height))"
@@ -47,9 +47,9 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
         what = f"its right {right} is left of its left {left}"
     else:
         what = f"it reaches beyond the image of {size[0]} x {size[1]} by more than a tenth"
-    fitting = [order for order, corners in ORDERS.items() if all(_fits(corners(*one), size) for one in boxes)]
-    if fitting:
-        looks = " or ".join(f"{ORDER_WORDS[order]} (DetectionPredictionFormat.from_{order})" for order in fitting)
+    orders = fitting(boxes, size, OVERHANG)
+    if orders:
+        looks = " or ".join(f"{ORDER_WORDS[order]} (DetectionPredictionFormat.from_{order})" for order in orders)
         way_out = f"It looks like {looks}"
     else:
         way_out = (
@@ -61,18 +61,13 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
     )
 
 
-def _fits(corners: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
-    x1, y1, x2, y2 = corners
-    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
-    return -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y
-
-
 def _check_points(points: Iterable[Any], width: int, height: int, field: str, way_out: str = "") -> None:
     """Check x and y of each point; a third value is let be. `way_out` is what else the message offers."""
     over_x, over_y = width * OVERHANG, height * OVERHANG
     high_x, high_y = width + over_x, height + over_y
     for x, y, *_ in points:
-        if x | y is None or not (-over_x <= x <= high_x and -over_y <= y <= high_y):
+        x | y
+        if not (-over_x <= x <= high_x and -over_y <= y <= high_y):
             swapped = -over_x <= y <= high_x and -over_y <= x <= high_y
             hint = "it looks like y, x: points are x, y" if swapped else "give pixels of the image that is sent"
             raise ImplausibleError(

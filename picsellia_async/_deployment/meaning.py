@@ -134,7 +134,8 @@ class Meaning:
         check_latency(latency, "shadow_latency")
         check_unchanged(prediction, "shadow_prediction")
         if size is not None:
-            check_prediction(prediction, *size, "shadow_prediction")
+            check_prediction(prediction, *size, "shadow_prediction")  # scores and classes among it
+            return
         check_scores(prediction, "shadow_prediction")
         check_classes(prediction, None, "shadow_prediction")
 

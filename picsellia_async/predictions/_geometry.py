@@ -19,7 +19,7 @@ from picsellia_async.predictions._values import (
     looks_like_shares,
     pairs,
 )
-from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box
+from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box, fitting
 from picsellia_async.validation import real_number, sequence, whole_number
 
 Size: TypeAlias = tuple[Number, Number]
@@ -310,15 +310,8 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
 
 def _fitting_orders(rows: list[Box], order: str, place: Placement) -> str:
     """Name the other orders in which all boxes lie in the image, without any overhang."""
-    width, height = (1, 1) if place.scale is not None or place.bounds is None else place.bounds
-
-    def fits(name: str) -> bool:
-        return all(
-            0 <= x1 <= x2 <= width and 0 <= y1 <= y2 <= height
-            for x1, y1, x2, y2 in (ORDERS[name](*row) for row in rows)
-        )
-
-    return " or ".join(f"from_{name} takes {ORDER_WORDS[name]}" for name in ORDERS if name != order and fits(name))
+    size = (1, 1) if place.scale is not None or place.bounds is None else place.bounds
+    return " or ".join(f"from_{name} takes {ORDER_WORDS[name]}" for name in fitting(rows, size) if name != order)
 
 
 def other_orders(order: str) -> str:

@@ -336,8 +336,11 @@ def _labelled(class_id: Any, names: Names | None, own: Any, label_map: LabelMap 
         raise ConfigurationError(
             "class_id is None: set it, or data['class_name'] and label_map=await deployment.label_map()"
         )
-    if names is None and len(class_id):
-        _need_names(label_map)
+    if names is None and len(class_id) and label_map is not None:
+        raise ConfigurationError(
+            "label_map= looks classes up by name, and the result carries none: give names=, the model's own, in the order of its numbers. Where "
+            "its numbers are the label map's, leave label_map= out"
+        )
     return {"classes": class_id, "names": names, "label_map": label_map}
 
 
@@ -348,19 +351,6 @@ def _with_own_names(prediction: PredictionFormat, names: Any, label_map: LabelMa
     own = names if isinstance(names, Mapping) else dict(enumerate(names))
     found = {index: own.get(index, own.get(str(index))) for index in set(prediction.detection_classes)}
     return with_class_names(prediction, {index: name for index, name in found.items() if isinstance(name, str)})
-
-
-def _need_names(label_map: LabelMap | None) -> None:
-    """Refuse a label map in which there is nothing to look up.
-
-    Raises:
-        ConfigurationError: There is a label map.
-    """
-    if label_map is not None:
-        raise ConfigurationError(
-            "label_map= looks classes up by name, and the result carries none: give names=, the model's own, in the order of its numbers. Where "
-            "its numbers are the label map's, leave label_map= out"
-        )
 
 
 def _scores(confidence: Any, count: int, score: float | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -32,3 +32,17 @@ ORDER_WORDS: Final = {
     "xywh": "x, y, width, height",
     "cxcywh": "center x, center y, width, height",
 }
+
+
+def fitting(boxes: Iterable[Sequence[float]], size: tuple[int, int], overhang: float = 0.0) -> list[str]:
+    """Return the orders in which all boxes lie in an image of that size, or beyond it by that share of a side."""
+    given = list(boxes)
+    over_x, over_y = size[0] * overhang, size[1] * overhang
+    return [
+        order
+        for order, corners in ORDERS.items()
+        if all(
+            -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y
+            for x1, y1, x2, y2 in (corners(*box) for box in given)
+        )
+    ]
