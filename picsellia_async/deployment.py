@@ -19,7 +19,7 @@ from picsellia_async._deployment.details import Details
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.model_versions import ModelVersions
-from picsellia_async._deployment.monitoring import Monitoring, image_name, object_file_name, shadow_of
+from picsellia_async._deployment.monitoring import Monitoring, image_name, shadow_of
 from picsellia_async._deployment.pipelines import Pipelines
 from picsellia_async._deployment.predicting import Predicting, predict_request
 from picsellia_async._deployment.reviews import Reviews
@@ -37,7 +37,7 @@ from picsellia_async.enums import (
 )
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription, Log
-from picsellia_async.monitor_options import MonitorDetails, MonitorOptions, content_type_of
+from picsellia_async.monitor_options import MonitorDetails, MonitorOptions, content_type_of, object_file_name
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat
 from picsellia_async.plausibility import Checks
 from picsellia_async.predictions import PredictionFormat, as_prediction, copied

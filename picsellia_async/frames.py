@@ -8,18 +8,19 @@ import time
 import uuid
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, Unpack
+from typing import Any, Final, Protocol, Unpack
 
 import attrs
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, ImplausibleError
 from picsellia_async.monitor_options import (
     MonitorDetails,
     MonitorOptions,
     content_type_of,
     content_type_of_name,
+    object_file_name,
     timestamp_of,
 )
 from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode
@@ -37,10 +38,34 @@ from picsellia_async.validation import uuid as as_uuid
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
 
 
-def _image(value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLike[bytes]) -> bytes | Path:
+class StoredData(Protocol):
+    """Data of a datalake: an image that lies in the storage, as `datalake.iter_data()` gives it."""
+
+    @property
+    def object_name(self) -> str:
+        """Name in the storage."""
+
+    @property
+    def content_type(self) -> str | None:
+        """MIME type."""
+
+    @property
+    def width(self) -> int | None:
+        """Pixels; None until the platform has opened it."""
+
+    @property
+    def height(self) -> int | None:
+        """Pixels; None until the platform has opened it."""
+
+
+def _image(
+    value: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLike[bytes] | None,
+) -> bytes | Path | None:
     """Return a path, or bytes that nobody else can change: a camera's buffer may be refilled while the frame waits."""
     if type(value) is bytes:
         image = value
+    elif value is None:
+        return None
     elif isinstance(value, os.PathLike):
         return Path(os.fsdecode(value))
     else:
@@ -81,6 +106,8 @@ class FrameFields(FrameDetails, total=False):
 
     image: bytes | bytearray | memoryview | os.PathLike[str] | os.PathLike[bytes]
     filename: str
+    object_name: str | None
+    data: StoredData | None
     width: int
     height: int
     content_type: SupportedContentType | str | None
@@ -95,8 +122,14 @@ class Frame(MonitorOptions):
     Attributes:
         image: Encoded JPEG or PNG of 1 byte to 100 MiB, or the file it is in, which is read when the frame is sent (with a
             spool: when it is submitted). A file that was changed since the frame was made is refused then: the prediction is that
-            of another picture. A bytearray or memoryview is copied, so that the buffer may be used again.
-        filename: Name of the image on the platform; by default that of the file.
+            of another picture. A bytearray or memoryview is copied, so that the buffer may be used again. None: it lies in the
+            storage, and does not travel.
+        object_name: In place of `image`: name of an image in the storage of the deployment's target datalake. There is no header
+            to read: width, height and content type are taken as they are given. No `upload_dir`. For an image that the platform
+            has as data, it ignores `source`, `metadata` and `custom_metadata`.
+        data: In place of `image`: data of that datalake (`datalake.iter_data()`), which gives `object_name` and `content_type`; a
+            size that the platform knows must be that of the frame, upright or turned.
+        filename: Name of the image on the platform; by default that of the file, or the last part of `object_name`.
         prediction: What the model said. Copied: changing your own lists afterwards changes nothing here.
         shadow_prediction: What the shadow model said. Copied.
         timestamp: When the prediction was made: epoch seconds or an aware datetime; by default when the frame was made, since
@@ -114,7 +147,9 @@ class Frame(MonitorOptions):
         ImplausibleError: A value cannot be meant: a box beyond the image, a latency in milliseconds, another size than the image's.
     """
 
-    image: bytes | Path = attrs.field(converter=_image, repr=False)
+    image: bytes | Path | None = attrs.field(default=None, converter=_image, repr=False)
+    object_name: str | None = None
+    data: StoredData | None = attrs.field(default=None, repr=False)
     filename: str = ""
     timestamp: float | None = attrs.field(factory=time.time, converter=timestamp_of)
     id: uuid.UUID = attrs.field(factory=uuid.uuid4, converter=_id)
@@ -123,10 +158,14 @@ class Frame(MonitorOptions):
 
     def __attrs_post_init__(self) -> None:
         """Fill in the file name and the content type from the image, where they were not given; check what it all means."""
-        if isinstance(self.image, Path):
+        if self.object_name is not None or self.data is not None:
+            self._take_place()
+        elif isinstance(self.image, Path):
             object.__setattr__(self, "file_version", _version_of(self.image))
             if not self.filename:
                 object.__setattr__(self, "filename", self.image.name)
+        elif self.image is None:
+            raise ConfigurationError("a frame needs its image: give image=, object_name= or data=")
         if self.content_type is None and isinstance(self.filename, str):
             found = content_type_of_name(self.filename) or _content_type_of_image(self.image)
             object.__setattr__(self, "content_type", found)
@@ -142,6 +181,34 @@ class Frame(MonitorOptions):
             check_options(self)
             if isinstance(image, bytes):
                 self.check_image(image)
+            elif self.data is not None:
+                _check_size(self.data, self.width, self.height)
+
+    def _take_place(self) -> None:
+        """Fill in what is known of an image in the storage, where it was not given.
+
+        Raises:
+            ConfigurationError: There is an image beside it, another name than that of the data, or it is no data.
+        """
+        if self.image is not None:
+            raise ConfigurationError("image is given beside object_name or data: give one of them")
+        data = self.data
+        if data is not None:
+            name = getattr(data, "object_name", None)
+            if not isinstance(name, str) or not hasattr(data, "content_type"):
+                raise ConfigurationError(f"data must be Data of a datalake, got {type(data).__name__}")
+            if self.object_name not in {None, name}:
+                raise ConfigurationError(f"object_name {self.object_name!r} is not that of the data, {name!r}")
+            object.__setattr__(self, "object_name", name)
+            if self.content_type is None:
+                object.__setattr__(self, "content_type", content_type_of(data.content_type))
+        name = object_file_name(self.object_name)  # type: ignore[arg-type]  # what is no text is refused there
+        if not self.filename:
+            object.__setattr__(self, "filename", name)
+        if self.content_type is None:
+            object.__setattr__(self, "content_type", content_type_of_name(name))
+        if self.upload_dir is not None:
+            raise ConfigurationError("upload_dir is for images that are sent, and this one lies in the storage")
 
     @classmethod
     def from_array(
@@ -202,6 +269,20 @@ class Frame(MonitorOptions):
         return hash(self.id)
 
 
+def _check_size(data: StoredData, width: int, height: int) -> None:
+    """Refuse another size than the platform knows. It may know that of the stored pixels or the shown one.
+
+    Raises:
+        ImplausibleError: It is another one.
+    """
+    known = (getattr(data, "width", None), getattr(data, "height", None))
+    if None not in known and (width, height) not in {known, known[::-1]}:
+        raise ImplausibleError(
+            f"width and height are {width} x {height}, and the platform knows the data {data.object_name!r} as "
+            f"{known[0]} x {known[1]}: give the size of the image that the prediction is for"
+        )
+
+
 def no_frame(value: object, taker: str) -> ConfigurationError:
     """Return the error for something that is given in place of a frame; an image without prediction gets the way out."""
     hint = ": make one with image.with_prediction(...)" if hasattr(value, "with_prediction") else ""
@@ -225,7 +306,7 @@ def with_id(frame: Frame, id_: uuid.UUID) -> Frame:
     return other
 
 
-def _content_type_of_image(image: bytes | Path) -> SupportedContentType | None:
+def _content_type_of_image(image: bytes | Path | None) -> SupportedContentType | None:
     """Tell the content type by the first bytes, or return None."""
     if isinstance(image, bytes):
         for signature, content_type in _SIGNATURES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import math
+import posixpath
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, TypedDict
@@ -70,6 +71,12 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
             f"cannot tell the content type of {filename!r}: give content_type=, image/jpeg or image/png"
         )
     return found
+
+
+def object_file_name(object_name: str) -> str:
+    """Return the name that a stored image gets on the platform: the last part of its name in the storage."""
+    name = text(object_name, "object_name")
+    return posixpath.basename(name) or name
 
 
 def timestamp_of(value: float | datetime.datetime | None) -> float | None:

@@ -42,7 +42,7 @@ _SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
 def export_frames(spool: SpoolChanges, frames: Iterable[SpooledFrame], folder: str | Path) -> int:
     """Write frames as images and a manifest, `manifest.jsonl`, which `monitor --manifest` reads; they stay in the spool.
 
-    Each line has the frame's id, and its reason where the service refused it. All is on disk when this returns.
+    Images that lie in the storage are named, and not written. Each line has the frame's id, and its reason where the service refused it. All is on disk when this returns.
 
     Args:
         spool: Opened.
@@ -84,8 +84,11 @@ def _write_image(frame: Frame, reason: str, folder: Path) -> bytes:
     image = frame.image
     if isinstance(image, Path):
         raise TypeError("a frame of a spool holds its image")
-    _write(folder / name, image)
-    line = {"image": name, "id": str(frame.id), **line}
+    place = {}
+    if image is not None:
+        _write(folder / name, image)
+        place["image"] = name
+    line = {**place, "id": str(frame.id), **line}
     return orjson.dumps({**line, "reason": reason} if reason else line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
 
 

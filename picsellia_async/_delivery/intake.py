@@ -81,7 +81,7 @@ class Intake:
             if self._spool is not None:
                 return await self._submit_to_disk(frame, request, *self._spool)
             image = frame.image
-            file_bytes = 0 if isinstance(image, bytes) else await self._files.size(image)
+            file_bytes = await self._files.size(image) if isinstance(image, Path) else 0
             size = memory_size(len(image) if isinstance(image, bytes) else file_bytes, request)
         except ConfigurationError as error:
             return self._end(frame, Rejected(frame, error, attempts=0))
@@ -138,8 +138,9 @@ class Intake:
         image = await self._files.read(frame, frame.image) if isinstance(frame.image, Path) else frame.image
         if image is not frame.image:
             frame = attrs.evolve(frame, image=image)
-        record = Record(0, frame.id.bytes, codec.encode(frame), image, frame.source or "", time.time())
-        size = memory_size(len(image), record.description)
+        content = image or b""  # nothing of an image in the storage travels
+        record = Record(0, frame.id.bytes, codec.encode(frame), content, frame.source or "", time.time())
+        size = memory_size(len(content), record.description)
         dropped = await self._make_room_on_disk(record.size, size, writer, queue)
         if dropped is not None:
             return self._end(frame, Dropped(frame, dropped))
@@ -250,7 +251,11 @@ def _check_same(frame: Frame, other: Frame) -> None:
     is_read = type(frame.image) is not type(other.image)  # a path whose file was read meanwhile: not to be compared
     if frame is other:
         return
-    if frame.filename != other.filename or (not is_read and frame.image != other.image):
+    if (
+        frame.filename != other.filename
+        or frame.object_name != other.object_name
+        or (not is_read and frame.image != other.image)
+    ):
         what = f"({other.filename!r}, this one is {frame.filename!r})"
     elif frame.prediction != other.prediction:
         what = f"(of the same picture, {other.filename!r}, with another prediction)"

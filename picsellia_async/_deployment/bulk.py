@@ -10,15 +10,16 @@ import attrs
 
 from picsellia_async._delivery.options import UploaderOptions, check_names
 from picsellia_async._deployment.assets import PredictedAssets
-from picsellia_async._deployment.deduplication import is_among, look_up_query, with_frame_id
+from picsellia_async._deployment.deduplication import is_among, is_or_may_be, look_up_query, with_frame_id
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
 from picsellia_async._services.files import read_image
 from picsellia_async._wire.bodies import image_view
+from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, ResourceNotFoundError, TransportError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
@@ -67,8 +68,7 @@ class Bulk:
             return once.monitor(metadata, image_view(image, "image"))  # type: ignore[return-value]
 
         async def send_checked(frame: Frame, metadata: bytes) -> dict[str, Any]:
-            image = await self._checked_image(frame)
-            return await once.monitor(metadata, image_view(image, "image"))  # type: ignore[return-value]
+            return await once.monitor(metadata, await self._checked_content(frame))  # type: ignore[return-value]
 
         def encode(frame: Frame) -> bytes:
             marks = with_frame_id(frame) if options.get("deduplicate") else None
@@ -80,10 +80,24 @@ class Bulk:
         spans = None if tracing is None else FrameSpans(tracing, MONITOR.name)
         return Uploader(send, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
+    async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
+        """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
+        if frame.object_name is None:
+            return image_view(await self._checked_image(frame), "image")
+        if frame.checks == "on" and self._meaning.is_checked and not self._meaning.fits(frame.prediction):
+            await self._meaning.check_labels(frame.prediction)
+        try:
+            return await self._hosts.cloud_image(frame.object_name)
+        except TransportError as error:
+            error.request_sent = False  # the question for the storage: the frame was not sent
+            raise
+
     async def _checked_image(self, frame: Frame) -> bytes:
         """Return the bytes of a frame's image, checked with all that is said of it where that is asked for."""
         is_checked = frame.checks == "on" and self._meaning.is_checked
         image = frame.image
+        if image is None:
+            raise AssertionError("an image that lies in the storage has no bytes")
         if isinstance(image, Path):
             image = await read_image(image, "image", frame.file_version if is_checked else None)
         if is_checked:
@@ -100,14 +114,23 @@ class Bulk:
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         self._monitoring.encode(frame)
-        await self._checked_image(frame)
+        await self._checked_content(frame)
 
     async def is_stored(self, frame: Frame) -> bool:
         """Return whether the platform shows a frame that was sent before with its id in the custom metadata.
+
+        An image that lies in the storage is known by its name there: a deployment takes each once, and the platform keeps no custom
+        metadata for data that it has.
 
         Raises:
             ConfigurationError: It is no `Frame`.
         """
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
-        return is_among(frame.id, await self._assets.first_page(look_up_query(frame.id)))
+        if frame.object_name is None:
+            return is_among(frame.id, await self._assets.first_page(look_up_query(frame.id)))
+        try:
+            asset = await self._assets.find(object_name=frame.object_name)
+        except ResourceNotFoundError:
+            return False
+        return is_or_may_be(frame.id, asset.description)

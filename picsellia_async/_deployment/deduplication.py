@@ -32,3 +32,9 @@ def is_among(frame_id: UUID, assets: Iterable[PredictedAssetDescription]) -> boo
     """Whether one of the assets is the frame. A service may ignore the filter, so each asset is read."""
     wanted = str(frame_id)
     return any((asset.data.custom_metadata or {}).get(FRAME_ID_KEY) == wanted for asset in assets)
+
+
+def is_or_may_be(frame_id: UUID, asset: PredictedAssetDescription) -> bool:
+    """Whether the asset of a stored image is the frame: it has its id, or none, since the platform had the image as data before."""
+    told = (asset.data.custom_metadata or {}).get(FRAME_ID_KEY)
+    return told is None or told == str(frame_id)

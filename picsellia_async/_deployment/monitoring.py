@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import posixpath
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -158,12 +157,6 @@ async def image_name(image_path: str | Path, content_type: SupportedContentType 
             if not Path(name).suffix:
                 raise  # else its name tells more: it could not be sent if it were there
     return name
-
-
-def object_file_name(object_name: str) -> str:
-    """Return the name that a stored image gets on the platform: the last part of its name in the storage."""
-    name = text(object_name, "object_name")
-    return posixpath.basename(name) or name
 
 
 def shadow_of(

@@ -350,15 +350,16 @@ class Journal:
             file.executemany(_AS_MERGED, ((id_, state, self._run, *rest) for id_, state, *rest in items))
             file.execute("UPDATE items SET run = ?", (self._run,))
 
-    def delivered_ids(self) -> Iterator[UUID]:
-        """Yield the ids of the items that were delivered.
+    def delivered_ids(self) -> Iterator[tuple[UUID, str | None]]:
+        """Yield the items that were delivered: their id, and that of the service's answer.
 
         Raises:
             JournalError: The file cannot be read.
         """
         with self._told("cannot be read"):
-            for (id_,) in self._opened().execute("SELECT id FROM items WHERE state = ?", (State.DELIVERED.value,)):
-                yield UUID(bytes=id_)
+            rows = self._opened().execute("SELECT id, detail FROM items WHERE state = ?", (State.DELIVERED.value,))
+            for id_, told in rows:
+                yield UUID(bytes=id_), told
 
     def _opened(self) -> sqlite3.Connection:
         if self._file is None:

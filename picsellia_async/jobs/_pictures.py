@@ -21,6 +21,8 @@ _SETTLED_NS: Final = 2_000_000_000
 def pictures(frames: Sequence[Frame], journal: Journal) -> tuple[list[bytes], dict[bytes, bytes]]:
     """Return the digest of each frame's picture, and those of files that the journal does not know yet.
 
+    A picture in the storage is known by its name there.
+
     Raises:
         JournalError: The journal cannot be read.
     """
@@ -32,6 +34,9 @@ def pictures(frames: Sequence[Frame], journal: Journal) -> tuple[list[bytes], di
         image = frame.image
         if isinstance(image, bytes):
             found.append(digest_of(image))
+            continue
+        if image is None:
+            found.append(digest_of(f"object {frame.object_name}".encode()))
             continue
         version, is_settled = versions[image]
         picture = known.get(version)

@@ -251,7 +251,7 @@ class Job:
         entries = await self._in_thread(lambda: self._begin(frames))
         named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
         unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before is State.SENT]
-        found = await self._looked_up(unknown) if unknown else set()
+        found = await self._looked_up(unknown) if unknown else {}
         new = [frame for entry, frame in zip(entries, named, strict=True) if not self._is_done(entry, found)]
         self._handed_on.update(frame.id for frame in new)
         for frame in new:
@@ -268,28 +268,30 @@ class Job:
         ]
         return self._journal.begin(items, read)
 
-    def _is_done(self, entry: Entry, found: set[UUID]) -> bool:
+    def _is_done(self, entry: Entry, found: dict[UUID, str | None]) -> bool:
         if entry.before is State.DELIVERED:
             self.delivered_before += 1
             return True
         if entry.id in found:
             self.delivered_before += 1
             self._found += 1
-            self._add(Ending(entry.id, State.DELIVERED))
+            self._add(Ending(entry.id, State.DELIVERED, detail=found[entry.id]))
             return True
         return False
 
-    async def _looked_up(self, frames: list[Frame]) -> set[UUID]:
-        """Return the ids of those that the platform has."""
-        found: set[UUID] = set()
-        if not frames:
-            return found
+    async def _looked_up(self, frames: list[Frame]) -> dict[UUID, str | None]:
+        """Return the ids of those that the platform has, with that of the prediction where `verify` needs it."""
+        found: dict[UUID, str | None] = {}
         limit = anyio.CapacityLimiter(_LOOK_UPS)
 
         async def look(frame: Frame) -> None:
             async with limit:
-                if await self._is_stored(frame):
-                    found.add(frame.id)
+                if not await self._is_stored(frame):
+                    return
+                found[frame.id] = None
+                if frame.object_name is not None:
+                    asset = await self._deployment.find_predicted_asset(object_name=frame.object_name)
+                    found[frame.id] = str(asset.oracle_prediction_id)
 
         try:
             async with anyio.create_task_group() as group:

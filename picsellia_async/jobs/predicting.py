@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 import attrs
 import orjson
@@ -25,15 +26,24 @@ from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.jobs._errors import JournalError
 from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.predictions.base import field_names
+from picsellia_async.resources.data import Data
 from picsellia_async.resources.tag import Tags
 
 _FAILURES_KEPT: Final = 10_000
 
-_NEEDED: Final = frozenset({"image", "filename", "width", "height", "timestamp", "latency", "prediction"})
-"""Fields of each line of results; a manifest that somebody wrote has fewer or others."""
-_OPTIONAL: Final = frozenset({"source", "monitored_as"})
-_LINE_START: Final = b'{"image":"'
+_ANY: Final = frozenset({"timestamp", "latency", "prediction"})
+_NEEDED: Final = {
+    "image": frozenset({"filename", "width", "height"}) | _ANY,
+    "object_name": frozenset({"content_type"}) | _ANY,
+}
+"""Fields of each line of results, by the field that names its image; a manifest that somebody wrote has fewer or others."""
+_OPTIONAL: Final = frozenset({"width", "height", "source", "monitored_as"})
+_LINE_STARTS: Final = (b'{"image":"', b'{"object_name":"')
 """Of each line, also of one that a kill has cut."""
+
+
+_Name: TypeAlias = tuple[str, str]
+"""The field of a line that names its image, and the name."""
 
 
 class ImageFile(Protocol):
@@ -90,7 +100,7 @@ class Prediction:
 
     def __init__(
         self,
-        images: Iterable[ImageFile] | AsyncIterable[ImageFile],
+        images: Iterable[ImageFile | Data] | AsyncIterable[ImageFile | Data],
         deployment: AsyncDeployment,
         *,
         results: str | Path,
@@ -121,7 +131,7 @@ class Prediction:
         self._concurrency = concurrency
         self._monitor = monitor
         self._tags = tags
-        self._known: set[str] = set()
+        self._known: set[_Name] = set()
         self.is_open: bool = False
         """Whether the file was opened for this run."""
         self.predicted: int = 0
@@ -209,7 +219,7 @@ class Prediction:
             first = lines.readline()
         if first.endswith(b"\n"):
             self._image_of(1, first)
-        elif not first.startswith(_LINE_START[: len(first)]):  # a kill may have left a part of one line
+        elif not _may_be_ours(first):  # a kill may have left a part of one line
             raise self._no_result(1)
 
     def _lock(self, file: BinaryIO) -> None:
@@ -224,13 +234,13 @@ class Prediction:
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
-                    if not line.startswith(_LINE_START[: len(line)]):
+                    if not _may_be_ours(line):
                         raise self._no_result(number)
                     file.truncate(lines.tell() - len(line))  # the process was killed within its write
                     return
                 self._known.add(self._image_of(number, line))
 
-    def _image_of(self, number: int, line: bytes) -> str:
+    def _image_of(self, number: int, line: bytes) -> _Name:
         """Return the image of a line that `_line` made.
 
         Raises:
@@ -240,17 +250,18 @@ class Prediction:
             fields = orjson.loads(line)
         except ValueError:
             fields = None
-        if not isinstance(fields, dict) or not _NEEDED <= fields.keys() <= _NEEDED | _OPTIONAL:
-            raise self._no_result(number)
-        image: str = fields["image"]
-        return image
+        if isinstance(fields, dict):
+            for place, needed in _NEEDED.items():
+                if place in fields and needed <= fields.keys() - {place} <= needed | _OPTIONAL:
+                    return place, fields[place]
+        raise self._no_result(number)
 
     def _no_result(self, number: int) -> ConfigurationError:
         return ConfigurationError(
             f"results: line {number} of {os.fspath(self.path)!r} is no result that predict wrote; give a file of its own"
         )
 
-    async def _new(self) -> AsyncGenerator[ImageFile, None]:
+    async def _new(self) -> AsyncGenerator[ImageFile | Data, None]:
         async with contextlib.aclosing(each(self._images)) as images:
             async for image in images:
                 if self._name(image) in self._known:
@@ -258,27 +269,33 @@ class Prediction:
                 else:
                     yield image
 
-    def _name(self, image: ImageFile) -> str:
+    def _name(self, image: ImageFile | Data) -> _Name:
+        if isinstance(image, Data):
+            return "object_name", image.object_name
         content = getattr(image, "image", None)
         if not isinstance(content, Path):
             raise ConfigurationError(
-                f"a file of results names images that are files, got {shown(image)}; write its image to a file first"
+                f"a file of results names images that are files, or Data of the datalake, got {shown(image)}; write its image to a file first"
             )
         path = os.path.abspath(content)  # noqa: PTH100 - Path.absolute keeps `..`
         inside = path.startswith(os.path.join(self._folder, ""))  # noqa: PTH118
-        return os.path.relpath(path, self._folder) if inside else path
+        return "image", os.path.relpath(path, self._folder) if inside else path
 
     def _line(self, result: Predicted) -> bytes:
         image: Any = result.image
         answer: dict[str, Any] = dict(result.answer or {})
         prediction = {name: answer[name] for name in self._fields if answer.get(name) is not None}
+        place, name = self._name(image)
+        if isinstance(image, Data):
+            # The name on the platform is the last part of the object's name, as `monitor_data` has it.
+            of_image = {"content_type": image.content_type, "timestamp": round(time.time(), 3)}
+        else:
+            of_image = {"filename": image.filename, "timestamp": image.timestamp, "source": image.source}
         line = {
-            "image": self._name(image),
-            "filename": image.filename,
+            place: name,
             "width": image.width,
             "height": image.height,
-            "timestamp": image.timestamp,
-            "source": image.source,
+            **of_image,
             "latency": round(result.seconds, 6),
             "prediction": {"type": self._type.value, **prediction},
         }
@@ -287,8 +304,13 @@ class Prediction:
         return orjson.dumps({name: value for name, value in line.items() if value is not None}) + b"\n"
 
 
+def _may_be_ours(line: bytes) -> bool:
+    """Whether a line without an end is the beginning of one of ours."""
+    return any(line.startswith(start[: len(line)]) for start in _LINE_STARTS)
+
+
 async def predict(
-    images: Iterable[ImageFile] | AsyncIterable[ImageFile],
+    images: Iterable[ImageFile | Data] | AsyncIterable[ImageFile | Data],
     deployment: AsyncDeployment,
     *,
     results: str | Path,
@@ -299,12 +321,13 @@ async def predict(
 ) -> PredictReport:
     """Predict on the images that have no line in a file of results yet, and write theirs.
 
-    The same call again, after a stop or a kill, goes on: images that have a line are passed over, by the path of their file, and those
-    that were refused are tried again. The file is a manifest: `manifest(results)` reads it, and `picsellia-async monitor --manifest`
+    The same call again, after a stop or a kill, goes on: images that have a line are passed over, by the path of their file or their name in the
+    storage, and those that were refused are tried again. The file is a manifest: `manifest(results)` reads it, and `picsellia-async monitor --manifest`
     sends it.
 
     Args:
-        images: Images of a source that are files, sync or async: `directory(...)`.
+        images: Images of a source that are files, sync or async: `directory(...)`; or data of the target datalake (`datalake.iter_data()`).
+            A line of data whose size the platform does not know yet has none, and a manifest needs it.
         deployment: Has a serving host.
         results: File of JSON lines; made where it is not there. For one run at a time: another one is refused.
         fresh: Whether to empty the file first.

@@ -12,11 +12,11 @@ from picsellia_async.frames import Frame, StatedId
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.predictions.base import field_names
 
-_WRITTEN_APART: Final = frozenset({"image", "id", "checks", "content_type", "prediction", "shadow_prediction"})
+_WRITTEN_APART: Final = frozenset({"image", "data", "id", "checks", "content_type", "prediction", "shadow_prediction"})
 
 
 def manifest_line(frame: Frame, folder: Path) -> dict[str, Any]:
-    """Return the fields of a frame whose image is a file, as JSON-ready values.
+    """Return the fields of a frame whose image is a file, or lies in the storage, as JSON-ready values.
 
     Args:
         frame: Its id is left out where it was made for it: the line is known by its content.

@@ -34,7 +34,7 @@ LINE_CHARACTERS_MAX: Final = 16 * 2**20
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset({"reason", *(attribute.name for attribute in attrs.fields(Frame) if attribute.init)})
+_FIELDS: Final = frozenset({"reason", *(one.name for one in attrs.fields(Frame) if one.init)}) - {"data"}
 """`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it."""
 
 
@@ -49,8 +49,9 @@ def manifest(
 ) -> Source[Frame]:
     """Return the frames of a manifest: one JSON object per line, blank lines are passed over.
 
-    A line has `image` (path, relative to the manifest) and `prediction` (the documented fields of a prediction format, and
-    optionally `type`), and any other field of `Frame`. `width` and `height` are read from the image's header where they are left
+    A line has `image` (path, relative to the manifest), or `object_name` of an image in the storage of the deployment's datalake with
+    `width` and `height`; and `prediction` (the documented fields of a prediction format, and optionally `type`), and any other field
+    of `Frame` but `data`. `width` and `height` of a file are read from its header where they are left
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
     and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with
     the `id` of a line before it is bad. A file in which some coordinates cannot be meant, and all of which fit in another order
@@ -144,8 +145,7 @@ class _Reader:
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
                     fields = parsed_json(text.strip().encode())
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
-                        image = image_file(self.lookup.named(os.fspath(checked_path(fields.get("image"), "image"))))
-                        self._see(number, fields, image.size(self.orientation))
+                        self._see(number, fields, self._place(fields)[1])
                 if self._watch.is_over:
                     break
         self.check_order(file)
@@ -158,6 +158,24 @@ class _Reader:
         """
         if self._watch.verdict:
             raise SourceError(f"{os.fspath(file)}: {self._watch.verdict}; the file is not read any further")
+
+    def _place(self, fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
+        """Return what tells the image of a line, and its size.
+
+        Raises:
+            SourceError: Nothing tells it, or not all that is needed.
+        """
+        if "object_name" not in fields:
+            if "image" not in fields:
+                raise SourceError("the field 'image' is missing")
+            image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
+            return {"image": image.path, "filename": self.lookup.filename(image.path)}, image.size(self.orientation)
+        if "image" in fields:
+            raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
+        size = fields.get("width"), fields.get("height")
+        if None in size:
+            raise SourceError("a line with 'object_name' needs 'width' and 'height': the image is not here to be read")
+        return {}, size  # type: ignore[return-value]  # what is no number is refused by the frame
 
     def _see(self, number: int, fields: dict[str, Any], size: tuple[int, int]) -> None:
         width, height = fields.get("width", size[0]), fields.get("height", size[1])
@@ -178,17 +196,17 @@ class _Reader:
         unknown = fields.keys() - _FIELDS
         if unknown:
             raise SourceError(f"unknown field {min(unknown)!r}")
-        for name in ("image", "prediction"):
-            if name not in fields:
-                raise SourceError(f"the field {name!r} is missing")
-        image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
-        width, height = image.size(self.orientation)
+        if "prediction" not in fields:
+            raise SourceError("the field 'prediction' is missing")
+        place, (width, height) = self._place(fields)
         self._see(number, fields, (width, height))
         given = {
-            **self.defaults, "filename": self.lookup.filename(image.path), "width": width, "height": height,
+            **self.defaults, **place, "width": width, "height": height,
             **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
-            "image": image.path, "prediction": prediction_of(fields["prediction"], "prediction"),
+            "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip
+        if "image" in place:
+            given["image"] = place["image"]
         if given.get("id") is not None:
             given["id"] = StatedId(str(uuid(given["id"], "id")))
         given.pop("reason", None)

@@ -1,7 +1,7 @@
 """A frame as bytes, for the spool: its description as JSON, the image apart. Pure.
 
 The description holds every field of `Frame` but the image, under the names of the fields; predictions carry the name of their
-type. JSON instead of pickle: a spool may outlive a version of this library, and loading it must never run code.
+type. An image in the storage is known by its `object_name` alone. JSON instead of pickle: a spool may outlive a version of this library, and loading it must never run code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from picsellia_async.predictions.base import counted, field_names, with_class_na
 _PLAIN: Final = tuple(
     one.name
     for one in attrs.fields(Frame)
-    if one.init and one.name not in {"image", "prediction", "shadow_prediction", "id"}
+    if one.init and one.name not in {"image", "data", "prediction", "shadow_prediction", "id"}
 )
 
 
@@ -60,7 +60,7 @@ def decode(description: bytes, image: bytes) -> Frame:
                 fields[name] = _format(fields[name])
         checks = "off" if fields.pop("checks", "on") == "off" else "on"
         # Its meaning was checked when it was submitted; a refusal here would take a good record for a damaged one.
-        frame = Frame(image=image, checks="off", **fields)
+        frame = Frame(image=None if "object_name" in fields else image, checks="off", **fields)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no description of a frame: {error!r}") from error
     object.__setattr__(frame, "checks", checks)
