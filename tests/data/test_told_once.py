@@ -26,6 +26,11 @@ from ..support.images import jpeg
 WIDTH, HEIGHT = 64, 48
 
 
+def ours(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the library said: asyncio tells of slow steps on a busy machine."""
+    return [one for one in caplog.records if one.name == "picsellia_async"]
+
+
 def boxes() -> DetectionPredictionFormat:
     return DetectionPredictionFormat([1, 0], [[1, 2, 11, 12]] * 2, [0.5, 0.6])
 
@@ -46,7 +51,7 @@ async def test_a_latency_of_seconds_is_sent_and_told_once(
     fields = ("image/jpeg", "a.jpg")
     with caplog.at_level(logging.WARNING, "picsellia_async"):
         await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), *fields, 0.021, HEIGHT, WIDTH, boxes())
-        assert not caplog.records
+        assert not ours(caplog)
         assert (await deployment.monitor_many([make_frame(n, latency, boxes()) for n in range(2)])).is_complete
         await deployment.monitor_bytes(jpeg(WIDTH, HEIGHT), *fields, latency, HEIGHT, WIDTH, boxes())
     told = [one.getMessage() for one in caplog.records if "looks like milliseconds" in one.getMessage()]
@@ -156,7 +161,7 @@ async def test_a_latency_that_is_refused_is_not_told_as_sent(
         for latency in (21, 4000.5):
             with pytest.raises(ImplausibleError):
                 await deployment.monitor_bytes(jpeg(), "image/jpeg", "a.jpg", latency, HEIGHT, WIDTH, boxes())
-    assert not caplog.records
+    assert not ours(caplog)
 
 
 @pytest.mark.anyio
@@ -180,10 +185,10 @@ async def test_the_stored_size_of_a_turned_photo_is_told_once(
     with caplog.at_level(logging.WARNING, "picsellia_async"):
         for orientation, width, height in ((1, WIDTH, HEIGHT), (3, WIDTH, HEIGHT), (6, HEIGHT, WIDTH)):
             await send(orientation, width, height)
-        assert not caplog.records
+        assert not ours(caplog)
         for _ in range(2):
             await send(6, WIDTH, HEIGHT)
-    told = [one.getMessage() for one in caplog.records]
+    told = [one.getMessage() for one in ours(caplog)]
     assert len(told) == 1
     assert (
         "'a.jpg' is shown turned, as its EXIF says, and width and height are those of its stored pixels (64 x 48)"
