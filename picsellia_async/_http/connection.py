@@ -100,7 +100,6 @@ class Connection(asyncio.BufferedProtocol):
         "_waiter",
         "_write_timeout",
         "_written",
-        "_written_at",
         "busy",
         "cut_short",
         "eof",
@@ -116,6 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         "sock",
         "tls",
         "unprocessed",
+        "written_at",
     )
 
     def __init__(
@@ -141,7 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._reading_paused = False
         self._written = 0
-        self._written_at = 0.0
+        self.written_at = 0.0
         self._probe = tcp.probe(sock)
         self._begin_fields()
 
@@ -204,14 +204,14 @@ class Connection(asyncio.BufferedProtocol):
         """Write a whole request at once."""
         self.write(data)
         self.sent = True
-        self._arm(self._write_timeout if self._paused else self._read_timeout, self._written_at)
+        self._arm(self._write_timeout if self._paused else self._read_timeout, self.written_at)
 
     def write(self, data: bytes) -> None:
         """Write a piece of the request; see `drain`."""
         if self.gone or self._transport is None:
             return
         self._written += len(data)
-        self._written_at = self._loop.time()
+        self.written_at = self._loop.time()
         self._transport.write(data)
 
     async def send_pieces(self, pieces: Iterable[bytes]) -> None:
@@ -420,7 +420,7 @@ class Connection(asyncio.BufferedProtocol):
         if (
             flow is not None
             and flow.in_flight
-            and min(flow.silence, now - self._written_at) >= DEAD_SECONDS - CLOCK_SECONDS
+            and min(flow.silence, now - self.written_at) >= DEAD_SECONDS - CLOCK_SECONDS
         ):
             self.fail(httpx.WriteTimeout, f"the peer's host has confirmed nothing for {DEAD_SECONDS:g} s")
             return
@@ -454,7 +454,7 @@ class Connection(asyncio.BufferedProtocol):
             self._acknowledged, self._progress_at = flow.acknowledged, now
         if leaving:
             self._leaving = True
-            since = max(self._written_at, self._progress_at)
+            since = max(self.written_at, self._progress_at)
             self._deadline = math.inf if self._write_timeout is None else since + self._write_timeout
         elif self._leaving:
             self._leaving = False

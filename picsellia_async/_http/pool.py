@@ -20,8 +20,8 @@ those whose origin is below its share. While such a one waits, nothing is idle a
 back goes to the next one if that wants the same origin, else it is closed and its slot goes to the next one. A waiter
 that was given a connection and is cancelled before it wakes hands it on.
 
-Idle connections are a stack per origin: the one used last is the least likely to have been closed by the peer, and
-those that a burst left over grow old and expire. One timer per pool closes them. It does not keep the loop running.
+A peer that closes its connections right after its answers, without saying so, is found out (`early_closes`), and its
+connections serve one request each.
 
 A pool lives in one event loop. When that loop shuts down (`asyncio.run` closes asynchronous generators), the pool
 closes its connections with it; a transport that is used again gets a new pool.
@@ -32,6 +32,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -43,13 +44,17 @@ import httpx
 from picsellia_async._http import connector
 from picsellia_async._http.caller_queue import CallerQueue
 from picsellia_async._http.connection import Connection
+from picsellia_async._http.early_closes import EARLY_SECONDS, closed_unanswered
 from picsellia_async._http.failures import failure
+from picsellia_async._http.idle_connections import IdleConnections
 from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.pending_connection import Opening, Waiter, attach, open_socket
 from picsellia_async._http.resolver import Resolver
 from picsellia_async._http.tls import TlsLayer
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ClosedError
+
+logger = logging.getLogger("picsellia_async")
 
 READ_BYTES: Final = 1 << 16
 """Size of the buffer into which all connections of a pool read."""
@@ -97,8 +102,6 @@ class Pool:
         self.loop = loop
         self._max_connections = max_connections
         self._max_per_origin = max_per_origin
-        self._max_keepalive = max_keepalive
-        self._expiry = keepalive_expiry
         self._make_context = context
         self._context: ssl.SSLContext | None = None
         self._context_lock = asyncio.Lock()
@@ -106,28 +109,16 @@ class Pool:
         self._sessions: dict[Origin, ssl.SSLSession] = {}
         self._connections: set[Connection] = set()
         self._openings: set[Opening] = set()
-        self._idle: dict[Origin, list[Connection]] = {}
-        self._idle_count = 0
+        self.idle = IdleConnections(loop, limit=max_keepalive, expiry=keepalive_expiry)
         self._used: dict[Origin, int] = {}
         """Slots that each origin has; none is not in it."""
         self._queue = CallerQueue()
-        self._sweep_timer: asyncio.TimerHandle | None = None
         self._view = memoryview(bytearray(READ_BYTES))
         self._close_hook: AsyncGenerator[None] | None = None
         self._emptied: asyncio.Future[None] | None = None
         self.closed = False
 
     # -- taking and giving back -----------------------------------------------------------------------------------
-
-    def take(self, origin: Origin) -> Connection | None:
-        """Return the idle connection used last, or None. Never waits."""
-        stack = self._idle.get(origin)
-        while stack:
-            connection = stack.pop()
-            self._idle_count -= 1
-            if connection.is_reusable():
-                return connection
-        return None
 
     async def acquire(
         self, origin: Origin, connect: float | None, wait: float | None, trace: Trace | None = None
@@ -149,7 +140,7 @@ class Pool:
         while True:
             if self.closed:
                 raise ClosedError("the transport is closed")
-            connection = self.take(origin)
+            connection = self.idle.take(origin)
             if connection is not None:
                 return connection
             connection = await self._wait(Waiter(origin, connect, trace, self.loop.create_future()), wait)
@@ -163,7 +154,7 @@ class Pool:
 
     def counts(self) -> PoolCounts:
         """Return how the slots are used now."""
-        return PoolCounts(len(self._connections), len(self._openings), self._idle_count, self._queue.size)
+        return PoolCounts(len(self._connections), len(self._openings), self.idle.count, self._queue.size)
 
     def counts_by_origin(self) -> dict[Origin, tuple[int, int]]:
         """Return the connections of each origin that are busy, and those that are idle. Another thread may ask."""
@@ -175,26 +166,35 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take a connection back after its exchange, whatever became of it."""
+        served_before = connection.reused
         if not connection.finish() or self.closed:
             if not connection.gone:
                 connection.abort()
+            if served_before and closed_unanswered(connection):
+                self.idle.note_end(connection, connection.written_at)
             return
         if connection.tls is not None:
             self._keep_session(connection)
+        if self.idle.early_closes:
+            if served_before:
+                self.idle.early_closes.trust(connection.origin)
+            elif self.idle.early_closes.distrusts(connection.origin):
+                self._watch(connection)
+                return
         self._place(connection)
 
-    def _keep(self, connection: Connection) -> None:
-        now = connection.idle_since = self.loop.time()
-        if self._idle_count >= self._max_keepalive and not self._evict():
+    def _watch(self, connection: Connection) -> None:
+        """See whether the peer closes a connection that has answered; close it ourselves if another one is watched."""
+        if self.idle.early_closes.watch(connection):
+            self.loop.call_later(EARLY_SECONDS, self._end_watch, connection)
+        else:
             connection.close()
-            return
-        stack = self._idle.get(connection.origin)
-        if stack is None:
-            stack = self._idle[connection.origin] = []
-        stack.append(connection)
-        self._idle_count += 1
-        if self._sweep_timer is None and self._expiry is not None:
-            self._sweep_timer = self.loop.call_at(now + self._expiry, self._sweep, self._expiry)
+
+    def _end_watch(self, connection: Connection) -> None:
+        """Use a connection again that has outlived the watch, and those that come after it."""
+        if not self.closed and self.idle.early_closes.watches(connection) and connection.is_reusable():
+            self.idle.early_closes.trust(connection.origin)
+            self._place(connection)
 
     def _slot_free(self) -> bool:
         return len(self._connections) + len(self._openings) < self._max_connections
@@ -237,7 +237,7 @@ class Pool:
 
     def _make_room(self, origin: Origin) -> None:
         """Free a slot for somebody who has just come into the queue, if one is held for nobody."""
-        if self._evict():
+        if self.idle.evict():
             return
         for opening in self._openings:
             # One to the same origin will be ours when it is finished.
@@ -252,12 +252,13 @@ class Pool:
             waiter = self._queue.first(lambda other: other == origin or self._below_share(other))
             if waiter is not None:
                 if waiter.origin == origin:
+                    connection.idle_since = self.loop.time()
                     self._queue.discard(waiter)
                     waiter.future.set_result(connection)
                 else:
                     connection.close()  # `lost` gives the slot to who is next
                 return
-        self._keep(connection)
+        self.idle.keep(connection)
 
     def _time_out(self, waiter: Waiter) -> None:
         if not waiter.future.done():
@@ -273,33 +274,8 @@ class Pool:
             waiter.stop_timer()
             self._start_opening(waiter)
         # Who waited for its origin's share may be next now, while connections to others are idle.
-        if self._idle_count and self._queue.size and self._queue.first(self._below_share) is not None:
-            self._evict()
-
-    def _evict(self) -> bool:
-        """Close the connection that has been idle longest; tell whether there was one."""
-        stacks = [stack for stack in self._idle.values() if stack]
-        if not stacks:
-            return False
-        oldest = min(stacks, key=lambda stack: stack[0].idle_since).pop(0)
-        self._idle_count -= 1
-        if not oldest.gone:
-            oldest.close()
-        return True
-
-    def _sweep(self, expiry: float) -> None:
-        """Close what has been idle too long, and come back when the next one will be."""
-        self._sweep_timer = None
-        limit = self.loop.time() - expiry + 0.001
-        for origin, stack in list(self._idle.items()):
-            while stack and (stack[0].gone or stack[0].idle_since <= limit):
-                self._idle_count -= 1
-                stack.pop(0).close()
-            if not stack:
-                del self._idle[origin]
-        oldest = min((stack[0].idle_since for stack in self._idle.values()), default=None)
-        if oldest is not None:
-            self._sweep_timer = self.loop.call_at(oldest + expiry, self._sweep, expiry)
+        if self.idle.count and self._queue.size and self._queue.first(self._below_share) is not None:
+            self.idle.evict()
 
     # -- opening --------------------------------------------------------------------------------------------------
 
@@ -394,12 +370,16 @@ class Pool:
         if connection not in self._connections:  # it is being opened; its opening has the slot
             return
         self._connections.discard(connection)
-        if not connection.busy:
-            stack = self._idle.get(connection.origin)
-            if stack is not None and connection in stack:
-                stack.remove(connection)
-                self._idle_count -= 1
+        if not connection.busy and not self.idle.lose(connection) and self.idle.early_closes.watches(connection):
+            self._end_of_watched(connection)
         self._free_slot(connection.origin)
+
+    def _end_of_watched(self, connection: Connection) -> None:
+        if self.idle.early_closes.ended_watched(connection) and not self.closed:
+            logger.warning(
+                "%s closes connections right after its answers without saying so: each call opens its own until it stops",
+                connection.origin,
+            )
 
     def _free_slot(self, origin: Origin) -> None:
         """Let others have a slot whose socket is closed."""
@@ -413,8 +393,6 @@ class Pool:
     def shut(self) -> None:
         """Refuse new callers, fail those who wait, and close every connection, busy or not."""
         self.closed = True
-        if self._sweep_timer is not None:
-            self._sweep_timer.cancel()
         for waiter in self._queue.clear():
             if not waiter.future.done():
                 waiter.future.set_exception(
@@ -427,7 +405,7 @@ class Pool:
                 connection.fail(ClosedError, "the transport was closed during this call")
             else:
                 connection.close()
-        self._idle.clear()
+        self.idle.clear()
 
     async def aclose(self) -> None:
         """Shut, and wait until the sockets are closed, for `CLOSE_SECONDS` at most."""
@@ -462,7 +440,7 @@ class Pool:
                 self.loop.call_soon_threadsafe(self.shut)
             return
         self._queue.clear()
-        self._idle.clear()
+        self.idle.clear()
         for connection in self._connections:
             connection.gone = True
             # Our copy of the descriptor, without a close_notify, which would reach the parent's peer. `sock.close()` would

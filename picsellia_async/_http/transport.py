@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 
 from picsellia_async._http.connection import Connection
+from picsellia_async._http.early_closes import closed_unanswered
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import (
     Trace,
@@ -139,7 +140,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             if limit is not None:
                 limit += size / ATTEMPT_BYTES_PER_SECOND
         while True:
-            connection = pool.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
+            connection = pool.idle.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
             connection.begin(timeouts.read, timeouts.write, limit, head_only=method == b"HEAD", body_max=answer_max)
             try:
                 # The head is in no variable: it may hold a token, and tracebacks may show variables.
@@ -338,8 +339,6 @@ def repeatable(connection: Connection, method: bytes) -> bool:
     Only on a connection that had served before and then ended without a byte of response: the peer had closed it.
     A request that is not idempotent must moreover provably not have arrived.
     """
-    if not connection.reused or connection.response.touched or connection.error is None:
-        return False
-    if issubclass(connection.error[0], (httpx.TimeoutException, ClosedError)):
+    if not connection.reused or not closed_unanswered(connection):
         return False
     return connection.unprocessed or method in SAFE_METHODS

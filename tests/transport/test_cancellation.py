@@ -102,7 +102,7 @@ async def test_cancelled_at(make_transport, certificate: Certificate, where: str
             holder = httpx.Request("GET", peer.url)
             held = await transport.handle_async_request(holder)
             (connection,) = transport._pool._connections
-            transport._pool.take(peer.origin)
+            transport._pool.idle.take(peer.origin)
             connection.begin(5.0, 5.0, head_only=False, body_max=1000)  # in use, as far as the pool knows
         task = asyncio.create_task(call(peer))
         if where == "connect":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import socket
 import struct
@@ -66,6 +67,41 @@ async def test_closed_after_each_answer(make_transport, secured: Any) -> None:
             answer = await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(size), TIMEOUTS)
             assert answer.content == b"ok"
     assert bodies == list(range(250_000, 330_000, 2_000))
+
+
+async def test_closed_while_the_next_request_is_under_way(make_transport, secured: Any, caplog) -> None:
+    """A peer that closes shortly after each answer is found out: calls open connections of their own until it stops."""
+    transport = make_transport()
+    polite = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(OK)
+        while polite.is_set():
+            await wire.request()
+            await wire.send(OK)
+        with contextlib.suppress(TimeoutError):  # what was read of the next request cannot be called unsent
+            await asyncio.wait_for(wire.reader.readexactly(1), 0.005)
+
+    async def call() -> bool:
+        try:
+            await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(1000), TIMEOUTS)
+        except httpx.TransportError:
+            return False
+        return True
+
+    async with scripted(script, secured) as peer:
+        delivered = [await call() for _ in range(80)]
+        assert 3 <= delivered.count(False) < 20  # each second one would fail; a loop that stalls has to learn again
+        assert "closes connections right after its answers" in caplog.records[0].getMessage()
+
+        polite.set()
+        accepted = 0
+        while peer.accepted != accepted:  # the same connection twice: the peer is trusted again
+            await asyncio.sleep(0.1)  # longer than a connection is watched
+            assert await call()
+            accepted = peer.accepted
+            assert await call()
 
 
 class Body(bytes):

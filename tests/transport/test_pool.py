@@ -104,7 +104,7 @@ async def test_most_recently_used_first(make_transport) -> None:
         await peer.until(lambda: peer.accepted == 5)
         gate.open()
         await asyncio.gather(*calls)
-        stack = transport._pool._idle[peer.origin]
+        stack = transport._pool.idle._stacks[peer.origin]
         last = stack[-1]
         for _ in range(10):
             await ask(transport, peer)
@@ -130,7 +130,7 @@ async def test_no_expiry(make_transport) -> None:
     transport = make_transport(keepalive_expiry=None)
     async with scripted(echo) as peer:
         await ask(transport, peer)
-        assert transport._pool._sweep_timer is None
+        assert transport._pool.idle._timer is None
 
 
 async def test_max_keepalive_connections(make_transport) -> None:
