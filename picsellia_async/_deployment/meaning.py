@@ -188,7 +188,7 @@ class Meaning:
         if self.is_checked and "latency" not in self._told and _looks_long(options.latency):
             self._told.add("latency")
             logger.warning(
-                "deployment %r: latency is in seconds, and %g looks like milliseconds; it is sent as it is",
+                "deployment %r: latency is in seconds, and %g looks like milliseconds where the model did not take so long; it is sent as it is",
                 self._record.description.name,
                 options.latency,
             )

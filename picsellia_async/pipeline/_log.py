@@ -36,6 +36,10 @@ class FailureLog:
         self._untold[reason] += 1
         self._sources.add(source)
         self._last = f"{type(error).__name__}: {error}"
+        return self.due(now)
+
+    def due(self, now: float) -> Line | None:
+        """Return the line for what was not told yet, if it is time for one."""
         return self.rest(now) if now >= self._told_at + TOLD_SECONDS else None
 
     def rest(self, now: float) -> Line | None:

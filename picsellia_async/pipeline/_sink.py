@@ -142,6 +142,10 @@ class Sink:
         feed.ledger.failed[reason] += 1
         write(self._failures.failed(self._clock(), reason, feed.name, error))
 
+    def tell(self) -> None:
+        """Tell the log of frames that failed since the last line, if it is time to: no later failure may come."""
+        write(self._failures.due(self._clock()))
+
     def close(self) -> None:
         """Count frames that rules still hold back as not kept, and tell the log of failures that it has not heard of."""
         for decision in self._rule.flush():

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Self, get_args
 import anyio
 
 from picsellia_async._http.loop import running_loop
+from picsellia_async._log_line import write
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.frames import FrameDetails
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
@@ -30,6 +31,7 @@ from picsellia_async.pipeline._signals import SignalHandlers, SignalName
 from picsellia_async.pipeline._sink import Sink
 from picsellia_async.pipeline._slots import Slots
 from picsellia_async.pipeline._statistics import EndedBy, PipelineReport, PipelineStatistics, total
+from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.predictions import Kind, LabelMap, Names
 from picsellia_async.uploader import Uploader
 from picsellia_async.validation import boolean, choice, real_number, whole_number
@@ -38,6 +40,8 @@ logger: Final = logging.getLogger("picsellia_async")
 
 _SOURCE_SECONDS: Final = 5.0
 """How long a source gets to end when the pipeline is stopped."""
+_WATCH_SECONDS: Final = 1.0
+"""How often it is looked whether something is to be told that no event tells."""
 _ABORT_SECONDS: Final = 0.05
 """Between two cancellations of the uploader's closing: the second one ends it at once."""
 
@@ -140,6 +144,7 @@ class Pipeline:
             rule.needs_picture,
         )
         self._model = ModelRunner(call, self._workers, run_in)
+        self._calls = ModelWatch()
         self._handles_signals = boolean(handle_signals, "handle_signals")
         self._stop_timeout = real_number(stop_timeout, "stop_timeout", 0.0)
         self._slots = Slots[Work](self._is_fresh)
@@ -294,6 +299,7 @@ class Pipeline:
         """Run until everything has its end; return whether no call of the model is under way."""
         readers = [self._task(self._read(feed), f"read {name}") for name, feed in self._feeds.items()]
         workers = [self._task(self._work(), f"work {number}") for number in range(self._workers)]
+        watch = self._task(self._watch(), "watch")
         try:
             if not await self._wait_or(readers, self._stopping):
                 for reader in readers:
@@ -306,10 +312,10 @@ class Pipeline:
                     logger.warning("the pipeline ends without waiting for the model and the uploader's room any longer")
             return all(worker.done() for worker in workers)
         finally:
-            for task in (*readers, *workers):
+            for task in (*readers, *workers, watch):
                 task.cancel()
             with anyio.CancelScope(shield=True):
-                await asyncio.wait([*readers, *workers], timeout=_SOURCE_SECONDS)
+                await asyncio.wait([*readers, *workers, watch], timeout=_SOURCE_SECONDS)
 
     def _task(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         async def run() -> None:
@@ -371,6 +377,7 @@ class Pipeline:
         while batch := await self._slots.take(self._batch_size, self._max_batch_wait):
             for work in batch:
                 work.feed.flying.append(work)
+            call = self._calls.begin(self._now(), [work.feed.name for work in batch])
             try:
                 results = await self._model.predict([work.image for work in batch])
             except ModelProcessError:
@@ -381,8 +388,17 @@ class Pipeline:
             else:
                 for work, result in zip(batch, results, strict=True):
                     work.end(result)
+            finally:
+                write(self._calls.end(self._now(), call))
             for feed in {work.feed.name: work.feed for work in batch}.values():
                 await self._settle(feed)
+
+    async def _watch(self) -> None:
+        """Tell the log what no event would: failures that no other one follows, and calls of the model that do not return."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._sink.tell()
+            write(self._calls.look(self._now()))
 
     async def _settle(self, feed: Feed) -> None:
         """Settle the frames of a source that have come back from the model, in the order in which they came."""

@@ -1,0 +1,76 @@
+"""What a pipeline tells the log of calls of the model that do not return. Pure."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from picsellia_async._log_line import Line
+
+SILENT_SECONDS: Final = 15.0
+"""How long a call may take before it is told."""
+_USUAL_CALLS: Final = 4.0
+"""Or as long as so many of the longest calls that have returned, where that is longer."""
+_LONGEST_PAUSE: Final = 3600.0
+"""Between two lines about the same call: the pauses double up to this."""
+
+
+@attrs.define
+class ModelWatch:
+    """Decides on the lines about calls of the model that do not return."""
+
+    _calls: dict[int, tuple[float, tuple[str, ...]]] = attrs.field(factory=dict, init=False)
+    """Calls under way: when they began, and the sources of their images."""
+    _number: int = attrs.field(default=0, init=False)
+    _longest: float = attrs.field(default=0.0, init=False)
+    _told: set[int] = attrs.field(factory=set, init=False)
+    _next_at: float = attrs.field(default=-math.inf, init=False)
+    _pause: float = attrs.field(default=SILENT_SECONDS, init=False)
+
+    def begin(self, now: float, sources: Iterable[str]) -> int:
+        """Note a call, and return its number.
+
+        Args:
+            now: Monotonic seconds.
+            sources: Whose images it was given.
+        """
+        self._number += 1
+        self._calls[self._number] = (now, tuple(sources))
+        return self._number
+
+    def end(self, now: float, number: int) -> Line | None:
+        """Note that a call returned or raised; return the line if it was the last of those that were told."""
+        seconds = now - self._calls.pop(number)[0]
+        self._longest = max(self._longest, seconds)
+        if number not in self._told:
+            return None
+        self._told.discard(number)
+        if self._told:
+            return None
+        self._next_at, self._pause = -math.inf, SILENT_SECONDS
+        fields: dict[str, object] = {"seconds": round(seconds, 3)}
+        return Line(logging.WARNING, f"the model of the pipeline returned after {seconds:.0f} s", fields)
+
+    def look(self, now: float) -> Line | None:
+        """Return the line about calls that take too long, if there are some and it is time for one."""
+        patience = max(SILENT_SECONDS, _USUAL_CALLS * self._longest)
+        silent = [number for number, (begun, _) in self._calls.items() if now - begun >= patience]
+        if not silent or (now < self._next_at and self._told.issuperset(silent)):
+            return None
+        self._told.update(silent)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._next_at = now + self._pause
+        seconds = now - min(self._calls[number][0] for number in silent)
+        sources = sorted({source for number in silent for source in self._calls[number][1]})
+        calls = "a call" if len(silent) == 1 else f"{len(silent)} calls"
+        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        others = len(self._calls) - len(silent)
+        going_on = "1 other call goes on" if others == 1 else f"{others} other calls go on"
+        meanwhile = going_on if others else "no frame is predicted meanwhile"
+        text = f"the model of the pipeline has not returned for {seconds:.0f} s: {calls}, of {', '.join(sources[:3])}{more}; {meanwhile}"
+        fields: dict[str, object] = {"seconds": round(seconds, 3), "calls": len(silent), "sources": sources}
+        return Line(logging.WARNING, text, fields)
