@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         UploaderStatistics,
         UploadReport,
     )
+    from picsellia_async._delivery.permission import (
+        Hours,
+    )
     from picsellia_async._delivery.receipt import (
         Receipt,
     )
@@ -254,6 +257,7 @@ __all__ = [
     "Framework",
     "Health",
     "HostNotConfiguredError",
+    "Hours",
     "ImplausibleError",
     "InferenceType",
     "InsufficientResourcesError",
@@ -342,6 +346,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_delivery.permission": "Hours",
     "_delivery.receipt": "Receipt",
     "_deployment.prediction_stream": "Predicted",
     "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected SourceStatistics Spooled UploadReport UploaderStatistics",

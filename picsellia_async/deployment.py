@@ -790,10 +790,14 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             progress: Called with the statistics, at most five times a second, and at the end.
             retry: Waits between attempts of one frame (its `attempts` and `total` do not apply), and the statuses that are repeated.
             max_attempts: Reject a frame after so many attempts; None: try until the uploader closes.
-            max_age: Reject a frame that failed and is older than so many seconds; None: never.
+            max_age: Seconds since its acceptance after which a frame is not sent any more: it is rejected with the error of its
+                last attempt, or dropped where there was none. None: never.
             by_source: Count what becomes of frames by `Frame.source` as well, for `statistics().by_source`.
             max_bytes_per_second: Of all requests together, repeats included; None: as fast as it goes. A frame begins when those before
                 it are paid for, and is sent at full speed; a second's worth may be saved up.
+            order: Which frame of a source is sent next: the "oldest" or the "newest".
+            allowed: Whether frames may be sent now: `Hours("22:00", "06:00", zone="Europe/Paris")` or a plain function, asked once a
+                second at most, while frames wait. Closing does not wait for it.
 
         Raises:
             ConfigurationError: An option is out of range, or options contradict each other.

@@ -31,6 +31,7 @@ from picsellia_async._delivery.intake import Encode, Files, Intake, closed, no_r
 from picsellia_async._delivery.ledger import Ledger, tell_unclosed
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
+from picsellia_async._delivery.permission import Permission
 from picsellia_async._delivery.receipt import Item, Receipt
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
@@ -115,16 +116,19 @@ class Uploader:
             find = find and spans.finding(find)
         self._spans = spans
         self._ledger = Ledger(memory, writer, on_outcome)
-        queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source")
+        newest = chosen.order == "newest"
+        queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source", newest_first=newest)
         rules = Rules(
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
-        uplink = Uplink(chosen.max_bytes_per_second)
+        permission = None if chosen.allowed is None else Permission(chosen.allowed)
+        uplink = Uplink(chosen.max_bytes_per_second, permission)
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None
         if writer is not None:
-            self._spool = writer, SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter)
+            disk = SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter, newest_first=newest)
+            self._spool = writer, disk
         files = Files(partial(file_size, name="Frame.image"), _read_file)
         self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter)
         self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
@@ -439,6 +443,7 @@ class Uploader:
             delivery_seconds=None if delivered is None else max(0.0, now - delivered),
             bytes_per_second=self._throughput.per_second(now, ledger.bytes_delivered),
             is_paused=sender.is_paused,
+            is_allowed=sender.is_allowed,
             spool_free_bytes=None if self._spool is None else self._spool[0].spool.free_bytes,
             by_source={} if self._sources is None else self._sources.read(self._pending_by_source()),
         )

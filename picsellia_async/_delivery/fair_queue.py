@@ -1,4 +1,4 @@
-"""Which item comes next: round robin between sources, first in first out within one. Pure.
+"""Which item comes next: round robin between sources, first in first out within one, or the newest first. Pure.
 
 With `keeps_order` a source has at most one item out at a time, so that its items end in the order in which they came; an item
 that must be repeated is put back at the head of its source.
@@ -6,6 +6,7 @@ that must be repeated is put back at the head of its source.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections import deque
 from typing import Generic, Protocol, TypeVar
@@ -26,13 +27,15 @@ T = TypeVar("T", bound=Queueable)
 class FairQueue(Generic[T]):
     """A queue per source, and the turn of the sources."""
 
-    def __init__(self, *, keeps_order: bool = False) -> None:
+    def __init__(self, *, keeps_order: bool = False, newest_first: bool = False) -> None:
         """Begin empty.
 
         Args:
             keeps_order: One item of a source out at a time.
+            newest_first: Of a source the item that came last is next.
         """
         self._keeps_order = keeps_order
+        self._newest_first = newest_first
         self._queues: dict[str, deque[T]] = {}
         self.turn: deque[str] = deque()
         """Sources whose turn will come, so that `pop` returns an item: each has items queued, and where order is kept none out."""
@@ -45,11 +48,14 @@ class FairQueue(Generic[T]):
         return self._count
 
     def push(self, item: T) -> None:
-        """Put an item at the end of its source's queue."""
+        """Put an item at the end of its source's queue; where the newest is first, in its place by order."""
         self._count += 1
         queue = self._queues.get(item.source)
         if queue is not None:
-            queue.append(item)
+            if self._newest_first:
+                _insert(queue, item)
+            else:
+                queue.append(item)
             return
         self._queues[item.source] = deque((item,))
         if item.source not in self._out:
@@ -60,7 +66,10 @@ class FairQueue(Generic[T]):
         self._count += 1
         source = item.source
         queue = self._queues.setdefault(source, deque())
-        queue.appendleft(item)
+        if self._newest_first:
+            _insert(queue, item)
+        else:
+            queue.appendleft(item)
         if self._keeps_order:
             if self._end_one(source) or source in self.turn:
                 return
@@ -74,7 +83,7 @@ class FairQueue(Generic[T]):
             return None
         source = self.turn.popleft()
         queue = self._queues[source]
-        item = queue.popleft()
+        item = queue.pop() if self._newest_first else queue.popleft()
         self._count -= 1
         if not queue:
             del self._queues[source]
@@ -137,3 +146,11 @@ class FairQueue(Generic[T]):
         self._count -= 1
         self._forget_empty(source)
         return item
+
+
+def _insert(queue: deque[T], item: T) -> None:
+    """Put an item where its order says; nearly always that is one of the ends."""
+    if not queue or item.seq > queue[-1].seq:
+        queue.append(item)
+    else:
+        queue.insert(bisect.bisect_left(queue, item.seq, key=lambda one: one.seq), item)

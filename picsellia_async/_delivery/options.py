@@ -26,6 +26,9 @@ _Call = TypeVar("_Call", bound=Callable[..., object])
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
 """What `submit` does when the uploader holds as much as it may."""
 
+Order: TypeAlias = Literal["oldest", "newest"]
+"""Which frame of a source is sent next."""
+
 Durability: TypeAlias = Literal["commit", "interval"]
 """`commit`: accepted means on disk. `interval`: it will be within `commit_interval`."""
 
@@ -55,6 +58,8 @@ class UploaderOptions(TypedDict, total=False):
     max_age: float | None
     by_source: bool
     max_bytes_per_second: float | None
+    order: Order
+    allowed: Callable[[], object] | None
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -129,6 +134,13 @@ class Options:
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
     by_source: bool = False
     max_bytes_per_second: float | None = attrs.field(default=None, validator=_is_bound)
+    order: Order = attrs.field(default="oldest", validator=_one_of("oldest", "newest"))
+    allowed: Callable[[], object] | None = attrs.field(default=None, validator=_is_plain_function)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse options that contradict each other."""
+        if self.order == "newest" and self.ordered_by is not None:
+            raise ConfigurationError('order="newest" and ordered_by="source" contradict each other')
 
 
 def check_names(names: Iterable[str]) -> None:

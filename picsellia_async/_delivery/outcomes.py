@@ -20,6 +20,8 @@ class DropReason(enum.StrEnum):
     the spool's disk takes nothing, and dropping frames there would free no memory."""
     FULL_OLDEST = "full_oldest"
     """It made room for a newer one, `when_full="drop_oldest"`."""
+    TOO_OLD = "too_old"
+    """It was older than `max_age` before it was sent for the first time."""
     CLOSED = "closed"
     """The uploader closed before it could be delivered, and there is no spool."""
     DAMAGED = "damaged"
@@ -229,6 +231,8 @@ class UploaderStatistics:
     """What may still be written on the spool's file system, as of the last write; None without a spool, or where nothing tells."""
     is_paused: bool = False
     """Whether `pause` keeps it from sending."""
+    is_allowed: bool = True
+    """What `allowed` said when it was asked last; True without. It is asked only while frames wait."""
     by_source: dict[str, SourceStatistics] = attrs.field(factory=dict)
     """By `Frame.source`, empty text for none; only with the option `by_source=True`. Beyond 1,000 sources the rest is `(others)`."""
 

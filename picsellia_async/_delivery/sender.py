@@ -47,7 +47,7 @@ from picsellia_async._delivery.frame_state import (
     signal_of,
 )
 from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.outcomes import Delivered, Rejected
+from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.repeats import Repeats
@@ -137,8 +137,13 @@ class Sender:
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing may be sent."""
+        """Whether `pause` holds everything back."""
         return self._uplink.is_paused
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether `allowed` let frames be sent when it was asked last."""
+        return self._uplink.is_allowed
 
     @property
     def queued(self) -> int:
@@ -152,6 +157,14 @@ class Sender:
             self.start_workers()
         if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
+
+    def withdraw_oldest(self) -> Item | None:
+        """Take the oldest item that was never sent out of the queue; None where there is none."""
+        item = self._queue.pop_oldest()
+        if item is not None and item.state.attempts:
+            self._queue.push(item)
+            return None
+        return item
 
     def withdraw(self, item: Item) -> bool:
         """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
@@ -203,6 +216,8 @@ class Sender:
         wait = self._window.wait(now, self.in_flight) if self._window.is_known else 0.0
         if self._uplink.is_bound:
             wait = max(wait, self._uplink.wait(now))
+            if self._uplink.is_closed and not self.in_flight:
+                self._stalled.set()
         if not (wait or self._breaker.is_closed):
             wait = self._breaker.admit(now)
         if wait:
@@ -210,8 +225,30 @@ class Sender:
             return None
         self._window.take(now)
         item = self._repeats.due.popleft() if repeats else self._queue.pop()
+        if item is not None and self._rules.max_age is not None:
+            item = self._first_young(item, now, self._rules.max_age)
         if item is not None and self._uplink.is_bound:
             self._uplink.take(item)
+        return item
+
+    def _first_young(self, item: Item | None, now: float, max_age: float) -> Item | None:
+        """Return this item, or the next one that is not too old to be sent; end those that are."""
+        while item is not None and now - item.accepted_at >= max_age:
+            state = item.state
+            self._queue.release(item.source)
+            if state.error is None:
+                outcome = Dropped(item.frame, DropReason.TOO_OLD, may_be_stored=state.may_be_stored)
+                self._ledger.end(item, outcome)
+            else:
+                self._ledger.end(
+                    item, Rejected(item.frame, state.error, state.attempts, may_be_stored=state.may_be_stored)
+                )
+            self._reporter.look()
+            item = self._queue.pop()
+        if item is None:
+            # The permission to send goes back unused.
+            self._breaker.abandoned(self._breaker.epoch)
+            self._window.give_back(self._window.number)
         return item
 
     async def _work(self, first: Taken) -> None:
@@ -307,7 +344,7 @@ class Sender:
             self._ledger.end(item, following)
         if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
-        if not self.in_flight and (self._uplink.is_paused or not self._breaker.is_closed):
+        if not self.in_flight and (self._uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
         self._reporter.saw(self.signal, self.last_error)
         if self._active < self.limit.value:
@@ -463,7 +500,7 @@ class Sender:
     async def wait_hopeless(self, deadline: float) -> None:
         """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer, or has no end."""
         while self.in_flight or not (
-            self._uplink.is_paused
+            self._uplink.is_closed
             or (
                 not self._breaker.is_closed
                 and (self._breaker.until > deadline or self._account.refused_since is not None)

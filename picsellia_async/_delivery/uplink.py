@@ -1,4 +1,6 @@
-"""What an uploader may send of the uplink: so many bytes a second, or nothing while it is paused. Pure; the clock is passed in.
+"""What an uploader may send of the uplink: so many bytes a second, or nothing while it is paused or `allowed` says no.
+
+Pure but for asking the user's function; the clock is passed in.
 
 Theory of operation. A token bucket that may be overdrawn: an attempt may begin while the balance is not negative, and takes all its
 bytes at once, so that a frame of any size gets through, and the next one waits until that is paid for. What is not used is kept for
@@ -12,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from picsellia_async._delivery.permission import Permission
 from picsellia_async._delivery.receipt import Item
 
 _SAVED_SECONDS: Final = 1.0
@@ -26,6 +29,8 @@ class Uplink:
 
     bytes_per_second: float | None = None
     """None: as fast as it goes."""
+    permission: Permission | None = None
+    """None: sending is always allowed."""
     is_paused: bool = attrs.field(default=False, init=False)
     """Whether nothing may be sent."""
     is_bound: bool = attrs.field(init=False)
@@ -40,12 +45,24 @@ class Uplink:
     def pause(self, *, is_paused: bool) -> None:
         """Begin or end a pause."""
         self.is_paused = is_paused
-        self.is_bound = is_paused or self.bytes_per_second is not None
+        self.is_bound = is_paused or self.bytes_per_second is not None or self.permission is not None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether sending was allowed when somebody asked last."""
+        return self.permission is None or self.permission.is_given
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may be sent, for nobody knows how long."""
+        return self.is_paused or not self.is_allowed
 
     def wait(self, now: float) -> float:
         """Return the seconds until an attempt may begin: 0.0 now, infinity not before the pause ends."""
         if self.is_paused:
             return math.inf
+        if self.permission is not None and (wait := self.permission.wait(now)):
+            return wait
         rate = self.bytes_per_second
         if rate is None:
             return 0.0

@@ -195,9 +195,24 @@ async def test_max_attempts(deployment: AsyncDeployment, emulator: Emulator, cod
 async def test_max_age(deployment: AsyncDeployment, emulator: Emulator) -> None:
     """No further attempt begins."""
     emulator.faults.add(always(503))
-    async with deployment.uploader(max_age=0.001, retry=QUICK) as uploader:
+    async with deployment.uploader(max_age=0.2, retry=QUICK) as uploader:
         outcome = await (await uploader.submit(make_frame(1)))
     assert isinstance(outcome, Rejected)
+
+
+async def test_a_frame_that_is_too_old_is_not_sent() -> None:
+    """It waited for another one, and is dropped when its turn comes."""
+
+    async def send(frame: Frame, request: bytes) -> dict[str, Any]:
+        await asyncio.sleep(0.3)
+        return {}
+
+    async with Uploader(send, concurrency=1, max_age=0.2) as uploader:
+        receipts = [await uploader.submit(make_frame(number)) for number in range(2)]
+        outcomes = [await receipt for receipt in receipts]
+    assert isinstance(outcomes[0], Delivered)
+    assert isinstance(outcomes[1], Dropped)
+    assert outcomes[1].reason.value == "too_old"
 
 
 async def test_a_frame_that_always_fails_gives_way() -> None:

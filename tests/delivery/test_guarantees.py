@@ -109,6 +109,7 @@ ELSEWHERE = {
         "damage::test_a_damaged_record_is_set_aside_and_the_rest_delivered",
     ],
     "`max_attempts` or `max_age` reached": ["rows::test_max_attempts", "rows::test_max_age"],
+    "older than `max_age` before its first attempt": ["rows::test_a_frame_that_is_too_old_is_not_sent"],
     '`ordered_by="source"`, ten failed attempts while others are delivered': [
         "rows::test_a_frame_that_always_fails_gives_way"
     ],

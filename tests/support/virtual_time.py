@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from picsellia_async._delivery.spool.record import Record
+from picsellia_async._delivery.spool.spool import Spool, Written
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -22,3 +29,46 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if self._scheduled:
                 self._now = max(self._now, self._scheduled[0]._when)
         super()._run_once()
+
+
+class DiskLoop(VirtualLoop):
+    """The same, for uploaders with a spool: the clock stands still too while the spool's thread has something to do."""
+
+    busy = 0
+
+    def _run_once(self) -> None:
+        if self.busy:
+            asyncio.SelectorEventLoop._run_once(self)
+        else:
+            super()._run_once()
+
+
+def wait_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have spools tell a `DiskLoop` when their thread is busy."""
+
+    def counted(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def verb(*arguments: Any) -> Any:
+            loop: Any = asyncio.get_running_loop()
+            loop.busy += 1
+            try:
+                return await call(*arguments)
+            finally:
+                loop.busy -= 1
+
+        return verb
+
+    for name in ("open", "claim", "ids", "drop_rejected", "sync", "close"):
+        monkeypatch.setattr(Spool, name, counted(getattr(Spool, name)))
+    put = Spool.put
+
+    def counted_put(self: Spool, record: Record, done: Written) -> None:
+        loop: Any = asyncio.get_running_loop()
+        loop.busy += 1
+
+        def told(error: BaseException | None, is_known: bool) -> None:
+            loop.busy -= 1
+            done(error, is_known)
+
+        put(self, record, told)
+
+    monkeypatch.setattr(Spool, "put", counted_put)

@@ -31,6 +31,7 @@ from picsellia_async import (
     DropReason,
     Frame,
     Health,
+    Hours,
     InferenceType,
     Job,
     KeypointPredictionFormat,
@@ -213,6 +214,8 @@ async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
         max_attempts=5,
         max_age=60,
         max_bytes_per_second=1e6,
+        order="oldest",
+        allowed=Hours("22:00", "06:00", zone="UTC"),
     ) as uploader:
         uploader.pause()
         uploader.resume()

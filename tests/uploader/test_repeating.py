@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from picsellia_async._delivery.outcomes import Delivered, Outcome, Rejected
+from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Outcome, Rejected
 from picsellia_async.errors import (
     BadRequestError,
     ConflictError,
@@ -63,14 +63,26 @@ async def test_bounds_on_attempts_and_age_reject() -> None:
         assert attempts in {None, outcome.attempts}
 
 
-async def test_max_age_ends_no_attempt_and_leaves_none_untried() -> None:
-    """A frame that became too old while it waited is tried once, and an attempt that outlives `max_age` counts."""
+async def test_max_age_ends_no_attempt_and_begins_none() -> None:
+    """An attempt that outlives `max_age` counts; a frame that became too old while it waited is dropped without one."""
     service = Service(seconds=5.0)
     async with uploader(service, max_age=1.0, concurrency=1) as up:
-        receipts = [await up.submit(make_frame(number)) for number in range(2)]
+        receipts = [await up.submit(make_frame(number)) for number in range(3)]
         outcomes = [await receipt for receipt in receipts]
-    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
-    assert up.report.retries == 0
+    assert isinstance(outcomes[0], Delivered)
+    assert [outcome.reason for outcome in outcomes[1:] if isinstance(outcome, Dropped)] == [DropReason.TOO_OLD] * 2
+    assert (up.report.retries, service.attempts.total()) == (0, 1)
+
+
+async def test_a_repeat_that_is_too_old_is_rejected_with_its_error() -> None:
+    """What failed before has the error of that; what waits behind it is not held back."""
+    service = Service(script=lambda frame, attempt: down() if frame.filename.endswith("0.jpg") else None)
+    async with uploader(service, max_age=60.0) as up:
+        outcome = await (await up.submit(make_frame(0)))
+        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome.error, TransportError)
+        assert isinstance(await (await up.submit(make_frame(1))), Delivered)
+    assert up.report.is_balanced
 
 
 async def test_409_to_a_repeat_is_delivered() -> None:

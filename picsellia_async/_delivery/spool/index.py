@@ -6,6 +6,7 @@ by turns of the sources, so that a camera with a hundred thousand frames on disk
 
 from __future__ import annotations
 
+import bisect
 from array import array
 from collections import deque
 from typing import Final, NamedTuple
@@ -38,15 +39,13 @@ class _Queue:
     def __len__(self) -> int:
         return len(self._seqs) - self._head
 
-    def append(self, seq: int, size: int) -> None:
-        self._seqs.append(seq)
-        self._sizes.append(size)
-
     def insert(self, seq: int, size: int) -> None:
-        """Put an entry that was taken back where its order says."""
-        place = self._head
-        while place < len(self._seqs) and self._seqs[place] < seq:
-            place += 1
+        """Put an entry where its order says."""
+        if not len(self) or seq > self._seqs[-1]:
+            self._seqs.append(seq)
+            self._sizes.append(size)
+            return
+        place = bisect.bisect_left(self._seqs, seq, self._head)
         self._seqs.insert(place, seq)
         self._sizes.insert(place, size)
 
@@ -60,6 +59,9 @@ class _Queue:
     def first(self) -> int:
         return self._seqs[self._head]
 
+    def pop_newest(self) -> tuple[int, int]:
+        return self._seqs.pop(), self._sizes.pop()
+
     def pop(self) -> tuple[int, int]:
         seq, size = self._seqs[self._head], self._sizes[self._head]
         self._head += 1
@@ -72,8 +74,13 @@ class _Queue:
 class Index:
     """The frames that are on disk only."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, *, newest_first: bool = False) -> None:
+        """Begin empty.
+
+        Args:
+            newest_first: Of a source `pop` takes the frame that came last.
+        """
+        self._newest_first = newest_first
         self._queues: dict[str, _Queue] = {}
         self._turn: deque[str] = deque()
         self._count = 0
@@ -83,12 +90,12 @@ class Index:
         return self._count
 
     def add(self, seq: int, source: str, size: int) -> None:
-        """Put a frame at the end of its source's queue; `seq` is above those before."""
+        """Put a frame into its source's queue, where its order says: nearly always at the end."""
         queue = self._queues.get(source)
         if queue is None:
             queue = self._queues[source] = _Queue()
             self._turn.append(source)
-        queue.append(seq, size)
+        queue.insert(seq, size)
         self._count += 1
 
     def put_back(self, entry: Entry) -> None:
@@ -113,7 +120,7 @@ class Index:
         if not self._turn:
             return None
         source = self._turn.popleft()
-        entry = self._pop(source)
+        entry = self._pop(source, newest=self._newest_first)
         if source in self._queues:
             self._turn.append(source)
         return entry
@@ -132,9 +139,9 @@ class Index:
             self._turn.remove(source)
         return entry
 
-    def _pop(self, source: str) -> Entry:
+    def _pop(self, source: str, *, newest: bool = False) -> Entry:
         queue = self._queues[source]
-        seq, size = queue.pop()
+        seq, size = queue.pop_newest() if newest else queue.pop()
         if not queue:
             del self._queues[source]
         self._count -= 1

@@ -3,7 +3,8 @@
 Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as
 half of `max_pending_bytes` holds; the others are on disk only, and nothing of them is in memory but an entry of the index and
 the receipts that somebody still holds. While anything is in the index, new frames go there too: that keeps the order within
-a source. One task reads frames back, source by source in turn, whenever memory has room.
+a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
+frames that are in memory: a new one always goes there, and the oldest ones leave.
 
 * `durability="commit"`: a frame is accepted once it is on disk. While that is awaited it is `arriving`.
 * `durability="interval"`: it is accepted, and may be sent, at once; the commit follows. A frame in the index that is not on disk
@@ -57,6 +58,8 @@ class SpoolQueue:
         sender: Sender,
         encode: Callable[[Frame], bytes],
         reporter: Reporter,
+        *,
+        newest_first: bool = False,
     ) -> None:
         """Store the parts; `open` opens.
 
@@ -66,14 +69,16 @@ class SpoolQueue:
             sender: Sends what is in memory.
             encode: Makes the request of a frame that was read back.
             reporter: Is told what may have changed on disk.
+            newest_first: Whether the newest frames are in memory and sent first, and not the oldest.
         """
+        self._newest_first = newest_first
         self._reporter = reporter
         self._writer = writer
         self._spool = writer.spool
         self._ledger = ledger
         self._sender = sender
         self._encode = encode
-        self._index = Index()
+        self._index = Index(newest_first=newest_first)
         self._arriving: dict[UUID, tuple[Item, asyncio.Future[Receipt]]] = {}
         self._unwritten: dict[int, Item] = {}
         self._taken: dict[int, Entry] = {}
@@ -223,15 +228,23 @@ class SpoolQueue:
     def push(self, item: Item) -> None:
         """Queue an accepted frame: in memory where nothing is before it on disk and there is room, else on disk."""
         memory = self._ledger.memory
-        if not (self._index or self._taken) and memory.is_below(1 / 2):
+        if self._newest_first:
+            # The oldest ones in memory give way, and go on existing on disk.
+            while not memory.is_below(1 / 2) and (older := self._sender.withdraw_oldest()) is not None:
+                self._leave_to_disk(older)
+        if (self._newest_first or not (self._index or self._taken)) and memory.is_below(1 / 2):
             self._sender.push(item)
-            return
+        else:
+            self._leave_to_disk(item)
+        self._start_reader()
+
+    def _leave_to_disk(self, item: Item) -> None:
+        """Put a frame into the index, and out of memory as soon as it is written."""
         self._index.add(item.seq, item.source, item.disk_bytes)
         if item.is_written:
             self._leave_memory(item)
         else:
             self._unwritten[item.seq] = item
-        self._start_reader()
 
     def _leave_memory(self, item: Item) -> None:
         self._ledger.leave_memory(item)
