@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random as random_module
 import weakref
-from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -32,11 +31,12 @@ from picsellia_async._delivery.ledger import Ledger, tell_unclosed
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
 from picsellia_async._delivery.permission import Permission
-from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._delivery.receipt import Item, Receipt, last_outcome
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
+from picsellia_async._delivery.snapshot import snapshot
 from picsellia_async._delivery.source_counts import SourceCounts
-from picsellia_async._delivery.spool.queue import SpoolQueue, last_outcome
+from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.stream import Feed, Stream
@@ -403,7 +403,7 @@ class Uploader:
     def _pause(self, *, is_paused: bool) -> None:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
             raise self._not_open()
-        if is_paused is not self._sender.is_paused:
+        if is_paused is not self._sender.uplink.is_paused:
             logger.info("an uploader is paused" if is_paused else "an uploader sends again")
             self._sender.pause(is_paused=is_paused)
 
@@ -411,46 +411,8 @@ class Uploader:
 
     def statistics(self) -> UploaderStatistics:
         """Return a snapshot of the numbers."""
-        ledger, sender = self._ledger, self._sender
         now = self._closed_at or (0.0 if self._loop is None else self._loop.time())
-        oldest, delivered = ledger.oldest_at(), sender.delivered_at
-        return UploaderStatistics(
-            accepted=ledger.accepted,
-            pending_frames=ledger.pending,
-            pending_bytes=self._ledger.memory.used_bytes,
-            queued=sender.queued,
-            in_flight=sender.in_flight,
-            waiting=sender.waiting,
-            delivered=ledger.delivered,
-            rejected=ledger.rejected,
-            dropped=ledger.dropped,
-            dropped_by_reason=dict(ledger.dropped_by_reason),
-            dropped_by_source=dict(ledger.dropped_by_source),
-            spooled=ledger.spooled,
-            retried=sender.retried,
-            duplicates=ledger.duplicates,
-            refused=ledger.not_accepted,
-            bytes_delivered=ledger.bytes_delivered,
-            concurrency=sender.limit.value,
-            round_trip=sender.limit.round_trip,
-            health=self._reporter.health(sender.signal),
-            spool_frames=0 if self._spool is None else self._spool[1].frames,
-            spool_bytes=0 if self._spool is None else self._spool[0].room.used_bytes,
-            quarantined=ledger.quarantined,
-            callback_errors=ledger.callback_errors,
-            last_error=sender.last_error,
-            oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
-            delivery_seconds=None if delivered is None else max(0.0, now - delivered),
-            bytes_per_second=self._throughput.per_second(now, ledger.bytes_delivered),
-            is_paused=sender.is_paused,
-            is_allowed=sender.is_allowed,
-            spool_free_bytes=None if self._spool is None else self._spool[0].spool.free_bytes,
-            by_source={} if self._sources is None else self._sources.read(self._pending_by_source()),
-        )
-
-    def _pending_by_source(self) -> Counter[str]:
-        pending = Counter(item.source for item in list(self._ledger.known.values()))
-        return pending if self._spool is None else pending + self._spool[1].waiting_by_source()
+        return snapshot(now, self._ledger, self._sender, self._reporter, self._spool, self._sources, self._throughput)
 
     @property
     def report(self) -> UploadReport:

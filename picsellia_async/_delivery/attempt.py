@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import attrs
 
+from picsellia_async._delivery.frame_state import Failed, Found, Verdict, judge
 from picsellia_async._delivery.receipt import Item
+from picsellia_async.config import RetryPolicy
+from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
+
+logger = logging.getLogger("picsellia_async")
 
 Send: TypeAlias = Callable[[Frame, bytes], Awaitable[dict[str, Any]]]
 """Makes exactly one attempt to deliver a frame, with the request that was made of it, and raises the errors of
@@ -42,3 +48,22 @@ class Attempt:
     """Requests under way, this one included."""
     started: float
     """On the loop's clock."""
+
+
+async def look_up(find: Find | None, frame: Frame, policy: RetryPolicy) -> Found | Failed | None:
+    """Return what looking a frame up told, or None if it must be sent.
+
+    Args:
+        find: None: nobody looks.
+        frame: The frame, which may be stored.
+        policy: Its statuses are those that are repeated.
+    """
+    if find is None:
+        return None
+    try:
+        return Found() if await find(frame) else None
+    except PicselliaError as error:
+        if judge(error, policy, may_be_stored=False) is Verdict.REPEAT:
+            return Failed(error)
+        logger.warning("frame %s cannot be looked up, and is sent again: %s", frame.id, error)
+        return None

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._delivery.frame_state import FRESH, InFlight, Queued
-from picsellia_async._delivery.outcomes import Outcome
+from picsellia_async._delivery.outcomes import Dropped, DropReason, Outcome, Rejected, Spooled
 from picsellia_async.frames import Frame
 
 _OBJECTS: Final = 1024
@@ -120,3 +120,27 @@ class Item:
     """Whether it counts as on its way to disk (`FlowControl.passing`)."""
     file_bytes: int = 0
     """Bytes of its image where that is a file."""
+
+
+def expired(item: Item, now: float, max_age: float) -> Rejected | Dropped | None:
+    """Return the outcome of a frame that is too old to be sent; None where it is not.
+
+    Args:
+        item: Neither under way nor queued.
+        now: On the loop's clock.
+        max_age: Seconds since its acceptance.
+    """
+    if now - item.accepted_at < max_age:
+        return None
+    state = item.state
+    if state.error is None:
+        return Dropped(item.frame, DropReason.TOO_OLD, may_be_stored=state.may_be_stored)
+    return Rejected(item.frame, state.error, state.attempts, may_be_stored=state.may_be_stored)
+
+
+def last_outcome(item: Item, *, is_on_disk: bool) -> Dropped | Spooled:
+    """Return the outcome of a frame that closing did not deliver."""
+    state = item.state
+    if isinstance(state, InFlight):  # a `send` that ignored its cancellation
+        state = Queued(state.attempt, may_be_stored=True, error=state.error)
+    return state.spooled(item.frame) if is_on_disk else state.dropped(item.frame, DropReason.CLOSED)

@@ -24,7 +24,7 @@ import attrs
 
 from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.answer_watch import AnswerWatch
-from picsellia_async._delivery.attempt import Attempt, Find, Send, Taken
+from picsellia_async._delivery.attempt import Attempt, Find, Send, Taken, look_up
 from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.fair_queue import FairQueue
@@ -47,15 +47,14 @@ from picsellia_async._delivery.frame_state import (
     signal_of,
 )
 from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected
+from picsellia_async._delivery.outcomes import Delivered, Rejected
 from picsellia_async._delivery.rate_window import RateWindow
-from picsellia_async._delivery.receipt import Item
+from picsellia_async._delivery.receipt import Item, expired
 from picsellia_async._delivery.repeats import Repeats
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.uplink import Uplink
-from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError, StatusError
-from picsellia_async.frames import Frame
+from picsellia_async.errors import AuthenticationError, RequestTimeoutError, StatusError
 
 logger = logging.getLogger("picsellia_async")
 
@@ -98,7 +97,7 @@ class Sender:
         self._send = send
         self._find = find
         self._queue = queue
-        self._uplink = uplink
+        self.uplink = uplink
         self._ledger = ledger
         self.limit = limit
         self._rules = rules
@@ -136,16 +135,6 @@ class Sender:
         return len(self._repeats)
 
     @property
-    def is_paused(self) -> bool:
-        """Whether `pause` holds everything back."""
-        return self._uplink.is_paused
-
-    @property
-    def is_allowed(self) -> bool:
-        """Whether `allowed` let frames be sent when it was asked last."""
-        return self._uplink.is_allowed
-
-    @property
     def queued(self) -> int:
         """Items to be sent for the first time."""
         return len(self._queue)
@@ -159,12 +148,8 @@ class Sender:
             self._reject_queued()
 
     def withdraw_oldest(self) -> Item | None:
-        """Take the oldest item that was never sent out of the queue; None where there is none."""
-        item = self._queue.pop_oldest()
-        if item is not None and item.state.attempts:
-            self._queue.push(item)
-            return None
-        return item
+        """Take the oldest item of the queue; None where it is empty."""
+        return self._queue.pop_oldest()
 
     def withdraw(self, item: Item) -> bool:
         """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
@@ -197,7 +182,7 @@ class Sender:
         self._breaker.abandoned(taken.epoch)
         self._window.give_back(taken.window)
         item = taken.item
-        self._uplink.give_back(item)
+        self.uplink.give_back(item)
         if item.state == FRESH:
             self._queue.put_back(item)
         else:
@@ -214,9 +199,9 @@ class Sender:
             return None
         now = self._loop.time()
         wait = self._window.wait(now, self.in_flight) if self._window.is_known else 0.0
-        if self._uplink.is_bound:
-            wait = max(wait, self._uplink.wait(now))
-            if self._uplink.is_closed and not self.in_flight:
+        if self.uplink.is_bound:
+            wait = max(wait, self.uplink.wait(now))
+            if self.uplink.is_closed and not self.in_flight:
                 self._stalled.set()
         if not (wait or self._breaker.is_closed):
             wait = self._breaker.admit(now)
@@ -227,26 +212,18 @@ class Sender:
         item = self._repeats.due.popleft() if repeats else self._queue.pop()
         if item is not None and self._rules.max_age is not None:
             item = self._first_young(item, now, self._rules.max_age)
-        if item is not None and self._uplink.is_bound:
-            self._uplink.take(item)
+        if item is not None and self.uplink.is_bound:
+            self.uplink.take(item)
         return item
 
     def _first_young(self, item: Item | None, now: float, max_age: float) -> Item | None:
         """Return this item, or the next one that is not too old to be sent; end those that are."""
-        while item is not None and now - item.accepted_at >= max_age:
-            state = item.state
+        while item is not None and (outcome := expired(item, now, max_age)) is not None:
             self._queue.release(item.source)
-            if state.error is None:
-                outcome = Dropped(item.frame, DropReason.TOO_OLD, may_be_stored=state.may_be_stored)
-                self._ledger.end(item, outcome)
-            else:
-                self._ledger.end(
-                    item, Rejected(item.frame, state.error, state.attempts, may_be_stored=state.may_be_stored)
-                )
+            self._ledger.end(item, outcome)
             self._reporter.look()
             item = self._queue.pop()
-        if item is None:
-            # The permission to send goes back unused.
+        if item is None:  # the permission to send goes back unused
             self._breaker.abandoned(self._breaker.epoch)
             self._window.give_back(self._window.number)
         return item
@@ -282,7 +259,7 @@ class Sender:
         attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
         result: Result = INTERRUPTED
         try:
-            found = await self._look_up(item.frame) if state.may_be_stored else None
+            found = await look_up(self._find, item.frame, self._rules.policy) if state.may_be_stored else None
             if found is not None:
                 result = found
             else:
@@ -296,18 +273,6 @@ class Sender:
             if state.attempt > 1:
                 self._budget.end(succeeded=isinstance(result, (Answered, Found)))
             self._settle(item, state, result, attempt)
-
-    async def _look_up(self, frame: Frame) -> Found | Failed | None:
-        """Return what looking up told, or None if the frame must be sent."""
-        if self._find is None:
-            return None
-        try:
-            return Found() if await self._find(frame) else None
-        except PicselliaError as error:
-            if judge(error, self._rules.policy, may_be_stored=False) is Verdict.REPEAT:
-                return Failed(error)
-            logger.warning("frame %s cannot be looked up, and is sent again: %s", frame.id, error)
-            return None
 
     def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt) -> None:
         now = self._loop.time()
@@ -344,7 +309,7 @@ class Sender:
             self._ledger.end(item, following)
         if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
             self._reject_queued()
-        if not self.in_flight and (self._uplink.is_closed or not self._breaker.is_closed):
+        if not self.in_flight and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
         self._reporter.saw(self.signal, self.last_error)
         if self._active < self.limit.value:
@@ -493,14 +458,14 @@ class Sender:
 
     def pause(self, *, is_paused: bool) -> None:
         """Begin no attempts any more, or do so again."""
-        self._uplink.pause(is_paused=is_paused)
+        self.uplink.pause(is_paused=is_paused)
         self._stalled.set()
         self.start_workers()
 
     async def wait_hopeless(self, deadline: float) -> None:
         """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer, or has no end."""
         while self.in_flight or not (
-            self._uplink.is_closed
+            self.uplink.is_closed
             or (
                 not self._breaker.is_closed
                 and (self._breaker.until > deadline or self._account.refused_since is not None)

@@ -24,10 +24,10 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from picsellia_async._delivery.frame_state import InFlight, Queued
+from picsellia_async._delivery.frame_state import Queued
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Rejected, Spooled
-from picsellia_async._delivery.receipt import Item, Receipt, memory_size
+from picsellia_async._delivery.receipt import Item, Receipt, last_outcome, memory_size
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
@@ -231,6 +231,9 @@ class SpoolQueue:
         if self._newest_first:
             # The oldest ones in memory give way, and go on existing on disk.
             while not memory.is_below(1 / 2) and (older := self._sender.withdraw_oldest()) is not None:
+                if older.state.attempts:  # what is known of its attempts is in memory alone
+                    self._sender.push(older)
+                    break
                 self._leave_to_disk(older)
         if (self._newest_first or not (self._index or self._taken)) and memory.is_below(1 / 2):
             self._sender.push(item)
@@ -490,11 +493,3 @@ class SpoolQueue:
             logger.warning(
                 "the disk of the spool %s does not answer; it is left to finish by itself", self._spool.directory
             )
-
-
-def last_outcome(item: Item, *, is_on_disk: bool) -> Dropped | Spooled:
-    """Return the outcome of a frame that closing did not deliver."""
-    state = item.state
-    if isinstance(state, InFlight):  # a `send` that ignored its cancellation
-        state = Queued(state.attempt, may_be_stored=True, error=state.error)
-    return state.spooled(item.frame) if is_on_disk else state.dropped(item.frame, DropReason.CLOSED)

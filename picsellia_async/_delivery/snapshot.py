@@ -1,0 +1,75 @@
+"""The numbers of an uploader at one moment, read from its parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from picsellia_async._delivery.ledger import Ledger
+from picsellia_async._delivery.outcomes import UploaderStatistics
+from picsellia_async._delivery.reporter import Reporter
+from picsellia_async._delivery.sender import Sender
+from picsellia_async._delivery.source_counts import SourceCounts
+from picsellia_async._delivery.spool.queue import SpoolQueue
+from picsellia_async._delivery.spool.quota import SpoolQuota
+from picsellia_async._delivery.throughput import Throughput
+
+
+def snapshot(
+    now: float,
+    ledger: Ledger,
+    sender: Sender,
+    reporter: Reporter,
+    spool: tuple[SpoolQuota, SpoolQueue] | None,
+    sources: SourceCounts | None,
+    throughput: Throughput,
+) -> UploaderStatistics:
+    """Return the numbers.
+
+    Args:
+        now: On the loop's clock.
+        ledger: The account of the frames.
+        sender: What is under way.
+        reporter: Knows the health.
+        spool: The way to disk, and the queue there; None: there is none.
+        sources: Counts by source; None where nobody asked for them.
+        throughput: Of the delivered bytes.
+    """
+    oldest, delivered = ledger.oldest_at(), sender.delivered_at
+    return UploaderStatistics(
+        accepted=ledger.accepted,
+        pending_frames=ledger.pending,
+        pending_bytes=ledger.memory.used_bytes,
+        queued=sender.queued,
+        in_flight=sender.in_flight,
+        waiting=sender.waiting,
+        delivered=ledger.delivered,
+        rejected=ledger.rejected,
+        dropped=ledger.dropped,
+        dropped_by_reason=dict(ledger.dropped_by_reason),
+        dropped_by_source=dict(ledger.dropped_by_source),
+        spooled=ledger.spooled,
+        retried=sender.retried,
+        duplicates=ledger.duplicates,
+        refused=ledger.not_accepted,
+        bytes_delivered=ledger.bytes_delivered,
+        concurrency=sender.limit.value,
+        round_trip=sender.limit.round_trip,
+        health=reporter.health(sender.signal),
+        spool_frames=0 if spool is None else spool[1].frames,
+        spool_bytes=0 if spool is None else spool[0].room.used_bytes,
+        quarantined=ledger.quarantined,
+        callback_errors=ledger.callback_errors,
+        last_error=sender.last_error,
+        oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
+        delivery_seconds=None if delivered is None else max(0.0, now - delivered),
+        bytes_per_second=throughput.per_second(now, ledger.bytes_delivered),
+        is_paused=sender.uplink.is_paused,
+        is_allowed=sender.uplink.is_allowed,
+        spool_free_bytes=None if spool is None else spool[0].spool.free_bytes,
+        by_source={} if sources is None else sources.read(_pending_by_source(ledger, spool)),
+    )
+
+
+def _pending_by_source(ledger: Ledger, spool: tuple[SpoolQuota, SpoolQueue] | None) -> Counter[str]:
+    pending = Counter(item.source for item in list(ledger.known.values()))
+    return pending if spool is None else pending + spool[1].waiting_by_source()
