@@ -13,7 +13,7 @@ import attrs
 
 from picsellia_async._delivery.outcomes import Health, UploaderStatistics
 from picsellia_async.client import ClientStatistics
-from picsellia_async.pipeline import Percentiles, PipelineStatistics
+from picsellia_async.pipeline import PipelineStatistics
 from picsellia_async.sources import CameraState, CameraStatistics
 
 S = TypeVar("S")
@@ -337,12 +337,6 @@ def _stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]
         yield {"outcome": "failed", "reason": reason}, count
 
 
-def _quantiles(values: Percentiles, **attributes: str) -> Iterator[tuple[Attributes, float]]:
-    for quantile, value in (("0.5", values.p50), ("0.95", values.p95)):
-        if value is not None:
-            yield {**attributes, "quantile": quantile}, value
-
-
 PIPELINE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
     Metric(
         "picsellia.pipeline.frames.received",
@@ -372,22 +366,26 @@ PIPELINE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
         "Frames that the model has seen, without failing.",
         _one(lambda s: s.predicted),
     ),
-    Metric(
-        "picsellia.pipeline.predict.duration",
-        "gauge",
-        "s",
-        "Of a call of the model: quantiles of the latest 256 frames of each source.",
-        lambda s: _quantiles(s.latency),
-    ),
-    Metric(
-        "picsellia.pipeline.frame.age",
-        "gauge",
-        "s",
-        "From a frame's arrival to its delivery: quantiles of the latest 256 frames of each source.",
-        lambda s: _quantiles(s.age),
-    ),
 )
 """What is read from `Pipeline.statistics()`; each value has the attribute `pipeline`."""
+
+PREDICT_DURATION: Final[Metric[PipelineStatistics]] = Metric(
+    "picsellia.pipeline.predict.duration",
+    "histogram",
+    "s",
+    "Of the call of the model that a frame was in.",
+    bounds=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+"""Recorded for each frame that the model has seen, without failing."""
+
+PIPELINE_FRAME_DURATION: Final[Metric[PipelineStatistics]] = Metric(
+    "picsellia.pipeline.frame.duration",
+    "histogram",
+    "s",
+    "From a frame's arrival in the pipeline to its delivery.",
+    bounds=FRAME_DURATION.bounds,
+)
+"""Recorded for each frame that is delivered, but for those that had to be read back from disk."""
 
 
 def _source_stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
@@ -412,12 +410,12 @@ PIPELINE_SOURCE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
         "Frames that wait, are with the model, or are being submitted, by source.",
         lambda s: [({"source": source}, counts.pending) for source, counts in s.by_source.items()],
     ),
-    Metric(
-        "picsellia.pipeline.source.frame.age",
-        "gauge",
-        "s",
-        "From a frame's arrival to its delivery: quantiles of the latest 256 frames, by source.",
-        lambda s: (value for source, counts in s.by_source.items() for value in _quantiles(counts.age, source=source)),
-    ),
 )
 """Only where `by_source=True` asks for them, as `SOURCE_METRICS`."""
+
+PIPELINE_SOURCE_FRAME_DURATION: Final = attrs.evolve(
+    PIPELINE_FRAME_DURATION,
+    name="picsellia.pipeline.source.frame.duration",
+    description="From a frame's arrival in the pipeline to its delivery, by source.",
+)
+"""Recorded where `by_source=True` asks for it."""

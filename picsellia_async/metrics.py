@@ -23,8 +23,11 @@ from picsellia_async._measured import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_FRAME_DURATION,
     PIPELINE_METRICS,
+    PIPELINE_SOURCE_FRAME_DURATION,
     PIPELINE_SOURCE_METRICS,
+    PREDICT_DURATION,
     SOURCE_METRICS,
     UPLOADER_METRICS,
     Attributes,
@@ -35,6 +38,7 @@ from picsellia_async._wire.exchange import Origin
 from picsellia_async.client import AsyncClient, record_attempts
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.pipeline import Pipeline
+from picsellia_async.pipeline.pipeline import record_durations as record_pipeline_durations
 from picsellia_async.sources import Camera
 from picsellia_async.uploader import Uploader, record_durations
 
@@ -47,8 +51,11 @@ __all__ = [
     "CAMERA_METRICS",
     "CLIENT_METRICS",
     "FRAME_DURATION",
+    "PIPELINE_FRAME_DURATION",
     "PIPELINE_METRICS",
+    "PIPELINE_SOURCE_FRAME_DURATION",
     "PIPELINE_SOURCE_METRICS",
+    "PREDICT_DURATION",
     "SOURCE_METRICS",
     "UPLOADER_METRICS",
     "Metric",
@@ -128,13 +135,54 @@ class _Attempts:
 
 
 def _record_durations(
-    uploaders: Mapping[str, Uploader], clients: Mapping[str, AsyncClient], frame: Record, attempt: Record
+    uploaders: Mapping[str, Uploader],
+    clients: Mapping[str, AsyncClient],
+    pipelines: Mapping[str, Pipeline],
+    make: Callable[[Metric[Any]], Record],
+    *,
+    by_source: bool,
 ) -> None:
-    """Have the durations recorded from now on."""
-    for name, uploader in uploaders.items():
-        record_durations(uploader, functools.partial(_with_attributes, frame, {"uploader": name}))
-    for name, client in clients.items():
-        record_attempts(client, _Attempts(name, attempt))
+    """Have the durations recorded from now on.
+
+    Args:
+        uploaders: By name.
+        clients: By name.
+        pipelines: By name.
+        make: Makes the histogram of a metric.
+        by_source: Whether the ages of a pipeline's frames are told by source as well.
+    """
+    if uploaders:
+        record = make(FRAME_DURATION)
+        for name, uploader in uploaders.items():
+            record_durations(uploader, functools.partial(_with_attributes, record, {"uploader": name}))
+    if clients:
+        record = make(ATTEMPT_DURATION)
+        for name, client in clients.items():
+            record_attempts(client, _Attempts(name, record))
+    if pipelines:
+        predicted, delivered = make(PREDICT_DURATION), make(PIPELINE_FRAME_DURATION)
+        by_its_source = make(PIPELINE_SOURCE_FRAME_DURATION) if by_source else None
+        for name, pipeline in pipelines.items():
+            frames = _PipelineFrames(name, predicted, delivered, by_its_source)
+            record_pipeline_durations(pipeline, frames.predicted, frames.delivered)
+
+
+@attrs.frozen(eq=False)
+class _PipelineFrames:
+    """Records the frames of one pipeline."""
+
+    pipeline: str
+    record_prediction: Record
+    record_delivery: Record
+    record_delivery_of_source: Record | None
+
+    def predicted(self, _source: str, seconds: float) -> None:
+        self.record_prediction(seconds, {"pipeline": self.pipeline})
+
+    def delivered(self, source: str, seconds: float) -> None:
+        self.record_delivery(seconds, {"pipeline": self.pipeline})
+        if self.record_delivery_of_source is not None:
+            self.record_delivery_of_source(seconds, {"pipeline": self.pipeline, "source": source})
 
 
 def _with_attributes(record: Record, attributes: Attributes, seconds: float) -> None:
@@ -170,8 +218,8 @@ class PrometheusCollector:
         Raises:
             ConfigurationError: There is nothing to measure, or `prometheus_client` is not installed.
         """
-        uploaders, clients = uploaders or {}, clients or {}
-        self._watched = _watched(uploaders, clients, cameras or {}, pipelines or {}, by_source=by_source)
+        uploaders, clients, pipelines = uploaders or {}, clients or {}, pipelines or {}
+        self._watched = _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source)
         try:
             import prometheus_client.core  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -182,12 +230,12 @@ class PrometheusCollector:
         self._gauge = prometheus_client.core.GaugeMetricFamily
         self._histogram = prometheus_client.core.HistogramMetricFamily
         self._histograms: list[tuple[Metric[Any], Histogram]] = []
-        frames, attempts = Histogram(FRAME_DURATION.bounds), Histogram(ATTEMPT_DURATION.bounds)
-        if uploaders:
-            self._histograms.append((FRAME_DURATION, frames))
-        if clients:
-            self._histograms.append((ATTEMPT_DURATION, attempts))
-        _record_durations(uploaders, clients, _into(frames), _into(attempts))
+        _record_durations(uploaders, clients, pipelines, self._make, by_source=by_source)
+
+    def _make(self, metric: Metric[Any]) -> Record:
+        histogram = Histogram(metric.bounds)
+        self._histograms.append((metric, histogram))
+        return lambda seconds, attributes: histogram.record(seconds, tuple(attributes.items()))
 
     def collect(self) -> Iterator[PrometheusMetric]:
         """Yield the metrics, as Prometheus asks for them."""
@@ -211,10 +259,6 @@ class PrometheusCollector:
                 )
                 durations.add_metric([str(attributes.get(name, "")) for name in names], list(buckets), total)
             yield durations
-
-
-def _into(histogram: Histogram) -> Record:
-    return lambda seconds, attributes: histogram.record(seconds, tuple(attributes.items()))
 
 
 def _names(found: Iterable[Attributes]) -> list[str]:
@@ -278,10 +322,10 @@ def register_opentelemetry(
             metric.name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.bounds
         ).record
 
-    uploaders, clients = uploaders or {}, clients or {}
-    for watched in _watched(uploaders, clients, cameras or {}, pipelines or {}, by_source=by_source):
+    uploaders, clients, pipelines = uploaders or {}, clients or {}, pipelines or {}
+    for watched in _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source):
         for metric in watched.metrics if watched.things else ():
             make[metric.kind](
                 metric.name, callbacks=[observer(watched, metric)], unit=metric.unit, description=metric.description
             )
-    _record_durations(uploaders, clients, durations(FRAME_DURATION), durations(ATTEMPT_DURATION))
+    _record_durations(uploaders, clients, pipelines, durations, by_source=by_source)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import settings
 from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async.emulator import Emulator
 
-from .support.secrets import Secrets
+from .support.watch import Watch
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None)
@@ -25,29 +24,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class _Lines(logging.Handler):
-    """Scans what any test lets any library log."""
-
-    secrets = Secrets()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.secrets.scan(f"log of {record.name}", logging.Formatter().format(record))
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _every_line() -> Iterator[None]:
-    handler = _Lines()
-    logging.getLogger().addHandler(handler)
-    yield
-    logging.getLogger().removeHandler(handler)
+def _watch() -> Iterator[Watch]:
+    watch = Watch()
+    with watch.installed():
+        yield watch
 
 
 @pytest.fixture(autouse=True)
-def logged_secrets() -> Iterator[Secrets]:
-    """No test of the whole suite makes a line with the form of a secret."""
-    _Lines.secrets.found.clear()
-    yield _Lines.secrets
-    assert _Lines.secrets.found == []
+def watch(_watch: Watch, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """No test of the whole suite makes anything that has a secret, or the form of one."""
+    secrets = _watch.secrets
+    secrets.found.clear()
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield _watch
+    if folder is not None:
+        _watch.see_files(folder)
+    assert secrets.found == []
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ class Sink:
 
     def _delivered(self, ledger: SourceLedger, arrived_at: float, outcome: Outcome) -> None:
         if isinstance(outcome, Delivered):
-            ledger.ages.append(self._clock() - arrived_at)
+            ledger.deliver(self._clock() - arrived_at)
 
     def fail(self, feed: Feed, reason: str, error: BaseException) -> None:
         """Count a frame that failed, and tell the log if it is time to.

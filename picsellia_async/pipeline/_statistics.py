@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -142,6 +142,10 @@ class SourceLedger:
     ages: deque[float] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))
     times: deque[float] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))
     """When the latest predictions were made."""
+    latency_recorders: list[Callable[[float], object]] = attrs.field(factory=list)
+    """Called with every latency, for histograms."""
+    age_recorders: list[Callable[[float], object]] = attrs.field(factory=list)
+    """Called with every age."""
 
     @property
     def pending(self) -> int:
@@ -153,6 +157,14 @@ class SourceLedger:
         self.predicted += 1
         self.times.append(now)
         self.latencies.append(latency)
+        for record in self.latency_recorders:
+            record(latency)
+
+    def deliver(self, age: float) -> None:
+        """Note the age of a frame that is delivered."""
+        self.ages.append(age)
+        for record in self.age_recorders:
+            record(age)
 
     def rate(self, now: float, seconds: float) -> float:
         """Return predictions a second.

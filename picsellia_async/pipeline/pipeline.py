@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, get_args
 
@@ -445,3 +446,18 @@ class Pipeline:
 
 async def _all(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
+
+
+def record_durations(
+    pipeline: Pipeline, predicted: Callable[[str, float], object], delivered: Callable[[str, float], object]
+) -> None:
+    """Have functions called from now on, for metrics, with the name of a source and seconds.
+
+    Args:
+        pipeline: Whose frames.
+        predicted: With the time that the model took, for each frame that it has seen without failing.
+        delivered: With the time from arrival to delivery, for each frame that is delivered.
+    """
+    for name, feed in pipeline._feeds.items():  # noqa: SLF001 - one module
+        feed.ledger.latency_recorders.append(partial(predicted, name))
+        feed.ledger.age_recorders.append(partial(delivered, name))

@@ -48,8 +48,9 @@ async def test_each_v_tells_more(spool, emulator, capsys, flags, tells, details)
     assert emulator.api_token not in err
 
 
-async def test_logging_is_as_before_when_the_command_has_ended(spool, emulator):
+async def test_logging_is_as_before_when_the_command_has_ended(spool, emulator, caplog):
     """A program that calls `main` keeps its own logging."""
+    caplog.set_level(logging.WARNING)
     logger = logging.getLogger("picsellia_async")
     before = logger.level, logger.propagate, list(logger.handlers)
     assert await replay(emulator, spool, "-vv") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -121,7 +122,9 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 
 @pytest.fixture
-async def wire(emulator: Emulator) -> AsyncIterator[Wire]:
+async def wire(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Wire]:
+    # A client of httpx's own, which tells the whole of a presigned address at INFO.
+    caplog.set_level(logging.WARNING, "httpx")
     wire = Wire(emulator)
     async with wire.http:
         yield wire

@@ -13,7 +13,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client.parser import text_string_to_metric_families
 
 from picsellia_async import Pipeline
-from picsellia_async.metrics import PIPELINE_METRICS, PrometheusCollector, register_opentelemetry
+from picsellia_async.metrics import (
+    PIPELINE_FRAME_DURATION,
+    PIPELINE_METRICS,
+    PREDICT_DURATION,
+    PrometheusCollector,
+    register_opentelemetry,
+)
 
 from ..support.frames import PREDICTION
 from ..support.pipelines import Stored, at_once, same
@@ -51,14 +57,15 @@ def every_fourth_fails() -> Any:
 
 
 async def test_a_scrape_equals_the_statistics() -> None:
-    """Frames by outcome and reason, predictions, and the quantiles of the model's time and of the age; by source only if asked."""
+    """Frames by outcome and reason, predictions, histograms of the model's time and of the age; by source only if asked."""
     async with Pipeline(
         {"a": at_once("a", 20), "b": at_once("b", 20)}, every_fourth_fails(), Stored().uploader()
     ) as pipeline:
+        collector = PrometheusCollector(pipelines={"yard": pipeline})
+        collector_by_source = PrometheusCollector(pipelines={"yard": pipeline}, by_source=True)
         await pipeline.run()
         numbers = pipeline.statistics()
-        found = scraped(PrometheusCollector(pipelines={"yard": pipeline}))
-        by_source = scraped(PrometheusCollector(pipelines={"yard": pipeline}, by_source=True))
+        found, by_source = scraped(collector), scraped(collector_by_source)
 
     def value(name: str, **labels: str) -> float:
         return found[f"picsellia_pipeline_{name}", frozenset(labels.items())]
@@ -69,18 +76,16 @@ async def test_a_scrape_equals_the_statistics() -> None:
     assert value("frames_total", outcome="failed", reason="model") == 10
     assert value("frames_total", outcome="skipped", reason="nothing") == 10
     assert (value("frames_pending"), value("predictions_total")) == (0, numbers.predicted)
-    assert value("predict_duration_seconds", quantile="0.95") == numbers.latency.p95
-    assert value("frame_age_seconds", quantile="0.5") == numbers.age.p50
+    assert value("predict_duration_seconds_count") == numbers.predicted == 30
+    assert value("predict_duration_seconds_bucket", le="+Inf") == 30
+    assert value("frame_duration_seconds_count") == value("frame_duration_seconds_bucket", le="86400.0") == 20
+    assert numbers.age.p50 is not None
+    assert value("frame_duration_seconds_sum") >= 10 * numbers.age.p50  # half of the 20 took that long
     assert not any("source" in name for name, _ in found)
-    a = numbers.by_source["a"]
-    assert (
-        by_source["picsellia_pipeline_source_frames_total", frozenset({"source": "a", "outcome": "submitted"}.items())]
-        == a.submitted
-    )
-    assert (
-        by_source["picsellia_pipeline_source_frame_age_seconds", frozenset({"source": "a", "quantile": "0.95"}.items())]
-        == a.age.p95
-    )
+    labels = {"source": "a"}
+    submitted = "picsellia_pipeline_source_frames_total", frozenset({**labels, "outcome": "submitted"}.items())
+    assert by_source[submitted] == numbers.by_source["a"].submitted == 10
+    assert by_source["picsellia_pipeline_source_frame_duration_seconds_count", frozenset(labels.items())] == 10
 
 
 async def test_opentelemetry_reads_a_pipeline() -> None:
@@ -92,7 +97,12 @@ async def test_opentelemetry_reads_a_pipeline() -> None:
         data = reader.get_metrics_data()
     assert data is not None
     found = {metric.name: metric for metric in data.resource_metrics[0].scope_metrics[0].metrics}
-    assert found.keys() == {metric.name for metric in PIPELINE_METRICS}
+    expected = (*PIPELINE_METRICS, PREDICT_DURATION, PIPELINE_FRAME_DURATION)
+    assert found.keys() == {metric.name for metric in expected}
+    for metric in expected[-2:]:
+        (point,) = found[metric.name].data.data_points
+        assert (point.count, tuple(point.explicit_bounds)) == (5, metric.bounds)
+        assert found[metric.name].unit == "s"
     (point,) = found["picsellia.pipeline.frames"].data.data_points
     assert (dict(point.attributes), point.value) == ({"pipeline": "yard", "outcome": "submitted"}, 5)
 

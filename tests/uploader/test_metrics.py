@@ -21,8 +21,11 @@ from picsellia_async.metrics import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_FRAME_DURATION,
     PIPELINE_METRICS,
+    PIPELINE_SOURCE_FRAME_DURATION,
     PIPELINE_SOURCE_METRICS,
+    PREDICT_DURATION,
     SOURCE_METRICS,
     UPLOADER_METRICS,
     PrometheusCollector,
@@ -170,6 +173,6 @@ def test_the_page_names_every_metric() -> None:
     table = set(re.findall(r"^\| `([a-z_.]+)` \| `([a-z_]+)` \|", PAGE.read_text(), re.MULTILINE))
     tables = (
         *UPLOADER_METRICS, FRAME_DURATION, *CLIENT_METRICS, ATTEMPT_DURATION, *CAMERA_METRICS, *PIPELINE_METRICS,
-        *SOURCE_METRICS, *PIPELINE_SOURCE_METRICS,
+        PREDICT_DURATION, PIPELINE_FRAME_DURATION, *SOURCE_METRICS, *PIPELINE_SOURCE_METRICS, PIPELINE_SOURCE_FRAME_DURATION,
     )  # fmt: skip
     assert table == {(metric.name, prometheus_name(metric)) for metric in tables}

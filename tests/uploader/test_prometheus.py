@@ -29,7 +29,9 @@ from picsellia_async.metrics import (
     CAMERA_METRICS,
     CLIENT_METRICS,
     FRAME_DURATION,
+    PIPELINE_FRAME_DURATION,
     PIPELINE_METRICS,
+    PREDICT_DURATION,
     UPLOADER_METRICS,
     PrometheusCollector,
     prometheus_name,
@@ -72,6 +74,12 @@ tests:
         values: '0+100x14'
       - series: 'picsellia_pipeline_frames_total{{pipeline="yard", outcome="failed", reason="model"}}'
         values: '0 0 0 0 50 100 150 150 150 150 150 150 150 150 150'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="yard", le="60.0"}}'
+        values: '0+10x14'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="yard", le="300.0"}}'
+        values: '0+100x14'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="yard", le="+Inf"}}'
+        values: '0+100x14'
     alert_rule_test:
       - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
       - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
@@ -98,6 +106,9 @@ tests:
       - {{alertname: PipelineFails, eval_time: 3m, exp_alerts: []}}
       - {{alertname: PipelineFails, eval_time: 6m, exp_alerts: [{{exp_labels: {{pipeline: yard, reason: model}},
           exp_annotations: {{summary: "frames of the pipeline yard fail (model)"}}}}]}}
+      - {{alertname: PipelineLate, eval_time: 8m, exp_alerts: []}}
+      - {{alertname: PipelineLate, eval_time: 13m, exp_alerts: [{{exp_labels: {{pipeline: yard}},
+          exp_annotations: {{summary: "frames of the pipeline yard reach the service 4m 46s after they came"}}}}]}}
       - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
           exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
 """
@@ -237,7 +248,7 @@ def test_rules_and_dashboard_ask_for_metrics_that_exist() -> None:
     """A metric that is renamed is renamed there too."""
     tables = (*UPLOADER_METRICS, *CLIENT_METRICS, *CAMERA_METRICS, *PIPELINE_METRICS)
     known = {prometheus_name(metric) for metric in tables}
-    for metric in (FRAME_DURATION, ATTEMPT_DURATION):
+    for metric in (FRAME_DURATION, ATTEMPT_DURATION, PREDICT_DURATION, PIPELINE_FRAME_DURATION):
         known |= {f"{prometheus_name(metric)}_{part}" for part in ("bucket", "count", "sum")}
     asked = "\n".join([*expressions(), (EXAMPLES / "prometheus-alerts.yml").read_text()])
     found = set(re.findall(r"\b(?:picsellia_(?:uploader|client|camera|pipeline)|http_client)_[a-z_]+", asked))
