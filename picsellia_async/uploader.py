@@ -87,7 +87,7 @@ class Uploader:
                 back from disk. A ConfigurationError rejects the frame. By default the request is empty.
             find: Tells whether the platform has a frame; needed for `deduplicate`.
             owner: Whose frames a spool holds: `deployment_id`, and what helps to find it again.
-            random: Returns a number in [0, 1).
+            random: Returns a number in [0, 1); the option `seed` takes its place.
             spans: Makes a span of each frame's life; None: nobody traces.
             **options: Described at `AsyncDeployment.uploader`.
 
@@ -99,6 +99,8 @@ class Uploader:
         chosen = Options(**options)
         if chosen.deduplicate and find is None:
             raise ConfigurationError("deduplicate=True needs a way to look frames up")
+        if chosen.seed is not None:
+            random = random_module.Random(chosen.seed).random  # noqa: S311 - waits, no secret
         self._close_timeout = chosen.close_timeout
         self._progress = chosen.progress
         writer: SpoolQuota | None = None

@@ -60,6 +60,7 @@ class UploaderOptions(TypedDict, total=False):
     max_bytes_per_second: float | None
     order: Order
     allowed: Callable[[], object] | None
+    seed: int | None
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -100,6 +101,11 @@ def _is_directory(_: object, attribute: attrs.Attribute[Any], value: object) -> 
         raise ConfigurationError(f"{attribute.name} must be the path of a directory, got {shown(value)}")
 
 
+def _is_seed(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ConfigurationError(f"{attribute.name} must be a whole number, got {shown(value)}")
+
+
 def _is_policy(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(f"{attribute.name} must be a RetryPolicy, got {shown(value)}")
@@ -136,6 +142,7 @@ class Options:
     max_bytes_per_second: float | None = attrs.field(default=None, validator=_is_bound)
     order: Order = attrs.field(default="oldest", validator=_one_of("oldest", "newest"))
     allowed: Callable[[], object] | None = attrs.field(default=None, validator=_is_plain_function)
+    seed: int | None = attrs.field(default=None, validator=_is_seed)
 
     def __attrs_post_init__(self) -> None:
         """Refuse options that contradict each other."""

@@ -128,6 +128,7 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
         "--deduplicate", action="store_true", help="look a frame up by its id before it is sent a second time"
     )
     parser.add_argument("--close-timeout", type=float, default=30.0, metavar="SECONDS", help="at the end (default 30)")
+    parser.add_argument("--seed", type=int, metavar="N", help="draw the waits between attempts the same in each run")
     parser.add_argument("--max-attempts", type=int, metavar="N", help="give a frame up after so many (default: never)")
 
 
@@ -267,7 +268,7 @@ async def _label_map(deployment: AsyncDeployment) -> dict[str, int]:
 def _options(args: argparse.Namespace) -> UploaderOptions:
     return {
         "concurrency": concurrency_of(args), "spool": args.spool, "when_full": args.when_full, "deduplicate": args.deduplicate,
-        "close_timeout": args.close_timeout, "max_attempts": args.max_attempts,
+        "close_timeout": args.close_timeout, "max_attempts": args.max_attempts, "seed": args.seed,
     }  # fmt: skip
 
 

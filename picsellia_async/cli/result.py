@@ -69,6 +69,7 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "items": 0 if result.batch is None else result.batch.read,
         "journal": None if result.journal is None else str(result.journal),
         "delivered_before": 0 if result.job is None else result.job.delivered_before,
+        "changed": 0 if result.job is None else result.job.changed,
         "left": 0 if result.job is None else result.job.left,
         **_verified(result.verified),
         "skipped": result.skipped,

@@ -88,7 +88,13 @@ def journal_of(args: argparse.Namespace, owner: Mapping[str, str]) -> Path:
 
 def tell_end(report: JobReport, journal: Path) -> None:
     """Say on stderr how to go on, where something is left."""
-    if not report.is_complete:
+    if report.changed:
+        print(
+            f"{report.changed} of those delivered before say something else now, under the same id, and were not sent: give a "
+            "corrected prediction another id (--fresh sends everything again)",
+            file=sys.stderr,
+        )
+    if report.rejected or report.left or report.upload.error is not None:
         print(
             f"{report.rejected} refused and {report.left} left: the same command goes on from here (journal {str(journal)!r})",
             file=sys.stderr,

@@ -13,6 +13,8 @@ from picsellia_async.predictions import PredictionFormat
 from picsellia_async.predictions.base import field_names
 
 DIGEST_BYTES: Final = 16
+SAID_BYTES: Final = 8
+"""Enough where each item is compared with one other."""
 _UUID_BYTES: Final = 16
 _NAME_BASED: Final = 5
 """Version of UUIDs that are a SHA-1."""
@@ -52,6 +54,11 @@ def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
     """
     digest = hashlib.sha1(owner + key + repetition.to_bytes(4), usedforsecurity=False).digest()
     return UUID(bytes=digest[:_UUID_BYTES], version=_NAME_BASED)
+
+
+def said_by(frame: Frame) -> bytes:
+    """Return what tells whether an item that is known by an id of its own says the same as before: its name and predictions."""
+    return key_of(frame, b"")[:SAID_BYTES]
 
 
 def _written(prediction: PredictionFormat | None) -> bytes:

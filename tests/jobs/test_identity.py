@@ -32,11 +32,11 @@ def frame(image, score=0.5, **fields):
 def again(tmp_path, deployment):
     """Return what runs one job with frames, and returns how many were known and how many were sent."""
 
-    async def ran(*frames, **options):
+    async def ran(*frames, changed=0, **options):
         report = await run(frames, deployment, journal=tmp_path / "j", **options)
         if report.upload.error is not None:
             raise report.upload.error
-        assert report.is_complete
+        assert (report.changed, report.is_complete) == (changed, not changed)
         return report.delivered_before, report.upload.accepted
 
     return ran
@@ -84,7 +84,10 @@ async def test_names_and_predictions_count(again):
 
 
 async def test_ids_of_a_manifest_tell(tmp_path, deployment, again):
-    """A line with an id is the same item whatever else it says, and is stored under it; one without is known by its content."""
+    """A line with an id is the same item whatever else it says, and is stored under it; one without is known by its content.
+
+    That the line says something else now, which is not sent, is counted.
+    """
     (tmp_path / "a.jpg").write_bytes(IMAGE)
 
     def lines(score):
@@ -93,16 +96,17 @@ async def test_ids_of_a_manifest_tell(tmp_path, deployment, again):
         (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, [{**line, "id": str(ID)}, line])))
         return manifest(tmp_path / "m.jsonl")
 
-    for score, expected in ((0.5, (0, 2)), (0.6, (1, 1))):
-        assert await again(*[one async for one in lines(score)]) == expected
+    for score, changed, expected in ((0.5, 0, (0, 2)), (0.6, 1, (1, 1)), (0.6, 1, (2, 0)), (0.5, 0, (2, 0))):
+        assert await again(*[one async for one in lines(score)], changed=changed) == expected
     assert await deployment.is_stored(frame(IMAGE, filename="a.jpg", id=ID))
 
 
-async def test_ids_of_frames_can_tell(deployment, again):
-    """`identity="id"`: for code that has ids of its own; two frames with one id are an error."""
+async def test_ids_of_frames_can_tell(deployment, again, caplog):
+    """`identity="id"`: for code that has ids of its own; two frames with one id are an error, another name is told."""
     one, changed = frame(IMAGE, filename="a.jpg", id=ID), frame(IMAGE, 0.6, filename="b.jpg", id=ID)
     assert await again(one, identity="id") == (0, 1)
-    assert await again(changed, identity="id") == (1, 0)
+    assert await again(changed, identity="id", changed=1) == (1, 0)
+    assert caplog.text.count("says something else now") == 1
     assert await deployment.is_stored(one)
     with pytest.raises(ConfigurationError, match=f"two items of the input have the id {ID}"):
         await again(one, one, identity="id")

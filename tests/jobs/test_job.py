@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sqlite3
 import sys
+import time
 from collections import Counter
 
 import httpx
@@ -15,6 +16,7 @@ from picsellia_async import AsyncClient, ConfigurationError, DetectionPrediction
 from picsellia_async.emulator import Fault
 from picsellia_async.errors import ServerError
 from picsellia_async.jobs import Job, JournalError, run
+from picsellia_async.jobs._journal import Journal
 
 from ..support.sources import encoded
 
@@ -302,3 +304,28 @@ async def test_outcomes_are_told_to_the_caller_too(tmp_path, deployment):
     assert not await deployment.is_stored(next(frames()))
     with pytest.raises(ConfigurationError, match="frame must be a Frame"):
         await deployment.is_stored("0001.jpg")
+
+
+async def test_the_journal_is_written_by_one_call_at_a_time(tmp_path, deployment, monkeypatch):
+    """Also where closing, or a cancellation, comes while a write is under way on a slow disk: none is made twice or beside another."""
+    inside, most, written = 0, 0, Counter()
+    end = Journal.end
+
+    def slow_end(self, endings):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        written.update(one.id for one in endings)
+        time.sleep(0.3)
+        end(self, endings)
+        inside -= 1
+
+    monkeypatch.setattr(Journal, "end", slow_end)
+    job = Job(deployment, journal=tmp_path / "j")
+    async with job:
+        async for frame in job.pending(frames()):
+            await (await job.uploader.submit(frame))
+            while not inside and not written:  # noqa: ASYNC110 - the first write has begun, and is under way at the end
+                await asyncio.sleep(0.01)
+    assert (job.report.delivered, job.report.left) == (12, 0)
+    assert (most, set(written.values())) == (1, {1})

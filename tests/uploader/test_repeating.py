@@ -11,6 +11,7 @@ import pytest
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Outcome, Rejected
 from picsellia_async.errors import (
     BadRequestError,
+    ConfigurationError,
     ConflictError,
     PayloadTooLargeError,
     ServerError,
@@ -185,3 +186,23 @@ async def test_where_order_is_kept_an_outage_ends_no_frame() -> None:
         assert await up.flush(timeout=5000) == 0
     assert up.report.is_complete
     assert sum(a > b for a, b in itertools.pairwise(service.stored)) <= 1
+
+
+async def test_a_seed_makes_the_waits_the_same() -> None:
+    """Two uploaders of one seed wait as long as each other between attempts, one of another seed does not."""
+
+    async def times(seed: int) -> list[float]:
+        clock, found = asyncio.get_running_loop().time, []
+        begun = clock()
+
+        async def send(frame: Frame, request: bytes) -> dict[str, object]:
+            found.append(round(clock() - begun, 6))
+            raise ServerError("no", 500, "POST", "x")
+
+        async with Uploader(send, seed=seed, max_attempts=6) as up:
+            await (await up.submit(make_frame(0)))
+        return found
+
+    assert await times(1) == await times(1) != await times(2)
+    with pytest.raises(ConfigurationError, match="seed must be a whole number"):
+        Uploader(Service().send, seed=0.5)  # type: ignore[arg-type]
