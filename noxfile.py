@@ -95,6 +95,13 @@ def integrations(session: nox.Session) -> None:
 
 
 @nox.session
+def threads(session: nox.Session) -> None:
+    """The applications of docs/threads.md run under Celery and Flask. Outside the default list: these are no dependencies."""
+    session.install(".[emulator,cli]", *groups("test"), "celery", "flask")
+    session.run("pytest", "tests/threads/test_examples.py", *session.posargs)
+
+
+@nox.session
 def httpx2(session: nox.Session) -> None:
     """A client or a transport of httpx2's carries our calls. Outside the default list: httpx2 is no dependency."""
     session.install(".[emulator,cli]", *groups("test"), "httpx2")

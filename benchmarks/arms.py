@@ -277,6 +277,33 @@ class OursUploader(OursUploaderReceipts):
             raise RuntimeError("frames without outcome")
 
 
+class OursSyncUploader(OursUploader):
+    """The same from plain code: one thread submits as fast as it may, the uploader has a loop of its own in another."""
+
+    threads = 1
+
+    async def start(self) -> None:
+        import picsellia_async
+        from picsellia_async.predictions import DetectionPredictionFormat
+
+        self.make, self.frame_class, self.latencies = DetectionPredictionFormat, picsellia_async.Frame, []
+        self.uploader = picsellia_async.SyncUploader(
+            "bench", api_token="token", host=self.base, max_connections=self.flight, max_connections_per_host=self.flight,
+            concurrency=self.flight, **self.options()
+        )  # fmt: skip
+        self.uploader.open()
+
+    async def stop(self) -> None:
+        self.uploader.close()
+
+    def batch_in_thread(self, frames: int, latencies: list[float]) -> None:
+        self.latencies = latencies
+        for number in range(frames):
+            self.uploader.submit(self.make_frame(number))
+        if self.uploader.flush() or len(latencies) != frames:
+            raise RuntimeError("frames without outcome")
+
+
 class Aiohttp(Arm):
     """aiohttp by hand."""
 
@@ -360,6 +387,7 @@ ARMS: dict[str, type[Arm]] = {
     "ours": Ours,
     "ours-uploader": OursUploader,
     "ours-uploader-receipts": OursUploaderReceipts,
+    "ours-sync-uploader": OursSyncUploader,
 }
 
 
@@ -450,6 +478,9 @@ def round_threads(arm: Vendor, frames: int) -> dict:
     numbers = iter(range(frames))
     lock = threading.Lock()
     latencies: list[float] = []
+    if hasattr(arm, "batch_in_thread"):
+        arm.batch_in_thread(frames, latencies)
+        return {"latencies": latencies}
 
     def worker() -> None:
         while True:

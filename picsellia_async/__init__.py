@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 from picsellia_async._version import __version__
 
 if TYPE_CHECKING:
+    from picsellia_async._delivery.from_thread import (
+        SyncReceipt,
+        UploaderFromThread,
+    )
     from picsellia_async._delivery.outcomes import (
         Delivered,
         DeliveryError,
@@ -203,6 +207,10 @@ if TYPE_CHECKING:
         PredictionAnswer,
         Statistics,
     )
+    from picsellia_async.sync_uploader import (
+        SyncUploader,
+        SyncUploaderOptions,
+    )
     from picsellia_async.uploader import (
         Uploader,
         UploaderOptions,
@@ -324,6 +332,9 @@ __all__ = [
     "Statistics",
     "StatusError",
     "SupportedContentType",
+    "SyncReceipt",
+    "SyncUploader",
+    "SyncUploaderOptions",
     "Tag",
     "TagTarget",
     "Target",
@@ -335,6 +346,7 @@ __all__ = [
     "UploadError",
     "UploadReport",
     "Uploader",
+    "UploaderFromThread",
     "UploaderFullError",
     "UploaderOptions",
     "UploaderStatistics",
@@ -347,6 +359,7 @@ __all__ = [
 
 _MODULES = {
     "_delivery.permission": "Hours",
+    "_delivery.from_thread": "SyncReceipt UploaderFromThread",
     "_delivery.receipt": "Receipt",
     "_deployment.prediction_stream": "Predicted",
     "_delivery.outcomes": "Delivered DeliveryError DropReason Dropped Health Rejected SourceStatistics Spooled UploadReport UploaderStatistics",
@@ -376,6 +389,7 @@ _MODULES = {
     "resources.project": "Experiment Project",
     "resources.tag": "Tag",
     "resources.user": "User Worker",
+    "sync_uploader": "SyncUploader SyncUploaderOptions",
     "uploader": "Uploader UploaderOptions",
 }
 """Module of each public name."""

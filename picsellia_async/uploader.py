@@ -26,6 +26,7 @@ from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.frame_spans import FrameSpans
 from picsellia_async._delivery.frame_state import Rules
+from picsellia_async._delivery.from_thread import HandOver, UploaderFromThread
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed, no_request
 from picsellia_async._delivery.ledger import Ledger, tell_unclosed
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
@@ -39,7 +40,7 @@ from picsellia_async._delivery.source_counts import SourceCounts
 from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
-from picsellia_async._delivery.stream import Feed, Stream
+from picsellia_async._delivery.stream import Feed, Stream, deliver
 from picsellia_async._delivery.throughput import Throughput
 from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._http.loop import running_loop
@@ -136,6 +137,9 @@ class Uploader:
         self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
+        # `submit` promises what only the loop can tell: that there is room, or that the frame is on disk.
+        self._waits_for_word = chosen.when_full == "raise" or (writer is not None and chosen.durability == "commit")
+        self._hand_over: HandOver | None = None
         self._closer: asyncio.Task[None] | None = None
         self._delivering: asyncio.Task[None] | None = None
         self._progress_task: asyncio.Task[None] | None = None
@@ -231,7 +235,6 @@ class Uploader:
             raise cancelled
 
     async def _close(self) -> None:
-        self._intake.close()
         self._delivering = asyncio.get_running_loop().create_task(self._deliver_rest())
         try:
             quiet = min(_CLOSING_QUIET_SECONDS, self._close_timeout)
@@ -254,6 +257,9 @@ class Uploader:
         hopeless = asyncio.ensure_future(self._sender.wait_hopeless(self._sender.now() + self._close_timeout))
         flushing = asyncio.ensure_future(self._ledger.flush())
         try:
+            if self._hand_over is not None:  # what threads have handed over is taken, as room for it comes
+                await asyncio.wait([hopeless, self._hand_over.close()], return_when=asyncio.FIRST_COMPLETED)
+            self._intake.close()
             while self._ledger.pending and not hopeless.done():
                 await asyncio.wait([hopeless, flushing], return_when=asyncio.FIRST_COMPLETED)
                 if flushing.done():
@@ -265,6 +271,9 @@ class Uploader:
 
     def _end_rest(self) -> None:
         """Give the frames that closing did not deliver their outcome, and close."""
+        self._intake.close()
+        if self._hand_over is not None:
+            self._hand_over.end()
         for item in sorted(self._ledger.known.values(), key=lambda item: item.seq):
             self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.is_written))
         self._closed_at = asyncio.get_running_loop().time()
@@ -321,6 +330,10 @@ class Uploader:
         if not isinstance(frame, Frame):
             raise no_frame(frame, "submit takes a Frame")
 
+    def _check_open(self) -> None:
+        if self._phase != "open" or running_loop() is not self._loop:
+            raise self._not_open()
+
     def _check_loop(self) -> None:
         """Refuse another event loop while that of the uploader runs: its futures would never wake us.
 
@@ -336,6 +349,19 @@ class Uploader:
         if self._phase == "open":
             return _foreign()
         return closed()
+
+    def from_thread(self) -> UploaderFromThread:
+        """Return what code in other threads submits to; the frames are delivered by this uploader, in its event loop.
+
+        Closing takes what threads have handed over, within `close_timeout`; their later calls raise a ClosedError.
+
+        Raises:
+            ClosedError: Not open, or called in another thread than that of its event loop.
+        """
+        self._check_open()
+        if self._hand_over is None:
+            self._hand_over = HandOver(self._accept, self._ledger, waits_for_word=self._waits_for_word)
+        return UploaderFromThread(self, self._hand_over)
 
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:
         """Submit the frames of an iterable, and yield their outcomes as they come.
@@ -357,25 +383,6 @@ class Uploader:
             ClosedError: The uploader is not open.
         """
         return Stream(self._feed(frames)).outcomes()
-
-    async def _deliver(self, feed: Feed) -> Exception | None:
-        """Submit everything and wait for the outcomes, unless the account is refused for good; return what the iterable raised."""
-        refused = asyncio.ensure_future(self._sender.refused.wait())
-        feeding = asyncio.ensure_future(feed.run())
-        flushing: asyncio.Future[int] | None = None
-        try:
-            await asyncio.wait([feeding, refused], return_when=asyncio.FIRST_COMPLETED)
-            # The account is refused. Without a spool the rest is rejected as it comes. With one it goes to disk, until that is full.
-            await asyncio.wait([feeding], timeout=None if self._spool is None else self._close_timeout)
-            error = feeding.result() if feeding.done() else None
-            flushing = asyncio.ensure_future(self._ledger.flush())
-            await asyncio.wait([flushing, refused], return_when=asyncio.FIRST_COMPLETED)
-            return error
-        finally:
-            for future in (refused, feeding, flushing):
-                if future is not None:
-                    future.cancel()
-            await asyncio.wait([feeding])
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.
@@ -403,8 +410,7 @@ class Uploader:
         self._pause(is_paused=False)
 
     def _pause(self, *, is_paused: bool) -> None:
-        if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
-            raise self._not_open()
+        self._check_open()
         if is_paused is not self._sender.uplink.is_paused:
             logger.info("an uploader is paused" if is_paused else "an uploader sends again")
             self._sender.pause(is_paused=is_paused)
@@ -448,7 +454,8 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
     """
     feed = uploader._feed(frames)  # noqa: SLF001 - one module
     async with uploader:
-        error = await uploader._deliver(feed)  # noqa: SLF001
+        seconds = None if uploader._spool is None else uploader._close_timeout  # noqa: SLF001
+        error = await deliver(feed, uploader._ledger, uploader._sender.refused, seconds)  # noqa: SLF001
     if isinstance(error, ConfigurationError) and not uploader.report.accepted:
         raise error  # nothing was done, so that no report is lost
     return attrs.evolve(uploader.report, error=error)

@@ -77,6 +77,33 @@ class Feed:
                     await accepted(receipt)
 
 
+async def deliver(feed: Feed, ledger: Ledger, refused: asyncio.Event, seconds: float | None) -> Exception | None:
+    """Submit everything and wait for the outcomes, unless the account is refused for good; return what the iterable raised.
+
+    Args:
+        feed: What submits.
+        ledger: Its account.
+        refused: Set when the account is refused for good.
+        seconds: How long frames are submitted after that; None: to the end. Without a spool the rest is rejected as it comes. With one
+            it goes to disk, until that is full.
+    """
+    waiting = asyncio.ensure_future(refused.wait())
+    feeding = asyncio.ensure_future(feed.run())
+    flushing: asyncio.Future[int] | None = None
+    try:
+        await asyncio.wait([feeding, waiting], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([feeding], timeout=seconds)
+        error = feeding.result() if feeding.done() else None
+        flushing = asyncio.ensure_future(ledger.flush())
+        await asyncio.wait([flushing, waiting], return_when=asyncio.FIRST_COMPLETED)
+        return error
+    finally:
+        for future in (waiting, feeding, flushing):
+            if future is not None:
+                future.cancel()
+        await asyncio.wait([feeding])
+
+
 def _tell_ended(error: Exception, count: int) -> None:
     """Tell that the iterable ended by an error: a script that does not look at its report would pass over that."""
     logger.warning("reading the frames ended after %d of them, by %s: %s", count, type(error).__name__, error)
