@@ -89,7 +89,7 @@ class SyncReceipt(Future[Outcome]):
         return False
 
     def follow(self, given: Receipt) -> None:
-        """Take over the outcome of a receipt of the loop. For the uploader."""
+        """Take over the outcome of the receipt that the uploader has given in its loop. For the uploader."""
         # Held until it ends: of frames that are on disk only, the uploader holds the receipt weakly.
         self._given = given
         given.call(self._end)
