@@ -6,12 +6,15 @@ import argparse
 import asyncio
 import contextlib
 import glob
+import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import attrs
 
@@ -25,8 +28,39 @@ from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.jobs import Prediction, PredictReport
 from picsellia_async.monitor_options import EXTENSIONS
 from picsellia_async.progress import ProgressBar
-from picsellia_async.sources import Image, OnBad, directory, video
-from picsellia_async.sources._folder import IMAGE_PATTERNS
+from picsellia_async.sources import Image, OnBad, SourceError, directory, video
+from picsellia_async.sources._errors import Problems
+from picsellia_async.sources._folder import IMAGE_PATTERNS, alternatives, matcher, walk
+from picsellia_async.sources._video_settings import STEM_BYTES_MAX
+
+VIDEO_EXTENSIONS: Final = frozenset(
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".mpg",
+        ".mpeg",
+        ".mjpeg",
+        ".mjpg",
+        ".h264",
+        ".h265",
+        ".264",
+        ".265",
+        ".hevc",
+        ".wmv",
+        ".flv",
+        ".3gp",
+        ".ogv",
+    ]
+)
+"""Names of videos in folders and patterns; a path of its own is one whatever it is called."""
+_DIGEST_CHARACTERS: Final = 12
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,6 +90,18 @@ class _Input:
     read: int = 0
     problems: list[str] = attrs.field(factory=list)
     skipped: int = 0
+    damaged: int = 0
+    """Packets and frames of videos that could not be decoded."""
+    corrupted: int = 0
+    """Frames of videos that build on those."""
+    told: list[str] = attrs.field(factory=list)
+    """What was read, and not all of it."""
+    _base: str = attrs.field(init=False)
+    """The folder below which names of images are unique; empty where one is enough."""
+
+    def __attrs_post_init__(self) -> None:
+        """Find the folder that all paths have in common."""
+        self._base = _common_folder([path for path in self.args.paths if not _is_video(path)])
 
     async def images(self) -> AsyncGenerator[Image, None]:
         """Yield them, path by path."""
@@ -69,41 +115,121 @@ class _Input:
 
     async def _of(self, path: str) -> AsyncGenerator[Image, None]:
         if _is_video(path):
-            async for image in self._of_video(path):
-                yield image
+            for one in await asyncio.to_thread(_videos_of, path):
+                async with contextlib.aclosing(self._of_video(one)) as frames:
+                    async for frame in frames:
+                        yield frame
             return
         on_bad: OnBad = "skip" if self.args.skip_bad else "raise"
         folder, pattern, is_deep = _folder_of(path)
         source = directory(folder, pattern, recursive=is_deep, on_bad=on_bad)
         try:
             async for image in source:
-                yield image
+                yield self._named(image) if self._base else image
         finally:
             self.skipped += source.skipped
             self.problems.extend(source.problems)
+            videos = {one: number for one, number in source.left_out.items() if one in VIDEO_EXTENSIONS}
+            if videos and pattern == IMAGE_PATTERNS:
+                found = ", ".join(f"{number} {one}" for one, number in sorted(videos.items()))
+                ways = os.fspath(folder / "**" / f"*{min(videos)}")
+                self.told.append(f"videos in {path!r} are not read ({found}): {ways!r} with --frames DIR does")
+
+    def _named(self, image: Image) -> Image:
+        """Return the image with a name that no image of another path has."""
+        file = Path(os.fspath(image.image))  # type: ignore[arg-type]  # a directory gives files
+        return attrs.evolve(image, filename=Path(os.path.relpath(file, self._base)).as_posix())
 
     async def _of_video(self, path: str) -> AsyncGenerator[Image, None]:
         folder: Path = self.args.frames
+        stem = None if "://" in path else await asyncio.to_thread(_frames_stem, Path(path))
         async with video(path, every=self.args.every) as frames:
             number = 0
-            async for frame in frames:
-                kept = folder / f"{Path(path).stem}-{number:08d}.jpg"
-                number += self.args.every
-                if not await asyncio.to_thread(kept.exists):
+            try:
+                async for frame in frames:
+                    kept = folder / (frame.filename if stem is None else f"{stem}-{number:08d}.jpg")
+                    number += self.args.every
                     await asyncio.to_thread(_keep, kept, frame.image)
-                yield attrs.evolve(frame, image=kept, filename=kept.name)
+                    yield attrs.evolve(frame, image=kept, filename=kept.name)
+            except SourceError as error:
+                if not self.args.skip_bad:
+                    raise
+                self.skipped += 1
+                self.problems.append(str(error))
+            finally:
+                self.damaged += frames.damaged
+                self.corrupted += frames.corrupted
+                if frames.damaged or frames.corrupted:
+                    self.told.append(
+                        f"{path!r} is damaged: {frames.damaged} packets or frames could not be decoded and were left out, and "
+                        f"{frames.corrupted} frames that were read build on lost ones"
+                    )
+
+
+def _frames_stem(path: Path) -> str:
+    """Return what the names of a video's frames begin with: another one for each file, and for what takes its place.
+
+    Cameras call the recording of each day `record.mp4`.
+    """
+    state = path.stat()
+    facts = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
+    digest = hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()[:_DIGEST_CHARACTERS]
+    return f"{path.stem.encode()[:STEM_BYTES_MAX].decode(errors='ignore')}-{digest}"
 
 
 def _keep(path: Path, image: bytes | Path) -> None:
-    """Write a frame; it has its name once it is whole, so that a kill leaves none that is cut."""
+    """Write a frame, unless the file holds it already: one that a full disk or a power cut left is no frame.
+
+    It has its name once it is whole and on the disk.
+    """
+    content = image if isinstance(image, bytes) else image.read_bytes()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(image if isinstance(image, bytes) else image.read_bytes())
-    part.replace(path)
+    with contextlib.suppress(OSError):  # it is not there
+        if path.read_bytes() == content:
+            return
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _common_folder(paths: list[str]) -> str:
+    if len(paths) < 2:
+        return ""
+    try:
+        return os.path.commonpath([os.path.abspath(_folder_of(path)[0]) for path in paths])  # noqa: PTH100 - Path.absolute keeps `..`
+    except ValueError:  # drives of Windows
+        return ""
+
+
+def _videos_of(path: str) -> list[str]:
+    """Return the videos that a path or pattern means. Blocking.
+
+    Raises:
+        SourceError: A pattern fits none.
+    """
+    if not glob.has_magic(path) or Path(path).exists():
+        return [path]
+    folder, pattern, is_deep = _folder_of(path)
+    found = [os.fspath(one) for one in walk(folder, matcher((str(pattern),)), Problems("skip"), recursive=is_deep)]
+    if not found:
+        raise SourceError(f"nothing in {os.fspath(folder)!r} matches {pattern}")
+    return found
 
 
 def _is_video(path: str) -> bool:
-    return not Path(path).is_dir() and not glob.has_magic(path) and Path(path).suffix.lower() not in EXTENSIONS
+    """Return whether a path is no folder and no image; a pattern is one of videos where all its names are."""
+    if Path(path).is_dir():
+        return False
+    if glob.has_magic(path) and not Path(path).exists():
+        return all(Path(one).suffix.lower() in VIDEO_EXTENSIONS for one in alternatives(path))
+    return Path(path).suffix.lower() not in EXTENSIONS
 
 
 def _folder_of(path: str) -> tuple[Path, str | tuple[str, ...], bool]:
@@ -149,10 +275,14 @@ def run(args: argparse.Namespace) -> int:
             print(f"  refused {_name(one.image)}: {type(one.error).__name__}: {one.error}", file=sys.stderr)
         for problem in given.problems[:LINES_SHOWN]:
             print(f"  skipped {problem}", file=sys.stderr)
+    for words in given.told:
+        print(words, file=sys.stderr)
     if report.error is not None:
         print(f"stopped: {type(report.error).__name__}: {report.error}", file=sys.stderr)
     is_well = report.is_complete and not given.skipped and not is_interrupted
-    if not is_well:
+    if isinstance(report.error, SourceError):
+        print("the same command stops there again, and --skip-bad goes on behind it", file=sys.stderr)
+    elif not is_well:
         print("the same command goes on from here", file=sys.stderr)
     return 130 if is_interrupted else 0 if is_well else 1
 
@@ -167,6 +297,8 @@ def _to_json(report: PredictReport, given: _Input, is_interrupted: bool) -> dict
         "predicted_before": report.predicted_before,
         "failed": report.failed,
         "skipped": given.skipped,
+        "damaged": given.damaged,
+        "corrupted": given.corrupted,
         "interrupted": is_interrupted,
         "error": None if report.error is None else f"{type(report.error).__name__}: {report.error}",
         "failures": [

@@ -1,18 +1,22 @@
 """`predict`: predictions on many images, written to a file line by line, which the next run goes on with.
 
 Theory of operation. The file of results is the journal: a line is written at once when an answer comes, and an image that has one is
-passed over by the next run. A process that is killed leaves at most one line without its end, which is cut off.
+passed over by the next run. A process that is killed leaves at most one line without its end, which is cut off. A line tells which
+picture was in the file: of another one under the same name it says nothing, so that it is taken out when the next run begins.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
+from uuid import uuid4
 
 import attrs
 import orjson
@@ -20,6 +24,7 @@ import orjson
 from picsellia_async import _file_lock
 from picsellia_async._delivery.iterables import check, each
 from picsellia_async._deployment.prediction_stream import Predicted
+from picsellia_async._image_version import ImageVersion
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
@@ -29,11 +34,13 @@ from picsellia_async.predictions.base import field_names
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.tag import Tags
 
+logger: logging.Logger = logging.getLogger("picsellia_async")
+
 _FAILURES_KEPT: Final = 10_000
 
 _ANY: Final = frozenset({"timestamp", "latency", "prediction"})
 _NEEDED: Final = {
-    "image": frozenset({"filename", "width", "height"}) | _ANY,
+    "image": frozenset({"image_version", "filename", "width", "height"}) | _ANY,
     "object_name": frozenset({"content_type"}) | _ANY,
 }
 """Fields of each line of results, by the field that names its image; a manifest that somebody wrote has fewer or others."""
@@ -81,7 +88,7 @@ class PredictReport:
     predicted: int
     """Images that got their line in this run."""
     predicted_before: int
-    """Images that were read and had one."""
+    """Images that were read and had one, or came in this run before."""
     failed: int
     """Images that were refused; the next run tries them again."""
     failures: tuple[Predicted, ...] = attrs.field(repr=False)
@@ -132,6 +139,8 @@ class Prediction:
         self._monitor = monitor
         self._tags = tags
         self._known: set[_Name] = set()
+        self._versions: dict[_Name, ImageVersion] = {}
+        """Of the files that are under way, as they were before they were read for the request."""
         self.is_open: bool = False
         """Whether the file was opened for this run."""
         self.predicted: int = 0
@@ -155,12 +164,13 @@ class Prediction:
             )
             async with contextlib.aclosing(stream) as answers:
                 async for result in answers:
+                    version = self._versions.pop(self._name(result.image), None)  # type: ignore[arg-type]  # as they were given
                     if result.answer is None:
                         self.failed += 1
                         if len(self._failures) < _FAILURES_KEPT:
                             self._failures.append(result)
                     else:
-                        self._write(file, self._line(result))
+                        self._write(file, self._line(result, version))
                         self.predicted += 1
                     yield result
         finally:
@@ -193,6 +203,7 @@ class Prediction:
             ConfigurationError: It cannot be opened, or holds something else than results.
             JournalError: It is in use by another run.
         """
+        file: BinaryIO
         try:
             file = self.path.open("a+b", buffering=0)
         except OSError as error:
@@ -203,7 +214,7 @@ class Prediction:
                 self._check_first_line()
                 file.truncate(0)  # not by opening it: another run's lines would be gone before the lock tells
             else:
-                self._learn(file)
+                file = self._learn(file)
         except BaseException:
             file.close()
             raise
@@ -227,21 +238,74 @@ class Prediction:
             is_ours = _file_lock.take(file.fileno())
         except OSError as error:
             raise JournalError(f"the results {os.fspath(self.path)!r} cannot be locked: {error}") from error
-        if not is_ours:
+        # Another run may have put a new file under this name after it was opened here.
+        if not is_ours or not os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
             raise JournalError(f"the results {os.fspath(self.path)!r} are in use by another run")
 
-    def _learn(self, file: BinaryIO) -> None:
+    def _learn(self, file: BinaryIO) -> BinaryIO:
+        """Learn which images have a line that is about the picture in their file; return the file that has these lines only."""
+        replaced: set[int] = set()
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
                     if not _may_be_ours(line):
                         raise self._no_result(number)
                     file.truncate(lines.tell() - len(line))  # the process was killed within its write
-                    return
-                self._known.add(self._image_of(number, line))
+                    break
+                name, version = self._image_of(number, line)
+                if version is None or self._is_there(name[1], version):
+                    self._known.add(name)
+                else:
+                    replaced.add(number)
+        if not replaced:
+            return file
+        new = self._without(file, replaced)
+        logger.warning(
+            "results %r: %d image%s changed since the prediction: predicted on again, and the line%s of the former picture removed",
+            os.fspath(self.path), len(replaced), *(("", "") if len(replaced) == 1 else ("s", "s")),
+            extra={"results": os.fspath(self.path), "changed": len(replaced)},
+        )  # fmt: skip
+        return new
 
-    def _image_of(self, number: int, line: bytes) -> _Name:
-        """Return the image of a line that `_line` made.
+    def _is_there(self, name: str, version: ImageVersion) -> bool:
+        """Return whether a file holds the picture that was predicted on; one that is gone is no other picture."""
+        try:
+            return version.is_in(Path(self._folder, name))
+        except OSError:
+            return True
+
+    def _without(self, file: BinaryIO, numbers: set[int]) -> BinaryIO:
+        """Put a file without some lines in the place of the one that is open and locked; return it, open and locked.
+
+        Raises:
+            JournalError: It cannot be written; the former one is as it was.
+        """
+        target = Path(os.path.realpath(self.path))  # a link stays one
+        part = target.with_name(f".{target.name}.{uuid4().hex}.part")
+        new: BinaryIO | None = None
+        try:
+            new = part.open("a+b", buffering=0)
+            _file_lock.take(new.fileno())  # before it has its name: no other run may begin with it
+            shutil.copymode(target, part)
+            with target.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if number not in numbers:
+                        self._write(new, line)
+            os.fsync(new.fileno())  # a power cut must not leave less than there was
+            part.replace(target)
+        except BaseException as error:
+            if new is not None:
+                new.close()
+            part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise JournalError(f"the results {os.fspath(self.path)!r} cannot be written: {error}") from error
+            raise
+        _file_lock.release(file.fileno())
+        file.close()
+        return new
+
+    def _image_of(self, number: int, line: bytes) -> tuple[_Name, ImageVersion | None]:
+        """Return the image of a line that `_line` made, and which picture it was, where that is a file's.
 
         Raises:
             ConfigurationError: It made none such: what a manifest of somebody's own says, this deployment did not predict.
@@ -253,7 +317,9 @@ class Prediction:
         if isinstance(fields, dict):
             for place, needed in _NEEDED.items():
                 if place in fields and needed <= fields.keys() - {place} <= needed | _OPTIONAL:
-                    return place, fields[place]
+                    version = ImageVersion.read(fields.get("image_version"))
+                    if version is not None or place != "image":
+                        return (place, fields[place]), version
         raise self._no_result(number)
 
     def _no_result(self, number: int) -> ConfigurationError:
@@ -264,10 +330,15 @@ class Prediction:
     async def _new(self) -> AsyncGenerator[ImageFile | Data, None]:
         async with contextlib.aclosing(each(self._images)) as images:
             async for image in images:
-                if self._name(image) in self._known:
+                name = self._name(image)
+                if name in self._known:
                     self.predicted_before += 1
-                else:
-                    yield image
+                    continue
+                self._known.add(name)  # given a second time it is the same picture
+                if name[0] == "image":
+                    # Before it is read for the request: what is put in its place meanwhile is another version.
+                    self._versions[name] = await asyncio.to_thread(ImageVersion.of, Path(self._folder, name[1]))
+                yield image
 
     def _name(self, image: ImageFile | Data) -> _Name:
         if isinstance(image, Data):
@@ -281,7 +352,7 @@ class Prediction:
         inside = path.startswith(os.path.join(self._folder, ""))  # noqa: PTH118
         return "image", os.path.relpath(path, self._folder) if inside else path
 
-    def _line(self, result: Predicted) -> bytes:
+    def _line(self, result: Predicted, version: ImageVersion | None) -> bytes:
         image: Any = result.image
         answer: dict[str, Any] = dict(result.answer or {})
         prediction = {name: answer[name] for name in self._fields if answer.get(name) is not None}
@@ -296,6 +367,7 @@ class Prediction:
             "width": image.width,
             "height": image.height,
             **of_image,
+            "image_version": None if version is None else attrs.asdict(version),
             "latency": round(result.seconds, 6),
             "prediction": {"type": self._type.value, **prediction},
         }
@@ -321,8 +393,9 @@ async def predict(
 ) -> PredictReport:
     """Predict on the images that have no line in a file of results yet, and write theirs.
 
-    The same call again, after a stop or a kill, goes on: images that have a line are passed over, by the path of their file or their name in the
-    storage, and those that were refused are tried again. The file is a manifest: `manifest(results)` reads it, and `picsellia-async monitor --manifest`
+    The same call again, after a stop or a kill, goes on: images that have a line are passed over, by the path and content of their file
+    or their name in the storage, and those that were refused are tried again. A line whose file holds another picture by now is removed, and that
+    picture predicted on, which the log tells. An image that is given twice is predicted on once. The file is a manifest: `manifest(results)` reads it, and `picsellia-async monitor --manifest`
     sends it.
 
     Args:

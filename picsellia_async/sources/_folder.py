@@ -54,18 +54,18 @@ def matcher(patterns: Iterable[str]) -> Matcher:
     `*`, `?` and `[...]` stay within a name, `**` stands for any number of directories, `{a,b}` for either. A pattern without `/`
     is for the name alone, in whatever directory.
     """
-    sources = [_regex(one) for pattern in patterns for one in _without_braces(pattern)]
+    sources = [_regex(one) for pattern in patterns for one in alternatives(pattern)]
     fits = re.compile("|".join(f"(?:{one})" for one in sources), re.IGNORECASE | re.DOTALL).fullmatch
     return lambda path: fits(path) is not None
 
 
-def _without_braces(pattern: str) -> list[str]:
+def alternatives(pattern: str) -> list[str]:
     """Return the patterns that the innermost braces stand for, until none are left."""
     found = _BRACES.search(pattern)
     if found is None:
         return [pattern]
     before, after = pattern[: found.start()], pattern[found.end() :]
-    return [one for word in found[1].split(",") for one in _without_braces(f"{before}{word}{after}")]
+    return [one for word in found[1].split(",") for one in alternatives(f"{before}{word}{after}")]
 
 
 def _regex(pattern: str) -> str:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._image_version import ImageVersion
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.frames import Frame, StatedId
@@ -34,8 +35,11 @@ LINE_CHARACTERS_MAX: Final = 16 * 2**20
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset({"reason", *(one.name for one in attrs.fields(Frame) if one.init)}) - {"data"}
-"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it."""
+_FIELDS: Final = frozenset({"reason", "image_version", *(one.name for one in attrs.fields(Frame) if one.init)}) - {
+    "data"
+}
+"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it. `image_version` is what `predict`
+writes: which picture was in the file."""
 
 
 def manifest(
@@ -169,6 +173,7 @@ class _Reader:
             if "image" not in fields:
                 raise SourceError("the field 'image' is missing")
             image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
+            _check_version(fields, image.path)
             return {"image": image.path, "filename": self.lookup.filename(image.path)}, image.size(self.orientation)
         if "image" in fields:
             raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
@@ -210,10 +215,28 @@ class _Reader:
         if given.get("id") is not None:
             given["id"] = StatedId(str(uuid(given["id"], "id")))
         given.pop("reason", None)
+        given.pop("image_version", None)
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
         return Frame(**given)
+
+
+def _check_version(fields: dict[str, Any], path: Path) -> None:
+    """Refuse a line whose file holds another picture than the one that was predicted on.
+
+    Raises:
+        SourceError: It does; or what the line says of it is no version.
+    """
+    if fields.get("image_version") is None:
+        return
+    version = ImageVersion.read(fields["image_version"])
+    if version is None:
+        raise SourceError(f"image_version must be as predict writes it, got {shown(fields['image_version'])}")
+    if not version.is_in(path):
+        raise SourceError(
+            f"{os.fspath(path)!r} holds another picture than the one that was predicted on: predict again with the same results"
+        )
 
 
 def _moment(value: object) -> object:

@@ -30,31 +30,6 @@ def folder(tmp_path):
     return images
 
 
-@pytest.fixture
-def environment(emulator, monkeypatch, tmp_path):
-    """The account, for this process and others."""
-    for name in [name for name in os.environ if name.startswith("PICSELLIA")]:
-        monkeypatch.delenv(name)
-    for name, value in {
-        "PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url, "XDG_STATE_HOME": str(tmp_path / "state"),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def predict(emulator, environment, capsys, tmp_path):
-    """Return what runs the command in this process."""
-
-    async def ran(*arguments, results=tmp_path / "r.jsonl"):
-        given = ["predict", emulator.deployment_name, *map(str, arguments), "--results", str(results)]
-        code = await asyncio.to_thread(main, given)
-        out, err = capsys.readouterr()
-        found = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
-        return code, out, err, sorted(line["image"] for line in found)
-
-    return ran
-
-
 async def test_paths_of_every_kind(predict, folder, tmp_path):
     """An image, a pattern of one folder and of several, and a folder with those below; what has a line is passed over."""
     whole = [f"images/{number}.jpg" for number in range(6)]
@@ -68,26 +43,27 @@ async def test_paths_of_every_kind(predict, folder, tmp_path):
     assert (code, json.loads(out)["predicted"]) == (0, 2)
 
 
-async def test_frames_of_a_video_are_kept(predict, tmp_path, emulator):
-    """As JPEG files that the results name, so that monitor has them; without a folder for them it is refused."""
-    cv2 = pytest.importorskip("cv2")
-    pytest.importorskip("av")
-    np = pytest.importorskip("numpy")
-    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
-    for number in range(10):
-        writer.write(np.full((48, 64, 3), 20 * number, np.uint8))
-    writer.release()
-    code, _, err, _ = await predict(tmp_path / "clip.mp4")
-    assert (code, "give --frames DIR" in err) == (2, True)
-    for limit in (2, 5):
-        code, _, _, found = await predict(
-            tmp_path / "clip.mp4", "--frames", tmp_path / "kept", "--every", 2, "--limit", limit
-        )
-        assert (code, found) == (0, [f"kept/clip-{number:08d}.jpg" for number in range(0, 2 * limit, 2)])
-    code = await asyncio.to_thread(
-        main, ["monitor", emulator.deployment_name, "--manifest", str(tmp_path / "r.jsonl"), "--json"]
-    )
-    assert code == 0
+async def test_a_picture_that_took_anothers_place_is_predicted_on(predict, folder, tmp_path, emulator):
+    """The line of the former one is removed, which the log tells; one that was only touched is known again."""
+    await predict(folder)
+    (folder / "3.jpg").write_bytes(encoded(value=199))
+    os.utime(folder / "4.jpg", (1e9, 1e9))
+    code, out, _, found = await predict(folder)
+    assert (code, out[:26], len(found)) == (0, "1 predicted, 6 before, 0 r", 7)
+    (folder / "3.jpg").write_bytes(encoded(value=40))
+    arguments = ["monitor", emulator.deployment_name, "--manifest", str(tmp_path / "r.jsonl"), "--skip-bad"]
+    assert await asyncio.to_thread(main, arguments) == 1
+
+
+async def test_images_of_one_name_in_two_folders(predict, folder, tmp_path):
+    """They have names of their own; one that several paths mean is predicted on once."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0.jpg").write_bytes(encoded(value=77))
+    code, out, _, found = await predict(folder / "0.jpg", other, tmp_path / "o*" / "*.jpg")
+    assert (code, out[:22], found) == (0, "2 predicted, 1 before,", ["images/0.jpg", "other/0.jpg"])
+    names = [json.loads(line)["filename"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert sorted(names) == ["images/0.jpg", "other/0.jpg"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -1,0 +1,112 @@
+"""`picsellia-async predict` over videos: each prediction is on its own frame, and one bad video ends nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+VALUES = (20, 60, 100)
+OTHER = (150, 190, 230)
+
+
+def written(path, values, size=(64, 48)):
+    """Write a video of frames of one grey each, an MJPEG, of which each frame stands alone."""
+    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("av")
+    np = pytest.importorskip("numpy")
+    path.parent.mkdir(exist_ok=True)
+    kind = "mp4v" if path.suffix == ".mp4" else "MJPG"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, size)
+    for value in values:
+        writer.write(np.full((size[1], size[0], 3), value, np.uint8))
+    writer.release()
+    return path
+
+
+def grey(path):
+    """Return the level of a picture of one grey."""
+    return round(float(pytest.importorskip("cv2").imread(str(path)).mean()))
+
+
+def levels(folder, found):
+    """Return the grey of each frame that results name, to the nearest 10."""
+    return sorted(round(grey(folder / name), -1) for name in found)
+
+
+@pytest.mark.parametrize(
+    "names", [("a/clip.mp4", "b/clip.mp4"), ("clip.mp4", "clip.avi")], ids=["folders", "extensions"]
+)
+async def test_videos_of_one_name_have_frames_of_their_own(predict, tmp_path, names):
+    """Two cameras' recordings in one command: each prediction names the frame that was predicted on."""
+    first, second = written(tmp_path / names[0], VALUES), written(tmp_path / names[1], OTHER)
+    code, _, _, found = await predict(first, second, "--frames", tmp_path / "kept")
+    assert (code, levels(tmp_path, found)) == (0, sorted((*VALUES, *OTHER)))
+
+
+async def test_a_video_that_took_anothers_place_is_another_one(predict, tmp_path):
+    """The recording of each day has one name: its frames are new, for the same results and for others."""
+    video, kept = written(tmp_path / "record.mp4", VALUES), tmp_path / "kept"
+    assert (await predict(video, "--frames", kept))[0] == 0
+    written(video, OTHER)
+    _, out, _, found = await predict(video, "--frames", kept)
+    assert out.startswith("3 predicted, 0 before")
+    assert levels(tmp_path, found) == sorted((*VALUES, *OTHER))
+    _, _, _, other = await predict(video, "--frames", kept, results=tmp_path / "other.jsonl")
+    assert levels(tmp_path, other) == sorted(OTHER)
+    _, out, _, _ = await predict(video, "--frames", kept)
+    assert out.startswith("0 predicted, 3 before")
+
+
+async def test_a_frame_that_was_cut_is_written_anew(predict, tmp_path):
+    """A full disk or a power cut left a part of it, or something else lies there."""
+    video, kept = written(tmp_path / "clip.mp4", VALUES), tmp_path / "kept"
+    await predict(video, "--frames", kept)
+    first, second, _ = sorted(kept.iterdir())
+    whole = first.read_bytes()
+    first.write_bytes(whole[:100])
+    second.write_bytes(whole)
+    code, _, _, found = await predict(video, "--frames", kept, "--fresh")
+    assert (code, levels(tmp_path, found)) == (0, sorted(VALUES))
+    assert first.read_bytes() == whole
+    assert len(list(kept.iterdir())) == len(VALUES)
+
+
+async def test_a_bad_video_ends_nothing_else(predict, tmp_path):
+    """With --skip-bad it is counted and named, and the next one is read; without, the message says that it stops there again."""
+    cut = written(tmp_path / "cut.avi", VALUES)
+    os.truncate(cut, cut.stat().st_size * 2 // 3)
+    good = written(tmp_path / "good.avi", OTHER)
+    code, _, err, found = await predict(cut, good, "--frames", tmp_path / "kept")
+    assert (code, "the same command stops there again" in err, "goes on from here" in err) == (1, True, False)
+    code, out, err, found = await predict(cut, good, "--frames", tmp_path / "kept", "--skip-bad", "--json")
+    assert (code, json.loads(out)["skipped"]) == (1, 1)
+    assert "cut.avi" in json.loads(out)["problems"][0]
+    assert set(OTHER) <= set(levels(tmp_path, found))
+
+
+async def test_damage_in_a_video_is_told(predict, tmp_path):
+    """Frames that could not be decoded are counted."""
+    video = written(tmp_path / "clip.avi", VALUES)
+    content = video.read_bytes()
+    at = content.index(b"\xff\xd8\xff", content.index(b"\xff\xd8\xff") + 3)
+    video.write_bytes(content[:at] + bytes(40) + content[at + 40 :])
+    code, out, err, _ = await predict(video, "--frames", tmp_path / "kept", "--json")
+    assert (code, json.loads(out)["damaged"], json.loads(out)["predicted"]) == (0, 1, 2)
+    assert "clip.avi' is damaged: 1 packets or frames could not be decoded" in err
+
+
+async def test_videos_in_folders_and_patterns(predict, tmp_path):
+    """A pattern of videos reads them; a folder is read for its images, and says which videos it holds."""
+    written(tmp_path / "day" / "a.avi", VALUES)
+    written(tmp_path / "day" / "b.avi", OTHER)
+    code, _, err, _ = await predict(tmp_path / "day")
+    assert (code, "holds no image" in err or "nothing in" in err) == (1, True)
+    assert "are not read (2 .avi)" in err
+    code, _, err, _ = await predict(tmp_path / "day" / "*.avi")
+    assert (code, "give --frames DIR" in err) == (2, True)
+    code, _, _, found = await predict(tmp_path / "day" / "*.avi", "--frames", tmp_path / "kept")
+    assert (code, levels(tmp_path, found)) == (0, sorted((*VALUES, *OTHER)))
