@@ -45,7 +45,7 @@ from picsellia_async._delivery.throughput import Throughput
 from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import file_size, read_image
-from picsellia_async.errors import ClosedError, ConfigurationError, UploaderFullError
+from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame, no_frame
 
 logger: logging.Logger = logging.getLogger("picsellia_async")
@@ -313,8 +313,11 @@ class Uploader:
         self._check(frame)
         try:
             return await self._accept(frame)
-        except UploaderFullError:
+        except ClosedError:
+            raise
+        except PicselliaError:
             self._ledger.refuse()
+            self._reporter.look()
             raise
 
     def _feed(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Feed:

@@ -52,6 +52,8 @@ class Counts:
     """Given up."""
     spooled: int = 0
     """Left on disk at the end."""
+    refused: int = 0
+    """Not taken: `submit` raised."""
 
     @property
     def lost(self) -> int:
@@ -165,7 +167,7 @@ class DeliveryLog:
             trouble.why, trouble.is_answered = why, is_answered
 
     def lost(self, now: float) -> None:
-        """A frame was rejected or dropped."""
+        """A frame was rejected, dropped or not taken."""
         if self._lost_at == math.inf:
             if now >= self._lost_told_at + QUIET_SECONDS:
                 self._lost_pause = _GATHER_SECONDS
@@ -245,12 +247,12 @@ class DeliveryLog:
         if trouble is not None and trouble.well_since is not None:
             lines = self._recovery(trouble, counts, first_lost, now)
             trouble = None
-        missing = counts.lost + counts.spooled
+        missing = counts.lost + counts.refused + counts.spooled
         if not missing:
             done = f"all {counts.delivered} frames were delivered" if counts.delivered else "it had no frames"
             text = f"an uploader closed: {done}"
             return [*lines, Line(logging.INFO, text, self._fields(counts, Health.OK))]
-        parts = _parts(rejected=counts.rejected, dropped=counts.dropped)
+        parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
         why = f"; {_state(trouble)}{_reason(trouble.why)}" if trouble is not None else ""
@@ -302,9 +304,10 @@ class DeliveryLog:
         if not trouble.was_told:
             return []
         seconds, before = (trouble.well_since or now) - trouble.since, trouble.before
+        refused = counts.refused - before.refused
         text = (
             f"{_end(trouble)} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
-            f"began, {counts.lost - before.lost} lost, {counts.pending} wait"
+            f"began, {counts.lost - before.lost} lost, {f'{refused} not taken, ' if refused else ''}{counts.pending} wait"
         )
         lost = self._lost_part(counts, first_lost, now)
         return [Line(logging.WARNING, text + lost, self._fields(counts, Health.OK, seconds))]
@@ -315,16 +318,21 @@ class DeliveryLog:
 
     def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> str:
         """Tell what was lost since the last line."""
-        rejected, dropped = counts.rejected - self._lost_told.rejected, counts.dropped - self._lost_told.dropped
+        told = self._lost_told
+        lost = _parts(
+            rejected=counts.rejected - told.rejected,
+            dropped=counts.dropped - told.dropped,
+            refused=counts.refused - told.refused,
+        )
         self._lost_at = math.inf
-        if not rejected + dropped:
+        if not lost:
             return ""
-        since = "since the last line" if self._lost_told.lost else "so far"
+        since = "since the last line" if told.lost + told.refused else "so far"
         # The second line follows soon, for what came behind the first; whatever goes on has its summaries.
         is_first = now >= self._lost_told_at + QUIET_SECONDS
         self._lost_pause = LASTING_SECONDS if is_first else SUMMARY_SECONDS
         self._lost_told, self._lost_told_at = counts, now
-        text = f"; {' and '.join(_parts(rejected=rejected, dropped=dropped))} {since}{_names(first_lost)}"
+        text = f"; {' and '.join(lost)} {since}{_names(first_lost)}"
         first_lost.clear()
         return text
 
@@ -365,7 +373,8 @@ _END: Final = {
 
 
 def _parts(**counts: int) -> list[str]:
-    return [f"{count} {name}" for name, count in counts.items() if count]
+    names = {"refused": "not taken (`submit` raised)"}
+    return [f"{count} {names.get(name, name)}" for name, count in counts.items() if count]
 
 
 def _state(trouble: _Trouble) -> str:

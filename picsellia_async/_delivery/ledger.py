@@ -119,6 +119,11 @@ class Ledger:
         """Frames accepted and not ended yet."""
         return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
 
+    @property
+    def lost(self) -> int:
+        """Frames that nobody will send any more, or never took."""
+        return self.rejected + self.dropped + self.not_accepted
+
     # Coming in.
 
     def next_seq(self) -> int:

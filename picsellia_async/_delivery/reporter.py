@@ -105,7 +105,7 @@ class Reporter:
             is_final: Whether the account is refused for good.
         """
         if signal is self._signal and not (is_final or self._told is not Health.OK):
-            if self._ledger.rejected + self._ledger.dropped != self._lost:
+            if self._ledger.lost != self._lost:
                 self.look()
             return
         self._signal, self._error = signal, error
@@ -150,9 +150,8 @@ class Reporter:
             on_health = self._on_health
             if on_health is not None and before is not health:
                 ledger.call(lambda change: on_health(*change), (before, health, why))
-        lost = ledger.rejected + ledger.dropped
-        if lost != self._lost:
-            self._lost = lost
+        if ledger.lost != self._lost:
+            self._lost = ledger.lost
             self._log.lost(now)
         self._tell(now)
 
@@ -186,7 +185,9 @@ class Reporter:
 
     def _counts(self) -> Counts:
         ledger = self._ledger
-        return Counts(ledger.pending, ledger.delivered, ledger.rejected, ledger.dropped, ledger.spooled)
+        return Counts(
+            ledger.pending, ledger.delivered, ledger.rejected, ledger.dropped, ledger.spooled, ledger.not_accepted
+        )
 
     def close(self) -> None:
         """The uploader is closed: tell what was not delivered."""

@@ -47,6 +47,24 @@ def test_an_outage_has_a_beginning_summaries_and_an_end() -> None:
     )
 
 
+def test_frames_that_are_not_taken_are_told() -> None:
+    """What `submit` refused is in the lines about lost frames, in the one at the end of trouble, and in the last one."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DISK_FULL, "OSError: full", NONE)
+    log.lines(0.0, NONE, [])
+    log.lost(1.0)
+    (early,) = follow(log, 3.0, Counts(0, 0, 0, 0, refused=5))
+    assert early.text.endswith("0 wait to be delivered; 5 not taken (`submit` raised) so far")
+    log.changed(20.0, Health.OK, "", Counts(0, 0, 0, 0, refused=221))
+    (end,) = follow(log, 26.0, Counts(2, 25, 0, 0, refused=221))
+    assert "25 frames were delivered since it began, 0 lost, 221 not taken, 2 wait" in end.text
+    assert end.text.endswith("; 216 not taken (`submit` raised) since the last line")
+    (last,) = log.closing(30.0, Counts(0, 27, 0, 0, refused=221), [], [], "/spool")
+    assert last.level == logging.WARNING
+    assert last.text == "an uploader closed with 221 frames not delivered: 221 not taken (`submit` raised)"
+    assert last.fields["refused"] == 221
+
+
 def test_a_day_of_outage_is_under_3000_lines() -> None:
     """However many frames are lost meanwhile."""
     log = DeliveryLog(has_spool=False)

@@ -108,12 +108,13 @@ async def test_health_tells_a_full_disk_until_there_is_room(
         small_disk.size = 0
         with pytest.raises(SpoolError, match="No space left"):
             await up.submit(make_frame(1, 100_000))
-        assert up.statistics().health is Health.DISK_FULL
+        assert (up.statistics().health, up.statistics().refused) == (Health.DISK_FULL, 1)
         assert "the disk of the spool is full" in caplog.text
         small_disk.size = 20 * MEBI
         await up.submit(make_frame(2, 100_000))
         assert up.statistics().health is Health.OK
     assert (service.stored, up.report.is_balanced) == (["frame-000002.jpg"], True)
+    assert "1 not taken (`submit` raised)" in caplog.text
 
 
 @pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest", "raise"])
