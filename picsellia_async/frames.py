@@ -24,7 +24,7 @@ from picsellia_async.monitor_options import (
     object_file_name,
     timestamp_of,
 )
-from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode
+from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encoding, encode, encode_smaller
 from picsellia_async.plausibility import (
     Checks,
     check_image,
@@ -304,6 +304,35 @@ def with_id(frame: Frame, id_: uuid.UUID) -> Frame:
         other = copy.copy(frame)
     object.__setattr__(other, "id", id_)
     return other
+
+
+def smaller(frame: Frame, quality: int, max_side: int) -> Frame | None:
+    """Return the same frame with its image encoded smaller, and what was predicted moved along. Blocking: some milliseconds.
+
+    Args:
+        frame: Its image is there as bytes.
+        quality: Of the JPEG, 1 to 100.
+        max_side: Pixels of its longer side at most.
+
+    Returns:
+        None where it cannot be made smaller so: it is no JPEG, is turned by its EXIF, cannot be decoded, or is as small already.
+    """
+    image, size = frame.image, (frame.width, frame.height)
+    if not isinstance(image, bytes):
+        return None
+    # A shape that is too small for fewer pixels keeps the image at its size: the prediction counts for more.
+    for side in (max_side, max(size)):
+        try:
+            made = encode_smaller(image, size, quality, side, frame.prediction, frame.shadow_prediction)
+            if made is None:
+                return None
+            return attrs.evolve(
+                frame, image=made.content, width=made.width, height=made.height, prediction=made.prediction,
+                shadow_prediction=made.shadow_prediction,
+            )  # fmt: skip
+        except ConfigurationError:
+            continue
+    return None
 
 
 def _content_type_of_image(image: bytes | Path | None) -> SupportedContentType | None:

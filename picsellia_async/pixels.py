@@ -7,14 +7,16 @@ on use, and belong to the extra `images`.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError
+from picsellia_async.image_header import read_header
 from picsellia_async.predictions import PredictionFormat, as_prediction
-from picsellia_async.predictions.scaling import scaled
+from picsellia_async.predictions.scaling import has_flat_shapes, scaled
 from picsellia_async.validation import choice, refuse_masked, whole_number
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb", "gray"]
@@ -99,6 +101,65 @@ def encode(
         width, height = new
     content = _jpeg(array, encoding) if encoding.format == "jpeg" else _png(array, encoding)
     return EncodedImage(content, width, height, predictions[0], predictions[1] if len(predictions) > 1 else None)
+
+
+def has_libraries() -> bool:
+    """Return whether the extra `images` is installed; nothing is imported."""
+    return all(find_spec(name) is not None for name in ("numpy", "cv2", "simplejpeg"))
+
+
+def encode_smaller(
+    content: bytes,
+    size: tuple[int, int],
+    quality: int,
+    max_side: int,
+    prediction: PredictionFormat,
+    shadow_prediction: PredictionFormat | None,
+) -> EncodedImage | None:
+    """Encode a JPEG again, with fewer pixels or less quality; None where that makes it no smaller, or it is no plain JPEG.
+
+    Args:
+        content: A JPEG.
+        size: (width, height) that it is said to have; of another one nothing is made.
+        quality: Of the new one, 1 to 100.
+        max_side: Pixels of its longer side at most.
+        prediction: In pixels of the image; moves along.
+        shadow_prediction: Likewise.
+
+    Raises:
+        ConfigurationError: A shape is too small for so few pixels.
+    """
+    header = read_header(content)
+    if header is None or header.format != "JPEG" or header.orientation != 1 or header.stored_size != size:
+        return None  # what is turned by a note in its header would lose that note
+    cv2, simplejpeg = _libraries("cv2", "simplejpeg")
+    width, height = size
+    factor = min(1.0, max_side / max(width, height))
+    new = max(round(width * factor), 1), max(round(height * factor), 1)
+    try:
+        is_gray = simplejpeg.decode_jpeg_header(content)[2] == "Gray"
+        # Decoded at an eighth to the whole of its size, as JPEG allows: faster than all of it.
+        array = simplejpeg.decode_jpeg(
+            content, colorspace="GRAY" if is_gray else "BGR", min_width=new[0], min_height=new[1]
+        )
+    except ValueError:
+        return None
+    if array.shape[:2] != (new[1], new[0]):
+        array = cv2.resize(array, new, interpolation=cv2.INTER_AREA)
+    if new != (width, height):
+        prediction = _moved(prediction, size, new)
+        shadow_prediction = None if shadow_prediction is None else _moved(shadow_prediction, size, new)
+    encoded = _jpeg(array.reshape(new[1], new[0]) if is_gray else array, Encoding(order="bgr", quality=quality))
+    if len(encoded) >= len(content):
+        return None
+    return EncodedImage(encoded, new[0], new[1], prediction, shadow_prediction)
+
+
+def _moved(prediction: PredictionFormat, old: tuple[int, int], new: tuple[int, int]) -> PredictionFormat:
+    moved = scaled(prediction, old, new)
+    if has_flat_shapes(moved) and not has_flat_shapes(prediction):
+        raise ConfigurationError("a shape is too small for so few pixels")
+    return moved
 
 
 def _libraries(*names: str) -> list[Any]:

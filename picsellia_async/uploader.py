@@ -22,12 +22,14 @@ import attrs
 
 from picsellia_async._delivery.attempt import Find, Send
 from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Limit
+from picsellia_async._delivery.degrading import Degrading
 from picsellia_async._delivery.fair_queue import FairQueue
 from picsellia_async._delivery.flow_control import FlowControl
 from picsellia_async._delivery.frame_spans import FrameSpans
 from picsellia_async._delivery.frame_state import Rules
 from picsellia_async._delivery.from_thread import HandOver, UploaderFromThread
 from picsellia_async._delivery.intake import Encode, Files, Intake, closed, no_request
+from picsellia_async._delivery.ladder import Ladder
 from picsellia_async._delivery.ledger import Ledger, tell_unclosed
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names, shows_options
 from picsellia_async._delivery.outcomes import Outcome, UploaderStatistics, UploadReport
@@ -125,16 +127,23 @@ class Uploader:
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
-        permission = None if chosen.allowed is None else Permission(chosen.allowed)
-        uplink = Uplink(chosen.max_bytes_per_second, permission)
+        uplink = Uplink(chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed))
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None
         if writer is not None:
             disk = SpoolQueue(writer, self._ledger, self._sender, encode, self._reporter, newest_first=newest)
             self._spool = writer, disk
         files = Files(partial(file_size, name="Frame.image"), _read_file)
-        self._intake = Intake(self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter)
+        self._intake = Intake(
+            self._ledger, self._sender, encode, chosen.when_full, files, self._spool, self._reporter,
+            compares=chosen.degrade is None,
+        )  # fmt: skip
         self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
+        self._ladder = None if chosen.degrade is None else Ladder(tuple(chosen.degrade))
+        if self._ladder is not None:
+            self._accept = Degrading(self._ladder, self._ledger, self._sender, self._intake, files, writer).submitting(
+                self._accept
+            )
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         # `submit` promises what only the loop can tell: that there is room, or that the frame is on disk.
@@ -423,7 +432,12 @@ class Uploader:
     def statistics(self) -> UploaderStatistics:
         """Return a snapshot of the numbers."""
         now = self._closed_at or (0.0 if self._loop is None else self._loop.time())
-        return snapshot(now, self._ledger, self._sender, self._reporter, self._spool, self._sources, self._throughput)
+        numbers = snapshot(
+            now, self._ledger, self._sender, self._reporter, self._spool, self._sources, self._throughput
+        )
+        if self._ladder is None:
+            return numbers
+        return attrs.evolve(numbers, degraded=self._ladder.degraded, degrade_level=self._ladder.level)
 
     @property
     def report(self) -> UploadReport:

@@ -48,6 +48,8 @@ class Intake:
         files: Files,
         spool: tuple[SpoolQuota, SpoolQueue] | None,
         reporter: Reporter,
+        *,
+        compares: bool = True,
     ) -> None:
         """Store the parts.
 
@@ -59,7 +61,9 @@ class Intake:
             files: Reads images that are files.
             spool: The way to disk, and the queue whose far end is there; None: frames are in memory only.
             reporter: Is told of frames that end as they come.
+            compares: Whether a frame whose id is on its way must be the same picture; else the same name is enough.
         """
+        self._compares = compares
         self._reporter = reporter
         self._ledger = ledger
         self._sender = sender
@@ -67,7 +71,7 @@ class Intake:
         self._when_full = when_full
         self._files = files
         self._spool = spool
-        self._is_closed = False
+        self.is_closed = False
 
     async def submit(self, frame: Frame) -> Receipt:  # noqa: PLR0911 - each end of the way stands where it happens
         """Accept a frame; see `Uploader.submit`."""
@@ -92,7 +96,7 @@ class Intake:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             try:
                 twin = self._twin(frame)
-                if twin is None and self._is_closed:
+                if twin is None and self.is_closed:
                     raise closed()
             except BaseException:
                 self._ledger.memory.release(size)
@@ -114,7 +118,8 @@ class Intake:
         item = self._ledger.known.get(frame.id.int)
         if item is None:
             return None
-        _check_same(frame, item.frame)
+        if self._compares or frame.filename != item.frame.filename:
+            _check_same(frame, item.frame)
         return item.receipt
 
     def _end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
@@ -147,7 +152,7 @@ class Intake:
         try:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             known = self._twin(frame) or await queue.find(frame.id)
-            if known is None and self._is_closed:
+            if known is None and self.is_closed:
                 raise closed()
         except BaseException:
             self._release(writer, record.size, size)
@@ -187,7 +192,7 @@ class Intake:
         await writer.free_dead_letters(disk_bytes)
         if self._when_full == "drop_oldest":
             while not disk.try_reserve(disk_bytes):
-                if self._is_closed or not await queue.drop_oldest():
+                if self.is_closed or not await queue.drop_oldest():
                     return DropReason.FULL_NEWEST
         else:
             dropped = await self._reserve(disk, disk_bytes)
@@ -240,7 +245,7 @@ class Intake:
 
     def close(self) -> None:
         """End the waiting of everybody who waits for room."""
-        self._is_closed = True
+        self.is_closed = True
         self._ledger.memory.close(closed)
         if self._spool is not None:
             self._spool[0].room.close(closed)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Typ
 
 import attrs
 
+from picsellia_async._delivery.ladder import Rung
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.pixels import has_libraries
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics
@@ -61,6 +63,7 @@ class UploaderOptions(TypedDict, total=False):
     order: Order
     allowed: Callable[[], object] | None
     seed: int | None
+    degrade: Iterable[Rung] | None
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -111,6 +114,28 @@ def _is_policy(_: object, attribute: attrs.Attribute[Any], value: object) -> Non
         raise ConfigurationError(f"{attribute.name} must be a RetryPolicy, got {shown(value)}")
 
 
+def _rungs(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+
+
+def _are_rungs(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    before = (100, 2**31)
+    for rung in value if isinstance(value, tuple) and value else (value,):
+        is_pair = (
+            isinstance(rung, (tuple, list)) and len(rung) == 2 and all(type(one) is int and one > 0 for one in rung)
+        )
+        if not is_pair or rung[0] > before[0] or rung[1] > before[1]:
+            raise ConfigurationError(
+                f"{attribute.name} must be pairs of JPEG quality (1 to 100) and longest side, from the best to the smallest, such as "
+                f"[(85, 1920), (60, 1280), (40, 640)], got {shown(rung)}"
+            )
+        before = (rung[0], rung[1])
+    if not has_libraries():
+        raise ConfigurationError(f"{attribute.name} needs the extra 'images': pip install 'picsellia-async[images]'")
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """Checked options; the fields are those of `UploaderOptions`.
@@ -143,6 +168,7 @@ class Options:
     order: Order = attrs.field(default="oldest", validator=_one_of("oldest", "newest"))
     allowed: Callable[[], object] | None = attrs.field(default=None, validator=_is_plain_function)
     seed: int | None = attrs.field(default=None, validator=_is_seed)
+    degrade: Iterable[Rung] | None = attrs.field(default=None, converter=_rungs, validator=_are_rungs)
 
     def __attrs_post_init__(self) -> None:
         """Refuse options that contradict each other."""

@@ -233,6 +233,10 @@ class UploaderStatistics:
     """Whether `pause` keeps it from sending."""
     is_allowed: bool = True
     """What `allowed` said when it was asked last; True without. It is asked only while frames wait."""
+    degraded: int = 0
+    """Frames whose image was encoded smaller, as `degrade` says."""
+    degrade_level: int = 0
+    """Which step of `degrade` counts now, from 1; 0: frames are sent as they come."""
     by_source: dict[str, SourceStatistics] = attrs.field(factory=dict)
     """By `Frame.source`, empty text for none; only with the option `by_source=True`. Beyond 1,000 sources the rest is `(others)`."""
 

@@ -55,3 +55,14 @@ def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
     if made_for is not None:  # of another image than the one before, it stays one of another than the one now
         made_for = new if made_for == old else (round(made_for[0] * x_factor), round(made_for[1] * y_factor))
     return with_class_names(counted(found, made_for, prediction.clipped, prediction.left_out), prediction.class_names)
+
+
+def has_flat_shapes(prediction: PredictionFormat) -> bool:
+    """Return whether a box or outline has no width or no height, as scaling makes of one that is too small for fewer pixels."""
+    if isinstance(prediction, DetectionPredictionFormat):
+        return any(left >= right or top >= bottom for top, left, bottom, right in prediction.detection_boxes)
+    if isinstance(prediction, SegmentationPredictionFormat):
+        return any(
+            len({x for x, *_ in one}) < 2 or len({y for _, y, *_ in one}) < 2 for one in prediction.detection_masks
+        )
+    return False

@@ -32,7 +32,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class DiskLoop(VirtualLoop):
-    """The same, for uploaders with a spool: the clock stands still too while the spool's thread has something to do."""
+    """The same, for uploaders with a spool: the clock stands still too while a thread has something to do."""
 
     busy = 0
 
@@ -44,7 +44,7 @@ class DiskLoop(VirtualLoop):
 
 
 def wait_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have spools tell a `DiskLoop` when their thread is busy."""
+    """Have spools, and `asyncio.to_thread`, tell a `DiskLoop` when their thread is busy."""
 
     def counted(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def verb(*arguments: Any) -> Any:
@@ -59,6 +59,7 @@ def wait_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("open", "claim", "ids", "drop_rejected", "sync", "close"):
         monkeypatch.setattr(Spool, name, counted(getattr(Spool, name)))
+    monkeypatch.setattr(asyncio, "to_thread", counted(asyncio.to_thread))
     put = Spool.put
 
     def counted_put(self: Spool, record: Record, done: Written) -> None:

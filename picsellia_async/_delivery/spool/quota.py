@@ -32,6 +32,11 @@ class SpoolQuota:
         self.room = FlowControl(max_bytes)
         self._rejected_bytes = 0
 
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the frames to be delivered."""
+        return self.room.used_bytes - self._rejected_bytes
+
     async def open(self, found_one: Callable[[int, str, int], None]) -> Recovery:
         """Open the spool and take up the room of what it holds.
 
