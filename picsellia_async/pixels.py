@@ -7,7 +7,6 @@ on use, and belong to the extra `images`.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -101,11 +100,6 @@ def encode(
         width, height = new
     content = _jpeg(array, encoding) if encoding.format == "jpeg" else _png(array, encoding)
     return EncodedImage(content, width, height, predictions[0], predictions[1] if len(predictions) > 1 else None)
-
-
-def has_libraries() -> bool:
-    """Return whether the extra `images` is installed; nothing is imported."""
-    return all(find_spec(name) is not None for name in ("numpy", "cv2", "simplejpeg"))
 
 
 def encode_smaller(

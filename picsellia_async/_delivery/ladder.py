@@ -12,14 +12,13 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
-logger = logging.getLogger("picsellia_async")
+from picsellia_async._delivery.options import Rung
 
-Rung: TypeAlias = tuple[int, int]
-"""Quality of the JPEG, 1 to 100, and pixels of its longer side at most."""
+logger = logging.getLogger("picsellia_async")
 
 STEP_SECONDS: Final = 5.0
 """Of waiting, from one rung to the next."""

@@ -10,15 +10,14 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 import attrs
 
-from picsellia_async._delivery.ladder import Rung
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.pixels import has_libraries
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics
@@ -30,6 +29,9 @@ WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
 
 Order: TypeAlias = Literal["oldest", "newest"]
 """Which frame of a source is sent next."""
+
+Rung: TypeAlias = tuple[int, int]
+"""A step of `degrade`: quality of the JPEG, 1 to 100, and pixels of its longer side at most."""
 
 Durability: TypeAlias = Literal["commit", "interval"]
 """`commit`: accepted means on disk. `interval`: it will be within `commit_interval`."""
@@ -132,7 +134,7 @@ def _are_rungs(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
                 f"[(85, 1920), (60, 1280), (40, 640)], got {shown(rung)}"
             )
         before = (rung[0], rung[1])
-    if not has_libraries():
+    if not all(find_spec(name) for name in ("numpy", "cv2", "simplejpeg")):
         raise ConfigurationError(f"{attribute.name} needs the extra 'images': pip install 'picsellia-async[images]'")
 
 
