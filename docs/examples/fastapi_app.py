@@ -61,6 +61,14 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
 app = FastAPI(lifespan=lifespan)
 
 
+def refuse(request: Request, what: str, camera: str, error: Exception) -> None:
+    """Count a frame that is refused; the log has the first of a kind, the second, the fourth, the eighth, and so on."""
+    request.state.refused[what] += 1
+    count = request.state.refused[what]
+    if count.bit_count() == 1:
+        logger.warning("a frame of %s is refused (%s, %d so far): %s", camera, what, count, error)
+
+
 @app.post("/cameras/{camera}/frames")
 async def frame(camera: str, request: Request) -> Any:
     """Detect with the model in this process; monitoring follows in the background."""
@@ -68,7 +76,7 @@ async def frame(camera: str, request: Request) -> Any:
     try:
         width, height = image_size(image)
     except ConfigurationError as error:  # neither JPEG nor PNG
-        request.state.refused["image"] += 1
+        refuse(request, "image", camera, error)
         raise HTTPException(422, str(error)) from error
     extension = "png" if image.startswith(b"\x89PNG") else "jpg"
     begun = perf_counter()
@@ -89,11 +97,10 @@ async def frame(camera: str, request: Request) -> Any:
     except (
         ConfigurationError
     ) as error:  # an image that is cut off, a box beyond it: refused, and the answer still given
-        request.state.refused["frame"] += 1
-        logger.warning("a frame of %s is refused: %s", camera, error)
+        refuse(request, "frame", camera, error)
         return JSONResponse({**answer, "detail": str(error)}, 422)
-    except PicselliaError as error:  # closing, a disk that fails: not the fault of who asks
-        logger.warning("a frame of %s is not monitored: %s", camera, error)
+    except PicselliaError:  # closing, a disk that fails: not the fault of who asks; the uploader counts and tells it
+        pass
     return answer
 
 

@@ -61,18 +61,19 @@ class CameraLog:
         self._was_open, self._is_told, self._failures = True, False, 0
         return self._line(logging.WARNING, f"is back after {seconds:.0f} s", failures, seconds)
 
-    def failed(self, now: float, why: str) -> Line | None:
+    def failed(self, now: float, why: str, last_at: float | None = None) -> Line | None:
         """Return the line for an opening that failed or a stream that broke off, after which it is opened again.
 
         Args:
             now: Monotonic seconds.
             why: The error, redacted.
+            last_at: When the last picture came over this stream, if one did: one that stalls is given up seconds later.
         """
         self._failures += 1
         self._why = why
         self._ended_at = -math.inf
         if self._failing_since is None:
-            self._failing_since = now
+            self._failing_since = now if last_at is None else last_at
         return self.waiting(now)
 
     def stream_ended(self, now: float) -> Line | None:

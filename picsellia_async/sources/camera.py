@@ -105,6 +105,8 @@ class Camera(Closeable):
         self._state = CameraState.IDLE
         self._connects = self._failures = self._ends = 0
         self._last_error: SourceError | None = None
+        self._picture_at = 0.0
+        """When the last picture was handed over, on the monotonic clock."""
         self._log = CameraLog(settings.shown)
 
     def __repr__(self) -> str:
@@ -201,7 +203,8 @@ class Camera(Closeable):
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
                 now = time.monotonic()
-                write(self._log.stream_ended(now) if error is None else self._log.failed(now, str(error)))
+                last_at = self._picture_at if reading.number > before else None
+                write(self._log.stream_ended(now) if error is None else self._log.failed(now, str(error), last_at))
                 if not self._rest(queue, backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)
@@ -228,6 +231,7 @@ class Camera(Closeable):
                 for image in images:
                     if not queue.put(image):
                         break
+                    self._picture_at = time.monotonic()
         except SourceError as error:
             self._failures += 1
             self._last_error = error

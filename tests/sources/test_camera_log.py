@@ -39,6 +39,18 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
     assert line.fields == {"camera": "rtsp://cam", "failures": 720, "ends": 0, "trouble_seconds": 3600}
 
 
+def test_a_stream_that_stalls_has_been_away_since_its_last_picture():
+    """It is given up seconds later; the line says for how long there was nothing."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    assert texts(log.failed(70.0, "no data in 10 s", 60.0)) == [
+        "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: no data in 10 s"
+    ]
+    line = log.opened(71.0)
+    assert line is not None
+    assert line.text == "camera 'http://cam' is back after 11 s"
+
+
 def test_a_camera_that_ends_its_stream_and_is_gone_fails():
     """The end is no failure, and the opening right behind it is one: it is told as such, and not as a silence of no length."""
     log = CameraLog("rtsp://cam")
