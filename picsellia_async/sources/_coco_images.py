@@ -109,6 +109,34 @@ class CocoImages:
                     found.setdefault(other, key)
         return found
 
+    def check_ids(self, keys: Iterable[ImageKey]) -> None:
+        """Refuse ids that the described images do not have: the others are then of another numbering too, and fit by chance.
+
+        Raises:
+            SourceError: There is one.
+        """
+        if not self.is_described:
+            return
+        missing = next((key for key in keys if key.id is not None and key.id not in self._by_id), None)
+        if missing is None:
+            return
+        numbers = [one for one in self._by_id if type(one) is int]
+        there = f", {min(numbers)} to {max(numbers)}" if numbers else ""
+        raise SourceError(
+            f"{missing} is none of the ids of the COCO file's images{there}: the results may be counted from another number, or be of another "
+            "data set, and every other id would then be another image; give the annotations that the model was run on, or write "
+            "the ids that it read there"
+        )
+
+    def told_size(self, key: ImageKey) -> tuple[int, int] | None:
+        """Return width and height as the COCO file tells them; None where it does not, or not of one image."""
+        try:
+            entry = self._entry(key)
+        except SourceError:
+            return None  # told when its turn comes
+        told = (entry.get("width"), entry.get("height")) if entry is not None else (None, None)
+        return told if type(told[0]) is type(told[1]) is int else None  # type: ignore[return-value]  # just seen
+
     def checked_size(self, key: ImageKey, image: ImageFile, orientation: OrientationRule) -> tuple[int, int]:
         """Return width and height of the picture that the results speak of.
 
@@ -137,7 +165,7 @@ class CocoImages:
         if not self.is_described or key.id is None:
             return None
         entries = self._by_id.get(key.id)
-        if entries is None:
+        if entries is None:  # of a caller that goes on without `check_ids`
             raise SourceError("the COCO file's images have no such id")
         if len(entries) > 1:
             names = ", ".join(repr(_name_of(one)) for one in entries[:3])

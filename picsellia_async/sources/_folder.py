@@ -22,6 +22,11 @@ Matcher: TypeAlias = Callable[[str], bool]
 IMAGE_PATTERNS: Final = tuple(f"*{extension}" for extension in EXTENSIONS)
 """Names that the service takes images by."""
 
+OTHER_PICTURES: Final = frozenset(
+    {".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng"}
+)
+"""Pictures that the service does not take."""
+
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -101,6 +106,8 @@ def walk(
 ) -> Generator[Path, None, None]:
     """Yield the files of a directory in order; what does not match is counted in `problems.left_out`. Blocking.
 
+    A link whose file is gone is yielded like the file, so that who opens it tells of it.
+
     Raises:
         ConfigurationError: The directory cannot be listed.
     """
@@ -154,7 +161,8 @@ def _entries(path: Path) -> _Entries:
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
                 is_directory = entry.is_dir(follow_symlinks=False)
-                if not is_directory and not entry.is_file():
+                is_gone = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - a folder may hold millions
+                if not is_directory and not is_gone and not entry.is_file():
                     continue
                 found.others[entry.name] = is_directory
             found.names.append(entry.name)

@@ -64,7 +64,8 @@ def image_file(path: Path) -> ImageFile:
             if _is_cut(file, status.st_size):
                 raise SourceError(f"{name} is cut off: its picture has no end")
     except FileNotFoundError:
-        raise SourceError(f"there is no file {name}") from None
+        gone = f"{name} is a link to a file that is gone" if path.is_symlink() else f"there is no file {name}"
+        raise SourceError(gone) from None
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror}") from error
     return ImageFile(path, header, status.st_mtime)

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from picsellia_async.sources._errors import Problems, SourceError
-from picsellia_async.sources._folder import IMAGE_PATTERNS, matcher, walk
+from picsellia_async.sources._folder import IMAGE_PATTERNS, OTHER_PICTURES, matcher, walk
 
 _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
@@ -24,6 +24,7 @@ _NAMED_MAX: Final = 3
 """Files that a message about several names."""
 
 IMAGES: Final = matcher(IMAGE_PATTERNS)
+_PICTURES: Final = matcher((*IMAGE_PATTERNS, *(f"*{extension}" for extension in sorted(OTHER_PICTURES))))
 """Tells a file whose name the service takes images by."""
 
 
@@ -47,6 +48,8 @@ class ImageLookup:
         self._by_name: dict[str, list[str]] | None = None
         self._by_stem: dict[str, list[str]] | None = None
         self._by_number: dict[int, list[str]] | None = None
+        self._others_by_stem: dict[str, list[str]] = {}
+        """Pictures that the service does not take."""
         self._meant: dict[str, str] = {}
         """By file, the name that led to it by its tail alone."""
 
@@ -165,6 +168,7 @@ class ImageLookup:
         names = [label.name.casefold(), unquote(label.name).casefold()]
         found = next((one for by in (by_stem, by_name) for name in names if (one := by.get(name))), [])
         parts = label.parts[:-1]
+        others = self._others_by_stem.get(names[0], []) or self._others_by_stem.get(names[1], [])
         places = [parts]
         if "labels" in parts:  # datasets that keep `images/` beside `labels/`
             last = len(parts) - 1 - parts[::-1].index("labels")
@@ -173,10 +177,24 @@ class ImageLookup:
             here = [one for one in found if PurePosixPath(one).parts[:-1] == place]
             if here:
                 return self._only(here, f"label file {label.as_posix()!r}")
-        fitting = _fitting([one for one in parts if one != "labels"], found)
+            self._refuse_other(label, [one for one in others if PurePosixPath(one).parts[:-1] == place])
+        fitting = _fitting([one for one in parts if one != "labels"], [*found, *others])
         if not fitting:
             raise SourceError(self._no_image(label.as_posix(), found))
+        self._refuse_other(label, [one for one in fitting if one in others])
         return self._only(fitting, f"label file {label.as_posix()!r}")
+
+    @staticmethod
+    def _refuse_other(label: PurePosixPath, others: list[str]) -> None:
+        """Refuse to take a picture of the same name elsewhere for one that cannot be used.
+
+        Raises:
+            SourceError: There is one.
+        """
+        if others:
+            raise SourceError(
+                f"the image of label file {label.as_posix()!r} is {others[0]!r}, and only JPEG and PNG are taken"
+            )
 
     def check_counted(self, stems: Iterable[str]) -> None:
         """Check that label files are counted as the images are: tools number the frames of a video from 1 or from 0.
@@ -259,8 +277,13 @@ class ImageLookup:
         """Return the paths below the folder by name and by stem, both without regard to case, and by number in the name."""
         if self._by_name is None or self._by_stem is None or self._by_number is None:
             self._by_name, self._by_stem, self._by_number = {}, {}, {}
-            for path in self.all():
+            for path in walk(self._folder, _PICTURES, self._problems):
                 below = path.relative_to(self._folder).as_posix()
+                extension = path.suffix.lower()
+                if extension in OTHER_PICTURES:
+                    self._problems.left_out[extension] += 1
+                    self._others_by_stem.setdefault(path.stem.casefold(), []).append(below)
+                    continue
                 self._by_name.setdefault(path.name.casefold(), []).append(below)
                 self._by_stem.setdefault(path.stem.casefold(), []).append(below)
                 number = _NUMBER.search(path.stem)
@@ -270,8 +293,9 @@ class ImageLookup:
 
 
 def _is_file(path: Path) -> bool:
+    """Return whether a file is there; a link whose file is gone stands for it, and no other file does."""
     try:
-        return path.is_file()
+        return path.is_file() or (path.is_symlink() and not path.exists())
     except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
         return False
 

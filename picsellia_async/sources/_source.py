@@ -13,6 +13,7 @@ import attrs
 
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
+from picsellia_async.sources._folder import OTHER_PICTURES
 from picsellia_async.validation import choice
 
 T = TypeVar("T")
@@ -24,11 +25,6 @@ BATCH_ITEMS: Final = 32
 
 BATCH_SECONDS: Final = 0.02
 """A visit ends after so long, so that a slow disk does not hold back what it has given."""
-
-_PICTURES: Final = frozenset(
-    {".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng"}
-)
-"""Pictures that the service does not take: passing them over is worth a line in the log."""
 
 _EXTENSIONS_TOLD: Final = 8
 
@@ -132,7 +128,7 @@ class Source(Closeable, Generic[T]):
             self._passes.discard(steps)
         if is_empty and not problems.skipped:
             raise SourceError(self._nothing + _told(problems.left_out))
-        if problems.left_out.keys() & _PICTURES:
+        if problems.left_out.keys() & OTHER_PICTURES:
             logger.warning("%s%s", self._name, _told(problems.left_out))
 
 

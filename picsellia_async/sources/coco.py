@@ -51,6 +51,10 @@ _Entry: TypeAlias = tuple[int, dict[str, Any]]
 _LOOKED_AT: Final = 64
 """Images whose outlines are looked at before the first frame."""
 
+_BEYOND_MIN: Final = 2
+_BEYOND_SHARE: Final = 0.1
+"""So many images, and this share of them, whose shapes reach beyond tell that all of the file's are in other pixels."""
+
 _KINDS: Final = (*get_args(ShapeKind), "mask")
 
 
@@ -135,6 +139,7 @@ def coco_results(
             _check_corners(known, groups, file, orientation)
         else:
             _check_outlines(known, groups, file, orientation)
+        _check_scale(known, groups, file, orientation)
         same = known.named_twice(groups)
         seen: dict[Path, ImageKey] = {}
         problems.total = None if empty else len(groups)
@@ -264,16 +269,17 @@ def _check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[_Entry]],
 
 
 def _check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Path) -> None:
-    """Look at all ids that are to be found by the number in a file name, before anything is delivered.
+    """Look at all ids before anything is delivered: those of described images, or those that are to be found by the number in a file name.
 
-    One id that is no such number tells that the others are none either, so that this is no matter of one image.
+    One id that is none tells that the others may be none either, so that this is no matter of one image.
 
     Raises:
-        SourceError: They cannot be such numbers.
+        SourceError: They cannot be such ids or numbers.
     """
-    if known.is_described:
-        return
     try:
+        known.check_ids(groups)
+        if known.is_described:
+            return
         example = known.lookup.check_numbers(key.id for key in groups if key.id is not None)
     except SourceError as error:
         raise SourceError(f"{os.fspath(path)}: {error}") from None
@@ -297,6 +303,50 @@ def _check_box_order(groups: Mapping[ImageKey, list[_Entry]], path: Path) -> Non
             f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners "
             "alone, and nothing in the file says otherwise; write x2 - x1 and y2 - y1"
         )
+
+
+def _check_scale(
+    known: CocoImages, groups: Mapping[ImageKey, list[_Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose shapes are in pixels of another size than the images', as those of a network's input.
+
+    One image's may be a slip of its own. Where a good part reaches beyond the images, those that do not fit them by chance. Sizes are those
+    that the file tells; without them the first images are read.
+
+    Raises:
+        SourceError: It is one.
+    """
+    beyond = seen = read = 0
+    example = ""
+    for key, results in groups.items():
+        reach = [_reach(one) for _, one in results]
+        x, y = max((one[0] for one in reach), default=0), max((one[1] for one in reach), default=0)
+        size = known.told_size(key) if x or y else None
+        if size is None and (x or y) and read < _LOOKED_AT:
+            read += 1
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                size = image_file(known.path(key)).size(orientation)
+        if size is None:
+            continue
+        seen += 1
+        if x > size[0] * (1 + OVERHANG) or y > size[1] * (1 + OVERHANG):
+            beyond += 1
+            example = example or f"{key} reaches {x:g}, {y:g} on {size[0]} x {size[1]} pixels"
+    if beyond >= _BEYOND_MIN and beyond >= seen * _BEYOND_SHARE:
+        raise SourceError(
+            f"{os.fspath(path)}: the shapes of {beyond} of {seen} images reach beyond their images ({example}): they may be in pixels of "
+            "the network's input, and those that fit would be at the wrong place; scale them to the images"
+        )
+
+
+def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return how far right and down a box or outline reaches; 0 of what is none."""
+    box = four_numbers(result.get("bbox"))
+    if box:
+        return box[0] + box[2], box[1] + box[3]
+    points = [one for one in _points(result.get("segmentation")) if all(type(number) in {int, float} for number in one)]
+    xs, ys = [one[0] for one in points if one], [one[1] for one in points if len(one) > 1]
+    return max(xs, default=0), max(ys, default=0)
 
 
 def _check_corners(

@@ -35,12 +35,22 @@ async def test_images_come_in_order_with_their_facts(tmp_path, make_image):
 
 
 async def test_links_are_files_but_no_directories(tmp_path, make_image):
-    """A link to a file is taken, a link to a directory (a loop, here) and a broken link are not."""
+    """A link to a file is taken, a link to a directory (a loop, here) is not."""
     make_image(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
-    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     assert [one.filename for one in await listed(directory(tmp_path))] == ["a.jpg", "b.jpg"]
+
+
+async def test_a_link_whose_file_is_gone_is_told(tmp_path, make_image):
+    """As an image it cannot be used, under another name it is left out; neither goes without a word."""
+    make_image(tmp_path / "a.jpg")
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "c.txt").symlink_to(tmp_path / "nowhere.txt")
+    source = directory(tmp_path, on_bad="skip")
+    assert [one.filename for one in await listed(source)] == ["a.jpg"]
+    assert (source.skipped, source.left_out) == (1, {".txt": 1})
+    assert "c.jpg' is a link to a file that is gone" in source.problems[0]
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,24 @@ async def test_a_box_without_width_or_height_is_refused(folder, box):
     """It is no object; a number that lost its digits is one way to it."""
     with pytest.raises(SourceError, match="line 1: a box without width or height"):
         await listed(yolo_labels(folder(a=f"0 {box} 0.9\n"), folder()))
+
+
+@pytest.mark.parametrize("kind", ["link", "webp"])
+async def test_a_picture_that_cannot_be_used_is_not_replaced_by_its_namesake(tmp_path, make_image, kind):
+    """The label's own picture is a dangling link, or of another type: the boxes are not those of another picture of the name."""
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    make_image(images / "sub" / "a.jpg")
+    make_image(images / "b.jpg")
+    if kind == "link":
+        (images / "a.jpg").symlink_to(tmp_path / "gone.jpg")
+    else:
+        (images / "a.webp").write_bytes(b"RIFF\x00\x00\x00\x00WEBPVP8 ")
+    labels.mkdir()
+    for name in ("a", "b"):
+        (labels / f"{name}.txt").write_text(f"{BOX} 0.9\n")
+    source = yolo_labels(labels, images, on_bad="skip")
+    assert [frame.filename for frame in await listed(source)] == ["b.jpg"]
+    assert source.skipped == 1
+    assert (
+        "is a link to a file that is gone" if kind == "link" else "is 'a.webp', and only JPEG and PNG"
+    ) in source.problems[0]
