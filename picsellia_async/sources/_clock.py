@@ -11,6 +11,12 @@ _PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
 """Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
 _PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
 
+_BACK_SECONDS: Final = 0.1
+"""By more than that the time of a packet does not go back within a recording; where pieces were joined it does."""
+_AHEAD_SECONDS: Final = 10.0
+"""By more than that it goes ahead in joined pieces of `_JOINABLE`, whose clocks begin anywhere; FFmpeg's own threshold."""
+_JOINABLE: Final = ("mpegts", "mpeg", "hls")
+
 _REORDERED_MAX: Final = 64
 """Packets whose time is remembered; decoders hold fewer frames back."""
 
@@ -34,6 +40,14 @@ class Clock:
         is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
         self._is_late = settings.is_live and is_parsed
         self._handed_over = time.time()
+        format_ = stream.container.format.name
+        self._is_joinable = not settings.is_live and any(one in format_.split(",") for one in _JOINABLE)
+        self._due: float | None = None
+        """Seconds at which the next packet is to begin, on the clock of the packets so far."""
+        self._shift = 0.0
+        """Seconds that the clocks of joined pieces are put forward, so that the time goes on."""
+        self._shifts: dict[int, float] = {}
+        """The same of packets after a join, by their time in the stream."""
         self._came: dict[int | None, float] = {}
         """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
 
@@ -47,11 +61,28 @@ class Clock:
         self.ends_corrupt = packet.is_corrupt
         if packet.pts is not None:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))
+        self._follow_joins(packet)
         # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
         self._came[packet.pts] = self._handed_over if self._is_late and self.packets > 1 else now
         self._handed_over = now
         if len(self._came) > _REORDERED_MAX:
             del self._came[next(iter(self._came))]
+
+    def _follow_joins(self, packet: Any) -> None:
+        """Let the time go on where pieces were joined, each with a clock of its own, as players do."""
+        if packet.dts is None or packet.time_base is None:
+            return
+        moment = float(packet.dts * packet.time_base)
+        if self._due is not None:
+            ahead = moment - self._due
+            if ahead < -_BACK_SECONDS or (self._is_joinable and ahead > _AHEAD_SECONDS):
+                self._shift -= ahead
+        self._due = moment + float((packet.duration or 0) * packet.time_base)
+        if self._shift and packet.pts is not None:
+            self._shifts.pop(packet.pts, None)
+            self._shifts[packet.pts] = self._shift
+            if len(self._shifts) > _REORDERED_MAX:
+                del self._shifts[next(iter(self._shifts))]
 
     def captured(self, item: Any) -> float:
         """Return the epoch seconds at which a packet, or that of a frame, came: the nearest to its capture that is known."""
@@ -64,7 +95,7 @@ class Clock:
                 return None
             self._unclocked += 1
             return float((self._unclocked - 1) / self._rate)
-        moment = float(item.pts * item.time_base)
+        moment = float(item.pts * item.time_base) + self._shifts.get(item.pts, 0.0)
         if self._start is None:
             self._start = moment
         return moment - self._start

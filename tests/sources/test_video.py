@@ -145,3 +145,22 @@ async def test_no_password_in_errors(mjpeg, play):
         assert "secret" not in text
         assert "hidden" not in text
     assert f"127.0.0.1:{mjpeg.port}/stream.mjpg" in shown[3]
+
+
+async def test_time_goes_on_where_pieces_were_joined(tmp_path, make_clip):
+    """Joined MPEG-TS, as of dashcams and HLS: each piece has a clock of its own, back or far ahead, and players go on."""
+    piece = make_clip(tmp_path / "a.ts", frames=20, rate=10).read_bytes()
+    ahead = tmp_path / "ahead.ts"
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.ts")) as source, av.open(str(ahead), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts + 9_000_000, packet.dts + 9_000_000, stream
+                target.mux(packet)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(piece + ahead.read_bytes() + piece)
+    async with video(joined, started_at=1e9) as frames:
+        found = [(image.position, image.timestamp) async for image in frames]
+    assert [round(position, 3) for position, _ in found] == [round(0.1 * number, 3) for number in range(60)]
+    assert all(timestamp == pytest.approx(1e9 + position) for position, timestamp in found)
