@@ -36,6 +36,20 @@ def redacted(address: str) -> str:
     return f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
 
 
+def quoting_hint(address: str) -> str:
+    """Return how user and password are written, where raw characters in them may have cut them off from the host; else empty."""
+    if not is_url(address):
+        return ""
+    before, mark, after = re.match(r"([^/?#]*)([/?#]?)(.*)", address.split("://", 1)[1], re.DOTALL).groups()  # type: ignore[union-attr]  # it fits all
+    port = before.rpartition(":")[2]
+    is_cut = bool(mark) and "@" in after and ("@" in before or (":" in before and not port.isdecimal()))
+    return (
+        "; in user and password @ / ? # and % are written %40 %2F %3F %23 and %25 (urllib.parse.quote(password, safe='') does so)"
+        if is_cut
+        else ""
+    )
+
+
 def source_name(address: str) -> str:
     """Return a name for the frames of an address: the file's, the device's, or host and path."""
     if is_url(address):

@@ -131,7 +131,8 @@ class CameraLog:
         if not is_due:
             return None
         self._damaged_told_at = now
-        text = f"sends, and no picture is whole for {seconds:.0f} s now: {self._damaged} came damaged"
+        what = f"{self._damaged} came damaged" if self._damaged else "nothing that came makes one"
+        text = f"sends, and no picture is whole for {seconds:.0f} s now: {what}"
         return self._line(logging.WARNING, text, self._failures, seconds)
 
     def whole(self, now: float) -> Line | None:

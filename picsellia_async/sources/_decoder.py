@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.sources._address import is_url, redacted
+from picsellia_async.sources._address import is_url, quoting_hint, redacted
 from picsellia_async.sources._backlog import Backlog
 from picsellia_async.sources._clock import Clock, Step
 from picsellia_async.sources._corruption import Corruption, FrameNumbers
@@ -381,7 +381,7 @@ def _open(av: ModuleType, settings: VideoSettings) -> Any:
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
         why = why_unreadable(Path(settings.address)) if _is_file(settings) else ""
-        raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}")
+        raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address)}")
     return container
 
 

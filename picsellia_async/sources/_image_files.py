@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import attrs
 import orjson
@@ -27,6 +27,9 @@ from picsellia_async.image_header import (
 )
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._repeated_keys import has_repeated, parsed_slowly
+
+GZIP: Final = b"\x1f\x8b"
+"""First bytes of what gzip packed."""
 
 
 @attrs.frozen
@@ -115,20 +118,39 @@ def parsed_json(content: bytes) -> object:
             return found  # nearly all
     except orjson.JSONDecodeError as error:
         is_over = "unexpected end of data" in str(error)
-    text = content.decode(text_encoding(content), "replace")
+    if content.startswith(GZIP):
+        raise SourceError("it is packed with gzip: unpack it first")
+    text = decoded_text(content)
     try:
         return parsed_slowly(text)
     except json.JSONDecodeError as error:
         rest = text[error.pos :]
         # Behind a place where a text was cut no bracket is closed.
         if is_over or error.msg.startswith("Unterminated string") or not ("]" in rest or "}" in rest):
-            raise SourceError(f"no JSON: it is cut off, and ends in {_place(text)}: {error.msg}") from None
+            raise SourceError(f"no JSON: it is cut off, and ends {_place(text)}: {error.msg}") from None
         raise SourceError(f"no JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise SourceError(f"no JSON: {error}") from None
 
 
+def decoded_text(content: bytes) -> str:
+    """Return a text in UTF-8 or UTF-16.
+
+    Raises:
+        SourceError: It is in neither.
+    """
+    try:
+        return content.decode(text_encoding(content))
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"it is not in {error.encoding.upper()}: byte {content[error.start]:#04x} at position {error.start}; Latin-1, perhaps? Write "
+            "it in UTF-8"
+        ) from None
+
+
 def _place(text: str) -> str:
     """Return where a text ends."""
     line = text.count("\n") + 1
-    return f"line {line} after {len(text) - text.rfind(chr(10)) - 1} characters ({len(text)} in all)"
+    if line == 1:
+        return f"after {len(text)} characters"
+    return f"in line {line} after {len(text) - text.rfind(chr(10)) - 1} characters ({len(text)} in all)"

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import attrs
 
+from picsellia_async.sources._address import quoting_hint
 from picsellia_async.sources._errors import SourceError
 
 PICTURE_BYTES_MAX: Final = 32 * 2**20
@@ -33,6 +34,10 @@ _APPLICATION: Final = frozenset(range(0xE0, 0xF0))
 _SCAN: Final = 0xDA
 _FFMPEG_KNOWS: Final = re.compile(r"\.(m3u8?|mpd|mp4|mov|mkv|webm|avi|flv|ts|m2ts|mpe?g|ogv)$", re.IGNORECASE)
 """Files and playlists, which are FFmpeg's from the beginning."""
+_JPEGS: Final = frozenset(
+    {"image/jpeg", "image/jpg", "image/pjpeg", "video/x-motion-jpeg", "video/x-mjpeg", "video/mjpeg", "video/x-jpeg"}
+)
+"""Types of bare pictures, one after the other or a single one. FFmpeg would collect a score of them before the first is given."""
 _NO_VIDEO: Final = ("text/", "application/json")
 
 
@@ -172,14 +177,23 @@ def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPRes
     except (OSError, http.client.HTTPException, ValueError) as error:
         failure = _reason(error)
     if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context
-        raise SourceError(f"cannot open {shown!r} as a video: {failure}")
+        raise SourceError(f"cannot open {shown!r} as a video: {failure}{quoting_hint(address)}")
+    is_told = "Content-Type" in response.headers
     kind = response.headers.get_content_type()
-    if kind.startswith("multipart/"):
+    if kind.startswith("multipart/") or kind in _JPEGS or (not is_told and _begins_with_jpeg(response)):
         return response
     response.close()
-    if kind.startswith(_NO_VIDEO):
+    if is_told and kind.startswith(_NO_VIDEO):
         raise SourceError(f"cannot open {shown!r} as a video: it answers {kind}")
     return None
+
+
+def _begins_with_jpeg(response: http.client.HTTPResponse) -> bool:
+    """Return whether a stream of which the camera tells no type begins with a picture, or with a part that holds one."""
+    try:
+        return _BEGIN in response.peek(_READ_BYTES)
+    except (OSError, http.client.HTTPException, ValueError):
+        return False  # it breaks off for the next reader as well
 
 
 def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Picture | None, None, None]:

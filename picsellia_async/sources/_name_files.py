@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.sources._errors import SourceError
-from picsellia_async.sources._image_files import open_source, text_encoding
+from picsellia_async.sources._image_files import decoded_text, open_source
 
 NAME_FILES: Final = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "classes.names")
 """Where tools that write YOLO labels put the names of their classes, beside the labels or one directory above."""
@@ -58,7 +58,10 @@ def read_names(path: Path) -> dict[int, str]:
     """
     with open_source(path, "names") as file:
         content = file.read()
-    text = content.decode(text_encoding(content), "replace")
+    try:
+        text = decoded_text(content)
+    except SourceError as error:
+        raise SourceError(f"{os.fspath(path)}: {error}") from None
     found = _of_yaml(path, text) if path.suffix.lower() in _YAML else _of_lines(path, text)
     refuse_repeated_names(found, os.fspath(path))
     return found

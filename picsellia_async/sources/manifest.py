@@ -22,7 +22,7 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
-from picsellia_async.sources._image_files import image_file, open_source, parsed_json, text_encoding
+from picsellia_async.sources._image_files import GZIP, image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._order_watch import OrderWatch, has_coordinates
 from picsellia_async.sources._repeated_keys import refuse_repeated
@@ -78,7 +78,8 @@ def manifest(
     def read(problems: Problems) -> Generator[Frame, None, None]:
         with open_source(file, "manifest") as lines:
             defaults = {"source": source, "latency": latency, "timestamp": os.fstat(lines.fileno()).st_mtime}
-            lookup = ImageLookup(file.parent, problems, outside=outside, is_own=True)
+            # What else lies beside the manifest is no input, and nothing to tell of.
+            lookup = ImageLookup(file.parent, Problems("skip"), outside=outside, is_own=True)
             line_of: dict[UUID, int] = {}
             reader = _Reader(lookup, orientation, defaults)
             reader.look(file)
@@ -91,7 +92,7 @@ def manifest(
                     is_first = False
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}", text):
-                    made = reader.frame(number, text.strip().encode())
+                    made = reader.frame(number, text.strip().encode(errors="surrogateescape"))
                     # With the same id the second frame would be taken for the first one, and not be sent.
                     if isinstance(made.id, StatedId) and line_of.setdefault(made.id, number) != number:
                         raise SourceError(f"the id {made.id} is that of line {line_of[made.id]} too")
@@ -104,10 +105,19 @@ def manifest(
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:
-    """Yield the lines as text, whichever of its encodings JSON comes in; a line that is none of it fails later, as JSON."""
+    """Yield the lines as text, whichever of its encodings JSON comes in; a line that is none of it fails later, as JSON.
+
+    Raises:
+        SourceError: The file is packed.
+    """
     start = file.read(4)
     file.seek(0)
-    with io.TextIOWrapper(file, text_encoding(start), "replace") as text:
+    if start.startswith(GZIP):
+        raise SourceError(f"{file.name} is packed with gzip: unpack it first")
+    encoding = text_encoding(start)
+    # Bytes that are no UTF-8 are kept, so that their line alone is refused.
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    with io.TextIOWrapper(file, encoding, errors) as text:
         while line := text.readline(LINE_CHARACTERS_MAX):
             yield line
 
@@ -147,7 +157,7 @@ class _Reader:
         with open_source(file, "manifest") as lines:
             for number, text in enumerate(itertools.islice(_lines(lines), _LOOKED_AT), start=1):
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
-                    fields = parsed_json(text.strip().encode())
+                    fields = parsed_json(text.strip().encode(errors="surrogateescape"))
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
                         self._see(number, fields, self._place(fields)[1])
                 if self._watch.is_over:

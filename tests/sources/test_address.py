@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from picsellia_async import ConfigurationError
-from picsellia_async.sources import camera, video
-from picsellia_async.sources._address import redacted, source_name
+from picsellia_async.sources import SourceError, camera, video
+from picsellia_async.sources._address import quoting_hint, redacted, source_name
 
 pytestmark = pytest.mark.anyio
 
@@ -43,3 +43,31 @@ def test_a_forgotten_scheme_is_named_without_the_password(source, address):
     with pytest.raises(ConfigurationError, match="no scheme: write rtsp://") as caught:
         source(address)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("rtsp://u:p@ss/w@cam/a", True),
+        ("rtsp://u:p/ss@cam/a", True),
+        ("http://u:p#ss@cam", True),
+        ("http://u:p%40ss@cam/a", False),
+        ("http://cam:8080/a@2x", False),
+        ("http://cam/a@2x", False),
+        ("rtsp://u:p@cam/a@2x", True),
+        ("a@b.mp4", False),
+    ],
+)
+def test_raw_characters_in_a_password_are_suspected(address, expected):
+    """Only where they may have cut it off from the host."""
+    assert bool(quoting_hint(address)) == expected
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+async def test_how_a_password_is_written_is_told_without_it(scheme):
+    """Where opening failed, and its characters may be why."""
+    async with video(f"{scheme}://u:secr#et@127.0.0.1:9/") as frames:
+        with pytest.raises(SourceError, match="%40 %2F %3F %23") as caught:
+            async for _ in frames:
+                pass
+    assert "secr" not in str(caught.value)

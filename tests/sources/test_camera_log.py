@@ -139,7 +139,7 @@ def test_what_makes_no_picture_is_told_by_its_time():
     log = CameraLog("rtsp://cam")
     assert texts(*(log.damaged(second / 10, is_picture=False) for second in range(50))) == []
     assert texts(log.damaged(5, is_picture=False)) == [
-        "camera 'rtsp://cam' sends, and no picture is whole for 5 s now: 0 came damaged"
+        "camera 'rtsp://cam' sends, and no picture is whole for 5 s now: nothing that came makes one"
     ]
 
 

@@ -115,8 +115,12 @@ RESULT = '{"image_id": 1, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}'
 async def test_a_file_that_is_cut_off_says_where(tmp_path, text, line, characters, on_bad):
     """File, line and place of its end: whether the writer was killed or the copy ended early is then soon seen."""
     (tmp_path / "r.json").write_text(text)
-    place = f"line {line} after {characters} characters \\({len(text)} in all\\)"
-    with pytest.raises(SourceError, match=rf"r\.json: no JSON: it is cut off, and ends in {place}"):
+    place = (
+        f"in line {line} after {characters} characters \\({len(text)} in all\\)"
+        if line > 1
+        else f"after {characters} characters"
+    )
+    with pytest.raises(SourceError, match=rf"r\.json: no JSON: it is cut off, and ends {place}"):
         await listed(coco_results(tmp_path / "r.json", tmp_path, on_bad=on_bad))
 
 

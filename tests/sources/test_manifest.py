@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from contextlib import aclosing
@@ -203,3 +204,24 @@ async def test_an_empty_manifest_is_an_error(tmp_path):
     """No line, no success."""
     with pytest.raises(SourceError, match="has no line"):
         await listed(manifest(write_lines(tmp_path / "m.jsonl", "")))
+
+
+async def test_a_manifest_in_latin_1_is_told(tmp_path, make_image):
+    """Its umlauts are no characters of UTF-8: those lines are bad items, and nothing is delivered under a name that is not meant."""
+    make_image(tmp_path / "1.jpg")
+    lines = [
+        json.dumps({"image": "1.jpg", "source": name, "prediction": DETECTION}, ensure_ascii=False)
+        for name in ("gate", "T\u00fcr")
+    ]
+    (tmp_path / "m.jsonl").write_bytes("\n".join(lines).encode("latin-1"))
+    source = manifest(tmp_path / "m.jsonl", on_bad="skip")
+    assert [frame.source for frame in await listed(source)] == ["gate"]
+    assert "line 2" in source.problems[0]
+    assert "not in UTF-8: byte 0xfc at position" in source.problems[0]
+
+
+async def test_a_packed_manifest_is_told(tmp_path):
+    """It is neither cut off nor no JSON."""
+    (tmp_path / "m.jsonl").write_bytes(gzip.compress(b"{}"))
+    with pytest.raises(SourceError, match="packed with gzip: unpack it first"):
+        await listed(manifest(tmp_path / "m.jsonl"))

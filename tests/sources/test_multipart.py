@@ -104,10 +104,11 @@ class Device:
         if refusal:
             writer.write(b"HTTP/1.1 401 Unauthorized\r\n%b\r\nContent-Length: 0\r\n\r\n" % refusal)
         else:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n\r\n" % self.kind.encode())
+            told = f"Content-Type: {self.kind}\r\n" if self.kind is not None else ""
+            writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n" % told.encode())
             writer.write(self.body)
             await writer.drain()
-            if self.go_on is not None and b"HOLD" in self.kind.encode():
+            if self.kind is None or "HOLD" in self.kind:
                 await self.go_on.wait()
         writer.close()
 
@@ -226,3 +227,29 @@ def test_noise_between_pictures_is_passed_over():
         data += noise.rstrip(b"\xff") + PICTURES[number % 4]
         expected.append(PICTURES[number % 4])
     assert [one.data for one in split(data, 997)] == expected
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/jpeg; HOLD", "video/x-motion-jpeg; HOLD", None], ids=["jpeg", "motion", "none"]
+)
+async def test_bare_pictures_come_one_by_one(kind):
+    """Without parts, under any type or none, each picture is given when it is there, and not once a score of them was collected."""
+    async with Device(body("no headers", PICTURES[:3]), kind=kind) as device, video(device.url()) as frames:
+        images = aiter(frames)
+        assert [(await anext(images)).image for _ in range(3)] == PICTURES[:3]
+        await images.aclose()
+
+
+async def test_an_address_of_single_pictures_is_no_failure():
+    """Each request is answered by one picture, and asked again: the stream ended, nothing broke off."""
+    async with Device(PICTURES[0], kind="image/jpeg") as device:
+        source = camera(
+            device.url(), reconnect=RetryPolicy(attempts=5, total=None, backoff_initial=0.01, backoff_max=0.01)
+        )
+        async with source as frames:
+            images = aiter(frames)
+            for _ in range(5):
+                assert (await anext(images)).image == PICTURES[0]
+            await images.aclose()
+        assert source.statistics().failures == 0
+        assert source.statistics().ends >= 4
