@@ -1,0 +1,215 @@
+"""What is looked at in a whole COCO file before its first frame: one look at all tells what no single result does. Blocking: for threads."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from picsellia_async.errors import PicselliaError, shown
+from picsellia_async.image_header import OrientationRule
+from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
+from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.sources._class_names import ClassIndex
+from picsellia_async.sources._coco_images import CocoImages, ImageKey
+from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._image_files import image_file
+from picsellia_async.sources._order_watch import OrderWatch
+
+logger: logging.Logger = logging.getLogger("picsellia_async")
+
+Entry: TypeAlias = tuple[int, dict[str, Any]]
+"""A result, after its place in the file."""
+
+_LOOKED_AT: Final = 64
+"""Images that are opened before the first frame, to look at outlines, or at boxes where the file tells no sizes."""
+
+_BEYOND_MIN: Final = 2
+_BEYOND_SHARE: Final = 0.1
+"""So many images, and this share of them, whose shapes reach beyond tell that all of the file's are in other pixels."""
+
+
+def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
+    """Refuse category ids that nobody says how to read; where the file does not say that they are none, tell what they are taken for.
+
+    Raises:
+        SourceError: The file names its categories, whose ids are then no indexes of the label map; or they are looked up by name, and
+            one has none there.
+    """
+    if classes.names and (classes.label_map is not None or classes.categories is not None):
+        said = {*classes.names, *(classes.categories or ())}
+        given = (one.get("category_id") for group in groups.values() for _, one in group)
+        ids = {
+            int(one) if isinstance(one, str) and one.isdecimal() else one
+            for one in given
+            if isinstance(one, (int, str))
+        }
+        missing = next((one for one in ids if type(one) is int and one not in said), None)
+        if missing is not None:
+            first, last = min(classes.names), max(classes.names)
+            raise SourceError(
+                f"{os.fspath(path)}: category {missing} is none of the file that names them, {first} to {last}: the ids may be of "
+                "another numbering, and those that are there then of other classes. categories={id: index} says which they are"
+            )
+    if classes.is_told or not groups:
+        return
+    if classes.names:
+        number, name = min(classes.names.items())
+        raise SourceError(
+            f"{os.fspath(path)}: category ids are no indexes of the label map: the file calls {number} {name!r}. Give "
+            'label_map=await deployment.label_map(), which finds them by name, categories={id: index}, or categories="indexes" where '
+            "they are indexes all the same"
+        )
+    logger.warning(
+        "%s: category ids are taken for indexes of the label map, since the file has no names for them; "
+        'categories={id: index} says which they are, or categories="indexes" that they are such indexes',
+        os.fspath(path), extra={"results": os.fspath(path)},
+    )  # fmt: skip
+
+
+def check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Path) -> None:
+    """Look at all ids before anything is delivered: those of described images, or those that are to be found by the number in a file name.
+
+    One id that is none tells that the others may be none either, so that this is no matter of one image.
+
+    Raises:
+        SourceError: They cannot be such ids or numbers.
+    """
+    try:
+        known.check_ids(groups)
+        if known.is_described:
+            return
+        example = known.lookup.check_numbers(key.id for key in groups if key.id is not None)
+    except SourceError as error:
+        raise SourceError(f"{os.fspath(path)}: {error}") from None
+    if example is not None:
+        logger.warning(
+            "%s: image ids are taken for the numbers in file names, %s for %r; annotations= tells the names for sure",
+            os.fspath(path), *example,
+            extra={"results": os.fspath(path), "image_id": example[0], "image": example[1]},
+        )  # fmt: skip
+
+
+def check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
+    """Refuse a file whose own areas or outlines say that its boxes are corners; sizes of images need not be known for that.
+
+    Raises:
+        SourceError: Some results say so, and none says otherwise.
+    """
+    example = corners_example((str(key), one) for key, results in groups.items() for _, one in results)
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners "
+            "alone, and nothing in the file says otherwise; write x2 - x1 and y2 - y1"
+        )
+
+
+def check_scale(
+    known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose shapes are in pixels of another size than the images', as those of a network's input.
+
+    One image's may be a slip of its own. Where a good part reaches beyond the images, those that do not fit them by chance. Sizes are those
+    that the file tells; without them the first images are read.
+
+    Raises:
+        SourceError: It is one.
+    """
+    beyond = seen = read = 0
+    example = ""
+    for key, results in groups.items():
+        reach = [_reach(one) for _, one in results]
+        x, y = max((one[0] for one in reach), default=0), max((one[1] for one in reach), default=0)
+        size = known.told_size(key) if x or y else None
+        if size is None and (x or y) and read < _LOOKED_AT:
+            read += 1
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                size = image_file(known.path(key)).size(orientation)
+        if size is None:
+            continue
+        seen += 1
+        if x > size[0] * (1 + OVERHANG) or y > size[1] * (1 + OVERHANG):
+            beyond += 1
+            example = example or f"{key} reaches {x:g}, {y:g} on {size[0]} x {size[1]} pixels"
+    if beyond >= _BEYOND_MIN and beyond >= seen * _BEYOND_SHARE:
+        raise SourceError(
+            f"{os.fspath(path)}: the shapes of {beyond} of {seen} images reach beyond their images ({example}): they may be in pixels of "
+            "the network's input, and those that fit would be at the wrong place; scale them to the images"
+        )
+
+
+def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return how far right and down a box or outline reaches; 0 of what is none."""
+    box = four_numbers(result.get("bbox"))
+    if box:
+        return box[0] + box[2], box[1] + box[3]
+    points = [one for one in _points(result.get("segmentation")) if all(type(number) in {int, float} for number in one)]
+    xs, ys = [one[0] for one in points if one], [one[1] for one in points if len(one) > 1]
+    return max(xs, default=0), max(ys, default=0)
+
+
+def check_corners(
+    known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose boxes are corners: some are beyond their image as they are documented, and none is as x1, y1, x2, y2.
+
+    Images are read only where each box of the file could be corners, which is rare.
+
+    Raises:
+        SourceError: It is one.
+    """
+    boxes = {
+        key: [box for _, one in results if (box := four_numbers(one.get("bbox")))] for key, results in groups.items()
+    }
+    if not all(x <= x2 and y <= y2 for some in boxes.values() for x, y, x2, y2 in some):
+        return
+    example = ""
+    for key, some in boxes.items():
+        try:
+            width, height = image_file(known.path(key)).size(orientation)
+        except PicselliaError:
+            continue  # told when its turn comes
+        over_x, over_y = width * OVERHANG, height * OVERHANG
+        for x, y, x2, y2 in some:
+            if min(x + over_x, y + over_y) < 0 or x2 > width + over_x or y2 > height + over_y:
+                return
+            is_beyond = x + x2 > width + over_x or y + y2 > height + over_y
+            if is_beyond and not example:
+                example = f"{key} has bbox {shown([x, y, x2, y2])} on {width} x {height} pixels"
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, and every box of "
+            "the file fits when it is read as corners; write x2 - x1 and y2 - y1"
+        )
+
+
+def check_outlines(
+    known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose points are y, x, by the first images with results.
+
+    Raises:
+        SourceError: It is one.
+    """
+    watch = OrderWatch()
+    for key, results in itertools.islice(groups.items(), _LOOKED_AT):
+        outlines = [(number, points) for number, one in results if (points := _points(one.get("segmentation")))]
+        if outlines:  # else the image need not be opened for it
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                size = image_file(known.path(key)).size(orientation)
+                for number, points in outlines:
+                    watch.see_points(f"result {number}", points, size)
+        if watch.is_over:
+            return
+    if watch.verdict:
+        raise SourceError(f"{os.fspath(path)}: {watch.verdict}")
+
+
+def _points(segmentation: object) -> list[list[Any]]:
+    """Return the points of polygons; none of run lengths."""
+    polygons = segmentation if isinstance(segmentation, list) else []
+    return [one[i : i + 2] for one in polygons if isinstance(one, list) for i in range(0, len(one), 2)]
