@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import ssl
 import warnings
 from types import TracebackType
@@ -14,7 +16,7 @@ import httpx
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, is_client, is_transport
 from picsellia_async._http.observation import Recorder
 from picsellia_async._http.session import HttpSession
-from picsellia_async._services.account import Account
+from picsellia_async._services.account import Account, value_kind
 from picsellia_async._services.raw_request import QueryArgument
 from picsellia_async._services.settings import Settings
 from picsellia_async._wire.endpoints import CREATE_DEPLOYMENT, FIND_DEPLOYMENT, LIST_DEPLOYMENTS
@@ -25,7 +27,7 @@ from picsellia_async._wire.unset import UNSET, given
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ClosedError, ConfigurationError
-from picsellia_async.models import Organization
+from picsellia_async.models import DeploymentDescription, Organization
 from picsellia_async.plausibility import Checks
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.handle import expect
@@ -85,6 +87,7 @@ class AsyncClient(OrganizationCalls):
         verify: ssl.SSLContext | None = None,
         checks: Checks = "on",
         tracing: Tracing | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         """Store the settings.
 
@@ -104,6 +107,9 @@ class AsyncClient(OrganizationCalls):
             verify: TLS settings; by default the usual authorities, with `SSL_CERT_FILE` and `SSL_CERT_DIR`.
             checks: "on": predictions and images that cannot be meant are refused (docs/right-data.md#checks); "off": sent as they are.
             tracing: Makes spans of OpenTelemetry of calls, attempts and frames; by default nobody does (docs/tracing.md).
+            cache_dir: Directory in which the organization, deployments and their label maps are remembered, so that a program that
+                has run before starts while the platform cannot be reached (docs/connecting.md#starting-without-a-network); made if
+                missing, for its user alone. None: nothing is remembered.
 
         Raises:
             ConfigurationError: No token, or a value that cannot be used. Nothing was sent.
@@ -113,6 +119,7 @@ class AsyncClient(OrganizationCalls):
             raise ConfigurationError("transport and http_client exclude each other: give one of them")
         _check_engine(transport, http_client, verify, tracing)
         settings = Settings.read(api_token, organization_id, organization_name, host, timeout, retry, checks)
+        settings = attrs.evolve(settings, cache_dir=cache_dir)
         connections = whole_number(max_connections, "max_connections", 1)
         per_host = None
         if max_connections_per_host is not None:
@@ -286,8 +293,17 @@ class AsyncClient(OrganizationCalls):
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
-        query = [("name", text(name, "name"))]
-        return AsyncDeployment(await self._account.call(FIND_DEPLOYMENT, query=query), self._account)
+        return await self._find_deployment("name", text(name, "name"))
+
+    async def _find_deployment(self, by: str, value: str | UUID) -> AsyncDeployment:
+        def use(fresh: DeploymentDescription) -> None:
+            deployment._record.description = fresh  # noqa: SLF001 - answered later than it was needed
+
+        fetch = functools.partial(self._account.call, FIND_DEPLOYMENT, query=[(by, value)])
+        kind = value_kind(DeploymentDescription)
+        found = await self._account.ask(f"deployment of {by} {value}", kind, fetch, use)
+        deployment = AsyncDeployment(found, self._account)
+        return deployment
 
     async def get_deployment_by_id(self, id: UUID | str) -> AsyncDeployment:  # noqa: A002 - the documented name
         """Return the deployment of that id. Idempotent.
@@ -297,8 +313,7 @@ class AsyncClient(OrganizationCalls):
 
         Wire: GET {platform}/api/organization/{organization_id}/deployments/find, 2xx.
         """
-        query = [("id", uuid(id, "id"))]
-        return AsyncDeployment(await self._account.call(FIND_DEPLOYMENT, query=query), self._account)
+        return await self._find_deployment("id", uuid(id, "id"))
 
     async def list_deployments(
         self, limit: int | None = None, offset: int | None = None, order_by: list[str] | None = None

@@ -15,6 +15,7 @@ from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
 from picsellia_async._services.files import read_image
+from picsellia_async._services.oracle import OracleService
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.endpoints import MONITOR
@@ -56,7 +57,7 @@ class Bulk:
 
         oracle, meaning = self._hosts.oracle(), self._meaning
         # One attempt: the uploader decides on the next one, for all its frames together.
-        once = attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))
+        once = _once(oracle)
 
         def send(frame: Frame, metadata: bytes) -> Awaitable[dict[str, Any]]:
             # Nearly always nothing is to be waited for before the request: then a coroutine fewer is made.
@@ -70,6 +71,13 @@ class Bulk:
         async def send_checked(frame: Frame, metadata: bytes) -> dict[str, Any]:
             return await once.monitor(metadata, await self._checked_content(frame))  # type: ignore[return-value]
 
+        def send_to_the_host_of_now(frame: Frame, metadata: bytes) -> Awaitable[dict[str, Any]]:
+            nonlocal oracle, once
+            current = self._hosts.oracle()
+            if current is not oracle:
+                oracle, once = current, _once(current)
+            return send(frame, metadata)
+
         def encode(frame: Frame) -> bytes:
             marks = with_frame_id(frame) if options.get("deduplicate") else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
@@ -78,7 +86,9 @@ class Bulk:
         owner = {"deployment_id": str(self._record.id), "host": str(self._record.account.settings.origin)}
         tracing = self._record.account.session.tracing
         spans = None if tracing is None else FrameSpans(tracing, MONITOR.name)
-        return Uploader(send, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
+        follows = self._record.account.remembers  # the description may be an old one, and the host of now come later
+        sender = send_to_the_host_of_now if follows else send
+        return Uploader(sender, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
     async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
         """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
@@ -134,3 +144,8 @@ class Bulk:
         except ResourceNotFoundError:
             return False
         return is_or_may_be(frame.id, asset.description)
+
+
+def _once(oracle: OracleService) -> OracleService:
+    """Return the same host, with a single attempt for each call."""
+    return attrs.evolve(oracle, service=attrs.evolve(oracle.service, retry=RetryPolicy.none()))

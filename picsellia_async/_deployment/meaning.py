@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+import math
+from typing import Any, Final
 from uuid import UUID
 
 import attrs
@@ -12,6 +13,7 @@ import attrs
 from picsellia_async._deployment.class_names import check_class_names
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.account import Account
+from picsellia_async._services.remembered import Kind
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ImplausibleError, PicselliaError, UndefinedObjectError
@@ -69,8 +71,12 @@ class Meaning:
 
     async def label_map(self) -> dict[str, int]:
         """Fetch the label map of the model version in use now."""
-        self._labels = await self._fetch(self._record.account, None)
-        return dict(self._labels.names)
+        account, key = self._record.account, f"label map of {self._record.id}"
+        self._use(await account.ask(key, _LABELS, lambda: self._fetch(account, None), self._use))
+        return dict(self._labels.names) if self._labels is not None else {}
+
+    def _use(self, labels: Labels) -> None:
+        self._labels = labels
 
     def check(self, options: MonitorOptions, image: bytes | memoryview | None = None) -> bool:
         """Check a prediction and, where it is at hand, its image: all that needs no waiting.
@@ -282,3 +288,16 @@ def _looks_long(latency: float) -> bool:
 
 def _labels(version_id: UUID | None, names: dict[str, int], indexes: frozenset[int] | None) -> Labels:
     return Labels(version_id, names, indexes, asyncio.get_running_loop().time())
+
+
+def _to_json(labels: Labels) -> Any:
+    return [labels.version_id and str(labels.version_id), labels.names, labels.indexes and sorted(labels.indexes)]
+
+
+def _from_json(found: Any) -> Labels:
+    version_id, names, indexes = found
+    known = {str(name): int(index) for name, index in names.items()}
+    return Labels(version_id and UUID(version_id), known, indexes and frozenset(map(int, indexes)), -math.inf)
+
+
+_LABELS: Final = Kind(_to_json, _from_json)

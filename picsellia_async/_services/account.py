@@ -8,6 +8,7 @@ with the user's token.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
@@ -19,9 +20,11 @@ from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.raw_request import QueryArgument, request
+from picsellia_async._services.remembered import Kind, Memory
 from picsellia_async._services.serving import ServingService
 from picsellia_async._services.settings import Settings
 from picsellia_async._wire.common_requests import LoginRequest
+from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.encoding import Query, encode_body
 from picsellia_async._wire.endpoints import (
     FIND_ORGANIZATION,
@@ -35,10 +38,11 @@ from picsellia_async._wire.endpoints import (
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, NotFoundError
-from picsellia_async.models import LoginReceipt, Organization
+from picsellia_async.models import LoginReceipt, Organization, Value
 from picsellia_async.plausibility import Checks
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Value)
 
 logger = logging.getLogger("picsellia_async")
 
@@ -50,6 +54,7 @@ class _Shared:
     organization: Organization | None = None
     connecting: SingleFlight[Organization] = attrs.field(factory=SingleFlight)
     credentials: dict[tuple[str, Origin, UUID], JwtCredential] = attrs.field(factory=dict)
+    memory: Memory | None = None
 
 
 @attrs.frozen(eq=False)
@@ -61,6 +66,21 @@ class Account:
     session: HttpSession = attrs.field(repr=False)
     """The pool."""
     _shared: _Shared = attrs.field(factory=_Shared, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Remember answers, where that is asked for."""
+        if self.settings.cache_dir is not None and self._shared.memory is None:
+            self._shared.memory = Memory(self.settings.cache_dir, self.settings)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether answers are remembered on disk, so that a description may come later than the handle that has it."""
+        return self._shared.memory is not None
+
+    async def ask(self, key: str, kind: Kind[T], fetch: Callable[[], Awaitable[T]], use: Callable[[T], object]) -> T:
+        """Ask the platform for what may be remembered; see `Memory.ask`. Without a `cache_dir` this is `fetch`."""
+        memory = self._shared.memory
+        return await (fetch() if memory is None else memory.ask(key, kind, fetch, use))
 
     @property
     def known_organization(self) -> Organization | None:
@@ -91,8 +111,16 @@ class Account:
         known = self._shared.organization
         if known is None or self.session.is_closed:  # a closed session says so, whatever is known
             # One look-up, however many first calls wait for it.
-            known = await self._shared.connecting.run(self._find_organization)
+            known = await self._shared.connecting.run(self._ask_organization)
         return known
+
+    async def _ask_organization(self) -> Organization:
+        found = await self.ask("organization", value_kind(Organization), self._find_organization, self._use)
+        self._use(found)
+        return found
+
+    def _use(self, organization: Organization) -> None:
+        self._shared.organization = organization
 
     async def _find_organization(self) -> Organization:
         wanted, name = self.settings.organization_id, self.settings.organization_name
@@ -108,7 +136,6 @@ class Account:
             )
         found = await platform.call(GET_ORGANIZATION, path={"organization_id": chosen})
         logger.info("connected to %s, organization %r", self.settings.origin, found.name)
-        self._shared.organization = found
         return found
 
     async def platform(self) -> Service:
@@ -173,6 +200,18 @@ class Account:
     async def aclose(self) -> None:
         """Stop logins under way and close the pool."""
         await self._shared.connecting.aclose()
+        if self._shared.memory is not None:
+            await self._shared.memory.aclose()
         for credential in self._shared.credentials.values():
             await credential.aclose()
         await self.session.aclose()
+
+
+def value_kind(returns: type[V]) -> Kind[V]:
+    """Return how a value of the platform is written down: the fields that this SDK knows."""
+
+    def to_json(value: V) -> Any:
+        fields = CONVERTER.unstructure(value)
+        return {name: found for name, found in fields.items() if name != "raw"}
+
+    return Kind(to_json, lambda found: CONVERTER.structure(found, returns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
@@ -18,6 +19,14 @@ from picsellia_async.validation import text, uuid
 
 def _timeouts(value: Any) -> Timeouts:
     return Timeouts.of(value)
+
+
+def _directory(value: Any) -> Path | None:
+    if value is None:
+        return None
+    if value == "" or not isinstance(value, (str, os.PathLike)):
+        raise ConfigurationError(f"cache_dir must be the path of a directory, got {shown(value)}")
+    return Path(os.fsdecode(value))
 
 
 def _policy(value: RetryPolicy) -> RetryPolicy:
@@ -44,6 +53,8 @@ class Settings:
     """Limits of repetition."""
     checks: Checks = attrs.field(default="on", converter=checked_checks)
     """Whether what cannot be meant is refused."""
+    cache_dir: Path | None = attrs.field(default=None, converter=_directory)
+    """Where answers are remembered; None: nowhere."""
 
     @classmethod
     def read(
