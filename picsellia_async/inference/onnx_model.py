@@ -1,0 +1,269 @@
+"""`OnnxModel`: a detector or classifier in an ONNX file, as a function of pixels. Needs the extra `onnx`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
+
+import attrs
+
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions import (
+    ClassificationPredictionFormat,
+    DetectionPredictionFormat,
+    LabelMap,
+    PredictionFormat,
+)
+from picsellia_async.validation import choice, real_number, whole_number
+
+if TYPE_CHECKING:
+    from picsellia_async.inference.fitting import Resize
+    from picsellia_async.inference.outputs import Coordinates
+
+Values: TypeAlias = Literal["0-1", "0-255", "-1-1", "imagenet"]
+"""What the model has learnt pixels as: shares, as they are, around 0, or less the mean of ImageNet and by its deviation."""
+Task: TypeAlias = Literal["detection", "classification"]
+"""What the model does."""
+
+SIZE: Final = 640
+"""Width and height of an input that may have any."""
+_MEAN: Final = (0.485, 0.456, 0.406)
+_DEVIATION: Final = (0.229, 0.224, 0.225)
+_TYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+
+
+@attrs.frozen(kw_only=True)
+class _Input:
+    """The one input of a model."""
+
+    name: str
+    dtype: str
+    rank: int
+    has_channels_last: bool
+    size: tuple[int, int]
+    """(width, height)."""
+
+
+class OnnxModel:
+    """Predicts on the pixels of one picture; made by `load`, called in threads.
+
+    Detectors of the YOLO family and SSD-style ones are told apart by the names and shapes of their outputs, and classifiers read. What
+    cannot be told is refused when it is loaded.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        names: Sequence[str] | Mapping[int, str],
+        *,
+        task: Task = "detection",
+        label_map: LabelMap | None = None,
+        only: Iterable[str] | None = None,
+        threshold: float = 0.25,
+        iou: float = 0.45,
+        size: int | None = None,
+        order: Literal["rgb", "bgr"] = "rgb",
+        values: Values | None = None,
+        resize: Resize | None = None,
+        coordinates: Coordinates | None = None,
+        first_label: int | None = None,
+    ) -> None:
+        """Look at the model: run it once, on a gray picture. `load` describes the arguments; the session is ONNX Runtime's."""
+        import numpy as np  # noqa: PLC0415 - an extra, imported on use
+
+        from picsellia_async.inference import fitting, outputs  # noqa: PLC0415 - they need NumPy and OpenCV
+
+        choice(task, "task", get_args(Task))
+        choice(order, "order", ("rgb", "bgr"))
+        choice(values, "values", (None, *get_args(Values)))
+        choice(resize, "resize", (None, "letterbox", "stretch"))
+        choice(coordinates, "coordinates", (None, "pixels", "shares"))
+        self._numpy, self._fitting, self._outputs = np, fitting, outputs
+        self._session = session
+        self._names = names_by_number(names)
+        self._label_map = label_map or None
+        self._wanted = self._chosen(only)
+        self._input = _input_of(session, None if size is None else whole_number(size, "size", 32))
+        self._turns = order == "bgr"
+        self._values: Values = values or ("0-255" if self._input.dtype == "uint8" else "0-1")
+        self._task: Task = task
+        self._threshold = real_number(threshold, "threshold", 0.0)
+        reading = outputs.Reading(
+            size=self._input.size, classes=len(self._names), threshold=self._threshold, iou=real_number(iou, "iou", 0.0),
+            coordinates=coordinates, first_label=first_label,
+        )  # fmt: skip
+        width, height = self._input.size
+        first = self._run(np.full((height, width, 3), 114, np.uint8))
+        self._layout: outputs.Layout | None = None
+        if task == "detection":
+            self._layout = outputs.layout_of(first, reading)
+        else:
+            outputs.class_scores(first, len(self._names))
+        self._resize: Resize = resize or ("stretch" if self._layout is None else self._layout.resize)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], names: Sequence[str] | Mapping[int, str], **options: Any) -> Self:
+        """Return the model of a file. Blocks: for a thread, where a loop runs.
+
+        Args:
+            path: The `.onnx` file.
+            names: Names of the model's classes, by number.
+            **options: `task`: "detection" or "classification". `label_map`: `await deployment.label_map()`, in which classes are
+                looked up by name; without it predictions hold the model's own numbers. `only`: names of the classes to tell of.
+                `threshold` (0.25): the least score of a box. `iou` (0.45): of two boxes of a class that overlap by more, the surer one
+                stays. `size` (640): of an input that may have any. `order`: "rgb" or "bgr", of what the model has learnt. `values`:
+                what it has learnt pixels as: "0-1" (the default), "0-255" (where the input is of bytes), "-1-1", or "imagenet".
+                `resize`: "letterbox" (the default of the YOLO family) or "stretch". `coordinates`: "pixels" or "shares", of SSD-style
+                boxes. `first_label`: number of the first class in SSD-style outputs (1; 0 with TensorRT's names).
+
+        Raises:
+            ConfigurationError: The extra is not installed, the file is no model that can be read here, or what its outputs mean cannot
+                be told.
+        """
+        try:
+            import cv2  # noqa: F401, PLC0415 - an extra, imported on use
+            import onnxruntime  # noqa: PLC0415
+        except ImportError as error:
+            raise ConfigurationError(
+                "models in ONNX files need ONNX Runtime: pip install 'picsellia-async[onnx]'"
+            ) from error
+        file = Path(path)
+        if not file.is_file():
+            raise ConfigurationError(f"there is no model {os.fspath(path)!r}")
+        try:
+            session = onnxruntime.InferenceSession(os.fspath(file), providers=onnxruntime.get_available_providers())
+        except Exception as error:
+            raise ConfigurationError(f"{os.fspath(path)!r} is no model that ONNX Runtime can run: {error}") from error
+        return cls(session, names, **options)
+
+    def __repr__(self) -> str:
+        """Return what it was taken for."""
+        kind = "classifier" if self._layout is None else self._layout.name
+        width, height = self._input.size
+        return f"<OnnxModel {kind}, {len(self._names)} classes, {width} x {height}, {self._resize}>"
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Names of its classes, by number."""
+        return dict(self._names)
+
+    def __call__(self, pixels: Any) -> PredictionFormat:
+        """Predict.
+
+        Args:
+            pixels: Height x width x 3, uint8, as RGB.
+
+        Raises:
+            ConfigurationError: The model gives what it should not, such as a class without a name.
+        """
+        height, width = pixels.shape[:2]
+        fitted = self._fitting.fit(pixels, self._input.size, self._resize)
+        outputs = self._run(fitted.pixels)
+        if self._layout is None:
+            return self._classified(outputs)
+        found = self._layout.read(outputs)
+        classes = [int(one) for one in found.classes]
+        unknown = next((one for one in classes if one not in self._names), None)
+        if unknown is not None:
+            raise ConfigurationError(
+                f"the model gives class {unknown}, and there are names for {len(self._names)}: first_label= says from where it counts"
+            )
+        # A box may reach over the border, and one wholly in the gray beside the picture shows nothing of it.
+        boxes = fitted.back(found.boxes.astype(self._numpy.float64)).clip(0, [width, height, width, height])
+        has_area = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
+        kept = [i for i, one in enumerate(classes) if has_area[i] and one in self._wanted]
+        return DetectionPredictionFormat.from_xyxy(
+            boxes[kept].tolist(), [classes[i] for i in kept], found.scores[kept].astype(float).tolist(), **self._meaning
+        )
+
+    def _classified(self, outputs: Mapping[str, Any]) -> PredictionFormat:
+        scores = self._outputs.class_scores(outputs, len(self._names))
+        best = max(self._wanted, key=lambda number: float(scores[number]))
+        return ClassificationPredictionFormat.from_classes([best], [float(scores[best])], **self._meaning)
+
+    @property
+    def _meaning(self) -> dict[str, Any]:
+        return {} if self._label_map is None else {"names": self._names, "label_map": self._label_map}
+
+    def _chosen(self, only: Iterable[str] | None) -> frozenset[int]:
+        if only is None:
+            return frozenset(self._names)
+        numbers = {name: number for number, name in self._names.items()}
+        chosen = list(only)
+        unknown = [name for name in chosen if name not in numbers]
+        if unknown or not chosen:
+            raise ConfigurationError(f"only= must be names of the model's classes, got {shown(unknown or chosen)}")
+        return frozenset(numbers[name] for name in chosen)
+
+    def _run(self, pixels: Any) -> dict[str, Any]:
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(names, {self._input.name: self._tensor(pixels)}), strict=True))
+
+    def _tensor(self, pixels: Any) -> Any:
+        np, given = self._numpy, self._input
+        if self._turns:
+            pixels = pixels[:, :, ::-1]
+        if given.dtype != "uint8":
+            pixels = pixels.astype(np.float32)
+            if self._values != "0-255":
+                pixels /= 255
+            if self._values == "-1-1":
+                pixels = pixels * 2 - 1
+            elif self._values == "imagenet":
+                pixels = (pixels - np.array(_MEAN, np.float32)) / np.array(_DEVIATION, np.float32)
+        if not given.has_channels_last:
+            pixels = pixels.transpose(2, 0, 1)
+        return np.ascontiguousarray(pixels if given.rank == 3 else pixels[None], dtype=given.dtype)
+
+
+def names_by_number(names: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
+    """Return names by number, without a gap.
+
+    Args:
+        names: A list, or a mapping.
+
+    Raises:
+        ConfigurationError: There are none, one is no text, or numbers are left out.
+    """
+    found = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
+    if isinstance(names, str) or not found or not all(isinstance(name, str) and name for name in found.values()):
+        raise ConfigurationError(f"names must be the names of the model's classes, got {shown(names)}")
+    if sorted(found) != list(range(len(found))):
+        raise ConfigurationError(
+            f"names must have one for each number from 0 to {len(found) - 1}, got {sorted(found)[:5]} ..."
+        )
+    return {number: found[number] for number in range(len(found))}
+
+
+def _input_of(session: Any, size: int | None) -> _Input:
+    """Return what is known of a model's input.
+
+    Raises:
+        ConfigurationError: There is another number of them, or it is no picture.
+    """
+    inputs = session.get_inputs()
+    shapes = ", ".join(f"{one.name} {list(one.shape)} {one.type}" for one in inputs)
+    given = inputs[0] if len(inputs) == 1 else None
+    if given is None or given.type not in _TYPES or len(given.shape) not in {3, 4}:
+        raise ConfigurationError(f"the model must take one picture, of float or uint8: {shapes}")
+    shape = list(given.shape)[-3:]
+    is_last = shape[0] != 3 and shape[2] == 3
+    batch = 1 if len(given.shape) == 3 else given.shape[0]
+    if (shape[0] != 3 and not is_last) or (isinstance(batch, int) and batch != 1):
+        raise ConfigurationError(
+            f"the model must take one picture of three channels, [1, 3, height, width] or [1, height, width, 3]: {shapes}"
+        )
+    height, width = shape[:2] if is_last else shape[1:]
+    fixed = [side if isinstance(side, int) and side > 0 else None for side in (width, height)]
+    if size is not None and any(side not in {None, size} for side in fixed):
+        raise ConfigurationError(f"size={size}, and the model's input has one of its own: {shapes}")
+    other = size or SIZE
+    return _Input(
+        name=given.name,
+        dtype=_TYPES[given.type],
+        rank=len(given.shape),
+        has_channels_last=is_last,
+        size=(fixed[0] or other, fixed[1] or other),
+    )

@@ -1,0 +1,50 @@
+"""Tiny ONNX models that give known outputs for every picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+YOLO8_CELLS = 84
+"""Boxes of YOLOv8 with an input of 64 x 64: 8 x 8, 4 x 4 and 2 x 2 cells."""
+TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
+
+
+def save_model(
+    path: Path, outputs: dict[str, Any], *, shape: Any = (1, 3, 64, 64), dtype: str = "float32", inputs: int = 1
+) -> Path:
+    """Write a model with these outputs, whatever it is given; names of dimensions may have any size."""
+    nodes = [
+        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value)))
+        for name, value in outputs.items()
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "known",
+        [helper.make_tensor_value_info(f"images{i or ''}", TYPES[dtype], list(shape)) for i in range(inputs)],
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.asarray(value).dtype), None)
+            for name, value in outputs.items()
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+    return path
+
+
+def yolo8(rows: list[list[float]], cells: int = YOLO8_CELLS) -> dict[str, Any]:
+    """Return YOLOv8's output: rows of center x, center y, width, height and a score per class, on their side."""
+    table = np.zeros((cells, len(rows[0])), np.float32)
+    table[: len(rows)] = rows
+    return {"output0": table.T[None]}
+
+
+def yolo5(rows: list[list[float]]) -> dict[str, Any]:
+    """Return YOLOv5's output: the same upright, with objectness before the scores."""
+    table = np.zeros((3 * YOLO8_CELLS, len(rows[0])), np.float32)
+    table[: len(rows)] = rows
+    return {"output": table[None]}
