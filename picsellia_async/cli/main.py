@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from picsellia_async._version import __version__
-from picsellia_async.cli import demo, doctor, emulator, monitor, predict, replay, spool
+from picsellia_async.cli import demo, doctor, emulator, monitor, predict, replay, run, spool
 from picsellia_async.cli.logs import add_verbose, logged
 from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import ConfigurationError, PicselliaError
@@ -23,7 +23,7 @@ def root_parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="picsellia-async", description="Picsellia deployments from the command line.")
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, emulator, monitor, predict, replay, spool, doctor):
+    for command in (demo, emulator, monitor, predict, run, replay, spool, doctor):
         command.add_parser(commands)
     for parser in commands.choices.values():
         add_verbose(parser)
