@@ -21,7 +21,7 @@ Coordinates: TypeAlias = Literal["pixels", "shares"]
 BOXES_MAX: Final = 300
 """Boxes that are kept of a picture: the surest ones."""
 _STRIDES: Final = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32))
-"""Cells of the YOLO family, in pixels of the input: usual, P6, tiny, P2."""
+"""Cells of the YOLO family, in pixels of the input: the usual ones, and those of models for large, few and small objects."""
 _ANCHORS: Final = 3
 """Boxes of a cell in the versions with anchors."""
 _SHARES_MAX: Final = 2.0
