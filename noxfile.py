@@ -65,6 +65,25 @@ for version in ("3.11", "3.12", "3.13"):
     nox.session(run_tests, python=version, name=f"tests-{version}")
 
 
+@nox.session
+def plugin(session: nox.Session) -> None:
+    """The fixtures for pytest beside pytest-asyncio. Outside the default list: it would run tests of anyio's, too, if it were there."""
+    session.install(".[emulator]", "pytest", "pytest-asyncio", "pytest-xdist")
+    options = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+    session.run(
+        "python",
+        "-W",
+        "error",
+        "-m",
+        "pytest",
+        "-n2",
+        "-c",
+        "/dev/null",
+        *options,
+        "tests/testing/pytest_asyncio_session.py",
+    )
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The lowest versions that pyproject.toml allows, of what it names. Outside the default list: it repeats `tests`."""
