@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 
+import cv2
+import httpx
+import numpy as np
 import pytest
 
 from picsellia_async.cli.main import main
@@ -88,6 +91,45 @@ async def test_a_stopped_command_goes_on(emulator, predict, folder, tmp_path, nu
     code, out, _, found = await predict(folder)
     assert (code, len(found)) == (0, 7)
     assert out.startswith("4 predicted, 3 before")
+
+
+@pytest.fixture
+def kind(request, tmp_path, folder):
+    """A folder, a pattern, and a clip with where its frames are kept."""
+    if request.param != "clip":
+        return [str(folder)] if request.param == "folder" else [str(tmp_path / "im*" / "*.jpg")]
+    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    for number in range(6):
+        writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
+    writer.release()
+    return [str(tmp_path / "clip.mp4"), "--frames", str(tmp_path / "kept")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", ["folder", "glob", "clip"], indirect=True)
+async def test_what_an_interrupt_cut_in_two_is_stored_once(emulator, environment, kind, folder, tmp_path):
+    """Predicted on by a command that is interrupted and run again, and then monitored: every picture is stored once."""
+    results = tmp_path / "r.jsonl"
+    held = emulator.faults.add(Fault(kind="latency", endpoint="predict", seconds=3600, skip=3))
+    for is_first in (True, False):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "picsellia_async.cli", "predict", emulator.deployment_name, *kind, "--results", str(results),
+            "--concurrency", "1", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        while is_first and not emulator.faults.fired(held):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        if is_first:
+            process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        assert process.returncode == (130 if is_first else 0), err.decode()
+        emulator.faults.clear()
+    report = json.loads(out)
+    count = 7 if kind == [str(folder)] else 6
+    assert (report["predicted_before"], report["predicted"]) == (3, count - 3)
+    assert await asyncio.to_thread(main, ["monitor", emulator.deployment_name, "--manifest", str(results)]) == 0
+    async with httpx.AsyncClient() as plain:
+        items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    assert len({item["sha256"] for item in items}) == len(items) == count
 
 
 async def test_what_is_refused_is_told(predict, emulator, folder):

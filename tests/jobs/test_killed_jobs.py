@@ -86,6 +86,7 @@ def stored(emulator):
     return digests
 
 
+@pytest.mark.timeout(7200 if IS_SOAK else 600)
 async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
     tmp_path, emulator, manifest_file, start, stored
 ):
