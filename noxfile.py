@@ -121,6 +121,20 @@ def threads(session: nox.Session) -> None:
 
 
 @nox.session
+def dask(session: nox.Session) -> None:
+    """Jobs over a real cluster of four processes, one of them killed. PICSELLIA_ASYNC_SOAK=1: 10,000 pictures."""
+    session.install(".[emulator,dask]", *groups("test"), "dask[dataframe]")
+    session.run("pytest", "tests/integrations/test_dask.py", *session.posargs)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Jobs over Ray Data, an actor killed. Installs 200 MB: not among the default sessions."""
+    session.install(".[emulator,ray]", *groups("test"))
+    session.run("pytest", "tests/integrations/test_ray.py", *session.posargs)
+
+
+@nox.session
 def httpx2(session: nox.Session) -> None:
     """A client or a transport of httpx2's carries our calls. Outside the default list: httpx2 is no dependency."""
     session.install(".[emulator,cli]", *groups("test"), "httpx2")

@@ -1,6 +1,6 @@
 """Jobs that can be run again: a journal on disk tells what was delivered. Here are only the public names."""
 
-from picsellia_async.jobs._errors import JournalError
+from picsellia_async.jobs._errors import JournalError, JournalInUseError
 from picsellia_async.jobs.job import Job, JobReport, run
 from picsellia_async.jobs.parts import MergeReport, merge, partition
 from picsellia_async.jobs.predicting import Prediction, PredictReport, predict
@@ -10,6 +10,7 @@ __all__ = [
     "Job",
     "JobReport",
     "JournalError",
+    "JournalInUseError",
     "MergeReport",
     "PredictReport",
     "Prediction",

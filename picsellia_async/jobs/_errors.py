@@ -5,3 +5,7 @@ from picsellia_async.errors import PicselliaError
 
 class JournalError(PicselliaError):
     """The journal of a job cannot be opened, read or written; the message names the file."""
+
+
+class JournalInUseError(JournalError):
+    """Another run has the journal open."""

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.jobs._errors import JournalError
+from picsellia_async.jobs._errors import JournalError, JournalInUseError
 from picsellia_async.jobs._identity import SAID_BYTES, id_of
 
 _FORMAT: Final = "2"
@@ -120,15 +120,18 @@ class Ending(NamedTuple):
 class Journal:
     """One file, open in one process."""
 
-    def __init__(self, path: Path, owner: Mapping[str, str], *, fresh: bool = False) -> None:
+    def __init__(self, path: Path, owner: Mapping[str, str], *, fresh: bool = False, base: Path | None = None) -> None:
         """Store the settings.
 
         Args:
             path: The file; made with its folder where it is not there.
             owner: Whose items it holds: `deployment_id`, and what else must be the same in each run.
             fresh: Whether to forget what was delivered.
+            base: Journal that is asked about items that this one does not know; nobody may write to it meanwhile.
         """
         self.path = path
+        self._base_path = base
+        self._base: sqlite3.Connection | None = None
         self._owner = dict(owner)
         self._namespace = self._owner["deployment_id"].encode()
         self._fresh = fresh
@@ -157,6 +160,8 @@ class Journal:
         try:
             with self._told("cannot be opened"):
                 self._prepare(file)
+            if self._base_path is not None:
+                self._base = self._open_base(self._base_path)
         except BaseException:
             self.close()
             raise
@@ -195,11 +200,25 @@ class Journal:
         file.execute("INSERT OR REPLACE INTO facts VALUES ('run', ?)", (str(self._run),))
         file.execute("COMMIT")
 
+    def _open_base(self, path: Path) -> sqlite3.Connection:
+        """Open the journal that is only read.
+
+        Raises:
+            ConfigurationError: It is of another deployment or input.
+            JournalError: It cannot be read, or is no journal.
+        """
+        owner = self.owner_in(path)
+        if owner != self._owner:
+            raise ConfigurationError(f"the journal {os.fspath(path)!r} is of {owner}, not {self._owner}")
+        with self._told("has a base that cannot be opened"):
+            return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+
     def close(self) -> None:
         """Close the file; once more does nothing."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        for file in (self._file, self._base):
+            if file is not None:
+                file.close()
+        self._file = self._base = None
 
     def pictures(self, files: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the digests of files that were read before.
@@ -241,6 +260,7 @@ class Journal:
         known: dict[bytes, tuple[Any, ...]] = {
             row[0]: row[1:] for row in self._select(_KNOWN, [id_.bytes for id_ in ids])
         }
+        self._take_over(file, known, [key for id_ in ids if (key := id_.bytes) not in known])
         entries: list[Entry] = []
         new: list[bytes] = []
         passed: list[tuple[int, bytes]] = []
@@ -253,8 +273,9 @@ class Journal:
                 self._repetitions[item.key] = self._repetitions.get(item.key, 0) + 1
                 id_ = self._id(item)
                 key = id_.bytes
-                rows = list(self._select(_KNOWN, [key]))
-                found = known.get(key) or (rows[0][1:] if rows else None)
+                known.update({row[0]: row[1:] for row in self._select(_KNOWN, [key]) if key not in known})
+                self._take_over(file, known, [] if key in known else [key])
+                found = known.get(key)
             if found is None:
                 entries.append(Entry(id_, None))
             else:
@@ -276,11 +297,22 @@ class Journal:
             file.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", (self._batch, self._run, b"".join(new), said))
         return entries
 
+    def _take_over(self, file: sqlite3.Connection, known: dict[bytes, tuple[Any, ...]], keys: Sequence[bytes]) -> None:
+        """Learn of items that only the base knows."""
+        if self._base is None or not keys:
+            return
+        what = "id, state, 0, attempts, detail, said FROM items WHERE id"
+        rows = [row for row in self._select(what, keys, self._base) if row[1] != State.PENDING]
+        file.executemany("INSERT INTO items (id, state, run, attempts, detail, said) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        known.update({row[0]: (row[1], row[2], row[5]) for row in rows})
+
     def _id(self, item: Item) -> UUID:
         return item.own_id or id_of(self._namespace, item.key, self._repetitions.get(item.key, 0))
 
-    def _select(self, what: str, values: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-        file = self._opened()
+    def _select(
+        self, what: str, values: Sequence[bytes], file: sqlite3.Connection | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        file = file or self._opened()
         for at in range(0, len(values), _ASKED_AT_ONCE):
             some = values[at : at + _ASKED_AT_ONCE]
             yield from file.execute(f"SELECT {what} IN ({','.join('?' * len(some))})", some)
@@ -407,7 +439,7 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             name = os.fspath(self.path)
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                raise JournalError(f"the journal {name!r} is in use by another run") from error
+                raise JournalInUseError(f"the journal {name!r} is in use by another run") from error
             raise JournalError(f"the journal {name!r} {what}: {error}") from error
 
 

@@ -111,6 +111,7 @@ class Job:
         input: str = "",  # noqa: A002 - the field's word
         identity: Identity = "content",
         fresh: bool = False,
+        base: str | Path | None = None,
         **options: Unpack[UploaderOptions],
     ) -> None:
         """Store the settings; nothing is opened before `async with`.
@@ -122,6 +123,8 @@ class Job:
             identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
                 one); "id", the `Frame.id` that you give.
             fresh: Whether to forget what earlier runs delivered, and send everything again.
+            base: Another journal of this deployment and input, of `merge` for instance, which is asked about items that this one does
+                not know. It is only read, and nobody may write to it meanwhile.
             **options: Of the uploader. `deduplicate` is always on, since ids in the custom metadata are how items are known again; there
                 is no `spool`, since the input is there to be read again.
 
@@ -142,7 +145,7 @@ class Job:
         owner = owner_of(deployment, input, identity)
         self.journal: Path = Path(journal)
         """The file."""
-        self._journal = Journal(self.journal, owner, fresh=fresh)
+        self._journal = Journal(self.journal, owner, fresh=fresh, base=None if base is None else Path(base))
         # One thread, in order: a call that is cancelled goes on in its thread, and the next one must not run beside it.
         self._thread = ThreadPoolExecutor(1, "picsellia-journal")
         self._endings: list[Ending] = []
@@ -451,6 +454,7 @@ async def run(
     input: str = "",  # noqa: A002 - the field's word
     identity: Identity = "content",
     fresh: bool = False,
+    base: str | Path | None = None,
     **options: Unpack[UploaderOptions],
 ) -> JobReport:
     """Deliver the frames that no run of this job has delivered, and wait for every outcome.
@@ -466,6 +470,7 @@ async def run(
         identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
             one); "id", the `Frame.id` that you give.
         fresh: Whether to forget what earlier runs delivered, and send everything again.
+        base: Another journal, which is asked about items that this one does not know; see `Job`.
         **options: Of the uploader; see `Job`.
 
     Returns:
@@ -475,7 +480,7 @@ async def run(
         ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
         JournalError: The journal is in use, is none, or cannot be opened or written.
     """
-    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, **options)
+    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, base=base, **options)
     async with job._with_journal():  # noqa: SLF001 - one module
         upload = await deliver_all(job.uploader, job.pending(frames))
     report = job.report
