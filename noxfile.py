@@ -77,6 +77,7 @@ def plugin(session: nox.Session) -> None:
         "-m",
         "pytest",
         "-n2",
+        "--noconftest",
         "-c",
         "/dev/null",
         *options,
