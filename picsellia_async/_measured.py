@@ -5,7 +5,7 @@ Names and units are OpenTelemetry's. `metrics` has the two exporters that go thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -63,10 +63,10 @@ def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], I
 
 
 def _states(
-    states: Iterable[StrEnum], read: Callable[[S], StrEnum]
+    states: Iterable[StrEnum], read: Callable[[S], Collection[StrEnum]]
 ) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
-    """Return 1 for the state that holds, and 0 for each of the others."""
-    return lambda statistics: [({"state": one.value}, float(read(statistics) is one)) for one in states]
+    """Return 1 for each state that holds, and 0 for each of the others."""
+    return lambda statistics: [({"state": one.value}, float(one in read(statistics))) for one in states]
 
 
 _PREFIX: Final = "picsellia.uploader"
@@ -161,8 +161,8 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         f"{_PREFIX}.health",
         "gauge",
         "1",
-        "1 for the state in which delivery is, 0 for the others.",
-        _states(Health, lambda s: s.health),
+        "1 for each state in which delivery is, 0 for the others.",
+        _states(Health, lambda s: s.troubles or (Health.OK,)),
     ),
     Metric(f"{_PREFIX}.spool.frames", "up_down_counter", "{frame}", "Frames on disk.", _one(lambda s: s.spool_frames)),
     Metric(f"{_PREFIX}.spool", "up_down_counter", "By", "Room that they take.", _one(lambda s: s.spool_bytes)),
@@ -323,7 +323,7 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
         "gauge",
         "1",
         "1 for the state in which it is, 0 for the others.",
-        _states(CameraState, lambda s: s.state),
+        _states(CameraState, lambda s: (s.state,)),
     ),
 )
 """What is read from `Camera.statistics()`; each value has the attribute `camera`."""

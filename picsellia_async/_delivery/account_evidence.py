@@ -37,8 +37,15 @@ class AccountEvidence:
     """Whether a single refusal would do."""
     is_clean: bool = attrs.field(default=True, init=False)
     """Whether nothing speaks against it; a plain attribute, read after every attempt."""
+    is_last: bool = attrs.field(default=False, init=False)
+    """Whether a refusal was the last that was heard of the service: behind one it may fail or hang as well."""
     _refusals: dict[int, int] = attrs.field(factory=dict, init=False)
     """Refusals by the order of the frame, since the last delivery."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the account is refused, and the service says so still."""
+        return self.refused_since is not None and self.is_last
 
     def delivered(self) -> None:
         """The service took a frame."""
@@ -58,6 +65,7 @@ class AccountEvidence:
             is_kept: Whether the frame goes on waiting after `FRAMES` refusals.
         """
         self.is_clean = False
+        self.is_last = True
         self.is_sure = self.is_sure or is_sure
         self._refusals[seq] = self._refusals.get(seq, 0) + 1
         many = len(self._refusals) >= FRAMES or (is_kept and self._refusals[seq] >= FRAMES)

@@ -49,9 +49,15 @@ class AnswerWatch:
         self._answered_at = now
         self.is_silent = False
 
-    def failed(self, now: float) -> None:
-        """The service answered a request with an error of its own. That breaks its silence, and does not end one that was told."""
+    def failed(self, now: float, *, ends_silence: bool) -> None:
+        """The service answered a request with an error of its own.
+
+        Args:
+            now: On the loop's clock.
+            ends_silence: Whether a silence that was told is over: the service knows what it says, as where it refuses the account.
+        """
         self._answered_at = now
+        self.is_silent = self.is_silent and not ends_silence
 
     def stop(self) -> None:
         """The sender stops."""

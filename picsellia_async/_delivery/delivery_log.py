@@ -1,8 +1,9 @@
 """What an uploader tells the log: which lines, and when. Pure; the clock is passed in.
 
-Theory of operation. Trouble begins when health is no longer `ok`, and ends when it has been `ok` for some seconds. It is told once,
-with what becomes of the frames; then there is a summary every 30 seconds, and a line at its end. Frames that were lost are told a
-second after the first, ten seconds later, and then every 30 seconds, with or without other trouble.
+Theory of operation. The service and the spool's disk are watched apart: both may be in trouble at once, and each begins and ends by
+itself. Trouble begins when a part is no longer `ok`, and ends when it has been `ok` for some seconds. It is told once, with what
+becomes of the frames; then there is a summary every 30 seconds (one for both, where both are in trouble), and a line at its end.
+Frames that were lost are told a second after the first, ten seconds later, and then every 30 seconds, with or without other trouble.
 
 Short troubles that follow each other are told once a minute, but one that lasts is told after ten seconds whatever was told before.
 A budget bounds it all: twenty lines at once, and one every 30 seconds. What waits for the budget is told as it is by then, so a day
@@ -54,6 +55,8 @@ class Counts:
     """Left on disk at the end."""
     refused: int = 0
     """Not taken: `submit` raised."""
+    spool_frames: int | None = None
+    """On disk now; None where there is no spool."""
 
     @property
     def lost(self) -> int:
@@ -61,9 +64,13 @@ class Counts:
         return self.rejected + self.dropped
 
 
+BY_WEIGHT: Final = (Health.DISK_FULL, Health.REFUSED, Health.DOWN, Health.THROTTLED, Health.DEGRADED)
+"""The worst first. On a full disk frames are not taken; whatever else is wrong, those that are taken are kept."""
+
+
 @attrs.define
 class _Trouble:
-    """Health is not `ok`, or has not been for long."""
+    """A part is not `ok`, or has not been for long."""
 
     since: float
     before: Counts
@@ -71,6 +78,8 @@ class _Trouble:
     why: str
     changed_at: float
     """When this kind of trouble began."""
+    has_changed: bool = False
+    """Whether it was of another kind before."""
     is_told: bool = False
     """Whether this kind of trouble was told."""
     was_told: bool = False
@@ -85,19 +94,36 @@ class _Trouble:
 
 
 @attrs.define
+class _Part:
+    """The service, or the disk: its trouble, and what was told of it."""
+
+    trouble: _Trouble | None = None
+    told_at: float = -math.inf
+    """When a beginning was told last."""
+    summary_at: float = math.inf
+
+    @property
+    def health(self) -> Health:
+        """As it is now."""
+        trouble = self.trouble
+        return Health.OK if trouble is None or trouble.well_since is not None else trouble.health
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the last word was that it is in trouble."""
+        return self.trouble is not None and self.trouble.well_since is None and self.trouble.is_told
+
+
+@attrs.define
 class DeliveryLog:
     """Decides on the lines of one uploader."""
 
     has_spool: bool
     """Whether frames wait on disk."""
-    is_disk_full: bool = attrs.field(default=False, init=False)
-    """Whether the spool's file system has no room, whatever else is wrong."""
     next_at: float = attrs.field(default=math.inf, init=False)
     """When `lines` has something to tell although nothing happens."""
-    _trouble: _Trouble | None = attrs.field(default=None, init=False)
-    _told_at: float = attrs.field(default=-math.inf, init=False)
-    """When a beginning was told last."""
-    _summary_at: float = attrs.field(default=math.inf, init=False)
+    _service: _Part = attrs.field(factory=_Part, init=False)
+    _disk: _Part = attrs.field(factory=_Part, init=False)
     _lost_told: Counts = attrs.field(default=Counts(0, 0, 0, 0), init=False)
     """As they were when the last line told of lost frames."""
     _lost_at: float = attrs.field(default=math.inf, init=False)
@@ -107,6 +133,12 @@ class DeliveryLog:
     """Between the last line about lost frames and the next."""
     _paid_until: float = attrs.field(default=-math.inf, init=False)
     """To when the lines told so far would reach, at one every `SUMMARY_SECONDS`."""
+
+    @property
+    def health(self) -> Health:
+        """The worse of the two parts' states."""
+        states = {self._service.health, self._disk.health}
+        return next((one for one in BY_WEIGHT if one in states), Health.OK)
 
     def changed(
         self,
@@ -120,11 +152,11 @@ class DeliveryLog:
         is_ours: bool = False,
         is_answered: bool = False,
     ) -> None:
-        """Health changed.
+        """How the service is changed.
 
         Args:
             now: Monotonic seconds.
-            health: As it is now.
+            health: `ok`, `down`, `throttled` or `refused`.
             why: The error, as text; empty where there is none.
             counts: As they are now.
             lasted: For how many seconds it has been so, where it was not seen at once.
@@ -132,12 +164,34 @@ class DeliveryLog:
             is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
             is_answered: Whether the service does answer, with an error.
         """
-        trouble = self._trouble
+        self._change(self._service, now, health, why, counts, lasted)
+        trouble = self._service.trouble
+        if trouble is not None and health is not Health.OK:
+            trouble.is_ours, trouble.is_answered = is_ours, is_answered
+        if trouble is not None and is_sure:
+            trouble.changed_at, trouble.is_sure = -math.inf, True
+        self._plan()
+
+    def disk_changed(self, now: float, health: Health, why: str, counts: Counts) -> None:
+        """How the spool's disk is changed.
+
+        Args:
+            now: Monotonic seconds.
+            health: `ok`, `disk_full` or `degraded`.
+            why: The error, as text; empty where there is none.
+            counts: As they are now.
+        """
+        self._change(self._disk, now, health, why, counts, 0.0)
+        self._plan()
+
+    @staticmethod
+    def _change(part: _Part, now: float, health: Health, why: str, counts: Counts, lasted: float) -> None:
+        trouble = part.trouble
         if health is Health.OK:
             if trouble is not None and trouble.well_since is None:
                 trouble.well_since = now
         elif trouble is None:
-            trouble = self._trouble = _Trouble(now - lasted, counts, health, why, now)
+            part.trouble = _Trouble(now - lasted, counts, health, why, now - lasted)
         else:
             if trouble.well_since is not None:
                 trouble.well_since, trouble.is_sure = None, False
@@ -146,23 +200,18 @@ class DeliveryLog:
                     # Short pauses, one after the other, are no long one.
                     trouble.changed_at = now
             if health is not trouble.health:
-                trouble.health, trouble.changed_at, trouble.is_told, trouble.why = health, now, False, why
-                trouble.is_sure = False
+                trouble.health, trouble.changed_at, trouble.is_told, trouble.why = health, now - lasted, False, why
+                trouble.is_sure, trouble.has_changed = False, True
             trouble.why = why or trouble.why
-        if trouble is not None and health is not Health.OK:
-            trouble.is_ours, trouble.is_answered = is_ours, is_answered
-        if trouble is not None and is_sure:
-            trouble.changed_at, trouble.is_sure = -math.inf, True
-        self._plan()
 
     def still(self, why: str, *, is_answered: bool) -> None:
-        """Health is what it was, perhaps for another reason by now: a host that hung is gone.
+        """The service is as it was, perhaps for another reason by now: a host that hung is gone.
 
         Args:
             why: The last error, as text; empty where there is none.
             is_answered: Whether the service answered with it.
         """
-        trouble = self._trouble
+        trouble = self._service.trouble
         if trouble is not None and trouble.well_since is None and why:
             trouble.why, trouble.is_answered = why, is_answered
 
@@ -185,26 +234,36 @@ class DeliveryLog:
         if now < self._permitted_at:
             self._plan()
             return []
-        lines = []
-        trouble = self._trouble
-        if trouble is not None and trouble.well_since is not None:
-            if now >= trouble.well_since + WELL_SECONDS:
-                lines += self._recovery(trouble, counts, first_lost, now)
-                self._trouble, self._summary_at = None, math.inf
-        elif trouble is not None and not trouble.is_told:
-            if now >= self._begins_at(trouble):
-                trouble.is_told = trouble.was_told = True
-                self._told_at, self._summary_at = now, now + SUMMARY_SECONDS
-                lines.append(self._beginning(trouble, counts, first_lost, now))
-        elif trouble is not None and now >= min(self._summary_at, self._lost_at):
-            self._summary_at = now + SUMMARY_SECONDS
-            lines.append(self._summary(trouble, counts, first_lost, now))
+        lines = [line for part in (self._service, self._disk) for line in self._lines_of(part, now, counts, first_lost)]
         if now >= self._lost_at:
             lines.append(self._losses(counts, first_lost, now))
         if lines:
             self._paid_until = max(self._paid_until, now) + SUMMARY_SECONDS * len(lines)
         self._plan()
         return lines
+
+    def _lines_of(self, part: _Part, now: float, counts: Counts, first_lost: list[Failure]) -> list[Line]:
+        trouble = part.trouble
+        if trouble is None:
+            return []
+        if trouble.well_since is not None:
+            if now >= trouble.well_since + WELL_SECONDS:
+                # First: the line has the health as it is now.
+                part.trouble, part.summary_at = None, math.inf
+                return self._recovery(trouble, counts, first_lost, now)
+        elif not trouble.is_told:
+            if now >= self._begins_at(part, trouble):
+                trouble.is_told = trouble.was_told = True
+                part.told_at, part.summary_at = now, now + SUMMARY_SECONDS
+                return [self._beginning(trouble, counts, first_lost, now)]
+        elif now >= min(self._summary_of(part), self._lost_at):
+            part.summary_at = now + SUMMARY_SECONDS
+            return [self._summary(trouble, counts, first_lost, now)]
+        return []
+
+    def _summary_of(self, part: _Part) -> float:
+        """Return when a part's summary is due; that of the service is about the disk as well."""
+        return math.inf if part is self._disk and self._service.is_told else part.summary_at
 
     def opening(self, counts: Counts, directory: str) -> Line:
         """Return the first line: what a former run left.
@@ -219,7 +278,7 @@ class DeliveryLog:
             if directory
             else "an uploader opened, without a spool"
         )
-        return Line(logging.INFO, text, self._fields(counts, Health.OK))
+        return Line(logging.INFO, text, self._fields(counts))
 
     def closing_waits(self, counts: Counts, seconds: float) -> Line:
         """Return the line of a closing that takes a while: that it does, and for how long at most.
@@ -229,7 +288,7 @@ class DeliveryLog:
             seconds: What is left of `close_timeout`.
         """
         text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames"
-        return Line(logging.WARNING, text, self._fields(counts, Health.OK))
+        return Line(logging.WARNING, text, self._fields(counts))
 
     def closing(
         self, now: float, counts: Counts, first_lost: list[Failure], first_of_all: list[Failure], directory: str
@@ -243,47 +302,48 @@ class DeliveryLog:
             first_of_all: The first frames that were lost since the uploader was opened.
             directory: Of the spool; empty for none.
         """
-        trouble, lines = self._trouble, []
-        if trouble is not None and trouble.well_since is not None:
-            lines = self._recovery(trouble, counts, first_lost, now)
-            trouble = None
+        lines = []
+        for part in (self._service, self._disk):
+            if part.trouble is not None and part.trouble.well_since is not None:
+                trouble, part.trouble = part.trouble, None
+                lines += self._recovery(trouble, counts, first_lost, now)
         missing = counts.lost + counts.refused + counts.spooled
         if not missing:
             done = f"all {counts.delivered} frames were delivered" if counts.delivered else "it had no frames"
             text = f"an uploader closed: {done}"
-            return [*lines, Line(logging.INFO, text, self._fields(counts, Health.OK))]
+            return [*lines, Line(logging.INFO, text, self._fields(counts))]
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
-        why = f"; {_state(trouble)}{_reason(trouble.why)}" if trouble is not None else ""
+        troubles = [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
+        why = "".join(f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in troubles)
         text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_of_all)}"
-        lines.append(
-            Line(logging.WARNING, text, self._fields(counts, Health.OK if trouble is None else trouble.health))
-        )
-        return lines
+        return [*lines, Line(logging.WARNING, text, self._fields(counts))]
 
     @property
     def _permitted_at(self) -> float:
         """When the budget has a line."""
         return self._paid_until - _BURST_SECONDS
 
-    def _begins_at(self, trouble: _Trouble) -> float:
+    def _begins_at(self, part: _Part, trouble: _Trouble) -> float:
         at = trouble.changed_at + _PATIENCE.get(trouble.health, 0.0)
         if trouble.is_sure:
             return at
         if trouble.was_told:
             # The outage has its line already: that it is another kind by now takes the place of a summary.
-            return max(at, self._summary_at)
-        return max(at, min(self._told_at + QUIET_SECONDS, trouble.changed_at + LASTING_SECONDS))
+            return max(at, part.summary_at)
+        return max(at, min(part.told_at + QUIET_SECONDS, trouble.changed_at + LASTING_SECONDS))
 
     def _plan(self) -> None:
-        trouble = self._trouble
         at = self._lost_at
-        if trouble is not None:
+        for part in (self._service, self._disk):
+            trouble = part.trouble
+            if trouble is None:
+                continue
             if trouble.well_since is not None:
                 at = min(at, trouble.well_since + WELL_SECONDS)
             else:
-                at = min(at, self._summary_at if trouble.is_told else self._begins_at(trouble))
+                at = min(at, self._summary_of(part) if trouble.is_told else self._begins_at(part, trouble))
         self.next_at = max(at, self._permitted_at)
 
     # The lines.
@@ -291,14 +351,14 @@ class DeliveryLog:
     def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
         text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
-        return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts, trouble.health))
+        return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts))
 
     def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = now - trouble.since
         breaks = ", with breaks" if trouble.returned else ""
         text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         lost = self._lost_part(counts, first_lost, now)
-        return Line(logging.WARNING, text + lost, self._fields(counts, trouble.health, seconds))
+        return Line(logging.WARNING, text + lost, self._fields(counts, seconds))
 
     def _recovery(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
         if not trouble.was_told:
@@ -310,11 +370,11 @@ class DeliveryLog:
             f"began, {counts.lost - before.lost} lost, {f'{refused} not taken, ' if refused else ''}{counts.pending} wait"
         )
         lost = self._lost_part(counts, first_lost, now)
-        return [Line(logging.WARNING, text + lost, self._fields(counts, Health.OK, seconds))]
+        return [Line(logging.WARNING, text + lost, self._fields(counts, seconds))]
 
     def _losses(self, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         lost = self._lost_part(counts, first_lost, now)
-        return Line(logging.WARNING, "frames were not delivered: " + lost[2:], self._fields(counts, Health.OK))
+        return Line(logging.WARNING, "frames were not delivered: " + lost[2:], self._fields(counts))
 
     def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> str:
         """Tell what was lost since the last line."""
@@ -341,18 +401,24 @@ class DeliveryLog:
         if health is Health.DISK_FULL:
             return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
         if health is Health.DEGRADED:
-            return f"what can be read is delivered; {counts.pending} frames wait"
-        if health is Health.REFUSED and trouble.is_sure and not self.has_spool:
-            return "frames are rejected: no spool keeps them"
-        where = "in the spool" if self.has_spool else "in memory"
-        end = ", and are rejected if that lasts" if health is Health.REFUSED and not self.has_spool else ""
-        if self.is_disk_full:
-            end = "; its disk is full, and no more are spooled until there is room"
-        return f"frames wait {where}, {counts.pending} so far{end}"
+            return f"what can be read is delivered; {counts.pending} frames wait{self._places(counts)}"
+        if health is Health.REFUSED and not self.has_spool:
+            return _rejected(counts.pending, is_sure=trouble.is_sure)
+        disk = self._disk.health
+        if disk is Health.OK:
+            return f"frames wait {'in the spool' if self.has_spool else 'in memory'}, {counts.pending} so far"
+        more = ", and no more are spooled until there is room" if disk is Health.DISK_FULL else ""
+        return f"frames wait, {counts.pending} so far{self._places(counts)}; {_STATE[disk]}{more}"
 
     @staticmethod
-    def _fields(counts: Counts, health: Health, seconds: float = 0.0) -> dict[str, object]:
-        return {"health": health.value, "trouble_seconds": round(seconds, 1), **attrs.asdict(counts)}
+    def _places(counts: Counts) -> str:
+        """Tell where pending frames are, while the disk is in trouble: what is in memory only ends with the process."""
+        stored = min(counts.spool_frames or 0, counts.pending)
+        return f" ({stored} in the spool, {counts.pending - stored} in memory)" if counts.pending else ""
+
+    def _fields(self, counts: Counts, seconds: float = 0.0) -> dict[str, object]:
+        numbers = attrs.asdict(counts, filter=lambda _, value: value is not None)
+        return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 
 _STATE: Final = {
@@ -372,6 +438,9 @@ _END: Final = {
 }
 
 
+_OF_SERVICE: Final = {Health.DOWN, Health.THROTTLED, Health.REFUSED}
+
+
 def _parts(**counts: int) -> list[str]:
     names = {"refused": "not taken (`submit` raised)"}
     return [f"{count} {names.get(name, name)}" for name, count in counts.items() if count]
@@ -384,9 +453,17 @@ def _state(trouble: _Trouble) -> str:
 
 
 def _end(trouble: _Trouble) -> str:
+    if trouble.has_changed and trouble.health in _OF_SERVICE:
+        return "the monitoring host takes frames again"  # the time is that of all kinds together
     if trouble.health is Health.DOWN and trouble.is_answered:
         return "the monitoring host takes frames again"
     return "requests can be sent again" if trouble.is_ours else _END[trouble.health]
+
+
+def _rejected(pending: int, *, is_sure: bool) -> str:
+    if not is_sure:
+        return f"frames wait in memory, {pending} so far, and are rejected if that lasts"
+    return f"frames are rejected{f', the {pending} that wait too' if pending else ''}: no spool keeps them"
 
 
 def _reason(why: str) -> str:

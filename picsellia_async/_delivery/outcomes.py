@@ -29,7 +29,10 @@ class DropReason(enum.StrEnum):
 
 
 class Health(enum.StrEnum):
-    """How delivery goes."""
+    """How delivery goes.
+
+    Where the service and the disk are both in trouble, the worse counts: `disk_full`, then `refused`, `down`, `throttled`, `degraded`.
+    """
 
     OK = "ok"
     """As it should."""
@@ -209,7 +212,7 @@ class UploaderStatistics:
     round_trip: float
     """Smoothed seconds from request to answer; 0 before the first."""
     health: Health
-    """How delivery goes."""
+    """How delivery goes: the worst of `troubles`."""
     spool_frames: int
     """Frames on disk."""
     spool_bytes: int
@@ -229,6 +232,8 @@ class UploaderStatistics:
     """Image bytes delivered, as a mean since the first `statistics()` of the last minute, or else since the one before, or the opening."""
     spool_free_bytes: int | None = None
     """What may still be written on the spool's file system, as of the last write; None without a spool, or where nothing tells."""
+    troubles: tuple[Health, ...] = ()
+    """All that is wrong, the worst first: the service and the spool's disk may be in trouble at the same time."""
     is_paused: bool = False
     """Whether `pause` keeps it from sending."""
     is_allowed: bool = True

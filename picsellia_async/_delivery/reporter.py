@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from picsellia_async._delivery.circuit_breaker import Signal
-from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
+from picsellia_async._delivery.delivery_log import BY_WEIGHT, Counts, DeliveryLog
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._log_line import write
@@ -24,7 +24,9 @@ OnHealth = Callable[[Health, Health, BaseException | None], object]
 
 _DISK_SECONDS: Final = 5.0
 """How often the disk is looked at while it is in trouble: nobody tells that there is room again."""
-_OF_SIGNAL: Final = {Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN}
+_OF_SIGNAL: Final = {
+    Signal.WELL: Health.OK, Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN,
+}  # fmt: skip
 
 
 class Disk(Protocol):
@@ -36,6 +38,8 @@ class Disk(Protocol):
     """What is wrong with the disk now; None where all is well."""
     is_full: bool
     """Whether the file system has no room."""
+    is_gone: bool
+    """Whether the directory was deleted, replaced or unmounted: nothing of it is on disk any more."""
 
 
 class Reporter:
@@ -59,7 +63,7 @@ class Reporter:
         self._timer: asyncio.TimerHandle | None = None
         self._signal = Signal.WELL
         self._error: BaseException | None = None
-        self._told = Health.OK
+        self._told = self._told_service = self._told_disk = Health.OK
         self._lost = 0
 
     def start(self) -> None:
@@ -82,14 +86,16 @@ class Reporter:
     def _directory(self) -> str:
         return "" if self._spool is None else str(self._spool.directory)
 
-    def health(self, signal: Signal) -> Health:
-        """Return how delivery goes.
+    def troubles(self, signal: Signal) -> tuple[Health, ...]:
+        """Return what is wrong, the worst first: the service's state, the disk's, or both.
 
         Args:
             signal: What keeps senders waiting.
         """
-        if signal is not Signal.WELL:
-            return _OF_SIGNAL[signal]
+        states = {_OF_SIGNAL[signal], self._disk_health()}
+        return tuple(one for one in BY_WEIGHT if one in states)
+
+    def _disk_health(self) -> Health:
         spool = self._spool
         if spool is not None and spool.is_full:
             return Health.DISK_FULL
@@ -132,44 +138,49 @@ class Reporter:
         if self._loop is None:
             return
         now, ledger = self._loop.time(), self._ledger
-        health = self.health(self._signal)
-        if health is not self._told or is_sure:
-            why = self._why(health)
-            before, self._told = self._told, health
-            is_answered = isinstance(why, StatusError)
+        service, disk = _OF_SIGNAL[self._signal], self._disk_health()
+        if service is not self._told_service or is_sure:
+            self._told_service = service
+            error = None if service is Health.OK else self._error
+            is_answered = isinstance(error, StatusError)
             self._log.changed(
                 now,
-                health,
-                _text(why),
+                service,
+                _text(error),
                 self._counts(),
                 lasted=lasted,
                 is_sure=is_sure,
-                is_ours=health is Health.REFUSED and not is_answered,
+                is_ours=service is Health.REFUSED and not is_answered,
                 is_answered=is_answered,
             )
+        if disk is not self._told_disk:
+            self._told_disk = disk
+            self._log.disk_changed(now, disk, _text(self._disk_error(disk)), self._counts())
+        health = next(iter(self.troubles(self._signal)), Health.OK)
+        if health is not self._told:
+            before, self._told = self._told, health
             on_health = self._on_health
-            if on_health is not None and before is not health:
-                ledger.call(lambda change: on_health(*change), (before, health, why))
+            if on_health is not None:
+                why = self._disk_error(disk) if health is disk else self._error
+                change = before, health, None if health is Health.OK else why
+                ledger.call(lambda change: on_health(*change), change)
         if ledger.lost != self._lost:
             self._lost = ledger.lost
             self._log.lost(now)
         self._tell(now)
 
-    def _why(self, health: Health) -> BaseException | None:
-        if health is Health.OK:
+    def _disk_error(self, disk: Health) -> BaseException | None:
+        if disk is Health.OK:
             return None
-        if health in {Health.DISK_FULL, Health.DEGRADED}:
-            return self.reading_error or (None if self._spool is None else self._spool.error)
-        return self._error
+        return self.reading_error or (None if self._spool is None else self._spool.error)
 
     def _tell(self, now: float) -> None:
         if now >= self._log.next_at:
-            self._log.is_disk_full = self._spool is not None and self._spool.is_full
-            why = self._why(self._told)
-            self._log.still(_text(why), is_answered=isinstance(why, StatusError))
+            if self._told_service is not Health.OK:
+                self._log.still(_text(self._error), is_answered=isinstance(self._error, StatusError))
             write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
-        if self._told in {Health.DISK_FULL, Health.DEGRADED}:
+        if self._told_disk is not Health.OK:
             at = min(at, now + _DISK_SECONDS)
         if self._timer is not None:
             if self._timer.when() == at:
@@ -184,9 +195,19 @@ class Reporter:
         self.look()
 
     def _counts(self) -> Counts:
-        ledger = self._ledger
+        ledger, spool = self._ledger, self._spool
+        stored = None
+        if spool is not None:
+            in_memory = sum(1 for item in list(ledger.known.values()) if not item.is_written)
+            stored = 0 if spool.is_gone else max(0, ledger.pending - in_memory)
         return Counts(
-            ledger.pending, ledger.delivered, ledger.rejected, ledger.dropped, ledger.spooled, ledger.not_accepted
+            ledger.pending,
+            ledger.delivered,
+            ledger.rejected,
+            ledger.dropped,
+            ledger.spooled,
+            ledger.not_accepted,
+            stored,
         )
 
     def close(self) -> None:

@@ -158,8 +158,7 @@ class Sender:
     def start_workers(self) -> None:
         """Start workers for what may be sent now, up to the limit."""
         while self._active < self.limit.value and not self._is_stopped:
-            item = self._take()
-            if item is None:
+            if (item := self._take()) is None:
                 return
             taken = Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
@@ -344,6 +343,7 @@ class Sender:
         self._judge_account(now)
         account_is_refused = self._account.refused_since is not None and not others_delivered
         signal = signal_of(error, verdict, account_is_refused=account_is_refused)
+        self._account.is_last = self._account.is_last and signal not in {Signal.DOWN, Signal.BUSY}
         is_timeout = isinstance(error, RequestTimeoutError)
         if verdict is Verdict.OURS:
             self._breaker.abandoned(attempt.epoch)
@@ -351,7 +351,7 @@ class Sender:
             self._answered(attempt, now)
         else:
             if isinstance(error, StatusError):
-                self._watch.failed(now)
+                self._watch.failed(now, ends_silence=signal is Signal.REFUSES)
             pause = retry_after(error)
             is_rate = pause is not None and self._is_rate(now, pause, attempt)
             start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip) if is_rate else (1, 0.0)
@@ -493,7 +493,7 @@ class Sender:
     @property
     def signal(self) -> Signal:
         """What keeps senders waiting; WELL where nothing does: also while the load grows again after an outage."""
-        if self._account.refused_since is not None:
+        if self._account.is_heard and not self._watch.is_silent:
             return Signal.REFUSES
         if self._breaker.is_closed or self._breaker.is_answered:
             return Signal.DOWN if self._watch.is_silent else Signal.WELL

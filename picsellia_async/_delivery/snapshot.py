@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from picsellia_async._delivery.ledger import Ledger
-from picsellia_async._delivery.outcomes import UploaderStatistics
+from picsellia_async._delivery.outcomes import Health, UploaderStatistics
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.source_counts import SourceCounts
@@ -34,6 +34,7 @@ def snapshot(
         sources: Counts by source; None where nobody asked for them.
         throughput: Of the delivered bytes.
     """
+    troubles = reporter.troubles(sender.signal)
     oldest, delivered = ledger.oldest_at(), sender.delivered_at
     return UploaderStatistics(
         accepted=ledger.accepted,
@@ -54,9 +55,10 @@ def snapshot(
         bytes_delivered=ledger.bytes_delivered,
         concurrency=sender.limit.value,
         round_trip=sender.limit.round_trip,
-        health=reporter.health(sender.signal),
+        health=next(iter(troubles), Health.OK),
+        troubles=troubles,
         spool_frames=0 if spool is None else spool[1].frames,
-        spool_bytes=0 if spool is None else spool[0].room.used_bytes,
+        spool_bytes=0 if spool is None or spool[0].spool.is_gone else spool[0].room.used_bytes,
         quarantined=ledger.quarantined,
         callback_errors=ledger.callback_errors,
         last_error=sender.last_error,

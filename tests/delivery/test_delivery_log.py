@@ -201,39 +201,115 @@ def test_a_refused_account_is_an_error_and_is_told_once_it_lasts() -> None:
     (line,) = log.lines(0.5, NONE, [])
     assert line.level == logging.ERROR
     assert line.text == "the service refuses this account (403): frames are rejected: no spool keeps them"
+    assert log.lines(31.0, Counts(5, 0, 0, 0), [])[0].text.endswith("frames are rejected, the 5 that wait too: no spool keeps them")  # fmt: skip
     log = DeliveryLog(has_spool=True)
     log.changed(0.5, Health.REFUSED, "401", NONE, is_sure=True)
     assert log.lines(0.5, Counts(1, 0, 0, 0), [])[0].text.endswith("(401): frames wait in the spool, 1 so far")
 
 
-def test_another_trouble_is_told_as_such() -> None:
-    """The disk fills up during an outage."""
-    log = DeliveryLog(has_spool=True)
-    log.changed(0.0, Health.DOWN, "", NONE)
-    log.lines(0.0, NONE, [])
-    log.changed(10.0, Health.DISK_FULL, "no space", NONE)
-    texts = [line.text for line in follow(log, 75.0)]
-    assert any("the disk of the spool is full (no space)" in text for text in texts)
-
-
-def test_a_disk_without_an_error_does_not_show_that_of_the_host() -> None:
-    """What is in brackets belongs to the trouble before them."""
+def test_two_troubles_at_once_are_both_told() -> None:
+    """The disk fills up during an outage, and has room before that ends: each has its beginning and its end; one summary has both."""
     log = DeliveryLog(has_spool=True)
     log.changed(0.0, Health.DOWN, "503", NONE)
-    log.changed(10.0, Health.DISK_FULL, "", NONE)
-    assert any(line.text.startswith("the disk of the spool is full: no more") for line in follow(log, 75.0))
+    assert log.lines(0.0, NONE, [])[0].text.endswith("frames wait in the spool, 0 so far")
+    log.disk_changed(10.0, Health.DISK_FULL, "no space", NONE)
+    assert log.health is Health.DISK_FULL
+    begin, *summaries = follow(log, 65.0, Counts(114, 0, 0, 0, spool_frames=103))
+    assert begin.text == (
+        "the disk of the spool is full (no space): no more frames are spooled until there is room; 114 wait to be delivered"
+    )
+    assert (begin.fields["health"], begin.fields["spool_frames"]) == ("disk_full", 103)
+    assert [line.text for line in summaries] == [
+        f"the monitoring host does not answer, for {seconds} s now (503): frames wait, 114 so far (103 in the spool, "
+        f"11 in memory); the disk of the spool is full, and no more are spooled until there is room"
+        for seconds in (30, 60)
+    ]
+    log.disk_changed(65.0, Health.OK, "", NONE)
+    (end,) = follow(log, 75.0)
+    assert end.text.startswith("the disk of the spool has room again after 55 s: ")
+    assert end.fields["health"] == "down"
+    log.changed(75.0, Health.OK, "", NONE)
+    (end,) = follow(log, 1000.0)
+    assert end.text.startswith("the monitoring host answers again after 75 s: ")
+    assert (end.fields["health"], log.next_at) == ("ok", float("inf"))
 
 
-def test_a_disk_that_fills_up_in_an_outage_is_told_with_it() -> None:
-    """The outage has the line; that no more frames are kept is part of it."""
+def test_a_disk_that_stays_full_behind_an_outage_is_told_on() -> None:
+    """The outage has its end; the disk has summaries of its own from then on, and closing tells of it."""
+    log = DeliveryLog(has_spool=True)
+    log.disk_changed(0.0, Health.DISK_FULL, "no space", NONE)
+    lines = follow(log, 5.0)
+    log.changed(5.0, Health.DOWN, "503", NONE)
+    lines += follow(log, 20.0)
+    log.changed(20.0, Health.OK, "", NONE)
+    lines += follow(log, 95.0)
+    assert [line.text.partition(":")[0] for line in lines] == [
+        "the disk of the spool is full (no space)",
+        "the monitoring host does not answer (503)",
+        "the monitoring host answers again after 15 s",
+        "the disk of the spool is full, for 30 s now (no space)",
+        "the disk of the spool is full, for 60 s now (no space)",
+        "the disk of the spool is full, for 90 s now (no space)",
+    ]
+    (line,) = log.closing(95.0, Counts(0, 5, 0, 3, spool_frames=0), [], [lost("a.jpg")], "/spool")
+    assert "3 dropped; the disk of the spool is full (no space), first a.jpg" in line.text
+    assert line.fields["health"] == "disk_full"
+
+
+def test_a_day_of_two_troubles_is_under_3000_lines() -> None:
+    """A disk that is full now and then, during an outage."""
     log = DeliveryLog(has_spool=True)
     log.changed(0.0, Health.DOWN, "", NONE)
-    assert log.lines(0.0, NONE, [])[0].text.endswith("frames wait in the spool, 0 so far")
-    log.is_disk_full = True
-    (line,) = follow(log, 30.0, Counts(114, 0, 0, 0))
-    assert line.text.endswith(
-        "frames wait in the spool, 114 so far; its disk is full, and no more are spooled until there is room"
+    lines = 0
+    for second in range(0, 24 * 3600, 20):
+        log.disk_changed(float(second), Health.DISK_FULL if second % 40 else Health.OK, "", NONE)
+        lines += len(follow(log, float(second)))
+    assert 2000 < lines < 3000
+
+
+def test_the_end_of_changing_trouble_names_no_kind() -> None:
+    """503, then a refused account, then silence: the time in the last line is that of all three."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "503", NONE, is_answered=True)
+    lines = follow(log, 14.0)
+    log.changed(14.0, Health.REFUSED, "401", NONE)
+    lines += follow(log, 49.0)
+    log.changed(49.0, Health.DOWN, "no answer", NONE, lasted=15.0)
+    lines += follow(log, 64.0)
+    assert [line.text.partition(":")[0] for line in lines] == [
+        "the monitoring host fails (503)",
+        "the service refuses this account (401)",
+        "the monitoring host does not answer (no answer)",
+    ]
+    log.changed(64.0, Health.OK, "", NONE)
+    assert follow(log, 100.0)[-1].text.startswith("the monitoring host takes frames again after 64 s: ")
+
+
+def test_a_second_hang_is_told_when_it_is_found_out() -> None:
+    """It has lasted for 15 seconds by then: nothing is gained by looking on for ten more."""
+    log = DeliveryLog(has_spool=False)
+    log.changed(15.0, Health.DOWN, "hangs", NONE, lasted=15.0)
+    follow(log, 37.0)
+    log.changed(37.0, Health.OK, "", NONE)
+    follow(log, 49.0)
+    log.changed(64.0, Health.DOWN, "hangs", NONE, lasted=15.0)
+    (begin,) = follow(log, 64.0)
+    assert begin.text.startswith("the monitoring host does not answer (hangs)")
+    log.changed(71.0, Health.OK, "", NONE)
+    assert follow(log, 80.0)[-1].text.startswith("the monitoring host answers again after 22 s")
+
+
+def test_frames_of_a_lost_spool_are_told_as_in_memory() -> None:
+    """Its directory was deleted during an outage."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "503", NONE)
+    log.lines(0.0, NONE, [])
+    log.disk_changed(4.0, Health.DEGRADED, "deleted", NONE)
+    begin, summary = follow(log, 30.0, Counts(151, 0, 0, 0, spool_frames=0))
+    assert begin.text.endswith(
+        "(deleted): what can be read is delivered; 151 frames wait (0 in the spool, 151 in memory)"
     )
+    assert "frames wait, 151 so far (0 in the spool, 151 in memory); the spool has damaged" in summary.text
 
 
 def test_closing_tells_what_was_not_delivered() -> None:
@@ -242,6 +318,7 @@ def test_closing_tells_what_was_not_delivered() -> None:
     (line,) = log.closing(0.0, Counts(0, 50, 0, 0), [], [], "")
     assert (line.level, line.text) == (logging.INFO, "an uploader closed: all 50 frames were delivered")
     log.changed(0.0, Health.DOWN, "refused", NONE)
+    assert log.closing_waits(Counts(45, 5, 2, 3), 9.0).fields["health"] == "down"
     (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("z.jpg")], [lost("a.jpg")], "/spool")
     assert line.text == (
         "an uploader closed with 45 frames not delivered: 2 rejected, 3 dropped, 40 left in the spool /spool for the next run; "

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import prometheus_client
 import pytest
 
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.spool import disk
 from picsellia_async.errors import SpoolError, UploaderFullError
+from picsellia_async.metrics import PrometheusCollector
 
 from ..support.frames import make_frame
 from .makers import Service, StalledService, uploader
@@ -115,6 +118,45 @@ async def test_health_tells_a_full_disk_until_there_is_room(
         assert up.statistics().health is Health.OK
     assert (service.stored, up.report.is_balanced) == (["frame-000002.jpg"], True)
     assert "1 not taken (`submit` raised)" in caplog.text
+
+
+async def test_a_full_disk_within_an_outage_is_told_beside_it(tmp_path: Path, small_disk: SmallDisk) -> None:
+    """Health is the worse of the two, statistics and metrics have both; each ends by itself, whichever is first."""
+    service = Service(is_up=False)
+    changes: list[tuple[Health, Health]] = []
+    async with uploader(service, tmp_path, on_health=lambda old, new, _: changes.append((old, new))) as up:
+        registry = prometheus_client.CollectorRegistry()
+        registry.register(PrometheusCollector({"yard": up}))
+
+        def states() -> set[str]:
+            text = prometheus_client.generate_latest(registry).decode()
+            return set(re.findall(r'picsellia_uploader_health{state="(.+?)",uploader="yard"} 1', text))
+
+        await up.submit(make_frame(1))
+        async with asyncio.timeout(300):
+            while up.statistics().troubles != (Health.DOWN,):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        small_disk.size = 0
+        with pytest.raises(SpoolError, match="No space left"):
+            await up.submit(make_frame(2, 100_000))
+        numbers = up.statistics()
+        assert (numbers.health, numbers.troubles) == (Health.DISK_FULL, (Health.DISK_FULL, Health.DOWN))
+        assert states() == {"disk_full", "down"}
+        small_disk.size = 20 * MEBI
+        await up.submit(make_frame(3, 100_000))
+        assert (up.statistics().health, states()) == (Health.DOWN, {"down"})
+        async with asyncio.timeout(300):
+            while len(changes) < 3:  # noqa: ASYNC110 - the disk is looked at every few seconds
+                await asyncio.sleep(0.05)
+        service.is_up = True
+        assert await up.flush(timeout=300) == 0
+        assert (up.statistics().troubles, states()) == ((), {"ok"})
+    assert changes == [
+        (Health.OK, Health.DOWN),
+        (Health.DOWN, Health.DISK_FULL),
+        (Health.DISK_FULL, Health.DOWN),
+        (Health.DOWN, Health.OK),
+    ]
 
 
 @pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest", "raise"])

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
-from picsellia_async.errors import AuthenticationError, PermissionDeniedError, QuotaExceededError
+from picsellia_async.errors import AuthenticationError, PermissionDeniedError, QuotaExceededError, ServerError
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import deliver_all
 
@@ -114,3 +114,32 @@ async def test_a_token_that_worked_is_believed_for_a_while() -> None:
         assert outcome.attempts > 1
         await asyncio.sleep(100.0)
         assert isinstance(await (await up.submit(make_frame(2))), Rejected)
+
+
+async def test_a_refusal_is_not_believed_longer_than_it_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    """Behind a refusal of the account a host fails, and then hangs: it is down, and refuses again when it says so again."""
+    begun = asyncio.get_running_loop().time()
+    seen: list[Health] = []
+
+    def now() -> float:
+        return asyncio.get_running_loop().time() - begun
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        if 5.0 < now() < 20.0 or 150.0 < now() < 200.0:
+            return AuthenticationError("who", 401, "POST", "x")
+        return ServerError("broken", 500, "POST", "x") if 20.0 < now() < 60.0 else None
+
+    service = Service(script=script)
+    async with uploader(service, on_health=lambda old, new, why: seen.append(new), max_pending_bytes=2**26) as up:
+        for number in range(260):
+            if number == 60:
+                service.hold = asyncio.Event()
+            if number == 150 and service.hold is not None:
+                service.hold.set()
+                service.hold = None
+            await up.submit(make_frame(number))
+            await asyncio.sleep(1.0)
+    assert seen == [Health.REFUSED, Health.DOWN, Health.REFUSED, Health.OK]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert any("does not answer" in line and "answered for" in line for line in told)
+    assert any(line.startswith("the monitoring host takes frames again after ") for line in told)

@@ -157,4 +157,6 @@ async def test_closing_that_takes_a_while_tells_so_once(caplog: pytest.LogCaptur
             await up.submit(make_frame(number))
     lines = [line.getMessage() for line in caplog.records if line.getMessage().startswith("closing")]
     assert lines == ["closing: up to 9 s more for 2 frames"]
+    fields = next(vars(record) for record in caplog.records if record.getMessage() == lines[0])
+    assert (fields["health"], fields["pending"]) == ("ok", 2)
     assert up.report.is_complete

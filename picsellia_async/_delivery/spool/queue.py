@@ -104,6 +104,8 @@ class SpoolQueue:
     @property
     def frames(self) -> int:
         """Frames to be delivered that are on disk."""
+        if self._spool.is_gone:
+            return 0
         # A copy, made in one step: a scrape of metrics asks from another thread.
         in_memory = sum(1 for item in list(self._ledger.known.values()) if item.disk_bytes)
         return len(self._index) - len(self._unwritten) + in_memory
@@ -441,7 +443,9 @@ class SpoolQueue:
             left = self._not_written()
         if syncing.done() and not syncing.cancelled() and syncing.exception() is None:
             return True
-        logger.warning("the disk of the spool %s does not answer", self._spool.directory)
+        left, where = self._not_written(), self._spool.directory
+        text = "closing: the disk of the spool %s has got nothing done for %g s; %d frames are not known to be on it"
+        logger.log(logging.WARNING if left else logging.INFO, text, where, patience, left)
         return False
 
     def _not_written(self) -> int:
@@ -490,6 +494,5 @@ class SpoolQueue:
     async def close(self, patience: float) -> None:
         """Close the file."""
         if not await self._spool.close(patience):
-            logger.warning(
-                "the disk of the spool %s does not answer; it is left to finish by itself", self._spool.directory
-            )
+            text = "closing: the disk of the spool %s does not answer; what it was told is left to it, and the process may end later"
+            logger.warning(text, self._spool.directory)
