@@ -229,11 +229,14 @@ class Reading:
         self.judged(is_whole=True)
         if step.takes(position):
             self.corrupted += is_corrupted
-            if self.left_out is not None and self._backlog.leaves_out() and not _is_file(self.settings):
+            begun = time.monotonic()
+            if self.left_out is not None and self._backlog.leaves_out(begun) and not _is_file(self.settings):
                 self.left_out()
                 self.number += 1
                 return
-            yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
+            image = self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
+            self._backlog.made(begun, time.monotonic())
+            yield image
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""

@@ -54,9 +54,9 @@ def open_jpeg() -> ModuleType:
 class JpegWriter:
     """Makes pixels and JPEG of decoded frames; libjpeg-turbo writes it.
 
-    Where the array is wanted, or the picture is turned, the frame becomes RGB, once for both. Else its planes are converted to the
-    matrix and levels of JPEG by a filter of FFmpeg that does nothing else, which costs half of that; the scaler, numpy and tables
-    were measured, and cost more or are right for one matrix only.
+    The planes of a frame are converted to the matrix and levels of JPEG by a filter of FFmpeg that does nothing else; where the array is
+    wanted as well, that is made beside it, which costs less than a JPEG of the array. Where the picture is turned or stretched, the
+    frame becomes RGB, once for both. The scaler, numpy and tables were measured, and cost more or are right for one matrix only.
     """
 
     def __init__(self, quality: int, pixels: Pixels | None) -> None:
@@ -91,17 +91,18 @@ class JpegWriter:
             aspect: Width of its pixels by their height.
         """
         width = round(frame.width * aspect)
-        if not self._wants_pixels and not turn and width == frame.width:
-            picture = self._levels.applied(frame)
-            if picture is not None:
-                planes = [_plane(one) for one in picture.planes]
-                written: bytes = self._encode_planes(*planes, self._quality, fastdct=True)
-                return written, None, picture.width, picture.height
-        # One thread: handing stripes of a picture to others costs more than converting it.
-        picture = self._reformatter.reformat(frame, width=width, format=f"{self._order}24", threads=1)
-        pixels = turn.applied(_array(picture))
+        picture = None if turn or width != frame.width else self._levels.applied(frame)
+        if picture is not None:
+            planes = [_plane(one) for one in picture.planes]
+            written: bytes = self._encode_planes(*planes, self._quality, fastdct=True)
+            return written, self._array(frame, width) if self._wants_pixels else None, picture.width, picture.height
+        pixels = turn.applied(self._array(frame, width))
         written = self._encode(pixels, self._quality, self._order.upper(), "420", fastdct=True)
         return written, pixels, pixels.shape[1], pixels.shape[0]
+
+    def _array(self, frame: Any, width: int) -> NDArray[np.uint8]:
+        # One thread: handing stripes of a picture to others costs more than converting it.
+        return _array(self._reformatter.reformat(frame, width=width, format=f"{self._order}24", threads=1))
 
     def decoded(self, data: bytes) -> NDArray[np.uint8] | None:
         """Return the pixels of a JPEG; None where it is damaged."""

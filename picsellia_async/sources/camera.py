@@ -286,7 +286,8 @@ def camera(
     """Return a live source: RTSP, MJPEG over HTTP, a webcam, or anything else that FFmpeg opens.
 
     A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With a buffer of one frame, a
-    frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is. A picture that
+    frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is (up to 1080p at 25 a
+    second; of larger pictures fewer come, each as soon as it can be made). A picture that
     comes damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`). Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
     of the first failure, each 30 seconds of failing, and when the camera is back.
 
