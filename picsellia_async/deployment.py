@@ -800,6 +800,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
                 second at most, while frames wait. Closing does not wait for it.
             degrade: Steps of (JPEG quality, longest side), from the best to the smallest, such as [(85, 1920), (60, 1280), (40, 640)]: where
                 a new frame would wait 5, 10, 15 s, it is encoded so, and predictions move along. Needs the extra `images`.
+            shared_spool: Whether several processes of a host share the directory `spool`: each takes a slot of it, and what a process
+                that is gone left is taken over by another.
             seed: Makes what is drawn at random, the waits between attempts, the same in each run; None: another in each. A
                 frame's id is its own, and a job's ids are the same in each run anyway.
 

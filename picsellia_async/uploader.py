@@ -39,6 +39,7 @@ from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.snapshot import snapshot
 from picsellia_async._delivery.source_counts import SourceCounts
+from picsellia_async._delivery.spool.adoption import Adoption
 from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.spool import Spool
@@ -108,7 +109,13 @@ class Uploader:
         self._progress = chosen.progress
         writer: SpoolQuota | None = None
         if chosen.spool is not None:
-            spool = Spool(Path(chosen.spool), owner or {}, chosen.durability, chosen.commit_interval)
+            spool = Spool(
+                Path(chosen.spool),
+                owner or {},
+                chosen.durability,
+                chosen.commit_interval,
+                is_shared=chosen.shared_spool,
+            )
             writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
@@ -176,6 +183,7 @@ class Uploader:
         self._sender.start()
         if self._spool is not None:
             await self._spool[1].open()
+            self._adoption = Adoption.begin(*self._spool, self._ledger)
         self._phase = "open"
         self._reporter.opened()
         if self._progress is not None:
@@ -254,6 +262,7 @@ class Uploader:
             self._delivering.cancel()
             await self._sender.stop(_STOP_SECONDS)
             if self._spool is not None:
+                await self._adoption.stop(_DISK_SECONDS)
                 await self._spool[1].settle(_DISK_SECONDS)
                 await self._spool[1].close(_DISK_SECONDS)
         finally:

@@ -66,6 +66,7 @@ class UploaderOptions(TypedDict, total=False):
     allowed: Callable[[], object] | None
     seed: int | None
     degrade: Iterable[Rung] | None
+    shared_spool: bool
 
 
 def _is_concurrency(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -171,9 +172,12 @@ class Options:
     allowed: Callable[[], object] | None = attrs.field(default=None, validator=_is_plain_function)
     seed: int | None = attrs.field(default=None, validator=_is_seed)
     degrade: Iterable[Rung] | None = attrs.field(default=None, converter=_rungs, validator=_are_rungs)
+    shared_spool: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Refuse options that contradict each other."""
+        if self.shared_spool and self.spool is None:
+            raise ConfigurationError("shared_spool=True needs spool=, the directory that is shared")
         if self.order == "newest" and self.ordered_by is not None:
             raise ConfigurationError('order="newest" and ordered_by="source" contradict each other')
 

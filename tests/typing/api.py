@@ -215,6 +215,7 @@ async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
         max_age=60,
         max_bytes_per_second=1e6,
         order="oldest",
+        shared_spool=True,
         degrade=[(85, 1920), (60, 1280)],
         allowed=Hours("22:00", "06:00", zone="UTC"),
     ) as uploader:

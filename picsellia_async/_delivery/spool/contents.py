@@ -22,6 +22,7 @@ from picsellia_async._delivery.spool import disk
 from picsellia_async._delivery.spool.codec import decode
 from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.owner import owner_of
+from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Header, Segment
 from picsellia_async._delivery.spool.segments import Segments, damaged_in
 from picsellia_async.errors import SpoolError
@@ -209,14 +210,22 @@ class SpoolChanges:
         Raises:
             SpoolError: Its record is damaged, or not there.
         """
-        place = self._opened.find(frame.number)
         try:
-            record = None if place is None else place[0].read(self._opened.use(place[0]), place[1])
+            record = self.record(frame)
             if record is not None:
                 return decode(record.description, record.image)
         except (OSError, ValueError) as error:
             raise self._failure("read", error) from error
         raise SpoolError(f"the record of frame {frame.id} in the spool {str(self._path)!r} is damaged")
+
+    def record(self, frame: SpooledFrame) -> Record | None:
+        """Return the record of a frame as it stands on disk; None where it is damaged, or not there.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        place = self._opened.find(frame.number)
+        return None if place is None else place[0].read(self._opened.use(place[0]), place[1])
 
     def requeue(self, frames: Iterable[SpooledFrame]) -> int:
         """Have refused frames delivered by the next uploader or replay, in the place that they had; return how many.

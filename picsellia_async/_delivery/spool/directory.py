@@ -25,6 +25,9 @@ LOCK: Final = "lock"
 
 _OURS: Final = re.compile(r"lock|reserve|spool\.json|.*\.tmp|\d{8}\.seg|\d{8}-\d+\.damaged")
 """Names of files that a spool writes."""
+_SLOT: Final = re.compile(r"slot-\d{3}")
+SLOTS_MAX: Final = 1000
+"""Processes that may share a directory."""
 _FLAGS: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 )  # fmt: skip
@@ -43,6 +46,10 @@ def _let_go() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
+
+
+class SpoolInUseError(SpoolError):
+    """Another uploader has the spool."""
 
 
 def prepare(path: Path) -> None:
@@ -226,7 +233,7 @@ class SpoolDirectory:
         if not is_ours:
             os.close(descriptor)
             me = " (this process)" if holder == str(os.getpid()) else ""
-            raise SpoolError(f"the spool {str(self.path)!r} is in use by process {holder}{me}")
+            raise SpoolInUseError(f"the spool {str(self.path)!r} is in use by process {holder}{me}")
         _held.add(descriptor)
         self._lock = descriptor
         # On a full disk there may be no room for the name of the holder; the lock holds without it.
@@ -271,3 +278,42 @@ class SpoolDirectory:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def slots_of(path: Path) -> list[Path]:
+    """Return the spools that stand in a directory which several processes share, in order."""
+    try:
+        return sorted(one for one in path.iterdir() if _SLOT.fullmatch(one.name) and one.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def take_slot(path: Path) -> SpoolDirectory:
+    """Return the first free slot of a directory that several processes share, locked; made where all are in use.
+
+    Raises:
+        SpoolError: The directory is a spool itself, or cannot be used.
+    """
+    prepare(path)
+    shared = SpoolDirectory(path)
+    try:
+        if any(name.endswith(".seg") for name in shared.names()):
+            raise SpoolError(
+                f"the spool {str(path)!r} was used by one process alone, and holds its frames: replay it first, or use another directory"
+            )
+    finally:
+        shared.close()
+    for number in range(SLOTS_MAX):
+        place = path / f"slot-{number:03d}"
+        prepare(place)
+        directory = SpoolDirectory(place)
+        try:
+            directory.lock()
+        except SpoolInUseError:
+            directory.close()
+            continue
+        except BaseException:
+            directory.close()
+            raise
+        return directory
+    raise SpoolError(f"all {SLOTS_MAX} slots of the spool {str(path)!r} are in use")

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
+from picsellia_async._delivery.spool.directory import SpoolDirectory, slots_of
 from picsellia_async._delivery.spool.segment import FIRST_AT, OWNER_BYTES_MAX, VERSION, read_header
 from picsellia_async.errors import ConfigurationError, SpoolError
 
@@ -75,7 +75,9 @@ def owner_of(path: Path) -> dict[str, str]:
                 found: dict[str, str] = orjson.loads(header.owner)
                 return found
         if not segments:
-            raise ConfigurationError(f"there is no spool in {str(path)!r}")
+            slots = slots_of(path)
+            shared = f"; several processes share it: name one of its slots, {str(slots[0])!r}" if slots else ""
+            raise ConfigurationError(f"there is no spool in {str(path)!r}{shared}")
         raise SpoolError(f"the spool {str(path)!r} does not say any more whose frames it holds")
     except OSError as error:
         raise SpoolError(f"the spool {str(path)!r} cannot be read: {error}") from error

@@ -86,6 +86,8 @@ class SpoolQueue:
         self._receipts: WeakValueDictionary[UUID, Receipt] = WeakValueDictionary()
         """Of frames that are on disk only. Weak: a million frames on disk must not keep a million receipts in memory."""
         self._recovered_to = 0
+        self._adopted: set[int] = set()
+        """Orders of frames that other processes left."""
         self._reader: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -99,6 +101,13 @@ class SpoolQueue:
         self._recovered_to = found.last_seq
         self._ledger.recover(found.frames, found.last_seq, found.quarantined)
         self._reporter.look()
+        self._start_reader()
+
+    def recover(self, record: Record) -> None:
+        """Take in a record that another process left, and that is on disk here now."""
+        self._adopted.add(record.seq)
+        self._ledger.recover_one()
+        self._index.add(record.seq, record.source, record.size)
         self._start_reader()
 
     @property
@@ -379,7 +388,7 @@ class SpoolQueue:
             self._sender.now() - age,
             frame.source or "",
             # A process before this one may have sent it without living to see the answer.
-            Queued(may_be_stored=record.seq <= self._recovered_to),
+            Queued(may_be_stored=record.seq <= self._recovered_to or record.seq in self._adopted),
             disk_bytes=record.size,
             is_written=True,
         )
@@ -424,7 +433,7 @@ class SpoolQueue:
             self._index.remove(seq, item.source)
         in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
         written = [item.seq for item in in_memory if item.is_written]
-        ids = await self._ids(written, patience)
+        ids = await self._spool.try_ids(written, patience)
         # A disk that is only slow has what it committed; of one in trouble nobody knows.
         is_slow = ids is None and self._spool.error is None
         present = set(written) if is_slow else {seq for seq, _ in ids or ()}
@@ -457,7 +466,7 @@ class SpoolQueue:
         self._index.clear()
         asked = found = 0
         while asked < len(seqs) and patience:
-            ids = await self._ids(seqs[asked : asked + _IDS_AT_ONCE], patience)
+            ids = await self._spool.try_ids(seqs[asked : asked + _IDS_AT_ONCE], patience)
             if ids is None:
                 break
             for _, id_ in ids:
@@ -479,17 +488,6 @@ class SpoolQueue:
             else:
                 receipt.resolve(Spooled(receipt.frame_id, error=error))
         self._ledger.end_unlisted(unlisted)
-
-    async def _ids(self, seqs: list[int], patience: float) -> list[tuple[int, bytes]] | None:
-        """Return order and id of those of the records that are on disk; None where the disk does not answer."""
-        if not seqs:
-            return []
-        try:
-            async with asyncio.timeout(patience):
-                return await self._spool.ids(seqs)
-        except (SpoolError, TimeoutError) as error:
-            logger.warning("the frames left on disk cannot be listed: %s", error or "the disk does not answer in time")
-            return None
 
     async def close(self, patience: float) -> None:
         """Close the file."""

@@ -32,7 +32,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 
 from picsellia_async._delivery.options import Durability
-from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare
+from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare, take_slot
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import Committed, Recovery
 from picsellia_async._delivery.spool.store import Found, Store
@@ -98,7 +98,13 @@ class Spool:
     """An open spool. Belongs to one event loop; every callback runs there."""
 
     def __init__(
-        self, directory: Path, owner: Mapping[str, str], durability: Durability = "commit", commit_interval: float = 0.1
+        self,
+        directory: Path,
+        owner: Mapping[str, str],
+        durability: Durability = "commit",
+        commit_interval: float = 0.1,
+        *,
+        is_shared: bool = False,
     ) -> None:
         """Store the settings.
 
@@ -107,8 +113,11 @@ class Spool:
             owner: See `Store`.
             durability: When a put counts as accepted; see the module.
             commit_interval: Longest time between a put and its commit in `interval` mode, in seconds.
+            is_shared: Whether `directory` is shared by several processes: the spool is its first free slot then, from `open` on.
         """
-        self.directory = directory
+        self.shared: Path | None = directory if is_shared else None
+        """The directory that several processes share; None: there is none."""
+        self.directory: Path = directory
         self.durability = durability
         self.error: BaseException | None = None
         """What is wrong with the disk now; None where all is well."""
@@ -118,7 +127,8 @@ class Spool:
         """Whether the file system has no room. It takes frames again by itself once there is some."""
         self.is_gone = False
         """Whether the directory was deleted, replaced or unmounted: nothing is on disk any more."""
-        self._owner = owner
+        self.owner = owner
+        """Whose frames these are."""
         self._interval = commit_interval
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._urgent = threading.Event()
@@ -183,6 +193,17 @@ class Spool:
         """Return order and id of those records that are on disk, in files that are still there."""
         return await self._call(lambda store: store.ids(seqs))
 
+    async def try_ids(self, seqs: list[int], seconds: float) -> list[tuple[int, bytes]] | None:
+        """Return the same, or None where the disk does not answer in time."""
+        if not seqs:
+            return []
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.ids(seqs)
+        except (SpoolError, TimeoutError) as error:
+            logger.warning("the frames left on disk cannot be listed: %s", error or "the disk does not answer in time")
+            return None
+
     async def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
         """Delete the oldest dead letters until so many bytes are free; return how many, and their bytes."""
         return await self._call(lambda store: store.drop_rejected(min_bytes))
@@ -234,10 +255,14 @@ class Spool:
         store: Store | None = None
         failure: BaseException | None = None
         try:
-            prepare(self.directory)
-            directory = SpoolDirectory(self.directory)
-            directory.lock()
-            store = Store(directory, self._owner)
+            if self.shared is None:
+                prepare(self.directory)
+                directory = SpoolDirectory(self.directory)
+                directory.lock()
+            else:
+                directory = take_slot(self.shared)
+                self.directory = directory.path
+            store = Store(directory, self.owner)
             recovery = store.open(found)
         except BaseException as error:  # noqa: BLE001 - handed to who waits in the loop
             failure = error if isinstance(error, SpoolError) else self._failure("opened", error)
