@@ -235,11 +235,11 @@ class Prediction:
 
     def _lock(self, file: BinaryIO) -> None:
         try:
-            is_ours = _file_lock.take(file.fileno())
+            # Another run may have put a new file under this name after it was opened here.
+            is_ours = _file_lock.take(file.fileno()) and os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except OSError as error:
             raise JournalError(f"the results {os.fspath(self.path)!r} cannot be locked: {error}") from error
-        # Another run may have put a new file under this name after it was opened here.
-        if not is_ours or not os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+        if not is_ours:
             raise JournalError(f"the results {os.fspath(self.path)!r} are in use by another run")
 
     def _learn(self, file: BinaryIO) -> BinaryIO:

@@ -217,7 +217,7 @@ class _Reader:
         self._see(number, fields, (width, height))
         given = {
             **self.defaults, **place, "width": width, "height": height,
-            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height"}},
+            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height", *self.defaults}},
             "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip
         if "image" in place:

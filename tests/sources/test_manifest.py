@@ -225,3 +225,17 @@ async def test_a_packed_manifest_is_told(tmp_path):
     (tmp_path / "m.jsonl").write_bytes(gzip.compress(b"{}"))
     with pytest.raises(SourceError, match="packed with gzip: unpack it first"):
         await listed(manifest(tmp_path / "m.jsonl"))
+
+
+async def test_null_is_a_field_that_was_left_out(tmp_path, make_image):
+    """Of what has a default; pandas writes NaN so."""
+    make_image(tmp_path / "1.jpg")
+    line = {
+        "image": "1.jpg",
+        "prediction": DETECTION,
+        **dict.fromkeys(("latency", "timestamp", "source", "width", "height")),
+    }
+    path = write_lines(tmp_path / "m.jsonl", line)
+    os.utime(path, (1e9, 1e9))
+    (frame,) = await listed(manifest(path, latency=0.5, source="gate"))
+    assert (frame.latency, frame.timestamp, frame.source, frame.width) == (0.5, 1e9, "gate", 64)
