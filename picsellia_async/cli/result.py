@@ -125,7 +125,9 @@ def _tell_failures(deployment: str, failures: FailureFile) -> None:
     words = ["picsellia-async", "monitor", deployment, "--manifest", str(failures.path)]
     command = shlex.join([*words, *(["--outside"] if failures.is_outside else [])])
     print(
-        f"{failures.count} failures in {str(failures.path)!r}: once repaired, `{command}` sends them", file=sys.stderr
+        f"{failures.count} failures in {str(failures.path)!r}: once repaired, `{command}` sends them; one of the two ways, since this "
+        "command does not know what the other sent, and would store it twice",
+        file=sys.stderr,
     )
 
 

@@ -14,16 +14,28 @@ from picsellia_async.integrations.ray import deliver
 
 ray = pytest.importorskip("ray")
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(3600)]
+# Ray uses what it has deprecated itself.
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(3600), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
 async def cluster(emulator):
     """Ray on this machine, whose actors have the token in their environment."""
     environment = {"PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url}
-    await asyncio.to_thread(
-        ray.init, num_cpus=4, include_dashboard=False, runtime_env={"env_vars": environment}, log_to_driver=False
-    )
+
+    def begin():
+        for attempt in range(5):
+            try:
+                ray.init(
+                    num_cpus=4, include_dashboard=False, runtime_env={"env_vars": environment}, log_to_driver=False
+                )
+                return
+            except Exception:
+                if attempt == 4:
+                    raise
+                ray.shutdown()  # a busy machine: Ray gives its own processes half a minute to start
+
+    await asyncio.to_thread(begin)
     yield
     await asyncio.to_thread(ray.shutdown)
 

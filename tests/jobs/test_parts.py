@@ -64,3 +64,17 @@ async def test_journals_of_different_jobs_are_not_merged(tmp_path, deployment):
             merge(tmp_path / "all", [tmp_path / path])
     with pytest.raises(ConfigurationError, match="at least one file"):
         merge(tmp_path / "all", [])
+
+
+async def test_a_base_is_asked_about_what_a_journal_does_not_know(tmp_path, deployment, emulator):
+    """What it has as delivered is passed over, and what was under way there is looked up; it is not written to."""
+    emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=1))
+    first = await run(frames(), deployment, journal=tmp_path / "base", max_attempts=1, concurrency=1)
+    assert (first.delivered, first.left) == (12, 1)
+    before = (tmp_path / "base").read_bytes()
+    for journal in ("a", "b"):
+        report = await run(frames(), deployment, journal=tmp_path / journal, base=tmp_path / "base")
+        assert (report.delivered_before, report.found, report.upload.accepted, report.is_complete) == (13, 1, 0, True)
+    assert (tmp_path / "base").read_bytes() == before
+    with pytest.raises(ConfigurationError, match="is of"):
+        await run(frames(), deployment, journal=tmp_path / "c", input="other", base=tmp_path / "base")
