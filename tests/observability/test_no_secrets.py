@@ -186,16 +186,28 @@ async def test_uploaders_tell_no_secret(
     assert secrets.found == []
 
 
+@pytest.fixture
+def ffmpeg() -> Iterator[None]:
+    """FFmpeg tells all that it can, through PyAV, to loggers below `libav`."""
+    told = pytest.importorskip("av.logging")
+    level = told.get_level()
+    told.set_level(told.TRACE)
+    yield
+    told.set_level(level)
+
+
+@pytest.mark.usefixtures("ffmpeg")
 async def test_cameras_and_proxies_tell_no_password(
-    work: Work, emulator: Emulator, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+    work: Work, emulator: Emulator, secrets: Secrets, lines: EveryLine, monkeypatch: pytest.MonkeyPatch
 ):
     """An address with user and password that cannot be reached: as camera, as proxy, as host of the platform."""
-    pytest.importorskip("av")
-    eye = camera(f"rtsp://user:{PASSWORD}@127.0.0.1:1/stream?token={PASSWORD}", reconnect=None)
-    with work.failing():
-        async for _ in eye:
-            pass
-    secrets.scan("camera", f"{eye!r} {eye.statistics()}")
+    for scheme in ("rtsp", "http"):
+        eye = camera(f"{scheme}://user:{PASSWORD}@127.0.0.1:1/stream?token={PASSWORD}", reconnect=None)
+        with work.failing():
+            async for _ in eye:
+                pass
+        secrets.scan("camera", f"{eye!r} {eye.statistics()}")
+    assert "libav" in lines.loggers
     for address in (f"http://user:{PASSWORD}@127.0.0.1:1", f"socks9://user:{PASSWORD}@127.0.0.1:1"):
         monkeypatch.setenv("ALL_PROXY", address)
         with work.failing():
