@@ -96,7 +96,8 @@ class Memory:
         value, at = found
         asking = asyncio.ensure_future(fetch())
         try:
-            await asyncio.wait([asking], timeout=START_SECONDS)
+            # Where another question is not answered yet, this one will not be either: a start waits once.
+            await asyncio.wait([asking], timeout=0.0 if self._tasks else START_SECONDS)
         except asyncio.CancelledError:
             asking.cancel()
             raise
