@@ -7,7 +7,6 @@ import logging
 import math
 import re
 import time
-import zoneinfo
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,6 +33,8 @@ def _minutes(text: Any, name: str) -> int:
 def _zone(name: Any) -> datetime.tzinfo | None:
     if name is None:
         return None
+    import zoneinfo  # noqa: PLC0415 - few programs need it
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
