@@ -56,8 +56,8 @@ def has_journal(args: argparse.Namespace) -> bool:
 
 
 def input_of(args: argparse.Namespace) -> str:
-    """Return the input of a command, the same whatever folder it is run in."""
-    words = [f"--{name} {getattr(args, name).absolute()}" for name in _READS if getattr(args, name) is not None]
+    """Return the input of a command, the same whatever folder it is run in and however its paths are spelled."""
+    words = [f"--{name} {getattr(args, name).resolve()}" for name in _READS if getattr(args, name) is not None]
     return " ".join([*words, *(f"--{name}" for name in _AS if getattr(args, name))])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -9,12 +10,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
 import pytest
 
+from picsellia_async.cli.resuming import input_of
 from picsellia_async.emulator import Fault
 
 pytestmark = [
@@ -141,3 +144,14 @@ async def test_the_journal_may_be_elsewhere(tmp_path, images, start, stored):
     assert process.returncode == 2
     assert "r.json" in err.decode()
     assert "other.json" in err.decode()
+
+
+def test_the_input_is_the_same_however_its_path_is_spelled(tmp_path, monkeypatch):
+    """By way of another folder, a link or a relative path: the journal is the same one, and nothing is sent twice."""
+    (tmp_path / "real" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path)
+    spelled = ["real/m.jsonl", "real/below/../m.jsonl", "link/m.jsonl", str(tmp_path / "real" / "m.jsonl")]
+    no = dict.fromkeys(("coco", "images", "yolo", "annotations", "segmentation", "mask"))
+    inputs = {input_of(argparse.Namespace(manifest=Path(path), **no)) for path in spelled}
+    assert inputs == {f"--manifest {(tmp_path / 'real' / 'm.jsonl').resolve()}"}
