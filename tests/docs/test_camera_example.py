@@ -25,6 +25,11 @@ REPORT = re.compile(
 )
 
 
+async def test_the_program_is_short() -> None:
+    """It is complete in fewer than 25 lines, blank ones aside."""
+    assert sum(bool(line.strip()) for line in EXAMPLE.read_text(encoding="utf-8").splitlines()) < 25
+
+
 async def film(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer as a camera: MJPEG, fifty frames a second, until the reader leaves."""
     picture = encoded()
