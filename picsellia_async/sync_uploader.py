@@ -25,6 +25,7 @@ from picsellia_async._delivery.from_thread import SyncReceipt, UploaderFromThrea
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names
 from picsellia_async._delivery.outcomes import UploaderStatistics, UploadReport
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport
+from picsellia_async._wire.secret import hide
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ClosedError, ConfigurationError
@@ -84,13 +85,17 @@ class SyncUploader:
             ConfigurationError: An option is out of range, or options contradict each other.
             TypeError: There is no such option.
         """
+        self._run: _Run | None = None
+        self._deployment: str | UUID = deployment
+        if "api_token" in options:
+            options["api_token"] = hide(options["api_token"])  # tracebacks may show variables
         given: dict[str, Any] = dict(options)
         self._client = {name: value for name, value in given.items() if name in _OF_CLIENT}
         self._options = {name: value for name, value in given.items() if name not in self._client or name == "retry"}
         check_names(self._options)
         Options(**self._options)
-        self._deployment = deployment if isinstance(deployment, UUID) else text(deployment, "deployment")
-        self._run: _Run | None = None
+        if not isinstance(deployment, UUID):
+            text(deployment, "deployment")
 
     def __repr__(self) -> str:
         """Return the deployment and the state."""

@@ -263,6 +263,9 @@ class Uploader:
             await self._sender.stop(_STOP_SECONDS)
             if self._spool is not None:
                 await self._adoption.stop(_DISK_SECONDS)
+                if self._hand_over is not None:
+                    await asyncio.wait([self._hand_over.close()], timeout=_DISK_SECONDS)
+                self._intake.close()
                 await self._spool[1].settle(_DISK_SECONDS)
                 await self._spool[1].close(_DISK_SECONDS)
         finally:
@@ -276,8 +279,10 @@ class Uploader:
         flushing = asyncio.ensure_future(self._ledger.flush())
         try:
             if self._hand_over is not None:  # what threads have handed over is taken, as room for it comes
-                await asyncio.wait([hopeless, self._hand_over.close()], return_when=asyncio.FIRST_COMPLETED)
-            self._intake.close()
+                taking = self._hand_over.close()
+                await asyncio.wait([hopeless, taking], return_when=asyncio.FIRST_COMPLETED)
+            if self._hand_over is None or self._spool is None:  # on their way to disk, they have the disk's time
+                self._intake.close()
             while self._ledger.pending and not hopeless.done():
                 await asyncio.wait([hopeless, flushing], return_when=asyncio.FIRST_COMPLETED)
                 if flushing.done():

@@ -21,6 +21,7 @@ from picsellia_async import (
     FrameTooLargeError,
     PicselliaError,
     Rejected,
+    Spooled,
     SyncReceipt,
     UploaderFromThread,
     UploaderFullError,
@@ -180,6 +181,23 @@ async def test_closing_in_an_outage_drops_what_is_in_the_buffer_too() -> None:
     assert isinstance(one.error, ClosedError)
     assert all(isinstance(receipt.result(0), Dropped) for receipt in one.receipts)
     assert running.report.accepted == running.report.dropped == len(one.receipts) <= 6
+
+
+@pytest.mark.parametrize("durability", ["interval", "commit"])
+async def test_closing_takes_what_is_in_the_buffer_to_the_spool(tmp_path: Any, durability: str) -> None:
+    """Nothing may be sent and closing has no time: with a spool no frame that a thread handed over is dropped for it."""
+    options: dict[str, Any] = {"spool": tmp_path, "durability": durability, "close_timeout": 0.0}
+    running = uploader(Service(), **options)
+    async with running:
+        running.pause()
+        threads = [Submitting(running.from_thread(), map(make_frame, itertools.count())) for _ in range(4)]
+        await until(lambda: running.statistics().accepted > 50)
+    for one in threads:
+        await one.ended()
+        assert isinstance(one.error, ClosedError)
+    receipts = [receipt for one in threads for receipt in one.receipts]
+    assert {type(receipt.result(0)) for receipt in receipts} == {Spooled}
+    assert running.report.accepted == running.report.spooled == len(receipts)
 
 
 async def test_a_loop_that_ends_without_closing_leaves_no_thread_waiting() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from picsellia_async import (
     ConfigurationError,
     Delivered,
     NotFoundError,
+    PicselliaError,
     RetryPolicy,
     SpoolError,
     SyncUploader,
@@ -122,6 +124,17 @@ def test_options_are_checked_when_it_is_made() -> None:
     with pytest.raises(ConfigurationError, match="deployment"):
         SyncUploader("")
     assert "new" in repr(SyncUploader("name", retry=RetryPolicy.none(), host="http://127.0.0.1:1"))
+
+
+def test_no_traceback_shows_the_token() -> None:
+    """Of the variables of this library, when it refuses an option and when it cannot connect."""
+    uploader = SyncUploader("name", api_token="very-secret", host="http://127.0.0.1:9", retry=RetryPolicy.none())
+    for call in (lambda token: SyncUploader("name", api_token=token, concurrency=0), lambda _: uploader.open()):
+        with pytest.raises(PicselliaError) as raised:
+            call("very-secret")
+        for frame, _ in traceback.walk_tb(raised.value.__traceback__):
+            if "picsellia_async/" in frame.f_code.co_filename:
+                assert "very-secret" not in repr(frame.f_locals)
 
 
 def test_it_is_opened_once_and_used_while_open(threaded: ThreadedEmulator) -> None:
