@@ -153,7 +153,6 @@ class Uploader:
             )
         self._phase: Literal["new", "open", "closing", "closed"] = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
-        # `submit` promises what only the loop can tell: that there is room, or that the frame is on disk.
         self._waits_for_word = chosen.when_full == "raise" or (writer is not None and chosen.durability == "commit")
         self._hand_over: HandOver | None = None
         self._closer: asyncio.Task[None] | None = None
@@ -279,8 +278,7 @@ class Uploader:
         flushing = asyncio.ensure_future(self._ledger.flush())
         try:
             if self._hand_over is not None:  # what threads have handed over is taken, as room for it comes
-                taking = self._hand_over.close()
-                await asyncio.wait([hopeless, taking], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([hopeless, self._hand_over.close()], return_when=asyncio.FIRST_COMPLETED)
             if self._hand_over is None or self._spool is None:  # on their way to disk, they have the disk's time
                 self._intake.close()
             while self._ledger.pending and not hopeless.done():
@@ -343,9 +341,6 @@ class Uploader:
             self._reporter.look()
             raise
 
-    def _feed(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Feed:
-        return Feed(self._submit_uncounted, self._ledger, frames)
-
     async def _submit_uncounted(self, frame: Frame) -> Receipt:
         self._check(frame)
         return await self._accept(frame)
@@ -377,9 +372,7 @@ class Uploader:
         return closed()
 
     def from_thread(self) -> UploaderFromThread:
-        """Return what code in other threads submits to; the frames are delivered by this uploader, in its event loop.
-
-        Closing takes what threads have handed over, within `close_timeout`; their later calls raise a ClosedError.
+        """Return what code in other threads submits to. Closing takes what they have handed over; later calls are a ClosedError.
 
         Raises:
             ClosedError: Not open, or called in another thread than that of its event loop.
@@ -408,7 +401,7 @@ class Uploader:
             ConfigurationError: The iterable gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
-        return Stream(self._feed(frames)).outcomes()
+        return Stream(Feed(self._submit_uncounted, self._ledger, frames)).outcomes()
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.
@@ -483,7 +476,7 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
     Raises:
         ConfigurationError: The first thing that the iterable gave is no `Frame`.
     """
-    feed = uploader._feed(frames)  # noqa: SLF001 - one module
+    feed = Feed(uploader._submit_uncounted, uploader._ledger, frames)  # noqa: SLF001 - one module
     async with uploader:
         seconds = None if uploader._spool is None else uploader._close_timeout  # noqa: SLF001
         error = await deliver(feed, uploader._ledger, uploader._sender.refused, seconds)  # noqa: SLF001
