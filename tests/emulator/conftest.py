@@ -121,10 +121,14 @@ async def emulator() -> AsyncIterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(autouse=True)
+def quiet_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests ask with a client of httpx's own, which tells the whole of a presigned address at INFO."""
+    monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)
+
+
 @pytest.fixture
-async def wire(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Wire]:
-    # A client of httpx's own, which tells the whole of a presigned address at INFO.
-    caplog.set_level(logging.WARNING, "httpx")
+async def wire(emulator: Emulator) -> AsyncIterator[Wire]:
     wire = Wire(emulator)
     async with wire.http:
         yield wire
