@@ -362,7 +362,12 @@ async def _run_job(
     result: Result,
 ) -> None:
     owner = {"deployment_id": str(deployment.id), "host": deployment.host}
-    job = Job(deployment, journal=journal_of(args, owner), input=input_of(args), fresh=args.fresh, **options)
+    journal = journal_of(args, owner)
+    if journal.is_file() and not journal.stat().st_size and not Path(f"{journal}-wal").exists():
+        print(f"the journal {str(journal)!r} is empty: nothing is known of an earlier run (--look-up asks the platform)", file=sys.stderr)
+    job = Job(
+        deployment, journal=journal, input=input_of(args), fresh=args.fresh, look_up=args.look_up, **options
+    )
     batch.job = job
     try:
         async with job:

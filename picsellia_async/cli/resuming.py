@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,13 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="at the end, look what of all that was delivered is there"
     )
-    parser.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
+    again.add_argument(
+        "--look-up",
+        action="store_true",
+        help="ask the platform for each item that the journal does not know before it is sent: where the journal is lost, or a folder moved",
+    )
 
 
 def check_journal(args: argparse.Namespace) -> None:
@@ -44,6 +51,8 @@ def check_journal(args: argparse.Namespace) -> None:
         raise ConfigurationError("--journal does not go with --spool: frames in a spool are delivered by replay")
     if args.fresh and not has_journal(args):
         raise ConfigurationError("--fresh needs a journal, which there is none of with --no-journal and --spool")
+    if args.look_up and not has_journal(args):
+        raise ConfigurationError("--look-up needs a journal, which there is none of with --no-journal and --spool")
     if args.verify and not has_journal(args):
         raise ConfigurationError("--verify needs a journal, which there is none of with --no-journal and --spool")
     if args.journal is not None and args.journal.is_dir():

@@ -75,6 +75,7 @@ _RULES: Final = [
         (r"first_label=", "--first-label"),
         (r"(?<![\w-])(only|size|threshold|iou|workers)=", r"--\1 "),
         (r"empty=True", "--empty"),
+        (r"look_up=True", "--look-up"),
         (r"api_token=", "--api-token"),
         (r"(?<![\w-])(annotations|names|score)=(?![\w(\[{'\"])", r"--\1"),
     )

@@ -45,6 +45,7 @@ CREATE TABLE files (file BLOB PRIMARY KEY, picture BLOB NOT NULL) WITHOUT ROWID;
 """
 _KNOWN: Final = "id, state, run, said FROM items WHERE id"
 _ID_BYTES: Final = 16
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _NOTHING_SAID: Final = bytes(SAID_BYTES)
 _ASKED_AT_ONCE: Final = 500
 """Values of one SELECT; SQLite takes 999 in every build."""
@@ -120,13 +121,22 @@ class Ending(NamedTuple):
 class Journal:
     """One file, open in one process."""
 
-    def __init__(self, path: Path, owner: Mapping[str, str], *, fresh: bool = False, base: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        owner: Mapping[str, str],
+        *,
+        fresh: bool = False,
+        look_up: bool = False,
+        base: Path | None = None,
+    ) -> None:
         """Store the settings.
 
         Args:
             path: The file; made with its folder where it is not there.
             owner: Whose items it holds: `deployment_id`, and what else must be the same in each run.
             fresh: Whether to forget what was delivered.
+            look_up: Whether items that it does not know count as sent, so that they are looked up.
             base: Journal that is asked about items that this one does not know; nobody may write to it meanwhile.
         """
         self.path = path
@@ -135,6 +145,7 @@ class Journal:
         self._owner = dict(owner)
         self._namespace = self._owner["deployment_id"].encode()
         self._fresh = fresh
+        self._of_unknown = State.SENT if look_up else None
         self._file: sqlite3.Connection | None = None
         self._run = 0
         self._repetitions: dict[bytes, int] = {}
@@ -277,7 +288,7 @@ class Journal:
                 self._take_over(file, known, [] if key in known else [key])
                 found = known.get(key)
             if found is None:
-                entries.append(Entry(id_, None))
+                entries.append(Entry(id_, self._of_unknown))
             else:
                 is_changed = item.said is not None and found[2] is not None and item.said != found[2]
                 entries.append(Entry(id_, State(found[0]), is_changed))
@@ -440,7 +451,9 @@ class Journal:
             name = os.fspath(self.path)
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise JournalInUseError(f"the journal {name!r} is in use by another run") from error
-            raise JournalError(f"the journal {name!r} {what}: {error}") from error
+            is_damaged = isinstance(error, sqlite3.DatabaseError) and error.sqlite_errorcode in _DAMAGED
+            way_out = ". Move it away; with look_up=True a run asks the platform for each item before it sends it" if is_damaged else ""
+            raise JournalError(f"the journal {name!r} {what}: {error}{way_out}") from error
 
 
 def _as_sent(run: int, ids: bytes, said: bytes | None) -> Iterator[tuple[bytes, int, int, bytes | None, int]]:

@@ -70,7 +70,7 @@ class JobReport:
     delivered_before: int
     """Items that an earlier run had delivered, and that were not sent again."""
     found: int
-    """Of these: items that an earlier run had sent without learning of their outcome, and that the platform has."""
+    """Of these: items whose outcome the journal did not know, and that the platform has."""
     delivered: int
     """Items that were read in this run and are delivered, in whatever run."""
     rejected: int
@@ -111,6 +111,7 @@ class Job:
         input: str = "",  # noqa: A002 - the field's word
         identity: Identity = "content",
         fresh: bool = False,
+        look_up: bool = False,
         base: str | Path | None = None,
         **options: Unpack[UploaderOptions],
     ) -> None:
@@ -123,6 +124,8 @@ class Job:
             identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
                 one); "id", the `Frame.id` that you give.
             fresh: Whether to forget what earlier runs delivered, and send everything again.
+            look_up: Whether to look up on the platform, too, what the journal does not know, before it is sent: for a journal that was
+                lost, or an input that has another name now. It costs a request for each such item.
             base: Another journal of this deployment and input, of `merge` for instance, which is asked about items that this one does
                 not know. It is only read, and nobody may write to it meanwhile.
             **options: Of the uploader. `deduplicate` is always on, since ids in the custom metadata are how items are known again; there
@@ -145,7 +148,9 @@ class Job:
         owner = owner_of(deployment, input, identity)
         self.journal: Path = Path(journal)
         """The file."""
-        self._journal = Journal(self.journal, owner, fresh=fresh, base=None if base is None else Path(base))
+        self._journal = Journal(
+            self.journal, owner, fresh=fresh, look_up=look_up, base=None if base is None else Path(base)
+        )
         # One thread, in order: a call that is cancelled goes on in its thread, and the next one must not run beside it.
         self._thread = ThreadPoolExecutor(1, "picsellia-journal")
         self._endings: list[Ending] = []
@@ -454,6 +459,7 @@ async def run(
     input: str = "",  # noqa: A002 - the field's word
     identity: Identity = "content",
     fresh: bool = False,
+    look_up: bool = False,
     base: str | Path | None = None,
     **options: Unpack[UploaderOptions],
 ) -> JobReport:
@@ -470,6 +476,7 @@ async def run(
         identity: What makes frames the same item: "content", their name, picture and prediction (a manifest's own `id` where it has
             one); "id", the `Frame.id` that you give.
         fresh: Whether to forget what earlier runs delivered, and send everything again.
+        look_up: Whether to look up what the journal does not know, too; see `Job`.
         base: Another journal, which is asked about items that this one does not know; see `Job`.
         **options: Of the uploader; see `Job`.
 
@@ -480,7 +487,7 @@ async def run(
         ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
         JournalError: The journal is in use, is none, or cannot be opened or written.
     """
-    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, base=base, **options)
+    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, look_up=look_up, base=base, **options)
     async with job._with_journal():  # noqa: SLF001 - one module
         upload = await deliver_all(job.uploader, job.pending(frames))
     report = job.report
