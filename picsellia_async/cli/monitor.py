@@ -33,6 +33,7 @@ from picsellia_async.cli.resuming import (
     has_journal,
     input_of,
     journal_of,
+    tell_empty,
 )
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
@@ -363,11 +364,8 @@ async def _run_job(
 ) -> None:
     owner = {"deployment_id": str(deployment.id), "host": deployment.host}
     journal = journal_of(args, owner)
-    if journal.is_file() and not journal.stat().st_size and not Path(f"{journal}-wal").exists():
-        print(f"the journal {str(journal)!r} is empty: nothing is known of an earlier run (--look-up asks the platform)", file=sys.stderr)
-    job = Job(
-        deployment, journal=journal, input=input_of(args), fresh=args.fresh, look_up=args.look_up, **options
-    )
+    tell_empty(journal)
+    job = Job(deployment, journal=journal, input=input_of(args), fresh=args.fresh, look_up=args.look_up, **options)
     batch.job = job
     try:
         async with job:

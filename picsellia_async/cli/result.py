@@ -126,7 +126,7 @@ def _tell_failures(deployment: str, failures: FailureFile) -> None:
     command = shlex.join([*words, *(["--outside"] if failures.is_outside else [])])
     print(
         f"{failures.count} failures in {str(failures.path)!r}: once repaired, `{command}` sends them; one of the two ways, since this "
-        "command does not know what the other sent, and would store it twice",
+        "command does not know what the other sent, and would store it twice (with --look-up it asks the platform)",
         file=sys.stderr,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,6 +92,15 @@ def journal_of(args: argparse.Namespace, owner: Mapping[str, str]) -> Path:
     facts = "\0".join([*(f"{name}={owner[name]}" for name in sorted(owner)), input_of(args)])
     name = hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()
     return platformdirs.user_state_path("picsellia-async") / "jobs" / f"{name}.journal"
+
+
+def tell_empty(journal: Path) -> None:
+    """Say on stderr that the file of a journal is there and empty, as a full disk leaves it."""
+    if journal.is_file() and not journal.stat().st_size and not Path(f"{journal}-wal").exists():
+        print(
+            f"the journal {str(journal)!r} is empty: nothing is known of an earlier run (--look-up asks the platform)",
+            file=sys.stderr,
+        )
 
 
 def tell_end(report: JobReport, journal: Path) -> None:

@@ -74,6 +74,7 @@ _RULES: Final = [
         (r"coordinates='(\w+)'", r"--coordinates \1"),
         (r"first_label=", "--first-label"),
         (r"(?<![\w-])(only|size|threshold|iou|workers)=", r"--\1 "),
+        (r"give image=, object_name= or data=", "a line has image or object_name"),
         (r"empty=True", "--empty"),
         (r"look_up=True", "--look-up"),
         (r"api_token=", "--api-token"),

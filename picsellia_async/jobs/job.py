@@ -275,7 +275,9 @@ class Job:
         frames = list(itertools.takewhile(lambda one: isinstance(one, Frame), batch))
         entries = await self._in_thread(lambda: self._begin(frames))
         named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
-        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before is State.SENT]
+        # What was refused may have been sent since by another way: as a file of failures, say.
+        doubtful = {State.SENT, State.REJECTED}
+        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before in doubtful]
         found = await self._looked_up(unknown) if unknown else {}
         new = [frame for entry, frame in zip(entries, named, strict=True) if not self._is_done(entry, found)]
         self._handed_on.update(frame.id for frame in new)
@@ -466,7 +468,7 @@ async def run(
     """Deliver the frames that no run of this job has delivered, and wait for every outcome.
 
     The same call again, after a stop or a kill, sends only what is left: frames that were delivered are passed over, those that were under
-    way are looked up first, and those that were refused are tried again.
+    way or refused are looked up first, and tried again where they are not there.
 
     Args:
         frames: The input, sync or async, in whatever order.
@@ -487,7 +489,9 @@ async def run(
         ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
         JournalError: The journal is in use, is none, or cannot be opened or written.
     """
-    job = Job(deployment, journal=journal, input=input, identity=identity, fresh=fresh, look_up=look_up, base=base, **options)
+    job = Job(
+        deployment, journal=journal, input=input, identity=identity, fresh=fresh, look_up=look_up, base=base, **options
+    )
     async with job._with_journal():  # noqa: SLF001 - one module
         upload = await deliver_all(job.uploader, job.pending(frames))
     report = job.report

@@ -145,6 +145,17 @@ async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_f
     assert item["filename"] == "belt/0.jpg"
 
 
+async def test_an_empty_journal_is_told_and_the_platform_asked(monitor, manifest_file, stored, tmp_path):
+    """What a full disk leaves of a journal says nothing; with `--look-up` nothing is stored twice."""
+    journal = tmp_path / "j"
+    assert (await monitor("--manifest", manifest_file, "--journal", journal))[0] == 0
+    journal.write_bytes(b"")
+    code, report, err = await monitor("--manifest", manifest_file, "--journal", journal, "--look-up")
+    assert f"the journal {str(journal)!r} is empty" in err
+    assert (code, report["delivered_before"]) == (0, 6)
+    assert await names(stored) == {f"{number}.jpg": 1 for number in range(6)}
+
+
 async def test_what_was_delivered_can_be_verified(monitor, emulator, client, manifest_file):
     """`--verify` tells what is there and what is not, of all runs; exit code 1 where something is missing."""
     code, report, err = await monitor("--manifest", manifest_file, "--verify")

@@ -48,6 +48,37 @@ def stored(emulator):
 ALL = Counter(f"{number}.jpg" for number in range(12))
 
 
+async def test_what_a_lost_journal_knew_is_looked_up(tmp_path, deployment, stored):
+    """With `look_up` a run without journal, and one of another input, store nothing twice, and send what is not there."""
+    first = await run(frames(range(8)), deployment, journal=tmp_path / "lost")
+    assert first.delivered == 8
+    second = await run(frames(), deployment, journal=tmp_path / "new", input="moved", look_up=True)
+    assert (second.delivered, second.delivered_before, second.found, second.upload.delivered) == (12, 8, 8, 4)
+    assert await stored() == ALL
+
+
+async def test_what_was_refused_may_have_come_another_way(tmp_path, deployment, emulator, stored):
+    """Frames that were refused and sent since by somebody else, as a file of failures, are not sent again."""
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=3))
+    first = await run(frames(), deployment, journal=tmp_path / "j", concurrency=1)
+    assert first.rejected == 3
+    missing = [number for number in range(12) if f"{number}.jpg" not in await stored()]
+    await run(frames(missing), deployment, journal=tmp_path / "failures")
+    again = await run(frames(), deployment, journal=tmp_path / "j")
+    assert (again.delivered, again.found, again.upload.accepted, again.is_complete) == (12, 3, 0, True)
+    assert await stored() == ALL
+
+
+@pytest.mark.parametrize("damage", ["text", "cut"])
+async def test_a_damaged_journal_says_what_to_do(tmp_path, deployment, damage):
+    """It is not begun anew by silence: what it knew would be stored twice."""
+    await run(frames(), deployment, journal=tmp_path / "j")
+    content = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(b"text" * 2000 if damage == "text" else content[:1500])
+    with pytest.raises(JournalError, match=r"Move it away; with look_up=True a run asks the platform for each item"):
+        await run(frames(), deployment, journal=tmp_path / "j")
+
+
 async def test_a_second_run_sends_what_is_new(tmp_path, deployment, stored):
     """Frames that were delivered are passed over, whatever order they come in; the account tells both."""
     first = await run(frames(range(8)), deployment, journal=tmp_path / "j")
