@@ -281,7 +281,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"stopped: {type(report.error).__name__}: {report.error}", file=sys.stderr)
     is_well = report.is_complete and not given.skipped and not is_interrupted
     if isinstance(report.error, SourceError):
-        print("the same command stops there again, and --skip-bad goes on behind it", file=sys.stderr)
+        behind = "" if args.skip_bad or not given.read else ", and --skip-bad goes on behind it"
+        print(f"the same command stops there again{behind}", file=sys.stderr)
     elif not is_well:
         print("the same command goes on from here", file=sys.stderr)
     return 130 if is_interrupted else 0 if is_well else 1

@@ -18,7 +18,7 @@ from picsellia_async.cli.resuming import tell_end
 from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
-from picsellia_async.jobs import JobReport, VerifyReport
+from picsellia_async.jobs import JobReport, JournalError, VerifyReport
 from picsellia_async.sources import Source
 
 FAILURES_NAMED: Final = 100
@@ -114,9 +114,15 @@ def _verified(report: VerifyReport | None) -> dict[str, Any]:
 def tell_way_on(args: argparse.Namespace, result: Result) -> None:
     """Say on stderr how to go on, where something was refused or is left."""
     if result.job is not None and result.journal is not None:
-        tell_end(result.job, result.journal)
+        batch = result.batch
+        unread = 0 if batch is None or batch.total is None else max(0, batch.total - batch.read - result.skipped)
+        tell_end(result.job, result.journal, unread)
+    elif result.journal is not None and isinstance(result.error, JournalError):
+        print("what its journal does not know is looked up: the same command goes on from here", file=sys.stderr)
     if result.verified is not None:
-        print(f"verified: {result.verified}", file=sys.stderr)
+        missing = result.verified.delivered - result.verified.seen
+        way_out = "; --fresh --look-up sends what is not there" if missing and not result.verified.undecided else ""
+        print(f"verified: {result.verified}{way_out}", file=sys.stderr)
     if result.failures is not None and result.failures.count:
         _tell_failures(args.deployment, result.failures)
 

@@ -31,9 +31,8 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="at the end, look what of all that was delivered is there"
     )
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
-    again.add_argument(
+    parser.add_argument("--fresh", action="store_true", help="forget what was delivered, and send everything again")
+    parser.add_argument(
         "--look-up",
         action="store_true",
         help="ask the platform for each item that the journal does not know before it is sent: where the journal is lost, or a folder moved",
@@ -103,16 +102,23 @@ def tell_empty(journal: Path) -> None:
         )
 
 
-def tell_end(report: JobReport, journal: Path) -> None:
-    """Say on stderr how to go on, where something is left."""
+def tell_end(report: JobReport, journal: Path, unread: int) -> None:
+    """Say on stderr how to go on, where something is left.
+
+    Args:
+        report: Of the run.
+        journal: Its file.
+        unread: Items of the input that were not read, as far as it is known how many there are.
+    """
     if report.changed:
         print(
             f"{report.changed} of those delivered before say something else now, under the same id, and were not sent: give a "
             "corrected prediction another id (--fresh sends everything again)",
             file=sys.stderr,
         )
-    if report.rejected or report.left or report.upload.error is not None:
+    if report.rejected or report.left or unread or report.upload.error is not None:
+        rest = f", {unread} not read" if unread else ""
         print(
-            f"{report.rejected} refused and {report.left} left: the same command goes on from here (journal {str(journal)!r})",
+            f"{report.rejected} refused and {report.left} left{rest}: the same command tries them again (journal {str(journal)!r})",
             file=sys.stderr,
         )

@@ -75,6 +75,10 @@ _RULES: Final = [
         (r"first_label=", "--first-label"),
         (r"(?<![\w-])(only|size|threshold|iou|workers)=", r"--\1 "),
         (r"give image=, object_name= or data=", "a line has image or object_name"),
+        (
+            r": monitor_bytes, predict_bytes and Frame take another filename=",
+            "; in a manifest the field filename gives another",
+        ),
         (r"empty=True", "--empty"),
         (r"look_up=True", "--look-up"),
         (r"api_token=", "--api-token"),

@@ -211,6 +211,25 @@ class Journal:
         file.execute("INSERT OR REPLACE INTO facts VALUES ('run', ?)", (str(self._run),))
         file.execute("COMMIT")
 
+    def check_part(self, part: str) -> None:
+        """Remember which part of its input the journal is of.
+
+        Args:
+            part: Such as "0 of 3"; empty for all of the input.
+
+        Raises:
+            ConfigurationError: It is of another one: what that has not seen, others may have delivered.
+            JournalError: The file cannot be written.
+        """
+        with self._transaction("FULL") as file:
+            known = dict(file.execute("SELECT name, value FROM facts")).get("part", "")
+            if known and known != part:
+                raise ConfigurationError(
+                    f"the journal {os.fspath(self.path)!r} is of part {known} of its input, not {f'part {part}' if part else 'all of it'}: "
+                    "merge the journals of all parts, and go on with that, or give it as base= with a new journal"
+                )
+            file.execute("INSERT OR REPLACE INTO facts VALUES ('part', ?)", (part,))
+
     def _open_base(self, path: Path) -> sqlite3.Connection:
         """Open the journal that is only read.
 
@@ -392,7 +411,7 @@ class Journal:
             if file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
                 raise JournalError(f"{os.fspath(path)!r} is no journal of a job")
             facts = dict(file.execute("SELECT name, value FROM facts"))
-        return {name: value for name, value in facts.items() if name not in {"format", "run"}}
+        return {name: value for name, value in facts.items() if name not in {"format", "run", "part"}}
 
     def endings(self) -> Iterator[tuple[bytes, int, int, str | None, bytes | None]]:
         """Yield the items: id, state, attempts, detail, and what they said.

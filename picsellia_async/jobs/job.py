@@ -22,7 +22,7 @@ from uuid import UUID
 import anyio
 import attrs
 
-from picsellia_async._delivery.iterables import check, each
+from picsellia_async._delivery.iterables import check
 from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
 from picsellia_async._http.retry import is_repeatable
@@ -33,6 +33,8 @@ from picsellia_async.frames import Frame, StatedId, no_frame, with_id
 from picsellia_async.jobs._identity import key_of, said_by
 from picsellia_async.jobs._journal import Ending, Entry, Item, Journal, State
 from picsellia_async.jobs._pictures import pictures
+from picsellia_async.jobs._read_ahead import ReadAhead
+from picsellia_async.jobs.parts import Partition
 from picsellia_async.uploader import Uploader, deliver_all
 from picsellia_async.validation import choice
 
@@ -43,11 +45,6 @@ T = TypeVar("T")
 Identity: TypeAlias = Literal["content", "id"]
 """What makes frames the same item."""
 
-_READ_AHEAD: Final = 192
-"""Frames that are read before the uploader asks for them, so that many share one write of the journal, which costs half a
-millisecond of CPU."""
-_READ_AHEAD_BYTES: Final = 16 * 2**20
-"""Bytes of their images; of larger ones fewer are read ahead."""
 _HANDED_ON_MAX: Final = 256
 """Frames without an outcome at least; each may have to be looked up after a kill. Twice the concurrency, where that is more."""
 _LOOK_UPS: Final = 16
@@ -57,6 +54,8 @@ _LOOK_AGAIN_SECONDS: Final = 0.5
 _LOOK_AGAIN_SECONDS_MAX: Final = 30.0
 _WRITE_SECONDS: Final = 0.2
 """How long outcomes wait for others to be written with: so many deliveries may have to be looked up after a kill."""
+_DOUBTFUL: Final = frozenset({State.SENT, State.REJECTED})
+"""What was refused may have been sent since by another way: as a file of failures, say."""
 _DETAIL_MAX: Final = 500
 """Characters kept of an error."""
 
@@ -252,12 +251,14 @@ class Job:
             frames: The input, sync or async, read up to 192 frames and 16 MiB of images ahead.
 
         Raises:
-            ConfigurationError: It is no iterable, or gives something that is no `Frame`.
+            ConfigurationError: It is no iterable, or gives something that is no `Frame`; or the journal is of another part of the input.
             JournalError: The journal cannot be written.
             PicselliaError: An item of an earlier run cannot be looked up, for a reason that does not pass (or `max_attempts` times).
         """
         check(frames)
-        ahead = _ReadAhead(frames)
+        part = str(frames) if isinstance(frames, Partition) else ""
+        await self._in_thread(lambda: self._journal.check_part(part))
+        ahead = ReadAhead(frames)
         try:
             while batch := await ahead.batch():
                 for frame in await self._new(batch):
@@ -275,9 +276,7 @@ class Job:
         frames = list(itertools.takewhile(lambda one: isinstance(one, Frame), batch))
         entries = await self._in_thread(lambda: self._begin(frames))
         named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
-        # What was refused may have been sent since by another way: as a file of failures, say.
-        doubtful = {State.SENT, State.REJECTED}
-        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before in doubtful]
+        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before in _DOUBTFUL]
         found = await self._looked_up(unknown) if unknown else {}
         new = [frame for entry, frame in zip(entries, named, strict=True) if not self._is_done(entry, found)]
         self._handed_on.update(frame.id for frame in new)
@@ -403,54 +402,6 @@ class Job:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-class _ReadAhead:
-    """Reads the input while the uploader works, so that the journal is written for many frames at a time.
-
-    The reader and who takes wake each other once a batch, not once a frame.
-    """
-
-    def __init__(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> None:
-        self._batch: list[Frame] = []
-        self._bytes = 0
-        """Of images in the batch."""
-        self._changed = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._reading = asyncio.get_running_loop().create_task(self._read(frames))
-        self._reading.add_done_callback(lambda _: self._changed.set())
-
-    async def batch(self) -> list[Frame]:
-        """Return what was read, at least one; nothing at the end. Raises what the input did, after the frames before it."""
-        while not self._batch:
-            if self._reading.done():
-                self._reading.result()
-                return []
-            self._changed.clear()
-            await self._changed.wait()
-        batch, self._batch, self._bytes = self._batch, [], 0
-        self._taken.set()
-        return batch
-
-    async def aclose(self) -> None:
-        """End the reading."""
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-
-    async def _read(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> None:
-        async with contextlib.aclosing(each(frames)) as found:
-            async for frame in found:
-                self._batch.append(frame)
-                if not isinstance(frame, Frame):
-                    self._changed.set()
-                    return  # the last one: what it is, is told after the frames before it
-                if type(frame.image) is bytes:
-                    self._bytes += len(frame.image)
-                if len(self._batch) == 1:
-                    self._changed.set()
-                if len(self._batch) >= _READ_AHEAD or self._bytes >= _READ_AHEAD_BYTES:
-                    self._taken.clear()
-                    await self._taken.wait()
 
 
 async def run(

@@ -32,10 +32,40 @@ class MergeReport:
     """Items without an outcome; a run with the merged journal looks them up, and delivers those that are not there."""
 
 
-async def partition(
-    frames: Iterable[Frame] | AsyncIterable[Frame], part: int, parts: int
-) -> AsyncGenerator[Frame, None]:
-    """Yield the frames of one part of an input, which each process reads as a whole and runs with a journal of its own.
+class Partition:
+    """The frames of one part of an input; `partition` makes it. A job's journal remembers which part it is of."""
+
+    def __init__(self, frames: Iterable[Frame] | AsyncIterable[Frame], part: int, parts: int) -> None:
+        """Store them; see `partition`."""
+        check(frames)
+        whole_number(parts, "parts", 1)
+        if not 0 <= whole_number(part, "part", 0) < parts:
+            raise ConfigurationError(f"part must be 0 to {parts - 1}, got {part}")
+        self._frames = frames
+        self._part = part
+        self._parts = parts
+
+    def __str__(self) -> str:
+        """Return which part it is."""
+        return f"{self._part} of {self._parts}"
+
+    async def __aiter__(self) -> AsyncGenerator[Frame, None]:
+        """Yield the frames.
+
+        Raises:
+            ConfigurationError: The input gives something that is no `Frame`.
+        """
+        async with aclosing(each(self._frames)) as found:
+            async for frame in found:
+                if not isinstance(frame, Frame):
+                    raise no_frame(frame, "a job takes Frames")
+                digest = hashlib.sha256(frame.filename.encode()).digest()[:_DIGEST_BYTES]
+                if int.from_bytes(digest) % self._parts == self._part:
+                    yield frame
+
+
+def partition(frames: Iterable[Frame] | AsyncIterable[Frame], part: int, parts: int) -> Partition:
+    """Return the frames of one part of an input, which each process reads as a whole and runs with a journal of its own.
 
     A frame's file name decides: the same in each process and run, whatever order the input comes in, and equal frames are in one part.
 
@@ -45,19 +75,9 @@ async def partition(
         parts: How many there are.
 
     Raises:
-        ConfigurationError: There is no such part, or the input gives something that is no `Frame`.
+        ConfigurationError: There is no such part.
     """
-    check(frames)
-    whole_number(parts, "parts", 1)
-    if not 0 <= whole_number(part, "part", 0) < parts:
-        raise ConfigurationError(f"part must be 0 to {parts - 1}, got {part}")
-    async with aclosing(each(frames)) as found:
-        async for frame in found:
-            if not isinstance(frame, Frame):
-                raise no_frame(frame, "a job takes Frames")
-            digest = hashlib.sha256(frame.filename.encode()).digest()[:_DIGEST_BYTES]
-            if int.from_bytes(digest) % parts == part:
-                yield frame
+    return Partition(frames, part, parts)
 
 
 def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:

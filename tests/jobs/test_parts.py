@@ -66,6 +66,18 @@ async def test_journals_of_different_jobs_are_not_merged(tmp_path, deployment):
         merge(tmp_path / "all", [])
 
 
+@pytest.mark.parametrize("other", [(1, 3), (0, 2), None])
+async def test_a_journal_is_of_one_part(tmp_path, deployment, other):
+    """What it has not seen, the other parts have delivered: another part, and all of the input, are refused."""
+    first = await run(partition(frames(), 0, 3), deployment, journal=tmp_path / "j")
+    assert (
+        await run(partition(frames(), 0, 3), deployment, journal=tmp_path / "j")
+    ).delivered_before == first.delivered
+    again = frames() if other is None else partition(frames(), *other)
+    with pytest.raises(ConfigurationError, match="is of part 0 of 3 of its input, not"):
+        await run(again, deployment, journal=tmp_path / "j")
+
+
 async def test_a_base_is_asked_about_what_a_journal_does_not_know(tmp_path, deployment, emulator):
     """What it has as delivered is passed over, and what was under way there is looked up; it is not written to."""
     emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=1))
