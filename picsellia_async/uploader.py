@@ -115,6 +115,7 @@ class Uploader:
                 chosen.durability,
                 chosen.commit_interval,
                 is_shared=chosen.shared_spool,
+                min_free_bytes=chosen.min_free_bytes,
             )
             writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)

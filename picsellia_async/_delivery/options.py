@@ -50,6 +50,7 @@ class UploaderOptions(TypedDict, total=False):
     ordered_by: Literal["source"] | None
     spool: str | Path | None
     max_spool_bytes: int
+    min_free_bytes: int | None
     durability: Durability
     commit_interval: float
     deduplicate: bool
@@ -154,6 +155,7 @@ class Options:
     ordered_by: Literal["source"] | None = attrs.field(default=None, validator=_one_of(None, "source"))
     spool: str | Path | None = attrs.field(default=None, validator=_is_directory)
     max_spool_bytes: int = attrs.field(default=10 * 2**30, validator=_is_bound)
+    min_free_bytes: int | None = attrs.field(default=None, validator=_is_bound)
     durability: Durability = attrs.field(default="commit", validator=_one_of("commit", "interval"))
     commit_interval: float = attrs.field(default=0.1, validator=_is_bound)
     deduplicate: bool = False

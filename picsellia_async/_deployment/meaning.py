@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable
 from typing import Any, Final
 from uuid import UUID
 
@@ -71,9 +72,14 @@ class Meaning:
 
     async def label_map(self) -> dict[str, int]:
         """Fetch the label map of the model version in use now."""
-        account, key = self._record.account, f"label map of {self._record.id}"
-        self._use(await account.ask(key, _LABELS, lambda: self._fetch(account, None), self._use))
+        account = self._record.account
+        self._use(await account.ask(self._key, _LABELS, lambda: self._fetch(account, None), self._use))
         return dict(self._labels.names) if self._labels is not None else {}
+
+    @property
+    def _key(self) -> str:
+        """What the label map is called where answers are remembered."""
+        return f"label map of {self._record.id}"
 
     def _use(self, labels: Labels) -> None:
         self._labels = labels
@@ -232,20 +238,50 @@ class Meaning:
                     remark,
                 )
 
+    @property
+    def _quick_account(self) -> Account:
+        return self._record.account.with_limits(Timeouts.of(FETCH_SECONDS), RetryPolicy.none())
+
     async def _first_fetch(self) -> Labels:
-        return await self._quick_fetch(self._record.description.model_version_id)
+        account = self._quick_account
+
+        def fetch() -> Awaitable[Labels]:
+            return self._fetch(account, self._record.description.model_version_id)
+
+        return await self._quick_fetch(self._of_version_in_use(account.ask(self._key, _LABELS, fetch, self._use)))
+
+    async def _of_version_in_use(self, asked: Awaitable[Labels]) -> Labels:
+        """Refuse a remembered label map that is another model version's."""
+        labels, known = await asked, self._record.description.model_version_id
+        if known is None or known is labels.version_id:
+            return labels
+        if known != labels.version_id:
+            raise UndefinedObjectError("the one that is remembered belongs to another model version")
+        return attrs.evolve(labels, version_id=known)  # that one object, as in `_fetch`
 
     async def _refresh(self) -> Labels:
-        return await self._quick_fetch(None)
+        return await self._quick_fetch(self._fetch(self._quick_account, None))
 
-    async def _quick_fetch(self, version_id: UUID | None) -> Labels:
-        """Fetch the label map quickly, or do without."""
-        account = self._record.account.with_limits(Timeouts.of(FETCH_SECONDS), RetryPolicy.none())
+    async def _quick_fetch(self, fetched: Awaitable[Labels]) -> Labels:
+        """Fetch the label map quickly, or go on with the one at hand; without one, do without."""
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 # Kept before the flight ends: who calls right after it must not start another one.
-                self._labels = await self._fetch(account, version_id)
+                self._labels = await fetched
         except (PicselliaError, TimeoutError) as error:
+            at_hand = self._at_hand()
+            if at_hand is not None and at_hand.indexes is not None:
+                if "not refreshed" not in self._told:
+                    self._told.add("not refreshed")
+                    logger.warning(
+                        "the label map of deployment %r cannot be fetched again: a class is outside of the known one, which counts until "
+                        "it can: %s",
+                        self._record.description.name,
+                        str(error) or "no answer in time",
+                    )
+                # Asked for no more often than where it can be fetched.
+                self._labels = attrs.evolve(at_hand, fetched_at=asyncio.get_running_loop().time())
+                return self._labels
             logger.warning(
                 "the label map of deployment %r cannot be fetched, so that classes are not checked against it: %s",
                 self._record.description.name,

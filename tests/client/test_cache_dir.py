@@ -7,12 +7,20 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import attrs
 import httpx
 import pytest
 
-from picsellia_async import AsyncClient, Health, RetryPolicy, TransportError
+from picsellia_async import (
+    AsyncClient,
+    DetectionPredictionFormat,
+    Health,
+    ImplausibleError,
+    RetryPolicy,
+    TransportError,
+)
 from picsellia_async._services.account import value_kind
 from picsellia_async._services.remembered import Memory
 from picsellia_async._services.settings import Settings
@@ -190,6 +198,49 @@ async def test_a_wrong_token_keeps_the_frames(site: Site) -> None:
         async with deployment.uploader(spool=site.spool) as uploader:
             await uploader.flush()
         assert uploader.report.delivered == 1
+
+
+def of_class(index: int) -> DetectionPredictionFormat:
+    return DetectionPredictionFormat([index], [(1, 1, 9, 9)], [0.5])
+
+
+async def test_classes_are_checked_without_a_network(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The label map of a former run's check counts: a class outside of it is refused before anything is sent."""
+    async with site.client() as client:
+        await (await client.get_deployment(site.name)).check(make_frame())
+    await site.stop()
+    async with asyncio.timeout(60), site.client() as client:
+        deployment = await client.get_deployment(site.name)
+        await deployment.check(make_frame())
+        for _ in range(2):
+            with pytest.raises(ImplausibleError, match="label map"):
+                await deployment.check(attrs.evolve(make_frame(), prediction=of_class(99)))
+    told = [record.message for record in caplog.records if "cannot be fetched" in record.message]
+    assert len(told) == 1
+    assert "a class is outside of the known one" in told[0]
+
+
+async def test_the_label_map_of_another_model_version_is_not_used(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the model was replaced, classes are not checked against what is remembered of the former one."""
+    async with site.client() as client:
+        deployment = await client.get_deployment(site.name)
+        await deployment.check(make_frame())
+        description = deployment.description
+    for path in site.cache.iterdir():
+        if "deployment of name" in path.read_text(encoding="utf-8"):
+            path.unlink()
+
+    async def later() -> DeploymentDescription:
+        return attrs.evolve(description, model_version_id=UUID(int=1))
+
+    settings = Settings.read(site.token, site.organization, None, site.url, 5.0, QUICK, "on")
+    kind = value_kind(DeploymentDescription)
+    await Memory(site.cache, settings).ask(f"deployment of name {site.name}", kind, later, lambda _: None)
+    await site.stop()
+    async with asyncio.timeout(60), site.client() as client:
+        deployment = await client.get_deployment(site.name)
+        await deployment.check(attrs.evolve(make_frame(), prediction=of_class(99)))
+    assert "belongs to another model version" in caplog.text
 
 
 async def test_a_directory_that_cannot_be_written_is_told_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:

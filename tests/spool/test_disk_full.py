@@ -120,6 +120,22 @@ async def test_health_tells_a_full_disk_until_there_is_room(
     assert "1 not taken (`submit` raised)" in caplog.text
 
 
+async def test_min_free_bytes_is_left_to_others(tmp_path: Path, small_disk: SmallDisk) -> None:
+    """The room that the option names is not taken; without it more would fit."""
+    service = Service(is_up=False)
+    small_disk.size = 20 * MEBI
+    async with uploader(service, tmp_path, min_free_bytes=12 * MEBI) as up:
+        with pytest.raises(SpoolError, match=f"{12 * MEBI} are left to others"):
+            for number in range(200):
+                await up.submit(make_frame(number, 100_000))
+        assert up.statistics().health is Health.DISK_FULL
+        assert small_disk.left() >= 12 * MEBI
+        assert up.report.accepted > 40
+    async with uploader(service, tmp_path) as up:
+        await up.submit(make_frame(1000, 100_000))
+        assert up.statistics().health is not Health.DISK_FULL
+
+
 async def test_a_full_disk_within_an_outage_is_told_beside_it(tmp_path: Path, small_disk: SmallDisk) -> None:
     """Health is the worse of the two, statistics and metrics have both; each ends by itself, whichever is first."""
     service = Service(is_up=False)

@@ -204,6 +204,7 @@ async def deliver(deployment: AsyncDeployment, frames: list[Frame]) -> None:
         ordered_by="source",
         spool=Path("spool"),
         max_spool_bytes=2**30,
+        min_free_bytes=2**30,
         durability="interval",
         commit_interval=1,
         deduplicate=True,

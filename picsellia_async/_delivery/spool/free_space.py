@@ -14,23 +14,25 @@ from picsellia_async._delivery.spool.directory import SpoolDirectory
 _RESERVE: Final = "reserve"
 _RESERVE_BYTES: Final = 2**20
 _FREE_PART, _FREE_MIN, _FREE_MAX = 0.01, 4 * 2**20, 256 * 2**20
-"""Room that is left to others: this part of the file system, within these bounds."""
+"""Room that is left to others where nobody says how much: this part of the file system, within these bounds."""
 
 
 class Room:
     """The room of one spool."""
 
-    def __init__(self, directory: SpoolDirectory) -> None:
+    def __init__(self, directory: SpoolDirectory, min_free_bytes: int | None = None) -> None:
         """Store where.
 
         Args:
             directory: Open, and locked by this process.
+            min_free_bytes: Room that is left to others; None: 1 % of the file system, at least 4 MiB, at most 256 MiB.
         """
         self.is_full = False
         """Whether there was no room when somebody looked last."""
         self.free: int | None = None
         """What might be written when somebody looked last; None where nobody has, or the system does not tell."""
         self._directory = directory
+        self._min_free_bytes = min_free_bytes
         self._has_reserve = False
 
     def _free(self) -> tuple[int, int] | None:
@@ -39,13 +41,15 @@ class Room:
         self.free = free
         if free is None or total is None:
             return None
+        if self._min_free_bytes is not None:
+            return free, self._min_free_bytes
         return free, int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
 
     def check(self, size: int) -> None:
         """Raise what a full disk raises where so many bytes would take what is left to others."""
         room = self._free()
         if room is not None and room[0] - size < room[1]:
-            text = f"{os.strerror(errno.ENOSPC)}: {room[0]} bytes are free, and some are left to others"
+            text = f"{os.strerror(errno.ENOSPC)}: {room[0]} bytes are free, and {room[1]} are left to others"
             raise OSError(errno.ENOSPC, text)
 
     def look(self, errors: Sequence[Exception] = ()) -> None:

@@ -105,6 +105,7 @@ class Spool:
         commit_interval: float = 0.1,
         *,
         is_shared: bool = False,
+        min_free_bytes: int | None = None,
     ) -> None:
         """Store the settings.
 
@@ -114,6 +115,7 @@ class Spool:
             durability: When a put counts as accepted; see the module.
             commit_interval: Longest time between a put and its commit in `interval` mode, in seconds.
             is_shared: Whether `directory` is shared by several processes: the spool is its first free slot then, from `open` on.
+            min_free_bytes: Room on the file system that is left to others; see `Room`.
         """
         self.shared: Path | None = directory if is_shared else None
         """The directory that several processes share; None: there is none."""
@@ -130,6 +132,7 @@ class Spool:
         self.owner = owner
         """Whose frames these are."""
         self._interval = commit_interval
+        self._min_free_bytes = min_free_bytes
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._urgent = threading.Event()
         self._gathered = 0
@@ -262,7 +265,7 @@ class Spool:
             else:
                 directory = take_slot(self.shared)
                 self.directory = directory.path
-            store = Store(directory, self.owner)
+            store = Store(directory, self.owner, min_free_bytes=self._min_free_bytes)
             recovery = store.open(found)
         except BaseException as error:  # noqa: BLE001 - handed to who waits in the loop
             failure = error if isinstance(error, SpoolError) else self._failure("opened", error)

@@ -62,7 +62,13 @@ Found = Callable[[int, str, int], None]
 class Store:
     """The open files of one spool."""
 
-    def __init__(self, directory: SpoolDirectory, owner: Mapping[str, str], segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        directory: SpoolDirectory,
+        owner: Mapping[str, str],
+        segment_bytes: int = SEGMENT_BYTES,
+        min_free_bytes: int | None = None,
+    ) -> None:
         """Store where; `open` opens.
 
         Args:
@@ -70,6 +76,7 @@ class Store:
             owner: Whose frames these are: `deployment_id`, and what helps to find it again. A spool of another deployment is
                 refused; an empty owner takes any.
             segment_bytes: Length of a segment.
+            min_free_bytes: Room that is left to others; see `Room`.
         """
         self.gone: SpoolError | None = None
         """Set once the directory was deleted, replaced or unmounted. Nothing is written then."""
@@ -79,7 +86,7 @@ class Store:
         self._owner = dict(owner)
         self._segment_bytes = segment_bytes
         self._segments = Segments(directory)
-        self._room = Room(directory)
+        self._room = Room(directory, min_free_bytes)
         self._ids: set[int] = set()
         """Hashes of the ids of pending records: a hash takes half of what an id takes."""
         self._dead_letters: dict[bytes, int] = {}
