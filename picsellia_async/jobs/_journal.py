@@ -195,11 +195,7 @@ class Journal:
             file.executescript(f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION}; COMMIT;")
             file.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
         known = dict(file.execute("SELECT name, value FROM facts"))
-        for name, value in facts.items():
-            if known.get(name) != value:
-                raise ConfigurationError(
-                    f"the journal {os.fspath(self.path)!r} is of {name} {known.get(name)!r}, not {value!r}: give each job one of its own"
-                )
+        _check_facts(self.path, known, facts)
         self._run = int(known.get("run", "0")) + 1
         file.execute("BEGIN IMMEDIATE")
         if self._fresh:
@@ -237,9 +233,7 @@ class Journal:
             ConfigurationError: It is of another deployment or input.
             JournalError: It cannot be read, or is no journal.
         """
-        owner = self.owner_in(path)
-        if owner != self._owner:
-            raise ConfigurationError(f"the journal {os.fspath(path)!r} is of {owner}, not {self._owner}")
+        _check_facts(path, self.owner_in(path), self._owner)
         with self._told("has a base that cannot be opened"):
             return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
@@ -287,10 +281,8 @@ class Journal:
 
     def _begin(self, file: sqlite3.Connection, items: Sequence[Item]) -> list[Entry]:
         ids = [self._id(item) for item in items]
-        known: dict[bytes, tuple[Any, ...]] = {
-            row[0]: row[1:] for row in self._select(_KNOWN, [id_.bytes for id_ in ids])
-        }
-        self._take_over(file, known, [key for id_ in ids if (key := id_.bytes) not in known])
+        known: dict[bytes, tuple[Any, ...]] = {}
+        self._learn(file, known, [id_.bytes for id_ in ids])
         entries: list[Entry] = []
         new: list[bytes] = []
         passed: list[tuple[int, bytes]] = []
@@ -303,8 +295,8 @@ class Journal:
                 self._repetitions[item.key] = self._repetitions.get(item.key, 0) + 1
                 id_ = self._id(item)
                 key = id_.bytes
-                known.update({row[0]: row[1:] for row in self._select(_KNOWN, [key]) if key not in known})
-                self._take_over(file, known, [] if key in known else [key])
+                if key not in known:
+                    self._learn(file, known, [key])
                 found = known.get(key)
             if found is None:
                 entries.append(Entry(id_, self._of_unknown))
@@ -327,12 +319,14 @@ class Journal:
             file.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", (self._batch, self._run, b"".join(new), said))
         return entries
 
-    def _take_over(self, file: sqlite3.Connection, known: dict[bytes, tuple[Any, ...]], keys: Sequence[bytes]) -> None:
-        """Learn of items that only the base knows."""
-        if self._base is None or not keys:
+    def _learn(self, file: sqlite3.Connection, known: dict[bytes, tuple[Any, ...]], keys: Sequence[bytes]) -> None:
+        """Add what is known of items; what only the base knows is written here, too."""
+        known.update((row[0], row[1:]) for row in self._select(_KNOWN, keys))
+        if self._base is None:
             return
+        missing = [key for key in keys if key not in known]
         what = "id, state, 0, attempts, detail, said FROM items WHERE id"
-        rows = [row for row in self._select(what, keys, self._base) if row[1] != State.PENDING]
+        rows = [row for row in self._select(what, missing, self._base) if row[1] != State.PENDING]
         file.executemany("INSERT INTO items (id, state, run, attempts, detail, said) VALUES (?, ?, ?, ?, ?, ?)", rows)
         known.update({row[0]: (row[1], row[2], row[5]) for row in rows})
 
@@ -404,13 +398,19 @@ class Journal:
         """Return whose items a file holds.
 
         Raises:
-            JournalError: It cannot be read, or is no journal.
+            ConfigurationError: It is of another format.
+            JournalError: It is not there, cannot be read, or is no journal.
         """
+        if not path.exists():
+            raise JournalError(f"there is no journal {os.fspath(path)!r}")
         journal = cls(path, {"deployment_id": ""})
-        with journal._told("cannot be read"), contextlib.closing(sqlite3.connect(path, timeout=0)) as file:
+        # Not made where it is gone meanwhile. Open to be written to: what a process that was killed left beside the file is put into it.
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with journal._told("cannot be read"), contextlib.closing(sqlite3.connect(address, uri=True, timeout=0)) as file:
             if file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
                 raise JournalError(f"{os.fspath(path)!r} is no journal of a job")
             facts = dict(file.execute("SELECT name, value FROM facts"))
+        _check_facts(path, facts, {"format": _FORMAT})
         return {name: value for name, value in facts.items() if name not in {"format", "run", "part"}}
 
     def endings(self) -> Iterator[tuple[bytes, int, int, str | None, bytes | None]]:
@@ -479,6 +479,19 @@ class Journal:
                 else ""
             )
             raise JournalError(f"the journal {name!r} {what}: {error}{way_out}") from error
+
+
+def _check_facts(path: Path, known: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Refuse a journal of something else.
+
+    Raises:
+        ConfigurationError: A fact is another one.
+    """
+    for name, value in wanted.items():
+        if known.get(name) != value:
+            raise ConfigurationError(
+                f"the journal {os.fspath(path)!r} is of {name} {known.get(name)!r}, not {value!r}: give each job one of its own"
+            )
 
 
 def _as_sent(run: int, ids: bytes, said: bytes | None) -> Iterator[tuple[bytes, int, int, bytes | None, int]]:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -199,7 +199,16 @@ class Job:
     @contextlib.asynccontextmanager
     async def _with_journal(self) -> AsyncGenerator[None, None]:
         """Keep the journal while the uploader lives, which is opened later and closed earlier."""
-        await self._in_thread(self._journal.open)
+        try:
+            await self._in_thread(self._journal.open)
+        except BaseException:
+            # A call that is cancelled goes on in its thread: what it opened must be closed behind it, also where a second cancellation
+            # comes, and before the next run opens the file.
+            closing = self._thread.submit(self._journal.close)
+            self._thread.shutdown(wait=False)
+            with anyio.CancelScope(shield=True):
+                await asyncio.shield(asyncio.wrap_future(closing))
+            raise
         try:
             self.delivered_at_start = await self._in_thread(self._journal.delivered)
             self._writing = asyncio.get_running_loop().create_task(self._write_endings())
@@ -328,11 +337,13 @@ class Job:
 
         async def look(frame: Frame) -> None:
             async with limit:
-                if not await self._is_stored(frame):
+                if not await self._asked(lambda: self._deployment.is_stored(frame)):
                     return
                 found[frame.id] = None
                 if frame.object_name is not None:
-                    asset = await self._deployment.find_predicted_asset(object_name=frame.object_name)
+                    asset = await self._asked(
+                        lambda: self._deployment.find_predicted_asset(object_name=frame.object_name)
+                    )
                     found[frame.id] = str(asset.oracle_prediction_id)
 
         try:
@@ -343,12 +354,12 @@ class Job:
             raise errors.exceptions[0] from None
         return found
 
-    async def _is_stored(self, frame: Frame) -> bool:
-        """Look a frame up, as often as it takes: what fails for a time only must not end a run that goes on by itself."""
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the platform, as often as it takes: what fails for a time only must not end a run that goes on by itself."""
         wait, attempts = _LOOK_AGAIN_SECONDS, 0
         while True:
             try:
-                return await self._deployment.is_stored(frame)
+                return await ask()
             except PicselliaError as error:
                 attempts += 1
                 if attempts == self._look_ups_max or not is_repeatable(self._retry, error, idempotent=True):

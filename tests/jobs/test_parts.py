@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
@@ -88,5 +91,20 @@ async def test_a_base_is_asked_about_what_a_journal_does_not_know(tmp_path, depl
         report = await run(frames(), deployment, journal=tmp_path / journal, base=tmp_path / "base")
         assert (report.delivered_before, report.found, report.upload.accepted, report.is_complete) == (13, 1, 0, True)
     assert (tmp_path / "base").read_bytes() == before
-    with pytest.raises(ConfigurationError, match="is of"):
+    with pytest.raises(ConfigurationError, match="is of input '', not 'other'"):
         await run(frames(), deployment, journal=tmp_path / "c", input="other", base=tmp_path / "base")
+
+
+async def test_a_base_that_cannot_be_read_is_refused(tmp_path, deployment):
+    """One that is not there is told so, and not made; one of another format is refused by name, in `merge` too."""
+    with pytest.raises(JournalError, match=r"there is no journal '.*base'"):
+        await run(frames(), deployment, journal=tmp_path / "a", base=tmp_path / "base")
+    assert not (tmp_path / "base").exists()
+    await run(frames(), deployment, journal=tmp_path / "base")
+    with closing(sqlite3.connect(tmp_path / "base")) as file, file:
+        file.execute("UPDATE facts SET value = '1' WHERE name = 'format'")
+    with pytest.raises(ConfigurationError, match="is of format '1', not '2'"):
+        await run(frames(), deployment, journal=tmp_path / "a", base=tmp_path / "base")
+    with pytest.raises(ConfigurationError, match="is of format '1', not '2'"):
+        merge(tmp_path / "all", [tmp_path / "base"])
+    assert not (tmp_path / "all").exists()

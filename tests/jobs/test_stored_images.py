@@ -240,6 +240,24 @@ async def test_a_job_knows_them_again(tmp_path, emulator, deployment, data, stor
     assert (await verify(deployment, journal=tmp_path / "j")).is_complete
 
 
+async def test_a_look_up_by_name_that_fails_for_a_time_is_repeated(tmp_path, emulator, data, stored):
+    """Each of the requests of a look-up is, so that a platform that is busy after a kill does not end the run."""
+    async with AsyncClient(
+        emulator.api_token, emulator.organization_id, host=emulator.url, retry=RetryPolicy.none()
+    ) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        frames = [frame(data=one) for one in data]
+        emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor", times=1))
+        first = await run(frames, deployment, journal=tmp_path / "j", max_attempts=1)
+        assert (first.delivered, first.left) == (2, 1)
+        emulator.faults.add(Fault(kind="status", endpoint="find_predicted_asset", status=503, skip=1, times=1))
+        second = await run(frames, deployment, journal=tmp_path / "j")
+        assert (second.delivered, second.found, second.upload.error) == (3, 1, None)
+        asked = [entry.status for entry in emulator.journal if entry.endpoint == "find_predicted_asset"]
+        assert asked == [200, 503, 200]
+    assert await stored() == Counter(one.object_name for one in data)
+
+
 async def test_results_of_data_go_on_and_are_a_manifest(tmp_path, client, deployment, emulator, data, stored):
     """Lines name the object; a second run asks for none; the manifest monitors each on the data that is there."""
     datalake = await client.get_datalake()
