@@ -470,15 +470,9 @@ class Journal:
             name = os.fspath(self.path)
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise JournalInUseError(f"the journal {name!r} is in use by another run") from error
-            is_damaged = (
-                isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", None) in _DAMAGED
-            )
-            way_out = (
-                ". Move it away; with look_up=True a run asks the platform for each item before it sends it"
-                if is_damaged
-                else ""
-            )
-            raise JournalError(f"the journal {name!r} {what}: {error}{way_out}") from error
+            is_damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGED
+            way_out = ". Move it away; with look_up=True a run asks the platform for each item before it sends it"
+            raise JournalError(f"the journal {name!r} {what}: {error}{way_out if is_damaged else ''}") from error
 
 
 def _check_facts(path: Path, known: Mapping[str, str], wanted: Mapping[str, str]) -> None:
