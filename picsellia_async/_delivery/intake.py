@@ -190,9 +190,16 @@ class Intake:
         self._check_fits(memory, size)
         self._check_fits(disk, disk_bytes)
         await writer.free_dead_letters(disk_bytes)
-        if self._when_full == "drop_oldest":
+        if self._when_full in {"drop_oldest", "thin"}:
+            thins = self._when_full == "thin"
+            freed = 0
+            # Where the disk has no room at all, frames would be given up for one that is refused.
+            while thins and freed < disk_bytes and writer.spool.is_nearly_full and not writer.spool.is_full:
+                if not (size_of_one := await queue.thin()):
+                    break
+                freed += size_of_one
             while not disk.try_reserve(disk_bytes):
-                if self.is_closed or not await queue.drop_oldest():
+                if self.is_closed or not ((thins and await queue.thin()) or await queue.drop_oldest()):
                     return DropReason.FULL_NEWEST
         else:
             dropped = await self._reserve(disk, disk_bytes)

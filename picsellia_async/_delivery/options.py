@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _Call = TypeVar("_Call", bound=Callable[..., object])
 
-WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest"]
+WhenFull: TypeAlias = Literal["wait", "raise", "drop_newest", "drop_oldest", "thin"]
 """What `submit` does when the uploader holds as much as it may."""
 
 Order: TypeAlias = Literal["oldest", "newest"]
@@ -151,7 +151,9 @@ class Options:
     concurrency: int | Literal["auto"] = attrs.field(default=32, validator=_is_concurrency)
     max_pending_bytes: int = attrs.field(default=64 * 2**20, validator=_is_bound)
     max_pending_frames: int | None = attrs.field(default=None, validator=_is_bound)
-    when_full: WhenFull = attrs.field(default="wait", validator=_one_of("wait", "raise", "drop_newest", "drop_oldest"))
+    when_full: WhenFull = attrs.field(
+        default="wait", validator=_one_of("wait", "raise", "drop_newest", "drop_oldest", "thin")
+    )
     ordered_by: Literal["source"] | None = attrs.field(default=None, validator=_one_of(None, "source"))
     spool: str | Path | None = attrs.field(default=None, validator=_is_directory)
     max_spool_bytes: int = attrs.field(default=10 * 2**30, validator=_is_bound)
@@ -180,6 +182,8 @@ class Options:
         """Refuse options that contradict each other."""
         if self.shared_spool and self.spool is None:
             raise ConfigurationError("shared_spool=True needs spool=, the directory that is shared")
+        if self.when_full == "thin" and self.spool is None:
+            raise ConfigurationError('when_full="thin" needs spool=, the directory of what is thinned')
         if self.order == "newest" and self.ordered_by is not None:
             raise ConfigurationError('order="newest" and ordered_by="source" contradict each other')
 

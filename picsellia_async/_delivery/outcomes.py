@@ -20,6 +20,8 @@ class DropReason(enum.StrEnum):
     the spool's disk takes nothing, and dropping frames there would free no memory."""
     FULL_OLDEST = "full_oldest"
     """It made room for a newer one, `when_full="drop_oldest"`."""
+    THINNED = "thinned"
+    """It stood between two others of its source in a spool without room, `when_full="thin"`."""
     TOO_OLD = "too_old"
     """It was older than `max_age` before it was sent for the first time."""
     CLOSED = "closed"

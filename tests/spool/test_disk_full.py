@@ -136,6 +136,36 @@ async def test_min_free_bytes_is_left_to_others(tmp_path: Path, small_disk: Smal
         assert up.statistics().health is not Health.DISK_FULL
 
 
+async def test_a_disk_that_is_nearly_full_is_thinned(
+    tmp_path: Path, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames are taken for as long as the outage lasts, each in place of others, and the disk does not get full."""
+    monkeypatch.setattr("picsellia_async._delivery.spool.store._TIDY_SECONDS", 0.0)
+    small_disk.size = 16 * MEBI
+    async with uploader(Service(is_up=False), tmp_path, when_full="thin", max_pending_bytes=MEBI) as up:
+        for number in range(300):
+            await up.submit(make_frame(number, 100_000))
+        numbers = up.statistics()
+        assert numbers.health is not Health.DISK_FULL
+        assert small_disk.left() >= 4 * MEBI
+        assert numbers.dropped_by_reason == {"thinned": numbers.dropped}
+        assert numbers.pending_frames > 50
+    assert up.report.is_balanced
+
+
+async def test_a_disk_that_others_filled_is_not_thinned(tmp_path: Path, small_disk: SmallDisk) -> None:
+    """Nothing is given up for a frame that is refused."""
+    small_disk.size = 20 * MEBI
+    async with uploader(Service(is_up=False), tmp_path, when_full="thin", max_pending_bytes=MEBI) as up:
+        for number in range(40):
+            await up.submit(make_frame(number, 100_000))
+        small_disk.size = 0
+        for number in range(40, 60):
+            with pytest.raises(SpoolError, match="No space left"):
+                await up.submit(make_frame(number, 100_000))
+        assert (up.statistics().dropped, up.statistics().pending_frames) == (0, 40)
+
+
 async def test_a_full_disk_within_an_outage_is_told_beside_it(tmp_path: Path, small_disk: SmallDisk) -> None:
     """Health is the worse of the two, statistics and metrics have both; each ends by itself, whichever is first."""
     service = Service(is_up=False)

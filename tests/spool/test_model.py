@@ -188,7 +188,7 @@ class UploaderMachine(RuleBasedStateMachine):
 
     @initialize(
         durability=st.sampled_from(["commit", "interval"]),
-        when_full=st.sampled_from(["wait", "raise", "drop_newest", "drop_oldest"]),
+        when_full=st.sampled_from(["wait", "raise", "drop_newest", "drop_oldest", "thin"]),
         ordered_by=st.sampled_from([None, "source"]),
         max_pending_bytes=st.sampled_from([12_000, 2**20]),
         max_spool_bytes=st.sampled_from([40_000, 2**30]),

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
         {"durability": "never"}, {"max_pending_bytes": 0}, {"max_pending_frames": 0}, {"max_attempts": 0}, {"max_age": -1},
         {"close_timeout": -1}, {"close_timeout": None}, {"max_age": float("nan")}, {"spool": 3}, {"spool": ""}, {"retry": None},
         {"concurrency": 1001}, {"deduplicate": True}, {"on_outcome": 3}, {"progress": deliver_all}, {"commit_interval": 0},
-        {"min_free_bytes": 0},
+        {"min_free_bytes": 0}, {"when_full": "thin"},
     ],
     ids=lambda options: "-".join(f"{name}={value}"[:30] for name, value in options.items()),
 )  # fmt: skip

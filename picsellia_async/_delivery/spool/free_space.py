@@ -29,6 +29,8 @@ class Room:
         """
         self.is_full = False
         """Whether there was no room when somebody looked last."""
+        self.is_nearly_full = False
+        """Whether there was less than twice what is left to others, as far as 256 MiB, when somebody looked last."""
         self.free: int | None = None
         """What might be written when somebody looked last; None where nobody has, or the system does not tell."""
         self._directory = directory
@@ -41,9 +43,11 @@ class Room:
         self.free = free
         if free is None or total is None:
             return None
-        if self._min_free_bytes is not None:
-            return free, self._min_free_bytes
-        return free, int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
+        kept = self._min_free_bytes
+        if kept is None:
+            kept = int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
+        self.is_nearly_full = free < kept + min(kept, _FREE_MAX)
+        return free, kept
 
     def check(self, size: int) -> None:
         """Raise what a full disk raises where so many bytes would take what is left to others."""

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 _COMPACT_FROM: Final = 4096
 """Taken entries at the head of a queue before they are cut off."""
+_CLOSEST_OF: Final = 64
+"""Entries of a source that are looked at to see how far apart they are."""
 
 
 class Entry(NamedTuple):
@@ -56,6 +58,23 @@ class _Queue:
     def seqs(self) -> array[int]:
         return self._seqs[self._head :]
 
+    def pop_between(self, after: int, span: int) -> tuple[int, int | None, int]:
+        """Take the first entry behind the order `after` whose two neighbours are at most `span` apart.
+
+        Returns:
+            The order behind which to go on, that of the entry (None where there is none), and its size.
+        """
+        seqs = self._seqs
+        for place in range(bisect.bisect_left(seqs, after, self._head), len(seqs) - 2):
+            if seqs[place + 2] - seqs[place] <= span:
+                return seqs[place], seqs.pop(place + 1), self._sizes.pop(place + 1)
+        return seqs[max(len(seqs) - 2, self._head)], None, 0
+
+    def closest(self) -> int:
+        """Return how far apart the neighbours of an entry are where they are closest, of the oldest ones."""
+        first = self._seqs[self._head : self._head + _CLOSEST_OF]
+        return min(first[place + 2] - first[place] for place in range(len(first) - 2))
+
     def first(self) -> int:
         return self._seqs[self._head]
 
@@ -84,6 +103,9 @@ class Index:
         self._queues: dict[str, _Queue] = {}
         self._turn: deque[str] = deque()
         self._count = 0
+        self._span = 1
+        self._thinned: dict[str, int] = {}
+        """How far this round of `pop_between` has come in each source."""
 
     def __len__(self) -> int:
         """Return how many frames there are."""
@@ -91,6 +113,9 @@ class Index:
 
     def add(self, seq: int, source: str, size: int) -> None:
         """Put a frame into its source's queue, where its order says: nearly always at the end."""
+        if not self._count:
+            self._span = 1
+            self._thinned.clear()
         queue = self._queues.get(source)
         if queue is None:
             queue = self._queues[source] = _Queue()
@@ -138,6 +163,32 @@ class Index:
         if source not in self._queues:
             self._turn.remove(source)
         return entry
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether `pop_between` has taken frames since there was none."""
+        return self._span > 1
+
+    def pop_between(self) -> Entry | None:
+        """Take a frame that is neither the first nor the last of its source; None where there is none.
+
+        Which one: what stays is spread evenly over the time, whatever the sources' rates. Rounds go from the oldest to the newest, all
+        sources side by side; each lets neighbours be twice as far apart as the one before.
+        """
+        while True:
+            for source in sorted(self._queues, key=lambda name: self._thinned.get(name, -1)):
+                self._thinned[source], seq, size = self._queues[source].pop_between(
+                    self._thinned.get(source, -1), self._span
+                )
+                if seq is not None:
+                    self._count -= 1
+                    return Entry(seq, source, size)
+            closest = [queue.closest() for queue in self._queues.values() if len(queue) > 2]
+            if not closest:
+                return None
+            # At least as far as some are apart: a round that finds nothing would hold the loop for nothing.
+            self._span = max(2 * self._span, min(closest))
+            self._thinned.clear()
 
     def _pop(self, source: str, *, newest: bool = False) -> Entry:
         queue = self._queues[source]

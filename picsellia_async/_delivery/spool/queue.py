@@ -121,9 +121,7 @@ class SpoolQueue:
 
     def waiting_by_source(self) -> Counter[str]:
         """Return how many pending frames are not in memory, by source."""
-        waiting = Counter(self._index.counts())
-        waiting.update(entry.source for entry in list(self._taken.values()))
-        return waiting
+        return Counter(self._index.counts()) + Counter(entry.source for entry in list(self._taken.values()))
 
     # Coming in.
 
@@ -393,24 +391,30 @@ class SpoolQueue:
             is_written=True,
         )
 
+    async def thin(self) -> int:
+        """Drop a frame on disk that stands between two others of its source; return the size of its record, 0 where there is none."""
+        was_thinned, entry = self._index.is_thinned, self._index.pop_between()
+        if entry is not None and not was_thinned:
+            logger.warning("the spool %s has no room for more: what waits in it is thinned", self._spool.directory)
+        return await self._drop_entry(entry, DropReason.THINNED)
+
     async def drop_oldest(self) -> bool:
         """Drop the oldest of all frames that are not under way; False if there is none, or it cannot be read."""
         item = self._sender.take_oldest(self._index.oldest_seq())
         if item is not None:
-            self._drop(item)
-            return True
-        entry = self._index.pop_oldest()
-        if entry is None:
-            return False
+            self._drop(item, DropReason.FULL_OLDEST)
+        return item is not None or await self._drop_entry(self._index.pop_oldest(), DropReason.FULL_OLDEST) > 0
+
+    async def _drop_entry(self, entry: Entry | None, reason: DropReason) -> int:
         try:
-            await self._read([entry], self._drop)
+            await self._read([entry] if entry else [], partial(self._drop, reason=reason))
         except SpoolError as error:
             self._note(error)
-            return False
-        return True
+            return 0
+        return entry.size if entry else 0
 
-    def _drop(self, item: Item) -> None:
-        self._ledger.end(item, Dropped(item.frame, DropReason.FULL_OLDEST, item.state.error, item.state.may_be_stored))
+    def _drop(self, item: Item, reason: DropReason) -> None:
+        self._ledger.end(item, Dropped(item.frame, reason, item.state.error, item.state.may_be_stored))
 
     # Ending.
 

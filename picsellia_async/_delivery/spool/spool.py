@@ -127,6 +127,8 @@ class Spool:
         """What might be written on the file system after the last commit; None where nothing tells."""
         self.is_full = False
         """Whether the file system has no room. It takes frames again by itself once there is some."""
+        self.is_nearly_full = False
+        """Whether it soon has none."""
         self.is_gone = False
         """Whether the directory was deleted, replaced or unmounted: nothing is on disk any more."""
         self.owner = owner
@@ -365,7 +367,8 @@ class Spool:
     def _note(self, store: Store, error: OSError | SpoolError | None) -> None:
         """Show the loop how the disk is."""
         error = error or store.trouble
-        self.is_full, self.free_bytes, self.is_gone = store.is_full, store.free_bytes, store.gone is not None
+        self.is_full, self.is_nearly_full = store.is_full, store.is_nearly_full
+        self.free_bytes, self.is_gone = store.free_bytes, store.gone is not None
         if isinstance(error, SpoolError) or error is None:
             self.error = error
         else:

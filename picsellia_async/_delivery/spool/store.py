@@ -100,6 +100,11 @@ class Store:
         return self._room.is_full
 
     @property
+    def is_nearly_full(self) -> bool:
+        """Whether the file system soon has no room."""
+        return self._room.is_nearly_full
+
+    @property
     def free_bytes(self) -> int | None:
         """What might be written on the file system when that was looked at last; None where nothing tells."""
         return self._room.free
