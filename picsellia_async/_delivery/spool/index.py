@@ -176,7 +176,8 @@ class Index:
         sources side by side; each lets neighbours be twice as far apart as the one before.
         """
         while True:
-            for source in sorted(self._queues, key=lambda name: self._thinned.get(name, -1)):
+            behind = sorted(self._queues, key=lambda name: self._thinned.get(name, -1)) if self.is_thinned else ()
+            for source in behind:
                 self._thinned[source], seq, size = self._queues[source].pop_between(
                     self._thinned.get(source, -1), self._span
                 )
