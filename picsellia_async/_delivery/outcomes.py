@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._error_text import error_repr, error_text
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 
@@ -283,7 +284,7 @@ class UploadReport:
     spooled ones."""
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
-    error: BaseException | None = None
+    error: BaseException | None = attrs.field(default=None, repr=error_repr)
     """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
     None elsewhere."""
 
@@ -311,7 +312,7 @@ class UploadReport:
         text += f", first {first}" if first else ""
         text += f"; {self.quarantined} records of the spool were damaged" if self.quarantined else ""
         if self.error is not None:
-            text += f"; reading the frames ended with {type(self.error).__name__}: {self.error}"
+            text += f"; reading the frames ended with {error_text(self.error)}"
         raise DeliveryError(text, self) from self.error
 
     def to_json(self) -> dict[str, Any]:
@@ -319,6 +320,6 @@ class UploadReport:
         fields = attrs.asdict(self, filter=attrs.filters.exclude("undelivered", "failures", "error"))
         return {
             **fields,
-            "error": None if self.error is None else f"{type(self.error).__name__}: {self.error}",
+            "error": None if self.error is None else error_text(self.error),
             "failures": [{**attrs.asdict(line), "frame_id": str(line.frame_id)} for line in self.failures],
         }

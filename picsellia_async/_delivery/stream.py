@@ -13,6 +13,7 @@ from picsellia_async._delivery.iterables import Frames, check, each
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
+from picsellia_async._error_text import error_text
 from picsellia_async.errors import ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
 
@@ -106,7 +107,7 @@ async def deliver(feed: Feed, ledger: Ledger, refused: asyncio.Event, seconds: f
 
 def _tell_ended(error: Exception, count: int) -> None:
     """Tell that the iterable ended by an error: a script that does not look at its report would pass over that."""
-    logger.warning("reading the frames ended after %d of them, by %s: %s", count, type(error).__name__, error)
+    logger.warning("reading the frames ended after %d of them, by %s", count, error_text(error))
 
 
 class Stream:

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from picsellia_async._error_text import error_text
 from picsellia_async._log_line import Line
 
 TOLD_SECONDS: Final = 30.0
@@ -35,7 +36,7 @@ class FailureLog:
         """
         self._untold[reason] += 1
         self._sources.add(source)
-        self._last = f"{type(error).__name__}: {error}"
+        self._last = error_text(error)
         return self.due(now)
 
     def due(self, now: float) -> Line | None:

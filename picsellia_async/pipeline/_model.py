@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
 import attrs
 
+from picsellia_async._error_text import error_text
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._picture import small_picture
 from picsellia_async.pipeline._result import Conversion
@@ -136,8 +137,7 @@ class ModelError(Exception):
     @classmethod
     def of(cls, error: BaseException) -> Self:
         """Return the error for what the model raised."""
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return cls(f"the model raised {said}")
+        return cls(f"the model raised {error_text(error)}")
 
 
 def is_our_cancellation(error: BaseException) -> bool:

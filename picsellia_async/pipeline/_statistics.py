@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from picsellia_async._delivery.outcomes import UploadReport
+from picsellia_async._error_text import error_repr
 
 SAMPLES: Final = 256
 """Latest values of each source from which p50 and p95 are told."""
@@ -57,7 +58,7 @@ class PipelineSourceStatistics:
     """Seconds that a call of the model took."""
     age: Percentiles
     """Seconds from a frame's arrival in the pipeline to its delivery, of frames that did not have to be read back from disk."""
-    error: Exception | None
+    error: Exception | None = attrs.field(repr=error_repr)
     """What the source ended with; None where it runs, or came to its end."""
 
 
@@ -137,7 +138,7 @@ class SourceLedger:
     predicted: int = 0
     skipped: Counter[str] = attrs.field(factory=Counter)
     failed: Counter[str] = attrs.field(factory=Counter)
-    error: Exception | None = None
+    error: Exception | None = attrs.field(default=None, repr=error_repr)
     latencies: deque[float] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))
     ages: deque[float] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))
     times: deque[float] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))

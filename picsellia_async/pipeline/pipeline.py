@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Self, get_args
 
 import anyio
 
+from picsellia_async._error_text import error_text
 from picsellia_async._http.loop import running_loop
 from picsellia_async._log_line import write
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
@@ -361,7 +362,7 @@ class Pipeline:
             feed.ledger.error = (
                 error if isinstance(error, Exception) else RuntimeError("the source was cancelled by itself")
             )
-            logger.error("the source %s of the pipeline ended: %s: %s", feed.name, type(error).__name__, error)  # noqa: TRY400
+            logger.error("the source %s of the pipeline ended: %s", feed.name, error_text(error))  # noqa: TRY400
         finally:
             # A source that is left in the middle must let go of its camera now, not when it is collected.
             if isinstance(iterator, AsyncGenerator):

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from picsellia_async._error_text import error_text
 from picsellia_async.errors import PicselliaError
 
 PROBLEMS_KEPT: Final = 100
@@ -70,4 +71,4 @@ class Problems:
         except PicselliaError as error:
             self.add(f"{before}{error}", error.__cause__ if isinstance(error.__cause__, Exception) else None, text)
         except Exception as error:  # noqa: BLE001 - an error that nobody foresaw is recorded, or raised by `add`
-            self.add(f"{before}{type(error).__name__}: {error}", error, text)
+            self.add(f"{before}{error_text(error)}", error, text)

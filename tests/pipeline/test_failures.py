@@ -178,3 +178,22 @@ def test_failures_are_told_at_first_and_then_every_thirty_seconds() -> None:
     assert [line.fields["failed"] for line in (*lines, rest)] == [1, 300, 299]
     assert "of cam-0, cam-1, cam-2 and 2 more, the last: ValueError: x" in rest.text
     assert log.rest(61.0) is None
+
+
+async def test_a_password_in_an_error_of_others_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A source and a model of the user raise what holds the address of a camera: the log shows it without user and password."""
+    stored, address = Stored(), "rtsp://admin:hunter2@gate/main?key=hunter2"
+
+    async def broken() -> AsyncIterator[Image]:
+        yield make_image("gate", 0)
+        raise OSError(f"cannot read {address}")
+
+    def model(_pixels: Any) -> Any:
+        raise ValueError(f"nothing of {address}")
+
+    async with Pipeline({"gate": broken()}, model, stored.uploader()) as pipeline:
+        report = await pipeline.run()
+    assert address in str(report.statistics.by_source["gate"].error)
+    assert "the source gate of the pipeline ended: OSError: cannot read rtsp://***@gate/main?***" in caplog.text
+    assert "ValueError: nothing of rtsp://***@gate/main?***" in caplog.text
+    assert "hunter2" not in caplog.text

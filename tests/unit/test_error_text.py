@@ -1,0 +1,32 @@
+"""What is shown of exceptions that others raised."""
+
+from __future__ import annotations
+
+import pytest
+
+from picsellia_async._error_text import error_text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("cannot read rtsp://u:hunter2@h/main", "cannot read rtsp://***@h/main"),
+        ("rtsp://u:hun/ter2@h/main", "rtsp://***@h/main"),
+        ("rtsp://u:hun@ter2@h: refused", "rtsp://***@h: refused"),
+        ("('http://h:8080/snap?user=admin&password=hunter2', 401)", "('http://h:8080/snap?***', 401)"),
+        ("Max retries exceeded with url: /snap?usr=a&pwd=hunter2 (by Timeout)", "Max retries exceeded with url: /snap?*** (by Timeout)"),
+        ("login failed: {'password': 'hunter2', 'user': 'admin'}", "login failed: {'password': '***', 'user': 'admin'}"),
+        ("api_token=hunter2, retry", "api_token=***, retry"),
+        ("Authorization: Bearer hunter2hunter2hunter2", "Authorization: Bearer ***"),
+        ("http://h:80/clip@2x.jpg is gone. Why? Ask a@b", "http://h:80/clip@2x.jpg is gone. Why? Ask a@b"),
+        ("no token; the password was refused", "no token; the password was refused"),
+    ],
+)  # fmt: skip
+def test_errors_of_others_are_shown_without_secrets(said: str, expected: str) -> None:
+    """User, password and query of addresses, and fields named as secrets; the rest is as it was."""
+    assert error_text(OSError(said)) == f"OSError: {expected}"
+
+
+def test_an_error_without_a_message_is_its_type() -> None:
+    """A bare `raise OSError`."""
+    assert error_text(OSError()) == "OSError"
