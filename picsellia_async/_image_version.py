@@ -49,16 +49,21 @@ class ImageVersion:
             return None
         return cls(size, modified, digest)
 
+    def may_be_in(self, path: Path) -> bool:
+        """Return whether the file has as many bytes, which costs no reading.
+
+        Raises:
+            OSError: It is not there.
+        """
+        return bool(self.digest) and path.stat().st_size == self.size
+
     def is_in(self, path: Path) -> bool:
         """Return whether the file holds this picture.
 
         Raises:
             OSError: It cannot be read.
         """
-        state = path.stat()
-        if not self.digest or state.st_size != self.size:
-            return False
-        return bool(self.modified_ns == state.st_mtime_ns or _digest(path) == self.digest)
+        return self.may_be_in(path) and (self.modified_ns == path.stat().st_mtime_ns or _digest(path) == self.digest)
 
 
 def _digest(path: Path) -> str:

@@ -47,12 +47,10 @@ def check_journal(args: argparse.Namespace) -> None:
     """
     if args.spool is not None and args.journal is not None:
         raise ConfigurationError("--journal does not go with --spool: frames in a spool are delivered by replay")
-    if args.fresh and not has_journal(args):
-        raise ConfigurationError("--fresh needs a journal, which there is none of with --no-journal and --spool")
-    if args.look_up and not has_journal(args):
-        raise ConfigurationError("--look-up needs a journal, which there is none of with --no-journal and --spool")
-    if args.verify and not has_journal(args):
-        raise ConfigurationError("--verify needs a journal, which there is none of with --no-journal and --spool")
+    for name in ("fresh", "look_up", "verify"):
+        if getattr(args, name) and not has_journal(args):
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigurationError(f"{option} needs a journal, which there is none of with --no-journal and --spool")
     if args.journal is not None and args.journal.is_dir():
         raise ConfigurationError(f"--journal: {str(args.journal)!r} is a folder")
 

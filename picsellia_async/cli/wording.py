@@ -45,7 +45,6 @@ _RULES: Final = [
             "name the file .jpg or .png (in a manifest: the field content_type)",
         ),
         (r", or leave id= out", ", or leave id out"),
-        (r": give image=, object_name= or data=", ": image, object_name or data"),
         # Classes are looked up by name unless an option says otherwise.
         (
             r"looked up by name: label_map=await deployment\.label_map\(\)",

@@ -2,8 +2,8 @@
 
 Theory of operation. Each part has a journal of its own in one folder that all processes see. SQLite's lock on it keeps a part that an
 engine runs once more, since it lost a process, from running beside one that is alive after all; what the lost process had under way is
-looked up. Before a run the journals of the run before are merged into one, which the parts only read: so the input may be cut
-otherwise in each run.
+looked up. After a run the journals of its parts are merged into one, and those that a run left which did not end before the next:
+the parts only read that one, so the input may be cut otherwise in each run.
 """
 
 from __future__ import annotations
@@ -111,12 +111,19 @@ class PartsReport:
         return len({one.process for one in self.parts})
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(_PART.format("*")))
+def _merge_parts(folder: Path) -> MergeReport:
+    """Merge the journals of parts that are there, and remove them: the next merge would read them once more."""
+    found = sorted(folder.glob(_PART.format("*")))
+    if not found:
+        return _NOTHING
+    report = merge(folder / MERGED, found)
+    for path in found:
+        path.unlink()  # closed by the merge, so that nothing is beside it
+    return report
 
 
 def begin(settings: PartSettings) -> None:
-    """Merge what earlier runs left, before the parts begin. Blocking.
+    """Merge what a run left that did not end, before the parts begin. Blocking.
 
     Raises:
         ConfigurationError: The folder cannot be made, or its journals are of another job.
@@ -127,20 +134,13 @@ def begin(settings: PartSettings) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"journals: {error}") from error
-    found = _files(folder)
-    if found:
-        merge(folder / MERGED, found)
-        for path in found:
-            # Closed by the merge, so that nothing is beside it.
-            path.unlink()
+    _merge_parts(folder)
 
 
 def end(settings: PartSettings, parts: Iterable[PartReport]) -> PartsReport:
     """Merge the parts' journals, and return the account. Blocking."""
     folder = Path(settings.journals)
-    found = _files(folder)
-    merged = merge(folder / MERGED, found) if found else _NOTHING
-    return PartsReport(merged=merged, journal=folder / MERGED, parts=tuple(parts))
+    return PartsReport(merged=_merge_parts(folder), journal=folder / MERGED, parts=tuple(parts))
 
 
 _NOTHING: Final = MergeReport(delivered=0, rejected=0, left=0)
@@ -167,8 +167,7 @@ def deliver_part(frames: Iterable[Frame], settings: PartSettings, part: str) -> 
 class _Worker:
     """An event loop in a thread of its own, with one client, for all parts that a process delivers."""
 
-    def __init__(self, settings: PartSettings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="picsellia-parts", daemon=True)
         self._thread.start()
@@ -224,7 +223,7 @@ def _worker_of(settings: PartSettings) -> _Worker:
     with _lock:
         worker = _workers.get(key)
         if worker is None:
-            worker = _workers[key] = _Worker(settings)
+            worker = _workers[key] = _Worker()
             atexit.register(worker.close)
         return worker
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from picsellia_async.errors import ConfigurationError
@@ -68,6 +68,10 @@ ON CONFLICT (id) DO UPDATE SET
     WHERE (CASE excluded.state WHEN 2 THEN 3 WHEN 1 THEN 2 WHEN 3 THEN 1 ELSE 0 END)
         > (CASE items.state WHEN 2 THEN 3 WHEN 1 THEN 2 WHEN 3 THEN 1 ELSE 0 END)
 """
+
+
+Ended: TypeAlias = tuple[bytes, int, int, str | None, bytes | None]
+"""An item of a journal for another one: id, state, attempts, detail, and what it said."""
 
 
 class State(enum.IntEnum):
@@ -413,8 +417,8 @@ class Journal:
         _check_facts(path, facts, {"format": _FORMAT})
         return {name: value for name, value in facts.items() if name not in {"format", "run", "part"}}
 
-    def endings(self) -> Iterator[tuple[bytes, int, int, str | None, bytes | None]]:
-        """Yield the items: id, state, attempts, detail, and what they said.
+    def endings(self) -> Iterator[Ended]:
+        """Yield the items.
 
         Raises:
             JournalError: The file cannot be read.
@@ -422,8 +426,8 @@ class Journal:
         with self._told("cannot be read"):
             yield from self._opened().execute("SELECT id, state, attempts, detail, said FROM items ORDER BY id")
 
-    def add(self, items: Iterator[tuple[bytes, int, int, str | None, bytes | None]]) -> None:
-        """Add items of another journal, as items of this run. Of one that is here the better known state stays.
+    def add(self, items: Iterator[Ended]) -> None:
+        """Add items of other journals, as items of this run. Of one that is here the better known state stays.
 
         Raises:
             JournalError: The file cannot be written.

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Iterable
 from typing import Final
 
 from picsellia_async._delivery.iterables import each
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, no_frame
 
 _READ_AHEAD: Final = 192
 """Frames that are read before the uploader asks for them, so that many share one write of the journal, which costs half a
@@ -52,10 +52,9 @@ class ReadAhead:
     async def _read(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> None:
         async with contextlib.aclosing(each(frames)) as found:
             async for frame in found:
-                self._batch.append(frame)
                 if not isinstance(frame, Frame):
-                    self._changed.set()
-                    return  # the last one: what it is, is told after the frames before it
+                    raise no_frame(frame, "a job takes Frames")
+                self._batch.append(frame)
                 if type(frame.image) is bytes:
                     self._bytes += len(frame.image)
                 if len(self._batch) == 1:

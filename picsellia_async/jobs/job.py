@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,7 @@ from picsellia_async._http.retry import is_repeatable
 from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
-from picsellia_async.frames import Frame, StatedId, no_frame, with_id
+from picsellia_async.frames import Frame, StatedId, with_id
 from picsellia_async.jobs._identity import key_of, said_by
 from picsellia_async.jobs._journal import Ending, Entry, Item, Journal, State
 from picsellia_async.jobs._pictures import pictures
@@ -272,17 +271,14 @@ class Job:
             while batch := await ahead.batch():
                 for frame in await self._new(batch):
                     yield frame
-                if not isinstance(batch[-1], Frame):
-                    raise no_frame(batch[-1], "a job takes Frames")
         finally:
             await ahead.aclose()
 
-    async def _new(self, batch: list[Frame]) -> list[Frame]:
-        """Return the frames of a batch, up to one that is none, that are to be delivered."""
+    async def _new(self, frames: list[Frame]) -> list[Frame]:
+        """Return the frames of a batch that are to be delivered."""
         while len(self._handed_on) >= self._handed_on_max:
             self._has_room.clear()
             await self._has_room.wait()
-        frames = list(itertools.takewhile(lambda one: isinstance(one, Frame), batch))
         entries = await self._in_thread(lambda: self._begin(frames))
         named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
         unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before in _DOUBTFUL]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from picsellia_async._delivery.iterables import check, each
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame, no_frame
 from picsellia_async.jobs._errors import JournalError
-from picsellia_async.jobs._journal import Journal, State
+from picsellia_async.jobs._journal import Ended, Journal, State
 from picsellia_async.validation import whole_number
 
 _DIGEST_BYTES: Final = 8
@@ -81,7 +81,7 @@ def partition(frames: Iterable[Frame] | AsyncIterable[Frame], part: int, parts: 
 
 
 def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
-    """Write the items of several journals into one, and return their account. Blocking; again with more journals adds to it.
+    """Write the items of several journals into one, all or none, and return their account. Blocking; again with more adds to it.
 
     Of an item in several journals the best known state counts: delivered, then sent, refused, and given up. A job with the merged
     journal goes on with the whole input.
@@ -104,13 +104,8 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
     merged = Journal(Path(into), owner)
     merged.open()
     try:
-        for path in paths:
-            one = Journal(path, owner)
-            one.open()
-            try:
-                merged.add(one.endings())
-            finally:
-                one.close()
+        with closing(_endings(paths, owner)) as found:
+            merged.add(found)
         counts = merged.counts()
     finally:
         merged.close()
@@ -119,3 +114,14 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
         rejected=counts[State.REJECTED],
         left=counts[State.SENT] + counts[State.PENDING],
     )
+
+
+def _endings(paths: Iterable[Path], owner: Mapping[str, str]) -> Generator[Ended, None, None]:
+    """Yield the items of journals, of which one is open at a time."""
+    for path in paths:
+        one = Journal(path, owner)
+        one.open()
+        try:
+            yield from one.endings()
+        finally:
+            one.close()

@@ -122,10 +122,14 @@ def check_scale(
     beyond = seen = read = 0
     example = ""
     for key, results in groups.items():
+        size = known.told_size(key)
+        if size is None and read >= _LOOKED_AT:
+            continue
         reach = [_reach(one) for _, one in results]
         x, y = max((one[0] for one in reach), default=0), max((one[1] for one in reach), default=0)
-        size = known.told_size(key) if x or y else None
-        if size is None and (x or y) and read < _LOOKED_AT:
+        if not x and not y:
+            continue
+        if size is None:
             read += 1
             with contextlib.suppress(PicselliaError):  # told when its turn comes
                 size = image_file(known.path(key)).size(orientation)
@@ -147,8 +151,11 @@ def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
     box = four_numbers(result.get("bbox"))
     if box:
         return box[0] + box[2], box[1] + box[3]
-    points = [one for one in _points(result.get("segmentation")) if all(type(number) in {int, float} for number in one)]
-    xs, ys = [one[0] for one in points if one], [one[1] for one in points if len(one) > 1]
+    polygons = result.get("segmentation")
+    lists = [one for one in polygons if isinstance(one, list)] if isinstance(polygons, list) else []
+    # Not point by point: all outlines of a file whose sizes are told come here.
+    told = [one for one in lists if set(map(type, one)) <= {int, float}]
+    xs, ys = [max(one[::2], default=0) for one in told], [max(one[1::2], default=0) for one in told]
     return max(xs, default=0), max(ys, default=0)
 
 

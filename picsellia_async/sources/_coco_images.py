@@ -164,9 +164,7 @@ class CocoImages:
             return self._by_name.get(key.name)
         if not self.is_described or key.id is None:
             return None
-        entries = self._by_id.get(key.id)
-        if entries is None:  # of a caller that goes on without `check_ids`
-            raise SourceError("the COCO file's images have no such id")
+        entries = self._by_id[key.id]  # `check_ids` was before
         if len(entries) > 1:
             names = ", ".join(repr(_name_of(one)) for one in entries[:3])
             raise SourceError(f"{len(entries)} of the COCO file's images have this id: {names}")

@@ -159,7 +159,11 @@ class _Reader:
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
                     fields = parsed_json(text.strip().encode(errors="surrogateescape"))
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
-                        self._see(number, fields, self._place(fields)[1])
+                        place, size = self._place(fields)
+                        version = _version(fields)
+                        # A picture that was replaced tells nothing of the line's order. Its bytes are read once: at the line's turn.
+                        if version is None or "image" not in place or version.may_be_in(place["image"]):
+                            self._see(number, fields, size)
                 if self._watch.is_over:
                     break
         self.check_order(file)
@@ -183,7 +187,6 @@ class _Reader:
             if "image" not in fields:
                 raise SourceError("the field 'image' is missing")
             image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
-            _check_version(fields, image.path)
             return {"image": image.path, "filename": self.lookup.filename(image.path)}, image.size(self.orientation)
         if "image" in fields:
             raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
@@ -214,6 +217,11 @@ class _Reader:
         if "prediction" not in fields:
             raise SourceError("the field 'prediction' is missing")
         place, (width, height) = self._place(fields)
+        version = _version(fields)
+        if "image" in place and version is not None and not version.is_in(place["image"]):
+            raise SourceError(
+                f"{os.fspath(place['image'])!r} holds another picture than the one that was predicted on: predict again with the same results"
+            )
         self._see(number, fields, (width, height))
         given = {
             **self.defaults, **place, "width": width, "height": height,
@@ -232,21 +240,18 @@ class _Reader:
         return Frame(**given)
 
 
-def _check_version(fields: dict[str, Any], path: Path) -> None:
-    """Refuse a line whose file holds another picture than the one that was predicted on.
+def _version(fields: dict[str, Any]) -> ImageVersion | None:
+    """Return which picture a line is about; None where it does not say.
 
     Raises:
-        SourceError: It does; or what the line says of it is no version.
+        SourceError: What it says is no version.
     """
     if fields.get("image_version") is None:
-        return
+        return None
     version = ImageVersion.read(fields["image_version"])
     if version is None:
         raise SourceError(f"image_version must be as predict writes it, got {shown(fields['image_version'])}")
-    if not version.is_in(path):
-        raise SourceError(
-            f"{os.fspath(path)!r} holds another picture than the one that was predicted on: predict again with the same results"
-        )
+    return version
 
 
 def _moment(value: object) -> object:

@@ -61,6 +61,9 @@ async def test_journals_of_different_jobs_are_not_merged(tmp_path, deployment):
         await run(frames(), deployment, journal=tmp_path / name, input=name)
     with pytest.raises(ConfigurationError, match="is of input 'b', not 'a'"):
         merge(tmp_path / "all", [tmp_path / "a", tmp_path / "b"])
+    with closing(sqlite3.connect(tmp_path / "all")) as file:
+        assert file.execute("SELECT count(*) FROM items").fetchone() == (0,), "all of them, or none"
+    assert merge(tmp_path / "all", [tmp_path / "a"]).delivered == 13
     (tmp_path / "text").write_text("text" * 2000)
     for path, message in (("gone", "there is no journal"), ("text", "text")):
         with pytest.raises(JournalError, match=message):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections import Counter
 from contextlib import aclosing
 
+import attrs
 import pytest
 
+from picsellia_async import _image_version
+from picsellia_async._image_version import ImageVersion
 from picsellia_async.predictions import DetectionPredictionFormat
 from picsellia_async.sources import SourceError, manifest
 
@@ -239,3 +243,40 @@ async def test_null_is_a_field_that_was_left_out(tmp_path, make_image):
     os.utime(path, (1e9, 1e9))
     (frame,) = await listed(manifest(path, latency=0.5, source="gate"))
     assert (frame.latency, frame.timestamp, frame.source, frame.width) == (0.5, 1e9, "gate", 64)
+
+
+@pytest.fixture
+def predicted(tmp_path, make_image):
+    """Return a manifest as `predict` writes it, of three pictures of 200 x 100."""
+    lines = []
+    for number in range(3):
+        make_image(tmp_path / f"{number}.jpg", 200, 100)
+        version = attrs.asdict(ImageVersion.of(tmp_path / f"{number}.jpg"))
+        prediction = {**DETECTION, "detection_boxes": [[60, 150, 90, 170]]}
+        lines.append({"image": f"{number}.jpg", "image_version": version, "prediction": prediction})
+    return write_lines(tmp_path / "m.jsonl", *lines)
+
+
+async def test_a_picture_is_read_once_to_know_it_again(predicted, monkeypatch):
+    """Those of the first lines, too, which are looked at before the first frame."""
+    read = Counter()
+    digest = _image_version._digest
+
+    def counted(path):
+        read[path.name] += 1
+        return digest(path)
+
+    monkeypatch.setattr(_image_version, "_digest", counted)
+    for number in range(3):
+        os.utime(predicted.parent / f"{number}.jpg", (0, 1_600_000_000))  # the content alone tells
+    assert len(await listed(manifest(predicted))) == 3
+    assert read == Counter({"0.jpg": 1, "1.jpg": 1, "2.jpg": 1})
+
+
+async def test_a_replaced_picture_is_a_matter_of_its_lines(predicted, make_image):
+    """The shapes that do not fit the new ones do not tell that the manifest is in another order."""
+    for number in range(2):
+        make_image(predicted.parent / f"{number}.jpg", 100, 240)
+    source = manifest(predicted, on_bad="skip")
+    assert [frame.filename for frame in await listed(source)] == ["2.jpg"]
+    assert ["holds another picture" in one for one in source.problems] == [True, True]
