@@ -244,8 +244,12 @@ class _Run:
     def start(self) -> None:
         """Start the thread, and wait until it has opened the uploader."""
         _register_close_all()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system gives no thread
+            self.ended.set()
+            raise
         _open.add(self)
-        self._thread.start()
         try:
             self.uploader = self._opened.result()
         except BaseException:
@@ -299,7 +303,8 @@ class _Run:
             raise
         finally:
             if self.ended.is_set():
-                self._thread.join()
+                if self._thread.is_alive():  # or it was never started
+                    self._thread.join()
                 _open.discard(self)
 
     def _call(self, call: Any) -> None:

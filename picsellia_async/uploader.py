@@ -335,11 +335,8 @@ class Uploader:
         self._check(frame)
         try:
             return await self._accept(frame)
-        except ClosedError:
-            raise
-        except PicselliaError:
-            self._ledger.refuse()
-            self._reporter.look()
+        except PicselliaError as error:
+            self._intake.refuse(error)
             raise
 
     async def _submit_uncounted(self, frame: Frame) -> Receipt:
@@ -380,7 +377,7 @@ class Uploader:
         """
         self._check_open()
         if self._hand_over is None:
-            self._hand_over = HandOver(self._accept, self._ledger, waits_for_word=self._waits_for_word)
+            self._hand_over = HandOver(self._accept, self._intake, self._ledger, waits_for_word=self._waits_for_word)
         return UploaderFromThread(self, self._hand_over)
 
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:

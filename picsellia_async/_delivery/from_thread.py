@@ -22,7 +22,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.intake import closed
+from picsellia_async._delivery.intake import Intake, closed
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import (
     Dropped,
@@ -33,7 +33,7 @@ from picsellia_async._delivery.outcomes import (
     UploadReport,
 )
 from picsellia_async._delivery.receipt import Receipt
-from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError, UploaderFullError
+from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame, no_frame
 
 T = TypeVar("T")
@@ -116,6 +116,7 @@ class HandOver:
     def __init__(
         self,
         accept: Callable[[Frame], Awaitable[Receipt]],
+        intake: Intake,
         ledger: Ledger,
         *,
         waits_for_word: bool,
@@ -124,11 +125,13 @@ class HandOver:
 
         Args:
             accept: Accepts a frame in the loop, as `Uploader.submit` does; a refusal is not counted there.
-            ledger: Accepts frames that are refused, as rejected; its memory bounds the buffer.
+            intake: Takes account of frames that are refused.
+            ledger: Its memory bounds the buffer.
             waits_for_word: Whether `submit` returns only once the loop has accepted the frame.
         """
         memory = ledger.memory
         self._accept = accept
+        self._intake = intake
         self._ledger = ledger
         self._waits_for_word = waits_for_word
         self._max_bytes = memory.max_bytes // _BUFFER_SHARE
@@ -287,14 +290,14 @@ class HandOver:
     def _refused(self, frame: Frame, error: PicselliaError) -> Receipt:
         """Give a frame whose thread has gone on its outcome."""
         ended = Dropped(frame, DropReason.CLOSED) if isinstance(error, ClosedError) else None
-        return self._ledger.accept_ended(frame, ended or Rejected(frame, error, attempts=0))
+        return self._intake.end(frame, ended or Rejected(frame, error, attempts=0))
 
     async def _ask(self, handed: _Handed, accepted: Future[None]) -> None:
         try:
             given = await self._accept(handed.frame)
         except BaseException as error:  # a cancellation too: the thread must not wait for ever
-            if isinstance(error, UploaderFullError):
-                self._ledger.refuse()
+            if isinstance(error, PicselliaError):
+                self._intake.refuse(error)
             is_told = isinstance(error, Exception)
             accepted.set_exception(error if is_told else closed())
             if is_told:

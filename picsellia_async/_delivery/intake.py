@@ -19,7 +19,13 @@ from picsellia_async._delivery.spool import codec
 from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
-from picsellia_async.errors import ClosedError, ConfigurationError, FrameTooLargeError, UploaderFullError
+from picsellia_async.errors import (
+    ClosedError,
+    ConfigurationError,
+    FrameTooLargeError,
+    PicselliaError,
+    UploaderFullError,
+)
 from picsellia_async.frames import Frame
 
 Encode = Callable[[Frame], bytes]
@@ -88,11 +94,11 @@ class Intake:
             file_bytes = await self._files.size(image) if isinstance(image, Path) else 0
             size = memory_size(len(image) if isinstance(image, bytes) else file_bytes, request)
         except ConfigurationError as error:
-            return self._end(frame, Rejected(frame, error, attempts=0))
+            return self.end(frame, Rejected(frame, error, attempts=0))
         if not self._ledger.memory.try_reserve(size):
             dropped = await self._make_room(size)
             if dropped is not None:
-                return self._end(frame, Dropped(frame, dropped))
+                return self.end(frame, Dropped(frame, dropped))
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             try:
                 twin = self._twin(frame)
@@ -122,7 +128,14 @@ class Intake:
             _check_same(frame, item.frame)
         return item.receipt
 
-    def _end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
+    def refuse(self, error: PicselliaError) -> None:
+        """Count a frame whose submitter is told an error; not those that come after closing."""
+        if not isinstance(error, ClosedError):
+            self._ledger.refuse()
+            self._reporter.look()
+
+    def end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
+        """Take in a frame that ends as it comes, and its outcome."""
         receipt = self._ledger.accept_ended(frame, outcome)
         self._reporter.look()
         return receipt
@@ -148,7 +161,7 @@ class Intake:
         size = memory_size(len(content), record.description)
         dropped = await self._make_room_on_disk(record.size, size, writer, queue)
         if dropped is not None:
-            return self._end(frame, Dropped(frame, dropped))
+            return self.end(frame, Dropped(frame, dropped))
         try:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             known = self._twin(frame) or await queue.find(frame.id)

@@ -58,8 +58,7 @@ from picsellia_async.errors import AuthenticationError, RequestTimeoutError, Sta
 
 logger = logging.getLogger("picsellia_async")
 
-_START_AFTER_CANCEL: Final = 0.01
-"""Seconds until a cancelled worker is replaced."""
+_START_AFTER_CANCEL: Final = 0.01  # seconds until a cancelled worker is replaced
 
 
 class Sender:
@@ -225,6 +224,7 @@ class Sender:
         if item is None:  # the permission to send goes back unused
             self._breaker.abandoned(self._breaker.epoch)
             self._window.give_back(self._window.number)
+            self._wake_at(now if self._repeats.due else math.inf)  # those that are due had no turn
         return item
 
     async def _work(self, first: Taken) -> None:

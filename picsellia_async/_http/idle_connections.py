@@ -70,9 +70,10 @@ class IdleConnections:
         """Note that the peer ended a connection that had answered; close what is idle of a peer that does so each time."""
         origin = connection.origin
         if self.early_closes.ended(origin, ended_at - connection.idle_since):
-            for idle in self._stacks.pop(origin, ()):
+            stack = self._stacks.pop(origin, [])
+            while stack:  # emptied: `take` may be going through it
                 self.count -= 1
-                idle.close()
+                stack.pop().close()
 
     def evict(self) -> bool:
         """Close the connection that has been idle longest; tell whether there was one."""

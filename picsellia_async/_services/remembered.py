@@ -176,7 +176,6 @@ class Memory:
     def _write(self, key: str, value: Any) -> None:
         path = self._path(key)
         body = {"version": _VERSION, "identity": self._identity, "key": key, "at": time.time(), "value": value}
-        body = orjson.loads(orjson.dumps(body))
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -82,6 +82,7 @@ class OnnxModel:
         choice(coordinates, "coordinates", (None, "pixels", "shares"))
         self._numpy, self._fitting, self._outputs = np, fitting, outputs
         self._session = session
+        self._output_names = [output.name for output in session.get_outputs()]
         self._names = names_by_number(names)
         self._label_map = label_map or None
         self._wanted = self._chosen(only)
@@ -198,7 +199,7 @@ class OnnxModel:
         return frozenset(numbers[name] for name in chosen)
 
     def _run(self, pixels: Any) -> dict[str, Any]:
-        names = [output.name for output in self._session.get_outputs()]
+        names = self._output_names
         return dict(zip(names, self._session.run(names, {self._input.name: self._tensor(pixels)}), strict=True))
 
     def _tensor(self, pixels: Any) -> Any:

@@ -144,7 +144,7 @@ async def test_a_spool_in_use_is_shown_and_not_changed(left, deployment, emulato
         assert re.search(r"is pending: process \d+ delivers it", capsys.readouterr().out)
         for action in (["requeue", spool], ["drop", spool, ids[0]], ["export", spool, "--to", tmp_path / "out"]):
             assert await call("spool", *action) == 1
-            assert re.search(r"SpoolError: the spool .* is in use by process \d+", capsys.readouterr().err)
+            assert re.search(r"SpoolInUseError: the spool .* is in use by process \d+", capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
 

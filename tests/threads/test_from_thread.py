@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
 import pytest
 
 from picsellia_async import (
@@ -27,6 +28,7 @@ from picsellia_async import (
     UploaderFullError,
 )
 
+from ..spool.makers import StalledService
 from ..support.frames import make_frame
 from ..uploader.service import Service, frames, uploader
 
@@ -283,3 +285,16 @@ async def test_only_frames_are_taken_and_only_by_an_open_uploader() -> None:
             await asyncio.to_thread(running.from_thread().submit, b"image")
     with pytest.raises(ClosedError):
         running.from_thread()
+
+
+async def test_refusals_are_counted_as_those_in_the_loop() -> None:
+    """An id that another picture has on its way: told in the thread, and in the numbers."""
+    service = StalledService()
+    async with uploader(service, when_full="raise") as running:
+        first = make_frame(1)
+        await running.submit(first)
+        door = running.from_thread()
+        with pytest.raises(ConfigurationError, match="that of another frame"):
+            await asyncio.to_thread(door.submit, attrs.evolve(make_frame(2), id=first.id))
+        assert running.statistics().refused == 1
+        service.go.set()

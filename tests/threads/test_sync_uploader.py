@@ -169,3 +169,20 @@ def test_pause_keeps_frames_until_resume(threaded: ThreadedEmulator) -> None:
         assert uploader.flush(timeout=0.02) == 1
         uploader.resume()
         assert isinstance(receipt.result(30), Delivered)
+
+
+def test_a_system_without_threads_is_told_and_keeps_nobody_waiting(
+    threaded: ThreadedEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the thread cannot be started, opening raises, and closing has nothing to wait for."""
+    up = sync_uploader(threaded)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            up.open()
+    assert up.is_closed
+    up.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 
 import httpx
@@ -110,6 +111,23 @@ async def test_most_recently_used_first(make_transport) -> None:
             await ask(transport, peer)
             assert stack[-1] is last
         assert peer.accepted == 5
+
+
+async def test_idle_connections_that_ended_early_are_counted_once(make_transport) -> None:
+    """Several that ended unseen, found one after the other: the number of idle ones is right, and the next call is served."""
+    transport = make_transport(max_connections=5)
+    gate = Gate()
+    async with scripted(gate) as peer:
+        calls = [asyncio.create_task(ask(transport, peer)) for _ in range(5)]
+        await peer.until(lambda: peer.accepted == 5)
+        gate.open()
+        await asyncio.gather(*calls)
+        for wire in peer.wires:
+            with socket.socket(fileno=os.dup(wire.writer.get_extra_info("socket").fileno())) as sock:
+                sock.shutdown(socket.SHUT_RDWR)  # no turn of the loop in which it could be seen
+        await ask(transport, peer)
+        assert transport.counts.connections == 1
+        await peer.until(lambda: transport.counts.idle == 1)  # it is watched before it may be used again
 
 
 async def test_keepalive_expiry(make_transport) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from picsellia_async import ConfigurationError, Hours
+from picsellia_async import ConfigurationError, Hours, Rejected, ServerError
 
 from ..support.frames import make_frame
 from ..support.virtual_time import DiskLoop, wait_for_disks
@@ -163,3 +163,17 @@ async def test_a_day_with_sending_at_night(tmp_path: Path, monkeypatch: pytest.M
     # What came after six in the morning waits for the next night; the rest is there.
     assert up.report.delivered >= stored >= count
     assert up.report.rejected == up.report.dropped == 0
+
+
+async def test_frames_that_expire_in_a_pause_end_with_it() -> None:
+    """Repeats that are due and too old by the end of a pause get their outcome, all of them: nobody else would wake the sender."""
+    service = Service(script=lambda frame, attempt: ServerError("no", 503, "POST", "x"))
+    async with uploader(service, max_age=60.0) as up:
+        receipts = [await up.submit(make_frame(number)) for number in range(6)]
+        await asyncio.sleep(10)
+        up.pause()
+        await asyncio.sleep(100)
+        up.resume()
+        await asyncio.sleep(30)
+        assert up.statistics().pending_frames == 0
+        assert all(isinstance(outcome, Rejected) for outcome in await asyncio.gather(*receipts))

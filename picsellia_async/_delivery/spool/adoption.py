@@ -112,8 +112,8 @@ class Adoption:
         if owner.get("deployment_id") != self._writer.spool.owner.get("deployment_id"):
             return  # an uploader of that deployment will come
         changes = SpoolChanges(slot)
-        await _whole(changes.__enter__)
         try:
+            await _whole(changes.__enter__)  # inside: a cancellation comes after it, and the slot is locked then
             frames = await _whole(lambda: deque(one for one in changes.frames() if one.state == "pending"))
             count = 0
             while frames and not self._stopping.is_set():

@@ -257,6 +257,8 @@ class SpoolQueue:
             self._leave_memory(item)
         else:
             self._unwritten[item.seq] = item
+            if not item.disk_bytes:  # its commit has failed; reading it back ends that
+                self._ledger.memory.park(item.size)
 
     def _leave_memory(self, item: Item) -> None:
         self._ledger.leave_memory(item)
