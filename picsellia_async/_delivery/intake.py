@@ -77,7 +77,7 @@ class Intake:
         self._when_full = when_full
         self._files = files
         self._spool = spool
-        self.is_closed = False
+        self.is_closed: bool = False
 
     async def submit(self, frame: Frame) -> Receipt:  # noqa: PLR0911 - each end of the way stands where it happens
         """Accept a frame; see `Uploader.submit`."""
