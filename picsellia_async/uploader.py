@@ -377,7 +377,9 @@ class Uploader:
         """
         self._check_open()
         if self._hand_over is None:
-            self._hand_over = HandOver(self._accept, self._intake, self._ledger, waits_for_word=self._waits_for_word)
+            self._hand_over = HandOver(
+                self._accept, self._intake.end, self._intake.refuse, self._ledger, waits_for_word=self._waits_for_word
+            )
         return UploaderFromThread(self, self._hand_over)
 
     def stream(self, frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator[Outcome]:

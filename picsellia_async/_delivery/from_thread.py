@@ -22,7 +22,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._delivery.intake import Intake, closed
+from picsellia_async._delivery.intake import closed
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import (
     Dropped,
@@ -116,7 +116,8 @@ class HandOver:
     def __init__(
         self,
         accept: Callable[[Frame], Awaitable[Receipt]],
-        intake: Intake,
+        end: Callable[[Frame, Rejected | Dropped], Receipt],
+        refuse: Callable[[PicselliaError], None],
         ledger: Ledger,
         *,
         waits_for_word: bool,
@@ -125,13 +126,15 @@ class HandOver:
 
         Args:
             accept: Accepts a frame in the loop, as `Uploader.submit` does; a refusal is not counted there.
-            intake: Takes account of frames that are refused.
+            end: Takes in a frame that is refused when its thread has gone on, with its outcome.
+            refuse: Counts a frame whose refusal its thread is told.
             ledger: Its memory bounds the buffer.
             waits_for_word: Whether `submit` returns only once the loop has accepted the frame.
         """
         memory = ledger.memory
         self._accept = accept
-        self._intake = intake
+        self._end = end
+        self._refuse = refuse
         self._ledger = ledger
         self._waits_for_word = waits_for_word
         self._max_bytes = memory.max_bytes // _BUFFER_SHARE
@@ -290,14 +293,14 @@ class HandOver:
     def _refused(self, frame: Frame, error: PicselliaError) -> Receipt:
         """Give a frame whose thread has gone on its outcome."""
         ended = Dropped(frame, DropReason.CLOSED) if isinstance(error, ClosedError) else None
-        return self._intake.end(frame, ended or Rejected(frame, error, attempts=0))
+        return self._end(frame, ended or Rejected(frame, error, attempts=0))
 
     async def _ask(self, handed: _Handed, accepted: Future[None]) -> None:
         try:
             given = await self._accept(handed.frame)
         except BaseException as error:  # a cancellation too: the thread must not wait for ever
             if isinstance(error, PicselliaError):
-                self._intake.refuse(error)
+                self._refuse(error)
             is_told = isinstance(error, Exception)
             accepted.set_exception(error if is_told else closed())
             if is_told:
