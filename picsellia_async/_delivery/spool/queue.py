@@ -6,10 +6,8 @@ the receipts that somebody still holds. While anything is in the index, new fram
 a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
 frames that are in memory: a new one always goes there, and the oldest ones leave.
 
-* `durability="commit"`: a frame is accepted once it is on disk. While that is awaited it is `arriving`.
-* `durability="interval"`: it is accepted, and may be sent, at once; the commit follows. A frame in the index that is not on disk
-  yet keeps its item in `_unwritten`, and is taken from there when its turn comes first. If the commit fails it stays there, and
-  health says so.
+With `durability="commit"` a frame is accepted once it is on disk; while that is awaited it is `arriving`. With `"interval"` it is
+accepted, and may be sent, at once. In the index and not on disk yet, it keeps its item in `_unwritten`, and is taken from there.
 """
 
 from __future__ import annotations
@@ -257,8 +255,8 @@ class SpoolQueue:
             self._leave_memory(item)
         else:
             self._unwritten[item.seq] = item
-            if not item.disk_bytes:  # its commit has failed; reading it back ends that
-                self._ledger.memory.park(item.size)
+            # Where its commit has failed it is parked, until it is read back.
+            self._ledger.memory.park(0 if item.disk_bytes else item.size)
 
     def _leave_memory(self, item: Item) -> None:
         self._ledger.leave_memory(item)
