@@ -33,6 +33,7 @@ from picsellia_async.errors import ConfigurationError, UndefinedObjectError
 from picsellia_async.inference import OnnxModel
 from picsellia_async.inference.onnx_model import Task, Values
 from picsellia_async.pipeline import Pipeline, PipelineReport, PipelineSourceStatistics
+from picsellia_async.pipeline._rule import as_rules, check_class_names
 from picsellia_async.predictions import LabelMap, PredictionFormat
 from picsellia_async.sources import Image, camera, directory, video
 from picsellia_async.sources._name_files import read_names
@@ -62,12 +63,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--only", action="append", metavar="CLASS", help="send only this class; may be given several times"
     )
     parser.add_argument(
-        "--threshold", type=float, default=0.25, metavar="N", help="least score of a box (default 0.25)"
+        "--threshold", type=float, default=0.25, metavar="N", help="least score of a box, 0 to 1 (default 0.25)"
     )
     parser.add_argument(
         "--iou", type=float, default=0.45, metavar="N", help="overlap from which one box stays (default 0.45)"
     )
-    parser.add_argument("--size", type=int, metavar="N", help="of a model that takes any (default 640)")
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="of a model that takes any (default: as it tells, or 640)"
+    )
     parser.add_argument("--values", choices=get_args(Values), help="what the model has learnt pixels as (default 0-1)")
     parser.add_argument("--order", choices=("rgb", "bgr"), default="rgb", help="of its colours (default rgb)")
     parser.add_argument(
@@ -129,6 +132,10 @@ async def _run(
                 f"deployment {deployment.name!r} is of {deployment.type}: run takes detectors and classifiers"
             )
         label_map = await _label_map(deployment, names, arguments.only)
+        try:
+            check_class_names(as_rules(keep), {**dict.fromkeys(names.values()), **(label_map or {})})
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--keep: {error}") from None
         model = await asyncio.to_thread(
             OnnxModel.load, arguments.model, names, task=task, label_map=label_map, only=arguments.only,
             threshold=arguments.threshold, iou=arguments.iou, size=arguments.size, order=arguments.order,

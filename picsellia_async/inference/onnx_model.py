@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,10 +29,13 @@ Values: TypeAlias = Literal["0-1", "0-255", "-1-1", "imagenet"]
 Task: TypeAlias = Literal["detection", "classification"]
 """What the model does."""
 
+logger: Final = logging.getLogger("picsellia_async")
+
 SIZE: Final = 640
-"""Width and height of an input that may have any."""
+"""Width and height of an input that may have any, where the file does not tell."""
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
+_DIFFERENCES_SHOWN: Final = 3
 _TYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 
 
@@ -86,13 +91,14 @@ class OnnxModel:
         self._names = names_by_number(names)
         self._label_map = label_map or None
         self._wanted = self._chosen(only)
-        self._input = _input_of(session, None if size is None else whole_number(size, "size", 32))
+        told = session.get_modelmeta().custom_metadata_map
+        _check_names(self._names, _told_names(told))
+        self._input = _input_of(session, None if size is None else whole_number(size, "size", 32), _told_size(told))
         self._turns = order == "bgr"
         self._values: Values = values or ("0-255" if self._input.dtype == "uint8" else "0-1")
         self._task: Task = task
-        self._threshold = real_number(threshold, "threshold", 0.0)
         reading = outputs.Reading(
-            size=self._input.size, classes=len(self._names), threshold=self._threshold, iou=real_number(iou, "iou", 0.0),
+            size=self._input.size, classes=len(self._names), threshold=_share(threshold, "threshold"), iou=_share(iou, "iou"),
             coordinates=coordinates, first_label=first_label,
         )  # fmt: skip
         width, height = self._input.size
@@ -113,15 +119,16 @@ class OnnxModel:
             names: Names of the model's classes, by number.
             **options: `task`: "detection" or "classification". `label_map`: `await deployment.label_map()`, in which classes are
                 looked up by name; without it predictions hold the model's own numbers. `only`: names of the classes to tell of.
-                `threshold` (0.25): the least score of a box. `iou` (0.45): of two boxes of a class that overlap by more, the surer one
-                stays. `size` (640): of an input that may have any. `order`: "rgb" or "bgr", of what the model has learnt. `values`:
+                `threshold` (0.25): the least score of a box, 0 to 1. `iou` (0.45): of two boxes of a class that overlap by more,
+                the surer one stays. `size`: of an input that may have any; by default what the file's metadata tell (`imgsz`),
+                or 640. `order`: "rgb" or "bgr", of what the model has learnt. `values`:
                 what it has learnt pixels as: "0-1" (the default), "0-255" (where the input is of bytes), "-1-1", or "imagenet".
                 `resize`: "letterbox" (the default of the YOLO family) or "stretch". `coordinates`: "pixels" or "shares", of SSD-style
                 boxes. `first_label`: number of the first class in SSD-style outputs (1; 0 with TensorRT's names).
 
         Raises:
-            ConfigurationError: The extra is not installed, the file is no model that can be read here, or what its outputs mean cannot
-                be told.
+            ConfigurationError: The extra is not installed, the file is no model that can be read here, what its outputs mean cannot
+                be told, or its metadata give one of the names to another class.
         """
         try:
             import cv2  # noqa: F401, PLC0415 - an extra, imported on use
@@ -238,8 +245,78 @@ def names_by_number(names: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
     return {number: found[number] for number in range(len(found))}
 
 
-def _input_of(session: Any, size: int | None) -> _Input:
+def _share(value: float, name: str) -> float:
+    """Return a number of 0 to 1.
+
+    Raises:
+        ConfigurationError: It is another one.
+    """
+    number = real_number(value, name, 0.0)
+    if number > 1:
+        raise ConfigurationError(f"{name}={number:g} is no share: give 0 to 1")
+    return number
+
+
+def _told(metadata: Mapping[str, str], key: str) -> Any:
+    """Return what an exporter wrote into the file, as Python writes it; None where it is something else."""
+    try:
+        return ast.literal_eval(metadata.get(key, "None"))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _told_names(metadata: Mapping[str, str]) -> dict[int, str]:
+    """Return the names of classes that the file itself has; none where it has no such."""
+    told = _told(metadata, "names")
+    found = dict(enumerate(told)) if isinstance(told, (list, tuple)) else told
+    if not isinstance(found, dict) or not all(type(key) is int and isinstance(found[key], str) for key in found):
+        return {}
+    return found
+
+
+def _told_size(metadata: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return width and height that the file itself says its model has learnt on; None where it does not."""
+    told = _told(metadata, "imgsz")
+    height, width = (
+        (told, told) if type(told) is int else told if isinstance(told, (list, tuple)) and len(told) == 2 else (0, 0)
+    )
+    return (width, height) if type(width) is type(height) is int and min(width, height) >= 32 else None
+
+
+def _check_names(names: Mapping[int, str], told: Mapping[int, str]) -> None:
+    """Compare the names that were given with those in the file: one may be called otherwise, and none may be another class's.
+
+    Raises:
+        ConfigurationError: The file gives one of the names to another class.
+    """
+    different = {number: name for number, name in told.items() if names.get(number, "").casefold() != name.casefold()}
+    if not different:
+        return
+    few = list(different)[:_DIFFERENCES_SHOWN]
+    shown_few = ", ".join(f"class {one} is {told[one]!r} there and {names.get(one)!r} here" for one in few)
+    more = f", and {len(different) - len(few)} more" if len(different) > len(few) else ""
+    numbers = {name.casefold(): number for number, name in told.items()}
+    moved = next((number for number, name in names.items() if numbers.get(name.casefold(), number) != number), None)
+    if moved is not None:
+        raise ConfigurationError(
+            f"the names are in another order than in the model's file: {names[moved]!r} is class {moved} here and class "
+            f"{numbers[names[moved].casefold()]} there ({shown_few}{more}). Give them in its order, or correct `names` in its metadata"
+        )
+    logger.warning(
+        "the model's file calls %d of its classes otherwise than the names that were given: %s%s",
+        len(different),
+        shown_few,
+        more,
+    )
+
+
+def _input_of(session: Any, size: int | None, told: tuple[int, int] | None) -> _Input:
     """Return what is known of a model's input.
+
+    Args:
+        session: ONNX Runtime's.
+        size: Of both sides, as it was asked for.
+        told: Width and height that the file tells beside its input.
 
     Raises:
         ConfigurationError: There is another number of them, or it is no picture.
@@ -256,15 +333,15 @@ def _input_of(session: Any, size: int | None) -> _Input:
         raise ConfigurationError(
             f"the model must take one picture of three channels, [1, 3, height, width] or [1, height, width, 3]: {shapes}"
         )
-    height, width = shape[:2] if is_last else shape[1:]
-    fixed = [side if isinstance(side, int) and side > 0 else None for side in (width, height)]
+    rows, columns = shape[:2] if is_last else shape[1:]
+    fixed = [side if isinstance(side, int) and side > 0 else None for side in (columns, rows)]
     if size is not None and any(side not in {None, size} for side in fixed):
         raise ConfigurationError(f"size={size}, and the model's input has one of its own: {shapes}")
-    other = size or SIZE
+    width, height = (size, size) if size is not None else told or (SIZE, SIZE)
     return _Input(
         name=given.name,
         dtype=_TYPES[given.type],
         rank=len(given.shape),
         has_channels_last=is_last,
-        size=(fixed[0] or other, fixed[1] or other),
+        size=(fixed[0] or width, fixed[1] or height),
     )

@@ -104,6 +104,11 @@ def _unknown(outputs: Outputs, reading: Reading) -> str:
     shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in outputs.items())
     cells = [_cells(reading.size, strides) for strides in _STRIDES]
     count = reading.classes
+    if [value.shape for value in outputs.values()] == [(1, count)]:
+        return (
+            f"the model is a classifier, and a detector is wanted, as by a deployment of detections: {shapes}, a score for each of {count} "
+            "classes and no box"
+        )
     return (
         f"what the model's outputs mean cannot be told: {shapes}. With {count} classes and an input of {reading.size[0]} x "
         f"{reading.size[1]}, one of [1, {4 + count}, {cells[0]}] (YOLOv8 and later), [1, {_ANCHORS * cells[0]}, {5 + count}] (YOLOv5, v7), "

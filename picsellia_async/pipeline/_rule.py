@@ -9,13 +9,17 @@ different sources may be under way at the same time; those of one source never a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+import difflib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._candidate import Candidate, Decision
+
+_NEAREST: Final = 3
+"""Names that a message has of many."""
 
 
 class Rule:
@@ -30,6 +34,8 @@ class Rule:
     """Whether it looks at `Candidate.picture`."""
     holds_back: bool = False
     """Whether it may decide on a frame only after later ones."""
+    class_names: frozenset[str] = frozenset()
+    """Names of classes that it asks for."""
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -98,6 +104,7 @@ class AllOf(Rule):
         self.name = " & ".join(rule.name for rule in self._rules)
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
+        self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
         self._through: dict[Candidate, tuple[tuple[str, ...], Exception | None]] = {}
         """Rules that have let a candidate through so far, and what one raised, for all that are on their way."""
         self._asked: dict[Candidate, int] = {}
@@ -164,6 +171,7 @@ class AnyOf(Rule):
         self.name = " | ".join(rule.name for rule in self._rules)
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
+        self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
         self._votes: dict[Candidate, _Vote] = {}
 
     def feed(self, candidate: Candidate) -> Iterator[Decision]:
@@ -231,3 +239,22 @@ def as_rules(keep: Any) -> Rule:
     if keep is None:
         return AllOf(())
     return AllOf([as_rule(one) for one in keep] if isinstance(keep, Sequence) else [as_rule(keep)])
+
+
+def check_class_names(rule: Rule, known: Collection[str]) -> None:
+    """Refuse a rule that asks for a class that there is not: it would keep nothing, and say so nowhere.
+
+    Args:
+        rule: Of a pipeline.
+        known: Names of all classes that frames may show.
+
+    Raises:
+        ConfigurationError: It asks for one.
+    """
+    unknown = sorted(rule.class_names - set(known))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, _NEAREST) or list(known)[:_NEAREST]
+        raise ConfigurationError(
+            f"classes asks for {', '.join(map(repr, unknown[:_NEAREST]))}, and no class is called so; there are "
+            f"{', '.join(map(repr, near))}{', ...' if len(near) < len(known) else ''}"
+        )

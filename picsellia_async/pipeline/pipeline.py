@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, get_args
@@ -28,7 +28,7 @@ from picsellia_async.frames import FrameDetails
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
 from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, RunIn, is_our_cancellation
 from picsellia_async.pipeline._result import Conversion
-from picsellia_async.pipeline._rule import Keep, as_rules
+from picsellia_async.pipeline._rule import Keep, as_rules, check_class_names
 from picsellia_async.pipeline._signals import SignalHandlers, SignalName
 from picsellia_async.pipeline._sink import Sink
 from picsellia_async.pipeline._slots import Slots
@@ -129,6 +129,9 @@ class Pipeline:
         """What frames are submitted to."""
         self._feeds = feeds_of(sources, when_busy)
         rule = as_rules(keep)
+        if label_map is not None:
+            own = names.values() if isinstance(names, Mapping) else names or ()
+            check_class_names(rule, {**label_map, **dict.fromkeys(own)})
         self._sink = Sink(
             uploader, rule, self._now, label_map=label_map, frame_options=frame_options,
             tells_rules=boolean(tell_rules, "tell_rules"),

@@ -91,7 +91,8 @@ def classes(names: str | int | Iterable[str | int]) -> Rule:
 
     Args:
         names: Names of classes, or indexes of the label map. Names need a prediction that knows them (made with `names=` or
-            `label_map=`, or by a framework that tells) or the pipeline's `label_map=`; without, the frame counts as failed.
+            `label_map=`, or by a framework that tells) or the pipeline's `label_map=`; without, the frame counts as failed. A pipeline
+            with a `label_map=` refuses names that neither it nor its `names=` has.
     """
     wanted = {names} if isinstance(names, (str, int)) else set(names)
     if not wanted or not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in wanted):
@@ -230,11 +231,11 @@ class _Classes(Rule):
 
     def __init__(self, wanted: frozenset[str | int]) -> None:
         self._wanted = wanted
-        self._needs_names = any(isinstance(one, str) for one in wanted)
+        self.class_names = frozenset(one for one in wanted if isinstance(one, str))
 
     def allows(self, candidate: Candidate) -> bool:
         indexes, labels = candidate.prediction.detection_classes, candidate.labels
-        if labels is None and self._needs_names and indexes:
+        if labels is None and self.class_names and indexes:
             raise ConfigurationError(
                 "classes are asked for by name, and nothing tells the names: give the pipeline "
                 "label_map=await deployment.label_map()"
@@ -280,6 +281,7 @@ class _Around(Rule):
     def __init__(self, event: Rule, before: float, after: float, max_frames: int) -> None:
         self._event = event
         self.needs_picture = event.needs_picture
+        self.class_names = event.class_names
         self._before, self._after, self._max_frames = before, after, max_frames
         self._rings: dict[str, deque[Candidate]] = {}
         self._until: dict[str, float] = {}

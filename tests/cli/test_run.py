@@ -109,6 +109,8 @@ async def test_classes_that_the_deployment_lacks_are_refused(
         (["--labels", "none.txt"], "--labels"),
         (["--concurrency", "many"], "--concurrency"),
         (["--size", "96"], "--size"),
+        (["--threshold", "7"], "--threshold 7 is no share"),
+        (["--keep", "classes([nobody])"], "--keep: classes asks for 'nobody'"),
     ],
 )
 async def test_what_cannot_be_carried_out_is_exit_code_2(
@@ -169,7 +171,10 @@ async def test_a_classifier_runs_where_the_deployment_wants_one(
     model = save_model(tmp_path / "m.onnx", {"probs": np.array([shares], np.float32)})
     given = arguments(emulator, model, classes, pictures)
     assert await run(given) == 2
-    assert f"probs [1, {len(classes)}]" in capsys.readouterr().err
+    assert (
+        f"is a classifier, and a detector is wanted, as by a deployment of detections: probs [1, {len(classes)}]"
+        in capsys.readouterr().err
+    )
     row = emulator.state.store.documents.get("deployment", emulator.deployment_id)
     row["type"] = "CLASSIFICATION"
     emulator.state.store.documents.save("deployment", row)

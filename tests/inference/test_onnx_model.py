@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_a_classifier_gives_its_surest_class(logits: bool, tmp_path: Path) -> No
     found = model(WIDE)
     assert isinstance(found, ClassificationPredictionFormat)
     assert (found.detection_classes, found.detection_scores) == ([5], [pytest.approx(0.7, abs=1e-4)])
-    with pytest.raises(ConfigurationError, match=r"cannot be told: probs \[1, 3\]"):
+    with pytest.raises(ConfigurationError, match=r"is a classifier, and a detector is wanted.*probs \[1, 3\]"):
         OnnxModel.load(path, NAMES)
 
 
@@ -224,12 +225,64 @@ def test_other_inputs_and_files_are_refused(tmp_path: Path) -> None:
         {"task": "pose"},
         {"resize": "crop"},
         {"size": 3},
+        {"threshold": 7},
+        {"threshold": -0.1},
+        {"iou": 1.5},
     ],
 )
 def test_arguments_out_of_range_are_refused(options: Any, tmp_path: Path) -> None:
     """Each with its name."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         OnnxModel.load(save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]])), NAMES, **options)
+
+
+OWN = repr({0: "person", 1: "car", 2: "dog"})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({}, ""),
+        ({"names": OWN}, ""),
+        ({"names": "['Person', 'car', 'dog']"}, ""),
+        ({"names": "no dict", "imgsz": "none"}, ""),
+        ({"names": repr({0: "personne", 1: "car", 2: "chien"})}, "2 of its classes.*class 0 is 'personne' there and 'person' here"),
+        ({"names": repr({0: "person", 1: "car", 2: "dog", 3: "cat"})}, "class 3 is 'cat' there and None here"),
+    ],
+)  # fmt: skip
+def test_names_in_the_file_are_compared_with_those_given(
+    metadata: dict[str, str], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exporters write them into the model: what is called otherwise is told once, with the first differences."""
+    path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata=metadata)
+    model = OnnxModel.load(path, NAMES)
+    model(WIDE)
+    model(WIDE)
+    assert len(caplog.messages) == bool(told)
+    assert re.search(told, caplog.text)
+
+
+def test_names_in_another_order_than_in_the_file_are_refused(tmp_path: Path) -> None:
+    """Every box would be of another class."""
+    path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata={"names": OWN})
+    with pytest.raises(ConfigurationError, match="another order.*'car' is class 0 here and class 1 there"):
+        OnnxModel.load(path, ["car", "person", "dog"])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "size", "expected"),
+    [
+        ({"imgsz": "[64, 96]"}, None, "96 x 64"),
+        ({"imgsz": "[64, 64]"}, None, "64 x 64"),
+        ({"imgsz": "640"}, 64, "64 x 64"),
+    ],
+)
+def test_the_size_that_the_file_tells_is_the_default(metadata: Any, size: Any, expected: str, tmp_path: Path) -> None:
+    """Of an input that may have any: height and width as exporters write them; `size=` wins."""
+    cells = 126 if "96" in expected else 84
+    output = yolo8([[*CENTERED, 0.9, 0.0, 0.0]], cells=cells)
+    path = save_model(tmp_path / "m.onnx", output, shape=(1, 3, "h", "w"), metadata=metadata)
+    assert expected in repr(OnnxModel.load(path, NAMES, size=size))
 
 
 @pytest.mark.parametrize("names", [[], "person", [""], {0: "a", 2: "b"}])

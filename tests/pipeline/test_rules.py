@@ -24,7 +24,7 @@ from picsellia_async.pipeline import (
     sample,
     scores,
 )
-from picsellia_async.pipeline._rule import as_rules
+from picsellia_async.pipeline._rule import as_rules, check_class_names
 
 from ..support.pipelines import make_image
 
@@ -152,6 +152,15 @@ def picture(level: int, moved: int = 0) -> Any:
     made = np.full((64, 64), level, np.uint8)
     made.flat[:moved] = 255 - level
     return made
+
+
+@pytest.mark.parametrize("name", ["dgo", "zebra"])
+def test_a_class_that_there_is_not_is_refused(name: str) -> None:
+    """However the rule is put together, with names that there are; indexes are not looked up."""
+    whole = as_rules([every(1) | around(classes(["person", name, 9]))])
+    with pytest.raises(ConfigurationError, match=f"asks for '{name}'.*'dog'"):
+        check_class_names(whole, ["person", "dog"])
+    check_class_names(whole, ["person", "dog", name])
 
 
 def test_changed_compares_with_the_last_frame_kept() -> None:

@@ -15,7 +15,13 @@ TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": 
 
 
 def save_model(
-    path: Path, outputs: dict[str, Any], *, shape: Any = (1, 3, 64, 64), dtype: str = "float32", inputs: int = 1
+    path: Path,
+    outputs: dict[str, Any],
+    *,
+    shape: Any = (1, 3, 64, 64),
+    dtype: str = "float32",
+    inputs: int = 1,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a model with these outputs, whatever it is given; names of dimensions may have any size."""
     nodes = [
@@ -32,6 +38,7 @@ def save_model(
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, metadata or {})
     onnx.save(model, str(path))
     return path
 
