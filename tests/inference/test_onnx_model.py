@@ -265,7 +265,7 @@ def test_names_in_the_file_are_compared_with_those_given(
 def test_names_in_another_order_than_in_the_file_are_refused(tmp_path: Path) -> None:
     """Every box would be of another class."""
     path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata={"names": OWN})
-    with pytest.raises(ConfigurationError, match="another order.*'car' is class 0 here and class 1 there"):
+    with pytest.raises(ConfigurationError, match=r"another order.*'car' is class 0 here and class 1 there"):
         OnnxModel.load(path, ["car", "person", "dog"])
 
 
