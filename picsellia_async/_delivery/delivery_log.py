@@ -5,7 +5,8 @@ itself. Trouble begins when a part is no longer `ok`, and ends when it has been 
 becomes of the frames; then there is a summary every 30 seconds (one for both, where both are in trouble), and a line at its end.
 Frames that were lost are told a second after the first, ten seconds later, and then every 30 seconds, with or without other trouble.
 
-Short troubles that follow each other are told once a minute, but one that lasts is told after ten seconds whatever was told before.
+Short troubles that follow each other are told once a minute, but one that lasts, or another kind of trouble that does, is told after
+ten seconds whatever was told before.
 A budget bounds it all: twenty lines at once, and one every 30 seconds. What waits for the budget is told as it is by then, so a day
 of whatever kind has under 3,000 lines.
 """
@@ -199,7 +200,8 @@ class DeliveryLog:
                 if health in _PATIENCE:
                     # Short pauses, one after the other, are no long one.
                     trouble.changed_at = now
-            if health is not trouble.health:
+            # Silence behind errors is another kind of being down.
+            if health is not trouble.health or (lasted and trouble.is_answered):
                 trouble.health, trouble.changed_at, trouble.is_told, trouble.why = health, now - lasted, False, why
                 trouble.is_sure, trouble.has_changed = False, True
             trouble.why = why or trouble.why
@@ -330,8 +332,8 @@ class DeliveryLog:
         if trouble.is_sure:
             return at
         if trouble.was_told:
-            # The outage has its line already: that it is another kind by now takes the place of a summary.
-            return max(at, part.summary_at)
+            # The outage has its line already: that it is another kind by now takes the place of a summary, or is told once it lasts.
+            return max(at, min(part.summary_at, trouble.changed_at + LASTING_SECONDS))
         return max(at, min(part.told_at + QUIET_SECONDS, trouble.changed_at + LASTING_SECONDS))
 
     def _plan(self) -> None:

@@ -139,7 +139,7 @@ class Reporter:
             return
         now, ledger = self._loop.time(), self._ledger
         service, disk = _OF_SIGNAL[self._signal], self._disk_health()
-        if service is not self._told_service or is_sure:
+        if service is not self._told_service or is_sure or lasted:
             self._told_service = service
             error = None if service is Health.OK else self._error
             is_answered = isinstance(error, StatusError)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Iterable
+from statistics import median
 from typing import Final
 
 import attrs
@@ -14,7 +16,13 @@ from picsellia_async._log_line import Line
 SILENT_SECONDS: Final = 15.0
 """How long a call may take before it is told."""
 _USUAL_CALLS: Final = 4.0
-"""Or as long as so many of the longest calls that have returned, where that is longer."""
+"""Or as long as so many usual calls, where that is longer, up to `_LONG_SECONDS`."""
+_LONG_SECONDS: Final = 60.0
+"""Or as long as two usual calls, where that is longer still."""
+_CALLS_KEPT: Final = 15
+"""The usual call is the median of so many: a single one that hung makes none of the next usual."""
+_QUIET_SECONDS: Final = 60.0
+"""Between the first lines about two calls, where every other one is slow."""
 _LONGEST_PAUSE: Final = 3600.0
 """Between two lines about the same call: the pauses double up to this."""
 
@@ -26,7 +34,9 @@ class ModelWatch:
     _calls: dict[int, tuple[float, tuple[str, ...]]] = attrs.field(factory=dict, init=False)
     """Calls under way: when they began, and the sources of their images."""
     _number: int = attrs.field(default=0, init=False)
-    _longest: float = attrs.field(default=0.0, init=False)
+    _latest: deque[float] = attrs.field(factory=lambda: deque(maxlen=_CALLS_KEPT), init=False)
+    """Seconds of the calls that returned last."""
+    _quiet_until: float = attrs.field(default=-math.inf, init=False)
     _told: set[int] = attrs.field(factory=set, init=False)
     _next_at: float = attrs.field(default=-math.inf, init=False)
     _pause: float = attrs.field(default=SILENT_SECONDS, init=False)
@@ -45,7 +55,7 @@ class ModelWatch:
     def end(self, now: float, number: int) -> Line | None:
         """Note that a call returned or raised; return the line if it was the last of those that were told."""
         seconds = now - self._calls.pop(number)[0]
-        self._longest = max(self._longest, seconds)
+        self._latest.append(seconds)
         if number not in self._told:
             return None
         self._told.discard(number)
@@ -57,10 +67,14 @@ class ModelWatch:
 
     def look(self, now: float) -> Line | None:
         """Return the line about calls that take too long, if there are some and it is time for one."""
-        patience = max(SILENT_SECONDS, _USUAL_CALLS * self._longest)
+        usual = median(self._latest) if self._latest else 0.0
+        patience = max(SILENT_SECONDS, min(_USUAL_CALLS * usual, max(_LONG_SECONDS, 2 * usual)))
         silent = [number for number, (begun, _) in self._calls.items() if now - begun >= patience]
         if not silent or (now < self._next_at and self._told.issuperset(silent)):
             return None
+        if not self._told and now < self._quiet_until:
+            return None
+        self._quiet_until = now + _QUIET_SECONDS
         self._told.update(silent)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         self._next_at = now + self._pause

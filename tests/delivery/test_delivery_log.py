@@ -299,6 +299,43 @@ def test_a_second_hang_is_told_when_it_is_found_out() -> None:
     assert follow(log, 80.0)[-1].text.startswith("the monitoring host answers again after 22 s")
 
 
+@pytest.mark.parametrize(("before", "is_answered"), [(Health.DOWN, True), (Health.REFUSED, False)])
+def test_a_hang_behind_other_trouble_is_told_when_it_is_found_out(before: Health, is_answered: bool) -> None:
+    """Errors, or a refused account, were told a moment ago: it waits for no summary."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, before, "before", NONE, is_answered=is_answered)
+    follow(log, 14.0)
+    log.changed(29.0, Health.DOWN, "hangs", NONE, lasted=15.0)
+    (begin,) = follow(log, 29.0)
+    assert begin.text.startswith("the monitoring host does not answer (hangs)")
+    log.changed(36.0, Health.OK, "", NONE)
+    assert follow(log, 50.0)[-1].text.startswith("the monitoring host takes frames again after 36 s")
+
+
+def test_another_kind_of_trouble_is_told_once_it_lasts() -> None:
+    """A refused account behind errors, after ten seconds; not where errors come again before that."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "503", NONE, is_answered=True)
+    follow(log, 5.0)
+    log.changed(5.0, Health.REFUSED, "401", NONE)
+    assert follow(log, 9.0) == []
+    log.changed(9.0, Health.DOWN, "503", NONE, is_answered=True)
+    assert follow(log, 10.0) == []
+    log.changed(10.0, Health.REFUSED, "401", NONE)
+    assert follow(log, 19.5) == []
+    assert follow(log, 20.0)[0].text.startswith("the service refuses this account (401)")
+
+
+def test_a_day_of_changing_trouble_is_under_3000_lines() -> None:
+    """Each kind lasts long enough to be told."""
+    log = DeliveryLog(has_spool=True)
+    lines = 0
+    for second in range(0, 24 * 3600, 11):
+        log.changed(float(second), (Health.DOWN, Health.REFUSED)[second % 2], "", NONE, is_answered=True)
+        lines += len(follow(log, second + 10.9))
+    assert 2000 < lines < 3000
+
+
 def test_frames_of_a_lost_spool_are_told_as_in_memory() -> None:
     """Its directory was deleted during an outage."""
     log = DeliveryLog(has_spool=True)

@@ -105,6 +105,48 @@ def test_a_model_that_is_always_slow_is_told_once() -> None:
     ]
 
 
+def test_a_hang_hides_none_that_follows() -> None:
+    """A call of 20 seconds between quick ones, and later some of minutes: each is told after 15 seconds, and when it returns."""
+    watch, now, told = ModelWatch(), 0.0, []
+    for seconds in [0.1] * 50 + [20.0] + [0.1] * 600 + [60.0, 600.0, 60.0]:
+        number = watch.begin(now, ["a"])
+        told += [watch.look(now + second) for second in range(1, int(min(seconds, 16)) + 1)]
+        now += seconds
+        told.append(watch.end(now, number))
+    hangs = "the model of the pipeline has not returned for 15 s"
+    assert [line.text.split(":")[0] for line in told if line is not None] == [
+        hangs, "the model of the pipeline returned after 20 s", hangs, "the model of the pipeline returned after 60 s",
+        hangs, "the model of the pipeline returned after 600 s", hangs, "the model of the pipeline returned after 60 s",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [20.0, 90.0, 400.0])
+def test_a_hang_of_a_slow_model_is_told_within_two_calls_or_a_minute(seconds: float) -> None:
+    """Its usual calls are told once, the first of them."""
+    watch = ModelWatch()
+    told = []
+    for call in range(10):
+        number = watch.begin(call * seconds, ["a"])
+        told.append(watch.look((call + 1) * seconds))
+        told.append(watch.end((call + 1) * seconds, number))
+    assert len([line for line in told if line is not None]) == 2
+    watch.begin(10 * seconds, ["a"])
+    assert watch.look(10 * seconds + max(60.0, 2 * seconds) - 1) is None
+    assert watch.look(10 * seconds + max(60.0, 2 * seconds)) is not None
+
+
+def test_a_model_of_which_some_calls_are_slow_is_told_once_a_minute() -> None:
+    """Two quick calls and one of 20 seconds, for a day: under 3,000 lines."""
+    watch, now, told = ModelWatch(), 0.0, []
+    while now < 24 * 3600:
+        for seconds in (1.0, 1.0, 20.0):
+            number = watch.begin(now, ["a"])
+            told += [watch.look(now + 0.9 * seconds)]
+            now += seconds
+            told.append(watch.end(now, number))
+    assert 2000 < len([line for line in told if line is not None]) < 3000
+
+
 def test_one_that_never_returns_is_told_less_and_less_often() -> None:
     """A day of it is 33 lines at most, with how long it has been, and how many workers are left."""
     watch = ModelWatch()
