@@ -147,6 +147,8 @@ class Prediction:
         self.predicted_before: int = 0
         self.failed: int = 0
         self._failures: list[Predicted] = []
+        self._file: BinaryIO
+        self._is_emptied = False
 
     async def results(self) -> AsyncGenerator[Predicted, None]:
         """Predict on the images that have no line yet; yield each result once it is in the file.
@@ -157,6 +159,7 @@ class Prediction:
             PicselliaError: What stands against every image.
         """
         file = await asyncio.to_thread(self._open)
+        self._file = file
         self.is_open = True
         try:
             stream = self._deployment.predict_many(
@@ -211,8 +214,7 @@ class Prediction:
         try:
             self._lock(file)
             if self._fresh:
-                self._check_first_line()
-                file.truncate(0)  # not by opening it: another run's lines would be gone before the lock tells
+                self._check_first_line()  # emptied with the first image
             else:
                 file = self._learn(file)
         except BaseException:
@@ -330,6 +332,10 @@ class Prediction:
     async def _new(self) -> AsyncGenerator[ImageFile | Data, None]:
         async with contextlib.aclosing(each(self._images)) as images:
             async for image in images:
+                if self._fresh and not self._is_emptied:
+                    # An input that gives no image, as one whose name was mistyped, costs no results.
+                    self._file.truncate(0)
+                    self._is_emptied = True
                 name = self._name(image)
                 if name in self._known:
                     self.predicted_before += 1
@@ -403,7 +409,7 @@ async def predict(
             A line of data whose size the platform does not know yet has none, and a manifest needs it.
         deployment: Has a serving host.
         results: File of JSON lines; made where it is not there. For one run at a time: another one is refused.
-        fresh: Whether to empty the file first.
+        fresh: Whether to empty the file, once the first image was read.
         concurrency: Requests in flight at most.
         monitor: Whether the service stores the predictions as well. Then a line has the id (`monitored_as`), and a manifest of such
             lines is refused, since they would be stored twice. What was under way at a kill is predicted, and stored, again.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import SplitResult, urlsplit
 
 from picsellia_async.errors import ConfigurationError, shown
 
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
+
+_QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
+"""How raw characters are written."""
 
 _DRIVE: re.Pattern[str] = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -43,11 +47,16 @@ def quoting_hint(address: str) -> str:
     before, mark, after = re.match(r"([^/?#]*)([/?#]?)(.*)", address.split("://", 1)[1], re.DOTALL).groups()  # type: ignore[union-attr]  # it fits all
     port = before.rpartition(":")[2]
     is_cut = bool(mark) and "@" in after and ("@" in before or (":" in before and not port.isdecimal()))
-    return (
-        "; in user and password @ / ? # and % are written %40 %2F %3F %23 and %25 (urllib.parse.quote(password, safe='') does so)"
-        if is_cut
-        else ""
-    )
+    return f"; {_QUOTING}" if is_cut else ""
+
+
+def split_address(address: str) -> SplitResult:
+    """Return the parts of an address. Brackets in user and password, which would be taken for those of an IPv6 host, are quoted.
+
+    Raises:
+        ValueError: It has none; with a part of the password in its message.
+    """
+    return urlsplit(_USER.sub(lambda user: user[0].replace("[", "%5B").replace("]", "%5D"), address, count=1))
 
 
 def source_name(address: str) -> str:
@@ -61,7 +70,7 @@ def checked_address(value: object, name: str) -> str:
     """Return the address as text.
 
     Raises:
-        ConfigurationError: It is neither text nor path, or empty, or has a password without a scheme.
+        ConfigurationError: It is neither text nor path, or empty, or has a password without a scheme, or one that hides the host.
     """
     text = str(value) if hasattr(value, "__fspath__") else value
     if not isinstance(text, str) or not text:
@@ -71,4 +80,15 @@ def checked_address(value: object, name: str) -> str:
             f"{name} {redacted(text)!r} has user and password and no scheme: write rtsp:// or http:// before them (a file of "
             "such a name is read by its absolute path)"
         )
+    if is_url(text) and not _can_be_split(text):
+        # Raised here: the error of the standard library has a part of the password in its message.
+        raise ConfigurationError(f"{name} {redacted(text)!r} is no address: {_QUOTING}")
     return text
+
+
+def _can_be_split(address: str) -> bool:
+    try:
+        split_address(address)
+    except ValueError:
+        return False
+    return True

@@ -109,6 +109,8 @@ class ImageLookup:
             found = self._of_number(int(text))
         if not found:
             raise SourceError(f"no image of that name or number in {str(self._folder)!r}; {_WAY_OUT}")
+        if len(found) == 1:
+            self._refuse_nearer([PurePosixPath(found[0]).name], found)
         return self._only(found, f"image id {image_id!r}")
 
     def check_numbers(self, ids: Iterable[int | str]) -> tuple[int, str] | None:
@@ -251,12 +253,30 @@ class ImageLookup:
             if _is_file(self._folder / tail):
                 return tail
         found = self._index()[0].get(parts[-1].casefold(), [])
+        self._refuse_nearer(parts, found)
         if is_whole:
             whole = "/".join(parts).casefold()
             fitting = [one for one in found if one.casefold() == whole]
         else:
             fitting = _fitting(parts[:-1], found)
         return self._relative(fitting, name) if fitting else None
+
+    def _refuse_nearer(self, parts: Sequence[str], found: list[str]) -> None:
+        """Refuse to look further where the very place of a name holds a picture of another kind, `1.webp` for `1.jpg`.
+
+        Raises:
+            SourceError: It does, and no file that was found lies there.
+        """
+        place = "/".join(parts[:-1]).casefold()
+        if not found or any(posixpath.dirname(one).casefold() == place for one in found):
+            return
+        others = self._others_by_stem.get(PurePosixPath(parts[-1]).stem.casefold(), [])
+        here = next((one for one in others if posixpath.dirname(one).casefold() == place), None)
+        if here is not None:
+            raise SourceError(
+                f"{'/'.join(parts)!r} may be {here!r}, and only JPEG and PNG are taken; {min(found)!r} is in another folder, and may be another "
+                "picture"
+            )
 
     def _no_image(self, name: str, found: list[str]) -> str:
         """Say that there is none, and which one of that name lies elsewhere."""

@@ -8,6 +8,7 @@ waiting for the boundary behind it. A beginning before an end means that the pic
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import ssl
@@ -16,11 +17,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlunsplit
 
 import attrs
 
-from picsellia_async.sources._address import quoting_hint
+from picsellia_async.sources._address import quoting_hint, split_address
 from picsellia_async.sources._errors import SourceError
 
 PICTURE_BYTES_MAX: Final = 32 * 2**20
@@ -154,7 +155,7 @@ class Splitter:
 
 def is_for_us(address: str) -> bool:
     """Return whether an address may be MJPEG over HTTP."""
-    return address.lower().startswith(("http://", "https://")) and not _FFMPEG_KNOWS.search(urlsplit(address).path)
+    return address.lower().startswith(("http://", "https://")) and not _FFMPEG_KNOWS.search(split_address(address).path)
 
 
 def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPResponse | None:
@@ -223,9 +224,24 @@ def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Pictur
         raise SourceError(f"{shown!r} broke off: {failure or 'no picture came'}")
 
 
+class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
+    """Digest sign-in with user and password of any characters: the standard library takes ASCII alone."""
+
+    def get_algorithm_impls(self, algorithm: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
+        """Return the functions of the standard, on UTF-8."""
+        name = {"MD5": "md5", "SHA": "sha1"}.get(algorithm)
+        if name is None:
+            raise ValueError("the camera asks for another digest than MD5 and SHA")
+
+        def digest(text: str) -> str:
+            return hashlib.new(name, text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
 def _opener(address: str) -> urllib.request.OpenerDirector:
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    user, separator, _ = urlsplit(address).netloc.rpartition("@")
+    user, separator, _ = split_address(address).netloc.rpartition("@")
     if separator:
         name, _, password = user.partition(":")
         passwords.add_password(None, _without_user(address), unquote(name), unquote(password))
@@ -235,13 +251,13 @@ def _opener(address: str) -> urllib.request.OpenerDirector:
     context.verify_mode = ssl.CERT_NONE
     return urllib.request.build_opener(
         urllib.request.HTTPSHandler(context=context),
-        urllib.request.HTTPDigestAuthHandler(passwords),
+        _DigestHandler(passwords),
         urllib.request.HTTPBasicAuthHandler(passwords),
     )
 
 
 def _without_user(address: str) -> str:
-    parts = urlsplit(address)
+    parts = split_address(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(
         (parts.scheme, host, quote(parts.path, "/%:@!$&'()*+,;=~"), quote(parts.query, "/%:@!$&'()*+,;=?~"), "")
@@ -254,4 +270,6 @@ def _reason(error: BaseException) -> str:
         error = error.reason
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, UnicodeEncodeError):
+        return "user or host has characters that HTTP does not carry"
     return str(getattr(error, "strerror", None) or type(error).__name__)

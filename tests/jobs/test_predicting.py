@@ -199,3 +199,14 @@ async def test_two_runs_do_not_write_to_one_file(tmp_path, deployment, folder, f
     report = await predict(directory(folder), deployment, results=path, fresh=fresh)
     assert report.is_complete
     assert len(lines(path)) == COUNT
+
+
+async def test_fresh_keeps_the_results_where_the_input_gives_no_image(tmp_path, deployment, folder):
+    """A mistyped pattern or a broken file costs nothing; the first image that is read empties the file."""
+    path = tmp_path / "r.jsonl"
+    await predict(directory(folder), deployment, results=path)
+    before = path.read_bytes()
+    report = await predict(directory(folder, "none*.jpg"), deployment, results=path, fresh=True)
+    assert (report.predicted, path.read_bytes()) == (0, before)
+    report = await predict(directory(folder, "0*.jpg"), deployment, results=path, fresh=True)
+    assert report.predicted == len(lines(path)) < COUNT

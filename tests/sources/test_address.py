@@ -71,3 +71,14 @@ async def test_how_a_password_is_written_is_told_without_it(scheme):
             async for _ in frames:
                 pass
     assert "secr" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [video, camera])
+@pytest.mark.parametrize(
+    "address", ["http://u:p[secret@10.0.0.7]/x", "rtsp://10.0.0.7]x/p[secret@a", "http://u:secret@ca\u2100m/"]
+)
+def test_an_address_that_cannot_be_split_is_refused_without_its_password(source, address):
+    """The standard library's error would show a part of it."""
+    with pytest.raises(ConfigurationError, match="%5B %5D") as caught:
+        source(address)
+    assert "secret" not in str(caught.value)

@@ -209,3 +209,21 @@ async def test_empty_images_are_those_without_results(tmp_path, folder):
     assert frames == [("train/1.jpg", 1), ("train/2.jpg", 1), ("val/3.jpg", 0)]
     source = coco_results(coco(tmp_path, results), folder, empty=True, on_bad="skip")
     assert [frame.filename for frame in await listed(source)] == ["train/1.jpg", "train/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    "images", [[{"id": 1, "file_name": "0001.jpg"}], [{"id": 1, "file_name": "cam1/0001.jpg"}], None]
+)
+async def test_a_picture_of_another_kind_is_not_replaced_by_a_namesake(tmp_path, make_image, images):
+    """Where it was converted to WebP, the picture of that name in a folder below is another one."""
+    folder = tmp_path / "images"
+    deeper = "cam1/cam2" if images and "cam1" in images[0]["file_name"] else "cam2"
+    there = folder / deeper.removesuffix("cam2")
+    make_image(folder / deeper / "0001.jpg")
+    (there / "0001.webp").write_bytes(b"RIFF")
+    source = coco_results(coco(tmp_path, [result()], images), folder, on_bad="skip")
+    assert await listed(source) == []
+    assert "0001.webp', and only JPEG and PNG are taken" in str(source.problems)
+    if images:
+        make_image(there / "0001.jpg")
+        assert len(await listed(coco_results(tmp_path / "r.json", folder))) == 1

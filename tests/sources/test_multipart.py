@@ -184,10 +184,10 @@ def basic(head):
     return b'WWW-Authenticate: Basic realm="camera"'
 
 
-def digest(head):
+def digest(head, password="p@ss"):
     given = dict(re.findall(r'(\w+)="?([^",]+)"?', head.partition("Authorization: Digest ")[2].partition("\r\n")[0]))
     if given:
-        one = hashlib.md5(b"user:camera:p@ss").hexdigest()
+        one = hashlib.md5(f"user:camera:{password}".encode()).hexdigest()
         two = hashlib.md5(f"GET:{given['uri']}".encode()).hexdigest()
         text = ":".join([one, "abc", given["nc"], given["cnonce"], "auth", two])
         if given["response"] == hashlib.md5(text.encode()).hexdigest():
@@ -204,6 +204,17 @@ async def test_cameras_are_signed_in_to(sign_in):
         with pytest.raises(SourceError, match="HTTP 401") as caught:
             await listed(video(device.url("user:wrong@")))
         assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["user:p%C3%A4%E2%82%AC%5B1%5D@", "user:p\u00e4\u20ac[1]@"])
+async def test_passwords_of_any_characters_sign_in(user):
+    """Digest of what ASCII does not have, and brackets, which a host has in IPv6; percent-encoded or not."""
+
+    def sign_in(head):
+        return digest(head, "p\u00e4\u20ac[1]")
+
+    async with Device(body(), sign_in=sign_in) as device:
+        assert len(await listed(video(device.url(user)))) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"--frame\r\n\r\nno picture\r\n"])
