@@ -156,14 +156,7 @@ class SyncUploader:
     # Submitting.
 
     def submit(self, frame: Frame) -> SyncReceipt:
-        """Hand over a frame for delivery, from any thread.
-
-        With `when_full="raise"`, and with a spool and `durability="commit"`, it returns once the frame is accepted, as `Uploader.submit`
-        does, and raises what that raises. Otherwise it returns once the frame is in the buffer before the uploader, which holds at
-        most 64 frames, or an eighth of `max_pending_bytes`; while that is full it waits. A frame that the uploader refuses (too large,
-        say) is `Rejected` then.
-
-        A KeyboardInterrupt while it waits leaves the frame out; once it was handed over, it is delivered.
+        """Hand over a frame for delivery, from any thread; when it returns and what it raises, see `UploaderFromThread.submit`.
 
         Args:
             frame: What to deliver.
@@ -173,10 +166,7 @@ class SyncUploader:
 
         Raises:
             ClosedError: Not open, closed or closing; or opened in the process that this one was forked from.
-            ConfigurationError: It is no `Frame`; or this is the uploader's own thread.
-            UploaderFullError: Full, with `when_full="raise"`.
-            FrameTooLargeError: Larger than the whole limit, where it waits for the uploader's word.
-            SpoolError: It could not be written to the spool, with `durability="commit"`.
+            PicselliaError: As `UploaderFromThread.submit`.
         """
         return self._opened.submit(frame)
 
