@@ -26,10 +26,10 @@ def parse_rule(text: str) -> Rule:
     """
     try:
         return _rule(ast.parse(text.strip(), mode="eval").body)
+    except ConfigurationError as error:  # a ValueError too: the rule is known, and its values are not right
+        raise ConfigurationError(f"--keep {text!r}: {error}") from error
     except (SyntaxError, ValueError, TypeError) as error:
         raise ConfigurationError(f"--keep {text!r}: {error}; there are {', '.join(sorted(_RULES))}") from error
-    except ConfigurationError as error:
-        raise ConfigurationError(f"--keep {text!r}: {error}") from error
 
 
 def _rule(node: ast.expr) -> Rule:

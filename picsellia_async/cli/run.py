@@ -35,7 +35,7 @@ from picsellia_async.inference.onnx_model import Task, Values
 from picsellia_async.pipeline import Pipeline, PipelineReport, PipelineSourceStatistics
 from picsellia_async.pipeline._rule import as_rules, check_class_names
 from picsellia_async.predictions import LabelMap, PredictionFormat
-from picsellia_async.sources import Image, camera, directory, video
+from picsellia_async.sources import Image, SourceError, camera, directory, video
 from picsellia_async.sources._name_files import read_names
 from picsellia_async.uploader import UploaderOptions
 
@@ -104,7 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the pipeline; 0 where all was delivered, 130 where a signal ended it."""
     check_readable(arguments.model, "--model")
     check_readable(arguments.labels, "--labels")
-    names = read_names(arguments.labels)
+    try:
+        names = read_names(arguments.labels)
+    except SourceError as error:
+        raise ConfigurationError(f"--labels: {error}") from error
+    if not names:
+        raise ConfigurationError(f"--labels: {str(arguments.labels)!r} holds no names")
     keep = [parse_rule(text) for text in arguments.keep]
     sources = sources_of(arguments.sources, arguments.every)
     report = asyncio.run(_run(arguments, names, keep, sources))

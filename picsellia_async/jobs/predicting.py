@@ -251,7 +251,14 @@ class Prediction:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
                     if not _may_be_ours(line):
-                        raise self._no_result(number)
+                        # A power cut may leave zeros or anything else in the last block of a file that begins with our lines.
+                        if number == 1 and line.strip(b"\0"):
+                            raise self._no_result(number)
+                        logger.warning(
+                            "results %r: the %d bytes behind line %d are no result, and are removed",
+                            os.fspath(self.path), len(line), number - 1,
+                            extra={"results": os.fspath(self.path), "bytes": len(line)},
+                        )  # fmt: skip
                     file.truncate(lines.tell() - len(line))  # the process was killed within its write
                     break
                 name, version = self._image_of(number, line)

@@ -15,7 +15,7 @@ NAME_FILES: Final = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "c
 """Where tools that write YOLO labels put the names of their classes, beside the labels or one directory above."""
 _YAML: Final = frozenset({".yaml", ".yml"})
 _COMMENTS: Final = ("#", "//")
-_WAY: Final = "Correct it, or give names= in another file"
+_WAY: Final = "Correct it, or give the names in another file"
 
 
 class NoNamesError(SourceError):

@@ -32,6 +32,9 @@ from picsellia_async.validation import choice, uuid
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
 
+_ZIP: Final = b"PK\x03\x04"
+"""First bytes of a zip."""
+
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
@@ -108,12 +111,14 @@ def _lines(file: BinaryIO) -> Iterator[str]:
     """Yield the lines as text, whichever of its encodings JSON comes in; a line that is none of it fails later, as JSON.
 
     Raises:
-        SourceError: The file is packed.
+        SourceError: The file is packed, or a zip.
     """
     start = file.read(4)
     file.seek(0)
     if start.startswith(GZIP):
         raise SourceError(f"{file.name} is packed with gzip: unpack it first")
+    if start == _ZIP:
+        raise SourceError(f"{file.name} is a zip, as Excel files are, and a manifest has one JSON object per line")
     encoding = text_encoding(start)
     # Bytes that are no UTF-8 are kept, so that their line alone is refused.
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
@@ -123,15 +128,17 @@ def _lines(file: BinaryIO) -> Iterator[str]:
 
 
 def _check_lines(first: str, name: str) -> None:
-    """Refuse a file whose first line is that of another form of JSON.
+    """Refuse a file whose first line is that of another form.
 
     Raises:
-        SourceError: It is a list, or an object of several lines.
+        SourceError: It is a list, an object of several lines, or CSV.
     """
     if first.startswith("["):
         raise SourceError(
             f"{name} is one JSON array, and a manifest has one JSON object per line: `jq -c '.[]'` makes lines of it"
         )
+    if "," in first and "{" not in first:
+        raise SourceError(f"{name} looks like CSV, and a manifest has one JSON object per line")
     if first == "{":
         raise SourceError(
             f"{name} has JSON objects of several lines, and a manifest has one object per line: `jq -c .` makes lines of them"
@@ -183,12 +190,12 @@ class _Reader:
         Raises:
             SourceError: Nothing tells it, or not all that is needed.
         """
-        if "object_name" not in fields:
-            if "image" not in fields:
+        if fields.get("object_name") is None:
+            if fields.get("image") is None:
                 raise SourceError("the field 'image' is missing")
             image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
             return {"image": image.path, "filename": self.lookup.filename(image.path)}, image.size(self.orientation)
-        if "image" in fields:
+        if fields.get("image") is not None:
             raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
         size = fields.get("width"), fields.get("height")
         if None in size:

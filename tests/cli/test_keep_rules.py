@@ -42,6 +42,15 @@ def test_what_is_no_rule_is_refused(text):
         parse_rule(text)
 
 
+def test_a_rule_that_refuses_its_values_is_known():
+    """The rules there are follow a name that is none of them alone."""
+    with pytest.raises(ConfigurationError, match="no score is") as caught:
+        parse_rule("scores(above=0.6, below=0.2)")
+    assert "there are" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="is no rule; there are around"):
+        parse_rule("never()")
+
+
 def test_folders_videos_and_cameras_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """By what is on disk; a name may stand before each, and two of one name are refused."""
     (tmp_path / "yard").mkdir()

@@ -184,3 +184,18 @@ async def test_a_classifier_runs_where_the_deployment_wants_one(
     emulator.state.store.documents.save("deployment", row)
     assert await run(given) == 2
     assert "SEGMENTATION" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("content", "words"), [("", "holds no names"), ("a\nb\na\n", "both called 'a'")])
+async def test_a_file_of_labels_that_cannot_be_used_is_told_with_its_option(
+    content: str, words: str, emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Empty, or with a name twice: the option, the file and what is wrong."""
+    given = arguments(emulator, detector(tmp_path, 3), ["x"], tmp_path)
+    (tmp_path / "labels.txt").write_text(content)
+    assert await run(given) == 2
+    told = capsys.readouterr().err
+    assert "--labels: " in told
+    assert "labels.txt" in told
+    assert words in told
+    assert "--names" not in told

@@ -210,3 +210,18 @@ async def test_fresh_keeps_the_results_where_the_input_gives_no_image(tmp_path, 
     assert (report.predicted, path.read_bytes()) == (0, before)
     report = await predict(directory(folder, "0*.jpg"), deployment, results=path, fresh=True)
     assert report.predicted == len(lines(path)) < COUNT
+
+
+@pytest.mark.parametrize("rest", [b"\0" * 512, b"\xffgarbage"])
+async def test_what_a_power_cut_left_at_the_end_is_removed(tmp_path, deployment, folder, rest, caplog):
+    """Zeros or anything else behind our lines: told, and the run goes on."""
+    path = tmp_path / "r.jsonl"
+    await predict(directory(folder), deployment, results=path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + rest)
+    report = await predict(directory(folder), deployment, results=path)
+    assert (report.predicted_before, path.read_bytes()) == (COUNT, whole)
+    assert f"the {len(rest)} bytes behind line {COUNT} are no result, and are removed" in caplog.text
+    path.write_bytes(b"\xffgarbage")
+    with pytest.raises(ConfigurationError, match="no result that predict wrote"):
+        await predict(directory(folder), deployment, results=path)

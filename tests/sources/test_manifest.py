@@ -280,3 +280,31 @@ async def test_a_replaced_picture_is_a_matter_of_its_lines(predicted, make_image
     source = manifest(predicted, on_bad="skip")
     assert [frame.filename for frame in await listed(source)] == ["2.jpg"]
     assert ["holds another picture" in one for one in source.problems] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"image,prediction\na.jpg,none\n", "looks like CSV"), (b"PK\x03\x04\x14\0", "is a zip, as Excel")],
+)
+@pytest.mark.parametrize("on_bad", ["raise", "skip"])
+async def test_a_table_is_called_so(tmp_path, content, words, on_bad):
+    """Not line by line, as broken JSON."""
+    (tmp_path / "m.jsonl").write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        await listed(manifest(tmp_path / "m.jsonl", on_bad=on_bad))
+
+
+async def test_null_for_the_other_place_of_an_image_is_as_left_out(tmp_path, make_image):
+    """Tables with a column for each write it."""
+    make_image(tmp_path / "a.jpg")
+    stored = {
+        "object_name": "x/a.jpg",
+        "image": None,
+        "filename": "a.jpg",
+        "width": 64,
+        "height": 48,
+        "prediction": DETECTION,
+    }
+    path = write_lines(tmp_path / "m.jsonl", {"image": "a.jpg", "object_name": None, "prediction": DETECTION}, stored)
+    frames = await listed(manifest(path))
+    assert [(frame.filename, frame.object_name) for frame in frames] == [("a.jpg", None), ("a.jpg", "x/a.jpg")]
