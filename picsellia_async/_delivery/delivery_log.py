@@ -282,15 +282,16 @@ class DeliveryLog:
         )
         return Line(logging.INFO, text, self._fields(counts))
 
-    def closing_waits(self, counts: Counts, seconds: float) -> Line:
+    def closing_waits(self, now: float, counts: Counts, seconds: float) -> Line:
         """Return the line of a closing that takes a while: that it does, and for how long at most.
 
         Args:
+            now: Monotonic seconds.
             counts: As they are now.
             seconds: What is left of `close_timeout`.
         """
         text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames"
-        return Line(logging.WARNING, text, self._fields(counts))
+        return Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))
 
     def closing(
         self, now: float, counts: Counts, first_lost: list[Failure], first_of_all: list[Failure], directory: str
@@ -320,7 +321,12 @@ class DeliveryLog:
         troubles = [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
         why = "".join(f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in troubles)
         text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_of_all)}"
-        return [*lines, Line(logging.WARNING, text, self._fields(counts))]
+        return [*lines, Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))]
+
+    def _lasted(self, now: float) -> float:
+        """Return for how many seconds there has been trouble, the longest of them."""
+        troubles = [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
+        return max((now - trouble.since for trouble in troubles), default=0.0)
 
     @property
     def _permitted_at(self) -> float:

@@ -80,7 +80,8 @@ class Reporter:
         Args:
             seconds: How long it may still take.
         """
-        write(self._log.closing_waits(self._counts(), seconds))
+        now = 0.0 if self._loop is None else self._loop.time()
+        write(self._log.closing_waits(now, self._counts(), seconds))
 
     @property
     def _directory(self) -> str:
@@ -199,7 +200,7 @@ class Reporter:
         stored = None
         if spool is not None:
             in_memory = sum(1 for item in list(ledger.known.values()) if not item.is_written)
-            stored = 0 if spool.is_gone else max(0, ledger.pending - in_memory)
+            stored = 0 if spool.is_gone else max(0, ledger.pending - in_memory) + ledger.spooled
         return Counts(
             ledger.pending,
             ledger.delivered,

@@ -40,9 +40,10 @@ def snapshot(
         accepted=ledger.accepted,
         pending_frames=ledger.pending,
         pending_bytes=ledger.memory.used_bytes,
-        queued=sender.queued,
+        # Closing gives every frame its outcome, and leaves the sender's queues as they are.
+        queued=sender.queued if ledger.pending else 0,
         in_flight=sender.in_flight,
-        waiting=sender.waiting,
+        waiting=sender.waiting if ledger.pending else 0,
         delivered=ledger.delivered,
         rejected=ledger.rejected,
         dropped=ledger.dropped,

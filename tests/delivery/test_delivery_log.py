@@ -65,6 +65,16 @@ def test_frames_that_are_not_taken_are_told() -> None:
     assert last.fields["refused"] == 221
 
 
+def test_lines_of_closing_say_for_how_long_there_was_trouble() -> None:
+    """As values too, like every other line."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(10.0, Health.DOWN, "TransportError: refused", NONE)
+    log.lines(10.0, NONE, [])
+    assert log.closing_waits(27.0, Counts(40, 0, 0, 0), 9.0).fields["trouble_seconds"] == 17.0
+    (last,) = log.closing(36.0, Counts(0, 0, 0, 0, spooled=40), [], [], "/spool")
+    assert (last.fields["trouble_seconds"], last.fields["health"]) == (26.0, "down")
+
+
 def test_a_day_of_outage_is_under_3000_lines() -> None:
     """However many frames are lost meanwhile."""
     log = DeliveryLog(has_spool=False)
@@ -355,7 +365,7 @@ def test_closing_tells_what_was_not_delivered() -> None:
     (line,) = log.closing(0.0, Counts(0, 50, 0, 0), [], [], "")
     assert (line.level, line.text) == (logging.INFO, "an uploader closed: all 50 frames were delivered")
     log.changed(0.0, Health.DOWN, "refused", NONE)
-    assert log.closing_waits(Counts(45, 5, 2, 3), 9.0).fields["health"] == "down"
+    assert log.closing_waits(0.0, Counts(45, 5, 2, 3), 9.0).fields["health"] == "down"
     (line,) = log.closing(1.0, Counts(0, 5, 2, 3, 40), [lost("z.jpg")], [lost("a.jpg")], "/spool")
     assert line.text == (
         "an uploader closed with 45 frames not delivered: 2 rejected, 3 dropped, 40 left in the spool /spool for the next run; "
