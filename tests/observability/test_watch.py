@@ -51,6 +51,14 @@ async def test_a_line_at_debug_of_any_library(watch: Watch, emulator: Emulator) 
     watch.secrets.found.clear()
 
 
+def test_an_error_that_ends_in_a_word_is_no_token(watch: Watch) -> None:
+    """Text and repr of an error are two things: the last word of one and the first of the other make no secret."""
+    error = PicselliaError("they sent no bearer")
+    del error
+    gc.collect()
+    assert watch.secrets.found == []
+
+
 async def test_a_span(watch: Watch, emulator: Emulator) -> None:
     """In an attribute, or in an event."""
     tracer = TracerProvider().get_tracer("test")

@@ -89,7 +89,7 @@ class Watch:
         def call(logger: logging.Logger, record: logging.LogRecord) -> None:
             self.counts[f"lines of {record.name.partition('.')[0]}"] += 1
             extra = {name: value for name, value in vars(record).items() if name not in _PLAIN}
-            self.see("log of", record.name, f"{_FORMAT.format(record)} {extra or ''}")
+            self.see("log of", record.name, f"{_FORMAT.format(record)}\n{extra or ''}")
             function(logger, record)
 
         return call
@@ -141,7 +141,7 @@ class Watch:
     def _error(self) -> Callable[[PicselliaError], None]:
         def end(error: PicselliaError) -> None:
             with contextlib.suppress(AttributeError):  # one whose constructor has failed
-                self.see("error", type(error).__name__, f"{error} {error!r} {vars(error)} {error.__cause__!r}")
+                self.see("error", type(error).__name__, f"{error}\n{error!r}\n{vars(error)}\n{error.__cause__!r}")
 
         return end
 
