@@ -318,15 +318,17 @@ class DeliveryLog:
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
-        troubles = [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
-        why = "".join(f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in troubles)
+        why = "".join(f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in self._troubles)
         text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_of_all)}"
         return [*lines, Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))]
 
     def _lasted(self, now: float) -> float:
         """Return for how many seconds there has been trouble, the longest of them."""
-        troubles = [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
-        return max((now - trouble.since for trouble in troubles), default=0.0)
+        return max((now - trouble.since for trouble in self._troubles), default=0.0)
+
+    @property
+    def _troubles(self) -> list[_Trouble]:
+        return [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
 
     @property
     def _permitted_at(self) -> float:

@@ -9,17 +9,14 @@ different sources may be under way at the same time; those of one source never a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._candidate import Candidate, Decision
-
-_NEAREST: Final = 3
-"""Names that a message has of many."""
+from picsellia_async.predictions._labels import NEAREST, nearest_names
 
 
 class Rule:
@@ -253,8 +250,8 @@ def check_class_names(rule: Rule, known: Collection[str]) -> None:
     """
     unknown = sorted(rule.class_names - set(known))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, _NEAREST) or list(known)[:_NEAREST]
+        near = nearest_names(unknown[0], known)
         raise ConfigurationError(
-            f"classes asks for {', '.join(map(repr, unknown[:_NEAREST]))}, and no class is called so; there are "
+            f"classes asks for {', '.join(map(repr, unknown[:NEAREST]))}, and no class is called so; there are "
             f"{', '.join(map(repr, near))}{', ...' if len(near) < len(known) else ''}"
         )

@@ -103,12 +103,17 @@ def index_of(name: str, where: str, label_map: LabelMap) -> int:
     """
     if name in label_map:
         return label_map[name]
-    by_folded = {known.casefold(): known for known in label_map}
-    near = difflib.get_close_matches(name.casefold(), by_folded, NEAREST, 0.5) or list(by_folded)[:NEAREST]
-    nearest = ", ".join(repr(by_folded[one]) for one in near)
+    nearest = ", ".join(map(repr, nearest_names(name, label_map)))
     raise ConfigurationError(
         f"{where}: the label map has no {name!r}; nearest: {nearest or 'none, it is empty'} ({len(label_map)} labels)"
     )
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to `NEAREST` names that are spelled like one that is not known, whatever their case; the first ones where none is."""
+    by_folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, NEAREST, 0.5) or list(by_folded)[:NEAREST]
+    return [by_folded[one] for one in near]
 
 
 def _index(value: Any, where: str, known: KnownLabels | None) -> int:
