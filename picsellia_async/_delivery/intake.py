@@ -208,11 +208,11 @@ class Intake:
             freed = 0
             # Where the disk has no room at all, frames would be given up for one that is refused.
             while thins and freed < disk_bytes and writer.spool.is_nearly_full and not writer.spool.is_full:
-                if not (size_of_one := await queue.thin()):
+                if (size_of_one := await queue.thin()) is None:
                     break
                 freed += size_of_one
             while not disk.try_reserve(disk_bytes):
-                if self.is_closed or not ((thins and await queue.thin()) or await queue.drop_oldest()):
+                if self.is_closed or not ((thins and await queue.thin() is not None) or await queue.drop_oldest()):
                     return DropReason.FULL_NEWEST
         else:
             dropped = await self._reserve(disk, disk_bytes)

@@ -80,8 +80,10 @@ class Reporter:
         Args:
             seconds: How long it may still take.
         """
-        now = 0.0 if self._loop is None else self._loop.time()
-        write(self._log.closing_waits(now, self._counts(), seconds))
+        write(self._log.closing_waits(self._now(), self._counts(), seconds))
+
+    def _now(self) -> float:
+        return 0.0 if self._loop is None else self._loop.time()
 
     @property
     def _directory(self) -> str:
@@ -215,11 +217,10 @@ class Reporter:
         """The uploader is closed: tell what was not delivered."""
         if self._timer is not None:
             self._timer.cancel()
-        now = 0.0 if self._loop is None else self._loop.time()
         ledger = self._ledger
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
-        write(*self._log.closing(now, self._counts(), ledger.first_lost, first, self._directory))
+        write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
         self._loop = None
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 import attrs
 
+from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import count
 from picsellia_async.cli.delivering import (
     add_account,
@@ -119,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(report)
     for name, one in report.statistics.by_source.items():
         if one.error is not None:
-            print(in_options(f"  {name}: {type(one.error).__name__}: {one.error}"), file=sys.stderr)
+            print(in_options(f"  {name}: {error_text(one.error)}"), file=sys.stderr)
     print_failures(report.upload, arguments.spool)
     if report.ended_by not in {"sources", "stop"}:
         return 130
@@ -247,5 +248,5 @@ def _to_json(report: PipelineReport) -> dict[str, Any]:
 
 
 def _source_json(one: PipelineSourceStatistics) -> dict[str, Any]:
-    error = None if one.error is None else f"{type(one.error).__name__}: {one.error}"
+    error = None if one.error is None else error_text(one.error)
     return {**attrs.asdict(one, filter=attrs.filters.exclude("error")), "error": error}

@@ -296,7 +296,8 @@ def _check_names(names: Mapping[int, str], told: Mapping[int, str]) -> None:
     shown_few = ", ".join(f"class {one} is {told[one]!r} there and {names.get(one)!r} here" for one in few)
     more = f", and {len(different) - len(few)} more" if len(different) > len(few) else ""
     numbers = {name.casefold(): number for number, name in told.items()}
-    moved = next((number for number, name in names.items() if numbers.get(name.casefold(), number) != number), None)
+    elsewhere = {number: name for number, name in names.items() if told.get(number, "").casefold() != name.casefold()}
+    moved = next((number for number, name in elsewhere.items() if name.casefold() in numbers), None)
     if moved is not None:
         raise ConfigurationError(
             f"the names are in another order than in the model's file: {names[moved]!r} is class {moved} here and class "

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from picsellia_async._delivery.options import UploaderOptions
+from picsellia_async._error_text import error_text
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError
@@ -233,7 +234,7 @@ def _account(part: str, report: JobReport) -> PartReport:
     return PartReport(
         part=part, process=os.getpid(), delivered=report.delivered, delivered_before=report.delivered_before,
         rejected=report.rejected, left=report.left, changed=report.changed,
-        error="" if error is None else f"{type(error).__name__}: {error}",
+        error="" if error is None else error_text(error),
         failures=tuple((one.filename, one.reason) for one in report.upload.failures[:_FAILURES_KEPT]),
     )  # fmt: skip
 

@@ -212,10 +212,7 @@ class Journal:
         file.execute("COMMIT")
 
     def check_part(self, part: str) -> None:
-        """Remember which part of its input the journal is of.
-
-        Args:
-            part: Such as "0 of 3"; empty for all of the input.
+        """Remember which part of its input the journal is of, such as "0 of 3"; empty for all of it.
 
         Raises:
             ConfigurationError: It is of another one: what that has not seen, others may have delivered.
@@ -228,7 +225,8 @@ class Journal:
                     f"the journal {os.fspath(self.path)!r} is of part {known} of its input, not {f'part {part}' if part else 'all of it'}: "
                     "merge the journals of all parts, and go on with that, or give it as base= with a new journal"
                 )
-            file.execute("INSERT OR REPLACE INTO facts VALUES ('part', ?)", (part,))
+            if part != known:
+                file.execute("INSERT INTO facts VALUES ('part', ?)", (part,))
 
     def _open_base(self, path: Path) -> sqlite3.Connection:
         """Open the journal that is only read.
@@ -435,6 +433,7 @@ class Journal:
         with self._transaction("FULL") as file:
             file.executemany(_AS_MERGED, ((id_, state, self._run, *rest) for id_, state, *rest in items))
             file.execute("UPDATE items SET run = ?", (self._run,))
+            file.execute("DELETE FROM facts WHERE name = 'part'")  # it is of more than one now
 
     def delivered_ids(self) -> Iterator[tuple[UUID, str | None]]:
         """Yield the items that were delivered: their id, and that of the service's answer.

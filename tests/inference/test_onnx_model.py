@@ -262,6 +262,14 @@ def test_names_in_the_file_are_compared_with_those_given(
     assert re.search(told, caplog.text)
 
 
+def test_a_name_that_two_classes_have_is_in_its_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the file has it twice too, another difference makes no other order of it."""
+    told = {"names": repr({0: "a", 1: "a", 2: "b"})}
+    path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata=told)
+    OnnxModel.load(path, ["a", "a", "c"])
+    assert "class 2 is 'b' there and 'c' here" in caplog.text
+
+
 def test_names_in_another_order_than_in_the_file_are_refused(tmp_path: Path) -> None:
     """Every box would be of another class."""
     path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata={"names": OWN})

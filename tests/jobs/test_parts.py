@@ -55,6 +55,16 @@ async def test_journals_of_parts_become_one(tmp_path, deployment, emulator):
     assert (merged.delivered, merged.rejected) == (13, 0)
 
 
+async def test_parts_may_be_merged_into_the_journal_of_one(tmp_path, deployment):
+    """It is of all of the input then, and a run goes on with it."""
+    journals = [tmp_path / f"{part}.j" for part in range(PARTS)]
+    for part, journal in enumerate(journals):
+        await run(partition(frames(), part, PARTS), deployment, journal=journal)
+    merge(journals[0], journals[1:])
+    report = await run(frames(), deployment, journal=journals[0])
+    assert (report.delivered_before, report.upload.accepted, report.is_complete) == (13, 0, True)
+
+
 async def test_journals_of_different_jobs_are_not_merged(tmp_path, deployment):
     """Nor what is no journal, or not there."""
     for name in ("a", "b"):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import prometheus_client
 import pytest
@@ -228,6 +229,26 @@ async def test_a_full_disk_and_a_full_memory_keep_nobody_waiting(
         (0, 30 - report.delivered) if when_full == "raise" else (30 - report.delivered, 0)
     )
     assert report.delivered < 30
+
+
+async def test_frames_whose_commit_failed_make_room_like_others(tmp_path: Path, small_disk: SmallDisk) -> None:
+    """They have no room on disk to give: dropping one of them is dropping one all the same, and the newest frame is taken."""
+    service = StalledService()
+    options: dict[str, Any] = {"order": "newest", "when_full": "drop_oldest", "max_spool_bytes": MEBI, "concurrency": 1}
+    async with uploader(service, tmp_path, durability="interval", max_pending_bytes=2 * MEBI, **options) as up:
+        small_disk.size = 0
+        for number in range(12):
+            await up.submit(make_frame(number, 100_000))
+        async with asyncio.timeout(300):
+            while up.statistics().health is not Health.DISK_FULL:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+        small_disk.size = 20 * MEBI
+        for number in range(12, 40):
+            await up.submit(make_frame(number, 100_000))
+            await asyncio.sleep(0.02)
+        service.go.set()
+    assert up.report.is_balanced
+    assert set(up.report.dropped_by_reason) == {"full_oldest"}
 
 
 async def test_the_room_that_somebody_else_freed_is_noticed_without_a_frame(

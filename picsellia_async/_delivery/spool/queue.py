@@ -391,8 +391,8 @@ class SpoolQueue:
             is_written=True,
         )
 
-    async def thin(self) -> int:
-        """Drop a frame on disk that stands between two others of its source; return the size of its record, 0 where there is none."""
+    async def thin(self) -> int | None:
+        """Drop a frame on disk that stands between two others of its source; return the size of its record, None where there is none."""
         was_thinned, entry = self._index.is_thinned, self._index.pop_between()
         if entry is not None and not was_thinned:
             logger.warning("the spool %s has no room for more: what waits in it is thinned", self._spool.directory)
@@ -403,15 +403,15 @@ class SpoolQueue:
         item = self._sender.take_oldest(self._index.oldest_seq())
         if item is not None:
             self._drop(item, DropReason.FULL_OLDEST)
-        return item is not None or await self._drop_entry(self._index.pop_oldest(), DropReason.FULL_OLDEST) > 0
+        return item is not None or await self._drop_entry(self._index.pop_oldest(), DropReason.FULL_OLDEST) is not None
 
-    async def _drop_entry(self, entry: Entry | None, reason: DropReason) -> int:
+    async def _drop_entry(self, entry: Entry | None, reason: DropReason) -> int | None:
         try:
             await self._read([entry] if entry else [], partial(self._drop, reason=reason))
         except SpoolError as error:
             self._note(error)
-            return 0
-        return entry.size if entry else 0
+            return None
+        return None if entry is None else entry.size  # 0 of one whose commit has failed
 
     def _drop(self, item: Item, reason: DropReason) -> None:
         self._ledger.end(item, Dropped(item.frame, reason, item.state.error, item.state.may_be_stored))
