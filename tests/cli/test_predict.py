@@ -9,15 +9,12 @@ import signal
 import subprocess
 import sys
 
-import cv2
-import httpx
-import numpy as np
 import pytest
 
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Fault
 
-from ..support.sources import encoded
+from ..support.sources import encoded, written
 
 pytestmark = pytest.mark.anyio
 
@@ -98,11 +95,7 @@ def kind(request, tmp_path, folder):
     """A pattern, or a clip with where its frames are kept."""
     if request.param != "clip":
         return [str(tmp_path / "im*" / "*.jpg")]
-    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
-    for number in range(6):
-        writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
-    writer.release()
-    return [str(tmp_path / "clip.mp4"), "--frames", str(tmp_path / "kept")]
+    return [str(written(tmp_path / "clip.mp4", range(0, 240, 40))), "--frames", str(tmp_path / "kept")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -127,8 +120,7 @@ async def test_what_an_interrupt_cut_in_two_is_stored_once(emulator, environment
     count = 6
     assert (report["predicted_before"], report["predicted"]) == (3, count - 3)
     assert await asyncio.to_thread(main, ["monitor", emulator.deployment_name, "--manifest", str(results)]) == 0
-    async with httpx.AsyncClient() as plain:
-        items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    items = emulator.predictions()
     assert len({item["sha256"] for item in items}) == len(items) == count
 
 

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 
 import pytest
 
+from picsellia_async.cli.main import main
+
+from ..support.sources import written
+
 pytestmark = pytest.mark.anyio
 
 VALUES = (20, 60, 100)
 OTHER = (150, 190, 230)
-
-
-def written(path, values, size=(64, 48)):
-    """Write a video of frames of one grey each, an MJPEG, of which each frame stands alone."""
-    cv2 = pytest.importorskip("cv2")
-    pytest.importorskip("av")
-    np = pytest.importorskip("numpy")
-    path.parent.mkdir(exist_ok=True)
-    kind = "mp4v" if path.suffix == ".mp4" else "MJPG"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, size)
-    for value in values:
-        writer.write(np.full((size[1], size[0], 3), value, np.uint8))
-    writer.release()
-    return path
 
 
 def grey(path):
@@ -59,6 +50,19 @@ async def test_a_video_that_took_anothers_place_is_another_one(predict, tmp_path
     assert levels(tmp_path, other) == sorted(OTHER)
     _, out, _, _ = await predict(video, "--frames", kept)
     assert out.startswith("0 predicted, 3 before")
+
+
+async def test_every_and_limit_choose_frames(predict, environment, emulator, tmp_path):
+    """Frames are named by their number in the video; a larger limit goes on where the smaller one ended, and all can be monitored."""
+    video = written(tmp_path / "clip.mp4", range(0, 200, 20))
+    for limit in (2, 5):
+        code, _, _, found = await predict(video, "--frames", tmp_path / "kept", "--every", 2, "--limit", limit)
+        assert (code, [name[-13:] for name in found]) == (
+            0,
+            [f"-{number:08d}.jpg" for number in range(0, 2 * limit, 2)],
+        )
+    command = ["monitor", emulator.deployment_name, "--manifest", str(tmp_path / "r.jsonl")]
+    assert await asyncio.to_thread(main, command) == 0
 
 
 async def test_a_frame_that_was_cut_is_written_anew(predict, tmp_path):

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import attrs
-import httpx
 import pytest
 
 from picsellia_async import (
@@ -92,8 +91,7 @@ async def test_a_program_starts_without_a_network(site: Site, caplog: pytest.Log
             assert uploader.statistics().spool_frames == 20
             emulator = await site.start()
             assert await uploader.flush() == 0
-        async with httpx.AsyncClient(base_url=emulator.url) as http:
-            stored = (await http.get("/emulator/predictions")).json()["items"]
+        stored = emulator.predictions()
         while not any("answers again (deployment" in record.message for record in caplog.records):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert uploader.report.delivered == 20

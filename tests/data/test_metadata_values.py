@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import datetime
 import decimal
@@ -46,6 +47,7 @@ def _name(value: Any) -> str:
         (np.float32(1.5), 1.5), (np.int64(3), 3), (np.bool_(True), True), (np.longdouble(0.25), 0.25),
         (np.array([1.5, 2.5], np.float32), [1.5, 2.5]), (np.array(["a", "b"]), ["a", "b"]), (np.array(7), 7),
         (np.str_("x"), "x"), ({np.str_("k"): 1}, {"k": 1}), ((1, (2,)), [1, [2]]), (Tensor(), [0.5, 1.0]),
+        (array.array("d", [0.5, 1.0]), [0.5, 1.0]),
         (uuid.UUID(int=1), str(uuid.UUID(int=1))), (datetime.date(2024, 1, 2), "2024-01-02"), (2**63, 2**63),
         (None, None), ("ü", "ü"),
     ],

@@ -75,6 +75,14 @@ def test_lines_of_closing_say_for_how_long_there_was_trouble() -> None:
     assert (last.fields["trouble_seconds"], last.fields["health"]) == (26.0, "down")
 
 
+def test_a_disk_without_an_error_does_not_show_that_of_the_host() -> None:
+    """What is in brackets belongs to the trouble before them."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(0.0, Health.DOWN, "503", NONE)
+    log.disk_changed(10.0, Health.DISK_FULL, "", NONE)
+    assert any(line.text.startswith("the disk of the spool is full: no more") for line in follow(log, 75.0))
+
+
 def test_a_day_of_outage_is_under_3000_lines() -> None:
     """However many frames are lost meanwhile."""
     log = DeliveryLog(has_spool=False)

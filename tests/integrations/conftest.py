@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
-import httpx
 import pytest
 
 from picsellia_async.emulator import Emulator, Fault
@@ -72,9 +71,7 @@ def stored(emulator: Emulator) -> Callable[[], Awaitable[Counter[str]]]:
     """Return what counts the stored pictures by the digest of their bytes."""
 
     async def digests() -> Counter[str]:
-        async with httpx.AsyncClient(timeout=300) as plain:
-            items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
-        return Counter(item["sha256"] for item in items)
+        return Counter(str(item["sha256"]) for item in emulator.predictions())
 
     return digests
 

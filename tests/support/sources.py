@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
 import numpy as np
+import pytest
 
 T = TypeVar("T")
 
@@ -95,3 +97,15 @@ class MjpegServer:
                 await self.released.wait()
             writer.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(part), part))
             await writer.drain()
+
+
+def written(path: Path, values: Iterable[int], size: tuple[int, int] = (64, 48)) -> Path:
+    """Write a video of frames of one grey each, an MJPEG, of which each frame stands alone."""
+    pytest.importorskip("av")
+    path.parent.mkdir(exist_ok=True)
+    kind = "mp4v" if path.suffix == ".mp4" else "MJPG"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, size)
+    for value in values:
+        writer.write(np.full((size[1], size[0], 3), value, np.uint8))
+    writer.release()
+    return path

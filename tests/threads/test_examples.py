@@ -10,25 +10,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from picsellia_async.emulator import Emulator, ThreadedEmulator
+from picsellia_async.emulator import ThreadedEmulator
 
 from ..support.images import jpeg
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@pytest.fixture
-def threaded() -> Iterator[ThreadedEmulator]:
-    """An emulator in a thread of its own."""
-    with Emulator.run_in_thread() as running:
-        yield running
 
 
 def environment(emulator: ThreadedEmulator, **more: str) -> dict[str, str]:
@@ -45,12 +37,12 @@ def test_the_page_shows_the_file(name: str) -> None:
     assert f"```python no-run\n{source}```\n" in (DOCS / "threads.md").read_text(encoding="utf-8")
 
 
-def test_celery_s_children_monitor_and_close(threaded: ThreadedEmulator, tmp_path: Path) -> None:
+def test_celery_s_children_monitor_and_close(picsellia_emulator: ThreadedEmulator, tmp_path: Path) -> None:
     """Two forked children take tasks; at the end of the worker all they handed over is stored, once."""
     pytest.importorskip("celery")
     queue = tmp_path / "queue"
     queue.mkdir()
-    env = environment(threaded, QUEUE=str(queue))
+    env = environment(picsellia_emulator, QUEUE=str(queue))
     for number in range(10):
         (tmp_path / f"{number}.jpg").write_bytes(jpeg(640, 480))
     send = "import sys, celery_tasks\nfor path in sys.argv[1:]: celery_tasks.monitor.delay(path)"
@@ -70,19 +62,23 @@ def test_celery_s_children_monitor_and_close(threaded: ThreadedEmulator, tmp_pat
     ]
     with subprocess.Popen([sys.executable, "-m", *command], env=env, cwd=tmp_path, stderr=subprocess.PIPE) as worker:
         try:
-            threaded.wait_for("monitor", 10, timeout=300)
+            picsellia_emulator.wait_for("monitor", 10, timeout=300)
         finally:
             worker.send_signal(signal.SIGTERM)
             told = worker.communicate(timeout=300)[1].decode()
-    assert sorted(row["filename"] for row in threaded.predictions()) == [f"{number}.jpg" for number in range(10)], told
+    assert sorted(row["filename"] for row in picsellia_emulator.predictions()) == [
+        f"{number}.jpg" for number in range(10)
+    ], told
     assert "close()" not in told
 
 
-def test_flask_answers_and_sigterm_delivers(threaded: ThreadedEmulator) -> None:
+def test_flask_answers_and_sigterm_delivers(picsellia_emulator: ThreadedEmulator) -> None:
     """Requests of several threads are answered; SIGTERM closes, and every frame is stored once."""
     pytest.importorskip("flask")
     command = [sys.executable, str(DOCS / "examples" / "flask_app.py")]
-    with subprocess.Popen(command, env=environment(threaded, PORT="0"), stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, env=environment(picsellia_emulator, PORT="0"), stderr=subprocess.PIPE, text=True
+    ) as server:
         try:
             assert server.stderr is not None
             while not (
@@ -108,5 +104,9 @@ def test_flask_answers_and_sigterm_delivers(threaded: ThreadedEmulator) -> None:
             server.send_signal(signal.SIGTERM)
             told = server.communicate(timeout=300)[1]
     assert server.returncode == 0, told
-    assert len({row["filename"] for row in threaded.predictions()}) == len(threaded.predictions()) == 20
+    assert (
+        len({row["filename"] for row in picsellia_emulator.predictions()})
+        == len(picsellia_emulator.predictions())
+        == 20
+    )
     assert "close()" not in told

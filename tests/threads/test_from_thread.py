@@ -30,15 +30,10 @@ from picsellia_async import (
 
 from ..spool.makers import StalledService
 from ..support.frames import make_frame
+from ..support.pipelines import until
 from ..uploader.service import Service, frames, uploader
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(condition: Any) -> None:
-    """Wait for what nobody tells."""
-    while not condition():  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.002)
 
 
 class Submitting:

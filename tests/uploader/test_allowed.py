@@ -7,29 +7,15 @@ import datetime
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from picsellia_async import ConfigurationError, Hours, Rejected, ServerError
 
 from ..support.frames import make_frame
-from ..support.virtual_time import DiskLoop, wait_for_disks
 from .service import Service, uploader
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Asyncio with a clock that jumps, and waits for the disk."""
-    return "asyncio", {"loop_factory": DiskLoop}
-
-
-@pytest.fixture(autouse=True)
-def disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still while a spool's thread is busy."""
-    wait_for_disks(monkeypatch)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("disk")]
 
 
 def epoch(text: str) -> float:

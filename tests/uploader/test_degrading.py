@@ -15,27 +15,14 @@ from picsellia_async._delivery.ladder import Ladder
 from picsellia_async.frames import Frame, smaller
 from picsellia_async.pixels import Encoding, encode
 
-from ..support.virtual_time import DiskLoop, wait_for_disks
 from .service import Service, down, uploader
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("disk")]
 
 RUNGS = [(85, 1920), (60, 200), (40, 100)]
 NOISE = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
 IMAGE = simplejpeg.encode_jpeg(np.ascontiguousarray(NOISE), quality=90, colorspace="BGR")
 BOX = DetectionPredictionFormat([0], [[48, 64, 120, 160]], [0.9])
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Asyncio with a clock that jumps, and waits for the disk."""
-    return "asyncio", {"loop_factory": DiskLoop}
-
-
-@pytest.fixture(autouse=True)
-def disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still while a spool's thread is busy."""
-    wait_for_disks(monkeypatch)
 
 
 def picture(number: int = 0, **fields: Any) -> Frame:
