@@ -38,7 +38,8 @@ class Clock:
         self._start: float | None = None if start is None else float(start * stream.time_base)
         self._unclocked = 0
         is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
-        self._is_late = settings.is_live and is_parsed
+        self.is_late: bool = settings.is_live and is_parsed
+        """Whether a packet is handed over when the next one begins."""
         self._handed_over = time.time()
         format_ = stream.container.format.name
         self._is_joinable = not settings.is_live and any(one in format_.split(",") for one in _JOINABLE)
@@ -51,11 +52,16 @@ class Clock:
         self._came: dict[int | None, float] = {}
         """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
 
-    def read(self, packet: Any) -> None:
-        """Take note of a packet, when it is handed over."""
+    def read(self, packet: Any, waited: float = 0.0) -> None:
+        """Take note of a packet, when it is handed over.
+
+        Args:
+            packet: Of PyAV.
+            waited: Seconds since it could have been.
+        """
         if not packet.size:
             return
-        now = time.time()
+        now = time.time() - waited
         self.packets += 1
         self.frames += packet.is_discard
         self.ends_corrupt = packet.is_corrupt
@@ -63,7 +69,7 @@ class Clock:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))
         self._follow_joins(packet)
         # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
-        self._came[packet.pts] = self._handed_over if self._is_late and self.packets > 1 else now
+        self._came[packet.pts] = self._handed_over if self.is_late and self.packets > 1 else now
         self._handed_over = now
         if len(self._came) > _REORDERED_MAX:
             del self._came[next(iter(self._came))]

@@ -7,9 +7,8 @@ own frames and is counted; only what cannot be read on ends the reading.
 from __future__ import annotations
 
 import datetime
-import errno
+import math
 import secrets
-import socket
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -17,16 +16,14 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import attrs
 
-from picsellia_async.errors import ConfigurationError
-from picsellia_async.sources._address import is_url, quoting_hint, redacted
-from picsellia_async.sources._backlog import Backlog
+from picsellia_async.sources._address import is_url
 from picsellia_async.sources._clock import Clock, Step
 from picsellia_async.sources._corruption import Corruption, FrameNumbers
 from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._idle_time import idle_seconds, with_idle_time
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._jpeg import (
     JpegWriter,
@@ -35,24 +32,15 @@ from picsellia_async.sources._jpeg import (
     is_plain_jpeg,
     is_whole_jpeg,
     jpeg_size,
-    open_jpeg,
 )
-from picsellia_async.sources._mp4 import why_unreadable
+from picsellia_async.sources._lateness import Lateness
 from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
+from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of
 from picsellia_async.sources._video_settings import VideoSettings
-from picsellia_async.sources._webcam import why_no_webcam
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
 """Reads that may fail one after the other before a file counts as unreadable."""
 
-_LIVE_OPTIONS: Final = {"analyzeduration": "1000000", "fpsprobesize": "0"}
-_RTSP_OPTIONS: Final = {"rtsp_transport": "tcp"}
-_LIVE_RTSP_OPTIONS: Final = {"analyzeduration": "1", "probesize": "32", "max_delay": "20000"}
-"""What FFmpeg reads ahead to learn about a stream is old when it comes; RTSP says beforehand what it sends.
-
-Over UDP a packet that is missing may only be late, and what comes after it waits `max_delay` microseconds for it. FFmpeg's own 100 ms
-are more than two frames at 25 a second, for each packet that is lost for good.
-"""
 
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
@@ -64,29 +52,12 @@ _READ_BYTES: Final = 2**18
 _LIMITED: Final = 1
 """FFmpeg's number for levels of 16 to 235."""
 
-_LARGE_PIXELS: Final = 1280 * 720
-"""Frames from which on decoding in several threads is worth what it costs."""
 
 _ASPECT_MAX: Final = 4
 """Pixels that are said to be flatter than that are a mistake of the file."""
 _MICROSECONDS: Final = 1_000_000
 _SOUND_LONGER_MAX: Final = 1.0
 """Seconds by which the sound of a whole file may be longer than its pictures."""
-
-
-def open_av() -> ModuleType:
-    """Return the module av.
-
-    Raises:
-        ConfigurationError: It, or what encodes its pictures, is not installed; the message names the extra.
-    """
-    try:
-        import av  # noqa: PLC0415 - an extra, imported on use
-    except ImportError as error:
-        raise ConfigurationError("video needs PyAV: pip install 'picsellia-async[video]'") from error
-    open_jpeg()
-    module: ModuleType = av
-    return module
 
 
 class Judged(Protocol):
@@ -115,7 +86,11 @@ class Reading:
     judged: Judged = _nobody
     """Called with each picture, from the thread that reads."""
     left_out: Callable[[], object] | None = None
-    """Called for each picture that is left out since the thread is behind; None: none may be."""
+    """Called for each picture that is left out since it is late; None: none may be."""
+    is_awaited: Callable[[], bool] = lambda: False
+    """Whether the reader takes a late one."""
+    buffer: int = 1
+    """Pictures that may wait for the reader."""
     damaged: int = 0
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
@@ -125,7 +100,8 @@ class Reading:
     _stamp: str = attrs.field(init=False)
     _writer: JpegWriter = attrs.field(init=False)
     _turn: Turn = attrs.field(factory=Turn, init=False)
-    _backlog: Backlog = attrs.field(factory=Backlog, init=False)
+    _lateness: Lateness | None = attrs.field(default=None, init=False)
+    """None where nothing may be left out."""
     _aspect: Fraction = attrs.field(factory=lambda: Fraction(1), init=False)
     """Width of a pixel by its height."""
 
@@ -134,6 +110,11 @@ class Reading:
         now = datetime.datetime.now(datetime.UTC)
         self._stamp = f"{self.settings.file_stem}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._writer = JpegWriter(self.settings.quality, self.settings.pixels)
+
+    @property
+    def until(self) -> float:
+        """Monotonic seconds until which the latest picture is in time."""
+        return math.inf if self._lateness is None else self._lateness.until
 
     def _is_damaged(self) -> None:
         """Count a picture that lacks data."""
@@ -152,8 +133,9 @@ class Reading:
             if response is not None:
                 self.connected()
                 step = Step(settings)
+                self._begin_lateness()
                 with closing(pictures(response, settings.shown)) as found:
-                    for picture in found:
+                    for picture in found if self._lateness is None else with_idle_time(found, self._arrived):
                         if picture is None:
                             self.judged(is_whole=False, is_picture=False)
                         else:
@@ -163,12 +145,12 @@ class Reading:
 
     def _with_ffmpeg(self, av: ModuleType) -> Generator[Image, None, None]:
         settings = self.settings
-        container = _open(av, settings)
+        container = open_video(av, settings)
         before = self.number
         try:
-            stream = _best_stream(av, container, settings)
+            stream = best_stream(av, container, settings)
             self.connected()
-            if container.format.name in _BARE_JPEG and _is_file(settings):
+            if container.format.name in _BARE_JPEG and is_file(settings):
                 rate = stream.guessed_rate
                 container.close()
                 yield from self._from_file_of_jpegs(float(rate) if rate else None)
@@ -188,13 +170,17 @@ class Reading:
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
-        self._backlog = Backlog()
+        self._begin_lateness(is_parsed=clock.is_late)
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
         is_mjpeg = stream.codec_context.name == "mjpeg"
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
-            clock.read(packet)
+            clock.read(packet, 0.0 if self._lateness is None else time.monotonic() - self._lateness.came_at)
             _follow(packet, corruption, numbers)
+            if self._passes_over(packet, stream, corruption):
+                if step.takes(clock.position(packet)):
+                    self._leave_out()
+                continue
             data = bytes(packet) if is_mjpeg and packet.size else b""
             if passes and not is_first and data and is_plain_jpeg(data):
                 yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
@@ -229,21 +215,48 @@ class Reading:
         self.judged(is_whole=True)
         if step.takes(position):
             self.corrupted += is_corrupted
-            begun = time.monotonic()
-            if self.left_out is not None and self._backlog.leaves_out(begun) and not _is_file(self.settings):
-                self.left_out()
-                self.number += 1
-                return
-            image = self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
-            self._backlog.made(begun, time.monotonic())
-            yield image
+            if not self._leaves_out():
+                yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
+
+    def _begin_lateness(self, *, is_parsed: bool = False) -> None:
+        may_leave_out = self.left_out is not None and not is_file(self.settings)
+        self._lateness = Lateness(is_parsed, self.buffer) if may_leave_out else None
+
+    def _arrived(self, waited: float, moment: float | None = None) -> None:
+        if self._lateness is not None:
+            self._lateness.read(waited, time.monotonic(), moment)
+
+    def _leaves_out(self) -> bool:
+        """Return whether a picture that is to be made is late; then it is counted."""
+        late = self._lateness
+        if late is None or not late.leaves_out(time.monotonic(), is_awaited=self.is_awaited()):
+            return False
+        self._leave_out()
+        return True
+
+    def _leave_out(self) -> None:
+        if self.left_out is not None:
+            self.left_out()
+        self.number += 1
+
+    def _passes_over(self, packet: Any, stream: Any, corruption: Corruption) -> bool:
+        """Return whether a packet is not to be decoded, since decoding is too slow for the camera."""
+        late = self._lateness
+        if late is None or not packet.size:
+            return False
+        was_passing, passes = late.is_passing_over, late.passes_over(time.monotonic(), is_key=packet.is_keyframe)
+        if was_passing and not passes:  # what the decoder holds is from before
+            stream.codec_context.flush_buffers()
+            if not packet.is_keyframe:
+                corruption.lost()
+        return passes
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
         failure, failed = "", 0
         packets = container.demux(stream)
         while not failure:
-            asked = time.monotonic()
+            asked = 0.0 if self._lateness is None else idle_seconds()
             try:
                 packet = next(packets)
             except (StopIteration, av.EOFError):
@@ -252,18 +265,20 @@ class Reading:
                 self._is_damaged()
                 failed += 1
                 if failed == _DAMAGE_IN_A_ROW_MAX:
-                    failure = _reason(error, self.settings.timeout)
+                    failure = reason_of(error, self.settings.timeout)
                 packets = container.demux(stream)  # the generator ended with the error, the file did not
             except (av.FFmpegError, OSError) as error:
-                failure = _reason(error, self.settings.timeout)
+                failure = reason_of(error, self.settings.timeout)
             else:
                 failed = 0
-                self._backlog.read(time.monotonic() - asked)
+                if self._lateness is not None and packet.size:
+                    self._arrived(idle_seconds() - asked, _moment(packet))
                 yield packet
         # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
         raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 
     def _frames(self, av: ModuleType, packet: Any, corruption: Corruption) -> list[Any]:
+        begun = time.monotonic()
         try:
             frames: list[Any] = packet.decode()
         except av.EOFError:
@@ -272,6 +287,8 @@ class Reading:
             self._is_damaged()
             corruption.lost()
             return []
+        if self._lateness is not None:
+            self._lateness.decoded(time.monotonic() - begun)
         return frames
 
     def _from_file_of_jpegs(self, rate: float | None) -> Iterator[Image]:
@@ -292,8 +309,14 @@ class Reading:
             raise SourceError(f"{self.settings.shown!r} is cut off: it ends before its last frame")
 
     def _from_frame(self, frame: Any, position: float | None, captured: float, *, is_corrupted: bool = False) -> Image:
+        begun = time.monotonic()
         data, pixels, width, height = self._writer.write(frame, self._turn, self._aspect)
+        self._is_made(begun)
         return self._image(data, pixels, width, height, position, captured, is_corrupted=is_corrupted)
+
+    def _is_made(self, begun: float) -> None:
+        if self._lateness is not None:
+            self._lateness.made(begun, time.monotonic())
 
     def _from_jpeg(
         self,
@@ -311,14 +334,20 @@ class Reading:
         if not step.takes(position):
             self.judged(is_whole=True)
             return
-        if not is_plain_jpeg(data):
+        is_plain = is_plain_jpeg(data)
+        if not (is_plain and self.settings.pixels is None) and self._leaves_out():
+            self.judged(is_whole=True)
+            return
+        if not is_plain:
             for frame in self._decoded(data):
                 self.judged(is_whole=True)
                 yield self._from_frame(frame, position, captured)
             return
         pixels = None
         if self.settings.pixels is not None:
+            begun = time.monotonic()
             pixels = self._writer.decoded(data)
+            self._is_made(begun)
             if pixels is None:
                 self._is_damaged()
                 return
@@ -355,64 +384,18 @@ class Reading:
         )  # fmt: skip
 
 
-def _open(av: ModuleType, settings: VideoSettings) -> Any:
-    address, failure = settings.address, ""
-    if not is_url(address) and not settings.format:
-        if not Path(address).exists():
-            raise SourceError(f"there is no file {address!r}")
-        # A colon in a name would be taken for the end of a protocol's.
-        address = f"file:{address}"
-    is_rtsp = address.startswith("rtsp")
-    usual = _RTSP_OPTIONS if is_rtsp else {}
-    live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
-    begun = time.monotonic()
-    try:
-        container = av.open(
-            address,
-            format=settings.format,
-            options={**live, **usual, **settings.options},
-            timeout=(settings.timeout, settings.timeout),
-        )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        failure = _reason(error, settings.timeout)
-        if is_url(address) and time.monotonic() - begun >= settings.timeout:
-            # FFmpeg calls a port that says nothing "invalid data", once its time is over.
-            failure = _silence(settings.timeout)
-        elif getattr(error, "errno", None) == errno.EIO:
-            failure = _why_no_host(address) or failure
-    if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
-        if settings.webcam is not None:
-            raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
-        why = why_unreadable(Path(settings.address)) if _is_file(settings) else ""
-        raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address)}")
-    return container
-
-
-def _why_no_host(address: str) -> str:
-    """Return that the name in an address is not known, for which FFmpeg has "Input/output error"; empty where it is."""
-    try:
-        host = urlsplit(redacted(address)).hostname if is_url(address) else None
-    except ValueError:  # brackets that do not close
-        return ""
-    if not host or host == "...":  # the latter where a password cannot be told from the host
-        return ""
-    try:
-        socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError) as error:
-        return f"the name {host!r} cannot be looked up ({getattr(error, 'strerror', None) or 'it is no name'})"
-    return ""
-
-
-def _is_file(settings: VideoSettings) -> bool:
-    return not is_url(settings.address) and Path(settings.address).is_file()
-
-
 def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None) -> None:
     """Take note of what a packet says of damage."""
     if packet.size:
         is_intra, is_gap = (False, False) if numbers is None else numbers.read(bytes(packet))
         is_damaged = is_gap or packet.is_corrupt
         corruption.read(packet.pts, is_key=is_intra or packet.is_keyframe, is_damaged=is_damaged)
+
+
+def _moment(packet: Any) -> float | None:
+    """Return the seconds of a packet by the stream's clock."""
+    stamp = packet.pts if packet.dts is None else packet.dts
+    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
 
 
 def _frame_numbers(stream: Any) -> FrameNumbers | None:
@@ -423,39 +406,6 @@ def _frame_numbers(stream: Any) -> FrameNumbers | None:
     numbers = FrameNumbers()
     numbers.read(context.extradata or b"")  # RTSP tells the parameters before the first packet
     return numbers
-
-
-def _best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
-    """Return the largest video, as a player chooses it; a cover picture or a thumbnail is none.
-
-    Raises:
-        SourceError: There is no video.
-    """
-    pictures_only = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    found = [one for one in container.streams.video if not one.disposition & pictures_only]
-    if not found:
-        what = "only a cover picture" if container.streams.video else "no video"
-        container.close()
-        raise SourceError(f"{settings.shown!r} holds {what}")
-    best = max(found, key=lambda one: (one.codec_context.width * one.codec_context.height, -one.index))
-    # Threads by frame hold a frame back each, which would be the age of what a camera shows; small frames they make dearer.
-    # Threads by slice keep the decoder of H.264 from telling which pictures lack data.
-    is_large = best.codec_context.width * best.codec_context.height >= _LARGE_PIXELS
-    live = "NONE" if best.codec_context.name == "h264" else "SLICE"
-    best.thread_type = live if settings.is_live else "AUTO" if is_large else "NONE"
-    return best
-
-
-def _reason(error: BaseException, timeout: float) -> str:
-    """Return what FFmpeg says, without the address that its messages end with."""
-    if type(error).__name__ == "ExitError":  # PyAV ends a call by it whose time is over
-        return _silence(timeout)
-    said = getattr(error, "strerror", None)
-    return str(said) if said else type(error).__name__
-
-
-def _silence(timeout: float) -> str:
-    return f"nothing came for {timeout:g} s"
 
 
 def _matrix(frame: Any) -> bytes | None:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -26,12 +29,18 @@ REASONS: Final = ("full_oldest", "full_newest", "late", "closed")
 more."""
 
 
+LATE_SECONDS: Final = 1.0
+"""For longer than that the task does not wait for an item that is in time."""
+
+
 @attrs.frozen
 class Counts:
     """What became of the items: `received` is the sum of the others."""
 
     received: int
     taken: int
+    late: int
+    """Of those taken."""
     waiting: int
     dropped: dict[str, int]
 
@@ -39,18 +48,24 @@ class Counts:
 class ThreadQueue(Generic[T]):
     """Made in the event loop of its taker."""
 
-    def __init__(self, capacity: int, policy: Policy) -> None:
+    def __init__(self, capacity: int, policy: Policy, marked_late: Callable[[T], T] | None = None) -> None:
         """Make an empty buffer.
 
         Args:
             capacity: Items at most.
             policy: What to do when it is full.
+            marked_late: Makes of an item one that says that it is late.
         """
+        self._marked_late = marked_late
+        self._late = 0
         self._received = self._taken = 0
         self._dropped: dict[str, int] = dict.fromkeys(REASONS, 0)
         self._capacity = capacity
         self._policy = policy
-        self._items: deque[T] = deque()
+        self._items: deque[tuple[T, float]] = deque()
+        """Each with the moment until which it is in time."""
+        self._asked_at = math.inf
+        """Since when the task waits."""
         self._changed = threading.Condition()
         self._is_stopped = False
         self._is_ended = False
@@ -61,7 +76,7 @@ class ThreadQueue(Generic[T]):
     def counts(self) -> Counts:
         """Return the numbers of one moment."""
         with self._changed:
-            return Counts(self._received, self._taken, len(self._items), dict(self._dropped))
+            return Counts(self._received, self._taken, self._late, len(self._items), dict(self._dropped))
 
     @property
     def is_stopped(self) -> bool:
@@ -70,8 +85,13 @@ class ThreadQueue(Generic[T]):
 
     # The thread's side.
 
-    def put(self, item: T) -> bool:
-        """Hand an item over; return whether more are wanted."""
+    def put(self, item: T, until: float = math.inf) -> bool:
+        """Hand an item over; return whether more are wanted.
+
+        Args:
+            item: What the task takes.
+            until: Monotonic seconds until which it is in time.
+        """
         with self._changed:
             if self._policy == "wait":
                 self._changed.wait_for(lambda: self._is_stopped or len(self._items) < self._capacity)
@@ -80,13 +100,13 @@ class ThreadQueue(Generic[T]):
                 self._dropped["closed"] += 1
                 return False
             if len(self._items) < self._capacity:
-                self._items.append(item)
+                self._items.append((item, until))
             elif self._policy == "drop_newest":
                 self._dropped["full_newest"] += 1
                 return True
             else:
                 self._items.popleft()
-                self._items.append(item)
+                self._items.append((item, until))
                 self._dropped["full_oldest"] += 1
         self._wake()
         return True
@@ -96,6 +116,10 @@ class ThreadQueue(Generic[T]):
         with self._changed:
             self._received += 1
             self._dropped["late"] += 1
+
+    def is_awaited(self) -> bool:
+        """Return whether the task has waited for so long that it takes a late item."""
+        return time.monotonic() >= self._asked_at + LATE_SECONDS
 
     def rest(self, seconds: float) -> bool:
         """Wait, but not beyond `stop`; return whether more items are wanted."""
@@ -122,13 +146,20 @@ class ThreadQueue(Generic[T]):
         Raises:
             BaseException: What the thread ended with, after the items before it.
         """
+        self._asked_at = time.monotonic()
         while not self._is_stopped:
             with self._changed:
-                if self._items:
-                    item = self._items.popleft()
-                    self._taken += 1
+                while self._items:
+                    item, until = self._items.popleft()
                     self._changed.notify_all()
-                    return item
+                    is_late = time.monotonic() > until
+                    if is_late and not (self._is_ended or self.is_awaited()):
+                        self._dropped["late"] += 1
+                        continue
+                    self._taken += 1
+                    self._late += is_late
+                    self._asked_at = math.inf
+                    return item if self._marked_late is None or not is_late else self._marked_late(item)
                 if self._is_ended:
                     break
                 self._came.clear()

@@ -22,9 +22,10 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._address import is_url
 from picsellia_async.sources._camera_log import CameraLog
 from picsellia_async.sources._closeable import Closeable
-from picsellia_async.sources._decoder import Reading, open_av
+from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
+from picsellia_async.sources._opening import open_av
 from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
@@ -62,13 +63,15 @@ class CameraStatistics:
     """Frames decoded and chosen by `every`."""
     taken: int
     """Frames that the reader has."""
+    late: int
+    """Of these, those that were late all the same (`Image.is_late`): for a second, or to the end of the stream, no other came."""
     buffered: int
     """Frames that wait for the reader."""
     dropped: int
     """Frames given up."""
     dropped_by_reason: dict[str, int]
-    """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `late`, the machine was behind the camera, and the picture
-    was decoded and no more (with `drop_oldest` alone); `closed`, it was in the buffer, or came, at the end."""
+    """The same by reason: `full_oldest` and `full_newest`, the buffer was full; `late`, it could not be handed over in time, and in most
+    cases not even made a picture (with `drop_oldest` alone); `closed`, it was in the buffer, or came, at the end."""
     damaged: int
     """Pictures that came damaged and were passed over; they are not among those received."""
     corrupted: int
@@ -134,11 +137,12 @@ class Camera(Closeable):
 
     def statistics(self) -> CameraStatistics:
         """Return a snapshot of the numbers."""
-        counts = Counts(0, 0, 0, dict.fromkeys(REASONS, 0)) if self._queue is None else self._queue.counts()
+        counts = Counts(0, 0, 0, 0, dict.fromkeys(REASONS, 0)) if self._queue is None else self._queue.counts()
         return CameraStatistics(
             state=self._state,
             received=counts.received,
             taken=counts.taken,
+            late=counts.late,
             buffered=counts.waiting,
             dropped=sum(counts.dropped.values()),
             dropped_by_reason=counts.dropped,
@@ -161,10 +165,11 @@ class Camera(Closeable):
         if self._state is not CameraState.IDLE:
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
         open_av()
-        self._queue = queue = ThreadQueue[Image](self._capacity, self._policy)
+        self._queue = queue = ThreadQueue[Image](self._capacity, self._policy, _marked_late)
         self._reading = reading = Reading(
             settings=self._settings, connected=self._connected, judged=self._judged,
             left_out=queue.leave_out if self._policy == "drop_oldest" else None,
+            is_awaited=queue.is_awaited, buffer=self._capacity,
         )  # fmt: skip
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
@@ -229,7 +234,7 @@ class Camera(Closeable):
         try:
             with closing(reading.images()) as images:
                 for image in images:
-                    if not queue.put(image):
+                    if not queue.put(image, reading.until):
                         break
                     self._picture_at = time.monotonic()
         except SourceError as error:
@@ -285,9 +290,10 @@ def camera(
 ) -> Camera:
     """Return a live source: RTSP, MJPEG over HTTP, a webcam, or anything else that FFmpeg opens.
 
-    A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With a buffer of one frame, a
-    frame that is handed over is at most two frame times old, plus what the network takes, however slow the reader is (up to 1080p at 25 a
-    second; of larger pictures fewer come, each as soon as it can be made). A picture that
+    A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With "drop_oldest" and a buffer of
+    one frame, a frame that is handed over is at most two frame times old (80 ms where these are shorter), plus what the network takes,
+    however slow reader and machine are: what is late is dropped and counted. Only where nothing else comes for a second a late one is
+    handed over (`Image.is_late`). A picture that
     comes damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`). Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
     of the first failure, each 30 seconds of failing, and when the camera is back.
 
@@ -326,6 +332,10 @@ def camera(
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
+
+
+def _marked_late(image: Image) -> Image:
+    return attrs.evolve(image, is_late=True)
 
 
 def _is_file(address: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Final
 
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._closeable import Closeable
-from picsellia_async.sources._decoder import Reading, open_av
+from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._image import Image
+from picsellia_async.sources._opening import open_av
 from picsellia_async.sources._thread_queue import ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 
