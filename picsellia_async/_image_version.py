@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 import time
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Final
 
 import attrs
 
+from picsellia_async._content_digest import content_digest
 from picsellia_async.config import IMAGE_BYTES_MAX
 
-_DIGEST_CHARACTERS: Final = 32
 _SETTLED_NS: Final = 2_000_000_000
 """A file may change twice within one tick of the clock of its file system: the time of one written a moment ago says nothing."""
 
@@ -25,7 +24,7 @@ class ImageVersion:
     modified_ns: int = 0
     """0 where it was written a moment before; then the content alone tells."""
     digest: str = ""
-    """Of the content, SHA-256; "" of a file that could not be read, which is no version of any picture."""
+    """Of the content, XXH3-128; "" of a file that could not be read, which is no version of any picture."""
 
     @classmethod
     def of(cls, path: Path) -> ImageVersion:
@@ -67,4 +66,4 @@ class ImageVersion:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGEST_CHARACTERS]
+    return content_digest(path.read_bytes()).hex()

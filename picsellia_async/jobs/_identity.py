@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from picsellia_async._content_digest import content_digest
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.predictions.base import field_names
 
-DIGEST_BYTES: Final = 16
 SAID_BYTES: Final = 8
 """Enough where each item is compared with one other."""
 _UUID_BYTES: Final = 16
-_NAME_BASED: Final = 5
-"""Version of UUIDs that are a SHA-1."""
+_NAME_BASED: Final = (5 << 76) | (0b10 << 62)
+"""Version (5: a SHA-1 of names) and variant of a UUID, and the bits that they are in. `UUID(version=5)` sets them, too, and takes longer."""
+_NAME_BASED_BITS: Final = (0xF << 76) | (0b11 << 62)
 
 UNREADABLE: Final = b""
 """Stands for the content of a file that cannot be read, which the uploader tells."""
-
-
-def digest_of(content: bytes) -> bytes:
-    """Return the digest of a picture, the whole of it, or of facts. Lets other threads run.
-
-    SHA-256, since processors have instructions for it: of what the standard library has it costs least.
-    """
-    return hashlib.sha256(content).digest()[:DIGEST_BYTES]
 
 
 def key_of(frame: Frame, picture: bytes) -> bytes:
@@ -36,24 +32,33 @@ def key_of(frame: Frame, picture: bytes) -> bytes:
 
     Args:
         frame: The item.
-        picture: `digest_of` its image.
+        picture: `content_digest` of its image.
     """
-    facts = b"\0".join(
-        (frame.filename.encode(), picture, _written(frame.prediction), _written(frame.shadow_prediction))
-    )
-    return digest_of(facts)
+    shadow = frame.shadow_prediction
+    facts = (
+        frame.filename.encode(), picture, _written(frame.prediction), b"" if shadow is None else _written(shadow)
+    )  # fmt: skip
+    return content_digest(b"\0".join(facts))
 
 
-def id_of(owner: bytes, key: bytes, repetition: int) -> UUID:
-    """Return the id of an item: the same in each run, of whatever process.
+class Ids:
+    """Gives the items of a deployment their ids: the same in each run, of whatever process."""
 
-    Args:
-        owner: The deployment.
-        key: Of the item.
-        repetition: How often the same item came before in its run: a scene that does not move gives equal ones.
-    """
-    digest = hashlib.sha1(owner + key + repetition.to_bytes(4), usedforsecurity=False).digest()
-    return UUID(bytes=digest[:_UUID_BYTES], version=_NAME_BASED)
+    def __init__(self, owner: bytes) -> None:
+        """Store the deployment."""
+        self._owner = hashlib.sha1(owner, usedforsecurity=False)
+
+    def of(self, key: bytes, repetition: int) -> UUID:
+        """Return the id of an item.
+
+        Args:
+            key: Of the item.
+            repetition: How often the same item came before in its run: a scene that does not move gives equal ones.
+        """
+        digest = self._owner.copy()
+        digest.update(key + repetition.to_bytes(4))
+        number = int.from_bytes(digest.digest()[:_UUID_BYTES])
+        return UUID(int=number & ~_NAME_BASED_BITS | _NAME_BASED)
 
 
 def said_by(frame: Frame) -> bytes:
@@ -61,9 +66,12 @@ def said_by(frame: Frame) -> bytes:
     return key_of(frame, b"")[:SAID_BYTES]
 
 
-def _written(prediction: PredictionFormat | None) -> bytes:
-    if prediction is None:
-        return b""
+def _written(prediction: PredictionFormat) -> bytes:
     kind = type(prediction)
-    names = field_names(kind)  # type: ignore[arg-type]  # classes are hashable
-    return orjson.dumps([kind.__name__, *(getattr(prediction, name) for name in names)])
+    return orjson.dumps((kind.__name__, _values_of(kind)(prediction)))  # type: ignore[arg-type]  # classes are hashable
+
+
+@cache
+def _values_of(kind: type[PredictionFormat]) -> Callable[[Any], Any]:
+    """Return what returns all that a prediction of a format says."""
+    return attrgetter(*field_names(kind))  # type: ignore[arg-type]

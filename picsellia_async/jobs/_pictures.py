@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from picsellia_async._content_digest import content_digest
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.frames import Frame
-from picsellia_async.jobs._identity import UNREADABLE, digest_of
+from picsellia_async.jobs._identity import UNREADABLE
 from picsellia_async.jobs._journal import Journal
 
 _SETTLED_NS: Final = 2_000_000_000
@@ -33,10 +34,10 @@ def pictures(frames: Sequence[Frame], journal: Journal) -> tuple[list[bytes], di
     for frame in frames:
         image = frame.image
         if isinstance(image, bytes):
-            found.append(digest_of(image))
+            found.append(content_digest(image))
             continue
         if image is None:
-            found.append(digest_of(f"object {frame.object_name}".encode()))
+            found.append(content_digest(f"object {frame.object_name}".encode()))
             continue
         version, is_settled = versions[image]
         picture = known.get(version)
@@ -57,11 +58,11 @@ def _version_of(path: Path) -> tuple[bytes, bool]:
     if not stat.S_ISREG(state.st_mode) or state.st_size > IMAGE_BYTES_MAX:
         return b"", False  # the uploader refuses it, and says why
     facts = f"{os.path.abspath(path)}\0{state.st_size}\0{state.st_mtime_ns}"  # noqa: PTH100 - Path.absolute keeps `..`
-    return digest_of(facts.encode(errors="surrogateescape")), time.time_ns() - state.st_mtime_ns > _SETTLED_NS
+    return content_digest(facts.encode(errors="surrogateescape")), time.time_ns() - state.st_mtime_ns > _SETTLED_NS
 
 
 def _read(path: Path) -> bytes:
     try:
-        return digest_of(path.read_bytes())
+        return content_digest(path.read_bytes())
     except OSError:
         return UNREADABLE

@@ -21,16 +21,19 @@ from uuid import UUID
 import anyio
 import attrs
 
+from picsellia_async._content_digest import content_digest
 from picsellia_async._delivery.iterables import check
 from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
+from picsellia_async._error_text import error_text
 from picsellia_async._http.retry import is_repeatable
 from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.frames import Frame, StatedId, with_id
 from picsellia_async.jobs._identity import key_of, said_by
-from picsellia_async.jobs._journal import Ending, Entry, Item, Journal, State
+from picsellia_async.jobs._items import Ending, Entry, Item, State
+from picsellia_async.jobs._journal import Journal
 from picsellia_async.jobs._pictures import pictures
 from picsellia_async.jobs._read_ahead import ReadAhead
 from picsellia_async.jobs.parts import Partition
@@ -155,8 +158,8 @@ class Job:
         self._came = asyncio.Event()
         self._closes = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
-        self._handed_on: set[UUID] = set()
-        """Items whose frames were handed on and that have no outcome yet."""
+        self._handed_on: set[int] = set()
+        """Ids of items whose frames were handed on and that have no outcome yet; their numbers, since UUIDs are hashed in Python."""
         concurrency = options.get("concurrency")
         self._handed_on_max = max(_HANDED_ON_MAX, 2 * concurrency if isinstance(concurrency, int) else 0)
         self._has_room = asyncio.Event()
@@ -198,6 +201,7 @@ class Job:
     @contextlib.asynccontextmanager
     async def _with_journal(self) -> AsyncGenerator[None, None]:
         """Keep the journal while the uploader lives, which is opened later and closed earlier."""
+        content_digest(b"")  # an extra that is not installed is told before a journal is made
         try:
             await self._in_thread(self._journal.open)
         except BaseException:
@@ -226,7 +230,7 @@ class Job:
                 self._writing, return_exceptions=True
             )  # what could not be written is tried once more below
         # What was handed on and never submitted has no outcome, and was certainly not sent.
-        self._endings += [Ending(one, State.PENDING) for one in self._handed_on]
+        self._endings += [Ending(UUID(int=one), State.PENDING) for one in self._handed_on]
         self._handed_on.clear()
         try:
             await self._write()
@@ -280,29 +284,33 @@ class Job:
             self._has_room.clear()
             await self._has_room.wait()
         entries = await self._in_thread(lambda: self._begin(frames))
-        named = [with_id(frame, entry.id) for entry, frame in zip(entries, frames, strict=True)]
-        unknown = [frame for entry, frame in zip(entries, named, strict=True) if entry.before in _DOUBTFUL]
-        found = await self._looked_up(unknown) if unknown else {}
-        new = [frame for entry, frame in zip(entries, named, strict=True) if not self._is_done(entry, found)]
-        self._handed_on.update(frame.id for frame in new)
+        doubtful = [
+            with_id(frame, entry.id)
+            for entry, frame in zip(entries, frames, strict=True)
+            if entry.before is not None and entry.before in _DOUBTFUL
+        ]
+        found = await self._looked_up(doubtful) if doubtful else {}
+        new = [
+            with_id(frame, entry.id)
+            for entry, frame in zip(entries, frames, strict=True)
+            if entry.before is None or not self._is_done(entry, found)
+        ]
+        self._handed_on.update([frame.id.int for frame in new])
         return new
 
     def _begin(self, frames: list[Frame]) -> list[Entry]:
         """Name the items, and write them down; in a thread."""
         # A picture is read and digested only where it tells the item: that is most of what a job costs.
-        known_by_content = [frame for frame in frames if not self._has_own_id(frame)]
-        found, read = pictures(known_by_content, self._journal)
+        own = [self._by_id or isinstance(frame.id, StatedId) for frame in frames]
+        found, read = pictures(
+            [frame for frame, has_own in zip(frames, own, strict=True) if not has_own], self._journal
+        )
         digests = iter(found)
         items = [
-            Item(own_id=frame.id, said=said_by(frame))
-            if self._has_own_id(frame)
-            else Item(key_of(frame, next(digests)))
-            for frame in frames
+            Item(b"", frame.id, said_by(frame)) if has_own else Item(key_of(frame, next(digests)))
+            for frame, has_own in zip(frames, own, strict=True)
         ]
         return self._journal.begin(items, read)
-
-    def _has_own_id(self, frame: Frame) -> bool:
-        return self._by_id or isinstance(frame.id, StatedId)
 
     def _is_done(self, entry: Entry, found: dict[UUID, str | None]) -> bool:
         if entry.before is State.DELIVERED:
@@ -370,24 +378,25 @@ class Job:
         """Take note of an outcome; called by the uploader."""
         if isinstance(outcome, Delivered):
             told = outcome.receipt.get("id")
-            self._end(outcome.frame.id, State.DELIVERED, outcome.attempts, None if told is None else str(told))
+            detail = None if told is None else str(told)
+            self._end(Ending(outcome.frame.id, State.DELIVERED, outcome.attempts, detail))
         elif isinstance(outcome, Rejected):
             state = State.SENT if outcome.may_be_stored else State.REJECTED
-            detail = f"{type(outcome.error).__name__}: {outcome.error}"[:_DETAIL_MAX]
-            self._end(outcome.frame.id, state, outcome.attempts, detail)
+            self._end(Ending(outcome.frame.id, state, outcome.attempts, error_text(outcome.error)[:_DETAIL_MAX]))
         elif isinstance(outcome, Dropped) and outcome.frame is not None:  # None is of a spool, which a job has not
-            self._end(outcome.frame.id, State.SENT if outcome.may_be_stored else State.PENDING, 0, None)
+            self._end(Ending(outcome.frame.id, State.SENT if outcome.may_be_stored else State.PENDING))
         if self._on_outcome is not None:
             self._on_outcome(outcome)
 
-    def _end(self, id_: UUID, state: State, attempts: int, detail: str | None) -> None:
-        self._handed_on.discard(id_)
+    def _end(self, ending: Ending) -> None:
+        self._handed_on.discard(ending.id.int)
         self._has_room.set()
-        self._add(Ending(id_, state, attempts, detail))
+        self._add(ending)
 
     def _add(self, ending: Ending) -> None:
+        if not self._endings:
+            self._came.set()
         self._endings.append(ending)
-        self._came.set()
 
     async def _write_endings(self) -> None:
         while not self._closes.is_set():

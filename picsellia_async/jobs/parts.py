@@ -14,7 +14,8 @@ from picsellia_async._delivery.iterables import check, each
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame, no_frame
 from picsellia_async.jobs._errors import JournalError
-from picsellia_async.jobs._journal import Ended, Journal, State
+from picsellia_async.jobs._items import Ended, State
+from picsellia_async.jobs._journal import Journal
 from picsellia_async.validation import whole_number
 
 _DIGEST_BYTES: Final = 8

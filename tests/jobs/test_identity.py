@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from uuid import UUID
 
 import pytest
 
-from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame, _content_digest
+from picsellia_async._content_digest import content_digest
 from picsellia_async.jobs import run
+from picsellia_async.jobs._identity import Ids, key_of
 from picsellia_async.sources import manifest
 
 from ..support.sources import encoded
@@ -40,6 +43,22 @@ def again(tmp_path, deployment):
         return report.delivered_before, report.upload.accepted
 
     return ran
+
+
+async def test_a_job_without_the_extra_says_so(tmp_path, deployment, monkeypatch):
+    """Before it makes a journal: another digest in its place would make other ids of the same items."""
+    monkeypatch.setitem(sys.modules, "xxhash", None)
+    _content_digest._xxh3.cache_clear()
+    with pytest.raises(ConfigurationError, match=r"needs the extra 'jobs': pip install 'picsellia-async\[jobs\]'"):
+        await run([frame(IMAGE, filename="a.jpg")], deployment, journal=tmp_path / "j")
+    assert not (tmp_path / "j").exists()
+
+
+def test_ids_are_the_same_on_every_machine():
+    """They are made of deployment, name, picture and prediction, by functions that give the same on every processor."""
+    assert content_digest(b"a picture").hex() == "9b4d6dd8f4f141b8944bccf526d2ba2d"
+    key = key_of(frame(IMAGE, filename="a.jpg"), content_digest(b"a picture"))
+    assert str(Ids(b"a deployment").of(key, 0)) == "c93e7030-b361-565e-968d-d6a92bc1abc5"
 
 
 @pytest.mark.parametrize("kind", ["bytes", "file"])

@@ -116,8 +116,8 @@ async def test_a_base_that_cannot_be_read_is_refused(tmp_path, deployment):
     await run(frames(), deployment, journal=tmp_path / "base")
     with closing(sqlite3.connect(tmp_path / "base")) as file, file:
         file.execute("UPDATE facts SET value = '1' WHERE name = 'format'")
-    with pytest.raises(ConfigurationError, match="is of format '1', not '2'"):
+    with pytest.raises(ConfigurationError, match="is of format '1', not '3'"):
         await run(frames(), deployment, journal=tmp_path / "a", base=tmp_path / "base")
-    with pytest.raises(ConfigurationError, match="is of format '1', not '2'"):
+    with pytest.raises(ConfigurationError, match="is of format '1', not '3'"):
         merge(tmp_path / "all", [tmp_path / "base"])
     assert not (tmp_path / "all").exists()
