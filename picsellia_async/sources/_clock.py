@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, Final
 
 from picsellia_async.sources._video_settings import VideoSettings
+
+logger: logging.Logger = logging.getLogger("picsellia_async")
 
 _PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
 """Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
 _PARSING: Final = frozenset({"rtsp", "rtp", "sdp", "mpegts"})
 
 _BACK_SECONDS: Final = 0.1
-"""By more than that the time of a packet does not go back within a recording; where pieces were joined it does."""
+"""By more than that the time of a frame does not go back within a recording; where pieces were joined it does."""
 _AHEAD_SECONDS: Final = 10.0
 """By more than that it goes ahead in joined pieces of `_JOINABLE`, whose clocks begin anywhere; FFmpeg's own threshold."""
 _JOINABLE: Final = ("mpegts", "mpeg", "hls")
@@ -43,12 +46,17 @@ class Clock:
         self._handed_over = time.time()
         format_ = stream.container.format.name
         self._is_joinable = not settings.is_live and any(one in format_.split(",") for one in _JOINABLE)
-        self._due: float | None = None
-        """Seconds at which the next packet is to begin, on the clock of the packets so far."""
+        self._latest_moment: float | None = None
+        """Of the latest frame, by the stream's clock."""
+        self._step = float(1 / self._rate) if self._rate else 0.0
+        """Seconds from one frame to the next."""
         self._shift = 0.0
         """Seconds that the clocks of joined pieces are put forward, so that the time goes on."""
-        self._shifts: dict[int, float] = {}
-        """The same of packets after a join, by their time in the stream."""
+        self._position = 0.0
+        """Of the latest frame."""
+        self._told: set[bool] = set()
+        """Whether a step ahead, and one back, of the clock were told."""
+        self._shown = settings.shown
         self._came: dict[int | None, float] = {}
         """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
 
@@ -67,28 +75,11 @@ class Clock:
         self.ends_corrupt = packet.is_corrupt
         if packet.pts is not None:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))
-        self._follow_joins(packet)
         # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
         self._came[packet.pts] = self._handed_over if self.is_late and self.packets > 1 else now
         self._handed_over = now
         if len(self._came) > _REORDERED_MAX:
             del self._came[next(iter(self._came))]
-
-    def _follow_joins(self, packet: Any) -> None:
-        """Let the time go on where pieces were joined, each with a clock of its own, as players do."""
-        if packet.dts is None or packet.time_base is None:
-            return
-        moment = float(packet.dts * packet.time_base)
-        if self._due is not None:
-            ahead = moment - self._due
-            if ahead < -_BACK_SECONDS or (self._is_joinable and ahead > _AHEAD_SECONDS):
-                self._shift -= ahead
-        self._due = moment + float((packet.duration or 0) * packet.time_base)
-        if self._shift and packet.pts is not None:
-            self._shifts.pop(packet.pts, None)
-            self._shifts[packet.pts] = self._shift
-            if len(self._shifts) > _REORDERED_MAX:
-                del self._shifts[next(iter(self._shifts))]
 
     def captured(self, item: Any) -> float:
         """Return the epoch seconds at which a packet, or that of a frame, came: the nearest to its capture that is known."""
@@ -101,10 +92,39 @@ class Clock:
                 return None
             self._unclocked += 1
             return float((self._unclocked - 1) / self._rate)
-        moment = float(item.pts * item.time_base) + self._shifts.get(item.pts, 0.0)
+        moment = float(item.pts * item.time_base)
         if self._start is None:
             self._start = moment
-        return moment - self._start
+        self._follow_joins(moment)
+        position = moment + self._shift - self._start
+        # Frames come in the order in which they are shown, and the time never goes back.
+        if self._latest_moment is not None:
+            position = max(position, self._position)
+        self._latest_moment, self._position = moment, position
+        return position
+
+    def _follow_joins(self, moment: float) -> None:
+        """Let the time go on where pieces were joined, each with a clock of its own, as players do."""
+        if self._latest_moment is None:
+            return
+        step = moment - self._latest_moment
+        is_ahead = step > _AHEAD_SECONDS
+        if step < -_BACK_SECONDS or (is_ahead and self._is_joinable):
+            self._shift += self._step - step
+            if is_ahead not in self._told:
+                self._told.add(is_ahead)
+                self._tell(step)
+        elif step > 0:
+            self._step = step
+
+    def _tell(self, step: float) -> None:
+        # A pause of the recorder looks so too, and its time is lost; a step back is nothing but a new piece.
+        logger.log(
+            logging.WARNING if step > 0 else logging.INFO,
+            "%s: at %.2f s its clock steps %s by %.2f s, as where pieces were joined%s; the time goes on without that step, and without "
+            "later ones", self._shown, self._position, "ahead" if step > 0 else "back", abs(step),
+            " or the recorder paused" if step > 0 else "", extra={"video": self._shown, "clock_step": step},
+        )  # fmt: skip
 
 
 class Step:

@@ -41,18 +41,29 @@ class Corruption:
     """By time in the stream, packet and group."""
     _first: dict[int, int] = attrs.field(factory=dict)
     """By group, the packet of its first damage."""
+    _doubtful: tuple[int, int] | None = None
+    """Packet and group of a packet, if something may be missing in the next one or behind that."""
 
-    def read(self, pts: int | None, *, is_key: bool, is_damaged: bool) -> None:
+    def read(self, pts: int | None, *, is_key: bool, is_damaged: bool, is_doubtful: bool = False) -> None:
         """Take note of a packet.
 
         Args:
             pts: Its time in the stream.
             is_key: Whether its picture builds on nothing.
             is_damaged: Whether it lacks data, or one before it is missing.
+            is_doubtful: Whether the one after it may lack data, or one behind that be missing: so MPEG-TS says, a packet early, also where
+                whole pieces were joined. The decoder tells whether it lacks data, and nothing builds on what is missing if a key frame is
+                the next.
         """
         self._count += 1
         if is_key:
             self._group = self._count
+        if self._doubtful is not None and (is_key or self._count > self._doubtful[0] + 1):
+            if not is_key:
+                self.damaged(*self._doubtful)
+            self._doubtful = None
+        if is_doubtful and self._doubtful is None:
+            self._doubtful = self._count, self._group
         self._places[pts] = self._count, self._group
         if len(self._places) > _PICTURES_KEPT:
             del self._places[next(iter(self._places))]

@@ -45,6 +45,9 @@ _DAMAGE_IN_A_ROW_MAX: Final = 1000
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
 
+_TELLS_DAMAGE: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+"""Codecs whose decoders tell of pictures that lack data."""
+
 _BARE_JPEG: Final = frozenset({"mjpeg", "jpeg_pipe"})
 """Formats of files that are one JPEG after the other."""
 _READ_BYTES: Final = 2**18
@@ -176,7 +179,7 @@ class Reading:
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
             clock.read(packet, 0.0 if self._lateness is None else time.monotonic() - self._lateness.came_at)
-            _follow(packet, corruption, numbers)
+            _follow(packet, corruption, numbers, is_told=stream.codec_context.name in _TELLS_DAMAGE)
             if self._passes_over(packet, stream, corruption):
                 if step.takes(clock.position(packet)):
                     self._leave_out()
@@ -384,12 +387,24 @@ class Reading:
         )  # fmt: skip
 
 
-def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None) -> None:
-    """Take note of what a packet says of damage."""
+def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None, *, is_told: bool) -> None:
+    """Take note of what a packet says of damage.
+
+    Args:
+        packet: Of PyAV.
+        corruption: What takes note.
+        numbers: What finds missing pictures.
+        is_told: Whether the decoder tells of a picture that lacks data.
+    """
     if packet.size:
         is_intra, is_gap = (False, False) if numbers is None else numbers.read(bytes(packet))
-        is_damaged = is_gap or packet.is_corrupt
-        corruption.read(packet.pts, is_key=is_intra or packet.is_keyframe, is_damaged=is_damaged)
+        is_damaged = is_gap or (packet.is_corrupt and not is_told)
+        corruption.read(
+            packet.pts,
+            is_key=is_intra or packet.is_keyframe,
+            is_damaged=is_damaged,
+            is_doubtful=packet.is_corrupt and is_told,
+        )
 
 
 def _moment(packet: Any) -> float | None:

@@ -70,6 +70,38 @@ async def test_what_builds_on_a_loss_is_marked(tmp_path, packets, loss):
     assert (source.corrupted, source.damaged) == (2 * GROUP - 1 - lost, 0 if loss == "picture" else 1)
 
 
+async def test_nothing_is_marked_where_whole_pieces_were_joined(tmp_path, packets):
+    """The container cannot tell the end of a piece from a loss; the decoder says that nothing lacks, and a key frame follows."""
+    piece = written(tmp_path / "a.ts", packets).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(3 * piece)
+    source = video(tmp_path / "joined.ts")
+    images = await listed(source)
+    assert len(images) == 3 * FRAMES
+    assert (source.corrupted, source.damaged) == (0, 0)
+
+
+TS_PACKET = 188
+
+
+def lacking(data, pieces, count):
+    """Return MPEG-TS without so many of its packets, from a share of it on."""
+    start = len(data) // TS_PACKET * pieces // 100 * TS_PACKET
+    return data[:start] + data[start + count * TS_PACKET :]
+
+
+@pytest.mark.parametrize("share", [37, 44, 52])
+@pytest.mark.parametrize("count", [1, 2, 40])
+async def test_pictures_that_differ_after_a_loss_of_the_container_are_marked(tmp_path, packets, share, count):
+    """Whatever was lost, at the end of a picture, within it, or whole pictures: each that is unlike the whole video's."""
+    whole = written(tmp_path / "a.ts", packets)
+    (tmp_path / "lossy.ts").write_bytes(lacking(whole.read_bytes(), share, count))
+    right = {round(one.position * 25): one for one in await listed(video(whole, pixels="rgb"))}
+    found = await listed(video(tmp_path / "lossy.ts", pixels="rgb"))
+    unlike = [one for one in found if (one.pixels != right[round(one.position * 25)].pixels).any()]
+    assert all(one.is_corrupted for one in unlike)
+    assert len(found) < FRAMES or unlike
+
+
 async def test_what_builds_on_a_loss_is_left_out_if_asked(tmp_path, packets):
     """The good ones come, the others are counted all the same."""
     path = written(tmp_path / "a.ts", [one for one in packets if one[0] != 27])
