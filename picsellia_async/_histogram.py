@@ -17,7 +17,7 @@ OVERFLOW: Final[Attributes] = (("otel.metric.overflow", "true"),)
 
 
 class Histogram:
-    """Counts values. One thread records; another may read."""
+    """Counts values. Those with the same attributes are recorded by one thread; another may read."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         """Begin empty.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 import attrs
@@ -20,6 +21,34 @@ class Line:
     """The message."""
     fields: dict[str, object]
     """Keys and values for formatters that print them (`extra=`)."""
+
+
+LINE_SECONDS: Final = 30.0
+"""What a line costs."""
+_BURST_SECONDS: Final = 20 * LINE_SECONDS
+"""What may be told ahead."""
+
+
+@attrs.define
+class LineBudget:
+    """Bounds the lines of one who tells: twenty at once, and one every 30 seconds, so that a day has under 3,000."""
+
+    _paid_until: float = attrs.field(default=-math.inf, init=False)
+    """To when the lines told so far would reach, at one every `LINE_SECONDS`."""
+
+    @property
+    def permitted_at(self) -> float:
+        """When there is a line to spend."""
+        return self._paid_until - _BURST_SECONDS
+
+    def pay(self, now: float, lines: int) -> None:
+        """Spend lines: what is told now, and what must be told after it.
+
+        Args:
+            now: Monotonic seconds.
+            lines: How many.
+        """
+        self._paid_until = max(self._paid_until, now) + LINE_SECONDS * lines
 
 
 def write(*lines: Line | None) -> None:

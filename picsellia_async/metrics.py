@@ -40,6 +40,8 @@ from picsellia_async.errors import ConfigurationError
 from picsellia_async.pipeline import Pipeline
 from picsellia_async.pipeline.pipeline import record_durations as record_pipeline_durations
 from picsellia_async.sources import Camera
+from picsellia_async.sync_uploader import SyncUploader, statistics_here
+from picsellia_async.sync_uploader import record_durations as record_sync_durations
 from picsellia_async.uploader import Uploader, record_durations
 
 if TYPE_CHECKING:
@@ -76,9 +78,10 @@ class _Watched(Generic[S]):
     things: dict[str, Callable[[], Any]]
 
     def snapshots(self) -> dict[str, S]:
-        """Return the statistics of what is still there, by name."""
+        """Return the statistics of what is still there, by name; a `SyncUploader` has some once it is open."""
         things = ((name, reference()) for name, reference in self.things.items())
-        return {name: thing.statistics() for name, thing in things if thing is not None}
+        found = ((name, _statistics(thing)) for name, thing in things if thing is not None)
+        return {name: statistics for name, statistics in found if statistics is not None}
 
     def read(self, metric: Metric[S], snapshots: Mapping[str, S]) -> Iterator[tuple[Attributes, float]]:
         for name, statistics in snapshots.items():
@@ -86,8 +89,12 @@ class _Watched(Generic[S]):
                 yield {self.label: name, **attributes}, value
 
 
+def _statistics(thing: Any) -> Any:
+    return statistics_here(thing) if isinstance(thing, SyncUploader) else thing.statistics()
+
+
 def _watched(
-    uploaders: Mapping[str, Uploader],
+    uploaders: Mapping[str, Uploader | SyncUploader],
     clients: Mapping[str, AsyncClient],
     cameras: Mapping[str, Camera],
     pipelines: Mapping[str, Pipeline],
@@ -135,7 +142,7 @@ class _Attempts:
 
 
 def _record_durations(
-    uploaders: Mapping[str, Uploader],
+    uploaders: Mapping[str, Uploader | SyncUploader],
     clients: Mapping[str, AsyncClient],
     pipelines: Mapping[str, Pipeline],
     make: Callable[[Metric[Any]], Record],
@@ -154,7 +161,11 @@ def _record_durations(
     if uploaders:
         record = make(FRAME_DURATION)
         for name, uploader in uploaders.items():
-            record_durations(uploader, functools.partial(_with_attributes, record, {"uploader": name}))
+            record_one = functools.partial(_with_attributes, record, {"uploader": name})
+            if isinstance(uploader, SyncUploader):
+                record_sync_durations(uploader, record_one)
+            else:
+                record_durations(uploader, record_one)
     if clients:
         record = make(ATTEMPT_DURATION)
         for name, client in clients.items():
@@ -198,7 +209,7 @@ class PrometheusCollector:
 
     def __init__(
         self,
-        uploaders: Mapping[str, Uploader] | None = None,
+        uploaders: Mapping[str, Uploader | SyncUploader] | None = None,
         *,
         clients: Mapping[str, AsyncClient] | None = None,
         cameras: Mapping[str, Camera] | None = None,
@@ -208,7 +219,7 @@ class PrometheusCollector:
         """Store what is measured; nothing is read before the first scrape.
 
         Args:
-            uploaders: By the name that the label `uploader` gets.
+            uploaders: By the name that the label `uploader` gets. A `SyncUploader` may be given before it is opened.
             clients: By the name that the label `client` gets. Copies by `with_options` count with their client.
             cameras: By the name that the label `camera` gets.
             pipelines: By the name that the label `pipeline` gets. Their uploaders and cameras are named beside them.
@@ -278,7 +289,7 @@ def prometheus_name(metric: Metric[Any]) -> str:
 
 
 def register_opentelemetry(
-    uploaders: Mapping[str, Uploader] | None = None,
+    uploaders: Mapping[str, Uploader | SyncUploader] | None = None,
     *,
     clients: Mapping[str, AsyncClient] | None = None,
     cameras: Mapping[str, Camera] | None = None,
@@ -289,7 +300,7 @@ def register_opentelemetry(
     """Register observable instruments with OpenTelemetry, whose reader asks for their values when it exports, and histograms.
 
     Args:
-        uploaders: By the name that the attribute `uploader` gets.
+        uploaders: By the name that the attribute `uploader` gets. A `SyncUploader` may be given before it is opened.
         clients: By the name that the attribute `client` gets. Copies by `with_options` count with their client.
         cameras: By the name that the attribute `camera` gets.
         pipelines: By the name that the attribute `pipeline` gets. Their uploaders and cameras are named beside them.

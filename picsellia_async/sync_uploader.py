@@ -16,6 +16,7 @@ import ssl
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -32,6 +33,8 @@ from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.frames import Frame
 from picsellia_async.plausibility import Checks
 from picsellia_async.tracing import Tracing
+from picsellia_async.uploader import Uploader
+from picsellia_async.uploader import record_durations as record_uploader_durations
 from picsellia_async.validation import text, uuid
 
 logger: Final = logging.getLogger("picsellia_async")
@@ -86,6 +89,7 @@ class SyncUploader:
             TypeError: There is no such option.
         """
         self._run: _Run | None = None
+        self._durations = _Durations()
         self._deployment: str | UUID = deployment
         if "api_token" in options:
             options["api_token"] = hide(options["api_token"])  # tracebacks may show variables
@@ -120,7 +124,7 @@ class SyncUploader:
             raise ClosedError("a SyncUploader is opened once in a process; make another one with SyncUploader(...)")
         if self._run is not None:
             _inherited.append(self._run)
-        self._run = run = _Run(self._deployment, self._client, self._options)
+        self._run = run = _Run(self._deployment, self._client, self._options, self._durations)
         run.start()
         forgotten = weakref.finalize(self, run.abandon)
         forgotten.atexit = False  # `_close_all` comes earlier, while threads can still be used
@@ -212,13 +216,52 @@ class SyncUploader:
         return run.uploader
 
 
+def record_durations(uploader: SyncUploader, record: Callable[[float], object]) -> None:
+    """Have a function called with the seconds from acceptance to delivery of each frame from now on, in the uploader's thread; for metrics."""
+    uploader._durations.add(record)  # noqa: SLF001 - one module
+
+
+def statistics_here(uploader: SyncUploader) -> UploaderStatistics | None:
+    """Return a snapshot of the numbers; None where it was not opened in this process: those of the one it was forked from are not ours."""
+    run = uploader._run  # noqa: SLF001 - one module
+    return uploader.statistics() if run is not None and run.process == os.getpid() and run.uploader else None
+
+
+class _Durations:
+    """Who is told how long frames took: kept for the uploader that `open` makes, and for one that is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # `add` is called in any thread, `attach` in the uploader's
+        self._recorders: list[Callable[[float], object]] = []
+        self._uploader: Uploader | None = None
+
+    def add(self, record: Callable[[float], object]) -> None:
+        with self._lock:
+            self._recorders.append(record)
+            if self._uploader is not None:
+                record_uploader_durations(self._uploader, record)
+
+    def attach(self, uploader: Uploader) -> None:
+        with self._lock:
+            self._uploader = uploader
+            for record in self._recorders:
+                record_uploader_durations(uploader, record)
+
+
 class _Run:
     """One life of an uploader in a thread."""
 
-    def __init__(self, deployment: str | UUID, client: dict[str, Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        deployment: str | UUID,
+        client: dict[str, Any],
+        options: dict[str, Any],
+        durations: _Durations,
+    ) -> None:
         self._deployment = deployment
         self._client = client
         self._options = options
+        self._durations = durations
         self.process = os.getpid()
         self.uploader: UploaderFromThread | None = None
         """Set when it is open."""
@@ -267,6 +310,7 @@ class _Run:
             AsyncClient(**self._client) as client,
             (await self._find(client)).uploader(**self._options) as uploader,
         ):
+            self._durations.attach(uploader)
             self._opened.set_result(uploader.from_thread())
             await self._stop.wait()
 

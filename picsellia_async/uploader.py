@@ -257,7 +257,7 @@ class Uploader:
             quiet = min(_CLOSING_QUIET_SECONDS, self._close_timeout)
             await asyncio.wait([self._delivering], timeout=quiet)
             if not self._delivering.done() and (left := self._close_timeout - quiet):
-                self._reporter.closing_waits(left)
+                self._reporter.closing_waits(left, self._sender.watch.silent_for())
                 await asyncio.wait([self._delivering], timeout=left)
             self._delivering.cancel()
             await self._sender.stop(_STOP_SECONDS)

@@ -22,7 +22,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.outcomes import Failure, Health
-from picsellia_async._log_line import Line
+from picsellia_async._log_line import Line, LineBudget
 
 SUMMARY_SECONDS: Final = 30.0
 """Between two summaries while trouble lasts."""
@@ -30,8 +30,6 @@ QUIET_SECONDS: Final = 60.0
 """Between two beginnings of short troubles, and after the last line about lost frames until the next counts as the first."""
 LASTING_SECONDS: Final = 10.0
 """Trouble that lasts so long is told however near the last one was; so are more lost frames after the first line about some."""
-_BURST_SECONDS: Final = 20 * SUMMARY_SECONDS
-"""What may be told ahead of one line every `SUMMARY_SECONDS`."""
 _GATHER_SECONDS: Final = 1.0
 """After the first lost frame, so that the line about it counts its neighbours too."""
 WELL_SECONDS: Final = 5.0
@@ -87,11 +85,19 @@ class _Trouble:
     """Whether any was."""
     is_sure: bool = False
     """Whether an account is refused for good."""
+    told: tuple[Health, bool] | None = None
+    """The kind that was told last."""
     is_ours: bool = False
     is_answered: bool = False
+    """Whether the service does answer, with an error: that is another kind of being down."""
     returned: int = 0
     """Times that it came back within `WELL_SECONDS`."""
     well_since: float | None = None
+
+    @property
+    def kind(self) -> tuple[Health, bool]:
+        """What tells one kind of trouble from another."""
+        return self.health, self.is_answered
 
 
 @attrs.define
@@ -132,8 +138,7 @@ class DeliveryLog:
     _lost_told_at: float = attrs.field(default=-math.inf, init=False)
     _lost_pause: float = attrs.field(default=_GATHER_SECONDS, init=False)
     """Between the last line about lost frames and the next."""
-    _paid_until: float = attrs.field(default=-math.inf, init=False)
-    """To when the lines told so far would reach, at one every `SUMMARY_SECONDS`."""
+    _budget: LineBudget = attrs.field(factory=LineBudget, init=False)
 
     @property
     def health(self) -> Health:
@@ -165,10 +170,10 @@ class DeliveryLog:
             is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
             is_answered: Whether the service does answer, with an error.
         """
-        self._change(self._service, now, health, why, counts, lasted)
+        self._change(self._service, now, health, why, counts, lasted, is_answered=is_answered)
         trouble = self._service.trouble
         if trouble is not None and health is not Health.OK:
-            trouble.is_ours, trouble.is_answered = is_ours, is_answered
+            trouble.is_ours = is_ours
         if trouble is not None and is_sure:
             trouble.changed_at, trouble.is_sure = -math.inf, True
         self._plan()
@@ -186,36 +191,42 @@ class DeliveryLog:
         self._plan()
 
     @staticmethod
-    def _change(part: _Part, now: float, health: Health, why: str, counts: Counts, lasted: float) -> None:
+    def _change(
+        part: _Part, now: float, health: Health, why: str, counts: Counts, lasted: float, *, is_answered: bool = False
+    ) -> None:
         trouble = part.trouble
         if health is Health.OK:
             if trouble is not None and trouble.well_since is None:
                 trouble.well_since = now
-        elif trouble is None:
-            part.trouble = _Trouble(now - lasted, counts, health, why, now - lasted)
-        else:
-            if trouble.well_since is not None:
-                trouble.well_since, trouble.is_sure = None, False
-                trouble.returned += 1
-                if health in _PATIENCE:
-                    # Short pauses, one after the other, are no long one.
-                    trouble.changed_at = now
-            # Silence behind errors is another kind of being down.
-            if health is not trouble.health or (lasted and trouble.is_answered):
-                trouble.health, trouble.changed_at, trouble.is_told, trouble.why = health, now - lasted, False, why
-                trouble.is_sure, trouble.has_changed = False, True
-            trouble.why = why or trouble.why
+            return
+        if trouble is None:
+            part.trouble = trouble = _Trouble(now - lasted, counts, health, why, now - lasted, is_answered=is_answered)
+        if trouble.well_since is not None:
+            trouble.well_since, trouble.is_sure = None, False
+            trouble.returned += 1
+            if health in _PATIENCE:
+                # Short pauses, one after the other, are no long one.
+                trouble.changed_at = now
+        if trouble.kind != (health, is_answered):
+            trouble.health, trouble.is_answered, trouble.changed_at, trouble.why = (
+                health,
+                is_answered,
+                now - lasted,
+                why,
+            )
+            trouble.is_sure, trouble.has_changed = False, True
+            trouble.is_told = trouble.kind == trouble.told
+        trouble.why = why or trouble.why
 
-    def still(self, why: str, *, is_answered: bool) -> None:
+    def still(self, why: str) -> None:
         """The service is as it was, perhaps for another reason by now: a host that hung is gone.
 
         Args:
             why: The last error, as text; empty where there is none.
-            is_answered: Whether the service answered with it.
         """
         trouble = self._service.trouble
         if trouble is not None and trouble.well_since is None and why:
-            trouble.why, trouble.is_answered = why, is_answered
+            trouble.why = why
 
     def lost(self, now: float) -> None:
         """A frame was rejected, dropped or not taken."""
@@ -233,14 +244,14 @@ class DeliveryLog:
             counts: As they are now.
             first_lost: The first frames that were lost since this last returned a line with them; emptied when they are told.
         """
-        if now < self._permitted_at:
+        if now < self._budget.permitted_at:
             self._plan()
             return []
         lines = [line for part in (self._service, self._disk) for line in self._lines_of(part, now, counts, first_lost)]
         if now >= self._lost_at:
             lines.append(self._losses(counts, first_lost, now))
         if lines:
-            self._paid_until = max(self._paid_until, now) + SUMMARY_SECONDS * len(lines)
+            self._budget.pay(now, len(lines))
         self._plan()
         return lines
 
@@ -256,6 +267,7 @@ class DeliveryLog:
         elif not trouble.is_told:
             if now >= self._begins_at(part, trouble):
                 trouble.is_told = trouble.was_told = True
+                trouble.told = trouble.kind
                 part.told_at, part.summary_at = now, now + SUMMARY_SECONDS
                 return [self._beginning(trouble, counts, first_lost, now)]
         elif now >= min(self._summary_of(part), self._lost_at):
@@ -282,16 +294,23 @@ class DeliveryLog:
         )
         return Line(logging.INFO, text, self._fields(counts))
 
-    def closing_waits(self, now: float, counts: Counts, seconds: float) -> Line:
+    def closing_waits(self, now: float, counts: Counts, seconds: float, silent: float = 0.0) -> Line:
         """Return the line of a closing that takes a while: that it does, and for how long at most.
 
         Args:
             now: Monotonic seconds.
             counts: As they are now.
             seconds: What is left of `close_timeout`.
+            silent: For how long the requests under way have had no answer; 0.0 where that is no longer than usual.
         """
-        text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames"
-        return Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))
+        seconds, silent = round(seconds, 1), round(silent, 1)
+        text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames{self._named()}"
+        fields = {**self._fields(counts, max(self._lasted(now), silent)), "seconds": seconds}
+        if silent and self._service.health is Health.OK:
+            text += f"; no answer for {silent:.0f} s"
+            if self.health is not Health.DISK_FULL:
+                fields["health"] = Health.DOWN.value
+        return Line(logging.WARNING, text, fields)
 
     def closing(
         self, now: float, counts: Counts, first_lost: list[Failure], first_of_all: list[Failure], directory: str
@@ -318,9 +337,14 @@ class DeliveryLog:
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
-        why = "".join(f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in self._troubles)
-        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{why}{_names(first_of_all)}"
+        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{self._named()}{_names(first_of_all)}"
         return [*lines, Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))]
+
+    def _named(self) -> str:
+        """Name all trouble that there is, also what was not told yet."""
+        return "".join(
+            f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in self._troubles if trouble.well_since is None
+        )
 
     def _lasted(self, now: float) -> float:
         """Return for how many seconds there has been trouble, the longest of them."""
@@ -329,11 +353,6 @@ class DeliveryLog:
     @property
     def _troubles(self) -> list[_Trouble]:
         return [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
-
-    @property
-    def _permitted_at(self) -> float:
-        """When the budget has a line."""
-        return self._paid_until - _BURST_SECONDS
 
     def _begins_at(self, part: _Part, trouble: _Trouble) -> float:
         at = trouble.changed_at + _PATIENCE.get(trouble.health, 0.0)
@@ -354,17 +373,18 @@ class DeliveryLog:
                 at = min(at, trouble.well_since + WELL_SECONDS)
             else:
                 at = min(at, self._summary_of(part) if trouble.is_told else self._begins_at(part, trouble))
-        self.next_at = max(at, self._permitted_at)
+        self.next_at = max(at, self._budget.permitted_at)
 
     # The lines.
 
     def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
         text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
-        return Line(level, text + self._lost_part(counts, first_lost, now), self._fields(counts))
+        lost = self._lost_part(counts, first_lost, now)
+        return Line(level, text + lost, self._fields(counts, now - trouble.since))
 
     def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
-        seconds = now - trouble.since
+        seconds = round(now - trouble.since, 1)
         breaks = ", with breaks" if trouble.returned else ""
         text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         lost = self._lost_part(counts, first_lost, now)
@@ -373,7 +393,7 @@ class DeliveryLog:
     def _recovery(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
         if not trouble.was_told:
             return []
-        seconds, before = (trouble.well_since or now) - trouble.since, trouble.before
+        seconds, before = round((trouble.well_since or now) - trouble.since, 1), trouble.before
         refused = counts.refused - before.refused
         text = (
             f"{_end(trouble)} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "

@@ -17,13 +17,21 @@ from picsellia_async._delivery.delivery_log import BY_WEIGHT, Counts, DeliveryLo
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._log_line import write
-from picsellia_async.errors import StatusError
+from picsellia_async.errors import (
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    StatusError,
+)
 
 OnHealth = Callable[[Health, Health, BaseException | None], object]
 """Called with the health before, the health now, and the error that tells why; None where there is none."""
 
 _DISK_SECONDS: Final = 5.0
 """How often the disk is looked at while it is in trouble: nobody tells that there is room again."""
+_REFUSALS: Final = (AuthenticationError, QuotaExceededError, PermissionDeniedError, NotFoundError)
+"""They say nothing about the host; while it comes back from being down, one may come before the account counts as refused."""
 _OF_SIGNAL: Final = {
     Signal.WELL: Health.OK, Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN,
 }  # fmt: skip
@@ -64,7 +72,11 @@ class Reporter:
         self._signal = Signal.WELL
         self._error: BaseException | None = None
         self._told = self._told_service = self._told_disk = Health.OK
+        self._is_answered = False
+        """Whether what was told last is that the service answers with errors."""
         self._lost = 0
+        self._is_ending = False
+        """Whether the next word is that of `close`."""
 
     def start(self) -> None:
         """Bind to the running loop."""
@@ -74,13 +86,14 @@ class Reporter:
         """The uploader takes frames."""
         write(self._log.opening(self._counts(), self._directory))
 
-    def closing_waits(self, seconds: float) -> None:
+    def closing_waits(self, seconds: float, silent: float) -> None:
         """Closing takes a while.
 
         Args:
             seconds: How long it may still take.
+            silent: For how long the requests under way have had no answer; 0.0 where that is no longer than usual.
         """
-        write(self._log.closing_waits(self._now(), self._counts(), seconds))
+        write(self._log.closing_waits(self._now(), self._counts(), seconds, silent))
 
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()
@@ -120,16 +133,24 @@ class Reporter:
         self._signal, self._error = signal, error
         self.look(is_sure=is_final)
 
-    def silent(self, seconds: float, requests: int) -> None:
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is known of the service that keeps senders waiting."""
+        return self._signal is Signal.WELL
+
+    def silent(self, seconds: float, requests: int, lasted: float, *, is_end: bool = False) -> None:
         """Requests are under way, and none was answered for a time.
 
         Args:
             seconds: How long.
             requests: How many are under way.
+            lasted: For how many seconds the service has said nothing; more than `seconds` where nothing was asked for a time.
+            is_end: Whether they are about to be cancelled: the last line tells of it.
         """
+        self._is_ending = is_end
         what = "the request under way was not" if requests == 1 else f"none of {requests} requests under way was"
         self._signal, self._error = Signal.DOWN, TimeoutError(f"{what} answered for {seconds:.0f} s")
-        self.look(lasted=seconds)
+        self.look(lasted=lasted)
 
     def look(self, *, is_sure: bool = False, lasted: float = 0.0) -> None:
         """Something may have changed: health, or the number of lost frames.
@@ -142,10 +163,10 @@ class Reporter:
             return
         now, ledger = self._loop.time(), self._ledger
         service, disk = _OF_SIGNAL[self._signal], self._disk_health()
-        if service is not self._told_service or is_sure or lasted:
-            self._told_service = service
-            error = None if service is Health.OK else self._error
-            is_answered = isinstance(error, StatusError)
+        error = None if service is Health.OK else self._error
+        is_answered = service is Health.DOWN and isinstance(error, StatusError) and not isinstance(error, _REFUSALS)
+        if (service, is_answered) != (self._told_service, self._is_answered) or is_sure or lasted:
+            self._told_service, self._is_answered = service, is_answered
             self._log.changed(
                 now,
                 service,
@@ -153,7 +174,7 @@ class Reporter:
                 self._counts(),
                 lasted=lasted,
                 is_sure=is_sure,
-                is_ours=service is Health.REFUSED and not is_answered,
+                is_ours=service is Health.REFUSED and not isinstance(error, StatusError),
                 is_answered=is_answered,
             )
         if disk is not self._told_disk:
@@ -178,9 +199,11 @@ class Reporter:
         return self.reading_error or (None if self._spool is None else self._spool.error)
 
     def _tell(self, now: float) -> None:
+        if self._is_ending:
+            return
         if now >= self._log.next_at:
             if self._told_service is not Health.OK:
-                self._log.still(_text(self._error), is_answered=isinstance(self._error, StatusError))
+                self._log.still(_text(self._error))
             write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told_disk is not Health.OK:

@@ -104,7 +104,7 @@ class Sender:
         self._breaker = CircuitBreaker(random)
         self._window = RateWindow()
         self._budget = RetryBudget()
-        self._watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
+        self.watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
         self.in_flight = self.retried = 0
         self.last_error: BaseException | None = None
         self.delivered_at: float | None = None
@@ -162,7 +162,7 @@ class Sender:
             taken = Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
             if not self._active:
-                self._watch.begin(self._loop)
+                self.watch.begin(self._loop)
             # Here, not in its first step: this loop would start too many, and one cancelled before it would lose its item.
             self._active += 1
             self._workers[task] = taken
@@ -351,7 +351,7 @@ class Sender:
             self._answered(attempt, now)
         else:
             if isinstance(error, StatusError):
-                self._watch.failed(now, ends_silence=signal is Signal.REFUSES)
+                self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
             pause = retry_after(error)
             is_rate = pause is not None and self._is_rate(now, pause, attempt)
             start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip) if is_rate else (1, 0.0)
@@ -374,7 +374,7 @@ class Sender:
 
     def _answered(self, attempt: Attempt, now: float) -> None:
         """The service is there."""
-        self._watch.answered(now)
+        self.watch.answered(now)
         # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
         usual = 1 if self._window.is_known else self.limit.value
         self._breaker.succeeded(attempt.epoch, usual)
@@ -481,7 +481,7 @@ class Sender:
             grace: Seconds. A `send` that ignores its cancellation is left to itself after that.
         """
         self._is_stopped = True
-        self._watch.stop()
+        self.watch.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -493,8 +493,8 @@ class Sender:
     @property
     def signal(self) -> Signal:
         """What keeps senders waiting; WELL where nothing does: also while the load grows again after an outage."""
-        if self._account.is_heard and not self._watch.is_silent:
+        if self._account.is_heard and not self.watch.is_silent:
             return Signal.REFUSES
         if self._breaker.is_closed or self._breaker.is_answered:
-            return Signal.DOWN if self._watch.is_silent else Signal.WELL
+            return Signal.DOWN if self.watch.is_silent else Signal.WELL
         return Signal.BUSY if self._breaker.is_asked else Signal.DOWN

@@ -1,9 +1,9 @@
 """What a camera tells the log: which lines, and when. Pure; the clock is passed in.
 
 A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of
-failing, and a line when it is back. A camera that breaks off every other second tells of itself twice in 30 seconds: a failure soon
-after the last line is told once it lasts, or counted into the next line. A camera that sends on, and of which no picture is whole, is
-open and is of no use: that is told likewise, once it is no matter of a few pictures.
+failing, and a line when it is back. A failure soon after the last line is told once it lasts for 10 seconds, or counted into the next
+line: a camera that breaks off every other second tells of itself twice in 30 seconds, until its budget of lines is spent. A camera
+that sends on, and of which no picture is whole, is open and is of no use: that is told likewise, once it is no matter of a few pictures.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from typing import Final
 
 import attrs
 
-from picsellia_async._log_line import Line
+from picsellia_async._log_line import Line, LineBudget
 
 TOLD_SECONDS: Final = 30.0
 """Between two lines about trouble."""
+LASTING_SECONDS: Final = 10.0
+"""Trouble that lasts so long is told however near the last line was."""
+_WITH_END: Final = 2
+"""Lines that the beginning of trouble costs: that at its end must be told, and is paid for with it."""
 DAMAGED_MAX: Final = 10
 """Pictures in a row that may be damaged before it is told."""
 DAMAGED_SECONDS: Final = 5.0
@@ -31,7 +35,12 @@ class CameraLog:
     camera: str
     """Its address, redacted."""
     _was_open: bool = attrs.field(default=False, init=False)
+    _budget: LineBudget = attrs.field(factory=LineBudget, init=False)
     _failing_since: float | None = attrs.field(default=None, init=False)
+    _broke_at: float = attrs.field(default=0.0, init=False)
+    """When the last picture of the latest stream came, or opening failed where it gave none."""
+    _away_since: float | None = attrs.field(default=None, init=False)
+    """Since when no picture had come, when it was last opened again: it may be open, and send none."""
     _failures: int = attrs.field(default=0, init=False)
     """Since the last line that said it was open."""
     _ends: int = attrs.field(default=0, init=False)
@@ -49,15 +58,19 @@ class CameraLog:
     _damaged_since: float | None = attrs.field(default=None, init=False)
     _damaged_at: float = attrs.field(default=-math.inf, init=False)
     """When the latest came."""
-    _damaged_told_at: float | None = attrs.field(default=None, init=False)
+    _damage_is_told: bool = attrs.field(default=False, init=False)
+    _damage_told_at: float = attrs.field(default=-math.inf, init=False)
+    is_damaged: bool = attrs.field(default=False, init=False)
+    """Whether no picture is whole, for as long or as often as to be told; a plain attribute."""
 
     def opened(self, now: float) -> Line | None:
         """Return the line for a camera that was opened, the first time or again."""
-        since, self._failing_since = self._failing_since, None
+        self._away_since = since = self._failing_since
+        self._failing_since = None
         if since is None or not self._is_told:
             was_open, self._was_open = self._was_open, True
             return None if was_open else self._line(logging.INFO, "is open")
-        seconds, failures = now - since, self._failures
+        seconds, failures = round(now - since, 1), self._failures
         self._was_open, self._is_told, self._failures = True, False, 0
         return self._line(logging.WARNING, f"is back after {seconds:.0f} s", failures, seconds)
 
@@ -72,23 +85,32 @@ class CameraLog:
         self._failures += 1
         self._why = why
         self._ended_at = -math.inf
-        if self._failing_since is None:
-            self._failing_since = now if last_at is None else last_at
+        self._begin(now, last_at)
         return self.waiting(now)
 
-    def stream_ended(self, now: float) -> Line | None:
+    def _begin(self, now: float, last_at: float | None) -> None:
+        """Note since when there are no pictures; a stream that gave none, and was opened behind another, ends no trouble."""
+        if self._failing_since is None:
+            since = self._away_since if last_at is None else last_at
+            self._failing_since = now if since is None else since
+            self._broke_at = now if last_at is None else last_at
+        self._away_since = None
+
+    def stream_ended(self, now: float, *, had_frames: bool = True) -> Line | None:
         """Return the line for a stream that the camera ended by itself, after which it is opened again: some do so every minute.
 
         Args:
             now: Monotonic seconds.
+            had_frames: Whether a frame came of it. A camera whose streams have none is of no use, in whatever way they end.
         """
         self._ends += 1
         self._why = "the camera ended its stream"
-        self._ended_at = now
-        if self._failing_since is None:
-            self._failing_since = now
-        if now < self._end_told_at + TOLD_SECONDS:
-            return None
+        if had_frames or self._away_since is None:
+            self._ended_at = now
+        self._begin(now, now if had_frames else None)
+        if now < self._end_told_at + TOLD_SECONDS or now < self._budget.permitted_at:
+            return self.waiting(now)
+        self._budget.pay(now, 1)
         ends, self._ends, self._end_told_at = self._ends, 0, now
         return self._line(logging.INFO, "ended its stream, and is opened again", self._failures, ends=ends)
 
@@ -96,19 +118,15 @@ class CameraLog:
         """Return the line for a camera that has failed and is not open yet; None where it is not time for one, see `next_at`."""
         if self._failing_since is None or now < self.next_at:
             return None
+        self._budget.pay(now, 1 if self._is_told else _WITH_END)
         self._told_at, self._is_told = now, True
-        seconds = now - self._failing_since
+        seconds = round(now - self._failing_since, 1)
         if seconds < 1.0:  # the stream ended, and opening it again failed at once
             return self._line(logging.WARNING, f"fails, and is opened again: {self._why}", self._failures)
         if not self._failures:
             return self._line(logging.WARNING, f"gives no frames for {seconds:.0f} s now: {self._why}", 0, seconds)
         text = f"gives no frames for {seconds:.0f} s now, failures: {self._failures}, the last: {self._why}"
         return self._line(logging.WARNING, text, self._failures, seconds)
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether it was told that no picture is whole."""
-        return self._damaged_told_at is not None
 
     def damaged(self, now: float, *, is_picture: bool = True) -> Line | None:
         """Return the line for a picture that is of no use, where it is time for one.
@@ -123,17 +141,18 @@ class CameraLog:
         if self._damaged_since is None or was_silent:
             self._damaged_since = now
         self._damaged_at = now
-        seconds = now - self._damaged_since
-        if self._damaged_told_at is None:
-            is_due = self._damaged >= DAMAGED_MAX or seconds >= DAMAGED_SECONDS
-        else:
-            is_due = now >= self._damaged_told_at + TOLD_SECONDS
-        if not is_due:
+        seconds = round(now - self._damaged_since, 1)
+        self.is_damaged = self.is_damaged or self._damaged >= DAMAGED_MAX or seconds >= DAMAGED_SECONDS
+        at = self._damage_told_at + TOLD_SECONDS
+        if not self._damage_is_told:
+            at = min(at, self._damaged_since + LASTING_SECONDS)
+        if not self.is_damaged or now < max(at, self._budget.permitted_at):
             return None
-        self._damaged_told_at = now
+        self._budget.pay(now, 1 if self._damage_is_told else _WITH_END)
+        self._damage_told_at, self._damage_is_told = now, True
         what = f"{self._damaged} came damaged" if self._damaged else "nothing that came makes one"
         text = f"sends, and no picture is whole for {seconds:.0f} s now: {what}"
-        return self._line(logging.WARNING, text, self._failures, seconds)
+        return self._line(logging.WARNING, text, self._failures, seconds, damaged=self._damaged)
 
     def whole(self, now: float) -> Line | None:
         """Return the line for a whole picture, where it was told that there are none.
@@ -141,16 +160,20 @@ class CameraLog:
         Args:
             now: Monotonic seconds.
         """
-        since, told_at = self._damaged_since, self._damaged_told_at
-        self._damaged, self._damaged_since, self._damaged_told_at = 0, None, None
-        if since is None or told_at is None:
+        since, is_told = self._damaged_since, self._damage_is_told
+        self._damaged, self._damaged_since, self.is_damaged, self._damage_is_told = 0, None, False, False
+        if since is None or not is_told:
             return None
-        return self._line(logging.WARNING, f"gives whole pictures again after {now - since:.0f} s", 0, now - since)
+        seconds = round(now - since, 1)
+        return self._line(logging.WARNING, f"gives whole pictures again after {seconds:.0f} s", 0, seconds)
 
     @property
     def next_at(self) -> float:
         """When the next line about failing may be told."""
-        return max(self._told_at, self._ended_at) + TOLD_SECONDS
+        at = max(self._told_at, self._ended_at) + TOLD_SECONDS
+        if not self._is_told and self._ended_at == -math.inf:  # opening failed, or a stream broke off
+            at = min(at, self._broke_at + LASTING_SECONDS)
+        return max(at, self._budget.permitted_at)
 
     def ended(self, why: str) -> Line:
         """Return the line for a camera that is not opened again.
@@ -162,8 +185,8 @@ class CameraLog:
             return self._line(logging.WARNING, f"failed, and is not opened again: {why}", self._failures + 1)
         return self._line(logging.INFO, "came to the end of its stream")
 
-    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0, *, ends: int = 0) -> Line:
+    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0, **counts: int) -> Line:
         fields: dict[str, object] = {
-            "camera": self.camera, "failures": failures, "ends": ends, "trouble_seconds": round(seconds, 1),
+            "camera": self.camera, "failures": failures, "ends": 0, "trouble_seconds": seconds, **counts,
         }  # fmt: skip
         return Line(level, f"camera {self.camera!r} {text}", fields)

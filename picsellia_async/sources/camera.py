@@ -208,8 +208,11 @@ class Camera(Closeable):
                     return queue.end(error)
                 self._turn(CameraState.WAITING)
                 now = time.monotonic()
-                last_at = self._picture_at if reading.number > before else None
-                write(self._log.stream_ended(now) if error is None else self._log.failed(now, str(error), last_at))
+                had_frames = reading.number > before
+                if error is None:
+                    write(self._log.stream_ended(now, had_frames=had_frames))
+                else:
+                    write(self._log.failed(now, str(error), self._picture_at if had_frames else None))
                 if not self._rest(queue, backoff(self._reconnect, attempt, random.random)):
                     break
                 self._turn(CameraState.CONNECTING)

@@ -344,6 +344,21 @@ def test_another_kind_of_trouble_is_told_once_it_lasts() -> None:
     assert follow(log, 20.0)[0].text.startswith("the service refuses this account (401)")
 
 
+def test_errors_behind_a_hang_are_told_once_they_last() -> None:
+    """Ten seconds later, also where the service was well for a moment; a hang that comes back before that is none anew."""
+    log = DeliveryLog(has_spool=True)
+    log.changed(15.0, Health.DOWN, "hangs", NONE, lasted=15.0)
+    log.lines(15.0, NONE, [])
+    log.changed(20.0, Health.OK, "", NONE)
+    log.changed(22.0, Health.DOWN, "503", NONE, is_answered=True)
+    log.changed(25.0, Health.DOWN, "gone", NONE)
+    assert follow(log, 44.0) == []
+    assert "does not answer, for 45 s now, with breaks (gone)" in follow(log, 45.0)[0].text
+    log.changed(50.0, Health.DOWN, "503", NONE, is_answered=True)
+    assert follow(log, 59.5) == []
+    assert follow(log, 60.0)[0].text.startswith("the monitoring host fails (503)")
+
+
 def test_a_day_of_changing_trouble_is_under_3000_lines() -> None:
     """Each kind lasts long enough to be told."""
     log = DeliveryLog(has_spool=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -49,6 +50,55 @@ def test_a_stream_that_stalls_has_been_away_since_its_last_picture():
     line = log.opened(71.0)
     assert line is not None
     assert line.text == "camera 'http://cam' is back after 11 s"
+
+
+def test_a_second_stall_is_told_while_it_lasts():
+    """Ten seconds after its last picture, however near the lines about the first one are."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    told = texts(log.failed(42.0, "no data in 10 s", 32.0), log.opened(43.0), log.failed(62.0, "no data in 10 s", 52.0))
+    assert told[2] == "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: no data in 10 s"
+    assert texts(log.opened(63.0)) == ["camera 'http://cam' is back after 11 s"]
+    assert texts(log.failed(66.0, "broke off", 66.0), log.waiting(75.9), log.waiting(log.next_at)) == [
+        "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: broke off"
+    ]
+    assert log.next_at == 76 + 30
+
+
+@pytest.mark.parametrize(("good", "bad"), [(1, 1), (9, 10), (2, 12), (40, 40)])
+def test_a_day_of_stalls_is_under_3000_lines(good, bad):
+    """Each that is told has its end told as well: the last word is never that a camera is away which is back."""
+    log, lines = CameraLog("http://cam"), []
+    log.opened(0)
+    for second in range(good, 24 * 3600, good + bad):
+        lines += texts(log.failed(second + min(bad, 10), "no data", float(second)))
+        while log.next_at < second + bad:
+            lines += texts(log.waiting(log.next_at))
+        lines += texts(log.opened(second + bad))
+    assert 1000 < len(lines) < 3000
+    assert all("is back" in after for line, after in pairwise(lines) if "failures: 1," in line)
+    assert "is back" in lines[-1]
+
+
+def test_a_day_of_pictures_that_are_damaged_by_tens_is_under_3000_lines():
+    """Ten damaged ones and a whole one, over and over."""
+    log = CameraLog("http://cam")
+    told = sum(
+        len(texts(*(log.damaged(second) for _ in range(10)), log.whole(second + 0.5)))
+        for second in range(0, 24 * 3600, 15)
+    )
+    assert 1000 < told < 3000
+
+
+def test_a_camera_whose_streams_have_no_frames_is_told():
+    """It is opened, and ends them at once, again and again: that is a failure, however properly it ends them."""
+    log = CameraLog("http://cam")
+    log.opened(0)
+    lines = []
+    for second in range(1, 62, 2):
+        lines += texts(log.stream_ended(second, had_frames=False), log.opened(second + 1))
+    assert "camera 'http://cam' gives no frames for 32 s now: the camera ended its stream" in lines
+    assert len(lines) <= 6
 
 
 def test_a_camera_that_ends_its_stream_and_is_gone_fails():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from picsellia_async._delivery.outcomes import Health
-from picsellia_async.errors import RequestTimeoutError, ServerError
+from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError, ServerError
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
@@ -136,3 +136,62 @@ async def test_a_host_that_hangs_and_then_is_gone_tells_what_is_so_now(caplog: p
         await submitted(up, 8)
         await asyncio.sleep(46)
     assert f"{HANGS}, for 45 s now (TransportError: ConnectError: refused for POST http://x)" in told(caplog)[1]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [ServerError("busy", 503, "POST", "http://x"), AuthenticationError("no", 401, "POST", "http://x")],
+    ids=["503", "401"],
+)
+async def test_a_hang_behind_other_trouble_is_told_within_seconds_of_its_first_request(
+    trouble: PicselliaError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request at a time is tried then, after a pause: 15 seconds after the last answer, or 5 after the next request began."""
+    clock = asyncio.get_running_loop().time
+    begun, told_at, answered_at = clock(), [], 0.0
+    service = Service(script=lambda frame, attempt: trouble if 5 < clock() - begun < 20 else None)
+    monkeypatch.setattr(
+        caplog.handler, "emit", lambda record: told_at.append(clock()) if HANGS in record.getMessage() else None
+    )
+    async with uploader(service) as up:
+        for number, frame in enumerate(frames(100)):
+            if number == 40:
+                service.hold, answered_at = asyncio.Event(), service.arrivals[-1][0]
+            if number == 88:
+                assert service.hold is not None
+                service.hold.set()
+            await up.submit(frame)
+            await asyncio.sleep(0.5)
+        await up.flush()
+    first = next(at for at, _ in service.arrivals if at > answered_at)
+    assert [round(at - max(answered_at + 15, first + 5), 1) for at in told_at] == [0.0]
+    assert up.report.is_complete
+
+
+@pytest.mark.parametrize("seconds", [0.0, 10.0], ids=["right after it began", "ten seconds after"])
+async def test_closing_within_the_first_seconds_of_a_hang_names_it(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line of a closing that waits, if it is long enough by then, and the last one say for how long there was no answer."""
+    async with uploader(Service(hold=asyncio.Event()), close_timeout=4.0) as up:
+        await submitted(up, 49)
+        await asyncio.sleep(seconds)
+    waits, last = told(caplog)
+    silent = f"; no answer for {seconds + 1:.0f} s" if seconds else ""
+    assert waits == f"closing: up to 3 s more for 49 frames{silent}"
+    why = f"{HANGS} (TimeoutError: none of 32 requests under way was answered for {seconds + 4:.0f} s)"
+    assert f"49 frames not delivered: 49 dropped; {why}, first" in last
+    fields = [vars(record) for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [one["health"] for one in fields] == ["down" if seconds else "ok", "down"]
+    assert fields[1]["trouble_seconds"] == seconds + 4
+    assert up.statistics().health is Health.DOWN
+
+
+async def test_closing_tells_trouble_that_was_not_told_yet(caplog: pytest.LogCaptureFixture) -> None:
+    """A pause that the service asked for is told after five seconds; closing comes before."""
+    error = ServerError("busy", 503, "POST", "http://x", retry_after=60.0)
+    async with uploader(Service(script=lambda frame, attempt: error), close_timeout=3.0) as up:
+        await submitted(up, 3)
+        await asyncio.sleep(1)
+    (last,) = told(caplog)
+    assert "3 frames not delivered: 3 dropped; the monitoring host asks for a pause (ServerError: " in last
