@@ -22,6 +22,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.outcomes import Failure, Health
+from picsellia_async._delivery.trouble import STATE, Counts, Trouble
 from picsellia_async._log_line import Line, LineBudget
 
 SUMMARY_SECONDS: Final = 30.0
@@ -38,73 +39,15 @@ _PATIENCE: Final[Mapping[Health, float]] = {Health.THROTTLED: 5.0, Health.REFUSE
 """How long it must last to be told. Pauses are the everyday life of a rate limit, and single refusals look like the account's at first."""
 
 
-@attrs.frozen
-class Counts:
-    """The numbers of the ledger that the lines tell."""
-
-    pending: int
-    """Accepted, without outcome."""
-    delivered: int
-    """The service has them."""
-    rejected: int
-    """Refused for good."""
-    dropped: int
-    """Given up."""
-    spooled: int = 0
-    """Left on disk at the end."""
-    refused: int = 0
-    """Not taken: `submit` raised."""
-    spool_frames: int | None = None
-    """On disk now; None where there is no spool."""
-
-    @property
-    def lost(self) -> int:
-        """Frames that nobody will send any more."""
-        return self.rejected + self.dropped
-
-
 BY_WEIGHT: Final = (Health.DISK_FULL, Health.REFUSED, Health.DOWN, Health.THROTTLED, Health.DEGRADED)
 """The worst first. On a full disk frames are not taken; whatever else is wrong, those that are taken are kept."""
-
-
-@attrs.define
-class _Trouble:
-    """A part is not `ok`, or has not been for long."""
-
-    since: float
-    before: Counts
-    health: Health
-    why: str
-    changed_at: float
-    """When this kind of trouble began."""
-    has_changed: bool = False
-    """Whether it was of another kind before."""
-    is_told: bool = False
-    """Whether this kind of trouble was told."""
-    was_told: bool = False
-    """Whether any was."""
-    is_sure: bool = False
-    """Whether an account is refused for good."""
-    told: tuple[Health, bool] | None = None
-    """The kind that was told last."""
-    is_ours: bool = False
-    is_answered: bool = False
-    """Whether the service does answer, with an error: that is another kind of being down."""
-    returned: int = 0
-    """Times that it came back within `WELL_SECONDS`."""
-    well_since: float | None = None
-
-    @property
-    def kind(self) -> tuple[Health, bool]:
-        """What tells one kind of trouble from another."""
-        return self.health, self.is_answered
 
 
 @attrs.define
 class _Part:
     """The service, or the disk: its trouble, and what was told of it."""
 
-    trouble: _Trouble | None = None
+    trouble: Trouble | None = None
     told_at: float = -math.inf
     """When a beginning was told last."""
     summary_at: float = math.inf
@@ -200,7 +143,7 @@ class DeliveryLog:
                 trouble.well_since = now
             return
         if trouble is None:
-            part.trouble = trouble = _Trouble(now - lasted, counts, health, why, now - lasted, is_answered=is_answered)
+            part.trouble = trouble = Trouble(now - lasted, counts, health, why, now - lasted, is_answered=is_answered)
         if trouble.well_since is not None:
             trouble.well_since, trouble.is_sure = None, False
             trouble.returned += 1
@@ -343,7 +286,7 @@ class DeliveryLog:
     def _named(self) -> str:
         """Name all trouble that there is, also what was not told yet."""
         return "".join(
-            f"; {_state(trouble)}{_reason(trouble.why)}" for trouble in self._troubles if trouble.well_since is None
+            f"; {trouble.state}{_reason(trouble.why)}" for trouble in self._troubles if trouble.well_since is None
         )
 
     def _lasted(self, now: float) -> float:
@@ -351,10 +294,10 @@ class DeliveryLog:
         return max((now - trouble.since for trouble in self._troubles), default=0.0)
 
     @property
-    def _troubles(self) -> list[_Trouble]:
+    def _troubles(self) -> list[Trouble]:
         return [part.trouble for part in (self._service, self._disk) if part.trouble is not None]
 
-    def _begins_at(self, part: _Part, trouble: _Trouble) -> float:
+    def _begins_at(self, part: _Part, trouble: Trouble) -> float:
         at = trouble.changed_at + _PATIENCE.get(trouble.health, 0.0)
         if trouble.is_sure:
             return at
@@ -377,26 +320,28 @@ class DeliveryLog:
 
     # The lines.
 
-    def _beginning(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
+    def _beginning(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
-        text = f"{_state(trouble)}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
+        text = f"{trouble.state}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         lost = self._lost_part(counts, first_lost, now)
         return Line(level, text + lost, self._fields(counts, now - trouble.since))
 
-    def _summary(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
+    def _summary(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = round(now - trouble.since, 1)
         breaks = ", with breaks" if trouble.returned else ""
-        text = f"{_state(trouble)}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
+        text = (
+            f"{trouble.state}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
+        )
         lost = self._lost_part(counts, first_lost, now)
         return Line(logging.WARNING, text + lost, self._fields(counts, seconds))
 
-    def _recovery(self, trouble: _Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
+    def _recovery(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
         if not trouble.was_told:
             return []
         seconds, before = round((trouble.well_since or now) - trouble.since, 1), trouble.before
         refused = counts.refused - before.refused
         text = (
-            f"{_end(trouble)} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
+            f"{trouble.end} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
             f"began, {counts.lost - before.lost} lost, {f'{refused} not taken, ' if refused else ''}{counts.pending} wait"
         )
         lost = self._lost_part(counts, first_lost, now)
@@ -426,7 +371,7 @@ class DeliveryLog:
         first_lost.clear()
         return text
 
-    def _waiting(self, trouble: _Trouble, counts: Counts) -> str:
+    def _waiting(self, trouble: Trouble, counts: Counts) -> str:
         health = trouble.health
         if health is Health.DISK_FULL:
             return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
@@ -438,7 +383,7 @@ class DeliveryLog:
         if disk is Health.OK:
             return f"frames wait {'in the spool' if self.has_spool else 'in memory'}, {counts.pending} so far"
         more = ", and no more are spooled until there is room" if disk is Health.DISK_FULL else ""
-        return f"frames wait, {counts.pending} so far{self._places(counts)}; {_STATE[disk]}{more}"
+        return f"frames wait, {counts.pending} so far{self._places(counts)}; {STATE[disk]}{more}"
 
     @staticmethod
     def _places(counts: Counts) -> str:
@@ -451,43 +396,9 @@ class DeliveryLog:
         return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 
-_STATE: Final = {
-    Health.DOWN: "the monitoring host does not answer",
-    Health.THROTTLED: "the monitoring host asks for a pause",
-    Health.REFUSED: "the service refuses this account",
-    Health.DISK_FULL: "the disk of the spool is full",
-    Health.DEGRADED: "the spool has damaged records, or its disk fails",
-}
-
-_END: Final = {
-    Health.DOWN: "the monitoring host answers again",
-    Health.THROTTLED: "the monitoring host takes frames again",
-    Health.REFUSED: "the service accepts this account again",
-    Health.DISK_FULL: "the disk of the spool has room again",
-    Health.DEGRADED: "the spool is well again",
-}
-
-
-_OF_SERVICE: Final = {Health.DOWN, Health.THROTTLED, Health.REFUSED}
-
-
 def _parts(**counts: int) -> list[str]:
     names = {"refused": "not taken (`submit` raised)"}
     return [f"{count} {names.get(name, name)}" for name, count in counts.items() if count]
-
-
-def _state(trouble: _Trouble) -> str:
-    if trouble.health is Health.DOWN and trouble.is_answered:
-        return "the monitoring host fails"
-    return "no request can be sent" if trouble.is_ours else _STATE[trouble.health]
-
-
-def _end(trouble: _Trouble) -> str:
-    if trouble.has_changed and trouble.health in _OF_SERVICE:
-        return "the monitoring host takes frames again"  # the time is that of all kinds together
-    if trouble.health is Health.DOWN and trouble.is_answered:
-        return "the monitoring host takes frames again"
-    return "requests can be sent again" if trouble.is_ours else _END[trouble.health]
 
 
 def _rejected(pending: int, *, is_sure: bool) -> str:

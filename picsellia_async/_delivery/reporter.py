@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from picsellia_async._delivery.circuit_breaker import Signal
-from picsellia_async._delivery.delivery_log import BY_WEIGHT, Counts, DeliveryLog
+from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
+from picsellia_async._delivery.trouble import Counts
 from picsellia_async._log_line import write
 from picsellia_async.errors import (
     AuthenticationError,

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from picsellia_async._delivery.delivery_log import Counts, DeliveryLog
+from picsellia_async._delivery.delivery_log import DeliveryLog
 from picsellia_async._delivery.outcomes import Failure, Health
+from picsellia_async._delivery.trouble import Counts
 from picsellia_async._log_line import Line
 
 NONE = Counts(0, 0, 0, 0)

@@ -1,0 +1,102 @@
+"""Trouble of one part of delivery, the service or the spool's disk: what is known of it, and how the log calls it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from picsellia_async._delivery.outcomes import Health
+
+
+@attrs.frozen
+class Counts:
+    """The numbers of the ledger that the lines tell."""
+
+    pending: int
+    """Accepted, without outcome."""
+    delivered: int
+    """The service has them."""
+    rejected: int
+    """Refused for good."""
+    dropped: int
+    """Given up."""
+    spooled: int = 0
+    """Left on disk at the end."""
+    refused: int = 0
+    """Not taken: `submit` raised."""
+    spool_frames: int | None = None
+    """On disk now; None where there is no spool."""
+
+    @property
+    def lost(self) -> int:
+        """Frames that nobody will send any more."""
+        return self.rejected + self.dropped
+
+
+@attrs.define
+class Trouble:
+    """A part is not `ok`, or has not been for long."""
+
+    since: float
+    before: Counts
+    health: Health
+    why: str
+    changed_at: float
+    """When this kind of trouble began."""
+    has_changed: bool = False
+    """Whether it was of another kind before."""
+    is_told: bool = False
+    """Whether this kind of trouble was told."""
+    was_told: bool = False
+    """Whether any was."""
+    is_sure: bool = False
+    """Whether an account is refused for good."""
+    told: tuple[Health, bool] | None = None
+    """The kind that was told last."""
+    is_ours: bool = False
+    is_answered: bool = False
+    """Whether the service does answer, with an error: that is another kind of being down."""
+    returned: int = 0
+    """Times that it came back within `WELL_SECONDS`."""
+    well_since: float | None = None
+
+    @property
+    def kind(self) -> tuple[Health, bool]:
+        """What tells one kind of trouble from another."""
+        return self.health, self.is_answered
+
+    @property
+    def state(self) -> str:
+        """What is so, in words."""
+        if self.kind == (Health.DOWN, True):
+            return "the monitoring host fails"
+        return "no request can be sent" if self.is_ours else STATE[self.health]
+
+    @property
+    def end(self) -> str:
+        """That it is over, in words."""
+        # Where it was of several kinds, the time beside it is that of all together.
+        if self.kind == (Health.DOWN, True) or (self.has_changed and self.health in _OF_SERVICE):
+            return "the monitoring host takes frames again"
+        return "requests can be sent again" if self.is_ours else _END[self.health]
+
+
+STATE: Final = {
+    Health.DOWN: "the monitoring host does not answer",
+    Health.THROTTLED: "the monitoring host asks for a pause",
+    Health.REFUSED: "the service refuses this account",
+    Health.DISK_FULL: "the disk of the spool is full",
+    Health.DEGRADED: "the spool has damaged records, or its disk fails",
+}
+
+_END: Final = {
+    Health.DOWN: "the monitoring host answers again",
+    Health.THROTTLED: "the monitoring host takes frames again",
+    Health.REFUSED: "the service accepts this account again",
+    Health.DISK_FULL: "the disk of the spool has room again",
+    Health.DEGRADED: "the spool is well again",
+}
+
+
+_OF_SERVICE: Final = {Health.DOWN, Health.THROTTLED, Health.REFUSED}
