@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio._backends._asyncio  # noqa: F401 - anyio imports it with its first use, which a running loop would wait for: 40 ms
+
 from picsellia_async.errors import ClosedError
 
 

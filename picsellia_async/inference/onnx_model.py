@@ -111,12 +111,22 @@ class OnnxModel:
         self._resize: Resize = resize or ("stretch" if self._layout is None else self._layout.resize)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], names: Sequence[str] | Mapping[int, str], **options: Any) -> Self:
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        names: Sequence[str] | Mapping[int, str],
+        *,
+        threads: int | None = None,
+        **options: Any,
+    ) -> Self:
         """Return the model of a file. Blocks: for a thread, where a loop runs.
 
         Args:
             path: The `.onnx` file.
             names: Names of the model's classes, by number.
+            threads: Threads of one call (ONNX Runtime's `intra_op_num_threads`); calls at the same time share them. None: one less
+                than the process has cores, and at least one, so that a core is left to the event loop. Threads without work wait
+                and do not spin.
             **options: `task`: "detection" or "classification". `label_map`: `await deployment.label_map()`, in which classes are
                 looked up by name; without it predictions hold the model's own numbers. `only`: names of the classes to tell of.
                 `threshold` (0.25): the least score of a box, 0 to 1. `iou` (0.45): of two boxes of a class that overlap by more,
@@ -140,8 +150,14 @@ class OnnxModel:
         file = Path(path)
         if not file.is_file():
             raise ConfigurationError(f"there is no model {os.fspath(path)!r}")
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = max(1, _cores() - 1) if threads is None else whole_number(threads, "threads", 1)
+        # By default threads spin between two calls: they took as much CPU again, and the cores that the event loop waits for.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(os.fspath(file), providers=onnxruntime.get_available_providers())
+            session = onnxruntime.InferenceSession(
+                os.fspath(file), settings, providers=onnxruntime.get_available_providers()
+            )
         except Exception as error:
             raise ConfigurationError(f"{os.fspath(path)!r} is no model that ONNX Runtime can run: {error}") from error
         return cls(session, names, **options)
@@ -243,6 +259,12 @@ def names_by_number(names: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
             f"names must have one for each number from 0 to {len(found) - 1}, got {sorted(found)[:5]} ..."
         )
     return {number: found[number] for number in range(len(found))}
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    # Not everywhere can a process be kept to some of the cores.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _share(value: float, name: str) -> float:

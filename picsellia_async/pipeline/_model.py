@@ -16,7 +16,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
@@ -201,8 +201,8 @@ class ModelRunner:
         """
         if self._is_coroutine:
             return await self._await(images)
-        if self._in_process:
-            return await self._in_a_process(images)
+        if self._processes is not None:
+            return await self._in_a_process(self._processes, images)
         return await self._in_thread(self._call, images)
 
     async def _await(self, images: Sequence[Image]) -> list[Predicted]:
@@ -226,10 +226,11 @@ class ModelRunner:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, context.run, function, *arguments)
 
-    async def _in_a_process(self, images: Sequence[Image]) -> list[Predicted]:
-        pool = self._processes
+    async def _in_a_process(self, pool: ProcessPoolExecutor, images: Sequence[Image]) -> list[Predicted]:
         try:
-            results = await asyncio.get_running_loop().run_in_executor(pool, _call_here, images)
+            # The pool starts its processes in the thread that submits, which takes 100 ms.
+            call: Future[list[Predicted]] = await self._in_thread(pool.submit, _call_here, images)
+            results = await asyncio.wrap_future(call)
         except BrokenProcessPool as error:
             if not self._has_worked:
                 raise ModelProcessError(
@@ -237,7 +238,7 @@ class ModelRunner:
                     "has no `if __name__ == '__main__':`"
                 ) from error
             # All calls under way fail with it; the first that comes here makes the new pool.
-            if self._processes is pool and pool is not None:
+            if self._processes is pool:
                 self._processes = self._new_processes()
                 pool.shutdown(wait=False, cancel_futures=True)
             raise

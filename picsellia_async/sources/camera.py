@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, get_args
 
+import anyio.to_thread
 import attrs
 
 from picsellia_async._http.retry import backoff
@@ -162,9 +163,9 @@ class Camera(Closeable):
             ConfigurationError: It is a file, and `reconnect` was not given; or PyAV is not installed.
             ClosedError: It was closed, or iterated over before.
         """
+        await anyio.to_thread.run_sync(open_av)  # an import of 80 ms
         if self._state is not CameraState.IDLE:
             raise ClosedError("a camera is read once, by one reader; make another one with camera(...)")
-        open_av()
         self._queue = queue = ThreadQueue[Image](self._capacity, self._policy, _marked_late)
         self._reading = reading = Reading(
             settings=self._settings, connected=self._connected, judged=self._judged,

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from typing import Final
 
+import anyio.to_thread
+
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading
@@ -115,7 +117,7 @@ class Video(Closeable):
         Raises:
             SourceError: It cannot be opened, is no video, broke off, ended before its last frame, or gave no frame at all.
         """
-        open_av()
+        await anyio.to_thread.run_sync(open_av)  # an import of 80 ms
         self._reading = reading = Reading(settings=self._settings)
         queue = ThreadQueue[Image](FRAMES_AHEAD, "wait")
         self._passes.add(queue)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 
 from picsellia_async import ClassificationPredictionFormat, ConfigurationError, DetectionPredictionFormat
@@ -319,3 +321,23 @@ def test_the_picture_is_given_as_it_was_decoded() -> None:
     fitted = fit(picture, (40, 40), "letterbox")
     assert fitted.pixels[20, 20].tolist() == [3, 2, 1]
     assert fitted.pixels[0, 0].tolist() == [114] * 3
+
+
+@pytest.mark.parametrize(("cores", "threads", "expected"), [(8, None, 7), (1, None, 1), (8, 8, 8)])
+def test_a_core_is_left_to_the_event_loop(
+    cores: int, threads: int | None, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime takes one core less than there are, unless it is told otherwise, and does not spin between two calls."""
+    made = []
+
+    class Session(onnxruntime.InferenceSession):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self.get_session_options())
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    options = {} if threads is None else {"threads": threads}
+    OnnxModel.load(save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]])), NAMES, **options)
+    assert [one.intra_op_num_threads for one in made] == [expected]
+    assert made[0].get_session_config_entry("session.intra_op.allow_spinning") == "0"
