@@ -28,7 +28,8 @@ def picsellia_emulator_options() -> EmulatorOptions:
 
 
 @pytest.fixture(scope="session")
-def _picsellia_emulator(picsellia_emulator_options: EmulatorOptions) -> Iterator[ThreadedEmulator]:
+def picsellia_session_emulator(picsellia_emulator_options: EmulatorOptions) -> Iterator[ThreadedEmulator]:
+    """The emulator that all fixtures share, for fixtures of a larger scope; what tests leave in it stays until one of the others resets it."""
     from picsellia_async.emulator import Emulator  # noqa: PLC0415 - see above
 
     with Emulator.run_in_thread(**picsellia_emulator_options) as emulator:
@@ -36,13 +37,13 @@ def _picsellia_emulator(picsellia_emulator_options: EmulatorOptions) -> Iterator
 
 
 @pytest.fixture
-def picsellia_emulator(_picsellia_emulator: ThreadedEmulator) -> ThreadedEmulator:
+def picsellia_emulator(picsellia_session_emulator: ThreadedEmulator) -> ThreadedEmulator:
     """An emulator of the platform, monitoring, serving and storage, as new at the beginning of each test.
 
     It runs in a thread for the whole session (of each process, with pytest-xdist), on a free port of 127.0.0.1.
     """
-    _picsellia_emulator.reset()
-    return _picsellia_emulator
+    picsellia_session_emulator.reset()
+    return picsellia_session_emulator
 
 
 @pytest.fixture

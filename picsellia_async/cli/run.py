@@ -19,12 +19,12 @@ from picsellia_async.cli.delivering import (
     add_account,
     add_concurrency,
     check_readable,
-    concurrency_of,
     find_deployment,
     print_failures,
     seconds,
 )
 from picsellia_async.cli.keep_rules import parse_rule
+from picsellia_async.cli.sending import add_sending, cache_dir_of, sending_options
 from picsellia_async.cli.status import Status, shown
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
@@ -38,7 +38,6 @@ from picsellia_async.pipeline._rule import as_rules, check_class_names
 from picsellia_async.predictions import LabelMap, PredictionFormat
 from picsellia_async.sources import Image, SourceError, camera, directory, video
 from picsellia_async.sources._name_files import read_names
-from picsellia_async.uploader import UploaderOptions
 
 _NAMED: Final = re.compile(r"([\w. -]+)=(.+)")
 """NAME=SOURCE; an address has `:` or `/` before its first `=`."""
@@ -91,12 +90,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--max-age", type=seconds, metavar="SECONDS", help="leave out frames that waited longer for the model"
     )
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="calls of the model at once (default 1)")
-    parser.add_argument("--spool", type=Path, metavar="DIR", help="frames survive a crash and an outage")
     parser.add_argument(
-        "--close-timeout", type=seconds, default=30.0, metavar="SECONDS", help="for what is left (default 30)"
+        "--threads", type=count, metavar="N", help="of one call (default: a core is left to everything else)"
     )
+    parser.add_argument("--tag", action="append", metavar="NAME", help="data tag of each frame; repeatable")
     parser.add_argument("--json", action="store_true", help="print the account as one JSON object")
     add_concurrency(parser)
+    add_sending(parser)
     add_account(parser, default_host="https://app.picsellia.com")
     parser.set_defaults(run=run)
 
@@ -130,7 +130,9 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(
     arguments: argparse.Namespace, names: Mapping[int, str], keep: list[Any], sources: dict[str, AsyncIterable[Image]]
 ) -> PipelineReport:
-    async with AsyncClient(arguments.api_token, arguments.organization_id, host=arguments.host) as client:
+    async with AsyncClient(
+        arguments.api_token, arguments.organization_id, host=arguments.host, cache_dir=cache_dir_of(arguments)
+    ) as client:
         deployment = await find_deployment(client, arguments.deployment)
         task = _TASKS.get(InferenceType(deployment.type))
         if task is None:
@@ -146,21 +148,15 @@ async def _run(
             OnnxModel.load, arguments.model, names, task=task, label_map=label_map, only=arguments.only,
             threshold=arguments.threshold, iou=arguments.iou, size=arguments.size, order=arguments.order,
             values=arguments.values, resize=arguments.resize, coordinates=arguments.coordinates,
-            first_label=arguments.first_label,
+            first_label=arguments.first_label, threads=arguments.threads,
         )  # fmt: skip
         print(f"{arguments.model.name}: {model!r}", file=sys.stderr)
         pipeline = Pipeline(
-            sources, _Decoding(model), deployment.uploader(**_options(arguments)), input="image", keep=keep or None,
-            workers=arguments.workers, max_age=arguments.max_age,
+            sources, _Decoding(model), deployment.uploader(**sending_options(arguments)), input="image", keep=keep or None,
+            workers=arguments.workers, max_age=arguments.max_age, frame_options={"tags": arguments.tag},
         )  # fmt: skip
         async with pipeline, shown(Status(pipeline, sources)):
             return await pipeline.run()
-
-
-def _options(arguments: argparse.Namespace) -> UploaderOptions:
-    return {
-        "spool": arguments.spool, "concurrency": concurrency_of(arguments), "close_timeout": arguments.close_timeout,
-    }  # fmt: skip
 
 
 async def _label_map(deployment: AsyncDeployment, names: Mapping[int, str], only: list[str] | None) -> LabelMap | None:

@@ -72,7 +72,9 @@ _RULES: Final = [
         (r"outside=True", "--outside"),
         (r"coordinates='(\w+)'", r"--coordinates \1"),
         (r"first_label=", "--first-label"),
-        (r"(?<![\w-])(only|size|threshold|iou|workers)=", r"--\1 "),
+        (r"(?<![\w-])(only|size|threshold|iou|workers|threads)=", r"--\1 "),
+        (r"when_full=\"(\w+)\"", r"--when-full \1"),
+        (r"spool=(?=,)", "--spool"),
         (r"give image=, object_name= or data=", "a line has image or object_name"),
         (
             r": monitor_bytes, predict_bytes and Frame take another filename=",

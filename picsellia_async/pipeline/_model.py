@@ -111,6 +111,8 @@ class Call:
             returned = self.model(given)
         except _NOT_CARRIED as error:
             raise ModelError.of(error) from error
+        except SystemExit as error:
+            raise ModelExitError(error) from error
         return self.results(returned, images, pictures, time.perf_counter() - begun)
 
 
@@ -138,6 +140,18 @@ class ModelError(Exception):
     def of(cls, error: BaseException) -> Self:
         """Return the error for what the model raised."""
         return cls(f"the model raised {error_text(error)}")
+
+
+class ModelExitError(Exception):
+    """The model called `sys.exit`. As it is, that would end the event loop where it stands, without an account of its frames."""
+
+    def __init__(self, exit: SystemExit) -> None:  # noqa: A002 - what it is
+        """Store what the model raised."""
+        super().__init__(exit)
+        self.exit = exit
+
+    def __str__(self) -> str:
+        return f"the model called sys.exit: {error_text(self.exit)}"
 
 
 def is_our_cancellation(error: BaseException) -> bool:
@@ -215,6 +229,8 @@ class ModelRunner:
             if is_our_cancellation(error):
                 raise
             raise ModelError.of(error) from error
+        except SystemExit as error:
+            raise ModelExitError(error) from error
         latency = time.perf_counter() - begun
         if returned is None or isinstance(returned, PredictionFormat):
             return call.results(returned, images, pictures, latency)

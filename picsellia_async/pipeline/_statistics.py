@@ -16,8 +16,8 @@ SAMPLES: Final = 256
 RATE_SECONDS: Final = 10.0
 """What `frames_per_second` looks back on."""
 
-EndedBy: TypeAlias = Literal["sources", "stop", "SIGINT", "SIGTERM", "SIGBREAK"]
-"""What ended a run: the last source, `stop()`, or a signal."""
+EndedBy: TypeAlias = Literal["sources", "stop", "error", "SIGINT", "SIGTERM", "SIGBREAK"]
+"""What ended a run: the last source, `stop()`, an error that `run` raises, or a signal."""
 
 
 @attrs.frozen
@@ -116,11 +116,12 @@ class PipelineReport:
 
     def __str__(self) -> str:
         numbers, upload = self.statistics, self.upload
+        found = f" ({upload.recovered} of them left by a former run)" if upload.recovered else ""
         return (
             f"{numbers.received} frames of {len(numbers.by_source)} sources in {self.seconds:.0f} s: "
             f"{numbers.submitted} submitted, {_by_reason(numbers.skipped, 'skipped', numbers.skipped_by_reason)}, "
             f"{_by_reason(numbers.failed, 'failed', numbers.failed_by_reason)}; {upload.delivered} of {upload.accepted} "
-            f"delivered, {upload.rejected} rejected, {upload.dropped} dropped, {upload.spooled} in the spool"
+            f"delivered{found}, {upload.rejected} rejected, {upload.dropped} dropped, {upload.spooled} in the spool"
         )
 
 

@@ -26,7 +26,15 @@ from picsellia_async._log_line import write
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.frames import FrameDetails
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
-from picsellia_async.pipeline._model import Call, Input, ModelProcessError, ModelRunner, RunIn, is_our_cancellation
+from picsellia_async.pipeline._model import (
+    Call,
+    Input,
+    ModelExitError,
+    ModelProcessError,
+    ModelRunner,
+    RunIn,
+    is_our_cancellation,
+)
 from picsellia_async.pipeline._result import Conversion
 from picsellia_async.pipeline._rule import Keep, as_rules, check_class_names
 from picsellia_async.pipeline._signals import SignalHandlers, SignalName
@@ -214,6 +222,7 @@ class Pipeline:
             ClosedError: It runs already or has run, or is not open.
             ConfigurationError: A source cannot be read at all (an extra that is missing, a file in place of a camera), gives something
                 else than images, or no pixels; or the model's processes cannot be started. Frames submitted before are delivered.
+            SystemExit: The model called `sys.exit`. Its frame has failed, and those submitted before are delivered or in the spool.
         """
         if self._phase != "open":
             raise ClosedError("a pipeline runs once, inside `async with Pipeline(...)`")
@@ -241,9 +250,10 @@ class Pipeline:
             self._ended_at = self._now()
             self._phase = "closed"
             self._over.set()
-        if self._error is not None:
-            raise self._error
         report = self.report
+        if self._error is not None:
+            logger.error("the pipeline ended, by %s: %s", error_text(self._error), report)
+            raise self._error
         logger.info("the pipeline ended, by %s: %s", report.ended_by, report)
         return report
 
@@ -274,6 +284,8 @@ class Pipeline:
 
     def _fail(self, error: BaseException) -> None:
         """End the run with an error."""
+        if not self._stopping.is_set():
+            self._ended_by = "error"
         self._error = self._error or error
         self._stopping.set()
 
@@ -379,7 +391,8 @@ class Pipeline:
 
     async def _work(self) -> None:
         """Take frames in turn, call the model, and settle them."""
-        while batch := await self._slots.take(self._batch_size, self._max_batch_wait):
+        # A model that has exited is not called again.
+        while self._error is None and (batch := await self._slots.take(self._batch_size, self._max_batch_wait)):
             for work in batch:
                 work.feed.flying.append(work)
             call = self._calls.begin(self._now(), [work.feed.name for work in batch])
@@ -390,6 +403,8 @@ class Pipeline:
             except Exception as error:  # noqa: BLE001 - the model is the user's
                 for work in batch:
                     work.end(error)
+                if isinstance(error, ModelExitError):
+                    self._fail(error.exit)
             else:
                 for work, result in zip(batch, results, strict=True):
                     work.end(result)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from picsellia_async import AsyncDeployment
+from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Emulator, Fault
 
@@ -108,6 +108,7 @@ async def test_classes_that_the_deployment_lacks_are_refused(
         (["--model", "none.onnx"], "--model"),
         (["--labels", "none.txt"], "--labels"),
         (["--concurrency", "many"], "--concurrency"),
+        (["--when-full", "thin"], "--when-full thin needs --spool,"),
         (["--size", "96"], "--size"),
         (["--threshold", "7"], "--threshold 7 is no share"),
         (["--keep", "classes([nobody])"], "--keep: classes asks for 'nobody'"),
@@ -144,6 +145,20 @@ async def test_frames_of_an_outage_stay_in_the_spool(
     emulator.faults.clear()
     assert await run(["replay", str(spool), "--api-token", emulator.api_token]) == 0
     assert len(emulator.state.store.predictions.select()) == 6
+
+
+async def test_it_starts_without_a_network(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a spool, from the second run on: frames are on disk while the platform cannot be reached."""
+    async with Emulator() as emulator, AsyncClient(emulator.api_token, host=emulator.url) as client:
+        names = list(await (await client.get_deployment(emulator.deployment_name)).label_map())
+        given = arguments(emulator, detector(tmp_path, len(names)), names, pictures)
+        given += ["--spool", str(tmp_path / "spool"), "--tag", "night", "--json"]
+        assert await run(given) == 0
+        assert {tuple(item["tags"]) for item in emulator.predictions()} == {("night",)}
+    capsys.readouterr()
+    assert await run([*given, "--close-timeout", "0.1"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["accepted"], told["spooled"]) == (6, 6)
 
 
 async def test_ctrl_c_ends_it_in_order(emulator: Emulator, classes: list[str], tmp_path: Path) -> None:

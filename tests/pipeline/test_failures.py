@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError
 from typing import Any
@@ -63,6 +64,31 @@ async def test_a_frame_that_fails_is_counted_and_the_others_go_on(
     assert [line.levelno for line in lines] == [logging.WARNING] * 2
     assert f"1 ({reason} 1) of source-1" in lines[0].message
     assert f"3 ({reason} 3) of source-1" in lines[1].message, "the rest is told at the end"
+
+
+@pytest.mark.parametrize("kind", ["thread", "coroutine"])
+async def test_a_model_that_exits_ends_the_run_in_order(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Its frame has failed, those before it are delivered, and the account is told before `run` raises the `SystemExit`."""
+    stored = Stored()
+    calls = 0
+
+    def model(_pixels: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return sys.exit("license expired") if calls == 3 else PREDICTION
+
+    async def awaited(pixels: Any) -> Any:
+        return model(pixels)
+
+    async with Pipeline(at_once("cam", 12), awaited if kind == "coroutine" else model, stored.uploader()) as pipeline:
+        with pytest.raises(SystemExit, match="license expired"):
+            await pipeline.run()
+    assert balanced(pipeline.report)
+    assert pipeline.report.ended_by == "error"
+    assert pipeline.report.statistics.failed_by_reason == {"model": 1}
+    assert len(stored.frames) == 2
+    assert "the pipeline ended, by SystemExit: license expired: " in caplog.text
+    assert "2 of 2 delivered" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,17 @@ async def test_each_test_begins_anew(
     assert len(picsellia_emulator.predictions()) == 3
 
 
+@pytest.fixture(scope="module")
+def application(picsellia_session_emulator: ThreadedEmulator) -> str:
+    """What is started once for several tests; it needs to know where the emulator is."""
+    return picsellia_session_emulator.url
+
+
+def test_a_fixture_of_a_module_has_the_same_emulator(application: str, picsellia_emulator: ThreadedEmulator) -> None:
+    """An application that is started once talks to the emulator that each test looks at."""
+    assert application == picsellia_emulator.url
+
+
 @pytest.mark.parametrize("time", ["first", "second"])
 async def test_faults_do_not_outlive_their_test(
     time: str, picsellia_deployment: AsyncDeployment, picsellia_faults: Faults
