@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from picsellia_async import Hours
 from picsellia_async._delivery.options import Rung, UploaderOptions
+from picsellia_async._delivery.permission import Hours
 from picsellia_async.cli.delivering import concurrency_of, seconds
 from picsellia_async.errors import ConfigurationError
 
