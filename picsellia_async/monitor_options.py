@@ -181,11 +181,18 @@ class MonitorOptions:
             object.__setattr__(self, "latency", seconds(self.latency, "latency"))
         if not isinstance(self.prediction, PredictionFormat):
             object.__setattr__(self, "prediction", as_prediction(self.prediction, "prediction"))
-        for name, given in zip(_OPTIONAL, _optional_of(self), strict=True):
+        for given in _optional_of(self):
             if given is not None:
-                object.__setattr__(self, name, _OPTIONAL[name](given, name))
+                self._take_optional()
+                break
         # The service would drop a latency without prediction in silence.
         if (self.shadow_latency is None) != (self.shadow_prediction is None):
             raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")
         if type(self.content_type) is not SupportedContentType:
             object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))
+
+    def _take_optional(self) -> None:
+        """Read or refuse what was given of what may be left out."""
+        for name, given in zip(_OPTIONAL, _optional_of(self), strict=True):
+            if given is not None:
+                object.__setattr__(self, name, _OPTIONAL[name](given, name))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -102,39 +103,49 @@ def is_right_at_a_glance(
     if (
         type(prediction) is not DetectionPredictionFormat
         or type(image) is not bytes
-        or options.content_type is not _JPEG
-        or options.shadow_prediction is not None
-        or (options.source and options.source.isspace())
-        or (options.tags and not all(map(str.strip, options.tags)))
-        or options.upload_dir
+        or (_seldom(options) != _USUAL and not _is_right_beside(options))
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
         or (indexes is not None and prediction.class_names is not None)
-        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)
         or not image.endswith(JPEG_END)
     ):
         return False
+    classes, scores, boxes = prediction.detection_classes, prediction.detection_scores, prediction.detection_boxes
     try:
-        classes, scores, boxes = prediction.detection_classes, prediction.detection_scores, prediction.detection_boxes
         if not len(classes) == len(scores) == len(boxes):
             return False  # its lists were changed since it was made
-        if classes and not (
-            max(scores) <= 1
-            and min(scores) >= 0
-            and sum(scores) >= 0  # NaN is neither above nor below
-            and type(sum(classes)) is int
-            and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))
-        ):
-            return False
+        for score in scores:
+            if not 0.0 <= score <= 1.0:  # nor is NaN
+                return False
         for top, left, bottom, right in boxes:
             # Only integers have bits: a fraction that was put in afterwards is a TypeError.
             if not (top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width):
                 return False
+        return not classes or (
+            type(sum(classes)) is int and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))
+        )
     except (TypeError, ValueError):  # entries of a wrong kind: its lists were changed since it was made
         return False
-    return True
+
+
+_seldom: Final[Callable[[MonitorOptions], tuple[Any, ...]]] = attrgetter(
+    "content_type", "source", "tags", "upload_dir", "shadow_prediction", "custom_metadata", "custom_metrics", "metadata"
+)
+_USUAL: Final = (_JPEG, *(None,) * 7)
+
+
+def _is_right_beside(options: MonitorOptions) -> bool:
+    """Whether what is seldom given passes all checks, told in one step."""
+    return not (
+        options.content_type is not _JPEG
+        or options.shadow_prediction is not None
+        or (options.source and options.source.isspace())
+        or (options.tags and not all(map(str.strip, options.tags)))
+        or options.upload_dir
+        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
+    )
 
 
 def check_options(options: MonitorOptions, now: float | None = None) -> None:

@@ -493,7 +493,7 @@ class Sender:
     @property
     def signal(self) -> Signal:
         """What keeps senders waiting; WELL where nothing does: also while the load grows again after an outage."""
-        if self._account.is_heard and not self.watch.is_silent:
+        if not (self._account.is_clean or self.watch.is_silent) and self._account.is_heard:
             return Signal.REFUSES
         if self._breaker.is_closed or self._breaker.is_answered:
             return Signal.DOWN if self.watch.is_silent else Signal.WELL
