@@ -281,7 +281,8 @@ class DeliveryLog:
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
         text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{self._named()}{_names(first_of_all)}"
-        return [*lines, Line(logging.WARNING, text, self._fields(counts, self._lasted(now)))]
+        fields = {**self._fields(counts, self._lasted(now)), "not_delivered": missing}
+        return [*lines, Line(logging.WARNING, text, fields)]
 
     def _named(self) -> str:
         """Name all trouble that there is, also what was not told yet."""
@@ -323,8 +324,8 @@ class DeliveryLog:
     def _beginning(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
         text = f"{trouble.state}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
-        lost = self._lost_part(counts, first_lost, now)
-        return Line(level, text + lost, self._fields(counts, now - trouble.since))
+        lost, numbers = self._lost_part(counts, first_lost, now)
+        return Line(level, text + lost, {**self._fields(counts, now - trouble.since), **numbers})
 
     def _summary(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         seconds = round(now - trouble.since, 1)
@@ -332,8 +333,8 @@ class DeliveryLog:
         text = (
             f"{trouble.state}, for {seconds:.0f} s now{breaks}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         )
-        lost = self._lost_part(counts, first_lost, now)
-        return Line(logging.WARNING, text + lost, self._fields(counts, seconds))
+        lost, numbers = self._lost_part(counts, first_lost, now)
+        return Line(logging.WARNING, text + lost, {**self._fields(counts, seconds), **numbers})
 
     def _recovery(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> list[Line]:
         if not trouble.was_told:
@@ -344,24 +345,26 @@ class DeliveryLog:
             f"{trouble.end} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
             f"began, {counts.lost - before.lost} lost, {f'{refused} not taken, ' if refused else ''}{counts.pending} wait"
         )
-        lost = self._lost_part(counts, first_lost, now)
-        return [Line(logging.WARNING, text + lost, self._fields(counts, seconds))]
+        since = {
+            "trouble_delivered": counts.delivered - before.delivered,
+            "trouble_lost": counts.lost - before.lost,
+            "trouble_refused": refused,
+        }
+        lost, numbers = self._lost_part(counts, first_lost, now)
+        return [Line(logging.WARNING, text + lost, {**self._fields(counts, seconds), **since, **numbers})]
 
     def _losses(self, counts: Counts, first_lost: list[Failure], now: float) -> Line:
-        lost = self._lost_part(counts, first_lost, now)
-        return Line(logging.WARNING, "frames were not delivered: " + lost[2:], self._fields(counts))
+        lost, numbers = self._lost_part(counts, first_lost, now)
+        return Line(logging.WARNING, "frames were not delivered: " + lost[2:], {**self._fields(counts), **numbers})
 
-    def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> str:
-        """Tell what was lost since the last line."""
+    def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> tuple[str, dict[str, int]]:
+        """Tell what was lost since the last line, in words and as values."""
         told = self._lost_told
-        lost = _parts(
-            rejected=counts.rejected - told.rejected,
-            dropped=counts.dropped - told.dropped,
-            refused=counts.refused - told.refused,
-        )
+        numbers = {name: getattr(counts, name) - getattr(told, name) for name in ("rejected", "dropped", "refused")}
+        lost = _parts(**numbers)
         self._lost_at = math.inf
         if not lost:
-            return ""
+            return "", {}
         since = "since the last line" if told.lost + told.refused else "so far"
         # The second line follows soon, for what came behind the first; whatever goes on has its summaries.
         is_first = now >= self._lost_told_at + QUIET_SECONDS
@@ -369,7 +372,7 @@ class DeliveryLog:
         self._lost_told, self._lost_told_at = counts, now
         text = f"; {' and '.join(lost)} {since}{_names(first_lost)}"
         first_lost.clear()
-        return text
+        return text, {f"new_{name}": count for name, count in numbers.items()}
 
     def _waiting(self, trouble: Trouble, counts: Counts) -> str:
         health = trouble.health
@@ -392,7 +395,9 @@ class DeliveryLog:
         return f" ({stored} in the spool, {counts.pending - stored} in memory)" if counts.pending else ""
 
     def _fields(self, counts: Counts, seconds: float = 0.0) -> dict[str, object]:
-        numbers = attrs.asdict(counts, filter=lambda _, value: value is not None)
+        numbers: dict[str, object] = attrs.asdict(counts, filter=lambda _, value: value is not None)
+        if counts.spool_frames is not None:
+            numbers["in_memory"] = counts.pending - min(counts.spool_frames, counts.pending)
         return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 

@@ -86,5 +86,10 @@ class ModelWatch:
         going_on = "1 other call goes on" if others == 1 else f"{others} other calls go on"
         meanwhile = going_on if others else "no frame is predicted meanwhile"
         text = f"the model of the pipeline has not returned for {seconds:.0f} s: {calls}, of {', '.join(sources[:3])}{more}; {meanwhile}"
-        fields: dict[str, object] = {"seconds": round(seconds, 3), "calls": len(silent), "sources": sources}
+        fields: dict[str, object] = {
+            "seconds": round(seconds, 3),
+            "calls": len(silent),
+            "other_calls": others,
+            "sources": sources,
+        }
         return Line(logging.WARNING, text, fields)
