@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Final
 
 from picsellia_async.errors import ConfigurationError
+
+_BLOCK_BYTES: Final = 2**20
 
 
 def content_digest(content: bytes) -> bytes:
@@ -17,6 +21,23 @@ def content_digest(content: bytes) -> bytes:
         ConfigurationError: The extra is not installed.
     """
     return _xxh3()(content)
+
+
+def file_digest(path: Path) -> str:
+    """Return that of a file, of whatever size, as hexadecimal digits. Blocking.
+
+    Raises:
+        ConfigurationError: The extra is not installed.
+        OSError: The file cannot be read.
+    """
+    _xxh3()
+    from xxhash import xxh3_128  # noqa: PLC0415 - an extra, imported on use
+
+    digest = xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TextIO
 from uuid import uuid4
 
 from picsellia_async._delivery.outcomes import Dropped, Outcome, Rejected
+from picsellia_async._error_text import error_text
 from picsellia_async.cli.output_files import check_output, check_own_lines
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.frames import Frame
@@ -105,7 +106,7 @@ class FailureFile:
 
     def refused(self, frame: Frame, error: object) -> None:
         """Write a frame and what stood against it."""
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
+        reason = error_text(error) if isinstance(error, BaseException) else str(error)
         self._write({**manifest_line(frame, self._folder), "reason": reason})
 
     def skipped(self, message: str, text: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import Batch, Progress, add_limit
 from picsellia_async.cli.delivering import (
     LOOK_SECONDS,
@@ -29,10 +30,14 @@ from picsellia_async.cli.output_files import check_output
 from picsellia_async.cli.result import Result, print_result, tell_way_on, to_json
 from picsellia_async.cli.resuming import (
     add_journal,
+    begin_with_copy,
     check_journal,
+    check_spool,
+    content_of,
     has_journal,
     input_of,
     journal_of,
+    note_input,
     tell_empty,
 )
 from picsellia_async.cli.wording import in_options
@@ -313,7 +318,7 @@ async def _deliver(
                     if has_journal(args):
                         await _run_job(args, deployment, options, batch, result)
                     else:
-                        await _send_all(deployment.uploader(**options), batch, result)
+                        await _send_all(args, deployment.uploader(**options), batch, result)
             except PicselliaError as error:
                 # What was sent before is reported all the same.
                 if result.report is None and not args.dry_run:
@@ -350,7 +355,7 @@ async def _check_all(batch: Batch, deployment: AsyncDeployment, result: Result) 
             try:
                 await deployment.check(frame)
             except ConfigurationError as error:
-                result.cannot.append(in_options(f"{frame.filename}: {type(error).__name__}: {error}"))
+                result.cannot.append(in_options(f"{frame.filename}: {error_text(error)}"))
                 if result.failures is not None:
                     result.failures.refused(frame, error)
 
@@ -365,6 +370,7 @@ async def _run_job(
     owner = {"deployment_id": str(deployment.id), "host": deployment.host}
     journal = journal_of(args, owner)
     tell_empty(journal)
+    await asyncio.to_thread(begin_with_copy, args, journal, owner)
     job = Job(deployment, journal=journal, input=input_of(args), fresh=args.fresh, look_up=args.look_up, **options)
     batch.job = job
     try:
@@ -379,10 +385,15 @@ async def _run_job(
         result.verified = await verify(deployment, journal=job.journal, input=input_of(args))
 
 
-async def _send_all(uploader: Uploader, batch: Batch, result: Result) -> None:
+async def _send_all(args: argparse.Namespace, uploader: Uploader, batch: Batch, result: Result) -> None:
+    content = None if args.spool is None else await asyncio.to_thread(content_of, args)
+    if content is not None:
+        await asyncio.to_thread(check_spool, args, content)
     try:
         async with uploader:
             batch.uploader = uploader
+            if content is not None:
+                await asyncio.to_thread(note_input, args, content)
             await _send(uploader, batch.items())
     finally:
         result.report = uploader.report if uploader.is_closed else None

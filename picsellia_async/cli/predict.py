@@ -18,6 +18,8 @@ from uuid import uuid4
 
 import attrs
 
+from picsellia_async._deployment.prediction_stream import Predicted
+from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
 from picsellia_async.cli.interrupts import wait_interruptible
@@ -272,13 +274,13 @@ def run(args: argparse.Namespace) -> int:
             f"results in {str(args.results)!r}"
         )
         for one in report.failures[:LINES_SHOWN]:
-            print(f"  refused {_name(one.image)}: {type(one.error).__name__}: {one.error}", file=sys.stderr)
+            print(f"  refused {_name(one.image)}: {_reason(one)}", file=sys.stderr)
         for problem in given.problems[:LINES_SHOWN]:
             print(f"  skipped {problem}", file=sys.stderr)
     for words in given.told:
         print(words, file=sys.stderr)
     if report.error is not None:
-        print(f"stopped: {type(report.error).__name__}: {report.error}", file=sys.stderr)
+        print(f"stopped: {error_text(report.error)}", file=sys.stderr)
     is_well = report.is_complete and not given.skipped and not is_interrupted
     if isinstance(report.error, SourceError):
         behind = "" if args.skip_bad or not given.read else ", and --skip-bad goes on behind it"
@@ -286,6 +288,10 @@ def run(args: argparse.Namespace) -> int:
     elif not is_well:
         print("the same command goes on from here", file=sys.stderr)
     return 130 if is_interrupted else 0 if is_well else 1
+
+
+def _reason(one: Predicted) -> str:
+    return "" if one.error is None else error_text(one.error)
 
 
 def _name(image: object) -> str:
@@ -301,10 +307,9 @@ def _to_json(report: PredictReport, given: _Input, is_interrupted: bool) -> dict
         "damaged": given.damaged,
         "corrupted": given.corrupted,
         "interrupted": is_interrupted,
-        "error": None if report.error is None else f"{type(report.error).__name__}: {report.error}",
+        "error": None if report.error is None else error_text(report.error),
         "failures": [
-            {"filename": _name(one.image), "reason": f"{type(one.error).__name__}: {one.error}"}
-            for one in report.failures[:FAILURES_NAMED]
+            {"filename": _name(one.image), "reason": _reason(one)} for one in report.failures[:FAILURES_NAMED]
         ],
         "problems": given.problems[:FAILURES_NAMED],
     }

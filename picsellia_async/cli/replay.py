@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from picsellia_async._delivery.outcomes import UploadReport
 from picsellia_async._delivery.spool.owner import owner_of
+from picsellia_async._error_text import error_text
 from picsellia_async._http.retry import is_repeatable
 from picsellia_async.cli.delivering import (
     LOOK_SECONDS,
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         _tell_left(args, _pending(args.spool), "")
         raise
     except PicselliaError as error:
-        print(in_options(f"picsellia-async replay: {type(error).__name__}: {error}"), file=sys.stderr)
+        print(in_options(f"picsellia-async replay: {error_text(error)}"), file=sys.stderr)
         _tell_left(args, _pending(args.spool), "")
         return 1
     if args.json:
@@ -135,7 +136,7 @@ async def _find(args: argparse.Namespace, client: AsyncClient, owner: dict[str, 
             if not args.wait or not is_repeatable(RetryPolicy(), error, idempotent=True):
                 raise
             if wait == _CONNECT_AGAIN_SECONDS:
-                print(in_options(f"waiting: {type(error).__name__}: {error}"), file=sys.stderr)
+                print(in_options(f"waiting: {error_text(error)}"), file=sys.stderr)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _CONNECT_AGAIN_SECONDS_MAX)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from picsellia_async._delivery.outcomes import UploadReport
+from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import Batch
 from picsellia_async.cli.delivering import LINES_SHOWN, print_failures
 from picsellia_async.cli.failures import FailureFile
@@ -56,7 +57,7 @@ class Result:
     @property
     def stopped_by(self) -> str | None:
         """The error that ended it."""
-        return None if self.error is None else in_options(f"{type(self.error).__name__}: {self.error}")
+        return None if self.error is None else in_options(error_text(self.error))
 
 
 def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
+from picsellia_async._content_digest import content_digest, file_digest
+from picsellia_async._delivery.spool.contents import read_contents
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.jobs import JobReport
+from picsellia_async.jobs._journal import Journal
+from picsellia_async.jobs.parts import copy_journal
 
 _READS: Final = ("manifest", "coco", "yolo", "images", "annotations")
 """Options that say what is read, in the order in which they are named."""
 _AS: Final = ("segmentation", "mask")
 """Options by which the same input is another one."""
+_CONTENT: Final = ".content"
+"""Ends the name of the file that says what a journal's manifest was."""
+_INPUTS: Final = "inputs"
+"""Name of the file in a spool that says which inputs were read into it."""
 
 
 def add_journal(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +100,90 @@ def journal_of(args: argparse.Namespace, owner: Mapping[str, str]) -> Path:
     facts = "\0".join([*(f"{name}={owner[name]}" for name in sorted(owner)), input_of(args)])
     name = hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()
     return platformdirs.user_state_path("picsellia-async") / "jobs" / f"{name}.journal"
+
+
+def begin_with_copy(args: argparse.Namespace, journal: Path, owner: Mapping[str, str]) -> None:
+    """Have a manifest that is a copy of another one, or was moved, begin with what the journal of that knows. Blocking.
+
+    Beside each journal of a manifest is a file that says which content was read last.
+
+    Args:
+        args: Of the command.
+        journal: Of `journal_of`.
+        owner: Host and deployment.
+
+    Raises:
+        ConfigurationError: The manifest cannot be read.
+        JournalError: The journal of the same content is in use, or cannot be read.
+    """
+    if args.journal is not None or args.manifest is None:
+        return
+    try:
+        content = " ".join([*(owner[name] for name in sorted(owner)), file_digest(args.manifest)])
+        others = {path: path.read_text() for path in journal.parent.glob(f"*{_CONTENT}") if path.stem != journal.stem}
+        if not journal.exists() and not args.fresh:
+            for path in sorted(path for path, text in others.items() if text == content):
+                known = path.with_suffix(journal.suffix)
+                if known.exists():
+                    copy_journal(known, journal, input_of(args))
+                    print(
+                        f"the manifest is that of {Journal.owner_in(known)['input']!r} in another place",
+                        file=sys.stderr,
+                    )
+                    break
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        part = journal.with_name(f".{journal.name}.{uuid4().hex}.part")
+        part.write_text(content)
+        part.replace(journal.with_suffix(_CONTENT))
+    except OSError as error:
+        raise ConfigurationError(f"--manifest: {error}") from error
+
+
+def check_spool(args: argparse.Namespace, content: str) -> None:
+    """Refuse to read an input into a spool in which frames of it wait: they would be delivered twice. Blocking.
+
+    Args:
+        args: Of the command.
+        content: Of `content_of`.
+
+    Raises:
+        ConfigurationError: So it is.
+        SpoolError: The spool cannot be read.
+    """
+    inputs = args.spool / _INPUTS
+    if not inputs.is_file():
+        return
+    waiting = sum(one.state == "pending" for one in read_contents(args.spool).frames)
+    if not waiting:
+        inputs.unlink()
+    elif content in inputs.read_text().splitlines():
+        spool = shlex.quote(str(args.spool))
+        raise ConfigurationError(
+            f"--spool: {waiting} frames wait in {str(args.spool)!r}, and an earlier run put those of this input there: `picsellia-async "
+            f"replay {spool}` delivers them. With --spool nothing remembers what was delivered: then the same command would send all again"
+        )
+
+
+def note_input(args: argparse.Namespace, content: str) -> None:
+    """Write down that the frames of an input are on their way into a spool, which is there. Blocking."""
+    with (args.spool / _INPUTS).open("a") as file:
+        print(content, file=file)
+
+
+def content_of(args: argparse.Namespace) -> str:
+    """Return what tells the input of a command, as it is now. Blocking.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    path: Path = args.manifest or args.coco or args.yolo
+    try:
+        if not path.is_dir():
+            return file_digest(path)
+        files = sorted((one.name, (state := one.stat()).st_size, state.st_mtime_ns) for one in os.scandir(path))
+        return content_digest(repr(files).encode(errors="surrogateescape")).hex()
+    except OSError as error:
+        raise ConfigurationError(f"the input cannot be read: {error}") from error
 
 
 def tell_empty(journal: Path) -> None:

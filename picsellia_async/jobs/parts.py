@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import attrs
 
@@ -115,6 +116,37 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
         rejected=counts[State.REJECTED],
         left=counts[State.SENT] + counts[State.PENDING],
     )
+
+
+def copy_journal(path: Path, into: Path, name: str) -> None:
+    """Make the journal of an input of what that of another one knows: the same items under another name. Blocking.
+
+    It has its name once it is whole: one that is there, and knows less, would have items sent twice.
+
+    Args:
+        path: The journal that is read; not while its job runs.
+        into: The file; another one there is replaced.
+        name: Of the input.
+
+    Raises:
+        JournalError: The one is in use, or none; or the other one cannot be written.
+    """
+    owner = Journal.owner_in(path)
+    part = into.with_name(f".{into.name}.{uuid4().hex}.part")
+    copy = Journal(part, {**owner, "input": name})
+    try:
+        copy.open()
+        try:
+            with closing(_endings([path], owner)) as found:
+                copy.add(found)
+        finally:
+            copy.close()
+        try:
+            part.replace(into)
+        except OSError as error:
+            raise JournalError(f"the journal {str(into)!r} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _endings(paths: Iterable[Path], owner: Mapping[str, str]) -> Generator[Ended, None, None]:

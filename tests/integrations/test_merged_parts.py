@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from picsellia_async import DetectionPredictionFormat, Frame
 from picsellia_async.integrations._parts import MERGED, PartSettings, begin, end
 from picsellia_async.jobs import run
 
-from ..support.sources import encoded
+from ..support.sources import encoded_frames
 
 pytestmark = pytest.mark.anyio
-
-
-def frames(numbers):
-    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
-    for number in numbers:
-        image = encoded(value=number)
-        yield Frame(image=image, filename=f"{number}.jpg", width=64, height=48, latency=0.01, prediction=prediction)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
@@ -27,12 +19,12 @@ async def test_a_part_is_merged_once(tmp_path, deployment, is_killed):
     settings = PartSettings(deployment=deployment.name, journals=str(folder))
     begin(settings)
     for part in range(2):
-        await run(frames([2 * part, 2 * part + 1]), deployment, journal=folder / f"part-{part}.journal")
+        await run(encoded_frames([2 * part, 2 * part + 1]), deployment, journal=folder / f"part-{part}.journal")
     if is_killed:
         begin(settings)
     else:
         assert end(settings, []).merged.delivered == 4
     assert [one.name for one in folder.iterdir()] == [MERGED]
-    report = await run(frames(range(5)), deployment, journal=folder / "part-0.journal", base=folder / MERGED)
+    report = await run(encoded_frames(range(5)), deployment, journal=folder / "part-0.journal", base=folder / MERGED)
     assert (report.delivered_before, report.delivered) == (4, 5)
     assert end(settings, []).merged.delivered == 5

@@ -8,18 +8,13 @@ import threading
 import anyio
 import pytest
 
-from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import ConfigurationError
 from picsellia_async.jobs import Job, run
 from picsellia_async.jobs._journal import Journal
 
-from ..support.sources import encoded
+from ..support.sources import encoded_frames
 
 pytestmark = pytest.mark.anyio
-
-
-def frames():
-    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
-    yield Frame(image=encoded(), filename="0.jpg", width=64, height=48, latency=0.01, prediction=prediction)
 
 
 async def journal_threads_end():
@@ -53,13 +48,13 @@ async def test_a_job_that_is_cancelled_while_its_journal_opens_leaves_it_closed(
         await task
     await journal_threads_end()
     monkeypatch.undo()
-    assert (await run(frames(), deployment, journal=tmp_path / "j")).is_complete
+    assert (await run(encoded_frames([0]), deployment, journal=tmp_path / "j")).is_complete
     assert job.report is None
 
 
 async def test_a_refused_journal_leaves_no_thread(tmp_path, deployment):
     """Also while the refused job is still in hand."""
-    await run(frames(), deployment, journal=tmp_path / "j", input="a")
+    await run(encoded_frames([0]), deployment, journal=tmp_path / "j", input="a")
     refused = [Job(deployment, journal=tmp_path / "j", input="b") for _ in range(3)]
     for job in refused:
         with pytest.raises(ConfigurationError, match="is of input 'a', not 'b'"):

@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import ConfigurationError
 from picsellia_async.emulator import Fault
 from picsellia_async.jobs import JournalError, merge, partition, run
 
-from ..support.sources import encoded
+from ..support.sources import encoded_frames
 
 pytestmark = pytest.mark.anyio
 
@@ -19,10 +19,7 @@ PARTS = 3
 
 
 def frames():
-    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
-    for number in [*range(12), 5]:
-        image = encoded(value=number)
-        yield Frame(image=image, filename=f"{number}.jpg", width=64, height=48, latency=0.01, prediction=prediction)
+    return encoded_frames([*range(12), 5])
 
 
 async def test_each_frame_is_in_one_part():

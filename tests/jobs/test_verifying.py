@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from picsellia_async import ConfigurationError, DetectionPredictionFormat, Frame
+from picsellia_async import ConfigurationError
 from picsellia_async.cli.main import main
 from picsellia_async.jobs import JournalError, run, verify
 
-from ..support.sources import encoded
+from ..support.sources import encoded_frames
 
 pytestmark = pytest.mark.anyio
 
 
-def frames(numbers=range(6)):
-    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
-    for number in numbers:
-        image = encoded(value=number)
-        yield Frame(image=image, filename=f"{number}.jpg", width=64, height=48, latency=0.01, prediction=prediction)
-
-
 async def test_what_is_missing_is_named(tmp_path, deployment):
     """Of all runs, by its id; what nobody sent through the job does not count."""
-    await deployment.monitor_many(frames([8, 9]))
+    await deployment.monitor_many(encoded_frames([8, 9]))
     outcomes = []
     for numbers in (range(3), range(6)):
-        await run(frames(numbers), deployment, journal=tmp_path / "j", on_outcome=outcomes.append)
+        await run(encoded_frames(numbers), deployment, journal=tmp_path / "j", on_outcome=outcomes.append)
     found = await verify(deployment, journal=tmp_path / "j")
     assert (found.delivered, found.seen, found.missing, found.is_complete) == (6, 6, (), True)
     gone = await deployment.find_predicted_asset(filename="4.jpg")
@@ -39,7 +32,7 @@ async def test_what_is_missing_is_named(tmp_path, deployment):
 async def test_a_sample_cannot_be_decided(tmp_path, deployment):
     """The platform kept nothing, as it was told to: that is said, and not that all is lost."""
     await deployment.update(sample_rate=0.0)
-    report = await run(frames(), deployment, journal=tmp_path / "j")
+    report = await run(encoded_frames(range(6)), deployment, journal=tmp_path / "j")
     assert report.is_complete
     found = await verify(deployment, journal=tmp_path / "j")
     assert (found.delivered, found.seen, found.is_complete) == (6, 0, False)
@@ -49,7 +42,7 @@ async def test_a_sample_cannot_be_decided(tmp_path, deployment):
 async def test_what_was_stored_twice_is_told(tmp_path, deployment):
     """Somebody sent one more with the same id."""
     outcomes = []
-    await run(frames([1]), deployment, journal=tmp_path / "j", on_outcome=outcomes.append)
+    await run(encoded_frames([1]), deployment, journal=tmp_path / "j", on_outcome=outcomes.append)
     await deployment.monitor_many([outcomes[0].frame], deduplicate=True)
     found = await verify(deployment, journal=tmp_path / "j")
     assert (found.seen, found.more_than_once, found.is_complete) == (1, 1, False)
@@ -60,7 +53,7 @@ async def test_a_journal_that_is_not_there_or_of_another_job_is_refused(tmp_path
     with pytest.raises(JournalError, match="there is no journal"):
         await verify(deployment, journal=tmp_path / "j")
     assert not (tmp_path / "j").exists()
-    await run(frames([1]), deployment, journal=tmp_path / "j")
+    await run(encoded_frames([1]), deployment, journal=tmp_path / "j")
     with pytest.raises(ConfigurationError, match="is of input '', not 'other'"):
         await verify(deployment, journal=tmp_path / "j", input="other")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import pytest
+
+from picsellia_async.frames import Frame
+from picsellia_async.predictions import DetectionPredictionFormat
 
 T = TypeVar("T")
 
@@ -25,6 +28,15 @@ def encoded(width: int = 64, height: int = 48, value: int = 90, suffix: str = ".
     good, data = cv2.imencode(suffix, np.full((height, width, 3), value, np.uint8))
     assert good
     return data.tobytes()
+
+
+def encoded_frames(numbers: Iterable[int] = range(12), **fields: Any) -> Iterator[Frame]:
+    """Yield frames whose pictures tell their numbers, up to 255, as their names do."""
+    for number in numbers:
+        yield Frame(
+            image=encoded(value=number), filename=f"{number}.jpg", width=64, height=48, latency=0.01,
+            prediction=DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5]), **fields,
+        )  # fmt: skip
 
 
 def decoded(image: bytes) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""The same frames given to `monitor` a second time, in another place or while they wait in a spool, are not stored twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+from collections import Counter
+
+import pytest
+
+from picsellia_async.cli.main import main
+from picsellia_async.emulator import Fault
+from picsellia_async.spools import read_contents
+
+from ..support.sources import encoded
+
+pytestmark = pytest.mark.anyio
+
+PREDICTION = {"detection_classes": [0], "detection_boxes": [[1, 2, 30, 40]], "detection_scores": [0.5]}
+
+
+@pytest.fixture
+def day(tmp_path):
+    """A folder with a manifest of six pictures, of which half have ids of their own."""
+    folder = tmp_path / "day"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.jpg").write_bytes(encoded(value=number))
+    write(folder / "m.jsonl", range(6))
+    return folder
+
+
+def write(path, numbers):
+    ids = {number: {"id": f"5e1c6d0c-6a3f-4f0e-9a52-0d3a54f0a00{number}"} for number in numbers if number % 2}
+    lines = [{"image": f"{number}.jpg", "prediction": PREDICTION, **ids.get(number, {})} for number in numbers]
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+
+@pytest.fixture
+def monitor(emulator, environment, capsys):
+    """Return what runs the command in this process."""
+
+    async def ran(manifest, *arguments):
+        given = ["monitor", emulator.deployment_name, "--manifest", str(manifest), *map(str, arguments), "--json"]
+        code = await asyncio.to_thread(main, given)
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if out else {}, err
+
+    return ran
+
+
+def stored(emulator):
+    return Counter(item["filename"] for item in emulator.predictions())
+
+
+EACH_ONCE = Counter(f"{number}.jpg" for number in range(6))
+
+
+async def test_a_manifest_that_was_moved_goes_on(tmp_path, day, emulator, monitor):
+    """With its pictures or without them, copied once more, and with another line by then: what was delivered is known."""
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=2))
+    code, report, _ = await monitor(day / "m.jsonl", "--concurrency", "1")
+    assert (code, report["delivered"]) == (1, 4)
+    shutil.move(day, tmp_path / "moved")
+    code, report, err = await monitor(tmp_path / "moved" / "m.jsonl")
+    assert (code, report["delivered_before"], report["delivered"]) == (0, 4, 2)
+    assert f"the manifest is that of '--manifest {day / 'm.jsonl'}' in another place" in err
+    shutil.copy(tmp_path / "moved" / "m.jsonl", tmp_path / "moved" / "copy.jsonl")
+    code, report, err = await monitor(tmp_path / "moved" / "copy.jsonl")
+    assert (code, report["delivered_before"], report["delivered"]) == (0, 6, 0)
+    assert stored(emulator) == EACH_ONCE
+    (tmp_path / "moved" / "6.jpg").write_bytes(encoded(value=6))
+    write(tmp_path / "moved" / "copy.jsonl", range(7))
+    code, report, err = await monitor(tmp_path / "moved" / "copy.jsonl")
+    assert (code, report["delivered_before"], report["delivered"]) == (0, 6, 1)
+    assert "in another place" not in err
+
+
+async def test_a_copied_manifest_can_be_sent_anew(tmp_path, day, emulator, monitor):
+    """`--fresh` takes nothing over."""
+    await monitor(day / "m.jsonl")
+    shutil.copy(day / "m.jsonl", day / "copy.jsonl")
+    code, report, _ = await monitor(day / "copy.jsonl", "--fresh")
+    assert (code, report["delivered_before"], report["delivered"]) == (0, 0, 6)
+    assert set(stored(emulator).values()) == {2}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+async def test_a_second_run_into_a_spool_is_refused_while_frames_of_the_first_wait(tmp_path, day, emulator, monitor):
+    """It says how many and what delivers them; another input is taken, and so is the same one when none waits."""
+    spool = tmp_path / "spool"
+    outage = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "picsellia_async.cli", "monitor", emulator.deployment_name, "--manifest", str(day / "m.jsonl"),
+        "--spool", str(spool), "--close-timeout", "0",
+    )  # fmt: skip
+    while not emulator.faults.account():  # noqa: ASYNC110 - the emulator tells nobody that the first frame came
+        await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 130
+    waiting = len(read_contents(spool).frames)
+    assert waiting
+    shutil.copy(day / "m.jsonl", day / "copy.jsonl")
+    code, _, err = await monitor(day / "copy.jsonl", "--spool", spool)
+    assert code == 2
+    assert f"{waiting} frames wait in" in err
+    assert f"`picsellia-async replay {spool}` delivers them" in err
+    emulator.faults.remove(outage.id)
+    (day / "6.jpg").write_bytes(encoded(value=6))
+    write(day / "next.jsonl", [6])
+    code, report, _ = await monitor(day / "next.jsonl", "--spool", spool)
+    assert (code, report["delivered"]) == (0, waiting + 1)
+    assert set(stored(emulator).values()) == {1}
+    assert (await monitor(day / "next.jsonl", "--spool", spool))[0] == 0
