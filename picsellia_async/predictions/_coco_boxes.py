@@ -40,7 +40,7 @@ def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
     mode = result.get("bbox_mode")
     if type(mode) is int and mode in {_CORNERS_MODE, 1}:
         return ("corners" if mode == _CORNERS_MODE else "size"), f"bbox_mode {mode}"
-    outline = _outline(result.get("segmentation"))
+    outline = outline_of(result.get("segmentation"))
     if outline is not None:
         return _by_outline(
             box, outline
@@ -64,7 +64,7 @@ def repeated(results: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[int, int
 
 def lie_apart(result: Mapping[str, Any]) -> str:
     """Say where box and outline of a result are, if they do not even touch, however the box is read; "" where they do, or one is missing."""
-    box, outline = four_numbers(result.get("bbox")), _outline(result.get("segmentation"))
+    box, outline = four_numbers(result.get("bbox")), outline_of(result.get("segmentation"))
     if box is None or outline is None:
         return ""
     x, y, third, fourth = box
@@ -115,7 +115,7 @@ def _is_area(width: float, height: float, area: float) -> bool:
     return min(width, height, area) > 0 and abs(width * height - area) <= _AREA_OFF * area
 
 
-def _outline(segmentation: object) -> _Box | None:
+def outline_of(segmentation: object) -> _Box | None:
     """Return left, top, right and bottom of polygons; None where there are none."""
     if not isinstance(segmentation, list) or not segmentation:
         return None

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
+from picsellia_async.predictions._coco_scale import scale_example
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._coco_images import CocoImages, ImageKey
@@ -106,6 +107,56 @@ def check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
             f"{os.fspath(path)}: bbox looks like x1, y1, x2, y2, and must be [x, y, width, height]: {example}, which fits corners "
             "alone, and nothing in the file says otherwise; write x2 - x1 and y2 - y1"
         )
+
+
+def check_agreement(
+    known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
+) -> None:
+    """Refuse a file whose boxes are at another scale than its own outlines, areas, or sizes of masks.
+
+    Raises:
+        SourceError: They are.
+    """
+    example = scale_example((str(key), one) for key, results in groups.items() for _, one in results)
+    if not example:
+        example = _mask_example(known, groups, orientation)
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: the boxes may be in pixels of another size than the images', as those of a network's input: {example}; scale "
+            "them to the images, or leave out what is not so"
+        )
+
+
+def _mask_example(known: CocoImages, groups: Mapping[ImageKey, list[Entry]], orientation: OrientationRule) -> str:
+    """Return a result whose box lies within a mask of another size than the image; "" where one does not, as boxes of their own do."""
+    example, read = "", 0
+    for key, results in groups.items():
+        masks = [(one, size) for _, one in results if (size := _mask_size(one)) and four_numbers(one.get("bbox"))]
+        if not masks:
+            continue
+        told = known.told_size(key)
+        if told is None and read < _LOOKED_AT:
+            read += 1
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                told = image_file(known.path(key)).size(orientation)
+        for one, (height, width) in masks if told else ():
+            x, y = _reach(one)
+            if [width, height] == list(told or ()) or x > width * (1 + OVERHANG) or y > height * (1 + OVERHANG):
+                return ""
+            example = example or (
+                f"{key} has bbox {shown(one['bbox'])} and a mask for height and width {shown([height, width])}, the image has "
+                f"{shown(list(told or ())[::-1])}"
+            )
+    return example
+
+
+def _mask_size(result: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return height and width that run lengths are for."""
+    mask = result.get("segmentation")
+    size = mask.get("size") if isinstance(mask, dict) else None
+    if isinstance(size, list) and len(size) == 2 and all(type(one) is int and one > 0 for one in size):
+        return size[0], size[1]
+    return None
 
 
 def check_scale(

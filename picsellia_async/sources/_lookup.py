@@ -252,6 +252,8 @@ class ImageLookup:
             tail = "/".join(parts[start:])
             if _is_file(self._folder / tail):
                 return tail
+            if not is_whole and start < len(parts) - 1:
+                self._refuse_other_kind(tail)
         found = self._index()[0].get(parts[-1].casefold(), [])
         self._refuse_nearer(parts, found)
         if is_whole:
@@ -260,6 +262,23 @@ class ImageLookup:
         else:
             fitting = _fitting(parts[:-1], found)
         return self._relative(fitting, name) if fitting else None
+
+    def _refuse_other_kind(self, tail: str) -> None:
+        """Refuse a shorter tail where the place of a longer one holds a picture of another kind, `a/1.webp` for `a/1.jpg`.
+
+        Raises:
+            SourceError: It does.
+        """
+        stem = posixpath.splitext(tail)[0]
+        if not _is_directory((self._folder / tail).parent):
+            return
+        kinds = (kind for one in sorted(OTHER_PICTURES) for kind in (one, one.upper()))
+        other = next((f"{stem}{kind}" for kind in kinds if _is_file(self._folder / f"{stem}{kind}")), None)
+        if other is not None:
+            raise SourceError(
+                f"{tail!r} may be {other!r}, and only JPEG and PNG are taken; a file of that name in "
+                "another folder may be another picture"
+            )
 
     def _refuse_nearer(self, parts: Sequence[str], found: list[str]) -> None:
         """Refuse to look further where the very place of a name holds a picture of another kind, `1.webp` for `1.jpg`.
@@ -317,6 +336,13 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file() or (path.is_symlink() and not path.exists())
     except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
+        return False
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
         return False
 
 

@@ -20,6 +20,7 @@ from picsellia_async.predictions._run_length import check_counts, counts_from_te
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._coco_checks import (
     Entry,
+    check_agreement,
     check_box_order,
     check_classes,
     check_corners,
@@ -129,6 +130,7 @@ def coco_results(
         if kind == "detection":
             check_box_order(groups, file)
             check_corners(known, groups, file, orientation)
+            check_agreement(known, groups, file, orientation)
         else:
             check_outlines(known, groups, file, orientation)
         check_scale(known, groups, file, orientation)

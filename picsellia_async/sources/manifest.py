@@ -223,6 +223,11 @@ class _Reader:
             raise SourceError(f"unknown field {min(unknown)!r}")
         if "prediction" not in fields:
             raise SourceError("the field 'prediction' is missing")
+        name = fields.get("filename")
+        if name is not None and (
+            not isinstance(name, str) or not name
+        ):  # the number of a row, which is no name, may be 0
+            raise SourceError(f"filename must be a non-empty str, got {shown(name)}")
         place, (width, height) = self._place(fields)
         version = _version(fields)
         if "image" in place and version is not None and not version.is_in(place["image"]):
@@ -232,7 +237,7 @@ class _Reader:
         self._see(number, fields, (width, height))
         given = {
             **self.defaults, **place, "width": width, "height": height,
-            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height", *self.defaults}},
+            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height", "filename", *self.defaults}},
             "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip
         if "image" in place:

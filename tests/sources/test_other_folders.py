@@ -8,7 +8,7 @@ import pytest
 
 from picsellia_async.sources import SourceError, coco_results, manifest, yolo_labels
 
-from ..support.sources import listed
+from ..support.sources import encoded, listed
 
 pytestmark = pytest.mark.anyio
 
@@ -96,3 +96,20 @@ async def test_the_folder_of_a_label_tells_among_several_images(read):
     """With `cam1/0001` only that of cam1 can be meant, whatever folder is above it."""
     (frame,) = await listed(read("yolo", "run/cam1/0001.txt", "cam1/0001.jpg", "cam2/0001.jpg", "0002.jpg"))
     assert frame.filename == "cam1/0001.jpg"
+
+
+@pytest.mark.parametrize("file_name", ["a/0002.jpg", "/data/a/0002.jpg", "C:\\data\\a\\0002.jpg"])
+async def test_a_picture_of_another_kind_in_its_place_is_not_passed_over_for_one_nearer_to_the_root(
+    tmp_path, file_name
+):
+    """The WebP is what the path means, converted; the JPEG of the same name above it is another picture."""
+    images = tmp_path / "images"
+    (images / "a").mkdir(parents=True)
+    (images / "a" / "0002.webp").write_bytes(b"RIFF....WEBP")
+    (images / "0002.jpg").write_bytes(encoded())
+    result = {"image_id": 1, "category_id": 0, "bbox": [1, 2, 30, 40], "score": 0.5}
+    content = {"images": [{"id": 1, "file_name": file_name}], "annotations": [result]}
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    source = coco_results(tmp_path / "r.json", images, categories="indexes", on_bad="skip")
+    assert await listed(source) == []
+    assert "'a/0002.jpg' may be 'a/0002.webp'" in source.problems[0]
