@@ -51,6 +51,17 @@ class LineBudget:
         self._paid_until = max(self._paid_until, now) + LINE_SECONDS * lines
 
 
+def tell(level: int, text: str, **fields: object) -> None:
+    """Write a line at once.
+
+    Args:
+        level: Of `logging`.
+        text: The message, with `%(name)s` for each field.
+        **fields: Its values, which the record has for formatters too (`extra=`).
+    """
+    _LOGGER.log(level, text, fields, extra=fields, stacklevel=2)
+
+
 def write(*lines: Line | None) -> None:
     """Write lines to the logger `picsellia_async`; None is no line."""
     for line in lines:

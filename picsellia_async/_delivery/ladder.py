@@ -17,8 +17,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.options import Rung
-
-logger = logging.getLogger("picsellia_async")
+from picsellia_async._log_line import tell
 
 STEP_SECONDS: Final = 5.0
 """Of waiting, from one rung to the next."""
@@ -90,9 +89,9 @@ class Ladder:
     def _tell(self, now: float, wait: float) -> None:
         if self.level and now >= self._told_at + _TOLD_SECONDS:
             self._told_at, self._told_degraded = now, self.degraded
-            logger.warning("frames are encoded smaller until the backlog is gone: a new one would wait %.0f s", wait)
+            text = "frames are encoded smaller until the backlog is gone: a new one would wait %(wait_seconds).0f s"
+            tell(logging.WARNING, text, wait_seconds=wait)
         elif not self.level and self._told_degraded is not None:
-            logger.warning(
-                "frames are sent as they come again: %d were encoded smaller", self.degraded - self._told_degraded
-            )
+            text, count = "frames are sent as they come again: %(degraded)d were encoded smaller", self.degraded
+            tell(logging.WARNING, text, degraded=count - self._told_degraded)
             self._told_degraded = None

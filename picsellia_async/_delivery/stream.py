@@ -14,10 +14,9 @@ from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Outcome, Rejected
 from picsellia_async._delivery.receipt import Receipt
 from picsellia_async._error_text import error_text
+from picsellia_async._log_line import tell
 from picsellia_async.errors import ConfigurationError, UploaderFullError
 from picsellia_async.frames import Frame
-
-logger = logging.getLogger("picsellia_async")
 
 _OUTCOMES_MAX: Final = 64
 """Outcomes that may lie ready before feeding pauses: each holds its frame."""
@@ -107,7 +106,8 @@ async def deliver(feed: Feed, ledger: Ledger, refused: asyncio.Event, seconds: f
 
 def _tell_ended(error: Exception, count: int) -> None:
     """Tell that the iterable ended by an error: a script that does not look at its report would pass over that."""
-    logger.warning("reading the frames ended after %d of them, by %s", count, error_text(error))
+    text = "reading the frames ended after %(frames)d of them, by %(error)s"
+    tell(logging.WARNING, text, frames=count, error=error_text(error))
 
 
 class Stream:

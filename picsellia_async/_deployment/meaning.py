@@ -13,6 +13,7 @@ import attrs
 
 from picsellia_async._deployment.class_names import check_class_names
 from picsellia_async._http.single_flight import SingleFlight
+from picsellia_async._log_line import tell
 from picsellia_async._services.account import Account
 from picsellia_async._services.remembered import Kind
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
@@ -199,33 +200,33 @@ class Meaning:
         """Say once what is sent and may be another than what was meant: a long latency, and shapes that a constructor left out."""
         if self.is_checked and "latency" not in self._told and _looks_long(options.latency):
             self._told.add("latency")
-            logger.warning(
-                "deployment %r: latency is in seconds, and %g looks like milliseconds where the model did not take so long; it is sent as it is",
-                self._record.description.name,
-                options.latency,
+            self._warn(
+                "latency is in seconds, and %(latency)g looks like milliseconds where the model did not take so long; it is sent as it is",
+                latency=options.latency,
             )
         if options.prediction.left_out and "left_out" not in self._told:
             self._told.add("left_out")
-            logger.warning(
-                "deployment %r: shapes of the prediction for %r had nothing to send, an empty mask or a polygon of fewer than "
-                "three points, and were left out (%d, prediction.left_out)",
-                self._record.description.name,
-                options.filename,
-                options.prediction.left_out,
+            self._warn(
+                "shapes of the prediction for %(image)r had nothing to send, an empty mask or a polygon of fewer than "
+                "three points, and were left out (%(left_out)d, prediction.left_out)",
+                image=options.filename,
+                left_out=options.prediction.left_out,
             )
 
     def tell_turned(self, options: MonitorOptions, image: bytes | memoryview) -> None:
         """Say once that viewers show an image turned by its EXIF, and that the size given is not the shown one."""
         if "turned" not in self._told and is_turned(image, (options.width, options.height)):
             self._told.add("turned")
-            logger.warning(
-                "deployment %r: %r is shown turned, as its EXIF says, and width and height are those of its stored pixels (%d x %d): "
+            self._warn(
+                "%(image)r is shown turned, as its EXIF says, and width and height are those of its stored pixels (%(width)d x %(height)d): "
                 "coordinates in these lie beside their objects; image_size(image) is the size to predict in",
-                self._record.description.name,
-                options.filename,
-                options.width,
-                options.height,
+                image=options.filename,
+                width=options.width,
+                height=options.height,
             )
+
+    def _warn(self, text: str, **fields: object) -> None:
+        tell(logging.WARNING, f"deployment %(deployment)r: {text}", deployment=self._record.description.name, **fields)
 
     def _tell_names(self, remarks: list[str]) -> None:
         """Say once what is not certain: a model's own names may be other words for the same classes."""

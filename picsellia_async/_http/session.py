@@ -27,6 +27,7 @@ from picsellia_async._http.pool import PoolCounts
 from picsellia_async._http.proxies import Proxies, ProxyRouter
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
+from picsellia_async._log_line import tell
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.endpoints import Endpoint, Host
@@ -197,17 +198,18 @@ class HttpSession:
             now: Monotonic seconds.
         """
         if self._may_tell(origin, now):
-            limit = "for ever" if total is None else f"for up to {total:g} s"
-            logger.warning(
-                "%s refuses connections; calls are tried again %s (is it up, and is the port right?)", origin, limit
-            )
+            limit = "for ever" if total is None else "for up to %(seconds)g s"
+            text = f"%(host)s refuses connections; calls are tried again {limit} (is it up, and is the port right?)"
+            tell(logging.WARNING, text, host=str(origin), seconds=total)
 
     def _tell_silent(self, origin: Origin) -> None:
         if self._loop is not None and self._may_tell(origin, self._loop.time()):
-            logger.warning(
-                "%s has not answered for %g s; the call waits on, within its time-outs (is the name right, and the host up?)",
-                origin, SILENT_SECONDS,
-            )  # fmt: skip
+            tell(
+                logging.WARNING,
+                "%(host)s has not answered for %(seconds)g s; the call waits on, within its time-outs (is the name right, and the host up?)",
+                host=str(origin),
+                seconds=SILENT_SECONDS,
+            )
 
     def _may_tell(self, origin: Origin, now: float) -> bool:
         """Note that something is told about an origin; return False where it was just told."""

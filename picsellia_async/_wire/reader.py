@@ -16,6 +16,7 @@ from cattrs import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.orjson import OrjsonConverter
 
+from picsellia_async._log_line import tell
 from picsellia_async._wire.converter import make
 from picsellia_async.enums import WireEnum
 from picsellia_async.errors import shown
@@ -144,9 +145,10 @@ def _page_reader(converter: OrjsonConverter, kind: Any) -> Read:
         if odd and not items:
             raise odd[0]
         if odd:
-            logger.warning(
-                "%d of %d items of a list of %s could not be read and are left out: %s",
-                len(odd), len(given), getattr(of, "__name__", of), _reason(odd[0]),
+            tell(
+                logging.WARNING,
+                "%(left_out)d of %(items)d items of a list of %(kind)s could not be read and are left out: %(error)s",
+                left_out=len(odd), items=len(given), kind=getattr(of, "__name__", str(of)), error=_reason(odd[0]),
             )  # fmt: skip
         rest = {name: hook(value.get(name), None) for name, hook in lenient.items()}
         return Page(items=items, odd=len(odd), **rest)

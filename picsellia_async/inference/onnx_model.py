@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
 
 import attrs
 
+from picsellia_async._log_line import tell
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import (
     ClassificationPredictionFormat,
@@ -28,8 +29,6 @@ Values: TypeAlias = Literal["0-1", "0-255", "-1-1", "imagenet"]
 """What the model has learnt pixels as: shares, as they are, around 0, or less the mean of ImageNet and by its deviation."""
 Task: TypeAlias = Literal["detection", "classification"]
 """What the model does."""
-
-logger: Final = logging.getLogger("picsellia_async")
 
 SIZE: Final = 640
 """Width and height of an input that may have any, where the file does not tell."""
@@ -325,11 +324,11 @@ def _check_names(names: Mapping[int, str], told: Mapping[int, str]) -> None:
             f"the names are in another order than in the model's file: {names[moved]!r} is class {moved} here and class "
             f"{numbers[names[moved].casefold()]} there ({shown_few}{more}). Give them in its order, or correct `names` in its metadata"
         )
-    logger.warning(
-        "the model's file calls %d of its classes otherwise than the names that were given: %s%s",
-        len(different),
-        shown_few,
-        more,
+    tell(
+        logging.WARNING,
+        "the model's file calls %(different)d of its classes otherwise than the names that were given: %(classes)s",
+        different=len(different),
+        classes=f"{shown_few}{more}",
     )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+import picsellia_async
 from picsellia_async._delivery.delivery_log import DeliveryLog
 from picsellia_async._delivery.outcomes import Failure, Health
 from picsellia_async._delivery.trouble import Counts
-from picsellia_async._log_line import Line, write
+from picsellia_async._log_line import Line, tell, write
 from picsellia_async.pipeline._log import FailureLog
 from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.sources._camera_log import CameraLog
 
+PACKAGE = Path(picsellia_async.__file__).parent
 BEFORE = Counts(7, 11, 2, 3, refused=4, spool_frames=5)
 AFTER = Counts(46, 77, 15, 19, refused=38, spool_frames=29)
 END = Counts(0, 91, 31, 59, spooled=83, refused=43, spool_frames=83)
@@ -85,3 +89,29 @@ def test_each_number_of_a_line_is_a_value(lines, caplog: pytest.LogCaptureFixtur
     assert len(told) >= 4
     for text, values in told:
         assert set(re.findall(r"(?<![\w.])\d+(?![\w.])", text)) <= numbers(values), (text, values)
+
+
+def test_no_line_has_a_number_in_words_alone():
+    """Every other message with a number in its format is written by `tell`, which gives the record its values as well."""
+    numbered = re.compile(r"%[-+ #0-9.]*[dgf]\b|%\.\d+f")
+    found = [
+        f"{path.relative_to(PACKAGE)}:{call.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in {"info", "warning", "error"}
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "logger"
+        and not any(keyword.arg == "extra" for keyword in call.keywords)
+        and any(isinstance(one, ast.Constant) and numbered.search(str(one.value)) for one in call.args)
+    ]
+    assert not found
+
+
+def test_a_line_told_at_once_has_its_values(caplog: pytest.LogCaptureFixture):
+    """The text is made of the same values that the record has."""
+    with caplog.at_level(logging.INFO, "picsellia_async"):
+        tell(logging.WARNING, "%(gone)d records are gone from %(spool)s", gone=3, spool="/s")
+    (record,) = caplog.records
+    assert (record.getMessage(), record.gone, record.spool) == ("3 records are gone from /s", 3, "/s")

@@ -26,6 +26,7 @@ from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
+from picsellia_async._log_line import tell
 from picsellia_async.errors import ConfigurationError, SpoolError
 
 logger = logging.getLogger("picsellia_async")
@@ -125,7 +126,8 @@ class Adoption:
         finally:
             changes.__exit__(None, None, None)
         if count:
-            logger.warning("%d frames of a process that is gone were taken over from %s", count, slot)
+            text = "%(frames)d frames of a process that is gone were taken over from %(slot)s"
+            tell(logging.WARNING, text, frames=count, slot=str(slot))
 
 
 async def _whole(call: Callable[[], T]) -> T:

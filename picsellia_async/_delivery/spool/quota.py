@@ -14,8 +14,7 @@ from picsellia_async._delivery.outcomes import Outcome, Rejected, Spooled
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.spool.results import Recovery
 from picsellia_async._delivery.spool.spool import Spool
-
-logger = logging.getLogger("picsellia_async")
+from picsellia_async._log_line import tell
 
 
 class SpoolQuota:
@@ -73,5 +72,9 @@ class SpoolQuota:
         count, freed = await self.spool.drop_rejected(size - (self.room.max_bytes - self.room.used_bytes))
         self._rejected_bytes = max(0, self._rejected_bytes - freed)
         if count:
-            logger.warning("the spool is full: %d frames that the service had refused were deleted from it", count)
+            tell(
+                logging.WARNING,
+                "the spool is full: %(deleted)d frames that the service had refused were deleted from it",
+                deleted=count,
+            )
             self.room.release(freed, count)
