@@ -36,7 +36,7 @@ class Taken:
     """Of the rate window."""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Attempt:
     """How things stood when an attempt began."""
 

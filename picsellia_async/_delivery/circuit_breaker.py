@@ -75,7 +75,8 @@ class CircuitBreaker:
     _spread_over: float = attrs.field(default=0.0, init=False)
     """Seconds over which the first `_permits` requests begin."""
     _in_flight: int = attrs.field(default=0, init=False)
-    _failures: int = attrs.field(default=0, init=False)
+    failures: int = attrs.field(default=0, init=False)
+    """Failures in a row, since the last opening."""
     _pauses: int = attrs.field(default=0, init=False)
 
     def admit(self, now: float) -> float:
@@ -112,7 +113,7 @@ class CircuitBreaker:
         """
         if epoch != self.epoch:
             return
-        self._failures = 0
+        self.failures = 0
         if self.is_closed:
             return
         self._in_flight -= 1
@@ -150,9 +151,9 @@ class CircuitBreaker:
             return
         if not is_current:
             return
-        self._failures += 1
+        self.failures += 1
         is_probe = not self.is_closed and not self.is_answered
-        if is_probe or self._failures >= _FAILURES or signal is Signal.REFUSES:
+        if is_probe or self.failures >= _FAILURES or signal is Signal.REFUSES:
             # That the account is refused is a guess from a few frames: another one is asked at once.
             is_guess = signal is Signal.REFUSES and not self._pauses
             pause = 0.0 if is_guess else min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
@@ -178,5 +179,5 @@ class CircuitBreaker:
         self.is_asked = is_asked
         self.is_closed = False
         self.epoch += 1
-        self._permits, self._in_flight, self._failures, self._spread_over = permits, 0, 0, 0.0
+        self._permits, self._in_flight, self.failures, self._spread_over = permits, 0, 0, 0.0
         self.is_answered = False

@@ -31,12 +31,12 @@ from __future__ import annotations
 import enum
 import math
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import attrs
 
-MIN_ROUND: Final = 10
-"""Fewest answers that are judged together; a round is as many answers as the limit allows in flight."""
+from picsellia_async._delivery.capacity_fit import MIN_ROUND, MODEL_VARIANCE, SLOWEST_FALL, Level, fit_capacity
 
 _LEVEL_RATIO: Final = 1.06
 """Numbers in flight within this ratio are one level."""
@@ -47,10 +47,6 @@ _GROWTH: Final = 1.25
 _HORIZON: Final = 6.0
 """Mean round trips after which the answers to a round are taken as complete, where none took longer. Before that the quick ones
 are too many among them, and a new level always looks quicker than the old one."""
-_FLAT: Final = 0.9
-"""Levels below this share of a bend show that it is one."""
-_SLOWEST_FALL: Final = 0.8
-"""What is left of the limit after one round that saw a queue: the round's own data may be stale."""
 _BACKOFF: Final = 0.9
 """What is left of the limit where even a level that was carried before is refused."""
 _OVERSHOOT_BACKOFF: Final = 0.6
@@ -62,18 +58,8 @@ _DIP_EVERY_ROUNDS: Final = 8
 _GENERATION_SECONDS: Final = 3.0
 _GENERATION_ANSWERS: Final = 300
 """Slow services keep their data longer: a generation has at least so many answers."""
-_MIN_ANSWERS: Final = 20
-"""Answers without which there is no fit."""
-_MODEL_VARIANCE: Final = 0.05**2
-"""Added to the relative variance of one round trip: timers, scheduling and neighbours make means differ without a queue."""
 _SURPRISING: Final = 5.0
 """Standard deviations by which a round must differ from the generation before, at the same level, to say that the service changed."""
-_SIGNIFICANT: Final = 9.0
-"""Gain in chi-square from which on a bend is believed (three standard deviations: there is a look at it every round)."""
-_BEYOND_DOUBT: Final = 16.0
-"""The same, four standard deviations."""
-_PLAUSIBLE: Final = 1.0
-"""Loss in chi-square up to which another capacity is as plausible as the best (one standard deviation)."""
 _USUAL_FAILURES: Final = 0.01
 """Share of failures that is expected at any load before anything was seen."""
 _USUAL_WEIGHT: Final = 100.0
@@ -91,6 +77,9 @@ _MEMORY_ANSWERS: Final = 1000.0
 
 _HOLD: Final = 1.1
 """How many times as many requests as before the last pause of a rate limit must be taken before the limit grows again."""
+
+_SPARE: Final = 2.0
+"""How many times as many as such a rate needs at once there may be: it was measured while it was learned."""
 
 _LEVELS: Final = [0, *(round(math.log(n) / math.log(_LEVEL_RATIO)) for n in range(1, 1025))]
 
@@ -113,10 +102,14 @@ class Limit(Protocol):
     def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:
         """Learn from one answer."""
 
-    def is_carried(self, in_flight: int) -> bool:
+    @property
+    def carried(self) -> int:
+        """Requests that the service took at once, as far as it was tried."""
+
+    def is_carried(self, in_flight: int, others: Iterable[int] = ()) -> bool:
         """Return whether the service took as many at once since its last pause."""
 
-    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+    def paused(self, now: float, in_flight: int, *, is_rate: bool, rate: float = math.inf) -> None:
         """The service asked for a pause."""
 
 
@@ -133,97 +126,17 @@ class FixedLimit:
         """Keep the round trip for the statistics."""
         self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
 
-    def is_carried(self, in_flight: int) -> bool:  # noqa: ARG002
+    @property
+    def carried(self) -> int:
+        """The number: it was given, and is not tried out."""
+        return self.value
+
+    def is_carried(self, in_flight: int, others: Iterable[int] = ()) -> bool:  # noqa: ARG002
         """Say yes: the number was given, and is not in question."""
         return True
 
-    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+    def paused(self, now: float, in_flight: int, *, is_rate: bool, rate: float = math.inf) -> None:
         """Learn nothing."""
-
-
-@attrs.define
-class Level:
-    """What was seen with about the same number in flight."""
-
-    in_flight: float
-    """Mean number in flight."""
-    answers: int = 0
-    """Answers other than refusals."""
-    mean: float = 0.0
-    """Their mean round trip in seconds."""
-    squares: float = 0.0
-    """Sum of squared differences from the mean (Welford's)."""
-    refused: int = 0
-    """Refusals and time-outs."""
-
-    def add(self, round_trip: float, in_flight: int) -> None:
-        """Count an answer."""
-        self.answers += 1
-        self.in_flight += (in_flight - self.in_flight) / self.answers
-        difference = round_trip - self.mean
-        self.mean += difference / self.answers
-        self.squares += difference * (round_trip - self.mean)
-
-    def plus(self, other: Level) -> Level:
-        """Return both together."""
-        answers = self.answers + other.answers
-        if not answers:
-            return Level(self.in_flight, refused=self.refused + other.refused)
-        share, difference = other.answers / answers, other.mean - self.mean
-        return Level(
-            self.in_flight + (other.in_flight - self.in_flight) * share,
-            answers,
-            self.mean + difference * share,
-            self.squares + other.squares + difference * difference * self.answers * share,
-            self.refused + other.refused,
-        )
-
-
-def fit_capacity(levels: list[Level]) -> float:
-    """Return the highest capacity that the round trips allow; infinite where they show no queue.
-
-    Fits `s * max(1, n / C)` by weighted least squares, relative to `s`, with `C` at each level in turn. One pass: the sums of the
-    levels below `C` and of those above it change by one level from candidate to candidate.
-
-    Args:
-        levels: What was seen at each number in flight.
-    """
-    seen = sorted((level for level in levels if level.answers), key=lambda level: level.in_flight)
-    total = sum(level.answers for level in seen)
-    if total < _MIN_ANSWERS:
-        return math.inf
-    scatter = sum(level.squares / level.mean**2 for level in seen if level.mean) / max(1, total - len(seen))
-    variance = scatter + _MODEL_VARIANCE
-    # With y the round trip as it would be without queue, the sum of (y / s - 1)**2 is total * (mean(y**2) / mean(y)**2 - 1).
-    below = below_squared = 0.0
-    above = sum(level.answers * level.mean / level.in_flight for level in seen)
-    above_squared = sum(level.answers * (level.mean / level.in_flight) ** 2 for level in seen)
-    count_below, costs, bends = 0, list[float](), list[float]()
-    for level, following in zip(seen, [*seen[1:], seen[-1]], strict=True):
-        capacity = level.in_flight
-        count_below += level.answers
-        below += level.answers * level.mean
-        below_squared += level.answers * level.mean**2
-        above -= level.answers * level.mean / capacity
-        above_squared -= level.answers * (level.mean / capacity) ** 2
-        mean = (below + capacity * above) / total
-        mean_square = (below_squared + capacity**2 * above_squared) / total
-        costs.append(total * (mean_square / mean**2 - 1.0) / variance if mean else 0.0)
-        # Between this level and the next, where the flat part below meets the slope above.
-        crossing = (
-            (below / count_below) / (above / (total - count_below)) if level is not seen[-1] and above > 0 else capacity
-        )
-        bends.append(min(max(crossing, capacity), following.in_flight))
-    best = min(costs)
-    # The last candidate has no level above it: no queue.
-    gain = costs[-1] - best
-    if gain <= _SIGNIFICANT:
-        return math.inf
-    capacity = max(bend for bend, cost in zip(bends, costs, strict=True) if cost - best <= _PLAUSIBLE)
-    if sum(level.answers for level in seen if level.in_flight < capacity * _FLAT) < MIN_ROUND:
-        # Only the queue was seen, and nothing of the flat part: the bend may lie anywhere below. To look there is a larger step, and takes more evidence.
-        return capacity * _SLOWEST_FALL if gain > _BEYOND_DOUBT else capacity
-    return capacity
 
 
 class Phase(enum.Enum):
@@ -335,26 +248,41 @@ class AdaptiveLimit:
         if self._count >= max(fewest, self.value) or (refused and self._is_refused()):
             self._judge(now)
 
-    def is_carried(self, in_flight: int) -> bool:
+    @property
+    def carried(self) -> int:
+        """Requests that the service took at once, as far as it was tried; where the limit starts, nothing was."""
+        return max(self.initial, round(self._carried))
+
+    def is_carried(self, in_flight: int, others: Iterable[int] = ()) -> bool:
         """Return whether the service took as many at once since its last pause: then it is not the load that it refuses.
 
         A quarter of a round is enough: where requests travel for a while, a few get in above the capacity, by chance.
+
+        Args:
+            in_flight: Requests under way when the refused one was sent, itself included.
+            others: The same of requests that were sent before it and have no answer yet: refusals would have come first.
         """
         level = _level_of(in_flight) - 1
-        return sum(count for key, count in self._taken.items() if key >= level) >= max(3.0, in_flight / 4)
+        taken = sum(count for key, count in self._taken.items() if key >= level)
+        return taken + sum(_level_of(other) >= level for other in others) >= max(3.0, in_flight / 4)
 
-    def paused(self, now: float, in_flight: int, *, is_rate: bool) -> None:
+    def paused(self, now: float, in_flight: int, *, is_rate: bool, rate: float = math.inf) -> None:
         """The service asked for a pause. However many it refused together: it is one refusal, and the service's own word.
 
         Args:
             now: Monotonic seconds.
             in_flight: Requests under way when the refused one was sent, itself included.
             is_rate: Whether it takes no more requests for now, rather than fewer at once.
+            rate: Requests a second that it took then, the pause included.
         """
         self._paused_at = now
         # Behind a pause that the number of requests brought, more at once gain nothing, and are refused together at the end.
         self._hold = self._taken.total() * _HOLD if is_rate else 0.0
         self._taken.clear()
+        # That rate needs so many at once (Little's law); with more of them more are refused together at the end of a window.
+        if is_rate and (enough := 1.0 + _SPARE * rate * self.round_trip) < self._limit:
+            self._limit = max(enough, self._limit / 2.0)
+            self.phase = Phase.FOLLOWING
         if not is_rate:
             self._memory += 1
             self._memory_refused += 1
@@ -415,9 +343,7 @@ class AdaptiveLimit:
         before = self._older.get(key)
         if before is None or min(before.answers, level.answers) < MIN_ROUND:
             return False
-        variance = before.mean**2 * _MODEL_VARIANCE + (before.squares + level.squares) / (
-            before.answers + level.answers
-        )
+        variance = before.mean**2 * MODEL_VARIANCE + (before.squares + level.squares) / (before.answers + level.answers)
         error = math.sqrt(variance * (1 / before.answers + 1 / level.answers))
         return abs(level.mean - before.mean) > _SURPRISING * error
 
@@ -456,7 +382,7 @@ class AdaptiveLimit:
                 self.phase = Phase.FOLLOWING
             target = capacity * _HEADROOM + 0.5
             if target <= self._limit:
-                self._limit = max(target, self._limit * _SLOWEST_FALL)
+                self._limit = max(target, self._limit * SLOWEST_FALL)
                 return
         else:
             target = math.inf

@@ -50,6 +50,7 @@ from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Delivered, Rejected
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async._delivery.receipt import Item, expired
+from picsellia_async._delivery.refusals import Refusals
 from picsellia_async._delivery.repeats import Repeats
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
@@ -103,6 +104,7 @@ class Sender:
         self._random = random
         self._breaker = CircuitBreaker(random)
         self._window = RateWindow()
+        self._refusals = Refusals(limit, self._window, self._breaker)
         self._budget = RetryBudget()
         self.watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
         self.in_flight = self.retried = 0
@@ -157,6 +159,12 @@ class Sender:
     def start_workers(self) -> None:
         """Start workers for what may be sent now, up to the limit."""
         while self._active < self.limit.value and not self._is_stopped:
+            if not (self._queue.turn or self._repeats.due):
+                return
+            now = self._loop.time()
+            if wait := self._refusals.wait(now, self._active):
+                self._wake_at(now + wait)
+                return
             if (item := self._take()) is None:
                 return
             taken = Taken(item, self._breaker.epoch, self._window.number)
@@ -196,7 +204,7 @@ class Sender:
         if self._is_stopped or not (repeats or is_ready):
             return None
         now = self._loop.time()
-        wait = self._window.wait(now, self.in_flight) if self._window.is_known else 0.0
+        wait = self._refusals.wait_for_window(now) if self._window.is_bounded else 0.0
         if self.uplink.is_bound:
             wait = max(wait, self.uplink.wait(now))
             if self.uplink.is_closed and not self.in_flight:
@@ -256,6 +264,7 @@ class Sender:
             self.retried += 1
             self._budget.start()
         attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
+        self._refusals.under_way.add(attempt)
         result: Result = INTERRUPTED
         try:
             found = await look_up(self._find, item.frame, self._rules.policy) if state.may_be_stored else None
@@ -269,6 +278,7 @@ class Sender:
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             self.in_flight -= 1
+            self._refusals.under_way.discard(attempt)
             if state.attempt > 1:
                 self._budget.end(succeeded=isinstance(result, (Answered, Found)))
             self._settle(item, state, result, attempt)
@@ -352,33 +362,27 @@ class Sender:
         else:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
-            pause = retry_after(error)
-            is_rate = pause is not None and self._is_rate(now, pause, attempt)
-            start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip) if is_rate else (1, 0.0)
+            is_said = retry_after(error) is not None
+            pause, is_rate = self._refusals.pause(now, error, attempt)
+            start = (
+                (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip)
+                if is_rate and is_said
+                else (1, 0.0)
+            )
             self._breaker.failed(now, attempt.epoch, signal, pause, *start)
-            if pause is not None:
-                return  # `_is_rate` told the limit
+            if pause is not None or is_rate:
+                return  # `Refusals` told the limit
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
             is_refused = signal is Signal.BUSY or is_timeout
             self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=is_refused)
-
-    def _is_rate(self, now: float, pause: float, attempt: Attempt) -> bool:
-        """Return whether a pause that the service asked for is a rate limit's."""
-        is_first = attempt.window == self._window.number
-        is_carried = self.limit.is_carried(attempt.in_flight)
-        load = max(attempt.in_flight, self.in_flight + 1)
-        is_rate = self._window.refused(now, attempt.window, pause, load, self.in_flight, is_carried=is_carried)
-        if is_first:
-            self.limit.paused(now, attempt.in_flight, is_rate=is_rate)
-        return is_rate
 
     def _answered(self, attempt: Attempt, now: float) -> None:
         """The service is there."""
         self.watch.answered(now)
         # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
-        usual = 1 if self._window.is_known else self.limit.value
+        usual = 1 if self._window.is_known or self._window.is_rate else self.limit.value
         self._breaker.succeeded(attempt.epoch, usual)
-        if self._window.is_known:
+        if self._window.is_bounded:
             self._window.succeeded(attempt.window)
 
     def _judge_account(self, now: float) -> None:

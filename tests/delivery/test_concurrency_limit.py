@@ -14,7 +14,8 @@ from statistics import fmean
 import attrs
 import pytest
 
-from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit, Level, fit_capacity
+from picsellia_async._delivery.capacity_fit import Level, fit_capacity
+from picsellia_async._delivery.concurrency_limit import AdaptiveLimit, FixedLimit
 
 SEEDS = range(20 if os.environ.get("PICSELLIA_ASYNC_SOAK") else 1)
 MEAN = 0.05
