@@ -218,4 +218,5 @@ class RateWindow:
         self._taken, self._period = taken, self._period_before
         is_alike = abs(taken - known) <= max(1.0, taken * _ALIKE)
         self.is_known = is_alike and taken >= _FEWEST and self._period <= _LONGEST and math.isfinite(self._period)
-        self.is_bounded = self.is_known or (taken >= _FEWEST and self._is_one)
+        # One that took less than half of the one before is no whole one: it began before that was over.
+        self.is_bounded = self.is_known or (taken >= max(_FEWEST, known / 2) and self._is_one)
