@@ -158,9 +158,7 @@ class Sender:
 
     def start_workers(self) -> None:
         """Start workers for what may be sent now, up to the limit."""
-        while self._active < self.limit.value and not self._is_stopped:
-            if not (self._queue.turn or self._repeats.due):
-                return
+        while self._active < self.limit.value and not self._is_stopped and (self._queue.turn or self._repeats.due):
             now = self._loop.time()
             if wait := self._refusals.wait(now, self._active):
                 self._wake_at(now + wait)
@@ -362,13 +360,10 @@ class Sender:
         else:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
-            is_said = retry_after(error) is not None
             pause, is_rate = self._refusals.pause(now, error, attempt)
-            start = (
-                (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip)
-                if is_rate and is_said
-                else (1, 0.0)
-            )
+            start = (1, 0.0)
+            if is_rate and retry_after(error) is not None:
+                start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip)
             self._breaker.failed(now, attempt.epoch, signal, pause, *start)
             if pause is not None or is_rate:
                 return  # `Refusals` told the limit

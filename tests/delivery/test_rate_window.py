@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-import pytest
-
 from picsellia_async._delivery.rate_window import RateWindow
 
 
@@ -180,52 +178,3 @@ def test_without_a_word_three_refusals_in_a_row_end_a_window() -> None:
         pause = window.guess(at, window.number, 1)
         assert pause is not None
         assert at + pause == pytest.approx(0.1 + seconds, rel=0.03)
-
-
-def test_one_whole_window_makes_its_number_supposed() -> None:
-    """Behind it one more is sent alone, and nothing else until the answer is there."""
-    window = RateWindow()
-    at = fill(window, 0.0, 100, refused=5)
-    for _ in range(100):
-        assert not window.is_bounded or window.wait(at, 1) == 0.0
-        window.take(at)
-    assert window.wait(at, 3) > 0.0
-    assert window.wait(at, 0) == 0.0
-    window.take(at)
-    assert window.wait(at, 1) > 0.0
-
-
-def test_a_number_that_is_too_low_grows_in_steps() -> None:
-    """Each step that was taken lets twice as many go at once, up to an eighth of the number."""
-    window, at = learned(100)
-    for _ in range(99):
-        window.take(at)
-    steps = []
-    for _ in range(8):
-        window.take(at)
-        window.succeeded(window.number)
-        step = 0
-        while window.wait(at, 1) == 0.0:
-            window.take(at)
-            step += 1
-        steps.append(step)
-    assert steps[:4] == [1, 2, 4, 8]
-    assert max(steps) <= 1 + 180 // 8
-
-
-def test_without_a_word_three_refusals_in_a_row_end_a_window() -> None:
-    """Single ones count as not taken, and pause nobody; behind three the usual lengths of windows are tried, one request each."""
-    window = RateWindow()
-    for _ in range(10):
-        window.take(0.0)
-    assert window.guess(0.1, window.number, 1) is None
-    pause = window.guess(0.1, window.number, 3)
-    assert pause is not None
-    assert 1.0 <= pause < 1.1
-    for seconds in (2.0, 5.0, 10.0, 15.0, 30.0, 60.0):
-        number = window.number
-        window.refused(0.1, number, pause, 1, 0, is_carried=True)
-        assert window.guess(0.1, number, 1) == pytest.approx(pause), "sent together with the first"
-        window.take(0.1 + pause)
-        pause = window.guess(0.1, window.number, 1)
-        assert pause == pytest.approx(seconds, rel=0.03)

@@ -68,8 +68,6 @@ class Window:
     used: int = 0
     tells: bool = True
     """Whether a refusal has a Retry-After."""
-    tells: bool = True
-    """Whether a refusal has a Retry-After."""
     taken: int = 0
     refused: int = 0
 
@@ -144,31 +142,6 @@ async def test_a_rate_limit_is_used_by_slow_answers_too(count: int, scatter: flo
     itertools.product([60, 120, 500, 2000], [0.05, 0.2], [0.0, 0.6], [False, True])
     if IS_SOAK
     else [(500, 0.2, 0.0, False)],
-)
-@pytest.mark.parametrize("seed", range(20 if IS_SOAK else 1))
-async def test_a_rate_limit_is_learned_with_few_refusals(
-    count: int, seconds: float, scatter: float, by_the_clock: bool, seed: int
-) -> None:
-    """Within the first ten seconds, in which the limit is found, under 3 % are refused."""
-    service = Window(count, seconds, by_the_clock, scatter, random.Random(seed))
-    chance = random.Random(seed).random
-    await run(Uploader(service.send, concurrency="auto", close_timeout=0, max_pending_frames=500, random=chance), 10.0)
-    assert service.taken >= 0.4 * 10 * count
-    assert service.refused < 0.03 * (service.taken + service.refused)
-
-
-async def test_a_rate_limit_is_found_without_a_word_of_it() -> None:
-    """Without a Retry-After the length of its window is found: 80 % of what the service takes, under 3 % refused, learning included."""
-    service = Window(60, 0.05, tells=False)
-    chance = random.Random(1).random
-    await run(Uploader(service.send, concurrency="auto", close_timeout=0, max_pending_frames=500, random=chance), 30.0)
-    assert service.taken >= 0.8 * 30 * service.count
-    assert service.refused < 0.03 * (service.taken + service.refused)
-
-
-@pytest.mark.parametrize(
-    ("count", "seconds", "scatter", "by_the_clock"),
-    itertools.product([60, 120, 500, 2000], [0.05, 0.2], [0.0, 0.6], [False, True]) if IS_SOAK else [(500, 0.2, 0.0, False)],
 )
 @pytest.mark.parametrize("seed", range(20 if IS_SOAK else 1))
 async def test_a_rate_limit_is_learned_with_few_refusals(
