@@ -74,8 +74,9 @@ class Seats(Sink):
         now = int(time.monotonic())
         if now != Seats.begun:
             Seats.begun, Seats.taken = now, 0
-        Seats.taken += Seats.taken < Seats.window
-        return Seats.taken <= Seats.window
+        is_within = Seats.taken < Seats.window
+        Seats.taken += is_within
+        return is_within
 
     def begin(self) -> None:
         Seats.busy += 1
