@@ -13,6 +13,7 @@ from picsellia_async._delivery.frame_state import retry_after
 from picsellia_async._delivery.rate_window import RateWindow
 from picsellia_async.errors import RateLimitError
 
+_TOO_MANY: Final = 429
 _LATE: Final = 0.01
 """Seconds by which a timer may be late: that many starts are made up for."""
 
@@ -45,7 +46,8 @@ class Refusals:
             attempt: How things stood when it began.
         """
         window, pause = self.window, retry_after(error)
-        if pause is None and not isinstance(error, RateLimitError):
+        # A 503 without a time says that the service is away, not that it was asked too often.
+        if pause is None and not (isinstance(error, RateLimitError) and error.status == _TOO_MANY):
             return None, False
         before = [other.in_flight for other in self.under_way if other.started < attempt.started]
         after = len(self.under_way) - len(before)
