@@ -196,6 +196,12 @@ def test_what_is_no_url_is_refused_without_its_password(url):
         b'{"detail": "cannot read {\\"api_token\\": \\"SECRET\\"}"}',
         b'{"message": "refused", "detail": {"jwt": "SECRET", "image": "' + b"U0VDUkVU" * 20 + b'"}}',
         b"GET /?token=SECRET HTTP/1.1",
+        b"Authorization: Api-Token SECRET",
+        b"it came with " + b"5ec2e700" * 5,
+        b"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SECRET-SECRET",
+        b"too large: /9j/" + b"U0VDUkVU" * 20,
+        b"https://u:SECRET@s3/x?X-Amz-Signature=SECRET&X-Amz-Credential=SECRET&b=1",
+        b"secret=SECRET api_key: 'SECRET'",
     ],
 )
 def test_a_gateway_that_echoes_the_request_puts_no_secret_into_errors(body: bytes) -> None:
@@ -204,7 +210,17 @@ def test_a_gateway_that_echoes_the_request_puts_no_secret_into_errors(body: byte
     told = f"{error} {error!r} {error.detail} {error.body!r}"
     assert "SECRET" not in told
     assert "U0VDUkVU" not in told
+    assert "5ec2e700" not in told
     assert "***" in told
+
+
+def test_words_that_are_no_secrets_stay():
+    """What the service says is there to be read; characters that a terminal obeys are not."""
+    said = (
+        b"Authentication credentials were not provided; no token, id 151ae8a8-eae4-5d78-800b-d1ec652eee30, \x1b[31mred"
+    )
+    error = status_error(FIND_DEPLOYMENT, answer(401, said), "u")
+    assert said.replace(b"\x1b", b"?").decode() in str(error)
 
 
 def test_the_detail_of_a_long_error_is_read_whole():
