@@ -11,9 +11,10 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from picsellia_async._delivery.outcomes import Health, UploaderStatistics
+from picsellia_async._delivery.outcomes import DropReason, Health, UploaderStatistics
 from picsellia_async.client import ClientStatistics
 from picsellia_async.pipeline import PipelineStatistics
+from picsellia_async.pipeline._statistics import FAIL_REASONS
 from picsellia_async.sources import CameraState, CameraStatistics
 
 S = TypeVar("S")
@@ -53,8 +54,9 @@ def _outcomes(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, floa
     yield {"outcome": "delivered"}, statistics.delivered
     yield {"outcome": "rejected"}, statistics.rejected
     yield {"outcome": "spooled"}, statistics.spooled
-    for reason, count in statistics.dropped_by_reason.items():
-        yield {"outcome": "dropped", "reason": reason}, count
+    # Each reason from the beginning: `increase()` does not see the first frames of a series that begins with them.
+    for reason in DropReason:
+        yield {"outcome": "dropped", "reason": reason.value}, statistics.dropped_by_reason.get(reason.value, 0)
 
 
 def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
@@ -84,7 +86,7 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         f"{_PREFIX}.frames.refused",
         "counter",
         "{frame}",
-        "Frames that were not taken: `submit` raised.",
+        "Frames that were not taken: `submit` raised, other than after closing.",
         _one(lambda s: s.refused),
     ),
     Metric(
@@ -359,10 +361,10 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
 
 def _stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
     yield {"outcome": "submitted"}, statistics.submitted
-    for reason, count in statistics.skipped_by_reason.items():
+    for reason, count in statistics.skipped_by_reason.items():  # rules have any name
         yield {"outcome": "skipped", "reason": reason}, count
-    for reason, count in statistics.failed_by_reason.items():
-        yield {"outcome": "failed", "reason": reason}, count
+    for reason in FAIL_REASONS:
+        yield {"outcome": "failed", "reason": reason}, statistics.failed_by_reason.get(reason, 0)
 
 
 PIPELINE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (

@@ -332,6 +332,7 @@ class Ledger:
             dropped_by_source=dict(self.dropped_by_source),
             failures=tuple(self.failures),
             undelivered=tuple(self.undelivered),
+            refused=self.not_accepted,
         )
 
 

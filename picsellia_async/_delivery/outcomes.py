@@ -284,6 +284,8 @@ class UploadReport:
     spooled ones."""
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
+    refused: int = 0
+    """Frames that were not taken, as `submit` raised: part of none of the other numbers."""
     error: BaseException | None = attrs.field(default=None, repr=error_repr)
     """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
     None elsewhere."""

@@ -19,6 +19,9 @@ RATE_SECONDS: Final = 10.0
 EndedBy: TypeAlias = Literal["sources", "stop", "error", "SIGINT", "SIGTERM", "SIGBREAK"]
 """What ended a run: the last source, `stop()`, an error that `run` raises, or a signal."""
 
+FAIL_REASONS: Final = ("model", "result", "implausible", "keep", "submit")
+"""Why a frame of a pipeline fails (docs/pipeline.md#what-goes-wrong)."""
+
 
 @attrs.frozen
 class Percentiles:

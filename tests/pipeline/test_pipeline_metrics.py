@@ -20,6 +20,7 @@ from picsellia_async.metrics import (
     PrometheusCollector,
     register_opentelemetry,
 )
+from picsellia_async.pipeline._statistics import FAIL_REASONS
 
 from ..support.frames import PREDICTION
 from ..support.pipelines import Stored, at_once, same
@@ -75,6 +76,8 @@ async def test_a_scrape_equals_the_statistics() -> None:
     assert value("frames_total", outcome="submitted") == numbers.submitted == 20
     assert value("frames_total", outcome="failed", reason="model") == 10
     assert value("frames_total", outcome="skipped", reason="nothing") == 10
+    # There before the first such frame: `increase()` does not see a burst with which a series begins.
+    assert [value("frames_total", outcome="failed", reason=one) for one in FAIL_REASONS if one != "model"] == [0] * 4
     assert (value("frames_pending"), value("predictions_total")) == (0, numbers.predicted)
     assert value("predict_duration_seconds_count") == numbers.predicted == 30
     assert value("predict_duration_seconds_bucket", le="+Inf") == 30
@@ -103,8 +106,11 @@ async def test_opentelemetry_reads_a_pipeline() -> None:
         (point,) = found[metric.name].data.data_points
         assert (point.count, tuple(point.explicit_bounds)) == (5, metric.bounds)
         assert found[metric.name].unit == "s"
-    (point,) = found["picsellia.pipeline.frames"].data.data_points
-    assert (dict(point.attributes), point.value) == ({"pipeline": "yard", "outcome": "submitted"}, 5)
+    points = found["picsellia.pipeline.frames"].data.data_points
+    assert [(dict(point.attributes), point.value) for point in points] == [
+        ({"pipeline": "yard", "outcome": "submitted"}, 5),
+        *(({"pipeline": "yard", "outcome": "failed", "reason": reason}, 0) for reason in FAIL_REASONS),
+    ]
 
 
 async def test_a_scrape_from_another_thread_finds_what_grows() -> None:

@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client.parser import text_string_to_metric_families
 
+from picsellia_async._delivery.outcomes import DropReason
 from picsellia_async.errors import BadRequestError, ConfigurationError
 from picsellia_async.frames import Frame
 from picsellia_async.metrics import (
@@ -91,6 +92,16 @@ async def test_a_scrape_equals_the_report() -> None:
     assert of(found, "picsellia_uploader_delivered_bytes_total", uploader="yard") == report.bytes
     assert of(found, "picsellia_uploader_frames_pending", uploader="yard") == 0
     assert of(found, "picsellia_uploader_health", uploader="yard", state="ok") == 1
+
+
+async def test_each_reason_is_there_before_its_first_frame() -> None:
+    """`increase()` of Prometheus does not see a burst with which a series begins."""
+    async with uploader(Service()) as up:
+        found = scraped(PrometheusCollector({"yard": up}))
+    for reason in DropReason:
+        assert (
+            of(found, "picsellia_uploader_frames_total", uploader="yard", outcome="dropped", reason=reason.value) == 0
+        )
 
 
 async def test_opentelemetry_reads_the_same_numbers() -> None:

@@ -65,7 +65,7 @@ async def test_a_full_uploader_waits_or_raises_with_sizes() -> None:
         assert (error.frame_bytes, error.pending_bytes, error.max_bytes, error.pending_frames) == (2424, 4848, 5000, 2)
         assert up.statistics().refused == 1
         service.hold.set()
-    assert (up.report.accepted, up.report.delivered) == (2, 2)
+    assert (up.report.accepted, up.report.delivered, up.report.refused) == (2, 2, 1)
     service = Service()
     async with uploader(service, max_pending_bytes=5000, concurrency=2) as up:
         for frame in frames(100, size=1400):
