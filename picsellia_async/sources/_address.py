@@ -13,6 +13,10 @@ _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 _QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
 """How raw characters are written."""
 
+_PERCENT = "where % is a character of user or password, it is written %25"
+
+_PERCENT_CODE: re.Pattern[str] = re.compile(r"%[0-9A-Fa-f]{2}")
+
 _DRIVE: re.Pattern[str] = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -40,14 +44,21 @@ def redacted(address: str) -> str:
     return f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
 
 
-def quoting_hint(address: str) -> str:
-    """Return how user and password are written, where raw characters in them may have cut them off from the host; else empty."""
+def quoting_hint(address: str, *, is_refused: bool = False) -> str:
+    """Return how user and password are written, where raw characters in them may be why an address cannot be opened; else empty.
+
+    Args:
+        address: With user and password.
+        is_refused: Whether the camera was reached and took none of them: then a `%41` in them, which stands for an A, may be why.
+    """
     if not is_url(address):
         return ""
     before, mark, after = re.match(r"([^/?#]*)([/?#]?)(.*)", address.split("://", 1)[1], re.DOTALL).groups()  # type: ignore[union-attr]  # it fits all
     port = before.rpartition(":")[2]
     is_cut = bool(mark) and "@" in after and ("@" in before or (":" in before and not port.isdecimal()))
-    return f"; {_QUOTING}" if is_cut else ""
+    if is_cut:
+        return f"; {_QUOTING}"
+    return f"; {_PERCENT}" if is_refused and _PERCENT_CODE.search("".join(_USER.findall(address))) else ""
 
 
 def split_address(address: str) -> SplitResult:

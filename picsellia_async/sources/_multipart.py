@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, unquote, urlunsplit
 
@@ -169,16 +170,16 @@ def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPRes
     Raises:
         SourceError: It cannot be reached, refuses, or answers text.
     """
-    failure = ""
+    failure, is_refused = "", False
     try:
         response: http.client.HTTPResponse = _opener(address).open(_without_user(address), timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        failure = f"HTTP {error.code} {error.reason}"
+        failure, is_refused = f"HTTP {error.code} {error.reason}", error.code == HTTPStatus.UNAUTHORIZED
     except (OSError, http.client.HTTPException, ValueError) as error:
         failure = _reason(error)
     if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context
-        raise SourceError(f"cannot open {shown!r} as a video: {failure}{quoting_hint(address)}")
+        raise SourceError(f"cannot open {shown!r} as a video: {failure}{quoting_hint(address, is_refused=is_refused)}")
     is_told = "Content-Type" in response.headers
     kind = response.headers.get_content_type()
     if kind.startswith("multipart/") or kind in _JPEGS or (not is_told and _begins_with_jpeg(response)):

@@ -52,7 +52,7 @@ def open_av() -> ModuleType:
 
 
 def open_video(av: ModuleType, settings: VideoSettings) -> Any:
-    address, failure = settings.address, ""
+    address, failure, is_refused = settings.address, "", False
     if not is_url(address) and not settings.format:
         if not Path(address).exists():
             raise SourceError(f"there is no file {address!r}")
@@ -70,7 +70,7 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
             timeout=(settings.timeout, settings.timeout),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        failure = reason_of(error, settings.timeout)
+        failure, is_refused = reason_of(error, settings.timeout), isinstance(error, av.HTTPUnauthorizedError)
         if is_url(address) and time.monotonic() - begun >= settings.timeout:
             # FFmpeg calls a port that says nothing "invalid data", once its time is over.
             failure = _silence(settings.timeout)
@@ -80,7 +80,9 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
         why = why_unreadable(Path(settings.address)) if is_file(settings) else ""
-        raise SourceError(f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address)}")
+        raise SourceError(
+            f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address, is_refused=is_refused)}"
+        )
     return container
 
 

@@ -206,6 +206,16 @@ async def test_cameras_are_signed_in_to(sign_in):
         assert "wrong" not in str(caught.value)
 
 
+@pytest.mark.parametrize("options", [{}, {"format": "mpjpeg"}], ids=["ours", "ffmpeg"])
+async def test_a_raw_percent_in_a_refused_password_is_suspected(options):
+    """`%41` stands for an A: where the camera refuses, the way to write it is told; not where no % is there."""
+    async with Device(body(), sign_in=basic) as device:
+        for user, is_told in (("user:s3cret%41@", True), ("user:s3cret@", False)):
+            with pytest.raises(SourceError, match="401") as caught:
+                await listed(video(device.url(user), **options))
+            assert ("it is written %25" in str(caught.value), "s3cret" in str(caught.value)) == (is_told, False)
+
+
 @pytest.mark.parametrize("user", ["user:p%C3%A4%E2%82%AC%5B1%5D@", "user:p\u00e4\u20ac[1]@"])
 async def test_passwords_of_any_characters_sign_in(user):
     """Digest of what ASCII does not have, and brackets, which a host has in IPv6; percent-encoded or not."""
