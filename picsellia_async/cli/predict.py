@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import glob
-import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -20,6 +20,7 @@ import attrs
 
 from picsellia_async._deployment.prediction_stream import Predicted
 from picsellia_async._error_text import error_text
+from picsellia_async._video_version import VideoVersion
 from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
 from picsellia_async.cli.interrupts import wait_interruptible
@@ -63,6 +64,8 @@ VIDEO_EXTENSIONS: Final = frozenset(
 )
 """Names of videos in folders and patterns; a path of its own is one whatever it is called."""
 _DIGEST_CHARACTERS: Final = 12
+_FRAME_NAME: Final = re.compile(r"(.*-([0-9a-f]{12}))-\d{8,}\.jpg")
+"""Of a frame of a video that is a file: what the names of its frames begin with, and within that its digest."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -84,6 +87,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
+@attrs.frozen
+class _Frame(Image):
+    """A frame of a video."""
+
+    video: VideoVersion | None = None
+    """Of a video that is a file."""
+
+
 @attrs.define
 class _Input:
     """The images of all paths, and the account of their reading."""
@@ -98,12 +109,23 @@ class _Input:
     """Frames of videos that build on those."""
     told: list[str] = attrs.field(factory=list)
     """What was read, and not all of it."""
+    _stems: dict[str, str] | None = None
+    """What the names of frames begin with, by the digest of their video, of those in the folder of frames and of this run."""
     _base: str = attrs.field(init=False)
     """The folder below which names of images are unique; empty where one is enough."""
 
     def __attrs_post_init__(self) -> None:
         """Find the folder that all paths have in common."""
         self._base = _common_folder([path for path in self.args.paths if not _is_video(path)])
+
+    def videos(self) -> list[Path]:
+        """Return the videos that are files. Blocking."""
+        found: list[Path] = []
+        for path in self.args.paths:
+            if _is_video(path) and "://" not in path:
+                with contextlib.suppress(SourceError):  # told when it is read
+                    found.extend(map(Path, _videos_of(path)))
+        return found
 
     async def images(self) -> AsyncGenerator[Image, None]:
         """Yield them, path by path."""
@@ -142,9 +164,21 @@ class _Input:
         file = Path(os.fspath(image.image))  # type: ignore[arg-type]  # a directory gives files
         return attrs.evolve(image, filename=Path(os.path.relpath(file, self._base)).as_posix())
 
+    def _stem(self, video: VideoVersion) -> str:
+        """Return what the names of a video's frames begin with: another one for each content, whatever the file is called by now.
+
+        Cameras call the recording of each day `record.mp4`.
+        """
+        if self._stems is None:
+            self._stems = _stems_in(self.args.frames)
+        digest = video.digest[:_DIGEST_CHARACTERS]
+        name = Path(video.path).stem.encode()[:STEM_BYTES_MAX].decode(errors="ignore")
+        return self._stems.setdefault(digest, f"{name}-{digest}")
+
     async def _of_video(self, path: str) -> AsyncGenerator[Image, None]:
         folder: Path = self.args.frames
-        stem = None if "://" in path else await asyncio.to_thread(_frames_stem, Path(path))
+        version = None if "://" in path else await asyncio.to_thread(VideoVersion.of, Path(path))
+        stem = None if version is None else await asyncio.to_thread(self._stem, version)
         async with video(path, every=self.args.every) as frames:
             number = 0
             try:
@@ -152,7 +186,10 @@ class _Input:
                     kept = folder / (frame.filename if stem is None else f"{stem}-{number:08d}.jpg")
                     number += self.args.every
                     await asyncio.to_thread(_keep, kept, frame.image)
-                    yield attrs.evolve(frame, image=kept, filename=kept.name)
+                    yield _Frame(
+                        image=kept, filename=kept.name, width=frame.width, height=frame.height, timestamp=frame.timestamp,
+                        source=frame.source, position=frame.position, is_corrupted=frame.is_corrupted, video=version,
+                    )  # fmt: skip
             except SourceError as error:
                 if not self.args.skip_bad:
                     raise
@@ -168,15 +205,13 @@ class _Input:
                     )
 
 
-def _frames_stem(path: Path) -> str:
-    """Return what the names of a video's frames begin with: another one for each file, and for what takes its place.
-
-    Cameras call the recording of each day `record.mp4`.
-    """
-    state = path.stat()
-    facts = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
-    digest = hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()[:_DIGEST_CHARACTERS]
-    return f"{path.stem.encode()[:STEM_BYTES_MAX].decode(errors='ignore')}-{digest}"
+def _stems_in(folder: Path) -> dict[str, str]:
+    """Return what the names of a folder's frames begin with, by the digest in them."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names alone, of what may be a million files
+    except OSError:  # it is made with the first frame
+        return {}
+    return {found[2]: found[1] for name in reversed(names) if (found := _FRAME_NAME.fullmatch(name))}
 
 
 def _keep(path: Path, image: bytes | Path) -> None:
@@ -335,7 +370,7 @@ async def _predict(args: argparse.Namespace, given: _Input) -> PredictReport:
         deployment = await find_deployment(client, args.deployment)
         work = Prediction(
             given.images(), deployment, results=args.results, fresh=args.fresh, concurrency=args.concurrency,
-            monitor=args.monitor, tags=args.tag or None,
+            monitor=args.monitor, tags=args.tag or None, videos=await asyncio.to_thread(given.videos),
         )  # fmt: skip
         print(f"{client.host}, organization {client.name}, deployment {deployment.name}", file=sys.stderr)
         error: PicselliaError | None = None

@@ -2,7 +2,8 @@
 
 Theory of operation. The file of results is the journal: a line is written at once when an answer comes, and an image that has one is
 passed over by the next run. A process that is killed leaves at most one line without its end, which is cut off. A line tells which
-picture was in the file: of another one under the same name it says nothing, so that it is taken out when the next run begins.
+picture was in the file: of another one under the same name it says nothing, so that it is taken out when the next run begins. That of a
+frame of a video tells which video: it goes with the frame's file where the video moves, and is taken out where another took its place.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 from uuid import uuid4
@@ -25,6 +26,7 @@ from picsellia_async import _file_lock
 from picsellia_async._delivery.iterables import check, each
 from picsellia_async._deployment.prediction_stream import Predicted
 from picsellia_async._image_version import ImageVersion
+from picsellia_async._video_version import VideoVersion
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
@@ -44,7 +46,7 @@ _NEEDED: Final = {
     "object_name": frozenset({"content_type"}) | _ANY,
 }
 """Fields of each line of results, by the field that names its image; a manifest that somebody wrote has fewer or others."""
-_OPTIONAL: Final = frozenset({"width", "height", "source", "monitored_as"})
+_OPTIONAL: Final = frozenset({"width", "height", "source", "video", "monitored_as"})
 _LINE_STARTS: Final = (b'{"image":"', b'{"object_name":"')
 """Of each line, also of one that a kill has cut."""
 
@@ -54,7 +56,7 @@ _Name: TypeAlias = tuple[str, str]
 
 
 class ImageFile(Protocol):
-    """An image of a source whose content is in a file."""
+    """An image of a source whose content is in a file. Where it has a `video: VideoVersion`, it is a frame of one."""
 
     @property
     def image(self) -> bytes | Path:
@@ -102,6 +104,44 @@ class PredictReport:
         return not self.failed and self.error is None
 
 
+class _Videos:
+    """The videos of a run, and what became of those that lines are about."""
+
+    def __init__(self, given: Mapping[str, VideoVersion | None], folder: str) -> None:
+        """Store them, by the path that lines have."""
+        self._folder = folder
+        self._digests = {path: video.digest for path, video in given.items() if video is not None}
+        self._paths = {digest: path for path, digest in reversed(self._digests.items())}
+        self._elsewhere: dict[str, str | None] = {}
+        """Digests of what lies at the other paths of lines."""
+        self.outdated: set[int] = set()
+        """Lines of videos that are no more where they were, and another is."""
+        self.changed: set[str] = set()
+        """The paths of those."""
+        self.moved: dict[int, str] = {}
+        """Where the video of a line lies by now, of those that are under another path."""
+
+    def keep(self, number: int, video: VideoVersion) -> bool:
+        """Return whether a line still is about its video; remember it where it is not, or where the video was moved."""
+        path = self._paths.get(video.digest)
+        is_given = video.path in self._digests
+        if path is None:
+            if is_given:
+                self.outdated.add(number)
+                self.changed.add(video.path)
+            return not is_given
+        if (self._digests[video.path] if is_given else self._at(video.path)) != video.digest:
+            # The next video under the new path is to be known as another one.
+            self.moved[number] = path
+        return True
+
+    def _at(self, path: str) -> str | None:
+        if path not in self._elsewhere:
+            video = VideoVersion.of(Path(self._folder, path))
+            self._elsewhere[path] = None if video is None else video.digest
+        return self._elsewhere[path]
+
+
 class Prediction:
     """One run, for code that wants to see the results pass; `predict` does for the rest."""
 
@@ -115,8 +155,12 @@ class Prediction:
         concurrency: int = 16,
         monitor: bool = False,
         tags: Tags = None,
+        videos: Collection[Path] = (),
     ) -> None:
         """Store the settings; described at `predict`.
+
+        Args:
+            videos: Files whose frames are among the images. Lines of frames of another video that was in one of them are removed.
 
         Raises:
             ConfigurationError: The type of the deployment has no format of predictions.
@@ -138,6 +182,7 @@ class Prediction:
         self._concurrency = concurrency
         self._monitor = monitor
         self._tags = tags
+        self._videos = videos
         self._known: set[_Name] = set()
         self._versions: dict[_Name, ImageVersion] = {}
         """Of the files that are under way, as they were before they were read for the request."""
@@ -247,6 +292,7 @@ class Prediction:
     def _learn(self, file: BinaryIO) -> BinaryIO:
         """Learn which images have a line that is about the picture in their file; return the file that has these lines only."""
         replaced: set[int] = set()
+        videos = _Videos({self._place(path): VideoVersion.of(path) for path in self._videos}, self._folder)
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
@@ -261,19 +307,29 @@ class Prediction:
                         )  # fmt: skip
                     file.truncate(lines.tell() - len(line))  # the process was killed within its write
                     break
-                name, version = self._image_of(number, line)
+                name, version, video = self._image_of(number, line)
+                if video is not None and not videos.keep(number, video):
+                    continue
                 if version is None or self._is_there(name[1], version):
                     self._known.add(name)
                 else:
                     replaced.add(number)
-        if not replaced:
+        if not replaced and not videos.outdated and not videos.moved:
             return file
-        new = self._without(file, replaced)
-        logger.warning(
-            "results %r: %d image%s changed since the prediction: predicted on again, and the line%s of the former picture removed",
-            os.fspath(self.path), len(replaced), *(("", "") if len(replaced) == 1 else ("s", "s")),
-            extra={"results": os.fspath(self.path), "changed": len(replaced)},
-        )  # fmt: skip
+        new = self._without(file, replaced | videos.outdated, videos.moved)
+        if replaced:
+            logger.warning(
+                "results %r: %d image%s changed since the prediction: predicted on again, and the line%s of the former picture removed",
+                os.fspath(self.path), len(replaced), *(("", "") if len(replaced) == 1 else ("s", "s")),
+                extra={"results": os.fspath(self.path), "changed": len(replaced)},
+            )  # fmt: skip
+        if videos.outdated:
+            changed = len(videos.changed)
+            logger.warning(
+                "results %r: %d video%s changed since the prediction: predicted on again, and the lines of the former one%s removed (%d)",
+                os.fspath(self.path), changed, *(("", "") if changed == 1 else ("s", "s")), len(videos.outdated),
+                extra={"results": os.fspath(self.path), "changed_videos": changed, "lines": len(videos.outdated)},
+            )  # fmt: skip
         return new
 
     def _is_there(self, name: str, version: ImageVersion) -> bool:
@@ -283,8 +339,13 @@ class Prediction:
         except OSError:
             return True
 
-    def _without(self, file: BinaryIO, numbers: set[int]) -> BinaryIO:
+    def _without(self, file: BinaryIO, numbers: set[int], moved: Mapping[int, str]) -> BinaryIO:
         """Put a file without some lines in the place of the one that is open and locked; return it, open and locked.
+
+        Args:
+            file: The one that is open.
+            numbers: Of the lines that go.
+            moved: Where the video of a line lies by now, by the line's number.
 
         Raises:
             JournalError: It cannot be written; the former one is as it was.
@@ -298,7 +359,11 @@ class Prediction:
             shutil.copymode(target, part)
             with target.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
-                    if number not in numbers:
+                    if number in moved:
+                        fields = orjson.loads(line)
+                        fields["video"]["path"] = moved[number]
+                        self._write(new, orjson.dumps(fields) + b"\n")
+                    elif number not in numbers:
                         self._write(new, line)
             os.fsync(new.fileno())  # a power cut must not leave less than there was
             part.replace(target)
@@ -313,8 +378,8 @@ class Prediction:
         file.close()
         return new
 
-    def _image_of(self, number: int, line: bytes) -> tuple[_Name, ImageVersion | None]:
-        """Return the image of a line that `_line` made, and which picture it was, where that is a file's.
+    def _image_of(self, number: int, line: bytes) -> tuple[_Name, ImageVersion | None, VideoVersion | None]:
+        """Return the image of a line that `_line` made, which picture it was, where that is a file's, and of which video.
 
         Raises:
             ConfigurationError: It made none such: what a manifest of somebody's own says, this deployment did not predict.
@@ -327,8 +392,9 @@ class Prediction:
             for place, needed in _NEEDED.items():
                 if place in fields and needed <= fields.keys() - {place} <= needed | _OPTIONAL:
                     version = ImageVersion.read(fields.get("image_version"))
-                    if version is not None or place != "image":
-                        return (place, fields[place]), version
+                    video = VideoVersion.read(fields.get("video"))
+                    if (version is not None or place != "image") and (video is not None or "video" not in fields):
+                        return (place, fields[place]), version, video
         raise self._no_result(number)
 
     def _no_result(self, number: int) -> ConfigurationError:
@@ -361,9 +427,13 @@ class Prediction:
             raise ConfigurationError(
                 f"a file of results names images that are files, or Data of the datalake, got {shown(image)}; write its image to a file first"
             )
-        path = os.path.abspath(content)  # noqa: PTH100 - Path.absolute keeps `..`
+        return "image", self._place(content)
+
+    def _place(self, file: Path) -> str:
+        """Return how a line names a file: below the folder of results by its path from there, so that all of it can be moved."""
+        path = os.path.abspath(file)  # noqa: PTH100 - Path.absolute keeps `..`
         inside = path.startswith(os.path.join(self._folder, ""))  # noqa: PTH118
-        return "image", os.path.relpath(path, self._folder) if inside else path
+        return os.path.relpath(path, self._folder) if inside else path
 
     def _line(self, result: Predicted, version: ImageVersion | None) -> bytes:
         image: Any = result.image
@@ -372,9 +442,12 @@ class Prediction:
         place, name = self._name(image)
         if isinstance(image, Data):
             # The name on the platform is the last part of the object's name, as `monitor_data` has it.
-            of_image = {"content_type": image.content_type, "timestamp": round(time.time(), 3)}
+            of_image: dict[str, Any] = {"content_type": image.content_type, "timestamp": round(time.time(), 3)}
         else:
             of_image = {"filename": image.filename, "timestamp": image.timestamp, "source": image.source}
+            video: VideoVersion | None = getattr(image, "video", None)
+            if video is not None:
+                of_image["video"] = {"path": self._place(Path(video.path)), "digest": video.digest}
         line = {
             place: name,
             "width": image.width,

@@ -38,11 +38,11 @@ _ZIP: Final = b"PK\x03\x04"
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset({"reason", "image_version", *(one.name for one in attrs.fields(Frame) if one.init)}) - {
-    "data"
-}
-"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it. `image_version` is what `predict`
-writes: which picture was in the file."""
+_FIELDS: Final = frozenset(
+    {"reason", "image_version", "video", *(one.name for one in attrs.fields(Frame) if one.init)}
+) - {"data"}
+"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it. `image_version` and
+`video` are what `predict` writes: which picture was in the file, and of which video it is a frame."""
 
 
 def manifest(
@@ -246,6 +246,7 @@ class _Reader:
             given["id"] = StatedId(str(uuid(given["id"], "id")))
         given.pop("reason", None)
         given.pop("image_version", None)
+        given.pop("video", None)
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")

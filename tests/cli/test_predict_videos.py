@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 
 import pytest
 
@@ -38,18 +39,89 @@ async def test_videos_of_one_name_have_frames_of_their_own(predict, tmp_path, na
     assert (code, levels(tmp_path, found)) == (0, sorted((*VALUES, *OTHER)))
 
 
-async def test_a_video_that_took_anothers_place_is_another_one(predict, tmp_path):
-    """The recording of each day has one name: its frames are new, for the same results and for others."""
+async def test_a_video_that_took_anothers_place_is_another_one(predict, tmp_path, caplog):
+    """The recording of each day has one name: its frames are new, and the lines of the former one go, which is told as for images."""
     video, kept = written(tmp_path / "record.mp4", VALUES), tmp_path / "kept"
     assert (await predict(video, "--frames", kept))[0] == 0
     written(video, OTHER)
     _, out, _, found = await predict(video, "--frames", kept)
     assert out.startswith("3 predicted, 0 before")
-    assert levels(tmp_path, found) == sorted((*VALUES, *OTHER))
+    assert levels(tmp_path, found) == sorted(OTHER)
+    assert (
+        "1 video changed since the prediction: predicted on again, and the lines of the former one removed (3)"
+        in caplog.text
+    )
     _, _, _, other = await predict(video, "--frames", kept, results=tmp_path / "other.jsonl")
     assert levels(tmp_path, other) == sorted(OTHER)
     _, out, _, _ = await predict(video, "--frames", kept)
     assert out.startswith("0 predicted, 3 before")
+
+
+async def test_another_video_of_the_same_size_and_time_is_another_one(predict, tmp_path):
+    """Recorders make room for a file beforehand, and copying keeps its time: the content tells."""
+    video, kept = written(tmp_path / "record.avi", VALUES), tmp_path / "kept"
+    second = written(tmp_path / "next" / "record.avi", OTHER)
+    for one in (video, second):
+        os.truncate(one, 50_000)
+        os.utime(one, (1, 1))
+    await predict(video, "--frames", kept)
+    second.replace(video)
+    _, out, _, found = await predict(video, "--frames", kept)
+    assert (out.startswith("3 predicted, 0 before"), levels(tmp_path, found)) == (True, sorted(OTHER))
+
+
+def touched(video):
+    os.utime(video, (1, 1))
+    return (video,)
+
+
+def moved(video):
+    return (video.rename(video.with_name("archive.mp4")),)
+
+
+def linked(video):
+    link = video.with_name("latest.mp4")
+    link.symlink_to(video)
+    return video, link
+
+
+def copied(video):
+    return (shutil.copy(video, video.with_name("copy.mp4")),)
+
+
+@pytest.mark.parametrize("change", [touched, moved, linked, copied])
+async def test_a_video_of_the_same_content_is_predicted_on_once(predict, tmp_path, caplog, change):
+    """Whatever its time, and whatever it is called by now: its frames have one line each."""
+    video, kept = written(tmp_path / "clip.mp4", VALUES), tmp_path / "kept"
+    _, _, _, before = await predict(video, "--frames", kept)
+    paths = change(video)
+    _, out, _, found = await predict(*paths, "--frames", kept)
+    assert out.startswith(f"0 predicted, {3 * len(paths)} before")
+    assert (found, len(list(kept.iterdir())), "changed since" in caplog.text) == (before, 3, False)
+
+
+async def test_recordings_that_move_on_keep_their_lines(predict, tmp_path, caplog):
+    """The next recording takes the name, and the former one is beside it; where that is replaced in turn, its lines go."""
+    video, kept = written(tmp_path / "record.mp4", VALUES), tmp_path / "kept"
+    await predict(video, "--frames", kept)
+    former = video.rename(tmp_path / "record-1.mp4")
+    written(video, OTHER)
+    _, out, _, found = await predict(tmp_path / "record*.mp4", "--frames", kept)
+    assert (out[:21], "changed since" in caplog.text) == ("3 predicted, 3 before", False)
+    assert levels(tmp_path, found) == sorted((*VALUES, *OTHER))
+    written(former, (40,))
+    _, out, _, found = await predict(tmp_path / "record*.mp4", "--frames", kept)
+    assert (out[:21], "1 video changed since" in caplog.text) == ("1 predicted, 3 before", True)
+    assert levels(tmp_path, found) == sorted((40, *OTHER))
+
+
+async def test_a_video_that_is_not_asked_for_keeps_its_lines(predict, tmp_path):
+    """It was replaced, or is gone: only what takes its place in the results removes them."""
+    first, second, kept = written(tmp_path / "a.mp4", VALUES), written(tmp_path / "b.mp4", OTHER), tmp_path / "kept"
+    await predict(first, second, "--frames", kept)
+    written(first, (40,))
+    _, out, _, found = await predict(second, "--frames", kept)
+    assert (out[:21], levels(tmp_path, found)) == ("0 predicted, 3 before", sorted((*VALUES, *OTHER)))
 
 
 async def test_every_and_limit_choose_frames(predict, environment, emulator, tmp_path):
