@@ -31,6 +31,7 @@ from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
 from picsellia_async.jobs._errors import JournalError
+from picsellia_async.jobs._predicted_videos import PredictedVideos
 from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.predictions.base import field_names
 from picsellia_async.resources.data import Data
@@ -102,44 +103,6 @@ class PredictReport:
     def is_complete(self) -> bool:
         """Whether every image of the input has its line."""
         return not self.failed and self.error is None
-
-
-class _Videos:
-    """The videos of a run, and what became of those that lines are about."""
-
-    def __init__(self, given: Mapping[str, VideoVersion | None], folder: str) -> None:
-        """Store them, by the path that lines have."""
-        self._folder = folder
-        self._digests = {path: video.digest for path, video in given.items() if video is not None}
-        self._paths = {digest: path for path, digest in reversed(self._digests.items())}
-        self._elsewhere: dict[str, str | None] = {}
-        """Digests of what lies at the other paths of lines."""
-        self.outdated: set[int] = set()
-        """Lines of videos that are no more where they were, and another is."""
-        self.changed: set[str] = set()
-        """The paths of those."""
-        self.moved: dict[int, str] = {}
-        """Where the video of a line lies by now, of those that are under another path."""
-
-    def keep(self, number: int, video: VideoVersion) -> bool:
-        """Return whether a line still is about its video; remember it where it is not, or where the video was moved."""
-        path = self._paths.get(video.digest)
-        is_given = video.path in self._digests
-        if path is None:
-            if is_given:
-                self.outdated.add(number)
-                self.changed.add(video.path)
-            return not is_given
-        if (self._digests[video.path] if is_given else self._at(video.path)) != video.digest:
-            # The next video under the new path is to be known as another one.
-            self.moved[number] = path
-        return True
-
-    def _at(self, path: str) -> str | None:
-        if path not in self._elsewhere:
-            video = VideoVersion.of(Path(self._folder, path))
-            self._elsewhere[path] = None if video is None else video.digest
-        return self._elsewhere[path]
 
 
 class Prediction:
@@ -292,7 +255,7 @@ class Prediction:
     def _learn(self, file: BinaryIO) -> BinaryIO:
         """Learn which images have a line that is about the picture in their file; return the file that has these lines only."""
         replaced: set[int] = set()
-        videos = _Videos({self._place(path): VideoVersion.of(path) for path in self._videos}, self._folder)
+        videos = PredictedVideos({self._place(path): VideoVersion.of(path) for path in self._videos}, self._folder)
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
@@ -359,11 +322,13 @@ class Prediction:
             shutil.copymode(target, part)
             with target.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
+                    if number in numbers:
+                        continue
                     if number in moved:
                         fields = orjson.loads(line)
                         fields["video"]["path"] = moved[number]
                         self._write(new, orjson.dumps(fields) + b"\n")
-                    elif number not in numbers:
+                    else:
                         self._write(new, line)
             os.fsync(new.fileno())  # a power cut must not leave less than there was
             part.replace(target)

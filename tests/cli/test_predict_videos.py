@@ -115,6 +115,15 @@ async def test_recordings_that_move_on_keep_their_lines(predict, tmp_path, caplo
     assert levels(tmp_path, found) == sorted((40, *OTHER))
 
 
+async def test_a_moved_videos_damaged_frame_is_predicted_on_again(predict, tmp_path):
+    """Its file was cut: the line goes, though the video is the same under another path."""
+    video, kept = written(tmp_path / "clip.mp4", VALUES), tmp_path / "kept"
+    await predict(video, "--frames", kept)
+    os.truncate(min(kept.iterdir()), 100)
+    _, out, _, found = await predict(*moved(video), "--frames", kept)
+    assert (out[:21], levels(tmp_path, found)) == ("1 predicted, 2 before", sorted(VALUES))
+
+
 async def test_a_video_that_is_not_asked_for_keeps_its_lines(predict, tmp_path):
     """It was replaced, or is gone: only what takes its place in the results removes them."""
     first, second, kept = written(tmp_path / "a.mp4", VALUES), written(tmp_path / "b.mp4", OTHER), tmp_path / "kept"
