@@ -364,7 +364,10 @@ class _Run:
         """The program ends, and nobody closed the uploader."""
         if self.process == os.getpid() and not self.ended.is_set():
             self.close()
-            _tell_unclosed("a SyncUploader was open at the end of the program, which waited for it to deliver")
+            _tell_unclosed(
+                "a SyncUploader was open when the main thread ended, and was closed once it had delivered: a thread that still uses it "
+                "must be joined first"
+            )
 
 
 _open: Final[set[_Run]] = set()

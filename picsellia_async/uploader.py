@@ -134,7 +134,7 @@ class Uploader:
         rules = Rules(
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
-        self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health)
+        self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health, owner)
         uplink = Uplink(chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed))
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None

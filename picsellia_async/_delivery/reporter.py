@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
+
+import attrs
 
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.trouble import Counts
-from picsellia_async._log_line import write
+from picsellia_async._log_line import Line, write
 from picsellia_async.errors import (
     AuthenticationError,
     NotFoundError,
@@ -54,14 +56,18 @@ class Disk(Protocol):
 class Reporter:
     """Watches one uploader."""
 
-    def __init__(self, ledger: Ledger, spool: Disk | None, on_health: OnHealth | None) -> None:
+    def __init__(
+        self, ledger: Ledger, spool: Disk | None, on_health: OnHealth | None, owner: Mapping[str, str] | None = None
+    ) -> None:
         """Store the parts; nothing is told before `start`.
 
         Args:
             ledger: Read for its numbers.
             spool: Read for how the disk is; None: there is none.
             on_health: The user's callback.
+            owner: Values that each line has: which uploader it is about.
         """
+        self._whose = {**(owner or {}), **({} if spool is None else {"spool": str(spool.directory)})}
         self.reading_error: BaseException | None = None
         """What reading the spool ended in last; None when it went well."""
         self._ledger = ledger
@@ -83,9 +89,12 @@ class Reporter:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
 
+    def _write(self, *lines: Line | None) -> None:
+        write(*(line and attrs.evolve(line, fields={**self._whose, **line.fields}) for line in lines))
+
     def opened(self) -> None:
         """The uploader takes frames."""
-        write(self._log.opening(self._counts(), self._directory))
+        self._write(self._log.opening(self._counts(), self._directory))
 
     def closing_waits(self, seconds: float, silent: float) -> None:
         """Closing takes a while.
@@ -94,7 +103,7 @@ class Reporter:
             seconds: How long it may still take.
             silent: For how long the requests under way have had no answer; 0.0 where that is no longer than usual.
         """
-        write(self._log.closing_waits(self._now(), self._counts(), seconds, silent))
+        self._write(self._log.closing_waits(self._now(), self._counts(), seconds, silent))
 
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()
@@ -205,7 +214,7 @@ class Reporter:
         if now >= self._log.next_at:
             if self._told_service is not Health.OK:
                 self._log.still(_text(self._error))
-            write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
+            self._write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told_disk is not Health.OK:
             at = min(at, now + _DISK_SECONDS)
@@ -244,7 +253,7 @@ class Reporter:
         ledger = self._ledger
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
-        write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
+        self._write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
         self._loop = None
 
 

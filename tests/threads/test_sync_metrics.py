@@ -51,7 +51,7 @@ def test_numbers_equal_the_report(picsellia_emulator: ThreadedEmulator) -> None:
     assert (report.accepted, report.delivered, report.rejected) == (21, 18, 3)
     for name, value in (("frames_accepted_total", 21), ("frame_duration_seconds_count", 18), ("spool_frames", 0)):
         assert scraped(registry, name) == value
-    assert scraped(registry, "frames_total", outcome="rejected") == 3
+    assert scraped(registry, "frames_total", outcome="rejected", reason="") == 3
     assert scraped(late, "frame_duration_seconds_count") == 1
     found = exported(reader)
     assert [point.value for point in found["picsellia.uploader.frames.accepted"]] == [21]
@@ -81,4 +81,4 @@ def test_numbers_may_be_read_in_any_thread_meanwhile(picsellia_emulator: Threade
         found = reading.result()
         assert found == sorted(found, key=lambda one: one[0])
         assert [delivered for _, delivered in found] == sorted(delivered for _, delivered in found)
-    assert uploader.statistics().delivered == scraped(registry, "frames_total", outcome="delivered") == 100
+    assert uploader.statistics().delivered == scraped(registry, "frames_total", outcome="delivered", reason="") == 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,17 @@ async def test_a_callback_that_looks_at_a_cancelled_future_cancels_nothing() -> 
         assert await up.flush() == 0
     assert (up.report.delivered, up.report.is_balanced) == (20, True)
     assert up.statistics().callback_errors == 20
+
+
+async def test_each_line_says_which_uploader_it_is_about(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Two in one process write the same words; a formatter has deployment, host and spool."""
+    for name in ("a", "b"):
+        service = Service(hold=asyncio.Event())
+        async with uploader(service, owner={"deployment_id": name}, close_timeout=0.05, spool=tmp_path / name) as up:
+            await up.submit(make_frame())
+    told = [(record.deployment_id, record.spool) for record in caplog.records if hasattr(record, "pending")]
+    assert told
+    assert set(told) == {(name, str(tmp_path / name)) for name in ("a", "b")}
 
 
 async def test_callbacks_see_every_outcome_and_may_submit() -> None:
