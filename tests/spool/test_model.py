@@ -383,3 +383,22 @@ UploaderMachine.TestCase.settings = settings(
 
 class TestUploader(UploaderMachine.TestCase):  # type: ignore[misc, name-defined]
     """No frame is lost, none is delivered that was not submitted, none too often, and every account is balanced."""
+
+
+def test_room_is_given_back_once_where_a_write_fails_behind_its_frame():
+    """A frame that gives way while it is written, to a disk that then has no room for it: the bound of the spool holds."""
+    machine = UploaderMachine()
+    machine.begin(
+        durability="interval",
+        max_pending_bytes=12_000,
+        max_spool_bytes=40_000,
+        concurrency=1,
+        ordered_by=None,
+        when_full="thin",
+    )
+    machine.change_weather(kind="no memory")
+    machine.submit_new(count=2, size=3000, source=0)
+    machine.change_room(left=0)
+    machine.submit_new(count=5, size=9000, source=0)
+    machine.the_account_adds_up()
+    machine.teardown()

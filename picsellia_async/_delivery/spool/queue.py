@@ -189,8 +189,7 @@ class SpoolQueue:
         """The commit of a frame in `interval` mode ended."""
         if error is not None:
             self._reporter.look()
-            self._writer.room.release(item.disk_bytes)
-            item.disk_bytes = 0
+            self._writer.give_back(item)
             if self._unwritten.get(item.seq) is item:
                 # It stays in memory until its turn comes, and must not keep the frames before it from being read.
                 self._ledger.memory.park(item.size)

@@ -58,7 +58,14 @@ class SpoolQuota:
             self.reject(item.seq, item.disk_bytes, f"{type(outcome.error).__name__}: {outcome.error}")
         else:
             self.spool.acknowledge(item.seq)
+            self.give_back(item)
+        item.disk_bytes = 0  # its write may be under way still, and fail
+
+    def give_back(self, item: Item) -> None:
+        """Give back the room of a frame, once: it may end while its write is under way, and that may fail afterwards."""
+        if item.disk_bytes:
             self.room.release(item.disk_bytes)
+        item.disk_bytes = 0
 
     def reject(self, seq: int, size: int, reason: str) -> None:
         """Turn a record into a dead letter."""
