@@ -60,6 +60,8 @@ class Batch:
         self._tags = tags
         self.read: int = 0
         """Items read."""
+        self.is_read: bool = False
+        """Whether these are all of them."""
         self.job: Job | None = None
         """Knows what former runs delivered, where there is a journal."""
         self.uploader: Uploader | None = None
@@ -85,7 +87,21 @@ class Batch:
                 self.read += 1
                 yield _tagged(frame, self._tags) if self._tags else frame
                 if self.read == self._limit:
-                    return
+                    break
+        self.is_read = True
+
+    def unread(self, known: int, skipped: int) -> int | None:
+        """Return how many items are left to be read; None where only reading tells.
+
+        Args:
+            known: Items whose outcome, or place in the journal, is known. What was only read ahead counts as not read.
+            skipped: Items that could not be used.
+        """
+        total = self._source.total if self._total is None else self._total
+        if total is None:
+            return 0 if not self.read or (self.is_read and known >= self.read) else None
+        usable = total - skipped
+        return max(0, (usable if self._limit is None else min(usable, self._limit)) - known)
 
     def tell_start(self) -> None:
         """Say on stderr where the items go, and how many there are; once, when the first of them was read."""
@@ -94,8 +110,9 @@ class Batch:
         self._is_told = True
         items = "items" if self.total is None else f"{self.total} item{'s' if self.total != 1 else ''}"
         job = self.job
+        # Without a number: a journal that was copied or kept for long has items that are in this input no more.
         before = (
-            f", going on: {job.delivered_at_start} were delivered before, by the journal {str(job.journal)!r} (--fresh sends them again)"
+            f", going on: what the journal {str(job.journal)!r} has as delivered is not sent again (--fresh sends everything)"
             if job is not None and job.delivered_at_start
             else ""
         )

@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from picsellia_async._delivery.outcomes import Health
 from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import Batch, Progress, add_limit
 from picsellia_async.cli.delivering import (
@@ -394,13 +396,45 @@ async def _send_all(args: argparse.Namespace, uploader: Uploader, batch: Batch, 
             batch.uploader = uploader
             if content is not None:
                 await asyncio.to_thread(note_input, args, content)
-            await _send(uploader, batch.items())
+            await _send(
+                uploader, batch.items(), None if content is None else _Outage(batch, uploader, args.close_timeout)
+            )
     finally:
         result.report = uploader.report if uploader.is_closed else None
 
 
-async def _send(uploader: Uploader, source: AsyncIterable[Frame]) -> None:
-    """Send all, and wait for the outcomes, as long as the service takes this account's frames."""
+class _Outage:
+    """Whether waiting may end: all was read and lies in the spool, and for some seconds the service took nothing."""
+
+    def __init__(self, batch: Batch, uploader: Uploader, seconds: float) -> None:
+        """Store what tells it."""
+        self._batch = batch
+        self._uploader = uploader
+        self._seconds = seconds
+        self._since: float | None = None
+        self._ended = 0
+
+    def is_long(self) -> bool:
+        """Return whether it has lasted for the seconds; called again and again."""
+        found = self._uploader.statistics()
+        ended, troubles = found.accepted - found.pending_frames, set(found.troubles)
+        if not self._batch.is_read:
+            return False
+        if self._since is None or ended != self._ended:
+            self._since, self._ended = time.monotonic(), ended
+        # Not where the disk is in trouble, too: then closing may lose frames. A slow line is no trouble.
+        is_service = bool(troubles) and troubles <= {Health.DOWN, Health.THROTTLED}
+        return is_service and time.monotonic() - self._since >= self._seconds
+
+
+async def _send(uploader: Uploader, source: AsyncIterable[Frame], outage: _Outage | None = None) -> None:
+    """Send all, and wait for the outcomes, as long as the service takes this account's frames.
+
+    Args:
+        uploader: Open.
+        source: Of the frames.
+        outage: Ends the waiting, where frames are safe; None: without a spool nothing is, and it goes on.
+    """
 
     async def feed() -> None:
         async for _ in uploader.stream(source):
@@ -410,7 +444,7 @@ async def _send(uploader: Uploader, source: AsyncIterable[Frame]) -> None:
     task = asyncio.create_task(feed())
     try:
         while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
-            if is_refused(uploader):
+            if is_refused(uploader) or (outage is not None and outage.is_long()):
                 return
         task.result()
     finally:

@@ -17,10 +17,10 @@ from picsellia_async.cli.delivering import LINES_SHOWN, print_failures
 from picsellia_async.cli.failures import FailureFile
 from picsellia_async.cli.resuming import tell_end
 from picsellia_async.cli.wording import in_options
-from picsellia_async.errors import PicselliaError
+from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame
-from picsellia_async.jobs import JobReport, JournalError, VerifyReport
-from picsellia_async.sources import Source
+from picsellia_async.jobs import JobReport, JournalError, JournalLostError, VerifyReport
+from picsellia_async.sources import Source, SourceError
 
 FAILURES_NAMED: Final = 100
 """Frames that the JSON names; all are counted."""
@@ -50,6 +50,14 @@ class Result:
         return 0 if self.source is None else self.source.skipped
 
     @property
+    def unread(self) -> int | None:
+        """Items of which the journal learned nothing; None where only reading tells, and without a journal."""
+        if self.job is None or self.batch is None:
+            return None
+        known = self.job.delivered + self.job.rejected + self.job.left
+        return self.batch.unread(known, self.skipped)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """What was wrong with them."""
         return () if self.source is None else tuple(map(in_options, self.source.problems))
@@ -72,6 +80,7 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "delivered_before": 0 if result.job is None else result.job.delivered_before,
         "changed": 0 if result.job is None else result.job.changed,
         "left": 0 if result.job is None else result.job.left,
+        "not_read": result.unread,
         **_verified(result.verified),
         "skipped": result.skipped,
         "interrupted": result.is_interrupted,
@@ -115,10 +124,12 @@ def _verified(report: VerifyReport | None) -> dict[str, Any]:
 def tell_way_on(args: argparse.Namespace, result: Result) -> None:
     """Say on stderr how to go on, where something was refused or is left."""
     if result.job is not None and result.journal is not None:
-        batch = result.batch
-        unread = 0 if batch is None or batch.total is None else max(0, batch.total - batch.read - result.skipped)
-        tell_end(result.job, result.journal, unread)
-    elif result.journal is not None and isinstance(result.error, JournalError):
+        tell_end(result.job, result.journal, result.unread, _way_on(args, result.error))
+    elif (
+        result.journal is not None
+        and isinstance(result.error, JournalError)
+        and not isinstance(result.error, JournalLostError)  # whose message says how to go on
+    ):
         print("what its journal does not know is looked up: the same command goes on from here", file=sys.stderr)
     if result.verified is not None:
         missing = result.verified.delivered - result.verified.seen
@@ -126,6 +137,16 @@ def tell_way_on(args: argparse.Namespace, result: Result) -> None:
         print(f"verified: {result.verified}{way_out}", file=sys.stderr)
     if result.failures is not None and result.failures.count:
         _tell_failures(args.deployment, result.failures)
+
+
+def _way_on(args: argparse.Namespace, error: PicselliaError | None) -> str:
+    """Return what the same command does with what is left."""
+    if isinstance(error, SourceError):
+        skip = "" if args.skip_bad else ", and --skip-bad goes on behind it"
+        return f"the same command stops there again{skip}"
+    if isinstance(error, ConfigurationError):  # of what the input says: two items with one id
+        return "the same command stops there again"
+    return "the same command tries them again"
 
 
 def _tell_failures(deployment: str, failures: FailureFile) -> None:

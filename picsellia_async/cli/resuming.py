@@ -195,13 +195,14 @@ def tell_empty(journal: Path) -> None:
         )
 
 
-def tell_end(report: JobReport, journal: Path, unread: int) -> None:
+def tell_end(report: JobReport, journal: Path, unread: int | None, way_on: str) -> None:
     """Say on stderr how to go on, where something is left.
 
     Args:
         report: Of the run.
         journal: Its file.
-        unread: Items of the input that were not read, as far as it is known how many there are.
+        unread: Items of the input that were not read; None: it is not known how many.
+        way_on: What the same command does.
     """
     if report.changed:
         print(
@@ -209,9 +210,9 @@ def tell_end(report: JobReport, journal: Path, unread: int) -> None:
             "corrected prediction another id (--fresh sends everything again)",
             file=sys.stderr,
         )
-    if report.rejected or report.left or unread or report.upload.error is not None:
-        rest = f", {unread} not read" if unread else ""
+    if report.rejected or report.left or unread != 0 or report.upload.error is not None:
+        rest = ", the rest not read" if unread is None else f", {unread} not read" if unread else ""
         print(
-            f"{report.rejected} refused and {report.left} left{rest}: the same command tries them again (journal {str(journal)!r})",
+            f"{report.rejected} refused and {report.left} left{rest}: {way_on} (journal {str(journal)!r})",
             file=sys.stderr,
         )

@@ -9,3 +9,7 @@ class JournalError(PicselliaError):
 
 class JournalInUseError(JournalError):
     """Another run has the journal open."""
+
+
+class JournalLostError(JournalError):
+    """The file of the journal was removed, moved or replaced while a run had it open: the next run does not know what this one did."""

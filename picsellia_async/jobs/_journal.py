@@ -23,7 +23,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.jobs._errors import JournalError, JournalInUseError
+from picsellia_async.jobs._errors import JournalError, JournalInUseError, JournalLostError
 from picsellia_async.jobs._identity import SAID_BYTES, Ids
 from picsellia_async.jobs._items import Ended, Ending, Entry, Item, State
 
@@ -102,6 +102,10 @@ class Journal:
         self._fresh = fresh
         self._of_unknown = State.SENT if look_up else None
         self._file: sqlite3.Connection | None = None
+        self._whole_path = path
+        """Absolute once it is open: the process may change its folder."""
+        self._place: tuple[int, int] | None = None
+        """Device and inode of the open file."""
         self._run = 0
         self._repetitions: dict[bytes, int] = {}
         """Of keys that came more than once in this run: how often."""
@@ -121,11 +125,13 @@ class Journal:
             JournalError: It is in use, is no journal, or cannot be opened.
         """
         with self._told("cannot be opened"):
+            self._whole_path = self.path.absolute()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = file = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             with self._told("cannot be opened"):
                 self._prepare(file)
+                self._place = self._found_place()
             if self._base_path is not None:
                 self._base = self._open_base(self._base_path)
         except BaseException:
@@ -327,8 +333,9 @@ class Journal:
         """Return the number of items that this run has read, by what is known of them now.
 
         Raises:
-            JournalError: The file cannot be read.
+            JournalError: The file cannot be read, or is no longer at its place.
         """
+        self._check_place()
         with self._told("cannot be read"):
             rows = self._opened().execute(
                 "SELECT state, count(*) FROM items WHERE run = ? GROUP BY state", (self._run,)
@@ -404,9 +411,33 @@ class Journal:
             raise JournalError(f"the journal {os.fspath(self.path)!r} is not open")
         return self._file
 
+    def _found_place(self) -> tuple[int, int] | None:
+        """Return what is at the path now; None: nothing."""
+        try:
+            found = self._whole_path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_place(self) -> None:
+        """Refuse to go on with a file that has no name any more: SQLite writes to it without an error, and no run will read it.
+
+        Raises:
+            JournalLostError: So it is.
+        """
+        with self._told("cannot be looked at"):
+            is_lost = self._found_place() != self._place
+        if is_lost:
+            raise JournalLostError(
+                f"the journal {os.fspath(self.path)!r} was removed, moved or replaced while this run had it open: the next one does not "
+                "know what was delivered. Put it back; where it is gone, look_up=True has a run ask the platform for each item "
+                "before it sends it"
+            )
+
     @contextlib.contextmanager
     def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
         file = self._opened()
+        self._check_place()
         with self._told("cannot be written"):
             file.execute(f"PRAGMA synchronous={synchronous}")
             file.execute("BEGIN IMMEDIATE")

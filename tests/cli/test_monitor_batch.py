@@ -67,9 +67,9 @@ async def names(stored):
 
 
 async def test_the_first_line_tells_where_and_how_many(emulator, client, monitor, manifest_file):
-    """Host, organization, deployment, items, and what was delivered before with the journal that says so."""
+    """Host, organization, deployment, items, and the journal by which the command goes on."""
     first = f"{emulator.url}, organization {client.name}, deployment {emulator.deployment_name}: 6 items"
-    for limit, end in ((4, "4 items\n"), (6, "6 items, going on: 4 were delivered before, by the journal ")):
+    for limit, end in ((4, "4 items\n"), (6, "6 items, going on: what the journal ")):
         code, _, err = await monitor("--manifest", manifest_file, "--limit", limit)
         assert code == 0
         assert err.startswith(first.replace("6 items", end))
