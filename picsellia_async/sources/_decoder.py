@@ -15,7 +15,7 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
@@ -35,8 +35,10 @@ from picsellia_async.sources._jpeg import (
 )
 from picsellia_async.sources._lateness import Lateness
 from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
-from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of
+from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
 from picsellia_async.sources._video_settings import VideoSettings
+
+T = TypeVar("T")
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
 """Reads that may fail one after the other before a file counts as unreadable."""
@@ -98,6 +100,8 @@ class Reading:
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
     """Frames that build on those."""
+    waits_since: float = attrs.field(default=math.inf, init=False)
+    """Since when nothing came, on the monotonic clock; inf where that is not waited for."""
     number: int = attrs.field(default=0, init=False)
     """Of the next frame, in file names."""
     _stamp: str = attrs.field(init=False)
@@ -138,7 +142,8 @@ class Reading:
                 step = Step(settings)
                 self._begin_lateness()
                 with closing(pictures(response, settings.shown)) as found:
-                    for picture in found if self._lateness is None else with_idle_time(found, self._arrived):
+                    waited = self._waited(found)
+                    for picture in waited if self._lateness is None else with_idle_time(waited, self._arrived):
                         if picture is None:
                             self.judged(is_whole=False, is_picture=False)
                         else:
@@ -254,15 +259,29 @@ class Reading:
                 corruption.lost()
         return passes
 
+    def _waited(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items, and note meanwhile since when each is waited for."""
+        while True:
+            self.waits_since = time.monotonic()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                self.waits_since = math.inf
+            yield item
+
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
         failure, failed = "", 0
         packets = container.demux(stream)
         while not failure:
             asked = 0.0 if self._lateness is None else idle_seconds()
+            self.waits_since = begun = time.monotonic()
             try:
                 packet = next(packets)
             except (StopIteration, av.EOFError):
+                self.waits_since = math.inf
                 return
             except av.InvalidDataError as error:
                 self._is_damaged()
@@ -274,9 +293,15 @@ class Reading:
                 failure = reason_of(error, self.settings.timeout)
             else:
                 failed = 0
+                if self.settings.is_live and time.monotonic() >= begun + self.settings.timeout:
+                    # What FFmpeg had of a next packet when it gave up; asked for more it would wait for as long again.
+                    failure = silence(self.settings.timeout)
+                else:
+                    self.waits_since = math.inf
                 if self._lateness is not None and packet.size:
                     self._arrived(idle_seconds() - asked, _moment(packet))
                 yield packet
+        self.waits_since = math.inf
         # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
         raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 

@@ -39,6 +39,8 @@ PASSED_OVER_SECONDS: Final = 10.0
 """For longer than that no key frame is waited for: some streams have none."""
 _STEP_SECONDS_MAX: Final = 1.0
 """From one packet to the next; by more the clock jumped."""
+_HELD_SECONDS: Final = 1.0
+"""Who waits for longer than that for a packet that is handed over when the next begins, had its beginning before that wait."""
 _WEIGHT: Final = 0.25
 """Of the latest picture in what decoding one takes."""
 
@@ -90,6 +92,9 @@ class Lateness:
         if self._offset is None or is_jump or not is_ready or offset < self._offset:
             self._offset = offset
         self.came_at = moment + self._offset
+        if self.is_parsed and before is not None and waited > _HELD_SECONDS:
+            # The camera stood still, and the packet with it: it comes at the end of that, and is as old.
+            self.came_at = min(self.came_at, now - waited + (self.frame_seconds or 0.0))
 
     @property
     def frame_seconds(self) -> float | None:

@@ -73,7 +73,7 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
         failure, is_refused = reason_of(error, settings.timeout), isinstance(error, av.HTTPUnauthorizedError)
         if is_url(address) and time.monotonic() - begun >= settings.timeout:
             # FFmpeg calls a port that says nothing "invalid data", once its time is over.
-            failure = _silence(settings.timeout)
+            failure = silence(settings.timeout)
         elif getattr(error, "errno", None) == errno.EIO:
             failure = _why_no_host(address) or failure
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
@@ -129,10 +129,10 @@ def best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
 def reason_of(error: BaseException, timeout: float) -> str:
     """Return what FFmpeg says, without the address that its messages end with."""
     if type(error).__name__ == "ExitError":  # PyAV ends a call by it whose time is over
-        return _silence(timeout)
+        return silence(timeout)
     said = getattr(error, "strerror", None)
     return str(said) if said else type(error).__name__
 
 
-def _silence(timeout: float) -> str:
+def silence(timeout: float) -> str:
     return f"nothing came for {timeout:g} s"

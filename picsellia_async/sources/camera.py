@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import os
 import random
@@ -31,8 +32,15 @@ from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, Threa
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
 
+_WATCHES: Final = 5
+"""Looks in the time after which silence is a failure."""
+
 RECONNECT: Final = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.5, backoff_max=30.0)
 """As often as it takes: a camera may be away for a night."""
+
+
+SILENT_SECONDS: Final = 5.0
+"""Without a packet, after which a camera counts as failing, unless half of its `timeout` is more."""
 
 
 class CameraState(enum.StrEnum):
@@ -45,7 +53,8 @@ class CameraState(enum.StrEnum):
     LIVE = "live"
     """Frames come."""
     FAILING = "failing"
-    """It sends, and none of its pictures is whole: for 5 seconds, or 10 in a row came damaged."""
+    """Nothing came for 5 seconds (half of `timeout` where that is longer), or it sends, and none of its pictures is whole: for 5 seconds,
+    or 10 in a row came damaged."""
     WAITING = "waiting"
     """It failed, and is opened again after a while."""
     ENDED = "ended"
@@ -112,6 +121,9 @@ class Camera(Closeable):
         self._picture_at = 0.0
         """When the last picture was handed over, on the monotonic clock."""
         self._log = CameraLog(settings.shown)
+        self._next_watch: asyncio.TimerHandle | None = None
+        self._turning = threading.RLock()
+        """The reading thread and the loop of the reader both change the state."""
 
     def __repr__(self) -> str:
         """Return address and state; user, password and query are not shown."""
@@ -177,13 +189,29 @@ class Camera(Closeable):
         threading.Thread(
             target=self._read, args=(queue, reading), name=f"camera {self._settings.source}", daemon=True
         ).start()
+        self._watch(reading, asyncio.get_running_loop())
         try:
             while (image := await queue.take()) is not None:
                 yield image
             self._turn(CameraState.ENDED)
         finally:
+            if self._next_watch is not None:
+                self._next_watch.cancel()
             queue.stop()
             self._turn(CameraState.CLOSED)
+
+    def _watch(self, reading: Reading, loop: asyncio.AbstractEventLoop) -> None:
+        """Turn to `failing` where nothing comes: the thread that waits for it cannot."""
+        if self._is_silent(reading):
+            self._turn(CameraState.FAILING, CameraState.LIVE)
+        self._next_watch = loop.call_later(self._silent_seconds / _WATCHES, self._watch, reading, loop)
+
+    @property
+    def _silent_seconds(self) -> float:
+        return max(SILENT_SECONDS, self._settings.timeout / 2)
+
+    def _is_silent(self, reading: Reading) -> bool:
+        return time.monotonic() >= reading.waits_since + self._silent_seconds
 
     # In the thread.
 
@@ -259,15 +287,16 @@ class Camera(Closeable):
         write(self._log.whole(now) if is_whole else self._log.damaged(now, is_picture=is_picture))
         if self._log.is_damaged:
             self._turn(CameraState.FAILING)
-        elif self._state is CameraState.FAILING:
-            self._turn(CameraState.LIVE)
+        elif self._reading is not None and not self._is_silent(self._reading):
+            self._turn(CameraState.LIVE, CameraState.FAILING)
 
-    def _turn(self, state: CameraState) -> None:
-        if self._state in {CameraState.CLOSED, CameraState.ENDED, state}:
-            return
-        self._state = state
-        if self._on_state is not None:
-            self._on_state(state)
+    def _turn(self, state: CameraState, only_from: CameraState | None = None) -> None:
+        with self._turning:
+            if self._state in {CameraState.CLOSED, CameraState.ENDED, state} or only_from not in {None, self._state}:
+                return
+            self._state = state
+            if self._on_state is not None:
+                self._on_state(state)
 
 
 OnState = Callable[[CameraState], object]

@@ -1,0 +1,88 @@
+"""A camera that stands still, with its connection open: what it left is old, and its state says so before the time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from picsellia_async.sources import CameraState, SourceError, camera
+from picsellia_async.sources._lateness import Lateness
+
+from ..support.sources import ended
+
+pytestmark = pytest.mark.anyio
+
+RATE = 25
+
+
+@asynccontextmanager
+async def frozen(path):
+    """Serve a stream that is sent up to its last picture, and then is silent."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"tune": "zerolatency", "g": "25"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(30):
+            array = np.full((48, 64, 3), 8 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+        container.mux(stream.encode())
+    released = asyncio.Event()
+
+    async def serve(_, writer):
+        writer.write(path.read_bytes())
+        await writer.drain()
+        await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        released.set()
+        server.close()
+        await ended("camera")
+
+
+async def test_what_a_frozen_camera_left_is_late(tmp_path, monkeypatch):
+    """FFmpeg hands over the last packet when it gives up; its picture is as old as the silence, and no life is seen in it."""
+    monkeypatch.setattr(
+        import_module("picsellia_async.sources.camera"), "SILENT_SECONDS", 0.1
+    )  # the name is a function's too
+    states, images = [], []
+    async with frozen(tmp_path / "a.ts") as url:
+        source = camera(url, timeout=3.0, reconnect=None, on_state=states.append)
+        with pytest.raises(SourceError, match="broke off: nothing came for 3 s"):
+            async for image in source:
+                images.append((time.time() - image.timestamp, image.is_late))
+    numbers = source.statistics()
+    assert images[-1][0] > 2, "the last picture did not come"
+    assert all(is_late for age, is_late in images if age > 1)
+    assert numbers.late >= 1
+    assert numbers.received == numbers.taken + numbers.dropped
+    assert states[-3:] == [CameraState.LIVE, CameraState.FAILING, CameraState.ENDED]
+
+
+def test_a_packet_that_stood_still_with_the_camera_is_late():
+    """It began before the wait, also where the camera goes on behind it; the one after it is in time."""
+    late, now = Lateness(is_parsed=True), 0.0
+    for number in range(20):
+        now = number / RATE
+        late.read(0.03, now, 1000.0 + number / RATE)
+    now += 8.0
+    late.read(7.99, now, 1000.0 + 20 / RATE)
+    assert late.until < now
+    late.read(0.04, now + 0.04, 1000.0 + 21 / RATE)
+    assert late.until > now + 0.04
+
+
+def test_a_camera_of_a_picture_in_two_seconds_is_in_time():
+    """Its packets are handed over when the next begins: that is its frame time, and no standstill."""
+    late = Lateness(is_parsed=True)
+    for number in range(9):
+        late.read(1.99, 2.0 * number, 2.0 * number)
+        assert late.until > 2.0 * number
