@@ -775,7 +775,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             when_full: "wait" until there is room, in the order of arrival; "raise" `UploaderFullError`; "drop_newest" drops the
                 frame that is submitted; "drop_oldest" the oldest one that is not under way. With a spool this is about
                 `max_spool_bytes`. "thin", with a spool only: drop frames between others on disk, so that what stays is spread
-                evenly over the time; also where the disk is nearly full.
+                evenly over the time; also where the disk is nearly full. Frames then wait in memory up to a quarter of `max_spool_bytes`.
             ordered_by: "source" delivers the frames of one source one after the other, in the order of submission.
             spool: Directory in which accepted frames survive crash and outage; made if missing. None: frames are in memory only.
             max_spool_bytes: Bytes of frames in the spool, those of earlier runs included: 10 GiB. The files take at most a tenth

@@ -119,7 +119,7 @@ class Uploader:
             )
             writer = SpoolQuota(spool, chosen.max_spool_bytes)
         limit: Limit = AdaptiveLimit() if chosen.concurrency == "auto" else FixedLimit(chosen.concurrency)
-        memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames)
+        memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames, waiting_bytes=chosen.waiting_bytes)
         find, on_outcome = find if chosen.deduplicate else None, chosen.on_outcome
         self._sources = SourceCounts() if chosen.by_source else None
         if self._sources is not None:

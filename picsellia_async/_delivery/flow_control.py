@@ -40,6 +40,10 @@ class FlowControl:
     """Bytes that may be held."""
     max_frames: int | None = None
     """Frames that may be held; None: any number."""
+    waiting_bytes: int = attrs.field(
+        default=attrs.Factory(lambda self: self.max_bytes // 2, takes_self=True), kw_only=True
+    )
+    """Bytes up to which frames that are on disk as well wait in memory."""
     used_bytes: int = attrs.field(default=0, init=False)
     """Bytes held."""
     used_frames: int = attrs.field(default=0, init=False)
@@ -162,8 +166,8 @@ class FlowControl:
             self._low.set_result(None)
 
     def is_below(self, share: float) -> bool:
-        """Return whether at most this share of the bounds is held."""
-        return self.used_bytes - self.parked_bytes <= self.max_bytes * share and (
+        """Return whether at most this share of the bounds is held; of bytes, of twice `waiting_bytes`."""
+        return self.used_bytes - self.parked_bytes <= 2 * self.waiting_bytes * share and (
             self.max_frames is None or self.parked_bytes > 0 or self.used_frames <= self.max_frames * share
         )
 

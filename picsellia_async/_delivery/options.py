@@ -187,6 +187,13 @@ class Options:
         if self.order == "newest" and self.ordered_by is not None:
             raise ConfigurationError('order="newest" and ordered_by="source" contradict each other')
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes up to which frames that are on disk as well wait in memory."""
+        half = int(self.max_pending_bytes / 2)
+        # Frames in memory are not thinned: with as many there as the spool holds, none would be.
+        return min(half, int(self.max_spool_bytes / 4)) if self.when_full == "thin" else half
+
 
 def check_names(names: Iterable[str]) -> None:
     """Refuse an option that there is not.

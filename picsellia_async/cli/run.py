@@ -35,6 +35,7 @@ from picsellia_async.inference import OnnxModel
 from picsellia_async.inference.onnx_model import Task, Values
 from picsellia_async.pipeline import Pipeline, PipelineReport, PipelineSourceStatistics
 from picsellia_async.pipeline._rule import as_rules, check_class_names
+from picsellia_async.pipeline._signals import SignalHandlers, SignalName
 from picsellia_async.predictions import LabelMap, PredictionFormat
 from picsellia_async.sources import Image, SourceError, camera, directory, video
 from picsellia_async.sources._name_files import read_names
@@ -114,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     keep = [parse_rule(text) for text in arguments.keep]
     sources = sources_of(arguments.sources, arguments.every)
     report = asyncio.run(_run(arguments, names, keep, sources))
+    if report is None:
+        return 130
     if arguments.json:
         print(json.dumps(_to_json(report)))
     else:
@@ -129,34 +132,74 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run(
     arguments: argparse.Namespace, names: Mapping[int, str], keep: list[Any], sources: dict[str, AsyncIterable[Image]]
-) -> PipelineReport:
-    async with AsyncClient(
-        arguments.api_token, arguments.organization_id, host=arguments.host, cache_dir=cache_dir_of(arguments)
-    ) as client:
-        deployment = await find_deployment(client, arguments.deployment)
-        task = _TASKS.get(InferenceType(deployment.type))
-        if task is None:
-            raise ConfigurationError(
-                f"deployment {deployment.name!r} is of {deployment.type}: run takes detectors and classifiers"
-            )
-        label_map = await _label_map(deployment, names, arguments.only)
-        try:
-            check_class_names(as_rules(keep), {**dict.fromkeys(names.values()), **(label_map or {})})
-        except ConfigurationError as error:
-            raise ConfigurationError(f"--keep: {error}") from None
-        model = await asyncio.to_thread(
-            OnnxModel.load, arguments.model, names, task=task, label_map=label_map, only=arguments.only,
-            threshold=arguments.threshold, iou=arguments.iou, size=arguments.size, order=arguments.order,
-            values=arguments.values, resize=arguments.resize, coordinates=arguments.coordinates,
-            first_label=arguments.first_label, threads=arguments.threads,
-        )  # fmt: skip
-        print(f"{arguments.model.name}: {model!r}", file=sys.stderr)
-        pipeline = Pipeline(
-            sources, _Decoding(model), deployment.uploader(**sending_options(arguments)), input="image", keep=keep or None,
-            workers=arguments.workers, max_age=arguments.max_age, frame_options={"tags": arguments.tag},
-        )  # fmt: skip
-        async with pipeline, shown(Status(pipeline, sources)):
-            return await pipeline.run()
+) -> PipelineReport | None:
+    """Run the pipeline; None where a signal came before it, while the platform is asked for instance, which one line tells."""
+    starting = _Starting()
+    try:
+        with starting.signals:
+            async with AsyncClient(
+                arguments.api_token, arguments.organization_id, host=arguments.host, cache_dir=cache_dir_of(arguments)
+            ) as client:
+                deployment, model = await _prepare(arguments, names, keep, client)
+                print(f"{arguments.model.name}: {model!r}", file=sys.stderr)
+                pipeline = Pipeline(
+                    sources, _Decoding(model), deployment.uploader(**sending_options(arguments)), input="image",
+                    keep=keep or None, workers=arguments.workers, max_age=arguments.max_age,
+                    frame_options={"tags": arguments.tag},
+                )  # fmt: skip
+                starting.end()  # signals are the pipeline's from here
+                async with pipeline, shown(Status(pipeline, sources)):
+                    return await pipeline.run()
+    except asyncio.CancelledError:
+        if starting.ended_by is None:
+            raise
+        print(f"{starting.ended_by}: ended before the first frame", file=sys.stderr)
+        return None
+
+
+class _Starting:
+    """What goes before the pipeline, in the task that makes this: signals cancel it."""
+
+    def __init__(self) -> None:
+        self.signals = SignalHandlers(self._interrupt)
+        self.ended_by: SignalName | None = None
+        self._task = asyncio.current_task()
+
+    def _interrupt(self, name: SignalName) -> None:
+        if self._task is not None:
+            self.ended_by = name
+            self._task.cancel()
+
+    def end(self) -> None:
+        """Leave the task alone, also where a signal is on its way from the handler to the loop."""
+        self._task = None
+        self.signals.restore()
+
+
+async def _prepare(
+    arguments: argparse.Namespace, names: Mapping[int, str], keep: list[Any], client: AsyncClient
+) -> tuple[AsyncDeployment, OnnxModel]:
+    """Ask the platform for the deployment, for as long as that takes, and load the model for it."""
+    deployment = await find_deployment(client, arguments.deployment)
+    task = _TASKS.get(InferenceType(deployment.type))
+    if task is None:
+        raise ConfigurationError(
+            f"deployment {deployment.name!r} is of {deployment.type}: run takes detectors and classifiers"
+        )
+    label_map = await _label_map(deployment, names, arguments.only)
+    told = [name for name in names.values() if arguments.only is None or name in arguments.only]
+    indexes = {number for number, name in names.items() if name in told}
+    try:
+        check_class_names(as_rules(keep), told, indexes if label_map is None else {label_map[name] for name in told})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--keep: {error}") from None
+    model = await asyncio.to_thread(
+        OnnxModel.load, arguments.model, names, task=task, label_map=label_map, only=arguments.only,
+        threshold=arguments.threshold, iou=arguments.iou, size=arguments.size, order=arguments.order,
+        values=arguments.values, resize=arguments.resize, coordinates=arguments.coordinates,
+        first_label=arguments.first_label, threads=arguments.threads,
+    )  # fmt: skip
+    return deployment, model
 
 
 async def _label_map(deployment: AsyncDeployment, names: Mapping[int, str], only: list[str] | None) -> LabelMap | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
 
 import attrs
 
+from picsellia_async._error_text import error_text
 from picsellia_async._log_line import tell
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import (
@@ -101,7 +103,15 @@ class OnnxModel:
             coordinates=coordinates, first_label=first_label,
         )  # fmt: skip
         width, height = self._input.size
-        first = self._run(np.full((height, width, 3), 114, np.uint8))
+        try:
+            first = self._run(np.full((height, width, 3), 114, np.uint8))
+        except Exception as error:
+            asked = "" if size is None else f"size={size}: "
+            said = " ".join(error_text(error).split()).rstrip(".")
+            raise ConfigurationError(
+                f"{asked}the model fails on a picture of {width} x {height}: {said}. Where its input may have any size, the option `size` gives "
+                "another one, such as that of its export"
+            ) from error
         self._layout: outputs.Layout | None = None
         if task == "detection":
             self._layout = outputs.layout_of(first, reading)
@@ -136,8 +146,8 @@ class OnnxModel:
                 boxes. `first_label`: number of the first class in SSD-style outputs (1; 0 with TensorRT's names).
 
         Raises:
-            ConfigurationError: The extra is not installed, the file is no model that can be read here, what its outputs mean cannot
-                be told, or its metadata give one of the names to another class.
+            ConfigurationError: The extra is not installed, the file is no model that can be read here or fails on a gray picture, what
+                its outputs mean cannot be told, or its metadata give one of the names to another class.
         """
         try:
             import cv2  # noqa: F401, PLC0415 - an extra, imported on use
@@ -310,19 +320,20 @@ def _check_names(names: Mapping[int, str], told: Mapping[int, str]) -> None:
     Raises:
         ConfigurationError: The file gives one of the names to another class.
     """
-    different = {number: name for number, name in told.items() if names.get(number, "").casefold() != name.casefold()}
+    key = _spelling(names.values(), told.values())
+    different = {number: name for number, name in told.items() if key(names.get(number, "")) != key(name)}
     if not different:
         return
     few = list(different)[:_DIFFERENCES_SHOWN]
     shown_few = ", ".join(f"class {one} is {told[one]!r} there and {names.get(one)!r} here" for one in few)
     more = f", and {len(different) - len(few)} more" if len(different) > len(few) else ""
-    numbers = {name.casefold(): number for number, name in told.items()}
-    elsewhere = {number: name for number, name in names.items() if told.get(number, "").casefold() != name.casefold()}
-    moved = next((number for number, name in elsewhere.items() if name.casefold() in numbers), None)
+    numbers = {key(name): number for number, name in told.items()}
+    elsewhere = {number: name for number, name in names.items() if key(told.get(number, "")) != key(name)}
+    moved = next((number for number, name in elsewhere.items() if key(name) in numbers), None)
     if moved is not None:
         raise ConfigurationError(
             f"the names are in another order than in the model's file: {names[moved]!r} is class {moved} here and class "
-            f"{numbers[names[moved].casefold()]} there ({shown_few}{more}). Give them in its order, or correct `names` in its metadata"
+            f"{numbers[key(names[moved])]} there ({shown_few}{more}). Give them in its order, or correct `names` in its metadata"
         )
     tell(
         logging.WARNING,
@@ -330,6 +341,23 @@ def _check_names(names: Mapping[int, str], told: Mapping[int, str]) -> None:
         different=len(different),
         classes=f"{shown_few}{more}",
     )
+
+
+def _plain(name: str) -> str:
+    """Return what two spellings of a name have in common: its letters (with their marks) and digits."""
+    return "".join(
+        one for one in unicodedata.normalize("NFKC", name).casefold() if unicodedata.category(one)[0] in "LMN"
+    )
+
+
+def _spelling(*lists: Iterable[str]) -> Callable[[str], str]:
+    """Return how names are compared: by letters and digits alone, unless two names of a list differ in nothing else ("C", "C++")."""
+    for names in lists:
+        exact = {name.casefold() for name in names}
+        plain = {_plain(name) for name in exact}
+        if len(plain) < len(exact) or "" in plain:
+            return str.casefold
+    return _plain
 
 
 def _input_of(session: Any, size: int | None, told: tuple[int, int] | None) -> _Input:

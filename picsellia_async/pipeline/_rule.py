@@ -10,13 +10,15 @@ different sources may be under way at the same time; those of one source never a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._candidate import Candidate, Decision
 from picsellia_async.predictions._labels import NEAREST, nearest_names
+
+_INDEXES_SHOWN: Final = 10
 
 
 class Rule:
@@ -33,6 +35,8 @@ class Rule:
     """Whether it may decide on a frame only after later ones."""
     class_names: frozenset[str] = frozenset()
     """Names of classes that it asks for."""
+    class_indexes: frozenset[int] = frozenset()
+    """Indexes of classes that it asks for."""
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -102,6 +106,7 @@ class AllOf(Rule):
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
         self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
+        self.class_indexes = frozenset[int]().union(*(rule.class_indexes for rule in self._rules))
         self._through: dict[Candidate, tuple[tuple[str, ...], Exception | None]] = {}
         """Rules that have let a candidate through so far, and what one raised, for all that are on their way."""
         self._asked: dict[Candidate, int] = {}
@@ -169,6 +174,7 @@ class AnyOf(Rule):
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
         self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
+        self.class_indexes = frozenset[int]().union(*(rule.class_indexes for rule in self._rules))
         self._votes: dict[Candidate, _Vote] = {}
 
     def feed(self, candidate: Candidate) -> Iterator[Decision]:
@@ -238,12 +244,13 @@ def as_rules(keep: Any) -> Rule:
     return AllOf([as_rule(one) for one in keep] if isinstance(keep, Sequence) else [as_rule(keep)])
 
 
-def check_class_names(rule: Rule, known: Collection[str]) -> None:
+def check_class_names(rule: Rule, known: Collection[str], indexes: Collection[int] | None = None) -> None:
     """Refuse a rule that asks for a class that there is not: it would keep nothing, and say so nowhere.
 
     Args:
         rule: Of a pipeline.
         known: Names of all classes that frames may show.
+        indexes: Their indexes; None: any.
 
     Raises:
         ConfigurationError: It asks for one.
@@ -252,6 +259,13 @@ def check_class_names(rule: Rule, known: Collection[str]) -> None:
     if unknown:
         near = nearest_names(unknown[0], known)
         raise ConfigurationError(
-            f"classes asks for {', '.join(map(repr, unknown[:NEAREST]))}, and no class is called so; there are "
+            f"classes asks for {', '.join(map(repr, unknown[:NEAREST]))}, and frames show no such class; there are "
             f"{', '.join(map(repr, near))}{', ...' if len(near) < len(known) else ''}"
+        )
+    beyond = [] if indexes is None else sorted(rule.class_indexes - set(indexes))
+    if beyond:
+        few = sorted(set(indexes or ()))[:_INDEXES_SHOWN]
+        raise ConfigurationError(
+            f"classes asks for {', '.join(map(str, beyond[:NEAREST]))}, and frames show no class of that index; there are "
+            f"{', '.join(map(str, few))}{', ...' if len(few) < len(set(indexes or ())) else ''}"
         )

@@ -139,7 +139,7 @@ class Pipeline:
         rule = as_rules(keep)
         if label_map is not None:
             own = names.values() if isinstance(names, Mapping) else names or ()
-            check_class_names(rule, {**label_map, **dict.fromkeys(own)})
+            check_class_names(rule, {**label_map, **dict.fromkeys(own)}, label_map.values())
         self._sink = Sink(
             uploader, rule, self._now, label_map=label_map, frame_options=frame_options,
             tells_rules=boolean(tell_rules, "tell_rules"),

@@ -92,7 +92,7 @@ def classes(names: str | int | Iterable[str | int]) -> Rule:
     Args:
         names: Names of classes, or indexes of the label map. Names need a prediction that knows them (made with `names=` or
             `label_map=`, or by a framework that tells) or the pipeline's `label_map=`; without, the frame counts as failed. A pipeline
-            with a `label_map=` refuses names that neither it nor its `names=` has.
+            with a `label_map=` refuses names that neither it nor its `names=` has, and indexes that it has not.
     """
     wanted = {names} if isinstance(names, (str, int)) else set(names)
     if not wanted or not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in wanted):
@@ -232,6 +232,7 @@ class _Classes(Rule):
     def __init__(self, wanted: frozenset[str | int]) -> None:
         self._wanted = wanted
         self.class_names = frozenset(one for one in wanted if isinstance(one, str))
+        self.class_indexes = frozenset(one for one in wanted if isinstance(one, int))
 
     def allows(self, candidate: Candidate) -> bool:
         indexes, labels = candidate.prediction.detection_classes, candidate.labels
@@ -281,7 +282,7 @@ class _Around(Rule):
     def __init__(self, event: Rule, before: float, after: float, max_frames: int) -> None:
         self._event = event
         self.needs_picture = event.needs_picture
-        self.class_names = event.class_names
+        self.class_names, self.class_indexes = event.class_names, event.class_indexes
         self._before, self._after, self._max_frames = before, after, max_frames
         self._rings: dict[str, deque[Candidate]] = {}
         self._until: dict[str, float] = {}

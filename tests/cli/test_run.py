@@ -17,7 +17,7 @@ from picsellia_async import AsyncClient, AsyncDeployment
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Emulator, Fault
 
-from ..support.onnx_models import save_model, yolo8
+from ..support.onnx_models import save_model, save_model_of_side, yolo8
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +112,7 @@ async def test_classes_that_the_deployment_lacks_are_refused(
         (["--size", "96"], "--size"),
         (["--threshold", "7"], "--threshold 7 is no share"),
         (["--keep", "classes([nobody])"], "--keep: classes asks for 'nobody'"),
+        (["--keep", "classes([99])"], "--keep: classes asks for 99"),
     ],
 )
 async def test_what_cannot_be_carried_out_is_exit_code_2(
@@ -176,6 +177,55 @@ async def test_ctrl_c_ends_it_in_order(emulator: Emulator, classes: list[str], t
     told: dict[str, Any] = json.loads(out)
     assert (process.returncode, told["ended_by"]) == (130, "SIGINT"), (seen + err).decode()
     assert b"Traceback" not in seen + err
+
+
+async def test_a_size_that_the_model_fails_on_is_told_with_its_option(
+    emulator: Emulator, pictures: Path, classes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and no traceback of the runtime."""
+    output = yolo8([[32.0, 32.0, 32.0, 16.0, *[0.5] * len(classes)]])
+    model = save_model_of_side(tmp_path / "m.onnx", output, 64)
+    assert await run(arguments(emulator, model, classes, pictures, "--size", "65")) == 2
+    assert "run: --size 65: the model fails on a picture of 65 x 65" in capsys.readouterr().err
+
+
+async def test_rules_ask_for_classes_that_are_sent(
+    emulator: Emulator, pictures: Path, classes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A class that `--only` leaves out is refused, by name and by index; one that is sent is found by both."""
+    given = arguments(emulator, detector(tmp_path, len(classes)), classes, pictures, "--only", classes[1])
+    for rule in (f"classes([{classes[0]!r}])", "classes([0])"):
+        assert await run([*given, "--keep", rule]) == 2
+        assert "--keep: classes asks for" in capsys.readouterr().err
+    assert await run([*given, "--keep", f"classes([{classes[1]!r}]) & classes([1])"]) == 0
+    assert "6 delivered" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_the_wait_for_the_platform(
+    emulator: Emulator, number: signal.Signals, tmp_path: Path
+) -> None:
+    """Exit code 130 with one line, no traceback."""
+    asked = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        given = [*arguments(emulator, detector(tmp_path, 3), ["a", "b", "c"], tmp_path), "--host", host]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "picsellia_async.cli", *given, stdout=-1, stderr=-1
+        )
+        await asked.wait()
+        process.send_signal(number)
+        out, err = await process.communicate()
+    assert (process.returncode, out) == (130, b""), err.decode()
+    assert err.decode().splitlines() == [f"{number.name}: ended before the first frame"]
 
 
 async def test_a_classifier_runs_where_the_deployment_wants_one(

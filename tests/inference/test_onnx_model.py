@@ -16,7 +16,7 @@ from picsellia_async import ClassificationPredictionFormat, ConfigurationError, 
 from picsellia_async.inference import OnnxModel
 from picsellia_async.inference.fitting import fit
 
-from ..support.onnx_models import save_model, yolo5, yolo8
+from ..support.onnx_models import save_model, save_model_of_side, yolo5, yolo8
 
 NAMES = ["person", "car", "dog"]
 WIDE = np.full((100, 200, 3), 90, np.uint8)
@@ -277,6 +277,32 @@ def test_names_in_another_order_than_in_the_file_are_refused(tmp_path: Path) -> 
     path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), metadata={"names": OWN})
     with pytest.raises(ConfigurationError, match=r"another order.*'car' is class 0 here and class 1 there"):
         OnnxModel.load(path, ["car", "person", "dog"])
+
+
+@pytest.mark.parametrize(
+    ("told", "given"),
+    [
+        (["face_male", "face_female"], ["Face Female", "Face Male"]),
+        (["Face-Male", "Face-Female"], ["face_female", "face_male"]),
+        (["C", "C++"], ["c++", "c"]),
+    ],
+)
+def test_another_order_is_seen_in_another_spelling(told: list[str], given: list[str], tmp_path: Path) -> None:
+    """Case, spaces and punctuation make no other class, unless nothing else tells two classes apart; the same order is taken."""
+    path = save_model(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0]]), metadata={"names": repr(told)})
+    with pytest.raises(ConfigurationError, match="another order"):
+        OnnxModel.load(path, given)
+    assert OnnxModel.load(path, given[::-1]).names == dict(enumerate(given[::-1]))
+
+
+def test_a_model_that_fails_on_pictures_of_the_size_is_refused(tmp_path: Path) -> None:
+    """While it is loaded, by the option, whatever the runtime raises."""
+    path = save_model_of_side(tmp_path / "m.onnx", yolo8([[*CENTERED, 0.9, 0.0, 0.0]]), 64)
+    assert "64 x 64" in repr(OnnxModel.load(path, NAMES, size=64))
+    with pytest.raises(ConfigurationError, match=r"^size=65: the model fails on a picture of 65 x 65"):
+        OnnxModel.load(path, NAMES, size=65)
+    with pytest.raises(ConfigurationError, match=r"^the model fails on a picture of 640 x 640.*`size` gives another"):
+        OnnxModel.load(path, NAMES)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,14 @@ def test_a_class_that_there_is_not_is_refused(name: str) -> None:
     check_class_names(whole, ["person", "dog", name])
 
 
+def test_an_index_that_there_is_not_is_refused() -> None:
+    """Where the indexes are known, however the rule is put together."""
+    whole = as_rules([every(1) | around(classes(["dog", 9]))])
+    with pytest.raises(ConfigurationError, match=r"asks for 9, .*there are 0, 3"):
+        check_class_names(whole, ["dog", "person"], [3, 0])
+    check_class_names(whole, ["dog", "person"], [9, 0])
+
+
 def test_changed_compares_with_the_last_frame_kept() -> None:
     """Noise is no change; what differs in as much of the picture as asked for is one, also over many small steps."""
     rule = changed(0.05)

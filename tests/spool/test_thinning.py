@@ -110,3 +110,22 @@ async def test_a_long_outage_leaves_a_sparser_record(
     assert {0, 1, 198, 199} <= set(stored)
     assert all(count >= len(stored) // 3 for count in Counter(number % 2 for number in stored).values())
     assert max(gaps(stored)) <= 50
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+async def test_a_spool_that_memory_could_hold_is_thinned(tmp_path: Path, order: str) -> None:
+    """However small it is beside `max_pending_bytes`: what stays is spread over the whole outage."""
+    service = Service()
+    async with uploader(service, tmp_path, max_spool_bytes=300_000, when_full="thin", order=order) as up:
+        up.pause()
+        for number in range(500):
+            await up.submit(make_frame(number, 4000))
+        numbers = up.statistics()
+        assert numbers.dropped_by_reason == {DropReason.THINNED: numbers.dropped}
+        assert numbers.spool_bytes > 200_000
+        up.resume()
+        await up.flush()
+    stored = sorted(int(name[6:12]) for name in service.stored)
+    assert len(stored) == 500 - numbers.dropped
+    assert (stored[0], stored[-1]) == (0, 499)
+    assert max(gaps(stored)) <= 40

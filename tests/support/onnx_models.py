@@ -43,6 +43,27 @@ def save_model(
     return path
 
 
+def save_model_of_side(path: Path, output: dict[str, Any], side: int) -> Path:
+    """Write a model that says it takes pictures of any size, and fails with another one than its own, as some exports do."""
+    ((name, value),) = output.items()
+    values = {"known": np.asarray(value), "shape": np.array([1, 3, side, side]), "zero": np.zeros((), np.float32)}
+    nodes = [
+        *[helper.make_node("Constant", [], [key], value=numpy_helper.from_array(one)) for key, one in values.items()],
+        helper.make_node("Reshape", ["images", "shape"], ["shaped"]),
+        helper.make_node("ReduceMax", ["shaped"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+        helper.make_node("Add", ["known", "nothing"], [name]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "sized",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, "h", "w"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path
+
+
 def yolo8(rows: list[list[float]], cells: int = YOLO8_CELLS) -> dict[str, Any]:
     """Return YOLOv8's output: rows of center x, center y, width, height and a score per class, on their side."""
     table = np.zeros((cells, len(rows[0])), np.float32)

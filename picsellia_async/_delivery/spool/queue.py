@@ -1,8 +1,8 @@
 """The queue whose far end is on disk: which accepted frames stay in memory, which are on disk only, and how those come back.
 
 Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as
-half of `max_pending_bytes` holds; the others are on disk only, and nothing of them is in memory but an entry of the index and
-the receipts that somebody still holds. While anything is in the index, new frames go there too: that keeps the order within
+half of `max_pending_bytes` holds, and where frames are thinned a quarter of `max_spool_bytes`, since only what is on disk alone can
+be; the others are on disk only, and nothing of them is in memory but an entry of the index and the receipts that somebody still holds. While anything is in the index, new frames go there too: that keeps the order within
 a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
 frames that are in memory: a new one always goes there, and the oldest ones leave.
 
@@ -297,7 +297,7 @@ class SpoolQueue:
     def _choose(self) -> list[Entry]:
         """Take from the index what is read next: by turns of the sources, as much as there is room for, one frame at least."""
         memory = self._ledger.memory
-        room = memory.max_bytes // 2 - memory.used_bytes + memory.parked_bytes
+        room = memory.waiting_bytes - memory.used_bytes + memory.parked_bytes
         frames = _READ_FRAMES_MAX
         if memory.max_frames is not None:
             frames = min(frames, max(1, memory.max_frames // 2 - memory.used_frames))
