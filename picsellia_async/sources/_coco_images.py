@@ -79,6 +79,12 @@ class CocoImages:
         else:
             yield from (ImageKey(name=self.lookup.filename(path)) for path in self.lookup.all())
 
+    def expect(self, keys: Iterable[ImageKey]) -> None:
+        """Tell the lookup all names of the file: where some lie tells that others are missing."""
+        described = (_name_of(one) for same in self._by_id.values() for one in same)
+        names = (*self._by_name, *described, *(key.name for key in keys))
+        self.lookup.expect(list(dict.fromkeys(name for name in names if name)))
+
     def path(self, key: ImageKey) -> Path:
         """Return the file of an image.
 

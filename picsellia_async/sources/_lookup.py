@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import IMAGE_PATTERNS, OTHER_PICTURES, matcher, walk
+from picsellia_async.sources._layout import Layout
 
 _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
@@ -52,6 +53,8 @@ class ImageLookup:
         """Pictures that the service does not take."""
         self._meant: dict[str, str] = {}
         """By file, the name that led to it by its tail alone."""
+        self._expected: Sequence[str] = ()
+        self._layout: Layout | None = None
 
     def all(self) -> Iterator[Path]:
         """Yield every image."""
@@ -61,6 +64,25 @@ class ImageLookup:
         """Return the name on the platform: the path below the folder, or the last name where it is outside."""
         below = path.relative_to(self._folder) if path.is_relative_to(self._folder) else path
         return path.name if below.is_absolute() or ".." in below.parts else below.as_posix()
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Tell all names of the file before the first is looked for: where one lies tells where the others are not to be sought."""
+        self._expected = names
+
+    def expect_labels(self, labels: Iterable[PurePosixPath]) -> None:
+        """Tell all label files before the first image is looked for, as `expect` does."""
+        self._layout = layout = Layout()
+        for label in labels:
+            parts = _label_parts(label)
+            if layout.is_exact(parts):
+                continue
+            found, others, places = self._of_label(label)
+            if any(PurePosixPath(one).parts[:-1] in places for one in (*found, *others)):
+                layout.add(parts, ())
+            for one in found:
+                own = PurePosixPath(one).parts[:-1]
+                if own and _shared_tail(parts[:-1], list(own)) == len(own):
+                    layout.add(parts, parts[: len(parts) - 1 - len(own)])
 
     def named(self, name: str) -> Path:
         """Return the file that a path of another tool means: as it stands, or by its longest tail below the folder.
@@ -165,26 +187,37 @@ class ImageLookup:
         Raises:
             SourceError: There is none, or several fit.
         """
-        by_name, by_stem, _ = self._index()
-        # Label Studio percent-encodes the names of labels and not those of images; some tools write `a.jpg.txt` for `a.jpg`.
-        names = [label.name.casefold(), unquote(label.name).casefold()]
-        found = next((one for by in (by_stem, by_name) for name in names if (one := by.get(name))), [])
-        parts = label.parts[:-1]
-        others = self._others_by_stem.get(names[0], []) or self._others_by_stem.get(names[1], [])
-        places = [parts]
-        if "labels" in parts:  # datasets that keep `images/` beside `labels/`
-            last = len(parts) - 1 - parts[::-1].index("labels")
-            places.append((*parts[:last], "images", *parts[last + 1 :]))
+        found, others, places = self._of_label(label)
         for place in places:
             here = [one for one in found if PurePosixPath(one).parts[:-1] == place]
             if here:
                 return self._only(here, f"label file {label.as_posix()!r}")
             self._refuse_other(label, [one for one in others if PurePosixPath(one).parts[:-1] == place])
-        fitting = _fitting([one for one in parts if one != "labels"], [*found, *others])
+        named = _label_parts(label)
+        fitting = _fitting(named[:-1], [*found, *others])
+        if self._layout is not None:
+            layout, is_exact = self._layout, self._layout.is_exact(named)
+            fitting = [
+                one for one in fitting if not is_exact and layout.allows([*named[:-1], PurePosixPath(one).name], one)
+            ]
         if not fitting:
             raise SourceError(self._no_image(label.as_posix(), found))
         self._refuse_other(label, [one for one in fitting if one in others])
         return self._only(fitting, f"label file {label.as_posix()!r}")
+
+    def _of_label(self, label: PurePosixPath) -> tuple[list[str], list[str], list[tuple[str, ...]]]:
+        """Return the images of a label file's name, other pictures of that name, and the folders that are its very place."""
+        by_name, by_stem, _ = self._index()
+        # Label Studio percent-encodes the names of labels and not those of images; some tools write `a.jpg.txt` for `a.jpg`.
+        names = [label.name.casefold(), unquote(label.name).casefold()]
+        found = next((one for by in (by_stem, by_name) for name in names if (one := by.get(name))), [])
+        others = self._others_by_stem.get(names[0], []) or self._others_by_stem.get(names[1], [])
+        parts = label.parts[:-1]
+        places = [parts]
+        if "labels" in parts:  # datasets that keep `images/` beside `labels/`
+            last = len(parts) - 1 - parts[::-1].index("labels")
+            places.append((*parts[:last], "images", *parts[last + 1 :]))
+        return found, others, places
 
     @staticmethod
     def _refuse_other(label: PurePosixPath, others: list[str]) -> None:
@@ -245,12 +278,13 @@ class ImageLookup:
 
     def _by_tail(self, name: str, *, is_whole: bool) -> str | None:
         """Return the path below the folder that a path's tail is; with `is_whole` no part of it may be missing."""
-        parts = [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]
+        parts = _parts(name)
         if not parts:
             return None
         for start in range(1 if is_whole else len(parts)):
             tail = "/".join(parts[start:])
             if _is_file(self._folder / tail):
+                self._refuse_elsewhere(name, [tail])
                 return tail
             if not is_whole and start < len(parts) - 1:
                 self._refuse_other_kind(tail)
@@ -261,7 +295,47 @@ class ImageLookup:
             fitting = [one for one in found if one.casefold() == whole]
         else:
             fitting = _fitting(parts[:-1], found)
-        return self._relative(fitting, name) if fitting else None
+        if not fitting:
+            return None
+        self._refuse_elsewhere(name, fitting)
+        return self._relative(fitting, name)
+
+    def _refuse_elsewhere(self, name: str, found: list[str]) -> None:
+        """Refuse files of a name in folders other than where the other names of the file tell its place: they are other pictures.
+
+        Raises:
+            SourceError: Each of them is one.
+        """
+        if self._layout is None:
+            self._layout = self._layout_of_names()
+        layout, parts = self._layout, _rooted(name)
+        if not any(layout.allows(parts, one) for one in found):
+            raise SourceError(self._no_image(name, found))
+
+    def _layout_of_names(self) -> Layout:
+        """Look where the names of the file lie; the first of a series that lies exactly at its place tells all of it."""
+        layout = Layout()
+        for name in self._expected:
+            spellings = _spellings(name)
+            parts = _parts(spellings[-1])
+            if not parts or layout.is_exact(parts):
+                continue
+            found = next((one for each in spellings if (one := self._straight(each)[0]) is not None), None)
+            is_exact = found is not None and found.is_relative_to(self._folder) and ".." not in found.parts
+            base = () if is_exact else next((one for each in spellings if (one := self._base(each)) is not None), None)
+            if base is not None:
+                layout.add(parts, base)
+        return layout
+
+    def _base(self, name: str) -> Sequence[str] | None:
+        """Return the leading folders of a path without which there is such a file; None where there is none."""
+        parts, rooted = _parts(name), _rooted(name)
+        tails = ["/".join(parts[start:]) for start in range(len(parts))]
+        found = next((one for one in tails if _is_file(self._folder / one)), None)
+        if found is None and parts:
+            there = {one.casefold() for one in self._index()[0].get(parts[-1].casefold(), [])}
+            found = next((one for one in tails if one.casefold() in there), None)
+        return None if found is None else rooted[: len(rooted) - found.count("/") - 1]
 
     def _refuse_other_kind(self, tail: str) -> None:
         """Refuse a shorter tail where the place of a longer one holds a picture of another kind, `a/1.webp` for `a/1.jpg`.
@@ -344,6 +418,22 @@ def _is_directory(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def _label_parts(label: PurePosixPath) -> list[str]:
+    """Return the folders and the name of a label, without the folders that every label of some tools is in."""
+    return [*(one for one in label.parts[:-1] if one != "labels"), f"{label.name}.txt"]
+
+
+def _parts(name: str) -> list[str]:
+    """Return the folders and the name of a path, without what leads up."""
+    return [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]
+
+
+def _rooted(name: str) -> list[str]:
+    """Return the parts of a path, behind one of an absolute path's own: those of a relative one begin elsewhere."""
+    is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
+    return ["/", *_parts(name)] if is_absolute else _parts(name)
 
 
 def _by_prefix(stems: Iterable[str]) -> dict[str, set[int]]:

@@ -76,7 +76,7 @@ def coco_results(
 
     An image is found by `file_name`, of the result or of `images`, else by its id. A file name is a path below `images`; absolute
     paths, those of Windows and percent-encoded ones are tried by their longest tail, and never lead into a folder of another
-    name. Where `images` tells width and height, they must be the file's. An image with two ids, or a result that is there twice, is
+    name. Where one image of a series (`0001`, `0002`) lies exactly at its place, each must: what lies elsewhere may be another picture. Where `images` tells width and height, they must be the file's. An image with two ids, or a result that is there twice, is
     a bad item.
 
     Args:
@@ -124,6 +124,7 @@ def coco_results(
                 f"{file}: no result has a score: this is ground truth; if it is a prediction, give score="
             )
         known = CocoImages(described, ImageLookup(folder, problems, outside=outside))
+        known.expect(groups)
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
         check_classes(reader.classes, groups, file)
         check_numbers(known, groups, file)

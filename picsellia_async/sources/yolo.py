@@ -172,8 +172,10 @@ class _Labels:
         found: dict[Path, Path] = {}
         several: dict[Path, list[Path]] = {}
         stems: list[str] = []
-        for file in walk(labels, _LABELS, Problems("skip")):  # what is wrong is told by the pass that reads them
-            label = PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("")
+        files = list(walk(labels, _LABELS, Problems("skip")))  # what is wrong is told by the pass that reads them
+        names = [PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("") for file in files]
+        lookup.expect_labels(names)
+        for file, label in zip(files, names, strict=True):
             try:
                 image = lookup.labelled(label)
             except SourceError:

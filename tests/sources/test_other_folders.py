@@ -113,3 +113,60 @@ async def test_a_picture_of_another_kind_in_its_place_is_not_passed_over_for_one
     source = coco_results(tmp_path / "r.json", images, categories="indexes", on_bad="skip")
     assert await listed(source) == []
     assert "'a/0002.jpg' may be 'a/0002.webp'" in source.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "images", "elsewhere", "beside"),
+    [
+        ("coco", "{}.jpg", "", "cam2/", ""),
+        *(
+            (form, "{}.jpg", "", "cam2/", beside)
+            for form in ("coco images", "yolo")
+            for beside in ("", "0001.CR2", "0001.jpg.part", "0001.mp4", ".0001.jpg")
+        ),
+        *((form, "cam1/{}.jpg", "cam1/", "", "") for form in ("coco", "coco images")),
+        *((form, "cam1/{}.jpg", "cam1/", "night/cam1/", "") for form in ("coco", "coco images", "yolo")),
+        ("yolo", "labels/{}.jpg", "images/", "cam2/", ""),
+        ("yolo", "run/cam1/{}.jpg", "cam1/", "", ""),
+        ("coco images", "/data/cam1/{}.jpg", "cam1/", "", ""),
+        ("coco images", "C:\\data\\cam1\\{}.jpg", "cam1/", "", ""),
+        ("coco images", "http://images.example/cam1/{}.jpg?key=3", "cam1/", "", ""),
+        ("coco images", "cam1%2F{}.jpg", "cam1/", "night/cam1/", ""),
+        ("coco images", "CAM1/{}.JPG", "cam1/", "night/cam1/", ""),
+    ],
+)
+async def test_an_image_that_is_gone_is_not_one_elsewhere_while_the_others_lie_at_their_places(
+    tmp_path, make_image, form, name, images, elsewhere, beside
+):
+    """It is a bad item, whatever else lies at its place; the others are delivered."""
+    folder = tmp_path / "i"
+    described = [name.format(f"{number:04d}") for number in (1, 2, 3)]
+    there = [f"{images}{number:04d}.jpg" for number in (2, 3)]
+    for image in (f"{elsewhere}0001.jpg", *there):
+        make_image(folder / image)
+    if beside:
+        (folder / images / beside).write_bytes(b"other")
+    box = {"category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}
+    for one in described if form == "yolo" else ():
+        label = (tmp_path / "l" / one).with_suffix(".txt")
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("0 0.5 0.5 0.2 0.4 0.9\n")
+    content = [{"file_name": one, **box} for one in described]
+    if form == "coco images":
+        content = {
+            "images": [{"id": number, "file_name": one} for number, one in enumerate(described)],
+            "annotations": [{"image_id": number, **box} for number in range(3)],
+        }
+    (tmp_path / "r.json").write_text(json.dumps(content))
+
+    def source(on_bad):
+        if form == "yolo":
+            return yolo_labels(tmp_path / "l", folder, on_bad=on_bad)
+        return coco_results(tmp_path / "r.json", folder, on_bad=on_bad)
+
+    lenient = source("skip")
+    assert [frame.filename for frame in await listed(lenient)] == there
+    assert lenient.skipped == 1
+    assert f"'{elsewhere}0001.jpg' is in another folder, and may be another picture" in lenient.problems[0]
+    with pytest.raises(SourceError, match="is in another folder, and may be another picture"):
+        await listed(source("raise"))
