@@ -320,7 +320,7 @@ class ImageLookup:
             parts = _parts(spellings[-1])
             if not parts or layout.is_exact(parts):
                 continue
-            found = next((one for each in spellings if (one := self._straight(each)[0]) is not None), None)
+            found = next((path for each in spellings if (path := self._straight(each)[0]) is not None), None)
             is_exact = found is not None and found.is_relative_to(self._folder) and ".." not in found.parts
             base = () if is_exact else next((one for each in spellings if (one := self._base(each)) is not None), None)
             if base is not None:
