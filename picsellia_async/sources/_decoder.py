@@ -35,7 +35,8 @@ from picsellia_async.sources._jpeg import (
 )
 from picsellia_async.sources._lateness import Lateness
 from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
-from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
+from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, playlist_of, reason_of, silence
+from picsellia_async.sources._playlist import tell_what_lacks
 from picsellia_async.sources._video_settings import VideoSettings
 
 T = TypeVar("T")
@@ -158,6 +159,7 @@ class Reading:
         try:
             stream = best_stream(av, container, settings)
             self.connected()
+            self.damaged += tell_what_lacks(playlist_of(settings), settings.shown)
             if container.format.name in _BARE_JPEG and is_file(settings):
                 rate = stream.guessed_rate
                 container.close()

@@ -18,6 +18,7 @@ from picsellia_async.sources._address import is_url, quoting_hint, redacted
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._jpeg import open_jpeg
 from picsellia_async.sources._mp4 import why_unreadable
+from picsellia_async.sources._playlist import Playlist, read_playlist
 from picsellia_async.sources._video_settings import VideoSettings
 from picsellia_async.sources._webcam import why_no_webcam
 
@@ -59,7 +60,9 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
         # A colon in a name would be taken for the end of a protocol's.
         address = f"file:{address}"
     is_rtsp = address.startswith("rtsp")
-    usual = _RTSP_OPTIONS if is_rtsp else {}
+    playlist = playlist_of(settings)
+    # A playlist without an end is live for FFmpeg, which begins near its end.
+    usual = _RTSP_OPTIONS if is_rtsp else {"live_start_index": "0"} if playlist else {}
     live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
     begun = time.monotonic()
     try:
@@ -80,6 +83,8 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
         why = why_unreadable(Path(settings.address)) if is_file(settings) else ""
+        if playlist is not None and playlist.lacking:
+            why = playlist.what_lacks
         raise SourceError(
             f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address, is_refused=is_refused)}"
         )
@@ -103,6 +108,11 @@ def _why_no_host(address: str) -> str:
 
 def is_file(settings: VideoSettings) -> bool:
     return not is_url(settings.address) and Path(settings.address).is_file()
+
+
+def playlist_of(settings: VideoSettings) -> Playlist | None:
+    """Return what a playlist on disk says; None for anything else, and for a camera."""
+    return None if settings.is_live or not is_file(settings) else read_playlist(Path(settings.address))
 
 
 def best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
