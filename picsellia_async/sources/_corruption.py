@@ -18,6 +18,11 @@ _GROUPS_KEPT: Final = 4
 _PICTURES_KEPT: Final = 64
 """Pictures whose place is remembered; decoders hold fewer back."""
 
+_MISSING_MAX: Final = 250
+"""Pictures in a row that can be lost; what is longer is a step of the clock."""
+_MARK_LASTS: Final = 3
+"""Packets in which the gap of a mark is: the demuxer sets it a packet or two early."""
+
 _START: Final = re.compile(rb"\x00\x00\x01")
 _SLICE, _KEY_SLICE, _PARAMETERS = 1, 5, 7
 """Types of units of H.264."""
@@ -92,6 +97,40 @@ class Corruption:
         if is_damaged:
             self.damaged(place, group)
         return self._first.get(group, place + 1) <= place
+
+
+@attrs.define
+class MissingPictures:
+    """Counts pictures that are missing where MPEG-TS marks a loss and nothing else tells: an even clock has a gap there.
+
+    A mark stands at the joint of whole pieces too, right before the key frame of the next one, whose clock may do anything.
+    """
+
+    _latest: int | None = None
+    _step: int = 0
+    """From one packet to the next, by the stream's clock."""
+    _since_mark: int = _MARK_LASTS
+    """Packets since the latest mark."""
+
+    def read(self, dts: int | None, *, is_marked: bool, is_key: bool) -> int:
+        """Return how many pictures are missing before a packet.
+
+        Args:
+            dts: Its time in the stream, in the order of decoding.
+            is_marked: Whether the container says that something lacks.
+            is_key: Whether a piece may begin with it.
+        """
+        before, self._latest = self._latest, dts
+        since, self._since_mark = self._since_mark, 0 if is_marked else self._since_mark + 1
+        if dts is None or before is None:
+            return 0
+        step = dts - before
+        count = round(step / self._step) - 1 if self._step > 0 else 0
+        if not 0 < count <= _MISSING_MAX:
+            self._step = step
+            return 0
+        is_joint = is_key and not since
+        return count if since < _MARK_LASTS and not is_joint else 0
 
 
 @attrs.define

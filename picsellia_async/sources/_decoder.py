@@ -21,7 +21,7 @@ import attrs
 
 from picsellia_async.sources._address import is_url
 from picsellia_async.sources._clock import Clock, Step
-from picsellia_async.sources._corruption import Corruption, FrameNumbers
+from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._idle_time import idle_seconds, with_idle_time
 from picsellia_async.sources._image import Image
@@ -180,6 +180,7 @@ class Reading:
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
+        missing = MissingPictures()
         self._begin_lateness(is_parsed=clock.is_late)
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
         is_mjpeg = stream.codec_context.name == "mjpeg"
@@ -187,6 +188,8 @@ class Reading:
         for packet in self._packets(av, container, stream):
             clock.read(packet, 0.0 if self._lateness is None else time.monotonic() - self._lateness.came_at)
             _follow(packet, corruption, numbers, is_told=stream.codec_context.name in _TELLS_DAMAGE)
+            for _ in range(missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)):
+                self._is_damaged()
             if self._passes_over(packet, stream, corruption):
                 if step.takes(clock.position(packet)):
                     self._leave_out()

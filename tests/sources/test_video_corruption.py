@@ -102,6 +102,28 @@ async def test_pictures_that_differ_after_a_loss_of_the_container_are_marked(tmp
     assert len(found) < FRAMES or unlike
 
 
+@pytest.mark.parametrize("before_key", [2, 7])
+async def test_a_lost_picture_that_nothing_builds_on_is_counted(tmp_path, before_key):
+    """All others are whole: the container's mark and the gap in its clock tell."""
+    options = {"g": "20", "bf": "1", "x264-params": "b-adapt=0:scenecut=0:keyint=20:min-keyint=20"}
+    noise = np.random.default_rng(5).integers(0, 255, (96, 160, 3), np.uint8)
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(FRAMES):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.roll(noise, 3 * number, 1), format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(tmp_path / "a.ts")) as container:
+        found = [one for one in container.demux(video=0) if one.size]
+    key = [place for place, one in enumerate(found) if one.is_keyframe][2]
+    lost = next(place for place in range(key - before_key, 0, -1) if found[place].pts < found[place - 1].pts)
+    data = (tmp_path / "a.ts").read_bytes()
+    (tmp_path / "lossy.ts").write_bytes(data[: found[lost].pos] + data[found[lost + 1].pos :])
+    whole, source = video(tmp_path / "a.ts"), video(tmp_path / "lossy.ts")
+    assert (len(await listed(whole)), whole.damaged, whole.corrupted) == (FRAMES, 0, 0)
+    assert (len(await listed(source)), source.damaged) == (FRAMES - 1, 1)
+
+
 async def test_what_builds_on_a_loss_is_left_out_if_asked(tmp_path, packets):
     """The good ones come, the others are counted all the same."""
     path = written(tmp_path / "a.ts", [one for one in packets if one[0] != 27])
