@@ -87,12 +87,9 @@ class Clock:
 
     def position(self, item: Any) -> float | None:
         """Return seconds from the beginning of the video; by the frame rate where its frames carry no time; None without either."""
-        if item.pts is None or item.time_base is None:
-            if not self._rate:
-                return None
-            self._unclocked += 1
-            return float((self._unclocked - 1) / self._rate)
-        moment = float(item.pts * item.time_base)
+        moment = self._moment(item)
+        if moment is None:
+            return self._position_by_rate()
         if self._start is None:
             self._start = moment
         self._follow_joins(moment)
@@ -102,6 +99,24 @@ class Clock:
             position = max(position, self._position)
         self._latest_moment, self._position = moment, position
         return position
+
+    def position_passed_over(self, packet: Any) -> float | None:
+        """Return the same of a packet that is not decoded. Those come in the order of decoding: a step back is no join."""
+        moment = self._moment(packet)
+        if moment is None:
+            return self._position_by_rate()
+        return 0.0 if self._start is None else moment + self._shift - self._start
+
+    def _position_by_rate(self) -> float | None:
+        if not self._rate:
+            return None
+        self._unclocked += 1
+        return float((self._unclocked - 1) / self._rate)
+
+    @staticmethod
+    def _moment(item: Any) -> float | None:
+        """Return its seconds by the stream's clock."""
+        return None if item.pts is None or item.time_base is None else float(item.pts * item.time_base)
 
     def _follow_joins(self, moment: float) -> None:
         """Let the time go on where pieces were joined, each with a clock of its own, as players do."""

@@ -191,7 +191,7 @@ class Reading:
             for _ in range(missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)):
                 self._is_damaged()
             if self._passes_over(packet, stream, corruption):
-                if step.takes(clock.position(packet)):
+                if step.takes(clock.position_passed_over(packet)):
                     self._leave_out()
                 continue
             data = bytes(packet) if is_mjpeg and packet.size else b""

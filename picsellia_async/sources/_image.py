@@ -41,7 +41,8 @@ class Image:
     """Whether the picture builds on one that came damaged or not at all, and may show parts of older ones: after a loss, those of H.264
     and MPEG-4 up to the next key frame."""
     is_late: bool = False
-    """Whether a camera's picture was handed over later than promised, since for a second no other could be."""
+    """Whether a camera's picture was handed over later than promised, since for a second no other could be. False for MJPEG over HTTP that
+    waited in the buffer, however long: it has no clock that tells."""
     pixels: Any = attrs.field(default=None, repr=False, eq=False)
     """numpy array of shape (height, width, 3) and dtype uint8, where `video` or `camera` was asked for it; else None."""
 

@@ -3,7 +3,7 @@
 Theory of operation. What the thread has no time for waits in the kernel's buffers, seconds of it, and each picture would be older than
 the one before. Nothing tells when a packet came there. But a packet that was waited for came at the end of the wait, and from it on the
 stream's own clock tells when the next ones are due: one that is due and handed over later has waited. What is late by itself, as
-networks delay it, is waited for again, and counts from there.
+networks delay it, is waited for again, and counts from there, by no more than was waited.
 
 A picture is late where it cannot be handed over within two frame times. Late ones are decoded only, since others build on them, and not
 made a JPEG or pixels: that costs half or less, and the thread catches up. Where decoding takes longer than a frame time it never does:
@@ -89,8 +89,12 @@ class Lateness:
             self._steps.append(step)
         offset = now - moment
         is_jump = not 0 <= step <= _STEP_SECONDS_MAX
-        if self._offset is None or is_jump or not is_ready or offset < self._offset:
+        if self._offset is None or is_jump:
             self._offset = offset
+        else:
+            # Only what was waited for may be due later than thought, and by no more than that wait. It may have been one for
+            # other threads of Python, which counts as sleep: then the packet was there, and is as old as before.
+            self._offset = min(offset, self._offset + (0.0 if is_ready else waited))
         self.came_at = moment + self._offset
         if self.is_parsed and before is not None and waited > _HELD_SECONDS:
             # The camera stood still, and the packet with it: it comes at the end of that, and is as old.

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -122,8 +123,12 @@ class Camera(Closeable):
         """When the last picture was handed over, on the monotonic clock."""
         self._log = CameraLog(settings.shown)
         self._next_watch: asyncio.TimerHandle | None = None
-        self._turning = threading.RLock()
+        self._turning = threading.Lock()
         """The reading thread and the loop of the reader both change the state."""
+        self._untold: deque[CameraState] = deque()
+        """States that `on_state` was not called with yet, in their order."""
+        self._is_telling = False
+        """Whether a thread calls `on_state` with them."""
 
     def __repr__(self) -> str:
         """Return address and state; user, password and query are not shown."""
@@ -296,7 +301,24 @@ class Camera(Closeable):
                 return
             self._state = state
             if self._on_state is not None:
+                self._untold.append(state)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Call `on_state` with what is untold, outside of the lock: else the loop would wait for a call in the thread.
+
+        Where another thread does so, it tells these as well, so that they keep their order.
+        """
+        while True:
+            with self._turning:
+                if self._is_telling or not self._untold or self._on_state is None:
+                    return
+                state, self._is_telling = self._untold.popleft(), True
+            try:
                 self._on_state(state)
+            finally:
+                with self._turning:
+                    self._is_telling = False
 
 
 OnState = Callable[[CameraState], object]
@@ -326,9 +348,11 @@ def camera(
     A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With "drop_oldest" and a buffer of
     one frame, a frame that is handed over is at most two frame times old (80 ms where these are shorter), plus what the network takes,
     however slow reader and machine are: what is late is dropped and counted. Only where nothing else comes for a second a late one is
-    handed over (`Image.is_late`). A picture that
-    comes damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`). Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells
-    of the first failure, each 30 seconds of failing, and when the camera is back.
+    handed over (`Image.is_late`). MJPEG over HTTP has no clock, so that this does not hold for it: late are those of
+    which more than four came in a row without a wait, and one that waited in the buffer is not. A picture that comes
+    damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`).
+    Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells of the first failure,
+    each 30 seconds of failing, and when the camera is back.
 
     Args:
         url: Address; user and password in it are shown nowhere. A number, also as text, is a webcam: 0 is `/dev/video0` on Linux. HTTP

@@ -134,11 +134,32 @@ def test_a_burst_of_the_network_is_not_late():
     late, now = Lateness(), 0.0
     for number in range(40):
         held_back = number >= 30
-        now = max(now, 1.5 if held_back else number / RATE)
-        late.read(0.0 if number > 30 else 0.03, now, number / RATE)
+        before, now = now, max(now, 1.5 if held_back else number / RATE)
+        late.read(now - before, now, number / RATE)
         if number > 1:
             assert now + 0.03 < late.until
         now += 0.001
+
+
+def test_what_other_threads_of_python_hold_up_is_late():
+    """A wait for them counts as sleep; pictures that are older by more than it are late, and in time once the thread caught up."""
+    late, now = Lateness(), 0.0
+    for number in range(40):
+        came = number / RATE
+        now = max(now, came) + 0.01
+        late.read(0.01, now, came)
+        assert late.came_at >= came
+        if number > 20:
+            assert late.leaves_out(now)
+        now += 0.06
+    for number in range(40, 100):
+        waited = max(0.0, number / RATE - now)
+        now += waited
+        late.read(waited, now, number / RATE)
+        now += 0.005
+    assert waited > 0
+    assert late.came_at == pytest.approx(99 / RATE, abs=0.02)
+    assert not late.leaves_out(now)
 
 
 async def test_the_reader_gets_nothing_late_while_others_are_in_time():
