@@ -365,7 +365,7 @@ class _Run:
         if self.process == os.getpid() and not self.ended.is_set():
             self.close()
             _tell_unclosed(
-                "a SyncUploader was open when the main thread ended, and was closed once it had delivered: a thread that still uses it "
+                "a SyncUploader was open when the main thread ended, and was closed, as `close` does it: a thread that still uses it "
                 "must be joined first"
             )
 

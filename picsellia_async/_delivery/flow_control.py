@@ -40,8 +40,8 @@ class FlowControl:
     """Bytes that may be held."""
     max_frames: int | None = None
     """Frames that may be held; None: any number."""
-    waiting_bytes: int = attrs.field(
-        default=attrs.Factory(lambda self: self.max_bytes // 2, takes_self=True), kw_only=True
+    waiting_bytes: float = attrs.field(
+        default=attrs.Factory(lambda self: self.max_bytes / 2, takes_self=True), kw_only=True
     )
     """Bytes up to which frames that are on disk as well wait in memory."""
     used_bytes: int = attrs.field(default=0, init=False)

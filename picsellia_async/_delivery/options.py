@@ -188,11 +188,11 @@ class Options:
             raise ConfigurationError('order="newest" and ordered_by="source" contradict each other')
 
     @property
-    def waiting_bytes(self) -> int:
+    def waiting_bytes(self) -> float:
         """Bytes up to which frames that are on disk as well wait in memory."""
-        half = int(self.max_pending_bytes / 2)
+        half = self.max_pending_bytes / 2
         # Frames in memory are not thinned: with as many there as the spool holds, none would be.
-        return min(half, int(self.max_spool_bytes / 4)) if self.when_full == "thin" else half
+        return min(half, self.max_spool_bytes / 4) if self.when_full == "thin" else half
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -115,6 +115,11 @@ class RateWindow:
         elif number == self.number - 1:
             self._taken_before -= 1
 
+    def failed(self, number: int) -> None:
+        """A request that began in this window ended without a word about its number: another one may ask."""
+        if number == self.number:
+            self._is_asking = False
+
     def succeeded(self, number: int) -> None:
         """The service took a request that began in this window."""
         if self._is_asking and number == self.number:
@@ -140,7 +145,7 @@ class RateWindow:
     @property
     def rate(self) -> float:
         """Requests a second that the window before this one took, its pause included; infinite where that is not known."""
-        return self._taken_before / self._period_before if self._is_one else math.inf
+        return self._taken_before / self._period_before if self._is_one and self._period_before > 0 else math.inf
 
     def guess(self, now: float, number: int, in_a_row: int) -> float | None:
         """Return for how long to pause where the service refuses without saying so; None: not at all.
@@ -163,8 +168,9 @@ class RateWindow:
         return next((at - now for at in ends_at if at > now), _GUESSES[-1])
 
     def _known_beginning(self, now: float) -> float:
-        """Return when this window began; now where nobody knows, since no pause came before it."""
-        return self._began_at if self._is_next or self.is_bounded else now
+        """Return when this window began; now where nobody knows, since no pause came before it, or it is over for long."""
+        is_over = now - self._began_at > max(self._period if self.is_bounded else 0.0, _GUESSES[-1])
+        return self._began_at if (self._is_next or self.is_bounded) and not is_over else now
 
     def refused(
         self, now: float, number: int, retry_after: float, load: int, under_way: int, *, is_carried: bool
@@ -219,4 +225,5 @@ class RateWindow:
         is_alike = abs(taken - known) <= max(1.0, taken * _ALIKE)
         self.is_known = is_alike and taken >= _FEWEST and self._period <= _LONGEST and math.isfinite(self._period)
         # One that took less than half of the one before is no whole one: it began before that was over.
-        self.is_bounded = self.is_known or (taken >= max(_FEWEST, known / 2) and self._is_one)
+        is_whole = taken >= max(_FEWEST, known / 2) and self._is_one and self._period <= _LONGEST
+        self.is_bounded = self.is_known or is_whole

@@ -48,6 +48,7 @@ class Refusals:
         window, pause = self.window, retry_after(error)
         # A 503 without a time says that the service is away, not that it was asked too often.
         if pause is None and not (isinstance(error, RateLimitError) and error.status == _TOO_MANY):
+            window.failed(attempt.window)
             return None, False
         before = [other.in_flight for other in self.under_way if other.started < attempt.started]
         after = len(self.under_way) - len(before)
@@ -85,6 +86,8 @@ class Refusals:
             now: Monotonic seconds.
             active: Workers there are.
         """
+        if not active:
+            return 0.0  # one alone is not refused together with others
         is_learning = self.window.number > 0 and not self.window.is_known
         if not is_learning and active < self.limit.carried:
             return 0.0

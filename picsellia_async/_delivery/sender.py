@@ -290,6 +290,7 @@ class Sender:
             self._learn_from(item, state, result.error, others_delivered, now, attempt)
         elif isinstance(result, Interrupted):
             self._breaker.abandoned(attempt.epoch)
+            self._window.failed(attempt.window)
         else:
             if not self._account.is_clean:
                 self._account.delivered()

@@ -178,7 +178,11 @@ class Memory:
         body = {"version": _VERSION, "identity": self._identity, "key": key, "at": time.time(), "value": value}
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            missing = [one for one in (self._directory, *self._directory.parents) if not one.exists()]
+            for one in reversed(
+                missing
+            ):  # `parents=True` would leave their mode to the umask, and one of them may be a spool
+                one.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:

@@ -135,7 +135,7 @@ def _redirect_place(answer: Answer, url: str) -> str:
 
 _NAMED: Final = re.compile(
     rb"""(\b(?:bearer|basic|digest|api-?token|api-?key)\s+"""
-    rb"""|(?:token|jwt|password|passwd|pwd|secret|api_?key|access_?key|signature|credential)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
+    rb"""|(?:token|jwt|password|passwd|pwd|secret|api[-_]?key|access[-_]?key|secret_key|passphrase|cookie|signature|credential)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
     rb"""(?:(?:bearer|basic|api-?token|api-?key)\s+)?)[^\s"',;&}\]\\]+""",
     re.IGNORECASE,
 )
@@ -150,20 +150,22 @@ _MARKS: Final = (
     b"pass",
     b"pwd",
     b"secret",
+    b"cookie",
     b"key",
     b"signature",
     b"credential",
 )
 """One of them is in all of the above: looking for them takes a hundredth of the time."""
 _USER: Final = re.compile(rb"""://[^\s"'/?#@\\]{1,256}@""")
-_JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-_LONG: Final = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
-"""What may be a token of the platform (40 digits of hexadecimal), or an image in base64."""
-_TOKEN: Final = re.compile(rb"[0-9a-f]{40}")
-_BASE64_MIN: Final = 80
+_JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+_LONG: Final = re.compile(rb"[A-Za-z0-9+/]{80,}={0,2}")
+"""What may be an image in base64."""
+_TOKEN: Final = re.compile(rb"[0-9a-fA-F]{40,}")
+"""What may be a token of the platform, by its length."""
+_TOKEN_CHARACTERS: Final = 40
 _CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
 """All are in an image, and seldom in a word."""
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that a terminal obeys."""
 
 
@@ -176,18 +178,27 @@ def without_secrets(body: bytes) -> bytes:
         body = _USER.sub(b"://***@", body)
     if b"eyJ" in body:
         body = _JWT.sub(b"***", body)
-    return _CONTROLS.sub(b"?", _LONG.sub(_without_long, body))
+    return _LONG.sub(_without_long, _TOKEN.sub(_without_token, body))
+
+
+def _without_token(found: re.Match[bytes]) -> bytes:
+    """Return what takes the place of a token; other hexadecimal has another length."""
+    return b"***" if len(found[0]) == _TOKEN_CHARACTERS else found[0]
 
 
 def _without_long(found: re.Match[bytes]) -> bytes:
-    """Return a long word, or what takes its place where it is a token or an image."""
+    """Return a long word, or what takes its place where it is an image."""
     word = found[0]
-    is_image = len(word) >= _BASE64_MIN and all(one.search(word) for one in _CLASSES)
-    return b"***" if is_image or _TOKEN.fullmatch(word) else word
+    return b"***" if all(one.search(word) for one in _CLASSES) else word
 
 
 def error_text(answer: Answer) -> tuple[str, Any]:
     """Return message and detail of an error body: `{"message", "detail"}`, else the raw text, else the bare status."""
+    message, detail = _said(answer)
+    return _CONTROLS.sub("?", message), _CONTROLS.sub("?", detail) if isinstance(detail, str) else detail
+
+
+def _said(answer: Answer) -> tuple[str, Any]:
     try:
         body = orjson.loads(answer.content)
     except orjson.JSONDecodeError:

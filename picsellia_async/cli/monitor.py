@@ -395,7 +395,8 @@ async def _send_all(args: argparse.Namespace, uploader: Uploader, batch: Batch, 
         async with uploader:
             batch.uploader = uploader
             if content is not None:
-                await asyncio.to_thread(note_input, args, content)
+                is_first = not uploader.statistics().pending_frames
+                await asyncio.to_thread(note_input, args, content, is_first=is_first)
             await _send(
                 uploader, batch.items(), None if content is None else _Outage(batch, uploader, args.close_timeout)
             )
@@ -422,8 +423,8 @@ class _Outage:
             return False
         if self._since is None or ended != self._ended:
             self._since, self._ended = time.monotonic(), ended
-        # Not where the disk is in trouble, too: then closing may lose frames. A slow line is no trouble.
-        is_service = bool(troubles) and troubles <= {Health.DOWN, Health.THROTTLED}
+        # Not where the disk is in trouble, too: then closing may lose frames. A slow line is no trouble, nor a pause that the service asks for.
+        is_service = troubles == {Health.DOWN}
         return is_service and time.monotonic() - self._since >= self._seconds
 
 

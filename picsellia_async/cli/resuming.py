@@ -16,6 +16,7 @@ from picsellia_async._content_digest import content_digest, file_digest
 from picsellia_async._delivery.spool.contents import read_contents
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.jobs import JobReport
+from picsellia_async.jobs._errors import JournalError, JournalInUseError
 from picsellia_async.jobs._journal import Journal
 from picsellia_async.jobs.parts import copy_journal
 
@@ -119,24 +120,39 @@ def begin_with_copy(args: argparse.Namespace, journal: Path, owner: Mapping[str,
     if args.journal is not None or args.manifest is None:
         return
     try:
-        content = " ".join([*(owner[name] for name in sorted(owner)), file_digest(args.manifest)])
-        others = {path: path.read_text() for path in journal.parent.glob(f"*{_CONTENT}") if path.stem != journal.stem}
+        digest = file_digest(args.manifest)
+    except OSError as error:
+        raise ConfigurationError(f"--manifest: {error}") from error
+    content = " ".join([*(owner[name] for name in sorted(owner)), digest])
+    try:
         if not journal.exists() and not args.fresh:
-            for path in sorted(path for path, text in others.items() if text == content):
-                known = path.with_suffix(journal.suffix)
-                if known.exists():
-                    copy_journal(known, journal, input_of(args))
-                    print(
-                        f"the manifest is that of {Journal.owner_in(known)['input']!r} in another place",
-                        file=sys.stderr,
-                    )
-                    break
+            _copy_known(journal, content.encode(), input_of(args))
         journal.parent.mkdir(parents=True, exist_ok=True)
         part = journal.with_name(f".{journal.name}.{uuid4().hex}.part")
         part.write_text(content)
         part.replace(journal.with_suffix(_CONTENT))
     except OSError as error:
-        raise ConfigurationError(f"--manifest: {error}") from error
+        raise ConfigurationError(f"the folder of journals cannot be used: {error}") from error
+
+
+def _copy_known(journal: Path, content: bytes, name: str) -> None:
+    """Make a journal of what all journals of the same content know: a run with `--limit` may have begun in one place."""
+    found = [path for path in journal.parent.glob(f"*{_CONTENT}") if path.stem != journal.stem]
+    same = sorted(path.with_suffix(journal.suffix) for path in found if path.read_bytes() == content)
+    known = [path for path in same if path.exists()]
+    if not known:
+        return
+    try:
+        copy_journal(known, journal, name)
+        places = ", ".join(repr(Journal.owner_in(path)["input"]) for path in known)
+        print(f"the manifest is that of {places} in another place", file=sys.stderr)
+    except JournalInUseError:
+        raise
+    except JournalError as error:
+        print(
+            f"the manifest is known, but what was delivered is not ({error}); --look-up asks the platform",
+            file=sys.stderr,
+        )
 
 
 def check_spool(args: argparse.Namespace, content: str) -> None:
@@ -154,9 +170,7 @@ def check_spool(args: argparse.Namespace, content: str) -> None:
     if not inputs.is_file():
         return
     waiting = sum(one.state == "pending" for one in read_contents(args.spool).frames)
-    if not waiting:
-        inputs.unlink()
-    elif content in inputs.read_text().splitlines():
+    if waiting and content in inputs.read_text().splitlines():
         spool = shlex.quote(str(args.spool))
         raise ConfigurationError(
             f"--spool: {waiting} frames wait in {str(args.spool)!r}, and an earlier run put those of this input there: `picsellia-async "
@@ -164,9 +178,15 @@ def check_spool(args: argparse.Namespace, content: str) -> None:
         )
 
 
-def note_input(args: argparse.Namespace, content: str) -> None:
-    """Write down that the frames of an input are on their way into a spool, which is there. Blocking."""
-    with (args.spool / _INPUTS).open("a") as file:
+def note_input(args: argparse.Namespace, content: str, *, is_first: bool) -> None:
+    """Write down that the frames of an input are on their way into a spool, which is open here. Blocking.
+
+    Args:
+        args: Of the command.
+        content: Of `content_of`.
+        is_first: Whether nothing else waits in it: what was written down before is over.
+    """
+    with (args.spool / _INPUTS).open("w" if is_first else "a") as file:
         print(content, file=file)
 
 

@@ -147,8 +147,8 @@ async def _run(
                     keep=keep or None, workers=arguments.workers, max_age=arguments.max_age,
                     frame_options={"tags": arguments.tag},
                 )  # fmt: skip
-                starting.end()  # signals are the pipeline's from here
                 async with pipeline, shown(Status(pipeline, sources)):
+                    starting.end()  # signals are the pipeline's from here
                     return await pipeline.run()
     except asyncio.CancelledError:
         if starting.ended_by is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from pathlib import Path
 from typing import Final
@@ -27,10 +28,10 @@ def size(value: str) -> int:
         ArgumentTypeError: It is no such number, or none at all.
     """
     found = _SIZE.fullmatch(value)
-    number = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
-    if number < 1:
+    number = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    if not 1 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be bytes, such as 500000, 500k, 64M or 10G, got {value}")
-    return number
+    return int(number)
 
 
 def hours(value: str) -> Hours:

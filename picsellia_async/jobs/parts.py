@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Final
@@ -118,26 +118,26 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
     )
 
 
-def copy_journal(path: Path, into: Path, name: str) -> None:
-    """Make the journal of an input of what that of another one knows: the same items under another name. Blocking.
+def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
+    """Make the journal of an input of what those of others know: the same items under another name. Blocking.
 
     It has its name once it is whole: one that is there, and knows less, would have items sent twice.
 
     Args:
-        path: The journal that is read; not while its job runs.
+        paths: The journals that are read, one at least; not while their jobs run.
         into: The file; another one there is replaced.
         name: Of the input.
 
     Raises:
         JournalError: The one is in use, or none; or the other one cannot be written.
     """
-    owner = Journal.owner_in(path)
+    owner = Journal.owner_in(paths[0])
     part = into.with_name(f".{into.name}.{uuid4().hex}.part")
     copy = Journal(part, {**owner, "input": name})
     try:
         copy.open()
         try:
-            with closing(_endings([path], owner)) as found:
+            with closing(_endings(paths, owner)) as found:
                 copy.add(found)
         finally:
             copy.close()

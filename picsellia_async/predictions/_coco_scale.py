@@ -54,7 +54,7 @@ def _by_outlines(found: list[tuple[str, tuple[float, ...], tuple[float, ...], ob
         if all(
             abs(edge - other * scales[i % 2]) <= _EDGE_OFF + _EDGE_SHARE * abs(edge)
             for i, (edge, other) in enumerate(zip(one[1], one[2], strict=True))
-        ) and any(abs(a - b) > 2 * _EDGE_OFF for a, b in zip(one[1], one[2], strict=True))
+        ) and all(abs(one[1][i] - one[2][i]) > 2 * _EDGE_OFF for i in (0, 1) if abs(scales[i] - 1) > _SCALE_OFF)
     ]  # fmt: skip
     if len(scaled) <= len(found) * _MOST:
         return ""

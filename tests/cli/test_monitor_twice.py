@@ -115,3 +115,27 @@ async def test_a_second_run_into_a_spool_is_refused_while_frames_of_the_first_wa
     assert (code, report["delivered"]) == (0, waiting + 1)
     assert set(stored(emulator).values()) == {1}
     assert (await monitor(day / "next.jsonl", "--spool", spool))[0] == 0
+
+
+async def test_frames_with_ids_of_their_own_go_through_a_spool(tmp_path, day, emulator, monitor):
+    """As all others do: the id is that of the line, whatever reads it."""
+    code, report, _ = await monitor(day / "m.jsonl", "--spool", tmp_path / "spool")
+    assert (code, report["delivered"], report["rejected"]) == (0, 6, 0)
+    assert stored(emulator) == EACH_ONCE
+
+
+async def test_a_manifest_in_a_third_place_knows_what_both_others_delivered(tmp_path, day, emulator, monitor):
+    """Also where a trial with `--limit` was made in one of them."""
+    await monitor(day / "m.jsonl", "--limit", "1")
+    for name in ("b", "c"):
+        shutil.copy(day / "m.jsonl", day / f"{name}.jsonl")
+        code, _, _ = await monitor(day / f"{name}.jsonl", *(["--limit", "2"] if name == "b" else []))
+        assert code == 0
+    assert stored(emulator) == EACH_ONCE
+
+
+async def test_a_pause_that_the_service_asks_for_is_no_outage(tmp_path, day, emulator, monitor):
+    """With a spool the command goes on behind it, however short `--close-timeout` is."""
+    emulator.faults.add(Fault(kind="status", endpoint="monitor", status=429, times=2, retry_after=2.0))
+    code, report, _ = await monitor(day / "m.jsonl", "--spool", tmp_path / "spool", "--close-timeout", "0.2")
+    assert (code, report["delivered"]) == (0, 6)

@@ -178,3 +178,26 @@ def test_without_a_word_three_refusals_in_a_row_end_a_window() -> None:
         pause = window.guess(at, window.number, 1)
         assert pause is not None
         assert at + pause == pytest.approx(0.1 + seconds, rel=0.03)
+
+
+def test_a_question_that_has_no_answer_stops_nobody() -> None:
+    """The one request that asks alone ended in an error that says nothing about the number: another one asks."""
+    window = RateWindow()
+    for number in range(11):
+        window.take(number * 0.01)
+    assert window.refused(0.1, window.number, 0.9, 5, 0, is_carried=True)
+    for number in range(11):
+        window.take(1.1 + number * 0.01)
+    assert window.wait(1.3, 0) > 0.0
+    window.failed(window.number)
+    assert window.wait(1.3, 0) == 0.0
+
+
+def test_one_window_of_ten_minutes_tells_no_number() -> None:
+    """A pause after an outage may be as long; nobody waits so long behind a number that was seen once."""
+    window = RateWindow()
+    for number in range(11):
+        window.take(number * 0.01)
+    window.refused(0.1, window.number, 600.0, 5, 0, is_carried=True)
+    window.take(601.0)
+    assert not window.is_bounded

@@ -84,3 +84,20 @@ def test_starts_are_spread_where_the_service_never_took_as_many() -> None:
     assert judge.wait(10.0, limit.carried) == 0.0
     assert judge.wait(10.0, limit.carried + 1) == pytest.approx(max(0.0, step - 0.01))
     assert refusals(FixedLimit(8)).wait(10.0, 7) == 0.0
+
+
+def test_one_alone_starts_at_once() -> None:
+    """However long the time-outs were that the round trip of an outage had: nothing else is under way that would be refused with it."""
+    limit = FixedLimit(1)
+    limit.sample(0.0, 0.1, 1, refused=False)
+    limit.sample(30.0, 30.0, 1, refused=True)
+    judge = refusals(limit)
+    judge.window.number = 1
+    assert [judge.wait(now, 0) for now in (0.0, 0.0, 0.1)] == [0.0] * 3
+    assert limit.round_trip == 0.1
+
+
+def test_a_pause_of_no_length_is_no_rate() -> None:
+    """`Retry-After: 0`, answered within one tick of the clock."""
+    judge = refusals(FixedLimit(1))
+    assert judge.pause(0.0, refused(0.0), sent(judge, 0.0, 1)) == (0.0, False)

@@ -87,3 +87,14 @@ async def test_boxes_within_masks_of_another_size_are_refused(read):
 async def test_what_real_tools_write_is_read(read, extras, scale, shift):
     """Rounding, masks that fill their boxes in part, and masks of a network whose boxes are the image's."""
     assert len(await read(extras, scale, shift)) == len(BOXES)
+
+
+@pytest.mark.parametrize(("box", "outline"), [
+    ([0, 0, 100, 100], [0, 0, 80, 80]), ([2, 3, 50, 50], [2, 3, 38, 37]), ([0, 200, 100, 100], [0, 200, 80, 100]),
+])  # fmt: skip
+async def test_a_mask_smaller_than_its_box_at_the_edge_of_a_picture_is_no_scale(tmp_path, box, outline):
+    """Edges at 0 are the same at any scale."""
+    (tmp_path / "1.jpg").write_bytes(encoded(640, 480))
+    result = {"image_id": 1, "category_id": 0, "score": 0.9, "bbox": box, **polygon(outline)}
+    (tmp_path / "r.json").write_text(json.dumps([result]))
+    assert len(await listed(coco_results(tmp_path / "r.json", tmp_path, categories="indexes"))) == 1

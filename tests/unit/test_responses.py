@@ -201,7 +201,8 @@ def test_what_is_no_url_is_refused_without_its_password(url):
         b"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SECRET-SECRET",
         b"too large: /9j/" + b"U0VDUkVU" * 20,
         b"https://u:SECRET@s3/x?X-Amz-Signature=SECRET&X-Amz-Credential=SECRET&b=1",
-        b"secret=SECRET api_key: 'SECRET'",
+        b"secret=SECRET api_key: 'SECRET'; X-Api-Key: SECRET; Cookie: SECRET",
+        b"/api/" + b"5ec2e700" * 5 + b"/monitor",
     ],
 )
 def test_a_gateway_that_echoes_the_request_puts_no_secret_into_errors(body: bytes) -> None:
@@ -221,6 +222,18 @@ def test_words_that_are_no_secrets_stay():
     )
     error = status_error(FIND_DEPLOYMENT, answer(401, said), "u")
     assert said.replace(b"\x1b", b"?").decode() in str(error)
+
+
+def test_controls_that_json_spells_are_no_more_obeyed():
+    """They are there once it is read."""
+    error = status_error(FIND_DEPLOYMENT, answer(400, b'{"message":"\\u001b[2J\\u009bred"}'), "u")
+    assert "?[2J?red" in str(error)
+
+
+def test_a_long_body_that_is_nearly_a_token_takes_no_time():
+    """Base64 of JSON has a thousand beginnings of a token. Such a search once took minutes."""
+    error = status_error(FIND_DEPLOYMENT, answer(400, b"eyJ" * 80_000), "u")
+    assert len(error.body) == 64 * 1024
 
 
 def test_the_detail_of_a_long_error_is_read_whole():

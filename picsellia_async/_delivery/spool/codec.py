@@ -34,7 +34,7 @@ def encode(frame: Frame) -> bytes:
     fields = {name: value for name in _PLAIN if (value := getattr(frame, name)) is not None}
     if frame.checks == "on":
         del fields["checks"]  # the rule; what is not said costs no bytes
-    fields["id"] = frame.id
+    fields["id"] = str(frame.id)  # it may be of a class of its own, which orjson does not take
     fields["prediction"] = _prediction(frame.prediction)
     if frame.shadow_prediction is not None:
         fields["shadow_prediction"] = _prediction(frame.shadow_prediction)
