@@ -56,7 +56,7 @@ def stored(emulator):
     """Return what fetches the stored predictions."""
 
     async def items():
-        async with httpx.AsyncClient() as plain:
+        async with httpx.AsyncClient(timeout=60) as plain:
             return (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
 
     return items

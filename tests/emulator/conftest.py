@@ -36,7 +36,7 @@ class Wire:
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self.http = httpx.AsyncClient(base_url=emulator.url, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=emulator.url, trust_env=False, timeout=60)
         self.api_token = emulator.api_token
         self.organization = f"/api/organization/{emulator.organization_id}"
         self.deployment = f"/api/deployment/{emulator.deployment_id}"

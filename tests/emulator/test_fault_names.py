@@ -87,7 +87,7 @@ async def test_unknown_names_are_refused_with_the_list(emulator):
     with pytest.raises(ConfigurationError, match=r"'monitr' is unknown; accepted are .*login.*monitor.*oracle_login"):
         emulator.faults.add(Fault(kind="status", status=500), Fault(kind="status", status=500, endpoint="monitr"))
     assert len(emulator.faults) == 0
-    async with httpx.AsyncClient(base_url=emulator.url) as http:
+    async with httpx.AsyncClient(base_url=emulator.url, timeout=60) as http:
         answer = await http.post("/emulator/faults", json={"kind": "status", "status": 500, "endpoint": "monitr"})
         assert answer.status_code == 422
         assert "predict_cloud_image" in answer.json()["message"]
@@ -97,7 +97,7 @@ async def test_unknown_names_are_refused_with_the_list(emulator):
 @pytest.mark.parametrize("body", [{"kind": "nope"}, {"status": 500}])
 async def test_unknown_kinds_are_refused_with_the_list(body, emulator):
     """Whoever scripts a fault over HTTP learns what there is."""
-    async with httpx.AsyncClient(base_url=emulator.url) as http:
+    async with httpx.AsyncClient(base_url=emulator.url, timeout=60) as http:
         answer = await http.post("/emulator/faults", json=body)
     assert answer.status_code == 422
     assert "stored_then_dropped" in answer.json()["message"]

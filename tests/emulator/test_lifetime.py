@@ -130,7 +130,7 @@ async def test_an_emulator_can_be_started_again() -> None:
 
 async def test_it_stops_with_connections_open() -> None:
     """Idle ones are closed at once; nothing is left that warns."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         async with Emulator() as emulator:
             url = f"{emulator.url}/emulator/journal"
             assert (await client.get(url)).status_code == 200
@@ -146,7 +146,7 @@ async def test_a_request_under_way_does_not_hold_it_up() -> None:
     emulator = Emulator()
     await emulator.start()
     emulator.faults.add(Fault(kind="latency", seconds=3600.0))
-    async with httpx.AsyncClient(base_url=emulator.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=emulator.url, trust_env=False, timeout=60) as client:
         calling = asyncio.create_task(client.get("/api/home/ping"))
         while not emulator.faults.account():  # noqa: ASYNC110 - the account has no event
             await asyncio.sleep(0)
@@ -179,7 +179,7 @@ async def test_it_speaks_tls(tmp_path: Path) -> None:
     async with Emulator(tls=(tmp_path / "pair.pem", tmp_path / "pair.pem")) as emulator:
         wire = Wire(emulator)
         await wire.http.aclose()
-        wire.http = httpx.AsyncClient(base_url=emulator.url, verify=context, trust_env=False)
+        wire.http = httpx.AsyncClient(base_url=emulator.url, verify=context, trust_env=False, timeout=60)
         async with wire.http:
             assert emulator.url.startswith("https://")
             assert (await wire.ok("GET", wire.deployment))["oracle_host"] == emulator.url
@@ -258,7 +258,7 @@ async def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     process, facts = await asyncio.to_thread(start, "--port", "0", "--data-dir", str(tmp_path))
     answered: list[str] = []
     emulator = Emulator()  # only for its names
-    async with emulator, httpx.AsyncClient(base_url=facts["url"], trust_env=False) as client:
+    async with emulator, httpx.AsyncClient(base_url=facts["url"], trust_env=False, timeout=60) as client:
         wire = Wire(emulator)
         await wire.http.aclose()
         wire.http, wire.api_token = client, facts["api_token"]

@@ -55,7 +55,10 @@ async def test_names_of_this_machine_and_network_are_answered(host: str, wire: W
 
 async def test_the_host_of_the_public_url_is_answered() -> None:
     """Whoever names the emulator's address says that it is trusted."""
-    async with Emulator(public_url="http://emulator.example.com:8765") as emulator, httpx.AsyncClient() as http:
+    async with (
+        Emulator(public_url="http://emulator.example.com:8765") as emulator,
+        httpx.AsyncClient(timeout=60) as http,
+    ):
         for host, status in (("emulator.example.com:8765", 200), ("example.com", 403)):
             url = f"http://127.0.0.1:{emulator.port}/emulator/journal"
             assert (await http.get(url, headers={"Host": host})).status_code == status

@@ -30,7 +30,7 @@ def stored(emulator):
     """Return what counts the stored predictions by file name."""
 
     async def names():
-        async with httpx.AsyncClient() as plain:
+        async with httpx.AsyncClient(timeout=60) as plain:
             items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
         return Counter(item["filename"] for item in items)
 

@@ -114,7 +114,7 @@ async def test_results_are_a_manifest(tmp_path, deployment, emulator, folder):
     report = await deployment.monitor_many(manifest(results))
     assert report.is_complete
     assert report.delivered == COUNT
-    async with httpx.AsyncClient() as plain:
+    async with httpx.AsyncClient(timeout=60) as plain:
         items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
     assert {item["filename"] for item in items} == set(expected)
 

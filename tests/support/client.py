@@ -31,7 +31,7 @@ async def monitor(
 
 async def stored(emulator: Emulator) -> Any:
     """Return what the monitoring host of the emulator stored."""
-    async with httpx.AsyncClient() as control:
+    async with httpx.AsyncClient(timeout=60) as control:
         return (await control.get(f"{emulator.url}/emulator/predictions")).json()
 
 
