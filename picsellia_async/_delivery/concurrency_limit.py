@@ -123,9 +123,7 @@ class FixedLimit:
     """Smoothed seconds from request to answer; 0 before the first."""
 
     def sample(self, now: float, round_trip: float, in_flight: int, *, refused: bool) -> None:  # noqa: ARG002
-        """Keep the round trip for the statistics; not how long a time-out or a refusal took."""
-        if refused:
-            return
+        """Keep the round trip for the statistics."""
         self.round_trip += (round_trip - self.round_trip) * (0.1 if self.round_trip else 1.0)
 
     @property

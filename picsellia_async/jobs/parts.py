@@ -137,7 +137,7 @@ def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
     try:
         copy.open()
         try:
-            with closing(_endings(paths, owner)) as found:
+            with closing(_endings_of_others(paths)) as found:
                 copy.add(found)
         finally:
             copy.close()
@@ -147,6 +147,12 @@ def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
             raise JournalError(f"the journal {str(into)!r} cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _endings_of_others(paths: Iterable[Path]) -> Generator[Ended, None, None]:
+    """Yield the items of journals of several inputs."""
+    for path in paths:
+        yield from _endings([path], Journal.owner_in(path))
 
 
 def _endings(paths: Iterable[Path], owner: Mapping[str, str]) -> Generator[Ended, None, None]:

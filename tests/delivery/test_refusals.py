@@ -87,14 +87,10 @@ def test_starts_are_spread_where_the_service_never_took_as_many() -> None:
 
 
 def test_one_alone_starts_at_once() -> None:
-    """However long the time-outs were that the round trip of an outage had: nothing else is under way that would be refused with it."""
-    limit = FixedLimit(1)
-    limit.sample(0.0, 0.1, 1, refused=False)
-    limit.sample(30.0, 30.0, 1, refused=True)
-    judge = refusals(limit)
+    """However long the round trips of an outage were: nothing else is under way that would be refused with it."""
+    judge = refusals(FixedLimit(1, round_trip=30.0))
     judge.window.number = 1
     assert [judge.wait(now, 0) for now in (0.0, 0.0, 0.1)] == [0.0] * 3
-    assert limit.round_trip == 0.1
 
 
 def test_a_pause_of_no_length_is_no_rate() -> None:
