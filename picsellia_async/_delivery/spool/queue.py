@@ -2,8 +2,8 @@
 
 Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as
 half of `max_pending_bytes` holds, and where frames are thinned a quarter of `max_spool_bytes`, since only what is on disk alone can
-be; the others are on disk only, and nothing of them is in memory but an entry of the index and the receipts that somebody still holds. While anything is in the index, new frames go there too: that keeps the order within
-a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
+be; the others are on disk only, and nothing of them is in memory but an entry of the index and the receipts that somebody
+still holds. While anything is in the index, new frames go there too: that keeps the order within a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
 frames that are in memory: a new one always goes there, and the oldest ones leave.
 
 With `durability="commit"` a frame is accepted once it is on disk; while that is awaited it is `arriving`. With `"interval"` it is
@@ -189,7 +189,7 @@ class SpoolQueue:
         """The commit of a frame in `interval` mode ended."""
         if error is not None:
             self._reporter.look()
-            self._writer.give_back(item)
+            self._writer.not_written(item)
             if self._unwritten.get(item.seq) is item:
                 # It stays in memory until its turn comes, and must not keep the frames before it from being read.
                 self._ledger.memory.park(item.size)

@@ -58,11 +58,16 @@ class SpoolQuota:
             self.reject(item.seq, item.disk_bytes, f"{type(outcome.error).__name__}: {outcome.error}")
         else:
             self.spool.acknowledge(item.seq)
-            self.give_back(item)
-        item.disk_bytes = 0  # its write may be under way still, and fail
+            self._give_back(item)
 
-    def give_back(self, item: Item) -> None:
-        """Give back the room of a frame, once: it may end while its write is under way, and that may fail afterwards."""
+    def not_written(self, item: Item) -> None:
+        """The write of a frame failed, which may have its outcome already: nothing of it is on disk, no dead letter either."""
+        if isinstance(item.receipt.outcome, Rejected):
+            self._rejected_bytes -= item.disk_bytes
+        self._give_back(item)
+
+    def _give_back(self, item: Item) -> None:
+        """Give back the room of a frame, once."""
         if item.disk_bytes:
             self.room.release(item.disk_bytes)
         item.disk_bytes = 0
