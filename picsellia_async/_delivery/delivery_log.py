@@ -151,12 +151,8 @@ class DeliveryLog:
                 # Short pauses, one after the other, are no long one.
                 trouble.changed_at = now
         if trouble.kind != (health, is_answered):
-            trouble.health, trouble.is_answered, trouble.changed_at, trouble.why = (
-                health,
-                is_answered,
-                now - lasted,
-                why,
-            )
+            trouble.health, trouble.is_answered = health, is_answered
+            trouble.changed_at, trouble.why = now - lasted, why
             trouble.is_sure, trouble.has_changed = False, True
             trouble.is_told = trouble.kind == trouble.told
         trouble.why = why or trouble.why

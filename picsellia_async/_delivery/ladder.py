@@ -92,6 +92,6 @@ class Ladder:
             text = "frames are encoded smaller until the backlog is gone: a new one would wait %(wait_seconds).0f s"
             tell(logging.WARNING, text, wait_seconds=wait)
         elif not self.level and self._told_degraded is not None:
-            text, count = "frames are sent as they come again: %(degraded)d were encoded smaller", self.degraded
-            tell(logging.WARNING, text, degraded=count - self._told_degraded)
+            text = "frames are sent as they come again: %(degraded)d were encoded smaller"
+            tell(logging.WARNING, text, degraded=self.degraded - self._told_degraded)
             self._told_degraded = None

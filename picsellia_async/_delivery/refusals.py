@@ -64,6 +64,17 @@ class Refusals:
             self.limit.paused(now, attempt.in_flight, is_rate=is_rate, rate=window.rate)
         return pause, is_rate
 
+    def start_behind(self, error: BaseException, *, is_rate: bool) -> tuple[int, float]:
+        """Return how many may be sent when the pause is over, and the seconds over which they begin.
+
+        Args:
+            error: What the attempt met.
+            is_rate: Of `pause`.
+        """
+        if not is_rate or retry_after(error) is None:
+            return 1, 0.0
+        return self.limit.value, 0.0 if self.window.is_known else self.limit.round_trip
+
     def wait_for_window(self, now: float) -> float:
         """Return for how long nobody should send since what the window takes is used up; 0.0: send.
 

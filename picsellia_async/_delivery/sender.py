@@ -43,7 +43,6 @@ from picsellia_async._delivery.frame_state import (
     Verdict,
     Waiting,
     judge,
-    retry_after,
     signal_of,
 )
 from picsellia_async._delivery.ledger import Ledger
@@ -107,7 +106,7 @@ class Sender:
         self._refusals = Refusals(limit, self._window, self._breaker)
         self._budget = RetryBudget()
         self.watch = AnswerWatch(lambda: self.in_flight, limit, reporter)
-        self.in_flight = self.retried = 0
+        self.retried = 0
         self.last_error: BaseException | None = None
         self.delivered_at: float | None = None
         """When a frame was delivered last, on the loop's clock; a 409 or an answer without text counts as well."""
@@ -129,6 +128,11 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         self._context = contextvars.copy_context()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return len(self._refusals.under_way)
 
     @property
     def waiting(self) -> int:
@@ -255,13 +259,12 @@ class Sender:
         """Send an item once, and settle what comes of it whatever that is."""
         state = item.state.next() if isinstance(item.state, Queued) else item.state
         item.state = state
-        self.in_flight += 1
         if state.attempt == 1:
             self._budget.earn()
         else:
             self.retried += 1
             self._budget.start()
-        attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight, self._loop.time())
+        attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight + 1, self._loop.time())
         self._refusals.under_way.add(attempt)
         result: Result = INTERRUPTED
         try:
@@ -275,7 +278,6 @@ class Sender:
                     result = Failed(error)
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
-            self.in_flight -= 1
             self._refusals.under_way.discard(attempt)
             if state.attempt > 1:
                 self._budget.end(succeeded=isinstance(result, (Answered, Found)))
@@ -362,9 +364,7 @@ class Sender:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
             pause, is_rate = self._refusals.pause(now, error, attempt)
-            start = (1, 0.0)
-            if is_rate and retry_after(error) is not None:
-                start = (self.limit.value, 0.0 if self._window.is_known else self.limit.round_trip)
+            start = self._refusals.start_behind(error, is_rate=is_rate)
             self._breaker.failed(now, attempt.epoch, signal, pause, *start)
             if pause is not None or is_rate:
                 return  # `Refusals` told the limit
