@@ -12,10 +12,11 @@ _USER: Final = re.compile(r"(?<=://)(?:[^\s/?#:]*:(?!\d+[/?#])\S*|[^\s/?#]*)@")
 """Of an address. Up to the last `@`: a password may hold a slash; behind a port it is one of the path."""
 _QUERY: Final = re.compile(r"(?:(://[^\s?#]*[?#])|(\?)(?=[\w.%\[\]-]+=))\S*")
 """Of an address, or of a path as clients of HTTP show it."""
-_FIELD: Final = re.compile(
-    r"""(\b(?:\w*password|passwd|passphrase|pwd|\w*token|\w*secret|api_?key)["']?\s*[:=]\s*["']?)[^\s"',;&]+""",
-    re.IGNORECASE,
+HIDDEN_FIELDS: Final = (
+    "token|jwt|password|passwd|passphrase|pwd|secret|secret_key|api[-_]?key|access[-_]?key|cookie|signature|credential"
 )
+"""Ends of the names of fields that are secret, as a pattern."""
+_FIELD: Final = re.compile(rf"""((?:{HIDDEN_FIELDS})["']?\s*[:=]\s*["']?)[^\s"',;&]+""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE)
 _BEHIND: Final = re.compile(r"['\")\]>}.,;:]*\Z")
 """What ends a sentence or a quotation, behind an address."""

@@ -19,6 +19,7 @@ import attrs
 import orjson
 from cattrs import BaseValidationError, transform_error
 
+from picsellia_async._error_text import HIDDEN_FIELDS
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer
@@ -135,8 +136,8 @@ def _redirect_place(answer: Answer, url: str) -> str:
 
 _NAMED: Final = re.compile(
     rb"""(\b(?:bearer|basic|digest|api-?token|api-?key)\s+"""
-    rb"""|(?:token|jwt|password|passwd|pwd|secret|api[-_]?key|access[-_]?key|secret_key|passphrase|cookie|signature|credential)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
-    rb"""(?:(?:bearer|basic|api-?token|api-?key)\s+)?)[^\s"',;&}\]\\]+""",
+    rb"""|(?:%b)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
+    rb"""(?:(?:bearer|basic|api-?token|api-?key)\s+)?)[^\s"',;&}\]\\]+""" % HIDDEN_FIELDS.encode(),
     re.IGNORECASE,
 )
 """A value with its name, which stays."""
