@@ -54,9 +54,18 @@ def _outcomes(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, floa
     yield {"outcome": "delivered"}, statistics.delivered
     yield {"outcome": "rejected"}, statistics.rejected
     yield {"outcome": "spooled"}, statistics.spooled
-    # Each reason from the beginning: `increase()` does not see the first frames of a series that begins with them.
-    for reason in DropReason:
-        yield {"outcome": "dropped", "reason": reason.value}, statistics.dropped_by_reason.get(reason.value, 0)
+    yield from _by_reason("dropped", statistics.dropped_by_reason, DropReason)
+
+
+def _by_reason(
+    outcome: str, counts: Mapping[str, int], known: Iterable[str] = ()
+) -> Iterator[tuple[Attributes, float]]:
+    """Yield one value per reason, those that are known from the beginning.
+
+    `increase()` of Prometheus does not see the first frames of a series that begins with them.
+    """
+    for reason, count in {**dict.fromkeys(map(str, known), 0), **counts}.items():
+        yield {"outcome": outcome, "reason": reason}, count
 
 
 def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
@@ -361,10 +370,8 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
 
 def _stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
     yield {"outcome": "submitted"}, statistics.submitted
-    for reason, count in statistics.skipped_by_reason.items():  # rules have any name
-        yield {"outcome": "skipped", "reason": reason}, count
-    for reason in FAIL_REASONS:
-        yield {"outcome": "failed", "reason": reason}, statistics.failed_by_reason.get(reason, 0)
+    yield from _by_reason("skipped", statistics.skipped_by_reason)  # rules have any name
+    yield from _by_reason("failed", statistics.failed_by_reason, FAIL_REASONS)
 
 
 PIPELINE_METRICS: Final[tuple[Metric[PipelineStatistics], ...]] = (
