@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import time
 from statistics import median, quantiles
 from typing import Any
 
 from benchmarks import record
 from benchmarks.arms import BOXES, CLASSES, HEIGHT, SCORES, WIDTH, photo
-from benchmarks.processes import CLIENT_CORE, Sink
+from benchmarks.processes import Sink, on_client_core
 
 SIZES = {"10KB x32": 10_000, "100KB x32": 100_000, "1MB x32": 1_000_000}
 FLIGHT = 32
@@ -27,12 +26,8 @@ TURNS = 8
 
 
 def run(only: list[str], *, rounds: int, seed: int, frames: int = 200) -> dict[str, Any]:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {CLIENT_CORE})
-    try:
+    with on_client_core():
         return {name: asyncio.run(scenario(name, rounds, seed, frames)) for name in (only or SIZES)}
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 async def scenario(name: str, rounds: int, seed: int, frames: int) -> dict[str, Any]:

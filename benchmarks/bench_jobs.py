@@ -26,7 +26,7 @@ from uuid import UUID
 
 from benchmarks import record
 from benchmarks.arms import BOXES, CLASSES, HEIGHT, SCORES, WIDTH, photo
-from benchmarks.processes import CLIENT_CORE, Sink
+from benchmarks.processes import Sink, on_client_core
 
 SCENARIOS = {
     f"{name} {kind}": (size, kind)
@@ -38,12 +38,8 @@ PICTURES = 16
 
 
 def run(only: list[str], *, rounds: int, seed: int, frames: int = 3000) -> dict[str, Any]:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {CLIENT_CORE})
-    try:
+    with on_client_core():
         return {name: asyncio.run(scenario(name, rounds, seed, frames)) for name in (only or SCENARIOS)}
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 async def scenario(name: str, rounds: int, seed: int, frames: int) -> dict[str, Any]:

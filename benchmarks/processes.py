@@ -21,6 +21,17 @@ BEFORE = " before"
 """Ends the name of an arm that runs from another checkout."""
 
 
+@contextlib.contextmanager
+def on_client_core() -> Iterator[None]:
+    """Keep this process on the core that the sink leaves free."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 class Child:
     """A process that prints a line of JSON for each line it is given.
 

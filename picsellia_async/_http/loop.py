@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-
-import anyio._backends._asyncio  # noqa: F401 - anyio imports it with its first use, which a running loop would wait for: 40 ms
+import contextlib
 
 from picsellia_async.errors import ClosedError
+
+with contextlib.suppress(ImportError):  # a name of anyio's own: where it is elsewhere, that is no matter
+    # anyio imports it with its first use, which a running loop would wait for: 40 ms.
+    import anyio._backends._asyncio  # noqa: F401
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

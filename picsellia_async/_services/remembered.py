@@ -179,9 +179,8 @@ class Memory:
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             missing = [one for one in (self._directory, *self._directory.parents) if not one.exists()]
-            for one in reversed(
-                missing
-            ):  # `parents=True` would leave their mode to the umask, and one of them may be a spool
+            # `parents=True` would leave their mode to the umask, and one of them may be a spool.
+            for one in reversed(missing):
                 one.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
             try:

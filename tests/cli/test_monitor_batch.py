@@ -69,9 +69,9 @@ async def names(stored):
 async def test_the_first_line_tells_where_and_how_many(emulator, client, monitor, manifest_file):
     """Host, organization, deployment, items, and the journal by which the command goes on."""
     first = f"{emulator.url}, organization {client.name}, deployment {emulator.deployment_name}: 6 items"
-    for limit, end in ((4, "4 items\n"), (6, "6 items, going on: what the journal ")):
-        code, _, err = await monitor("--manifest", manifest_file, "--limit", limit)
-        assert code == 0
+    for limit, before, end in ((4, 0, "4 items\n"), (6, 4, "6 items, going on: what the journal ")):
+        code, report, err = await monitor("--manifest", manifest_file, "--limit", limit)
+        assert (code, report["delivered_before"]) == (0, before)
         assert err.startswith(first.replace("6 items", end))
 
 
