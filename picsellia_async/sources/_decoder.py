@@ -1,4 +1,4 @@
-"""Opening, decoding and stepping through video with PyAV (extra `video`, imported on use). Blocking: for threads of its own.
+"""Decoding and stepping through video with PyAV (extra `video`, imported on use). Blocking: for threads of its own.
 
 No error of PyAV leaves this module: their messages hold the address with its password. A packet that cannot be decoded costs its
 own frames and is counted; only what cannot be read on ends the reading.
@@ -35,7 +35,7 @@ from picsellia_async.sources._jpeg import (
 )
 from picsellia_async.sources._lateness import Lateness
 from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
-from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, playlist_of, reason_of, silence
+from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
 from picsellia_async.sources._playlist import tell_what_lacks
 from picsellia_async.sources._video_settings import VideoSettings
 
@@ -154,13 +154,13 @@ class Reading:
 
     def _with_ffmpeg(self, av: ModuleType) -> Generator[Image, None, None]:
         settings = self.settings
-        container = open_video(av, settings)
+        container, playlist = open_video(av, settings)
         before = self.number
         try:
             stream = best_stream(av, container, settings)
             self.connected()
-            self.damaged += tell_what_lacks(playlist_of(settings), settings.shown)
-            if container.format.name in _BARE_JPEG and is_file(settings):
+            self.damaged += tell_what_lacks(playlist, settings.shown)
+            if container.format.name in _BARE_JPEG and is_file(settings.address):
                 rate = stream.guessed_rate
                 container.close()
                 yield from self._from_file_of_jpegs(float(rate) if rate else None)
@@ -232,7 +232,7 @@ class Reading:
                 yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
     def _begin_lateness(self, *, is_parsed: bool = False) -> None:
-        may_leave_out = self.left_out is not None and not is_file(self.settings)
+        may_leave_out = self.left_out is not None and not is_file(self.settings.address)
         self._lateness = Lateness(is_parsed, self.buffer) if may_leave_out else None
 
     def _arrived(self, waited: float, moment: float | None = None) -> None:

@@ -52,15 +52,23 @@ def open_av() -> ModuleType:
     return module
 
 
-def open_video(av: ModuleType, settings: VideoSettings) -> Any:
+def open_video(av: ModuleType, settings: VideoSettings) -> tuple[Any, Playlist | None]:
+    """Open a video or a camera.
+
+    Returns:
+        Its container of PyAV, which the caller closes; and what a playlist on disk says, None for anything else and for a camera.
+
+    Raises:
+        SourceError: It is not there, may not be read, or FFmpeg cannot open it.
+    """
     address, failure, is_refused = settings.address, "", False
     if not is_url(address) and not settings.format:
-        if not Path(address).exists():
+        if _is_missing(Path(address)):
             raise SourceError(f"there is no file {address!r}")
         # A colon in a name would be taken for the end of a protocol's.
         address = f"file:{address}"
     is_rtsp = address.startswith("rtsp")
-    playlist = playlist_of(settings)
+    playlist = None if settings.is_live or not is_file(settings.address) else read_playlist(Path(settings.address))
     # A playlist without an end is live for FFmpeg, which begins near its end.
     usual = _RTSP_OPTIONS if is_rtsp else {"live_start_index": "0"} if playlist else {}
     live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
@@ -82,13 +90,13 @@ def open_video(av: ModuleType, settings: VideoSettings) -> Any:
     if failure:  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
         if settings.webcam is not None:
             raise SourceError(f"cannot open {settings.shown}: {why_no_webcam(settings.address, failure)}")
-        why = why_unreadable(Path(settings.address)) if is_file(settings) else ""
+        why = why_unreadable(Path(settings.address)) if is_file(settings.address) else ""
         if playlist is not None and playlist.lacking:
             why = playlist.what_lacks
         raise SourceError(
             f"cannot open {settings.shown!r} as a video: {why or failure}{quoting_hint(address, is_refused=is_refused)}"
         )
-    return container
+    return container, playlist
 
 
 def _why_no_host(address: str) -> str:
@@ -106,13 +114,23 @@ def _why_no_host(address: str) -> str:
     return ""
 
 
-def is_file(settings: VideoSettings) -> bool:
-    return not is_url(settings.address) and Path(settings.address).is_file()
+def _is_missing(path: Path) -> bool:
+    """Return whether there is no such file; one that may not be looked at is left to FFmpeg, which says why it cannot be opened."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name with a zero byte
+        return True
+    except OSError:
+        return False
+    return False
 
 
-def playlist_of(settings: VideoSettings) -> Playlist | None:
-    """Return what a playlist on disk says; None for anything else, and for a camera."""
-    return None if settings.is_live or not is_file(settings) else read_playlist(Path(settings.address))
+def is_file(address: str) -> bool:
+    """Return whether an address is a plain file, which is no live input as a device or a pipe is."""
+    try:
+        return not is_url(address) and Path(address).is_file()
+    except OSError:  # its folder may not be read, or its name is too long
+        return False
 
 
 def best_stream(av: ModuleType, container: Any, settings: VideoSettings) -> Any:
@@ -145,4 +163,5 @@ def reason_of(error: BaseException, timeout: float) -> str:
 
 
 def silence(timeout: float) -> str:
+    """Return the reason of a stream that was given up, since nothing came for so many seconds."""
     return f"nothing came for {timeout:g} s"

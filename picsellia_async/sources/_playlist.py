@@ -25,7 +25,7 @@ class Playlist:
     """What a playlist says, and what of that is not there."""
 
     lacking: tuple[str, ...]
-    """Segments that are missing or empty, in words."""
+    """Segments that are missing or empty, or cannot be looked at, in words."""
     segments: int
     """Lines with a segment."""
     has_end: bool
@@ -42,12 +42,15 @@ class Playlist:
 
 
 def read_playlist(path: Path) -> Playlist | None:
-    """Return what a playlist of segments says; None for one of playlists, and for any other file."""
-    with path.open("rb") as file:
-        if not file.read(len(_HEAD) + 3).removeprefix(b"\xef\xbb\xbf").startswith(_HEAD.encode()):
-            return None
-        file.seek(0)
-        lines = [line.strip() for line in file.read(_BYTES_MAX).decode("utf-8-sig", "replace").splitlines()]
+    """Return what a playlist of segments says; None for one of playlists, for any other file, and for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if not file.read(len(_HEAD) + 3).removeprefix(b"\xef\xbb\xbf").startswith(_HEAD.encode()):
+                return None
+            file.seek(0)
+            lines = [line.strip() for line in file.read(_BYTES_MAX).decode("utf-8-sig", "replace").splitlines()]
+    except OSError:  # FFmpeg, which opens it next, says why
+        return None
     if any(line.startswith(_NESTED) for line in lines):
         return None
     names = [line for line in lines if line and not line.startswith("#")]
@@ -73,7 +76,10 @@ def _why_lacking(folder: Path, name: str) -> str:
     """Return what is wrong with a segment; empty for none, and for an address."""
     if _URL.match(name):
         return ""
-    found = next((one for one in (folder / name, folder / unquote(name)) if one.is_file()), None)
-    if found is None:
-        return "is missing"
-    return "" if found.stat().st_size else "is empty"
+    try:
+        found = next((one for one in (folder / name, folder / unquote(name)) if one.is_file()), None)
+        if found is None:
+            return "is missing"
+        return "" if found.stat().st_size else "is empty"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Final, get_args
 
 import anyio.to_thread
@@ -22,13 +21,12 @@ from picsellia_async._log_line import write
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.sources._address import is_url
 from picsellia_async.sources._camera_log import CameraLog
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
-from picsellia_async.sources._opening import open_av
+from picsellia_async.sources._opening import is_file, open_av
 from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
@@ -223,7 +221,7 @@ class Camera(Closeable):
     def _read(self, queue: ThreadQueue[Image], reading: Reading) -> None:
         attempt = 0
         try:
-            if self._reconnect is RECONNECT and self._settings.webcam is None and _is_file(self._settings.address):
+            if self._reconnect is RECONNECT and self._settings.webcam is None and is_file(self._settings.address):
                 self._turn(CameraState.ENDED)
                 raise ConfigurationError(
                     f"{self._settings.shown!r} is a file: video(...) gives every frame of it, once. A camera reads as fast as it "
@@ -393,8 +391,3 @@ def camera(
 
 def _marked_late(image: Image) -> Image:
     return attrs.evolve(image, is_late=True)
-
-
-def _is_file(address: str) -> bool:
-    """Return whether an address is a plain file, which is no live input as a device or a pipe is. Blocking."""
-    return not is_url(address) and Path(address).is_file()

@@ -80,3 +80,24 @@ async def test_a_playlist_without_an_end_is_told_and_read_from_its_beginning(pla
     ((level, message),) = told(caplog)
     assert level == "WARNING"
     assert "#EXT-X-ENDLIST" in message
+
+
+async def test_a_segment_in_a_closed_folder_is_counted_and_named(playlist, caplog, monkeypatch):
+    """FFmpeg passes over it as over one that is missing."""
+    path = playlist()
+    segment = path.parent / "s2.ts"
+    segment.unlink()
+    is_file = type(path).is_file
+
+    def closed(one):
+        if one.name == segment.name:
+            raise PermissionError(13, "Permission denied", str(one))
+        return is_file(one)
+
+    monkeypatch.setattr(type(path), "is_file", closed)
+    source = video(path)
+    assert len(await listed(source)) == (SEGMENTS - 1) * FRAMES
+    assert source.damaged == 1
+    ((level, message),) = told(caplog)
+    assert level == "WARNING"
+    assert "'s2.ts' cannot be looked at: Permission denied" in message
