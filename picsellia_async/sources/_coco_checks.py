@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import attrs
+
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
@@ -32,6 +34,28 @@ _LOOKED_AT: Final = 64
 _BEYOND_MIN: Final = 2
 _BEYOND_SHARE: Final = 0.1
 """So many images, and this share of them, whose shapes reach beyond tell that all of the file's are in other pixels."""
+
+
+@attrs.define
+class _Sizes:
+    """Sizes of images, for one check: those that the file tells, and of those that it does not the first `_LOOKED_AT` that are asked for."""
+
+    _known: CocoImages
+    _orientation: OrientationRule
+    _read: int = attrs.field(default=0, init=False)
+
+    def may_tell(self, key: ImageKey) -> bool:
+        """Return whether `of` has a chance of a size; opens no image."""
+        return self._read < _LOOKED_AT or self._known.told_size(key) is not None
+
+    def of(self, key: ImageKey) -> tuple[int, int] | None:
+        """Return width and height of an image; None where nothing tells."""
+        size = self._known.told_size(key)
+        if size is None and self._read < _LOOKED_AT:
+            self._read += 1
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                size = image_file(self._known.path(key)).size(self._orientation)
+        return size
 
 
 def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
@@ -129,23 +153,21 @@ def check_agreement(
 
 def _mask_example(known: CocoImages, groups: Mapping[ImageKey, list[Entry]], orientation: OrientationRule) -> str:
     """Return a result whose box lies within a mask of another size than the image; "" where one does not, as boxes of their own do."""
-    example, read = "", 0
+    example, sizes = "", _Sizes(known, orientation)
     for key, results in groups.items():
         masks = [(one, size) for _, one in results if (size := _mask_size(one)) and four_numbers(one.get("bbox"))]
         if not masks:
             continue
-        told = known.told_size(key)
-        if told is None and read < _LOOKED_AT:
-            read += 1
-            with contextlib.suppress(PicselliaError):  # told when its turn comes
-                told = image_file(known.path(key)).size(orientation)
-        for one, (height, width) in masks if told else ():
+        told = sizes.of(key)
+        if told is None:
+            continue
+        for one, (height, width) in masks:
             x, y = _reach(one)
-            if [width, height] == list(told or ()) or x > width * (1 + OVERHANG) or y > height * (1 + OVERHANG):
+            if (width, height) == told or x > width * (1 + OVERHANG) or y > height * (1 + OVERHANG):
                 return ""
             example = example or (
                 f"{key} has bbox {shown(one['bbox'])} and a mask for height and width {shown([height, width])}, the image has "
-                f"{shown(list(told or ())[::-1])}"
+                f"{shown([told[1], told[0]])}"
             )
     return example
 
@@ -170,20 +192,16 @@ def check_scale(
     Raises:
         SourceError: It is one.
     """
-    beyond = seen = read = 0
-    example = ""
+    beyond = seen = 0
+    example, sizes = "", _Sizes(known, orientation)
     for key, results in groups.items():
-        size = known.told_size(key)
-        if size is None and read >= _LOOKED_AT:
+        if not sizes.may_tell(key):
             continue
         reach = [_reach(one) for _, one in results]
         x, y = max((one[0] for one in reach), default=0), max((one[1] for one in reach), default=0)
         if not x and not y:
             continue
-        if size is None:
-            read += 1
-            with contextlib.suppress(PicselliaError):  # told when its turn comes
-                size = image_file(known.path(key)).size(orientation)
+        size = sizes.of(key)
         if size is None:
             continue
         seen += 1
