@@ -38,11 +38,11 @@ _ZIP: Final = b"PK\x03\x04"
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
 
-_FIELDS: Final = frozenset(
-    {"reason", "image_version", "video", *(one.name for one in attrs.fields(Frame) if one.init)}
-) - {"data"}
-"""`reason` is what a manifest of failures has: why a frame was not delivered. Nothing is made of it. `image_version` and
-`video` are what `predict` writes: which picture was in the file, and of which video it is a frame."""
+_PASSED_OVER: Final = frozenset({"reason", "image_version", "video"})
+"""Fields that go into no `Frame`: `reason` is what a manifest of failures has, why a frame was not delivered. `image_version` and `video`
+are what `predict` writes: which picture was in the file, which is checked, and of which video it is a frame."""
+
+_FIELDS: Final = _PASSED_OVER | {one.name for one in attrs.fields(Frame) if one.init and one.name != "data"}
 
 
 def manifest(
@@ -237,16 +237,16 @@ class _Reader:
         self._see(number, fields, (width, height))
         given = {
             **self.defaults, **place, "width": width, "height": height,
-            **{name: value for name, value in fields.items() if value is not None or name not in {"width", "height", "filename", *self.defaults}},
+            **{
+                name: value for name, value in fields.items()
+                if name not in _PASSED_OVER and (value is not None or name not in {"width", "height", "filename", *self.defaults})
+            },
             "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip
         if "image" in place:
             given["image"] = place["image"]
         if given.get("id") is not None:
             given["id"] = StatedId(str(uuid(given["id"], "id")))
-        given.pop("reason", None)
-        given.pop("image_version", None)
-        given.pop("video", None)
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
