@@ -261,7 +261,7 @@ class ImageLookup:
     def _straight(self, name: str) -> tuple[Path | None, str]:
         """Return the file at that very path, and why a path out of the folder is refused."""
         path = self._folder / name  # the name alone, where it is absolute
-        is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
+        is_absolute = _is_absolute(name)
         if is_absolute:
             path = Path(name)
             is_below = path.is_relative_to(self._folder) and ".." not in path.relative_to(self._folder).parts
@@ -430,10 +430,13 @@ def _parts(name: str) -> list[str]:
     return [one for one in posixpath.normpath(_DRIVE.sub("", name)).split("/") if one not in {"", ".", ".."}]
 
 
+def _is_absolute(name: str) -> bool:
+    return name.startswith("/") or _DRIVE.match(name) is not None
+
+
 def _rooted(name: str) -> list[str]:
     """Return the parts of a path, behind one of an absolute path's own: those of a relative one begin elsewhere."""
-    is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
-    return ["/", *_parts(name)] if is_absolute else _parts(name)
+    return ["/", *_parts(name)] if _is_absolute(name) else _parts(name)
 
 
 def _by_prefix(stems: Iterable[str]) -> dict[str, set[int]]:
