@@ -185,8 +185,19 @@ class CameraLog:
             return self._line(logging.WARNING, f"failed, and is not opened again: {why}", self._failures + 1)
         return self._line(logging.INFO, "came to the end of its stream")
 
-    def _line(self, level: int, text: str, failures: int = 0, seconds: float = 0.0, **counts: int) -> Line:
+    def _line(
+        self,
+        level: int,
+        text: str,
+        failures: int = 0,
+        seconds: float = 0.0,
+        *,
+        ends: int = 0,
+        damaged: int | None = None,
+    ) -> Line:
         fields: dict[str, object] = {
-            "camera": self.camera, "failures": failures, "ends": 0, "trouble_seconds": seconds, **counts,
+            "camera": self.camera, "failures": failures, "ends": ends, "trouble_seconds": seconds,
         }  # fmt: skip
+        if damaged is not None:
+            fields["damaged"] = damaged
         return Line(level, f"camera {self.camera!r} {text}", fields)

@@ -9,8 +9,9 @@ A picture is late where it cannot be handed over within two frame times. Late on
 made a JPEG or pixels: that costs half or less, and the thread catches up. Where decoding takes longer than a frame time it never does:
 then packets are passed over up to a key frame that is in time, the next at which decoding can begin anew.
 
-Where a stream has no clock, only the row of packets that were there already tells: several are a backlog; how many, is a matter of what
-it takes to make their pictures, since networks deliver in bursts, which small pictures do not delay.
+The row of packets that were there already tells as well: more than four are a backlog, whatever the clock says, and of their pictures
+one a second is made. Where a stream has no clock nothing else tells: how many are a backlog is then a matter of what it takes to make
+their pictures too, since networks deliver in bursts, which small pictures do not delay.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ Policy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest"]
 """What a full buffer does: make the reading thread wait, drop the oldest frame in it, or drop the one that came."""
 
 REASONS: Final = ("full_oldest", "full_newest", "late", "closed")
-"""Why an item is given up: the queue was full, and the oldest or the newest went; it was late and not even made; or nobody takes any
-more."""
+"""Why an item is given up: the queue was full, and the oldest or the newest went; it was late, and not even made or not taken; or nobody
+takes any more."""
 
 
 LATE_SECONDS: Final = 1.0
@@ -35,7 +35,7 @@ LATE_SECONDS: Final = 1.0
 
 @attrs.frozen
 class Counts:
-    """What became of the items: `received` is the sum of the others."""
+    """What became of the items: `received` is the sum of `taken`, `waiting` and all of `dropped`."""
 
     received: int
     taken: int
