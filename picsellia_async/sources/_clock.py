@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from fractions import Fraction
 from typing import Any, Final
 
+from picsellia_async._log_line import Line, write
 from picsellia_async.sources._video_settings import VideoSettings
-
-logger: logging.Logger = logging.getLogger("picsellia_async")
 
 _PARSED: Final = frozenset({"h264", "hevc", "mpeg4"})
 """Codecs whose packets FFmpeg hands over when the next one begins, that is one frame late, in the formats of `_PARSING`."""
@@ -22,6 +22,11 @@ _JOINABLE: Final = ("mpegts", "mpeg", "hls")
 
 _REORDERED_MAX: Final = 64
 """Packets whose time is remembered; decoders hold fewer frames back."""
+
+
+def seconds_of(stamp: int | None, time_base: Fraction | None) -> float | None:
+    """Return what a stamp is in seconds by the stream's clock; None where there is no stamp or no clock."""
+    return None if stamp is None or time_base is None else float(stamp * time_base)
 
 
 class Clock:
@@ -40,11 +45,10 @@ class Clock:
         start = None if settings.is_live else stream.start_time
         self._start: float | None = None if start is None else float(start * stream.time_base)
         self._unclocked = 0
-        is_parsed = stream.codec_context.name in _PARSED and stream.container.format.name in _PARSING
-        self.is_late: bool = settings.is_live and is_parsed
+        codec, format_ = stream.codec_context.name, stream.container.format.name
+        self.is_parsed: bool = settings.is_live and codec in _PARSED and format_ in _PARSING
         """Whether a packet is handed over when the next one begins."""
         self._handed_over = time.time()
-        format_ = stream.container.format.name
         self._is_joinable = not settings.is_live and any(one in format_.split(",") for one in _JOINABLE)
         self._latest_moment: float | None = None
         """Of the latest frame, by the stream's clock."""
@@ -76,7 +80,7 @@ class Clock:
         if packet.pts is not None:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))
         # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
-        self._came[packet.pts] = self._handed_over if self.is_late and self.packets > 1 else now
+        self._came[packet.pts] = self._handed_over if self.is_parsed and self.packets > 1 else now
         self._handed_over = now
         if len(self._came) > _REORDERED_MAX:
             del self._came[next(iter(self._came))]
@@ -87,7 +91,7 @@ class Clock:
 
     def position(self, item: Any) -> float | None:
         """Return seconds from the beginning of the video; by the frame rate where its frames carry no time; None without either."""
-        moment = self._moment(item)
+        moment = seconds_of(item.pts, item.time_base)
         if moment is None:
             return self._position_by_rate()
         if self._start is None:
@@ -102,7 +106,7 @@ class Clock:
 
     def position_passed_over(self, packet: Any) -> float | None:
         """Return the same of a packet that is not decoded. Those come in the order of decoding: a step back is no join."""
-        moment = self._moment(packet)
+        moment = seconds_of(packet.pts, packet.time_base)
         if moment is None:
             return self._position_by_rate()
         return 0.0 if self._start is None else moment + self._shift - self._start
@@ -112,11 +116,6 @@ class Clock:
             return None
         self._unclocked += 1
         return float((self._unclocked - 1) / self._rate)
-
-    @staticmethod
-    def _moment(item: Any) -> float | None:
-        """Return its seconds by the stream's clock."""
-        return None if item.pts is None or item.time_base is None else float(item.pts * item.time_base)
 
     def _follow_joins(self, moment: float) -> None:
         """Let the time go on where pieces were joined, each with a clock of its own, as players do."""
@@ -134,12 +133,13 @@ class Clock:
 
     def _tell(self, step: float) -> None:
         # A pause of the recorder looks so too, and its time is lost; a step back is nothing but a new piece.
-        logger.log(
-            logging.WARNING if step > 0 else logging.INFO,
-            "%s: at %.2f s its clock steps %s by %.2f s, as where pieces were joined%s; the time goes on without that step, and without "
-            "later ones", self._shown, self._position, "ahead" if step > 0 else "back", abs(step),
-            " or the recorder paused" if step > 0 else "", extra={"video": self._shown, "clock_step": step},
-        )  # fmt: skip
+        direction, cause = ("ahead", " or the recorder paused") if step > 0 else ("back", "")
+        text = (
+            f"{self._shown}: at {self._position:.2f} s its clock steps {direction} by {abs(step):.2f} s, as where pieces were joined{cause}; "
+            "the time goes on without that step, and without later ones"
+        )
+        level = logging.WARNING if step > 0 else logging.INFO
+        write(Line(level, text, {"video": self._shown, "clock_step": step}))
 
 
 class Step:

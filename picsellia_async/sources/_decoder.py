@@ -20,10 +20,10 @@ from typing import Any, Final, Protocol, TypeVar
 import attrs
 
 from picsellia_async.sources._address import is_url
-from picsellia_async.sources._clock import Clock, Step
+from picsellia_async.sources._clock import Clock, Step, seconds_of
 from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures
 from picsellia_async.sources._errors import SourceError
-from picsellia_async.sources._idle_time import idle_seconds, with_idle_time
+from picsellia_async.sources._idle_time import idle_seconds
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._jpeg import (
     JpegWriter,
@@ -143,8 +143,7 @@ class Reading:
                 step = Step(settings)
                 self._begin_lateness()
                 with closing(pictures(response, settings.shown)) as found:
-                    waited = self._waited(found)
-                    for picture in waited if self._lateness is None else with_idle_time(waited, self._arrived):
+                    for picture in self._waited(found):
                         if picture is None:
                             self.judged(is_whole=False, is_picture=False)
                         else:
@@ -181,13 +180,14 @@ class Reading:
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
         missing = MissingPictures()
-        self._begin_lateness(is_parsed=clock.is_late)
+        self._begin_lateness(is_parsed=clock.is_parsed)
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
-        is_mjpeg = stream.codec_context.name == "mjpeg"
+        codec = stream.codec_context.name
+        is_mjpeg, is_told = codec == "mjpeg", codec in _TELLS_DAMAGE
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
             clock.read(packet, 0.0 if self._lateness is None else time.monotonic() - self._lateness.came_at)
-            _follow(packet, corruption, numbers, is_told=stream.codec_context.name in _TELLS_DAMAGE)
+            _follow(packet, corruption, numbers, is_told=is_told)
             for _ in range(missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)):
                 self._is_damaged()
             if self._passes_over(packet, stream, corruption):
@@ -265,8 +265,9 @@ class Reading:
         return passes
 
     def _waited(self, items: Iterator[T]) -> Iterator[T]:
-        """Yield the items, and note meanwhile since when each is waited for."""
+        """Yield the items; note since when each is waited for, and how long the thread slept for it."""
         while True:
+            asked = 0.0 if self._lateness is None else idle_seconds()
             self.waits_since = time.monotonic()
             try:
                 item = next(items)
@@ -274,6 +275,8 @@ class Reading:
                 return
             finally:
                 self.waits_since = math.inf
+            if self._lateness is not None:
+                self._arrived(idle_seconds() - asked)
             yield item
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
@@ -304,7 +307,8 @@ class Reading:
                 else:
                     self.waits_since = math.inf
                 if self._lateness is not None and packet.size:
-                    self._arrived(idle_seconds() - asked, _moment(packet))
+                    stamp = packet.pts if packet.dts is None else packet.dts
+                    self._arrived(idle_seconds() - asked, seconds_of(stamp, packet.time_base))
                 yield packet
         self.waits_since = math.inf
         # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
@@ -435,12 +439,6 @@ def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None, *
             is_damaged=is_damaged,
             is_doubtful=packet.is_corrupt and is_told,
         )
-
-
-def _moment(packet: Any) -> float | None:
-    """Return the seconds of a packet by the stream's clock."""
-    stamp = packet.pts if packet.dts is None else packet.dts
-    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
 
 
 def _frame_numbers(stream: Any) -> FrameNumbers | None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeVar
-
-T = TypeVar("T")
+from typing import Final
 
 _SCHEDULER: Final = Path("/proc/thread-self/schedstat")
 _NANOSECONDS: Final = 1e9
@@ -23,15 +20,3 @@ def idle_seconds() -> float:
     except (OSError, ValueError, IndexError):  # not Linux, or one that does not tell
         waited = 0.0
     return time.monotonic() - time.thread_time() - waited
-
-
-def with_idle_time(items: Iterator[T], told: Callable[[float], object]) -> Iterator[T]:
-    """Yield the items, each after `told` was called with the seconds that the thread slept for it."""
-    while True:
-        asked = idle_seconds()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        told(idle_seconds() - asked)
-        yield item

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 
-logger: logging.Logger = logging.getLogger("picsellia_async")
+from picsellia_async._log_line import Line, write
 
 _HEAD: Final = "#EXTM3U"
 _END: Final = "#EXT-X-ENDLIST"
@@ -63,12 +63,14 @@ def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
     if playlist is None:
         return 0
     if playlist.lacking:
-        logger.warning("%s: %s", shown, playlist.what_lacks, extra={"video": shown, "missing": len(playlist.lacking)})
+        text = f"{shown}: {playlist.what_lacks}"
+        write(Line(logging.WARNING, text, {"video": shown, "missing": len(playlist.lacking)}))
     if not playlist.has_end:
-        logger.warning(
-            "%s: the playlist has no end (#EXT-X-ENDLIST), as of a recording that was stopped or goes on: frames may be missing "
-            "behind its last one", shown, extra={"video": shown},
-        )  # fmt: skip
+        text = (
+            f"{shown}: the playlist has no end ({_END}), as of a recording that was stopped or goes on: frames may be missing behind its "
+            "last one"
+        )
+        write(Line(logging.WARNING, text, {"video": shown}))
     return len(playlist.lacking)
 
 

@@ -23,13 +23,13 @@ FRAMES = 60
 
 def left_out(waits, makes=0.001):
     """Return for each packet, by the seconds that it was waited for, whether its picture was left out."""
-    backlog, now, found = Lateness(), 0.0, []
+    late, now, found = Lateness(), 0.0, []
     for waited in waits:
         now += waited
-        backlog.read(waited, now)
-        found.append(backlog.leaves_out(now))
+        late.read(waited, now)
+        found.append(late.leaves_out(now))
         if not found[-1]:
-            backlog.made(now, now + makes)
+            late.made(now, now + makes)
             now += makes
     return found
 
