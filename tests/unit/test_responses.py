@@ -196,6 +196,7 @@ def test_what_is_no_url_is_refused_without_its_password(url):
         b'{"detail": "cannot read {\\"api_token\\": \\"SECRET\\"}"}',
         b'{"message": "refused", "detail": {"jwt": "SECRET", "image": "' + b"U0VDUkVU" * 20 + b'"}}',
         b"GET /?token=SECRET HTTP/1.1",
+        b'{"image": "' + b"SECRETSECRET" * 6 + b'"}',
         b"Authorization: Api-Token SECRET",
         b"it came with " + b"5ec2e700" * 5,
         b"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SECRET-SECRET",
