@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Callable, Collection
-from operator import attrgetter
+from collections.abc import Collection
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -103,10 +102,15 @@ def is_right_at_a_glance(
     if (
         type(prediction) is not DetectionPredictionFormat
         or type(image) is not bytes
-        or (_seldom(options) != _USUAL and not _is_right_beside(options))
+        or options.content_type is not _JPEG
+        or options.shadow_prediction is not None
+        or (options.source and options.source.isspace())
+        or (options.tags and not all(map(str.strip, options.tags)))
+        or options.upload_dir
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
         or (indexes is not None and prediction.class_names is not None)
+        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)
         or not image.endswith(JPEG_END)
@@ -128,24 +132,6 @@ def is_right_at_a_glance(
         )
     except (TypeError, ValueError):  # entries of a wrong kind: its lists were changed since it was made
         return False
-
-
-_seldom: Final[Callable[[MonitorOptions], tuple[Any, ...]]] = attrgetter(
-    "content_type", "source", "tags", "upload_dir", "shadow_prediction", "custom_metadata", "custom_metrics", "metadata"
-)
-_USUAL: Final = (_JPEG, *(None,) * 7)
-
-
-def _is_right_beside(options: MonitorOptions) -> bool:
-    """Whether what is seldom given passes all checks, told in one step."""
-    return not (
-        options.content_type is not _JPEG
-        or options.shadow_prediction is not None
-        or (options.source and options.source.isspace())
-        or (options.tags and not all(map(str.strip, options.tags)))
-        or options.upload_dir
-        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
-    )
 
 
 def check_options(options: MonitorOptions, now: float | None = None) -> None:

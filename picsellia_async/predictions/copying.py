@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 import attrs
@@ -15,12 +14,8 @@ from picsellia_async.predictions.base import PredictionFormat
 
 P = TypeVar("P", bound=PredictionFormat)
 
-_Ways = tuple[
-    Callable[[PredictionFormat], tuple[Any, ...]],
-    tuple[tuple[int, Callable[[Any], Any]], ...],
-    tuple[Callable[[Any, Any], None], ...],
-]
-"""Reads all fields; copies those that are lists, by their place among them; sets each."""
+_Way = tuple[Callable[[Any], Any], Callable[[Any], Any] | None, Callable[[Any, Any], None]]
+"""Reads a field, copies its value (None: nobody can change it), and sets it."""
 
 
 def copied(prediction: P) -> P:
@@ -30,33 +25,29 @@ def copied(prediction: P) -> P:
         ConfigurationError: Its lists were changed since, so that they no longer have one entry per shape each.
     """
     kind = type(prediction)
-    read, copies, writes = _ways(kind)  # type: ignore[arg-type]  # classes are hashable
-    made, values = object.__new__(kind), [*read(prediction)]
+    made = object.__new__(kind)
     count, is_even = len(prediction.detection_classes), True
     try:
-        for place, copy in copies:
-            value = values[place]
-            if value is not None:
+        for read, copy, write in _ways(kind):  # type: ignore[arg-type]  # classes are hashable
+            value = read(prediction)
+            if copy is not None and value is not None:
                 is_even = is_even and len(value) == count
-                values[place] = copy(value)
+                value = copy(value)
+            write(made, value)
     except (AttributeError, TypeError):  # a number in place of a list
         raise ConfigurationError("the prediction's lists were changed after it was made: make a new one") from None
-    for write, value in zip(writes, values, strict=True):
-        write(made, value)
     if not is_even:  # texts may be empty
         made.check_lengths()
     return made
 
 
 @functools.cache
-def _ways(kind: type[PredictionFormat]) -> _Ways:
-    """Return how a format is copied: found once per format, since this runs for every frame."""
-    fields = attrs.fields(attrs.resolve_types(kind))
-    copies = [(place, _COPIES[_depth(field.type)]) for place, field in enumerate(fields)]
-    return (
-        attrgetter(*(field.name for field in fields)),
-        tuple((place, copy) for place, copy in copies if copy is not None),
-        tuple(getattr(kind, field.name).__set__ for field in fields),
+def _ways(kind: type[PredictionFormat]) -> tuple[_Way, ...]:
+    """Return how each field of a format is copied: once per format, since this runs for every frame."""
+    return tuple(
+        (slot.__get__, _COPIES[_depth(field.type)], slot.__set__)
+        for field in attrs.fields(attrs.resolve_types(kind))
+        for slot in [getattr(kind, field.name)]
     )
 
 
