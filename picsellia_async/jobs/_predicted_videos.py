@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
+from functools import cached_property
 from pathlib import Path
 
 from picsellia_async._video_version import VideoVersion
@@ -11,11 +12,17 @@ from picsellia_async._video_version import VideoVersion
 class PredictedVideos:
     """The videos of a run, and what became of those that lines are about."""
 
-    def __init__(self, given: Mapping[str, VideoVersion | None], folder: str) -> None:
-        """Store them, by the path that lines have."""
+    def __init__(self, files: Collection[Path], place: Callable[[Path], str], folder: str) -> None:
+        """Store what tells them.
+
+        Args:
+            files: The videos.
+            place: Returns the path that lines have for a file.
+            folder: Where these paths begin.
+        """
+        self._files = files
+        self._place = place
         self._folder = folder
-        self._digests = {path: video.digest for path, video in given.items() if video is not None}
-        self._paths = {digest: path for path, digest in reversed(self._digests.items())}
         self._elsewhere: dict[str, str | None] = {}
         """Digests of what lies at the other paths of lines."""
         self.outdated: set[int] = set()
@@ -24,6 +31,17 @@ class PredictedVideos:
         """The paths of those."""
         self.moved: dict[int, str] = {}
         """Where the video of a line lies by now, of those that are under another path."""
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Of the videos, by the path that lines have. Read for the first line that is about a video: most results have none."""
+        found = {self._place(path): VideoVersion.of(path) for path in self._files}
+        return {path: video.digest for path, video in found.items() if video is not None}
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """The first path of each digest."""
+        return {digest: path for path, digest in reversed(self._digests.items())}
 
     def keep(self, number: int, video: VideoVersion) -> bool:
         """Return whether a line still is about its video; remember it where it is not, or where the video was moved."""

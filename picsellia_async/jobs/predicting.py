@@ -255,7 +255,7 @@ class Prediction:
     def _learn(self, file: BinaryIO) -> BinaryIO:
         """Learn which images have a line that is about the picture in their file; return the file that has these lines only."""
         replaced: set[int] = set()
-        videos = PredictedVideos({self._place(path): VideoVersion.of(path) for path in self._videos}, self._folder)
+        videos = PredictedVideos(self._videos, self._place, self._folder)
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.endswith(b"\n"):
