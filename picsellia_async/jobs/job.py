@@ -179,7 +179,7 @@ class Job:
         """Open the journal and the uploader.
 
         Raises:
-            ConfigurationError: The journal is of another deployment or input.
+            ConfigurationError: The journal is of another deployment or input, or the extra `jobs` is not installed.
             JournalError: The journal is in use, is none, or cannot be opened.
         """
         async with contextlib.AsyncExitStack() as stack:
@@ -195,6 +195,7 @@ class Job:
 
         Raises:
             JournalError: The journal could not be written: what it does not say is looked up by the next run.
+            JournalLostError: Its file was removed, moved or replaced meanwhile: only a run with `look_up` finds what this one delivered.
         """
         await self._opened.__aexit__(kind, error, trace)
 
@@ -265,6 +266,7 @@ class Job:
         Raises:
             ConfigurationError: It is no iterable, or gives something that is no `Frame`; or the journal is of another part of the input.
             JournalError: The journal cannot be written.
+            JournalLostError: Its file was removed, moved or replaced meanwhile.
             PicselliaError: An item of an earlier run cannot be looked up, for a reason that does not pass (or `max_attempts` times).
         """
         check(frames)
@@ -453,8 +455,9 @@ async def run(
         The account; what the iterable raised, if it did, is `upload.error`.
 
     Raises:
-        ConfigurationError: An option cannot be used, or the journal is of another deployment or input.
+        ConfigurationError: An option cannot be used, the journal is of another deployment or input, or the extra `jobs` is not installed.
         JournalError: The journal is in use, is none, or cannot be opened or written.
+        JournalLostError: Its file was removed, moved or replaced meanwhile: only a run with `look_up` finds what this one delivered.
     """
     job = Job(
         deployment, journal=journal, input=input, identity=identity, fresh=fresh, look_up=look_up, base=base, **options

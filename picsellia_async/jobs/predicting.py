@@ -57,7 +57,7 @@ _Name: TypeAlias = tuple[str, str]
 
 
 class ImageFile(Protocol):
-    """An image of a source whose content is in a file. Where it has a `video: VideoVersion`, it is a frame of one."""
+    """An image of a source whose content is in a file."""
 
     @property
     def image(self) -> bytes | Path:
@@ -162,7 +162,7 @@ class Prediction:
         """Predict on the images that have no line yet; yield each result once it is in the file.
 
         Raises:
-            ConfigurationError: The file of results cannot be used, or an image is in no file.
+            ConfigurationError: The file of results cannot be used, an image is in no file, or the extra `jobs` is not installed.
             JournalError: Another run writes to the file of results, or it cannot be written.
             PicselliaError: What stands against every image.
         """
@@ -303,10 +303,10 @@ class Prediction:
             return True
 
     def _without(self, file: BinaryIO, numbers: set[int], moved: Mapping[int, str]) -> BinaryIO:
-        """Put a file without some lines in the place of the one that is open and locked; return it, open and locked.
+        """Put a file without some lines, and with the new paths of videos, in the place of the one that is open; return it, open and locked.
 
         Args:
-            file: The one that is open.
+            file: The one that is open and locked.
             numbers: Of the lines that go.
             moved: Where the video of a line lies by now, by the line's number.
 
@@ -410,6 +410,7 @@ class Prediction:
             of_image: dict[str, Any] = {"content_type": image.content_type, "timestamp": round(time.time(), 3)}
         else:
             of_image = {"filename": image.filename, "timestamp": image.timestamp, "source": image.source}
+            # Of a frame that the command line cut out of a video; other images have none.
             video: VideoVersion | None = getattr(image, "video", None)
             if video is not None:
                 of_image["video"] = {"path": self._place(Path(video.path)), "digest": video.digest}
@@ -464,7 +465,7 @@ async def predict(
         The account; what ended it early, if something did, is its `error`.
 
     Raises:
-        ConfigurationError: An argument cannot be used; or the file is none of results.
+        ConfigurationError: An argument cannot be used, the file is none of results, or the extra `jobs` is not installed.
         JournalError: Another run writes to the file.
     """
     run = Prediction(
