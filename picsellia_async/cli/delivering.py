@@ -17,6 +17,7 @@ from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.spools import read_contents
 from picsellia_async.uploader import Uploader
 
 LOOK_SECONDS: Final = 0.5
@@ -97,6 +98,15 @@ def is_refused(uploader: Uploader) -> bool:
         return False
     print(in_options(f"the service refuses this account: {statistics.last_error}"), file=sys.stderr)
     return True
+
+
+def pending_in(spool: Path) -> int:
+    """Return how many frames wait in a spool to be delivered; all of it is read. Blocking.
+
+    Raises:
+        SpoolError: It cannot be read.
+    """
+    return sum(one.state == "pending" for one in read_contents(spool).frames)
 
 
 def print_failures(report: UploadReport, spool: Path | None) -> None:

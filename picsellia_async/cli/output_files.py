@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.monitor_options import EXTENSIONS
@@ -84,3 +86,25 @@ def check_own_lines(path: Path, option: str, fields: frozenset[str], what: str) 
         raise ConfigurationError(
             f"{option}: {str(path)!r} is there and {what}: what is in it would be lost; give another file, or remove it"
         )
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, unless it holds this already. It has its name once it is whole and on the disk: a part of it is of no use.
+
+    Raises:
+        OSError: It cannot be written; one that was there is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # it is not there
+        if path.read_bytes() == content:
+            return
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

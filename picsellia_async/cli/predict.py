@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import attrs
 
@@ -24,7 +23,7 @@ from picsellia_async._video_version import VideoVersion
 from picsellia_async.cli.batch import TOLD_SECONDS, count
 from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deployment
 from picsellia_async.cli.interrupts import wait_interruptible
-from picsellia_async.cli.output_files import check_output
+from picsellia_async.cli.output_files import check_output, write_whole
 from picsellia_async.cli.result import FAILURES_NAMED
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError, PicselliaError
@@ -64,7 +63,7 @@ VIDEO_EXTENSIONS: Final = frozenset(
 )
 """Names of videos in folders and patterns; a path of its own is one whatever it is called."""
 _DIGEST_CHARACTERS: Final = 12
-_FRAME_NAME: Final = re.compile(r"(.*-([0-9a-f]{12}))-\d{8,}\.jpg")
+_FRAME_NAME: Final = re.compile(rf"(.*-([0-9a-f]{{{_DIGEST_CHARACTERS}}}))-\d{{8,}}\.jpg")
 """Of a frame of a video that is a file: what the names of its frames begin with, and within that its digest."""
 
 
@@ -185,11 +184,9 @@ class _Input:
                 async for frame in frames:
                     kept = folder / (frame.filename if stem is None else f"{stem}-{number:08d}.jpg")
                     number += self.args.every
-                    await asyncio.to_thread(_keep, kept, frame.image)
-                    yield _Frame(
-                        image=kept, filename=kept.name, width=frame.width, height=frame.height, timestamp=frame.timestamp,
-                        source=frame.source, position=frame.position, is_corrupted=frame.is_corrupted, video=version,
-                    )  # fmt: skip
+                    await asyncio.to_thread(write_whole, kept, frame.image)  # type: ignore[arg-type]  # a video gives bytes
+                    own = {**attrs.asdict(frame, recurse=False), "image": kept, "filename": kept.name}
+                    yield _Frame(**own, video=version)
             except SourceError as error:
                 if not self.args.skip_bad:
                     raise
@@ -212,28 +209,6 @@ def _stems_in(folder: Path) -> dict[str, str]:
     except OSError:  # it is made with the first frame
         return {}
     return {found[2]: found[1] for name in reversed(names) if (found := _FRAME_NAME.fullmatch(name))}
-
-
-def _keep(path: Path, image: bytes | Path) -> None:
-    """Write a frame, unless the file holds it already: one that a full disk or a power cut left is no frame.
-
-    It has its name once it is whole and on the disk.
-    """
-    content = image if isinstance(image, bytes) else image.read_bytes()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):  # it is not there
-        if path.read_bytes() == content:
-            return
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _common_folder(paths: list[str]) -> str:

@@ -22,6 +22,7 @@ from picsellia_async.cli.delivering import (
     add_concurrency,
     concurrency_of,
     is_refused,
+    pending_in,
     print_failures,
     seconds,
 )
@@ -31,7 +32,6 @@ from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError, SpoolError
 from picsellia_async.progress import TerminalProgress
-from picsellia_async.spools import read_contents
 from picsellia_async.uploader import Uploader
 
 _CONNECT_AGAIN_SECONDS: Final = 0.5
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _pending(spool: Path) -> int:
     try:
-        return sum(one.state == "pending" for one in read_contents(spool).frames)
+        return pending_in(spool)
     except PicselliaError:  # what ended the command is told, not this
         return 0
 

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from picsellia_async._content_digest import content_digest, file_digest
-from picsellia_async._delivery.spool.contents import read_contents
+from picsellia_async.cli.delivering import pending_in
+from picsellia_async.cli.output_files import write_whole
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.jobs import JobReport
 from picsellia_async.jobs._errors import JournalError, JournalInUseError
-from picsellia_async.jobs._journal import Journal
 from picsellia_async.jobs.parts import copy_journal
 
 _READS: Final = ("manifest", "coco", "yolo", "images", "annotations")
@@ -114,8 +113,8 @@ def begin_with_copy(args: argparse.Namespace, journal: Path, owner: Mapping[str,
         owner: Host and deployment.
 
     Raises:
-        ConfigurationError: The manifest cannot be read.
-        JournalError: The journal of the same content is in use, or cannot be read.
+        ConfigurationError: The manifest cannot be read, or the folder of journals cannot be used.
+        JournalInUseError: A journal of the same content is in use.
     """
     if args.journal is not None or args.manifest is None:
         return
@@ -127,10 +126,7 @@ def begin_with_copy(args: argparse.Namespace, journal: Path, owner: Mapping[str,
     try:
         if not journal.exists() and not args.fresh:
             _copy_known(journal, content.encode(), input_of(args))
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        part = journal.with_name(f".{journal.name}.{uuid4().hex}.part")
-        part.write_text(content)
-        part.replace(journal.with_suffix(_CONTENT))
+        write_whole(journal.with_suffix(_CONTENT), content.encode())
     except OSError as error:
         raise ConfigurationError(f"the folder of journals cannot be used: {error}") from error
 
@@ -143,12 +139,11 @@ def _copy_known(journal: Path, content: bytes, name: str) -> None:
     if not known:
         return
     try:
-        copy_journal(known, journal, name)
-        places = ", ".join(repr(Journal.owner_in(path)["input"]) for path in known)
+        places = ", ".join(map(repr, copy_journal(known, journal, name)))
         print(f"the manifest is that of {places} in another place", file=sys.stderr)
     except JournalInUseError:
         raise
-    except JournalError as error:
+    except (ConfigurationError, JournalError) as error:  # the former of a journal of another format
         print(
             f"the manifest is known, but what was delivered is not ({error}); --look-up asks the platform",
             file=sys.stderr,
@@ -167,10 +162,10 @@ def check_spool(args: argparse.Namespace, content: str) -> None:
         SpoolError: The spool cannot be read.
     """
     inputs = args.spool / _INPUTS
-    if not inputs.is_file():
+    if not inputs.is_file() or content not in inputs.read_text().splitlines():
         return
-    waiting = sum(one.state == "pending" for one in read_contents(args.spool).frames)
-    if waiting and content in inputs.read_text().splitlines():
+    waiting = pending_in(args.spool)
+    if waiting:
         spool = shlex.quote(str(args.spool))
         raise ConfigurationError(
             f"--spool: {waiting} frames wait in {str(args.spool)!r}, and an earlier run put those of this input there: `picsellia-async "

@@ -106,7 +106,7 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
     merged = Journal(Path(into), owner)
     merged.open()
     try:
-        with closing(_endings(paths, owner)) as found:
+        with closing(_endings(dict.fromkeys(paths, owner))) as found:
             merged.add(found)
         counts = merged.counts()
     finally:
@@ -118,7 +118,7 @@ def merge(into: str | Path, journals: Iterable[str | Path]) -> MergeReport:
     )
 
 
-def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
+def copy_journal(paths: Sequence[Path], into: Path, name: str) -> list[str]:
     """Make the journal of an input of what those of others know: the same items under another name. Blocking.
 
     It has its name once it is whole: one that is there, and knows less, would have items sent twice.
@@ -128,16 +128,20 @@ def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
         into: The file; another one there is replaced.
         name: Of the input.
 
+    Returns:
+        The names of the others' inputs.
+
     Raises:
-        JournalError: The one is in use, or none; or the other one cannot be written.
+        ConfigurationError: One is of another format.
+        JournalError: One is in use, or none; or the new one cannot be written.
     """
-    owner = Journal.owner_in(paths[0])
+    owners = {path: Journal.owner_in(path) for path in paths}
     part = into.with_name(f".{into.name}.{uuid4().hex}.part")
-    copy = Journal(part, {**owner, "input": name})
+    copy = Journal(part, {**owners[paths[0]], "input": name})
     try:
         copy.open()
         try:
-            with closing(_endings_of_others(paths)) as found:
+            with closing(_endings(owners)) as found:
                 copy.add(found)
         finally:
             copy.close()
@@ -147,17 +151,12 @@ def copy_journal(paths: Sequence[Path], into: Path, name: str) -> None:
             raise JournalError(f"the journal {str(into)!r} cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
+    return [owner["input"] for owner in owners.values()]
 
 
-def _endings_of_others(paths: Iterable[Path]) -> Generator[Ended, None, None]:
-    """Yield the items of journals of several inputs."""
-    for path in paths:
-        yield from _endings([path], Journal.owner_in(path))
-
-
-def _endings(paths: Iterable[Path], owner: Mapping[str, str]) -> Generator[Ended, None, None]:
-    """Yield the items of journals, of which one is open at a time."""
-    for path in paths:
+def _endings(owners: Mapping[Path, Mapping[str, str]]) -> Generator[Ended, None, None]:
+    """Yield the items of journals, each with whose they are. One of them is open at a time."""
+    for path, owner in owners.items():
         one = Journal(path, owner)
         one.open()
         try:
