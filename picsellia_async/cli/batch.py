@@ -76,8 +76,16 @@ class Batch:
     @property
     def total(self) -> int | None:
         """Items to be read; None where only reading tells."""
-        total = self._source.total if self._total is None else self._total
-        return total if total is None or self._limit is None else min(total, self._limit)
+        total = self._in_source
+        return None if total is None else self._limited(total)
+
+    @property
+    def _in_source(self) -> int | None:
+        """Items there are, whatever the limit; None where only reading tells."""
+        return self._source.total if self._total is None else self._total
+
+    def _limited(self, number: int) -> int:
+        return number if self._limit is None else min(number, self._limit)
 
     async def items(self) -> AsyncGenerator[Frame, None]:
         """Yield the items."""
@@ -97,11 +105,10 @@ class Batch:
             known: Items whose outcome, or place in the journal, is known. What was only read ahead counts as not read.
             skipped: Items that could not be used.
         """
-        total = self._source.total if self._total is None else self._total
+        total = self._in_source
         if total is None:
             return 0 if not self.read or (self.is_read and known >= self.read) else None
-        usable = total - skipped
-        return max(0, (usable if self._limit is None else min(usable, self._limit)) - known)
+        return max(0, self._limited(total - skipped) - known)
 
     def tell_start(self) -> None:
         """Say on stderr where the items go, and how many there are; once, when the first of them was read."""

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from picsellia_async._error_text import error_text
 from picsellia_async._version import __version__
 from picsellia_async.cli import demo, doctor, emulator, monitor, predict, replay, run, spool
 from picsellia_async.cli.logs import add_verbose, logged
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(in_options(f"picsellia-async {chosen.command}: {exc}"), file=sys.stderr)
         return 2
     except PicselliaError as exc:
-        print(in_options(f"picsellia-async {chosen.command}: {type(exc).__name__}: {exc}"), file=sys.stderr)
+        print(in_options(f"picsellia-async {chosen.command}: {error_text(exc)}"), file=sys.stderr)
         return 1
     except OSError as exc:  # a full disk behind our output, for instance
         _let_go_of_stdout()

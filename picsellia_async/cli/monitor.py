@@ -417,10 +417,10 @@ class _Outage:
 
     def is_long(self) -> bool:
         """Return whether it has lasted for the seconds; called again and again."""
-        found = self._uploader.statistics()
-        ended, troubles = found.accepted - found.pending_frames, set(found.troubles)
         if not self._batch.is_read:
             return False
+        found = self._uploader.statistics()
+        ended, troubles = found.accepted - found.pending_frames, set(found.troubles)
         if self._since is None or ended != self._ended:
             self._since, self._ended = time.monotonic(), ended
         # Not where the disk is in trouble, too: then closing may lose frames. A slow line is no trouble, nor a pause that the service asks for.

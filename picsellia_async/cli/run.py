@@ -17,7 +17,6 @@ from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import count
 from picsellia_async.cli.delivering import (
     add_account,
-    add_concurrency,
     check_readable,
     find_deployment,
     print_failures,
@@ -96,7 +95,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--tag", action="append", metavar="NAME", help="data tag of each frame; repeatable")
     parser.add_argument("--json", action="store_true", help="print the account as one JSON object")
-    add_concurrency(parser)
     add_sending(parser)
     add_account(parser, default_host="https://app.picsellia.com")
     parser.set_defaults(run=run)

@@ -10,7 +10,7 @@ from typing import Final
 
 from picsellia_async._delivery.options import Rung, UploaderOptions
 from picsellia_async._delivery.permission import Hours
-from picsellia_async.cli.delivering import concurrency_of, seconds
+from picsellia_async.cli.delivering import add_concurrency, concurrency_of, seconds
 from picsellia_async.errors import ConfigurationError
 
 _UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -64,6 +64,7 @@ def rungs(value: str) -> list[Rung]:
 
 def add_sending(parser: argparse.ArgumentParser) -> None:
     """Add the options; `sending_options` and `cache_dir_of` read them."""
+    add_concurrency(parser)
     group = parser.add_argument_group("delivery")
     group.add_argument("--spool", type=Path, metavar="DIR", help="frames survive a crash and an outage")
     group.add_argument(
