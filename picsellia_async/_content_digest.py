@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from picsellia_async.errors import ConfigurationError
@@ -20,7 +20,8 @@ def content_digest(content: bytes) -> bytes:
     Raises:
         ConfigurationError: The extra is not installed.
     """
-    return _xxh3()(content)
+    digest: bytes = _xxh3().xxh3_128_digest(content)
+    return digest
 
 
 def file_digest(path: Path) -> str:
@@ -30,23 +31,21 @@ def file_digest(path: Path) -> str:
         ConfigurationError: The extra is not installed.
         OSError: The file cannot be read.
     """
-    _xxh3()
-    from xxhash import xxh3_128  # noqa: PLC0415 - an extra, imported on use
-
-    digest = xxh3_128()
+    digest = _xxh3().xxh3_128()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-    return digest.hexdigest()
+    found: str = digest.hexdigest()
+    return found
 
 
 @cache
-def _xxh3() -> Callable[[bytes], bytes]:
+def _xxh3() -> ModuleType:
     try:
-        from xxhash import xxh3_128_digest  # noqa: PLC0415 - an extra, imported on use
+        import xxhash  # noqa: PLC0415 - an extra, imported on use
     except ModuleNotFoundError as error:
         # Another digest in its place would make other ids of the same items, and send them twice.
         raise ConfigurationError(
             "to know pictures again needs the extra 'jobs': pip install 'picsellia-async[jobs]'"
         ) from error
-    return xxh3_128_digest
+    return xxhash

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from picsellia_async._content_digest import content_digest
+from picsellia_async._content_digest import file_digest
 from picsellia_async.config import IMAGE_BYTES_MAX
 
 _SETTLED_NS: Final = 2_000_000_000
@@ -34,7 +34,7 @@ class ImageVersion:
             is_settled = time.time_ns() - state.st_mtime_ns > _SETTLED_NS
             if not stat.S_ISREG(state.st_mode) or state.st_size > IMAGE_BYTES_MAX:
                 return cls()
-            return cls(state.st_size, state.st_mtime_ns if is_settled else 0, _digest(path))
+            return cls(state.st_size, state.st_mtime_ns if is_settled else 0, file_digest(path))
         except OSError:
             return cls()
 
@@ -62,8 +62,6 @@ class ImageVersion:
         Raises:
             OSError: It cannot be read.
         """
-        return self.may_be_in(path) and (self.modified_ns == path.stat().st_mtime_ns or _digest(path) == self.digest)
-
-
-def _digest(path: Path) -> str:
-    return content_digest(path.read_bytes()).hex()
+        return self.may_be_in(path) and (
+            self.modified_ns == path.stat().st_mtime_ns or file_digest(path) == self.digest
+        )

@@ -260,13 +260,13 @@ def predicted(tmp_path, make_image):
 async def test_a_picture_is_read_once_to_know_it_again(predicted, monkeypatch):
     """Those of the first lines, too, which are looked at before the first frame."""
     read = Counter()
-    digest = _image_version._digest
+    digest = _image_version.file_digest
 
     def counted(path):
         read[path.name] += 1
         return digest(path)
 
-    monkeypatch.setattr(_image_version, "_digest", counted)
+    monkeypatch.setattr(_image_version, "file_digest", counted)
     for number in range(3):
         os.utime(predicted.parent / f"{number}.jpg", (0, 1_600_000_000))  # the content alone tells
     assert len(await listed(manifest(predicted))) == 3
