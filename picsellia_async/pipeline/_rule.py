@@ -9,7 +9,7 @@ different sources may be under way at the same time; those of one source never a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -33,10 +33,8 @@ class Rule:
     """Whether it looks at `Candidate.picture`."""
     holds_back: bool = False
     """Whether it may decide on a frame only after later ones."""
-    class_names: frozenset[str] = frozenset()
-    """Names of classes that it asks for."""
-    class_indexes: frozenset[int] = frozenset()
-    """Indexes of classes that it asks for."""
+    classes: frozenset[str | int] = frozenset()
+    """Names and indexes of classes that it asks for."""
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -105,8 +103,7 @@ class AllOf(Rule):
         self.name = " & ".join(rule.name for rule in self._rules)
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
-        self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
-        self.class_indexes = frozenset[int]().union(*(rule.class_indexes for rule in self._rules))
+        self.classes = frozenset[str | int]().union(*(rule.classes for rule in self._rules))
         self._through: dict[Candidate, tuple[tuple[str, ...], Exception | None]] = {}
         """Rules that have let a candidate through so far, and what one raised, for all that are on their way."""
         self._asked: dict[Candidate, int] = {}
@@ -173,8 +170,7 @@ class AnyOf(Rule):
         self.name = " | ".join(rule.name for rule in self._rules)
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
-        self.class_names = frozenset[str]().union(*(rule.class_names for rule in self._rules))
-        self.class_indexes = frozenset[int]().union(*(rule.class_indexes for rule in self._rules))
+        self.classes = frozenset[str | int]().union(*(rule.classes for rule in self._rules))
         self._votes: dict[Candidate, _Vote] = {}
 
     def feed(self, candidate: Candidate) -> Iterator[Decision]:
@@ -255,17 +251,25 @@ def check_class_names(rule: Rule, known: Collection[str], indexes: Collection[in
     Raises:
         ConfigurationError: It asks for one.
     """
-    unknown = sorted(rule.class_names - set(known))
+    unknown = sorted({one for one in rule.classes if isinstance(one, str)} - set(known))
     if unknown:
         near = nearest_names(unknown[0], known)
         raise ConfigurationError(
             f"classes asks for {', '.join(map(repr, unknown[:NEAREST]))}, and frames show no such class; there are "
-            f"{', '.join(map(repr, near))}{', ...' if len(near) < len(known) else ''}"
+            f"{_some(map(repr, near), of=len(known))}"
         )
-    beyond = [] if indexes is None else sorted(rule.class_indexes - set(indexes))
+    if indexes is None:
+        return
+    known_indexes = set(indexes)
+    beyond = sorted({one for one in rule.classes if isinstance(one, int)} - known_indexes)
     if beyond:
-        few = sorted(set(indexes or ()))[:_INDEXES_SHOWN]
         raise ConfigurationError(
             f"classes asks for {', '.join(map(str, beyond[:NEAREST]))}, and frames show no class of that index; there are "
-            f"{', '.join(map(str, few))}{', ...' if len(few) < len(set(indexes or ())) else ''}"
+            f"{_some(map(str, sorted(known_indexes)[:_INDEXES_SHOWN]), of=len(known_indexes))}"
         )
+
+
+def _some(shown_ones: Iterable[str], *, of: int) -> str:
+    """Return some of so many, and whether there are more."""
+    some = list(shown_ones)
+    return ", ".join([*some, "..."] if len(some) < of else some)

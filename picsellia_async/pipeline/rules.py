@@ -230,18 +230,17 @@ class _Classes(Rule):
     name = "classes"
 
     def __init__(self, wanted: frozenset[str | int]) -> None:
-        self._wanted = wanted
-        self.class_names = frozenset(one for one in wanted if isinstance(one, str))
-        self.class_indexes = frozenset(one for one in wanted if isinstance(one, int))
+        self.classes = wanted
+        self._needs_names = any(isinstance(one, str) for one in wanted)
 
     def allows(self, candidate: Candidate) -> bool:
         indexes, labels = candidate.prediction.detection_classes, candidate.labels
-        if labels is None and self.class_names and indexes:
+        if labels is None and self._needs_names and indexes:
             raise ConfigurationError(
                 "classes are asked for by name, and nothing tells the names: give the pipeline "
                 "label_map=await deployment.label_map()"
             )
-        return not self._wanted.isdisjoint(indexes) or not self._wanted.isdisjoint(labels or ())
+        return not self.classes.isdisjoint(indexes) or not self.classes.isdisjoint(labels or ())
 
 
 class _Cooldown(Rule):
@@ -282,7 +281,7 @@ class _Around(Rule):
     def __init__(self, event: Rule, before: float, after: float, max_frames: int) -> None:
         self._event = event
         self.needs_picture = event.needs_picture
-        self.class_names, self.class_indexes = event.class_names, event.class_indexes
+        self.classes = event.classes
         self._before, self._after, self._max_frames = before, after, max_frames
         self._rings: dict[str, deque[Candidate]] = {}
         self._until: dict[str, float] = {}
