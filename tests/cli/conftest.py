@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -34,3 +36,29 @@ def predict(emulator, environment, capsys, tmp_path):
         return code, out, err, sorted(line["image"] for line in found)
 
     return ran
+
+
+@pytest.fixture
+def monitor(emulator, environment, capsys):
+    """Return what runs the command in this process, and returns exit code, report (None where it gives none) and stderr."""
+
+    async def ran(*arguments, as_text=False):
+        given = ["monitor", emulator.deployment_name, *map(str, arguments), *([] if as_text else ["--json"])]
+        code = await asyncio.to_thread(main, given)
+        out, err = capsys.readouterr()
+        return code, out if as_text else json.loads(out) if out else None, err
+
+    return ran
+
+
+@pytest.fixture
+def start_monitor(emulator, environment, tmp_path):
+    """Return what starts the command in a process of its own, in the folder of the test."""
+
+    async def started(*arguments):
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "picsellia_async.cli", "monitor", emulator.deployment_name, *map(str, arguments), "--json",
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    return started

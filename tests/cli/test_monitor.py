@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
@@ -166,8 +165,7 @@ async def test_classes_of_coco_are_found_by_name(emulator, client, tmp_path, ima
     assert (code, err.count("\n")) == (0, 1)
     (asset,) = await stored(client, emulator)
     assert asset.filename == "000000000003.jpg"
-    async with httpx.AsyncClient(timeout=60) as plain:
-        (item,) = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    (item,) = emulator.predictions()
     assert item["raw_predictions"]["detection_classes"] == [int(index)]
     (tmp_path / "r.json").write_text(json.dumps(results["annotations"]))
     code, _, err = await monitor(emulator, emulator.deployment_name, *arguments)
@@ -191,8 +189,7 @@ async def test_classes_of_yolo_are_found_by_name(emulator, tmp_path, images):
     assert "--names" in err
     code, _, err = await monitor(emulator, emulator.deployment_name, *arguments, "--names", tmp_path / "names.txt")
     assert (code, err.count("\n")) == (0, 1)
-    async with httpx.AsyncClient(timeout=60) as plain:
-        (item,) = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
+    (item,) = emulator.predictions()
     assert item["raw_predictions"]["detection_classes"] == [2]
 
 

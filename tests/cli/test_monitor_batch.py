@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
 from picsellia_async.cli import batch
-from picsellia_async.cli.main import main
 from picsellia_async.emulator import Fault
+
+from ..support.client import stored_names
 
 pytestmark = pytest.mark.anyio
 
@@ -34,38 +31,6 @@ def manifest_file(tmp_path):
     return path
 
 
-@pytest.fixture
-def monitor(emulator, monkeypatch, capsys, tmp_path):
-    """Return what runs the command in this process, and returns exit code, report and stderr."""
-    for name in [name for name in os.environ if name.startswith("PICSELLIA")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-    async def ran(*arguments):
-        account = ["--host", emulator.url, "--api-token", emulator.api_token, "--json"]
-        given = ["monitor", emulator.deployment_name, *map(str, arguments), *account]
-        code = await asyncio.to_thread(main, given)
-        out, err = capsys.readouterr()
-        return code, json.loads(out) if out else None, err
-
-    return ran
-
-
-@pytest.fixture
-def stored(emulator):
-    """Return what fetches the stored predictions."""
-
-    async def items():
-        async with httpx.AsyncClient(timeout=60) as plain:
-            return (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
-
-    return items
-
-
-async def names(stored):
-    return Counter(item["filename"] for item in await stored())
-
-
 async def test_the_first_line_tells_where_and_how_many(emulator, client, monitor, manifest_file):
     """Host, organization, deployment, items, and the journal by which the command goes on."""
     first = f"{emulator.url}, organization {client.name}, deployment {emulator.deployment_name}: 6 items"
@@ -73,6 +38,9 @@ async def test_the_first_line_tells_where_and_how_many(emulator, client, monitor
         code, report, err = await monitor("--manifest", manifest_file, "--limit", limit)
         assert (code, report["delivered_before"]) == (0, before)
         assert err.startswith(first.replace("6 items", end))
+    assert re.search(
+        r"what the journal '[^']+\.journal' has as delivered is not sent again \(--fresh sends everything\)\n", err
+    )
 
 
 async def test_items_can_be_limited_and_tagged(monitor, manifest_file, client, emulator):
@@ -84,7 +52,7 @@ async def test_items_can_be_limited_and_tagged(monitor, manifest_file, client, e
     assert tags == [{"belt", "night"}] * 2
 
 
-async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, manifest_file, stored, tmp_path):
+async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, emulator, manifest_file, tmp_path):
     """What would be refused is named, and the journal knows nothing of it."""
     code, report, _ = await monitor("--manifest", manifest_file, "--dry-run")
     assert (code, report["items"], report["cannot_be_sent"]) == (0, 6, 0)
@@ -98,11 +66,11 @@ async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, manifest_f
     assert "4000" in report["cannot"][0]
     assert "--class-numbers" in report["cannot"][0]
     assert "await" not in report["cannot"][0]
-    assert not await stored()
+    assert not emulator.predictions()
     assert not list((tmp_path / "state").rglob("*.journal"))
 
 
-async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_file, stored, tmp_path):
+async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_file, tmp_path):
     """Refused frames and bad lines are lines of a manifest with the reason; repaired and fed back, each is stored once."""
     picture = (tmp_path / "3.jpg").read_bytes()
     (tmp_path / "3.jpg").write_bytes(b"no image")
@@ -115,17 +83,17 @@ async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_fi
     assert (code, report["delivered"], report["rejected"], report["skipped"]) == (1, 3, 2, 1)
     assert f"3 failures in {str(failed)!r}: once repaired, `picsellia-async monitor" in err
     lines = {Path(line["image"]).name: line for line in map(json.loads, failed.read_text().splitlines())}
-    assert set(lines) == {"3.jpg", *({f"{number}.jpg" for number in range(6)} - set(await names(stored)))}
+    assert set(lines) == {"3.jpg", *({f"{number}.jpg" for number in range(6)} - set(stored_names(emulator)))}
     assert all(line["reason"] for line in lines.values())
     (tmp_path / "3.jpg").write_bytes(picture)
     emulator.faults.remove(refusal.id)
     code, report, _ = await monitor("--manifest", failed, "--outside", "--failures", tmp_path / "again.jsonl")
     assert (code, report["delivered"]) == (0, 3)
     assert (tmp_path / "again.jsonl").read_text() == ""
-    assert await names(stored) == {f"{number}.jpg": 1 for number in range(6)}
+    assert stored_names(emulator) == {f"{number}.jpg": 1 for number in range(6)}
 
 
-async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_file, tmp_path, stored):
+async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_file, tmp_path):
     """Every field travels: what is stored after the failure file was sent is what would have been stored."""
     line = {
         "image": "0.jpg", "filename": "belt/0.jpg", "prediction": {**DETECTION, "detection_texts": ["x"]}, "latency": 0.25,
@@ -141,11 +109,11 @@ async def test_a_failure_keeps_what_the_frame_said(monitor, emulator, manifest_f
         "reason": json.loads(failed.read_text())["reason"],
     }  # fmt: skip
     assert (await monitor("--manifest", failed))[0] == 0
-    (item,) = await stored()
+    (item,) = emulator.predictions()
     assert item["filename"] == "belt/0.jpg"
 
 
-async def test_an_empty_journal_is_told_and_the_platform_asked(monitor, manifest_file, stored, tmp_path):
+async def test_an_empty_journal_is_told_and_the_platform_asked(monitor, emulator, manifest_file, tmp_path):
     """What a full disk leaves of a journal says nothing; with `--look-up` nothing is stored twice."""
     journal = tmp_path / "j"
     assert (await monitor("--manifest", manifest_file, "--journal", journal))[0] == 0
@@ -153,7 +121,7 @@ async def test_an_empty_journal_is_told_and_the_platform_asked(monitor, manifest
     code, report, err = await monitor("--manifest", manifest_file, "--journal", journal, "--look-up")
     assert f"the journal {str(journal)!r} is empty" in err
     assert (code, report["delivered_before"]) == (0, 6)
-    assert await names(stored) == {f"{number}.jpg": 1 for number in range(6)}
+    assert stored_names(emulator) == {f"{number}.jpg": 1 for number in range(6)}
 
 
 async def test_what_was_delivered_can_be_verified(monitor, emulator, client, manifest_file):
@@ -177,7 +145,7 @@ async def test_progress_is_told_where_there_is_no_terminal(monitor, emulator, ma
 
 
 @pytest.mark.parametrize("where", ["input", "folder", "nowhere"])
-async def test_a_failure_file_that_cannot_be_written_is_refused(monitor, manifest_file, tmp_path, where, stored):
+async def test_a_failure_file_that_cannot_be_written_is_refused(monitor, emulator, manifest_file, tmp_path, where):
     """Above all the manifest that is read."""
     path = {"input": manifest_file, "folder": tmp_path, "nowhere": tmp_path / "no" / "f.jsonl"}[where]
     before = manifest_file.read_text()
@@ -185,4 +153,4 @@ async def test_a_failure_file_that_cannot_be_written_is_refused(monitor, manifes
     assert (code, report) == (2, None)
     assert "--failures" in err
     assert manifest_file.read_text() == before
-    assert not await stored()
+    assert not emulator.predictions()

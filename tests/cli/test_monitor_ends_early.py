@@ -7,86 +7,33 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import sys
-from collections import Counter
 
 import pytest
 
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Fault
 
+from ..support.client import first_fault, stored_names
+from ..support.monitor_inputs import arguments_of, write_manifest
 from ..support.sources import encoded
 
 pytestmark = pytest.mark.anyio
 
-DETECTION = {"detection_classes": [0], "detection_boxes": [[1, 2, 30, 40]], "detection_scores": [0.5]}
 MANY = 450
 """More than are handed to the uploader and read ahead of it."""
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and files of POSIX")
 
 
-def pictures(folder, count):
-    folder.mkdir()
-    names = [f"{number:03d}.jpg" for number in range(count)]
-    for number, name in enumerate(names):
-        (folder / name).write_bytes(encoded(value=number % 12))
-    return names
-
-
-def write_manifest(folder, count=6):
-    names = pictures(folder, count)
-    (folder / "m.jsonl").write_text("\n".join(json.dumps({"image": name, "prediction": DETECTION}) for name in names))
-    return folder / "m.jsonl"
-
-
-def input_of(kind, folder, count):
-    if kind == "manifest":
-        return ["--manifest", write_manifest(folder, count)]
-    names = pictures(folder, count)
-    if kind == "coco":
-        found = [{"file_name": name, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5} for name in names]
-        (folder / "r.json").write_text(json.dumps(found))
-        return ["--coco", folder / "r.json", "--images", folder, "--class-numbers"]
-    (folder / "labels").mkdir()
-    for name in names:
-        (folder / "labels" / name).with_suffix(".txt").write_text("1 0.5 0.5 0.5 0.5 0.9\n")
-    return ["--yolo", folder / "labels", "--images", folder, "--class-numbers"]
-
-
-@pytest.fixture
-def monitor(emulator, environment, capsys):
-    """Return what runs the command in this process, and returns exit code and both outputs."""
-
-    async def ran(*arguments):
-        code = await asyncio.to_thread(main, ["monitor", emulator.deployment_name, *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return ran
-
-
-@pytest.fixture
-def start(emulator, environment):
-    """Return what starts the command, and waits until the service has failed once."""
-
-    async def started(*arguments):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "picsellia_async.cli", "monitor", emulator.deployment_name, *map(str, arguments), "--json",
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        while not emulator.faults.account():  # noqa: ASYNC110 - the emulator tells nobody that a frame came
-            await asyncio.sleep(0.01)
-        return process
-
-    return started
-
-
 @POSIX
 @pytest.mark.parametrize("kind", ["manifest", "coco", "yolo"])
-async def test_the_account_of_an_interrupted_run_has_every_item(tmp_path, emulator, start, kind):
+async def test_the_account_of_an_interrupted_run_has_every_item(tmp_path, emulator, start_monitor, kind):
     """Delivered, refused, left and not read are all items of the input: what was only read ahead counts as not read."""
     emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503, skip=5))
-    process = await start(*input_of(kind, tmp_path / "day", MANY), "--close-timeout", "0.2", "--concurrency", "1")
+    process = await start_monitor(
+        *arguments_of(kind, tmp_path / "day", MANY), "--close-timeout", "0.2", "--concurrency", "1"
+    )
+    await first_fault(emulator)
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
     report = json.loads(out)
@@ -102,8 +49,7 @@ async def test_skipped_items_are_not_left_to_be_read(tmp_path, monitor):
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join(["bad", *lines]))
     for options, delivered in ((["--limit", 4], 4), ([], 2)):
-        code, out, err = await monitor("--manifest", manifest, "--skip-bad", "--json", *options)
-        report = json.loads(out)
+        code, report, err = await monitor("--manifest", manifest, "--skip-bad", *options)
         assert (code, report["skipped"], report["delivered"], report["not_read"]) == (1, 1, delivered, 0)
         assert "the same command" not in err
 
@@ -117,7 +63,7 @@ async def test_a_bad_line_stops_the_same_command_again(tmp_path, monitor):
     assert code == 1
     assert "7 not read: the same command stops there again, and --skip-bad goes on behind it" in err
     assert "tries them again" not in err
-    code, out, _ = await monitor("--manifest", manifest, "--skip-bad")
+    code, out, _ = await monitor("--manifest", manifest, "--skip-bad", as_text=True)
     assert (code, "1 skipped, 6 delivered before" in out) == (1, True)
 
 
@@ -128,17 +74,18 @@ async def test_what_another_input_delivered_is_not_said_to_be_of_this_one(tmp_pa
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     for number, path in enumerate(sorted((tmp_path / "two").glob("*.jpg"))):
         path.write_bytes(encoded(value=100 + number))
-    code, out, err = await monitor("--manifest", tmp_path / "two" / "m.jsonl")
+    code, out, err = await monitor("--manifest", tmp_path / "two" / "m.jsonl", as_text=True)
     assert (code, out) == (0, "6 of 6 delivered, 0 refused, 0 dropped, 0 left in the spool, 0 skipped\n")
     assert "delivered before" not in err
 
 
 @POSIX
-async def test_a_journal_that_is_removed_meanwhile_is_told(tmp_path, emulator, start, monitor):
+async def test_a_journal_that_is_removed_meanwhile_is_told(tmp_path, emulator, start_monitor, monitor):
     """Exit code 1, with the option by which nothing is stored twice, and no word of going on without it."""
     manifest, journal = write_manifest(tmp_path / "day"), tmp_path / "j"
     fault = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503))
-    process = await start("--manifest", manifest, "--journal", journal)
+    process = await start_monitor("--manifest", manifest, "--journal", journal)
+    await first_fault(emulator)
     journal.unlink()
     emulator.faults.remove(fault.id)
     out, err = await process.communicate()
@@ -148,7 +95,7 @@ async def test_a_journal_that_is_removed_meanwhile_is_told(tmp_path, emulator, s
     assert "goes on from here" not in err.decode()
     code, _, _ = await monitor("--manifest", manifest, "--journal", journal, "--look-up")
     assert code == 0
-    assert Counter(item["filename"] for item in emulator.predictions()) == {f"{n:03d}.jpg": 1 for n in range(6)}
+    assert stored_names(emulator) == {f"{n:03d}.jpg": 1 for n in range(6)}
 
 
 async def test_an_outage_ends_a_command_whose_frames_lie_in_a_spool(tmp_path, emulator, monitor):
@@ -156,7 +103,7 @@ async def test_an_outage_ends_a_command_whose_frames_lie_in_a_spool(tmp_path, em
     spool = tmp_path / "spool"
     fault = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503))
     manifest = write_manifest(tmp_path / "day")
-    code, out, err = await monitor("--manifest", manifest, "--spool", spool, "--close-timeout", "0.2")
+    code, out, err = await monitor("--manifest", manifest, "--spool", spool, "--close-timeout", "0.2", as_text=True)
     assert (code, out) == (1, "0 of 6 delivered, 0 refused, 0 dropped, 6 left in the spool, 0 skipped\n")
     assert "  6 left in the spool" in err
     assert f"`picsellia-async replay {spool}` delivers them" in err

@@ -9,7 +9,6 @@ import sys
 import time
 from collections import Counter
 
-import httpx
 import pytest
 
 from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, Frame, RetryPolicy
@@ -18,6 +17,7 @@ from picsellia_async.errors import ServerError
 from picsellia_async.jobs import Job, JournalError, run
 from picsellia_async.jobs._journal import Journal
 
+from ..support.client import stored_names
 from ..support.sources import encoded, encoded_frames
 
 pytestmark = pytest.mark.anyio
@@ -25,40 +25,28 @@ pytestmark = pytest.mark.anyio
 IMAGES = [encoded(value=number) for number in range(12)]
 
 
-@pytest.fixture
-def stored(emulator):
-    """Return what counts the stored predictions by file name."""
-
-    async def names():
-        async with httpx.AsyncClient(timeout=60) as plain:
-            items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
-        return Counter(item["filename"] for item in items)
-
-    return names
-
-
 ALL = Counter(f"{number}.jpg" for number in range(12))
 
 
-async def test_what_a_lost_journal_knew_is_looked_up(tmp_path, deployment, stored):
+async def test_what_a_lost_journal_knew_is_looked_up(tmp_path, deployment, emulator):
     """With `look_up` a run without journal, and one of another input, store nothing twice, and send what is not there."""
     first = await run(encoded_frames(range(8)), deployment, journal=tmp_path / "lost")
     assert first.delivered == 8
     second = await run(encoded_frames(), deployment, journal=tmp_path / "new", input="moved", look_up=True)
     assert (second.delivered, second.delivered_before, second.found, second.upload.delivered) == (12, 8, 8, 4)
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
-async def test_what_was_refused_may_have_come_another_way(tmp_path, deployment, emulator, stored):
+async def test_what_was_refused_may_have_come_another_way(tmp_path, deployment, emulator):
     """Frames that were refused and sent since by somebody else, as a file of failures, are not sent again."""
     emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=3))
     first = await run(encoded_frames(), deployment, journal=tmp_path / "j", concurrency=1)
     assert first.rejected == 3
-    missing = [number for number in range(12) if f"{number}.jpg" not in await stored()]
+    missing = [number for number in range(12) if f"{number}.jpg" not in stored_names(emulator)]
     await run(encoded_frames(missing), deployment, journal=tmp_path / "failures")
     again = await run(encoded_frames(), deployment, journal=tmp_path / "j")
     assert (again.delivered, again.found, again.upload.accepted, again.is_complete) == (12, 3, 0, True)
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
 @pytest.mark.parametrize("damage", ["text", "cut"])
@@ -71,17 +59,17 @@ async def test_a_damaged_journal_says_what_to_do(tmp_path, deployment, damage):
         await run(encoded_frames(), deployment, journal=tmp_path / "j")
 
 
-async def test_a_second_run_sends_what_is_new(tmp_path, deployment, stored):
+async def test_a_second_run_sends_what_is_new(tmp_path, deployment, emulator):
     """Frames that were delivered are passed over, whatever order they come in; the account tells both."""
     first = await run(encoded_frames(range(8)), deployment, journal=tmp_path / "j")
     assert (first.delivered, first.delivered_before, first.is_complete) == (8, 0, True)
     second = await run(encoded_frames(range(11, -1, -1)), deployment, journal=tmp_path / "j")
     assert (second.delivered, second.delivered_before, second.upload.accepted) == (12, 8, 4)
     assert second.is_complete
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
-async def test_frames_of_files_are_known_again(tmp_path, deployment, stored):
+async def test_frames_of_files_are_known_again(tmp_path, deployment, emulator):
     """By name, size and prediction: not by when the file was written, and without its being read."""
     path = tmp_path / "a.jpg"
     path.write_bytes(IMAGES[0])
@@ -94,28 +82,28 @@ async def test_frames_of_files_are_known_again(tmp_path, deployment, stored):
         fields.pop("latency", None)
         path.touch()
         await run(one(**fields), deployment, journal=tmp_path / "j")
-        assert (await stored())["a.jpg"] == count
+        assert stored_names(emulator)["a.jpg"] == count
 
 
-async def test_names_that_a_prediction_remembers_do_not_matter(tmp_path, deployment, stored):
+async def test_names_that_a_prediction_remembers_do_not_matter(tmp_path, deployment, emulator):
     """With a label map or with its indexes it is the same prediction, and the same item."""
     boxes, label_map = [[1, 2, 30, 40]], await deployment.label_map()
     for classes, known in ((list(label_map)[:1], label_map), ([next(iter(label_map.values()))], None)):
         prediction = DetectionPredictionFormat.from_xyxy(boxes, classes, [0.5], label_map=known)
         frame = Frame(image=IMAGES[0], filename="0.jpg", width=64, height=48, prediction=prediction, latency=0.01)
         await run([frame], deployment, journal=tmp_path / "j")
-    assert await stored() == {"0.jpg": 1}
+    assert stored_names(emulator) == {"0.jpg": 1}
 
 
-async def test_equal_frames_are_as_many_items(tmp_path, deployment, stored):
+async def test_equal_frames_are_as_many_items(tmp_path, deployment, emulator):
     """A scene that does not move: three frames are stored three times, and not again."""
     for before in (0, 3):
         report = await run((one for _ in range(3) for one in encoded_frames([0])), deployment, journal=tmp_path / "j")
         assert (report.delivered, report.delivered_before) == (3, before)
-    assert (await stored())["0.jpg"] == 3
+    assert stored_names(emulator)["0.jpg"] == 3
 
 
-async def test_refused_frames_are_tried_again(tmp_path, emulator, deployment, stored):
+async def test_refused_frames_are_tried_again(tmp_path, emulator, deployment):
     """By the next run, and only those; the report of the first says that it is not complete."""
     fault = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, times=3))
     first = await run(encoded_frames(), deployment, journal=tmp_path / "j", concurrency=1)
@@ -123,10 +111,10 @@ async def test_refused_frames_are_tried_again(tmp_path, emulator, deployment, st
     emulator.faults.remove(fault.id)
     second = await run(encoded_frames(), deployment, journal=tmp_path / "j")
     assert (second.upload.accepted, second.is_complete) == (3, True)
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
-async def test_what_an_outage_left_is_delivered_by_the_next_run(tmp_path, emulator, deployment, stored):
+async def test_what_an_outage_left_is_delivered_by_the_next_run(tmp_path, emulator, deployment):
     """Given up at closing: not delivered, and sent again."""
     fault = emulator.faults.add(Fault(kind="status", endpoint="monitor", status=503))
     job = Job(deployment, journal=tmp_path / "j", close_timeout=0.0)
@@ -136,7 +124,7 @@ async def test_what_an_outage_left_is_delivered_by_the_next_run(tmp_path, emulat
     assert (job.report.left, job.report.is_complete) == (12, False)
     emulator.faults.remove(fault.id)
     assert (await run(encoded_frames(), deployment, journal=tmp_path / "j")).is_complete
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
 KILLED = """
@@ -166,7 +154,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-async def test_what_was_under_way_at_a_kill_is_looked_up(tmp_path, emulator, deployment, stored):
+async def test_what_was_under_way_at_a_kill_is_looked_up(tmp_path, emulator, deployment):
     """Sent and without an outcome in the journal: sent again only where the platform has it not."""
     for number, image in enumerate(IMAGES):
         (tmp_path / f"{number}.jpg").write_bytes(image)
@@ -175,15 +163,15 @@ async def test_what_was_under_way_at_a_kill_is_looked_up(tmp_path, emulator, dep
         emulator.deployment_name, str(tmp_path / "j"), str(tmp_path),
     )  # fmt: skip
     assert await process.wait() == -signal.SIGKILL
-    assert sum((await stored()).values()) >= 5
+    assert stored_names(emulator).total() >= 5
     report = await run(encoded_frames(), deployment, journal=tmp_path / "j")
     assert (report.is_complete, report.delivered) == (True, 12)
     assert report.found >= 1
     assert report.delivered_before + report.upload.delivered == 12
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
-async def test_an_item_that_cannot_be_looked_up_is_not_sent(tmp_path, emulator, deployment, stored):
+async def test_an_item_that_cannot_be_looked_up_is_not_sent(tmp_path, emulator, deployment):
     """The run ends with the error, and the next one looks again."""
     lost = emulator.faults.add(Fault(kind="stored_then_dropped", endpoint="monitor"))
     fault = emulator.faults.add(Fault(kind="status", endpoint="list_predicted_assets", status=403))
@@ -198,7 +186,7 @@ async def test_an_item_that_cannot_be_looked_up_is_not_sent(tmp_path, emulator, 
     emulator.faults.remove(fault.id)
     report = await run(encoded_frames([0]), deployment, journal=tmp_path / "j")
     assert (report.found, report.upload.accepted, report.is_complete) == (1, 0, True)
-    assert await stored() == Counter({"0.jpg": 1})
+    assert stored_names(emulator) == Counter({"0.jpg": 1})
 
 
 async def leave_one_under_way(journal, emulator, deployment):
@@ -236,7 +224,7 @@ async def test_look_ups_end_with_the_attempts_that_a_frame_has(tmp_path, emulato
         assert (report.upload.accepted, report.left) == (0, 1)
 
 
-async def test_a_cancelled_run_goes_on(tmp_path, emulator, deployment, stored):
+async def test_a_cancelled_run_goes_on(tmp_path, emulator, deployment):
     """What was read and not submitted was certainly not sent, and is not looked up."""
     journal = tmp_path / "j"
     read = asyncio.Event()
@@ -254,18 +242,18 @@ async def test_a_cancelled_run_goes_on(tmp_path, emulator, deployment, stored):
         await task
     report = await run(encoded_frames(), deployment, journal=journal)
     assert (report.is_complete, report.delivered, report.found) == (True, 12, 0)
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
-async def test_fresh_forgets(tmp_path, deployment, stored):
+async def test_fresh_forgets(tmp_path, deployment, emulator):
     """Everything is sent again, and known afterwards."""
     for fresh, before in ((False, 0), (True, 0), (False, 12)):
         report = await run(encoded_frames(), deployment, journal=tmp_path / "j", fresh=fresh)
         assert report.delivered_before == before
-    assert (await stored())["0.jpg"] == 2
+    assert stored_names(emulator)["0.jpg"] == 2
 
 
-async def test_what_the_input_raises_is_told(tmp_path, deployment, stored):
+async def test_what_the_input_raises_is_told(tmp_path, deployment, emulator):
     """The frames before it are delivered, and the next run passes them over."""
 
     def broken():
@@ -276,7 +264,7 @@ async def test_what_the_input_raises_is_told(tmp_path, deployment, stored):
     assert isinstance(report.upload.error, OSError)
     assert (report.delivered, report.is_complete) == (3, False)
     assert (await run(encoded_frames(), deployment, journal=tmp_path / "j")).delivered_before == 3
-    assert await stored() == ALL
+    assert stored_names(emulator) == ALL
 
 
 async def test_what_is_no_frame_is_told(tmp_path, deployment):

@@ -15,7 +15,6 @@ import sys
 from collections import Counter
 
 import attrs
-import httpx
 import pytest
 
 from picsellia_async.emulator import Fault
@@ -74,22 +73,13 @@ def start(emulator, tmp_path):
     return started
 
 
-@pytest.fixture
 def stored(emulator):
-    """Return what counts the stored pictures by the digest of their bytes."""
-
-    async def digests():
-        async with httpx.AsyncClient(timeout=300) as plain:
-            items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
-        return Counter(item["sha256"] for item in items)
-
-    return digests
+    """Return how often each picture was stored, by the digest of its bytes."""
+    return Counter(item["sha256"] for item in emulator.predictions())
 
 
 @pytest.mark.timeout(7200 if IS_SOAK else 600)
-async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
-    tmp_path, emulator, manifest_file, start, stored
-):
+async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(tmp_path, emulator, manifest_file, start):
     """Lost answers and refusals for a moment included; the failures are the bad files, and sent once they are repaired."""
     chance, failures = random.Random(COUNT), tmp_path / "failed.jsonl"
     killed_at = []
@@ -107,7 +97,7 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
         assert process.returncode is None, "it ended before it was killed"
         process.kill()
         await process.wait()
-        killed_at.append(sum((await stored()).values()))
+        killed_at.append(stored(emulator).total())
     assert killed_at == sorted(set(killed_at)), "each run stored something before it was killed"
     assert killed_at[-1] < COUNT * 0.99
 
@@ -119,7 +109,7 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
     assert (process.returncode, report["skipped"], report["rejected"], report["left"]) == (1, len(bad), 0, 0)
     assert report["delivered_before"] + report["delivered"] == COUNT - len(bad)
     good = {hashlib.sha256(picture(number)).hexdigest(): 1 for number in range(COUNT) if number % BAD_EVERY}
-    assert await stored() == good
+    assert stored(emulator) == good
     lines = [json.loads(line) for line in failures.read_text().splitlines()]
     assert [line["image"] for line in lines] == [f"images/{number}.jpg" for number in bad]
 
@@ -128,4 +118,4 @@ async def test_a_job_that_is_killed_at_random_points_stores_each_picture_once(
     process = await start(failures, tmp_path / "again.jsonl")
     report = json.loads((await process.communicate())[0])
     assert (process.returncode, report["delivered"]) == (0, len(bad))
-    assert await stored() == {hashlib.sha256(picture(number)).hexdigest(): 1 for number in range(COUNT)}
+    assert stored(emulator) == {hashlib.sha256(picture(number)).hexdigest(): 1 for number in range(COUNT)}

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 
-import httpx
 import pytest
 
 from picsellia_async import ConfigurationError, HostNotConfiguredError, PredictionError
@@ -17,6 +16,7 @@ from picsellia_async.emulator import Fault
 from picsellia_async.jobs import JournalError, Prediction, predict
 from picsellia_async.sources import directory, manifest
 
+from ..support.client import stored_names
 from ..support.sources import encoded
 
 pytestmark = pytest.mark.anyio
@@ -114,9 +114,7 @@ async def test_results_are_a_manifest(tmp_path, deployment, emulator, folder):
     report = await deployment.monitor_many(manifest(results))
     assert report.is_complete
     assert report.delivered == COUNT
-    async with httpx.AsyncClient(timeout=60) as plain:
-        items = (await plain.get(f"{emulator.url}/emulator/predictions")).json()["items"]
-    assert {item["filename"] for item in items} == set(expected)
+    assert set(stored_names(emulator)) == set(expected)
 
 
 async def test_results_that_were_monitored_are_no_manifest(tmp_path, deployment, folder):

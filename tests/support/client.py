@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -33,6 +35,17 @@ async def stored(emulator: Emulator) -> Any:
     """Return what the monitoring host of the emulator stored."""
     async with httpx.AsyncClient(timeout=60) as control:
         return (await control.get(f"{emulator.url}/emulator/predictions")).json()
+
+
+def stored_names(emulator: Emulator) -> Counter[str]:
+    """Return how often a prediction was stored under each file name."""
+    return Counter(item["filename"] for item in emulator.predictions())
+
+
+async def first_fault(emulator: Emulator) -> None:
+    """Wait until a fault has come into effect."""
+    while not emulator.faults.account():  # noqa: ASYNC110 - the emulator tells nobody that a request came
+        await asyncio.sleep(0.01)
 
 
 def calls(emulator: Emulator, endpoint: str) -> list[Entry]:
