@@ -55,6 +55,10 @@ class ImageLookup:
         """By file, the name that led to it by its tail alone."""
         self._expected: Sequence[str] = ()
         self._layout: Layout | None = None
+        self._starts: dict[str, int] = {}
+        """By name, how many of its leading folders are missing here, where the layout was looked for: what lies there is found once."""
+        self._directories: dict[Path, bool] = {}
+        """Whether there is such a directory, of those that were looked for."""
 
     def all(self) -> Iterator[Path]:
         """Yield every image."""
@@ -281,9 +285,10 @@ class ImageLookup:
         parts = _parts(name)
         if not parts:
             return None
+        known = self._starts.get(name)
         for start in range(1 if is_whole else len(parts)):
             tail = "/".join(parts[start:])
-            if _is_file(self._folder / tail):
+            if _is_file(self._folder / tail) if known is None else start == known:
                 self._refuse_elsewhere(name, [tail])
                 return tail
             if not is_whole and start < len(parts) - 1:
@@ -332,7 +337,9 @@ class ImageLookup:
         parts, rooted = _parts(name), _rooted(name)
         tails = ["/".join(parts[start:]) for start in range(len(parts))]
         found = next((one for one in tails if _is_file(self._folder / one)), None)
-        if found is None and parts:
+        if found is not None:
+            self._starts[name] = tails.index(found)
+        elif parts:
             there = {one.casefold() for one in self._index()[0].get(parts[-1].casefold(), [])}
             found = next((one for one in tails if one.casefold() in there), None)
         return None if found is None else rooted[: len(rooted) - found.count("/") - 1]
@@ -344,7 +351,10 @@ class ImageLookup:
             SourceError: It does.
         """
         stem = posixpath.splitext(tail)[0]
-        if not _is_directory((self._folder / tail).parent):
+        place = (self._folder / tail).parent
+        if place not in self._directories:
+            self._directories[place] = _is_directory(place)
+        if not self._directories[place]:
             return
         kinds = (kind for one in sorted(OTHER_PICTURES) for kind in (one, one.upper()))
         other = next((f"{stem}{kind}" for kind in kinds if _is_file(self._folder / f"{stem}{kind}")), None)
