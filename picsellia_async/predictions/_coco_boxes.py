@@ -14,13 +14,14 @@ _CORNERS_MODE: Final = 0
 """Detectron2's `BoxMode.XYXY_ABS`; its 1 is x, y, width, height."""
 _AREA_OFF: Final = 0.01
 """Share by which an area may be off and still be that of its box: numbers are rounded."""
-_EDGE_OFF: Final = 2.0
+EDGE_OFF: Final = 2.0
 """Pixels by which an outline may be off: tools differ by one at each end."""
 
-_Box: TypeAlias = tuple[float, float, float, float]
+Box: TypeAlias = tuple[float, float, float, float]
+"""Four numbers; those of an outline are left, top, right and bottom."""
 
 
-def four_numbers(value: object) -> _Box | None:
+def four_numbers(value: object) -> Box | None:
     """Return the four numbers of a box; None where it is none."""
     if isinstance(value, list) and len(value) == 4 and all(type(one) in {int, float} for one in value):
         x, y, width, height = value
@@ -42,13 +43,9 @@ def box_order(result: Mapping[str, Any]) -> tuple[Order, str]:
         return ("corners" if mode == _CORNERS_MODE else "size"), f"bbox_mode {mode}"
     outline = outline_of(result.get("segmentation"))
     if outline is not None:
-        return _by_outline(
-            box, outline
-        ), f"a segmentation from {outline[0]:g}, {outline[1]:g} to {outline[2]:g}, {outline[3]:g}"
-    area = result.get("area")
-    if isinstance(area, bool) or not isinstance(area, (int, float)):
-        return "", ""
-    return _by_area(box, area), f"area {area:g}"
+        return _by_outline(box, outline), shown_outline(outline)
+    area = area_of(result)
+    return ("", "") if area is None else (_by_area(box, area), f"area {area:g}")
 
 
 def repeated(results: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[int, int] | None:
@@ -70,11 +67,11 @@ def lie_apart(result: Mapping[str, Any]) -> str:
     x, y, third, fourth = box
     left, top, right, bottom = outline
     if any(
-        left <= far + _EDGE_OFF and x <= right + _EDGE_OFF and top <= low + _EDGE_OFF and y <= bottom + _EDGE_OFF
+        left <= far + EDGE_OFF and x <= right + EDGE_OFF and top <= low + EDGE_OFF and y <= bottom + EDGE_OFF
         for far, low in ((x + third, y + fourth), (third, fourth))
     ):
         return ""
-    return f"bbox {shown(result['bbox'])} and a segmentation from {left:g}, {top:g} to {right:g}, {bottom:g}"
+    return f"bbox {shown(result['bbox'])} and {shown_outline(outline)}"
 
 
 def corners_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
@@ -93,18 +90,18 @@ def corners_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     return example
 
 
-def _by_outline(box: _Box, outline: _Box) -> Order:
+def _by_outline(box: Box, outline: Box) -> Order:
     x, y, third, fourth = box
     is_size = _are_near((x, y, x + third, y + fourth), outline)
     is_corners = _are_near((x, y, third, fourth), outline)
     return "" if is_size == is_corners else "size" if is_size else "corners"
 
 
-def _are_near(one: _Box, other: _Box) -> bool:
-    return all(abs(a - b) <= _EDGE_OFF for a, b in zip(one, other, strict=True))
+def _are_near(one: Box, other: Box) -> bool:
+    return all(abs(a - b) <= EDGE_OFF for a, b in zip(one, other, strict=True))
 
 
-def _by_area(box: _Box, area: float) -> Order:
+def _by_area(box: Box, area: float) -> Order:
     x, y, third, fourth = box
     is_size = _is_area(third, fourth, area)
     is_corners = _is_area(third - x, fourth - y, area)
@@ -115,7 +112,7 @@ def _is_area(width: float, height: float, area: float) -> bool:
     return min(width, height, area) > 0 and abs(width * height - area) <= _AREA_OFF * area
 
 
-def outline_of(segmentation: object) -> _Box | None:
+def outline_of(segmentation: object) -> Box | None:
     """Return left, top, right and bottom of polygons; None where there are none."""
     if not isinstance(segmentation, list) or not segmentation:
         return None
@@ -125,3 +122,15 @@ def outline_of(segmentation: object) -> _Box | None:
         return None
     across, down = numbers[::2], numbers[1::2]
     return min(across), min(down), max(across), max(down)
+
+
+def shown_outline(outline: Box) -> str:
+    """Return an outline as messages write it."""
+    left, top, right, bottom = outline
+    return f"a segmentation from {left:g}, {top:g} to {right:g}, {bottom:g}"
+
+
+def area_of(result: Mapping[str, Any]) -> float | None:
+    """Return the area of a result; None where there is no number."""
+    area = result.get("area")
+    return area if isinstance(area, (int, float)) and not isinstance(area, bool) else None

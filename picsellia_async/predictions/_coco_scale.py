@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from picsellia_async.errors import shown
-from picsellia_async.predictions._coco_boxes import four_numbers, outline_of
+from picsellia_async.predictions._coco_boxes import EDGE_OFF, Box, area_of, four_numbers, outline_of, shown_outline
 
 _SCALE_OFF: Final = 0.1
 """By less a scale is off by rounding, or by what tools make of an edge."""
-_EDGE_OFF: Final = 2.0
-"""Pixels by which an edge may be off, and this share of it."""
 _EDGE_SHARE: Final = 0.01
+"""Of an edge, by which it may be off besides the pixels that tools differ by."""
 _SIDE_MIN: Final = 10.0
 """Pixels; narrower boxes are off by their rounding."""
 _MOST: Final = 0.5
+
+
+class _Outlined(NamedTuple):
+    """A result with an outline."""
+
+    name: str
+    """How messages call it."""
+    box: Box
+    """Left, top, right and bottom."""
+    outline: Box
+    bbox: object
+    """As it stands in the file."""
+
+
+class _Measured(NamedTuple):
+    """A result with an area and no outline."""
+
+    name: str
+    """How messages call it."""
+    ratio: float
+    """The area by that of the box."""
+    bbox: object
+    """As it stands in the file."""
+    area: float
 
 
 def scale_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
@@ -27,46 +50,48 @@ def scale_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     Args:
         results: Each with how messages call it.
     """
-    outlines: list[tuple[str, tuple[float, ...], tuple[float, ...], object]] = []
-    areas: list[tuple[str, float, object, float]] = []
+    outlines: list[_Outlined] = []
+    areas: list[_Measured] = []
     for name, one in results:
         box = four_numbers(one.get("bbox"))
         if box is None or min(box[2:]) < _SIDE_MIN:
             continue
         x, y, width, height = box
-        outline, area = outline_of(one.get("segmentation")), one.get("area")
+        outline, area = outline_of(one.get("segmentation")), area_of(one)
         if outline is not None:
             if min(outline[2:]) > 0:
-                outlines.append((name, (x, y, x + width, y + height), outline, one["bbox"]))
-        elif isinstance(area, (int, float)) and not isinstance(area, bool):
-            areas.append((name, area / (width * height), one["bbox"], area))
+                outlines.append(_Outlined(name, (x, y, x + width, y + height), outline, one["bbox"]))
+        elif area is not None:
+            areas.append(_Measured(name, area / (width * height), one["bbox"], area))
     return _by_outlines(outlines) or _by_areas(areas)
 
 
-def _by_outlines(found: list[tuple[str, tuple[float, ...], tuple[float, ...], object]]) -> str:
+def _by_outlines(found: list[_Outlined]) -> str:
     if not found:
         return ""
-    scales = [statistics.median(box[i] / outline[i] for _, box, outline, _ in found) for i in (2, 3)]
+    scales = [statistics.median(one.box[i] / one.outline[i] for one in found) for i in (2, 3)]
     if all(abs(one - 1) <= _SCALE_OFF for one in scales):
         return ""
     scaled = [
         one for one in found
         if all(
-            abs(edge - other * scales[i % 2]) <= _EDGE_OFF + _EDGE_SHARE * abs(edge)
-            for i, (edge, other) in enumerate(zip(one[1], one[2], strict=True))
-        ) and all(abs(one[1][i] - one[2][i]) > 2 * _EDGE_OFF for i in (0, 1) if abs(scales[i] - 1) > _SCALE_OFF)
+            abs(edge - other * scales[i % 2]) <= EDGE_OFF + _EDGE_SHARE * abs(edge)
+            for i, (edge, other) in enumerate(zip(one.box, one.outline, strict=True))
+        ) and all(abs(one.box[i] - one.outline[i]) > 2 * EDGE_OFF for i in (0, 1) if abs(scales[i] - 1) > _SCALE_OFF)
     ]  # fmt: skip
     if len(scaled) <= len(found) * _MOST:
         return ""
-    name, _, outline, bbox = scaled[0]
-    edges = f"{outline[0]:g}, {outline[1]:g} to {outline[2]:g}, {outline[3]:g}"
-    return f"{name} has bbox {shown(bbox)} and a segmentation from {edges}, {1 / scales[0]:.3g} and {1 / scales[1]:.3g} times as far"
+    first = scaled[0]
+    return (
+        f"{first.name} has bbox {shown(first.bbox)} and {shown_outline(first.outline)}, {1 / scales[0]:.3g} and {1 / scales[1]:.3g} times as "
+        "far"
+    )
 
 
-def _by_areas(found: list[tuple[str, float, object, float]]) -> str:
+def _by_areas(found: list[_Measured]) -> str:
     # No mask is larger than its box; smaller ones say nothing.
-    above = [one for one in found if one[1] > (1 + _SCALE_OFF) ** 2]
+    above = [one for one in found if one.ratio > (1 + _SCALE_OFF) ** 2]
     if not above or len(above) < len(found) * (1 - _SCALE_OFF):
         return ""
-    name, ratio, bbox, area = above[0]
-    return f"{name} has bbox {shown(bbox)} and area {area:g}, {ratio:.3g} times that of the box"
+    first = above[0]
+    return f"{first.name} has bbox {shown(first.bbox)} and area {first.area:g}, {first.ratio:.3g} times that of the box"
