@@ -9,13 +9,12 @@ import sys
 import time
 
 import anyio
-import numpy as np
 import pytest
 
 from picsellia_async import ClosedError, ConfigurationError, DetectionPredictionFormat, RetryPolicy
 from picsellia_async.sources import CameraState, SourceError, camera, video
 
-from ..support.sources import ended, listed
+from ..support.sources import ended, listed, served, write_h264
 
 pytest.importorskip("av")
 
@@ -213,34 +212,14 @@ async def test_a_frame_has_the_time_at_which_it_came(mjpeg):
 
 async def test_decoding_holds_no_frames_back(tmp_path):
     """Of 60 frames of H.264 that were sent, all but two have come while the camera sends nothing more."""
-    av = pytest.importorskip("av")
-    path = tmp_path / "a.ts"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "25"})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for number in range(60):
-            array = np.full((240, 320, 3), 4 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-    silent = asyncio.Event()
-
-    async def serve(_, writer):
-        writer.write(path.read_bytes())
-        await writer.drain()
-        await silent.wait()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    source = camera(f"tcp://127.0.0.1:{port}", policy="wait", buffer=60, reconnect=None)
-    stream = aiter(source)
-    with anyio.fail_after(60):
-        images = [await anext(stream) for _ in range(58)]
-    assert images[-1].filename.endswith("-000057.jpg")
-    silent.set()
-    await source.aclose()
-    server.close()
-    await ended("camera")
+    path = write_h264(tmp_path / "a.ts", 60, size=(320, 240))
+    async with served(path.read_bytes(), stays_open=True) as url:
+        source = camera(url, policy="wait", buffer=60, reconnect=None)
+        stream = aiter(source)
+        with anyio.fail_after(60):
+            images = [await anext(stream) for _ in range(58)]
+        assert images[-1].filename.endswith("-000057.jpg")
+        await source.aclose()
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "rtsp"])

@@ -7,13 +7,12 @@ import logging
 import math
 import threading
 
-import numpy as np
 import pytest
 
 from picsellia_async.sources import CameraState, camera
 from picsellia_async.sources._lateness import Lateness
 
-from ..support.sources import ended, listed
+from ..support.sources import ended, listed, served, write_h264
 
 pytestmark = pytest.mark.anyio
 
@@ -22,17 +21,8 @@ GROUP = 20
 FRAMES = 3 * GROUP
 
 
-def write_reordered(path):
-    """Write a video whose frames are sent in another order than they are shown."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        options = {"g": str(GROUP), "bf": "3", "b-adapt": "0", "sc_threshold": "0", "x264-params": "open-gop=0"}
-        stream = container.add_stream("libx264", rate=RATE, options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(FRAMES):
-            array = np.full((48, 64, 3), 4 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
+REORDERED = {"g": str(GROUP), "bf": "3", "b-adapt": "0", "sc_threshold": "0", "x264-params": "open-gop=0"}
+"""Frames are sent in another order than they are shown."""
 
 
 class PassesOverTheSecondGroup(Lateness):
@@ -56,20 +46,11 @@ class PassesOverTheSecondGroup(Lateness):
 async def test_packets_that_are_passed_over_leave_the_clock_alone(tmp_path, monkeypatch, caplog):
     """Those of B-frames go back in time: that is no join, none is told, and no later picture is ahead of its time."""
     monkeypatch.setattr("picsellia_async.sources._decoder.Lateness", PassesOverTheSecondGroup)
-    path = tmp_path / "a.ts"
-    write_reordered(path)
-
-    async def serve(_, writer):
-        writer.write(path.read_bytes())
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    source = camera(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", buffer=FRAMES, reconnect=None)
+    path = write_h264(tmp_path / "a.ts", FRAMES, rate=RATE, options=REORDERED)
     with caplog.at_level(logging.INFO, "picsellia_async"):
-        images = await listed(source)
-    server.close()
-    await ended("camera")
+        async with served(path.read_bytes()) as url:
+            source = camera(url, buffer=FRAMES, reconnect=None)
+            images = await listed(source)
     assert source.statistics().dropped_by_reason["late"] == GROUP
     positions = [image.position for image in images]
     assert positions[-GROUP:] == pytest.approx([number / RATE for number in range(2 * GROUP, FRAMES)])

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import asynccontextmanager
 from importlib import import_module
 
-import numpy as np
 import pytest
 
 from picsellia_async.sources import CameraState, SourceError, camera
 from picsellia_async.sources._lateness import Lateness
 
-from ..support.sources import ended
+from ..support.sources import served, write_h264
 
 pytestmark = pytest.mark.anyio
 
 RATE = 25
-
-
-@asynccontextmanager
-async def frozen(path):
-    """Serve a stream that is sent up to its last picture, and then is silent."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"tune": "zerolatency", "g": "25"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(30):
-            array = np.full((48, 64, 3), 8 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-    released = asyncio.Event()
-
-    async def serve(_, writer):
-        writer.write(path.read_bytes())
-        await writer.drain()
-        await released.wait()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        released.set()
-        server.close()
-        await ended("camera")
 
 
 async def test_what_a_frozen_camera_left_is_late(tmp_path, monkeypatch):
@@ -54,7 +23,8 @@ async def test_what_a_frozen_camera_left_is_late(tmp_path, monkeypatch):
         import_module("picsellia_async.sources.camera"), "SILENT_SECONDS", 0.1
     )  # the name is a function's too
     states, images = [], []
-    async with frozen(tmp_path / "a.ts") as url:
+    data = write_h264(tmp_path / "a.ts", 30, rate=RATE, step=8).read_bytes()
+    async with served(data, stays_open=True) as url:
         source = camera(url, timeout=3.0, reconnect=None, on_state=states.append)
         with pytest.raises(SourceError, match="broke off: nothing came for 3 s"):
             async for image in source:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import numpy as np
 import pytest
 
 from picsellia_async.sources import _lateness as lateness_module
@@ -14,7 +13,7 @@ from picsellia_async.sources._jpeg import JpegWriter
 from picsellia_async.sources._lateness import BURST_SECONDS, IN_A_ROW, Lateness
 from picsellia_async.sources._thread_queue import LATE_SECONDS, ThreadQueue
 
-from ..support.sources import ended, listed
+from ..support.sources import listed, served, write_h264
 
 pytestmark = pytest.mark.anyio
 
@@ -195,37 +194,15 @@ async def test_the_last_picture_of_a_stream_comes_also_late():
     assert await queue.take() is None
 
 
-def write_video(path):
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "25"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(FRAMES):
-            array = np.full((48, 64, 3), 4 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-
-
 @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "wait"])
 async def test_what_is_late_is_in_its_own_count(tmp_path, monkeypatch, policy):
     """All pictures are there at once: with `drop_oldest` late ones are left out; who asked for the others or for all has them made."""
     monkeypatch.setattr(
         lateness_module, "READY_SECONDS", 60.0
     )  # a busy machine reads what is there as slowly as what is not
-    path = tmp_path / "a.ts"
-    write_video(path)
-
-    async def serve(_, writer):
-        writer.write(path.read_bytes())
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    source = camera(f"tcp://127.0.0.1:{port}", policy=policy, buffer=FRAMES, reconnect=None)
-    images = await listed(source)
-    server.close()
-    await ended("camera")
+    async with served(write_h264(tmp_path / "a.ts", FRAMES).read_bytes()) as url:
+        source = camera(url, policy=policy, buffer=FRAMES, reconnect=None)
+        images = await listed(source)
     found = source.statistics()
     assert found.received == FRAMES == found.taken + found.dropped
     assert found.dropped_by_reason["late"] == FRAMES - len(images)
@@ -235,9 +212,9 @@ async def test_what_is_late_is_in_its_own_count(tmp_path, monkeypatch, policy):
 
 async def test_what_is_handed_over_late_says_so(tmp_path, monkeypatch):
     """Pictures that take longer than there is time come one a second, marked, counted, and in the statistics."""
-    path = tmp_path / "a.ts"
-    write_video(path)
-    data = path.read_bytes()
+    data = write_h264(tmp_path / "a.ts", FRAMES).read_bytes()
+    size = len(data) // FRAMES
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
     write = JpegWriter.write
 
     def slow(*arguments):
@@ -245,19 +222,9 @@ async def test_what_is_handed_over_late_says_so(tmp_path, monkeypatch):
         return write(*arguments)
 
     monkeypatch.setattr(JpegWriter, "write", slow)
-
-    async def serve(_, writer):
-        for start in range(0, len(data), len(data) // FRAMES):
-            writer.write(data[start : start + len(data) // FRAMES])
-            await writer.drain()
-            await asyncio.sleep(0.04)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    source = camera(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", reconnect=None)
-    images = await listed(source)
-    server.close()
-    await ended("camera")
+    async with served(*pieces, pause=0.04) as url:
+        source = camera(url, reconnect=None)
+        images = await listed(source)
     found = source.statistics()
     late = [image.is_late for image in images]
     assert found.late == sum(late) > 0

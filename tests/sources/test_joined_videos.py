@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from picsellia_async.sources import video
 
-from ..support.sources import listed
+from ..support.sources import listed, write_h264
 
-av = pytest.importorskip("av")
+pytest.importorskip("av")
 pytestmark = pytest.mark.anyio
 
 RATE, FRAMES = 25, 30
@@ -23,15 +22,8 @@ def piece(tmp_path):
     """Return a function that writes a video whose clock begins anywhere, and returns its bytes."""
 
     def write(name, begins=0.0, b_frames=0):
-        path = tmp_path / f"{begins}-{b_frames}-{name}"
-        with av.open(str(path), "w", options={"output_ts_offset": str(begins)}) as container:
-            stream = container.add_stream("libx264", rate=RATE, options={"bf": str(b_frames), "g": "10"})
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for number in range(FRAMES):
-                array = np.full((48, 64, 3), 8 * number, np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-            container.mux(stream.encode())
-        return path.read_bytes()
+        path, options = tmp_path / f"{begins}-{b_frames}-{name}", {"bf": str(b_frames), "g": "10"}
+        return write_h264(path, FRAMES, rate=RATE, step=8, options=options, begins=begins).read_bytes()
 
     return write
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,3 +122,58 @@ def written(path: Path, values: Iterable[int], size: tuple[int, int] = (64, 48))
         writer.write(np.full((size[1], size[0], 3), value, np.uint8))
     writer.release()
     return path
+
+
+AT_ONCE = {"tune": "zerolatency", "g": "25"}
+"""Options of libx264, which then holds no frame back."""
+
+
+def write_h264(
+    path: Path,
+    frames: int,
+    *,
+    rate: int = 25,
+    step: int = 4,
+    size: tuple[int, int] = (64, 48),
+    options: Mapping[str, str] = AT_ONCE,
+    begins: float = 0.0,
+) -> Path:
+    """Write a video of H.264, each frame a grey that is `step` levels brighter than the one before; its clock begins at that second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w", options={"output_ts_offset": str(begins)}) as container:
+        stream = container.add_stream("libx264", rate=rate, options=dict(options))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(frames):
+            array = np.full((size[1], size[0], 3), step * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@asynccontextmanager
+async def served(*pieces: bytes, pause: float = 0.0, stays_open: bool = False) -> AsyncIterator[str]:
+    """Serve pieces of a stream to who connects, and yield the address; at the end the threads of cameras are waited for.
+
+    Args:
+        *pieces: What is sent.
+        pause: Seconds behind each.
+        stays_open: Whether the connection is silent behind them, to the end; else it is closed.
+    """
+    released = asyncio.Event()
+
+    async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        if stays_open:
+            await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(send, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        released.set()
+        server.close()
+        await ended("camera")
