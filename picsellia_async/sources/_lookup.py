@@ -351,10 +351,7 @@ class ImageLookup:
             SourceError: It does.
         """
         stem = posixpath.splitext(tail)[0]
-        place = (self._folder / tail).parent
-        if place not in self._directories:
-            self._directories[place] = _is_directory(place)
-        if not self._directories[place]:
+        if not self._is_directory((self._folder / tail).parent):
             return
         kinds = (kind for one in sorted(OTHER_PICTURES) for kind in (one, one.upper()))
         other = next((f"{stem}{kind}" for kind in kinds if _is_file(self._folder / f"{stem}{kind}")), None)
@@ -363,6 +360,14 @@ class ImageLookup:
                 f"{tail!r} may be {other!r}, and only JPEG and PNG are taken; a file of that name in "
                 "another folder may be another picture"
             )
+
+    def _is_directory(self, path: Path) -> bool:
+        if path not in self._directories:
+            try:
+                self._directories[path] = path.is_dir()
+            except (OSError, ValueError):  # a name that no directory can have
+                self._directories[path] = False
+        return self._directories[path]
 
     def _refuse_nearer(self, parts: Sequence[str], found: list[str]) -> None:
         """Refuse to look further where the very place of a name holds a picture of another kind, `1.webp` for `1.jpg`.
@@ -420,13 +425,6 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file() or (path.is_symlink() and not path.exists())
     except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
-        return False
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
         return False
 
 
