@@ -64,23 +64,25 @@ class Clock:
         self._came: dict[int | None, float] = {}
         """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
 
-    def read(self, packet: Any, waited: float = 0.0) -> None:
+    def read(self, packet: Any, came: float | None = None) -> None:
         """Take note of a packet, when it is handed over.
 
         Args:
             packet: Of PyAV.
-            waited: Seconds since it could have been.
+            came: Epoch seconds at which its first byte did, where that is known.
         """
         if not packet.size:
             return
-        now = time.time() - waited
+        now = time.time()
         self.packets += 1
         self.frames += packet.is_discard
         self.ends_corrupt = packet.is_corrupt
         if packet.pts is not None:
             self.latest = max(self.latest, float(packet.pts * packet.time_base))
-        # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
-        self._came[packet.pts] = self._handed_over if self.is_parsed and self.packets > 1 else now
+        if came is None:
+            # A parser hands a packet over when the next one begins: this one began when the one before was handed over.
+            came = self._handed_over if self.is_parsed and self.packets > 1 else now
+        self._came[packet.pts] = came
         self._handed_over = now
         if len(self._came) > _REORDERED_MAX:
             del self._came[next(iter(self._came))]

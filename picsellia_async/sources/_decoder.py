@@ -15,7 +15,7 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -34,12 +34,10 @@ from picsellia_async.sources._jpeg import (
     jpeg_size,
 )
 from picsellia_async.sources._lateness import Lateness
-from picsellia_async.sources._multipart import Splitter, is_for_us, open_stream, pictures
+from picsellia_async.sources._multipart import Picture, Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
 from picsellia_async.sources._playlist import tell_what_lacks
 from picsellia_async.sources._video_settings import VideoSettings
-
-T = TypeVar("T")
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
 """Reads that may fail one after the other before a file counts as unreadable."""
@@ -147,7 +145,10 @@ class Reading:
                         if picture is None:
                             self.judged(is_whole=False, is_picture=False)
                         else:
-                            yield from self._from_jpeg(picture.data, None, picture.came, step, picture.is_whole)
+                            came = (
+                                picture.came if self._lateness is None else min(picture.came, self._due(self._lateness))
+                            )
+                            yield from self._from_jpeg(picture.data, None, came, step, picture.is_whole)
                 return
         yield from self._with_ffmpeg(open_av())
 
@@ -186,7 +187,7 @@ class Reading:
         is_mjpeg, is_told = codec == "mjpeg", codec in _TELLS_DAMAGE
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
-            clock.read(packet, 0.0 if self._lateness is None else time.monotonic() - self._lateness.came_at)
+            clock.read(packet, None if self._lateness is None else self._due(self._lateness))
             _follow(packet, corruption, numbers, is_told=is_told)
             for _ in range(missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)):
                 self._is_damaged()
@@ -239,6 +240,11 @@ class Reading:
         if self._lateness is not None:
             self._lateness.read(waited, time.monotonic(), moment)
 
+    @staticmethod
+    def _due(lateness: Lateness) -> float:
+        """Return the epoch seconds at which the latest packet came, or would have come if nothing had held it back."""
+        return time.time() - (time.monotonic() - lateness.came_at)
+
     def _leaves_out(self) -> bool:
         """Return whether a picture that is to be made is late; then it is counted."""
         late = self._lateness
@@ -264,19 +270,23 @@ class Reading:
                 corruption.lost()
         return passes
 
-    def _waited(self, items: Iterator[T]) -> Iterator[T]:
-        """Yield the items; note since when each is waited for, and how long the thread slept for it."""
+    def _waited(self, found: Iterator[Picture | None]) -> Iterator[Picture | None]:
+        """Yield what comes; note since when it is waited for, and how long the thread slept for each picture."""
+        slept = 0.0
         while True:
             asked = 0.0 if self._lateness is None else idle_seconds()
             self.waits_since = time.monotonic()
             try:
-                item = next(items)
+                item = next(found)
             except StopIteration:
                 return
             finally:
                 self.waits_since = math.inf
             if self._lateness is not None:
-                self._arrived(idle_seconds() - asked)
+                slept += idle_seconds() - asked
+                if item is not None:
+                    self._arrived(slept)
+                    slept = 0.0
             yield item
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:

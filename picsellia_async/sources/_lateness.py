@@ -1,9 +1,8 @@
 """`Lateness`: how old the pictures of a camera are, which of them are late, and when decoding itself is too slow. Pure.
 
-Theory of operation. What the thread has no time for waits in the kernel's buffers, seconds of it, and each picture would be older than
-the one before. Nothing tells when a packet came there. But a packet that was waited for came at the end of the wait, and from it on the
-stream's own clock tells when the next ones are due: one that is due and handed over later has waited. What is late by itself, as
-networks delay it, is waited for again, and counts from there, by no more than was waited.
+Theory of operation. What the thread has no time for waits in the kernel's buffers, and what the network holds back waits there, seconds
+of it, and each picture would be older than the one before. Nothing tells when a packet was sent. But the stream's own clock tells when
+it was due (`StreamClock`), and where there is none, a silence is told by what comes after it (`Backlog`).
 
 A picture is late where it cannot be handed over within two frame times. Late ones are decoded only, since others build on them, and not
 made a JPEG or pixels: that costs half or less, and the thread catches up. Where decoding takes longer than a frame time it never does:
@@ -23,8 +22,8 @@ from typing import Final
 
 import attrs
 
-READY_SECONDS: Final = 0.002
-"""Within this a packet comes that was there already."""
+from picsellia_async.sources._arrival import OLD_SECONDS_MIN, READY_SECONDS, Backlog, StreamClock
+
 IN_A_ROW: Final = 4
 """Packets that are no backlog yet, if their pictures take no longer than `BURST_SECONDS`."""
 BURST_SECONDS: Final = 0.04
@@ -32,16 +31,10 @@ LEFT_OUT_SECONDS: Final = 1.0
 """Without a picture at most, while some are left out."""
 FRAMES_OLD_MAX: Final = 2
 """Frame times within which a picture is handed over."""
-OLD_SECONDS_MIN: Final = 0.08
-"""Younger pictures are not late at any rate: above 25 a second, two frame times are less than threads and loops may wait for each other."""
 BEHIND_SECONDS: Final = 1.0
 """By more than that decoding is behind before packets are passed over."""
 PASSED_OVER_SECONDS: Final = 10.0
 """For longer than that no key frame is waited for: some streams have none."""
-_STEP_SECONDS_MAX: Final = 1.0
-"""From one packet to the next; by more the clock jumped."""
-_HELD_SECONDS: Final = 1.0
-"""Who waits for longer than that for a packet that is handed over when the next begins, had its beginning before that wait."""
 _WEIGHT: Final = 0.25
 """Of the latest picture in what decoding one takes."""
 
@@ -55,13 +48,16 @@ class Lateness:
     buffer: int = 1
     """Pictures that may wait for the reader; each but the first may be a frame time older."""
     came_at: float = attrs.field(default=0.0, init=False)
-    """When the latest packet came, as far as can be told."""
+    """When the latest packet came, as far as can be told; of one that is parsed its beginning."""
     _ready: int = attrs.field(default=0, init=False)
     """Packets in a row that were there already."""
+    _handed_over: tuple[float, float] | None = attrs.field(default=None, init=False)
+    """When the packet before was, and how long it was waited for."""
     _moment: float | None = attrs.field(default=None, init=False)
     """Of the latest packet, by the stream's clock."""
-    _offset: float | None = attrs.field(default=None, init=False)
-    """From that clock to ours."""
+    _clock: StreamClock = attrs.field(factory=StreamClock, init=False)
+    _backlog: Backlog = attrs.field(factory=Backlog, init=False)
+    """Of a stream without a clock."""
     _steps: deque[float] = attrs.field(factory=lambda: deque(maxlen=9), init=False)
     """From packet to packet, by the stream's clock."""
     _made: deque[float] = attrs.field(factory=lambda: deque(maxlen=4), init=False)
@@ -79,27 +75,20 @@ class Lateness:
             now: When it is handed over.
             moment: Its seconds by the stream's clock.
         """
-        is_ready = waited < READY_SECONDS
-        self._ready = self._ready + 1 if is_ready else 0
+        self._ready = self._ready + 1 if waited < READY_SECONDS else 0
+        before, self._handed_over = self._handed_over, (now, waited)
         self.came_at = now
-        before, self._moment = self._moment, moment
         if moment is None:
+            if self._moment is None:
+                self.came_at = self._backlog.due(now, waited)
             return
-        step = 0.0 if before is None else moment - before
-        if step > 0:
-            self._steps.append(step)
-        offset = now - moment
-        is_jump = not 0 <= step <= _STEP_SECONDS_MAX
-        if self._offset is None or is_jump:
-            self._offset = offset
-        else:
-            # Only what was waited for may be due later than thought, and by no more than that wait. It may have been one for
-            # other threads of Python, which counts as sleep: then the packet was there, and is as old as before.
-            self._offset = min(offset, self._offset + (0.0 if is_ready else waited))
-        self.came_at = moment + self._offset
-        if self.is_parsed and before is not None and waited > _HELD_SECONDS:
-            # The camera stood still, and the packet with it: it comes at the end of that, and is as old.
-            self.came_at = min(self.came_at, now - waited + (self.frame_seconds or 0.0))
+        last, self._moment = self._moment, moment
+        if last is not None and moment > last:
+            self._steps.append(moment - last)
+        # A parser hands the packet before over once the first byte of this one comes.
+        came, slept = before if self.is_parsed and before is not None else (now, waited)
+        if not self.is_parsed or before is not None:
+            self.came_at = self._clock.due(came, slept, moment, self.frame_seconds or 0.0)
 
     @property
     def frame_seconds(self) -> float | None:
@@ -109,11 +98,10 @@ class Lateness:
     @property
     def until(self) -> float:
         """Until when a picture of the latest packet is in time."""
-        frame = self.frame_seconds
+        frame = self.frame_seconds or self._backlog.frame_seconds
         if frame is None:
             return math.inf
-        old = max(FRAMES_OLD_MAX * frame, OLD_SECONDS_MIN)
-        return self.came_at + old + (self.buffer - 1 - self.is_parsed) * frame
+        return self.came_at + max(FRAMES_OLD_MAX * frame, OLD_SECONDS_MIN) + (self.buffer - 1) * frame
 
     def leaves_out(self, now: float, *, is_awaited: bool = False) -> bool:
         """Return whether the next picture is to be left out.
@@ -154,7 +142,8 @@ class Lateness:
             now: When it would be.
             is_key: Whether decoding can begin with it.
         """
-        frame, behind = self.frame_seconds, now - self.came_at
+        frame = self.frame_seconds
+        behind = now - self.came_at - (frame or 0.0) * self.is_parsed
         if self._passes_over_since is not None:
             is_in_time = is_key and behind < BEHIND_SECONDS / 2
             if is_in_time or now > self._passes_over_since + PASSED_OVER_SECONDS:

@@ -346,11 +346,10 @@ def camera(
     A thread reads and decodes as fast as frames come; `buffer` frames wait for the reader at most. With "drop_oldest" and a buffer of
     one frame, a frame that is handed over is at most two frame times old (80 ms where these are shorter), plus what the network takes,
     however slow reader and machine are: what is late is dropped and counted. Only where nothing else comes for a second a late one is
-    handed over (`Image.is_late`). MJPEG over HTTP has no clock, so that this does not hold for it: late are those of
-    which more than four came in a row without a wait, and one that waited in the buffer is not. A picture that comes
-    damaged is passed over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`).
-    Pictures of an MJPEG camera are passed on as they came. The logger `picsellia_async` tells of the first failure,
-    each 30 seconds of failing, and when the camera is back.
+    handed over (`Image.is_late`). MJPEG over HTTP has no clock, so that this does not hold for it: late are those behind a silence,
+    as many as it has room for, and those of which more than four came in a row without a wait. A picture that comes damaged is passed
+    over and counted, and where nothing whole comes any more that is told (`CameraState.FAILING`). Pictures of an MJPEG camera are passed
+    on as they came. The logger `picsellia_async` tells of the first failure, each 30 seconds of failing, and when the camera is back.
 
     Args:
         url: Address; user and password in it are shown nowhere. A number, also as text, is a webcam: 0 is `/dev/video0` on Linux. HTTP

@@ -38,7 +38,7 @@ async def test_what_a_frozen_camera_left_is_late(tmp_path, monkeypatch):
 
 
 def test_a_packet_that_stood_still_with_the_camera_is_late():
-    """It began before the wait, also where the camera goes on behind it; the one after it is in time."""
+    """It began before the wait, also where the camera goes on behind it; the one after it, which tells the wait, is in time."""
     late, now = Lateness(is_parsed=True), 0.0
     for number in range(20):
         now = number / RATE
@@ -46,7 +46,7 @@ def test_a_packet_that_stood_still_with_the_camera_is_late():
     now += 8.0
     late.read(7.99, now, 1000.0 + 20 / RATE)
     assert late.until < now
-    late.read(0.04, now + 0.04, 1000.0 + 21 / RATE)
+    late.read(0.04, now + 0.04, 1000.0 + 8.0 + 20 / RATE)
     assert late.until > now + 0.04
 
 

@@ -1,0 +1,171 @@
+"""A camera behind a network that stood still and then passes on what it held: none of that is handed over as new."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from picsellia_async.sources._lateness import Lateness
+
+FIRST = 1000.0
+"""Of the streams' clocks."""
+
+
+def sent(rate, seconds):
+    """Return when a camera sends."""
+    return [number / rate for number in range(round(rate * seconds))]
+
+
+def held(moments, stall, seconds, pace=0.0):
+    """Return when packets come that a network holds back from `stall` on for so long, and then sends with `pace` seconds between them."""
+    came, free = [], 0.0
+    for moment in moments:
+        at = max(moment, stall + seconds if moment >= stall else 0.0, free)
+        free = at + pace
+        came.append(at)
+    return came
+
+
+def read(moments, came, *, stamps=None, is_parsed=False, takes=0.0005):
+    """Return of each packet its true age when a quick reader has it, its age as told, and whether it is late."""
+    late, now, found = Lateness(is_parsed), 0.0, []
+    stamps = itertools.repeat(None) if stamps is None else stamps
+    # What is parsed is handed over when the next one begins.
+    handed_over = [*came[1:], came[-1] + came[1] - came[0]] if is_parsed else came
+    for moment, at, stamp in zip(moments, handed_over, stamps, strict=False):
+        waited = max(0.0, at - now)
+        now += waited
+        late.read(waited, now, stamp)
+        found.append((now - moment, now - late.came_at, now > late.until))
+        now += takes
+    return found
+
+
+def allowed(rate):
+    """Return seconds of age that are no lateness."""
+    return max(2 / rate, 0.08) + 0.01
+
+
+@pytest.mark.parametrize("is_parsed", [False, True])
+@pytest.mark.parametrize("rate", [5, 25])
+@pytest.mark.parametrize(
+    ("seconds", "pace"), [(0.5, 0.0), (1.5, 0.0), (6.0, 0.0), (7.0, 0.0), (7.0, 0.02), (3.0, 0.03)]
+)
+def test_what_a_network_held_is_late_by_the_clock(rate, seconds, pace, is_parsed):
+    """Each picture older than two frame times is late, as old as it is told to be, and the others are not; also where it comes by and by."""
+    moments = sent(rate, 30.0)
+    found = read(
+        moments, held(moments, 10.0, seconds, pace), stamps=[FIRST + one for one in moments], is_parsed=is_parsed
+    )[3:]
+    assert all(
+        is_late is (age > max(2 / rate, 0.08)) for age, _, is_late in found if abs(age - max(2 / rate, 0.08)) > 0.01
+    )
+    assert all(told == pytest.approx(age, abs=0.01) for age, told, _ in found)
+    assert sum(is_late for *_, is_late in found) >= seconds * rate - 4
+
+
+def test_several_stalls_in_a_row_leave_no_picture_unmarked():
+    """The network stands still again before it sent all that it held."""
+    moments = sent(25, 40.0)
+    came = held(held(moments, 10.0, 5.0, 0.02), 16.0, 3.0, 0.02)
+    found = read(moments, came, stamps=[FIRST + one for one in moments])
+    assert all(is_late for age, _, is_late in found if age > allowed(25))
+
+
+def test_a_delay_that_lasts_is_the_networks():
+    """Pictures are late for three seconds, and in time from then on; if it shrinks after all, what it held is late."""
+    moments = sent(25, 40.0)
+    came = [moment + 2.0 * (10.0 <= moment < 20.0) for moment in moments]
+    came = [max(at, 22.0) if moment >= 20.0 else at for moment, at in zip(moments, came, strict=True)]
+    found = read(moments, came, stamps=[FIRST + one for one in moments])
+    marks = {moment: is_late for moment, (_, _, is_late) in zip(moments, found, strict=True)}
+    assert all(marks[one] for one in moments if 10.0 <= one < 11.0)
+    assert not any(marks[one] for one in moments if 13.5 <= one < 20.0)
+    assert all(marks[one] for one in moments if 20.12 <= one < 21.9)
+    assert not any(marks[one] for one in moments if one > 22.1)
+
+
+@pytest.mark.parametrize("speed", [0.8, 0.992, 0.9999, 1.0001, 1.05])
+def test_a_clock_that_runs_wrong_makes_no_picture_late(speed):
+    """Some cameras stamp by count what they send more slowly; that is told within a few seconds."""
+    moments = sent(25, 60.0)
+    found = read(moments, moments, stamps=[FIRST + one / speed for one in moments])
+    assert not any(is_late for *_, is_late in found[100:])
+
+
+def test_a_camera_that_begins_its_clock_anew_is_in_time():
+    """Nothing is late because of it."""
+    moments = sent(25, 20.0)
+    found = read(moments, moments, stamps=[FIRST + one - 900.0 * (one > 10.0) for one in moments])
+    assert not any(is_late for *_, is_late in found)
+
+
+@pytest.mark.parametrize("is_parsed", [False, True])
+def test_a_camera_that_pauses_and_says_so_is_in_time(is_parsed):
+    """Its clock tells the pause, and the picture behind it is of now."""
+    moments = [one for one in sent(25, 30.0) if not 10.0 <= one < 17.0]
+    found = read(moments, moments, stamps=[FIRST + one for one in moments], is_parsed=is_parsed)
+    behind = next(number for number, one in enumerate(moments) if one >= 17.0)
+    assert not any(is_late for *_, is_late in found[behind:])
+    assert all(told < 0.05 for _, told, _ in found[behind:])
+
+
+@pytest.mark.parametrize("rate", [5, 25])
+@pytest.mark.parametrize("seconds", [1.5, 6.0, 7.0])
+def test_what_a_network_held_is_late_without_a_clock(rate, seconds):
+    """As many pictures as the silence has room for."""
+    moments = sent(rate, 30.0)
+    found = read(moments, held(moments, 10.0, seconds))
+    assert all(is_late for age, _, is_late in found if age > allowed(rate))
+    unneeded = [number for number, (age, _, is_late) in enumerate(found) if is_late and age <= allowed(rate)]
+    assert len(unneeded) <= 6
+    assert all(age - 0.1 < told < age + 0.4 for age, told, _ in found)
+
+
+def test_pictures_that_wait_for_a_network_are_late_without_a_clock():
+    """One that sends a few, waits for an answer, and sends more is no camera that goes on: that shows by a row of waits."""
+    moments = sent(25, 30.0)
+    came = held(moments, 10.0, 7.0)
+    came = [
+        max(at, 17.0 + 0.04 * (number - 250)) if 250 <= number < 253 else max(at, 17.09 if number >= 253 else 0.0)
+        for number, at in enumerate(came)
+    ]
+    found = read(moments, came)
+    assert all(is_late for age, _, is_late in found if age > allowed(25))
+
+
+@pytest.mark.parametrize(("rate", "late"), [(5, 1), (25, 3)])
+def test_a_camera_that_dropped_its_pictures_is_in_time_at_once(rate, late):
+    """Behind a stall they come as usual: that is told by a tenth of a second of waits."""
+    moments = [one for one in sent(rate, 30.0) if not 10.0 <= one < 17.0]
+    found = read(moments, moments)
+    assert sum(is_late for *_, is_late in found) <= late
+
+
+@pytest.mark.parametrize("rates", [(25, 5), (5, 25), (25, 1)])
+def test_a_camera_that_changes_its_rate_is_in_time(rates):
+    """The first picture after the longest wait so far may be old; the next wait of that length tells that it is none."""
+    first, second = rates
+    moments = sent(first, 10.0) + [10.0 + one for one in sent(second, 20.0)]
+    assert sum(is_late for *_, is_late in read(moments, moments)) <= 1
+
+
+def test_bursts_and_uneven_intervals_are_in_time():
+    """Of a camera that sends in bursts, and of one that sends where something moves."""
+    bursts = [number // 4 * 0.16 for number in range(400)]
+    assert not any(is_late for *_, is_late in read(bursts, bursts))
+    uneven = list(itertools.accumulate([0.05, 0.4, 0.1, 0.3, 0.02, 0.6] * 30))
+    assert not any(is_late for *_, is_late in read(uneven, uneven))
+
+
+def test_what_waited_for_a_busy_machine_is_late_without_a_clock():
+    """The thread stood still for three seconds, and slept for none of them."""
+    late, now, marks = Lateness(), 0.0, []
+    for came in sent(25, 20.0):
+        waited = max(0.0, came - now)
+        now += waited + (3.0 if came == 10.0 else 0.0)
+        late.read(waited, now)
+        marks.append((now - came, now > late.until))
+        now += 0.0005
+    assert all(is_late for age, is_late in marks if age > allowed(25))
