@@ -13,10 +13,23 @@ _USER: Final = re.compile(r"(?<=://)(?:[^\s/?#:]*:(?!\d+[/?#])\S*|[^\s/?#]*)@")
 _QUERY: Final = re.compile(r"(?:(://[^\s?#]*[?#])|(\?)(?=[\w.%\[\]-]+=))\S*")
 """Of an address, or of a path as clients of HTTP show it."""
 HIDDEN_FIELDS: Final = (
-    "token|jwt|password|passwd|passphrase|pwd|secret|secret_key|api[-_]?key|access[-_]?key|cookie|signature|credential"
+    *(
+        "token",
+        "jwt",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "secret",
+        "secret_key",
+        "cookie",
+        "signature",
+        "credential",
+    ),
+    *("apikey", "api-key", "api_key", "accesskey", "access-key", "access_key", "accesskeyid"),
 )
-"""Ends of the names of fields that are secret, as a pattern."""
-_FIELD: Final = re.compile(rf"""((?:{HIDDEN_FIELDS})["']?\s*[:=]\s*["']?)[^\s"',;&]+""", re.IGNORECASE)
+"""Ends of the names of fields that are secret."""
+_FIELD: Final = re.compile(rf"""((?:{"|".join(HIDDEN_FIELDS)})["']?\s*[:=]\s*["']?)[^\s"',;&]+""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE)
 _BEHIND: Final = re.compile(r"['\")\]>}.,;:]*\Z")
 """What ends a sentence or a quotation, behind an address."""

@@ -144,7 +144,7 @@ class Service:
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
-                    failure = status_error(endpoint, answer, url, attempt)
+                    failure = status_error(endpoint, answer, url, attempt, self._secrets())
                 refused += is_refused(failure)
                 delay = next_delay(
                     self.retry, failure=failure, idempotent=repeat, attempt=attempt, refused=refused,
@@ -163,6 +163,11 @@ class Service:
             failure = None  # its traceback refers to this frame, and so to the body of the request
             if span is not None:
                 span.end()
+
+    def _secrets(self) -> set[str]:
+        """Return what the account's requests are signed with, to be hidden where a host echoes it."""
+        lines = self.credential.current() or b""
+        return {*self.session.secrets, *lines.partition(b"\r\n")[0].decode("ascii").split(" ")[2:]}
 
     async def _wait(self, endpoint: Endpoint[Any], failure: PicselliaError, attempt: int, delay: float) -> None:
         """Wait before the next attempt, and tell the log of it."""

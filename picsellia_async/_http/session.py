@@ -71,6 +71,8 @@ class HttpSession:
         default=attrs.Factory(lambda self: self.tracing and Observer(self.tracing), takes_self=True),
     )
     """Sees every attempt; None: nobody watches."""
+    secrets: set[str] = attrs.field(factory=set, init=False, repr=False)
+    """Api tokens of the accounts that use it: errors hide them, whoever echoes them."""
     is_closed: bool = attrs.field(default=False, init=False)
     """Whether `aclose` was called."""
     _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)

@@ -68,7 +68,8 @@ class Account:
     _shared: _Shared = attrs.field(factory=_Shared, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Remember answers, where that is asked for."""
+        """Have errors hide the token, and remember answers, where that is asked for."""
+        self.session.secrets.add(self.settings.api_token)
         if self.settings.cache_dir is not None and self._shared.memory is None:
             self._shared.memory = Memory(self.settings.cache_dir, self.settings)
 

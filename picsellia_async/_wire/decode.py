@@ -10,7 +10,7 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
 from urllib.parse import urljoin, urlsplit
@@ -19,11 +19,11 @@ import attrs
 import orjson
 from cattrs import BaseValidationError, transform_error
 
-from picsellia_async._error_text import HIDDEN_FIELDS
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer
 from picsellia_async._wire.reader import READER, UNREADABLE
+from picsellia_async._wire.redaction import without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
 from picsellia_async.models import Value
 
@@ -108,9 +108,19 @@ def updated(description: V, answer: dict[str, Any]) -> V:
         raise DecodeError("the answer to the update cannot be read", problems=tuple(transform_error(exc))) from exc
 
 
-def status_error(endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1) -> StatusError:
-    """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses)."""
-    answer = attrs.evolve(answer, content=without_secrets(answer.content))
+def status_error(
+    endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1, secrets: Iterable[str] = ()
+) -> StatusError:
+    """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses).
+
+    Args:
+        endpoint: What was called.
+        answer: What came back.
+        url: Where it was sent, without query and user information.
+        attempts: How often it was sent.
+        secrets: What the request was signed with: hidden in those words, however they spell it.
+    """
+    answer = attrs.evolve(answer, content=without_secrets(answer.content, secrets))
     message, detail = error_text(answer)
     if place := _redirect_place(answer, url):
         message, detail = f"it redirects to {place}, which is not followed", None
@@ -134,67 +144,8 @@ def _redirect_place(answer: Answer, url: str) -> str:
         return ""
 
 
-_NAMED: Final = re.compile(
-    rb"""(\b(?:bearer|basic|digest|api-?token|api-?key)\s+"""
-    rb"""|(?:%b)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
-    rb"""(?:(?:bearer|basic|api-?token|api-?key)\s+)?)[^\s"',;&}\]\\]+""" % HIDDEN_FIELDS.encode(),
-    re.IGNORECASE,
-)
-"""A value with its name, which stays."""
-_MARKS: Final = (
-    b"bearer",
-    b"basic",
-    b"digest",
-    b"api",
-    b"token",
-    b"jwt",
-    b"pass",
-    b"pwd",
-    b"secret",
-    b"cookie",
-    b"key",
-    b"signature",
-    b"credential",
-)
-"""One of them is in all of the above: looking for them takes a hundredth of the time."""
-_USER: Final = re.compile(rb"""://[^\s"'/?#@\\]{1,256}@""")
-_JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-_IMAGE: Final = re.compile(rb"""(\bimage\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=]{64,}""", re.IGNORECASE)
-"""An image in base64 with its name, of any letters."""
-_LONG: Final = re.compile(rb"[A-Za-z0-9+/]{80,}={0,2}")
-"""What may be an image in base64."""
-_TOKEN: Final = re.compile(rb"[0-9a-fA-F]{40,}")
-"""What may be a token of the platform, by its length."""
-_TOKEN_CHARACTERS: Final = 40
-_CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
-"""All are in an image, and seldom in a word."""
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that a terminal obeys."""
-
-
-def without_secrets(body: bytes) -> bytes:
-    """Return an error body with what looks like a credential or an image hidden: gateways echo the request that they refuse."""
-    lower = body.lower()
-    if any(mark in lower for mark in _MARKS):
-        body = _NAMED.sub(rb"\1***", body)
-    if b"image" in lower:
-        body = _IMAGE.sub(rb"\1***", body)
-    if b"://" in body:
-        body = _USER.sub(b"://***@", body)
-    if b"eyJ" in body:
-        body = _JWT.sub(b"***", body)
-    return _LONG.sub(_without_long, _TOKEN.sub(_without_token, body))
-
-
-def _without_token(found: re.Match[bytes]) -> bytes:
-    """Return what takes the place of a token; other hexadecimal has another length."""
-    return b"***" if len(found[0]) == _TOKEN_CHARACTERS else found[0]
-
-
-def _without_long(found: re.Match[bytes]) -> bytes:
-    """Return a long word, or what takes its place where it is an image."""
-    word = found[0]
-    return b"***" if all(one.search(word) for one in _CLASSES) else word
 
 
 def error_text(answer: Answer) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from picsellia_async import AsyncClient, AsyncDeployment, Frame, RetryPolicy
+from picsellia_async import AsyncClient, AsyncDeployment, Frame, PicselliaError, RetryPolicy
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.metrics import PrometheusCollector, register_opentelemetry
 from picsellia_async.sources import camera
@@ -26,6 +26,7 @@ from picsellia_async.tracing import Tracing
 
 from ..support.client import PREDICTION, QUICK
 from ..support.secrets import Secrets
+from ..support.spellings import holds_a_part, spellings
 
 pytestmark = pytest.mark.anyio
 
@@ -41,11 +42,13 @@ class EveryLine(logging.Handler):
         super().__init__(logging.NOTSET)
         self.secrets = secrets
         self.loggers: set[str] = set()
+        self.told: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.loggers.add(record.name.partition(".")[0])
         text = logging.Formatter().format(record)
-        self.secrets.scan(f"log of {record.name}", f"{text} {vars(record)}")
+        self.told.append(f"{text} {vars(record)}")
+        self.secrets.scan(f"log of {record.name}", self.told[-1])
 
 
 @pytest.fixture
@@ -184,6 +187,33 @@ async def test_uploaders_tell_no_secret(
         secrets.scan(f"span {span.name}", span.to_json())
     assert len(collector.get_finished_spans()) > 20
     assert secrets.found == []
+
+
+async def test_hosts_that_echo_the_token_tell_it_to_nobody(
+    work: Work, emulator: Emulator, secrets: Secrets, lines: EveryLine, collector: Any, tmp_path: Path
+):
+    """In whatever coding: lines, errors, spans, the report, its file of failures and the spool's letters hold no part of it."""
+    token = emulator.api_token
+    bodies = spellings(token)
+    for body in bodies.values():
+        emulator.faults.add(Fault(kind="status", endpoint="monitor", status=422, body=body, times=1))
+    spool = tmp_path / "spool"
+    async with work.deployment.uploader(spool=spool, retry=RetryPolicy.none()) as uploader:
+        receipts = [await uploader.submit(frame(number)) for number in range(len(bodies))]
+    report = uploader.report
+    assert report.rejected == len(bodies)
+    errors = [receipt.outcome.error for receipt in receipts]
+    told = [f"{error} {error!r} {error.detail} {error.body!r}" for error in errors]
+    told += [str(report.to_json()), *(span.to_json() for span in collector.get_finished_spans())]
+    told += [path.read_bytes().decode("latin-1") for path in spool.rglob("*") if path.is_file()]
+    for body in bodies.values():
+        emulator.faults.add(Fault(kind="status", service="platform", status=500, body=body, times=1))
+        with pytest.raises(PicselliaError) as caught:
+            await work.client.with_options(retry=RetryPolicy.none()).request("GET", "/api/none")
+        told.append(f"{caught.value} {caught.value!r} {caught.value.body!r}")
+    told += lines.told
+    assert len(told) > 3 * len(bodies)
+    assert [one for one in told if holds_a_part(one, token)] == []
 
 
 @pytest.fixture

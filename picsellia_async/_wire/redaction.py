@@ -1,0 +1,224 @@
+"""What errors show of a host's words: gateways echo the request that they refuse, with its token and its image. Pure.
+
+Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case, and
+as percent signs, JSON, HTML, hexadecimal or base64 spell it, also broken into lines. The body is first read plainly, which is quick; where
+that finds something, each place is hidden in the body as it is; where a place cannot be told, nothing of the body is shown.
+What is not known by value (an image, another service's password) is hidden by its form.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import orjson
+
+from picsellia_async._error_text import HIDDEN_FIELDS
+
+SECRET_MIN: Final = 16
+"""Characters from which on a credential is hidden by value: a shorter one may be a word, as in tests."""
+SHOWN_MAX: Final = 11
+"""Characters of a credential, in a row, that are no secret yet."""
+UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the request, in a coding of its own)"
+"""What is shown of a body whose secret cannot be told from the rest."""
+
+_CODED_MAX: Final = 128
+"""Characters of an api token: hexadecimal and base64 of a JWT, which ends soon, are not looked for."""
+_PIECE: Final = 8
+"""Characters that are looked for at once; of each run of 15 of the credential some are a whole piece."""
+_PIECES_MAX: Final = 16
+"""So that a long credential, a JWT, costs no more: its pieces are longer."""
+_NESTED_MAX: Final = 3
+"""Codings around each other."""
+
+
+def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
+    """Return an error body with credentials and images hidden.
+
+    Args:
+        body: As it arrived.
+        secrets: Credentials of the request, which are hidden by value; those below `SECRET_MIN` characters are not.
+    """
+    plain = _spelled_plainly(body) if b"\\u00" in body else body
+    needles = [needle for secret in secrets if len(secret) >= SECRET_MIN for needle in _needles(secret)]
+    hidden = _without_forms(_without_values(plain, needles))
+    return body if hidden == plain else hidden
+
+
+def _spelled_plainly(body: bytes) -> bytes:
+    """Return JSON with the characters that need no escape as they are: .NET writes quotation marks and = as numbers."""
+    try:
+        return orjson.dumps(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return body
+
+
+# By value.
+
+_CODED: Final = (
+    rb"%(?:25)*([0-9a-f]{2})|\\+(?:u00|x)([0-9a-f]{2})|&(?:amp;)*#x0*([0-9a-f]{2});|&(?:amp;)*#0*([0-9]{2,3});"
+    rb"|\\+[nrt]|=\r?\n"
+)
+"""A character by its number; or, without a group, what breaks a line."""
+_BREAKS: Final = b" \t\r\n\v\f\0\\"
+_SPELLED: Final = re.compile(_CODED, re.IGNORECASE)
+_READ: Final = re.compile(_CODED + rb"|[%b]+" % re.escape(_BREAKS), re.IGNORECASE)
+
+
+def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
+    """Return a body without what the needles spell."""
+    if not _is_in(body, needles):
+        return body
+    text, begins, ends = _read(body)
+    found = _places(text, needles)
+    hidden = _without_places(body, ((begins[start], ends[end - 1]) for start, end in found))
+    return UNREADABLE_BODY if _is_in(hidden, needles) else hidden
+
+
+@functools.lru_cache(64)
+def _needles(secret: str) -> tuple[bytes, ...]:
+    """Return how a credential may be spelled as a whole, in small letters."""
+    value = secret.encode()
+    if len(value) > _CODED_MAX:
+        return (value.lower(),)
+    found = [value, value.hex().encode()]
+    for before in range(
+        3
+    ):  # base64 spells it in three ways, by what is before it; the letters at its ends are the neighbours' too
+        coded = base64.b64encode(bytes(before) + value)
+        core = coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]
+        found += [core, core.translate(bytes.maketrans(b"+/", b"-_"))]
+    return tuple(dict.fromkeys(one.lower() for one in found))
+
+
+def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
+    """Return whether a credential stands in a body, in whatever coding."""
+    for _ in range(_NESTED_MAX):
+        is_coded = any(one in body for one in (b"%", b"\\", b"&#", b"=\r", b"=\n"))
+        read = _SPELLED.sub(_character, body) if is_coded else body
+        if any(_places(read.translate(None, _BREAKS).lower(), needles)):
+            return True
+        if read == body:
+            return False
+        body = read
+    return False
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    """Return what a spelling stands for: a character, or nothing where it only breaks the line."""
+    if found[4]:
+        return bytes([int(found[4]) % 256])
+    digits = found[1] or found[2] or found[3]
+    return bytes.fromhex(digits.decode()) if digits else b""
+
+
+def _read(body: bytes) -> tuple[bytes, list[int], list[int]]:
+    """Return the characters of a body, in small letters, and where in the body each begins and ends."""
+    text, at = bytearray(), 0
+    begins: list[int] = []
+    ends: list[int] = []
+    for found in (*_READ.finditer(body), None):
+        start, end = (len(body), len(body)) if found is None else found.span()
+        text += body[at:start]
+        begins += range(at, start)
+        ends += range(at + 1, start + 1)
+        if found is not None and (character := _character(found)):
+            text += character
+            begins.append(start)
+            ends.append(end)
+        at = end
+    return bytes(text).lower(), begins, ends
+
+
+def _places(text: bytes, needles: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a text holds a needle, or a good part of one."""
+    for needle in needles:
+        size = max(_PIECE, len(needle) // _PIECES_MAX)
+        for offset in range(0, len(needle) - size + 1, size):
+            piece = needle[offset : offset + size]
+            at = text.find(piece)
+            while at >= 0:
+                start, end = at, at + size
+                while start > 0 and at - start < offset and text[start - 1] == needle[offset - (at - start) - 1]:
+                    start -= 1
+                while end < len(text) and offset + end - at < len(needle) and text[end] == needle[offset + end - at]:
+                    end += 1
+                if end - start > SHOWN_MAX:
+                    yield start, end
+                at = text.find(piece, end)
+
+
+def _without_places(body: bytes, places: Iterable[tuple[int, int]]) -> bytes:
+    """Return a body with stars in these places; those that meet are one."""
+    hidden, shown_to = bytearray(), 0
+    for start, end in sorted(places):
+        if not hidden or start > shown_to:
+            hidden += body[shown_to:start] + b"***"
+        shown_to = max(shown_to, end)
+    return bytes(hidden + body[shown_to:])
+
+
+# By form.
+
+_FIELDS: Final = b"|".join(one.encode() for one in HIDDEN_FIELDS)
+_SCHEMES: Final = b"bearer|basic|digest|api-?token|api-?key"
+_VALUE: Final = rb"""[^\s"',;&}\]\\]+"""
+_JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+_LONG: Final = re.compile(
+    rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?:(?:\\+[nr]|\s)+[A-Za-z0-9+/]{16,})*(?:(?:\\+[nr]|\s)+[A-Za-z0-9+/]{1,15})?={0,2}"
+)
+"""What may be an image in base64, also broken into lines."""
+_IMAGE_CHARACTERS: Final = 80
+"""From which on it may be one."""
+_HEXADECIMAL: Final = re.compile(rb"[0-9a-fA-F]{40,}")
+"""What may be a token of the platform, or an image, by its length."""
+_TOKEN_CHARACTERS: Final = 40
+_DIGEST_CHARACTERS: Final = 128
+"""Of the longest digest; more is an image."""
+_CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
+"""All are in an image, and seldom in a word."""
+_BREAK: Final = re.compile(rb"\\+[nr]|\s")
+
+_IN_SMALL_LETTERS: Final = tuple(
+    (mark, re.compile(pattern, re.DOTALL))
+    for mark, pattern in (
+        (b"image", rb"""image\\*["']\s*:\s*\\*["']([a-z0-9+/=]{64,})"""),
+        (b"://", rb"""://([^\s"'/?#@\\]{1,256})@"""),
+        (b"%3a", rb"""%3a%2f%2f([^\s"'/?#@\\]{1,256}?)%40"""),
+        (b"@", rb"""(?<![\w/.%+-])([\w.%+-]{1,64}:[^\s"'/?#@:\\<>]{1,256})@\w"""),
+        (b"255,", rb"(255,\s*216,\s*255(?:,\s*\d{1,3})+)"),
+        (b"137,", rb"(137,\s*80,\s*78,\s*71(?:,\s*\d{1,3})+)"),
+        (b"cookie", rb"""cookie(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?([^"'\r\n\\]+)"""),
+        (b"</", rb"<[\w:.-]*(?:%b)\w*>([^<]+)" % _FIELDS),
+        (b"", rb"(?:%b)\s+(%b)" % (_SCHEMES, _VALUE)),
+        (b"", rb"""(?:%b)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?(?:(?:%b)\s+)?(%b)""" % (_FIELDS, _SCHEMES, _VALUE)),
+    )
+)
+"""What is in a body that the pattern fits, and the pattern: an image with its name, user and password of addresses, an image as numbers,
+cookies, elements of XML as storages answer in, and values with their names. The group is hidden."""
+
+
+def _without_forms(body: bytes) -> bytes:
+    """Return a body without what looks like a credential or an image."""
+    if b"eyJ" in body:
+        body = _JWT.sub(b"***", body)
+    body = _LONG.sub(_without_image, _HEXADECIMAL.sub(_without_hexadecimal, body))
+    lower = body.lower()
+    return _without_places(
+        body, (found.span(1) for mark, form in _IN_SMALL_LETTERS if mark in lower for found in form.finditer(lower))
+    )
+
+
+def _without_hexadecimal(found: re.Match[bytes]) -> bytes:
+    """Return what takes the place of a token or an image; what has another length is a digest."""
+    length = len(found[0])
+    return b"***" if length == _TOKEN_CHARACTERS or length > _DIGEST_CHARACTERS else found[0]
+
+
+def _without_image(found: re.Match[bytes]) -> bytes:
+    """Return long words, or what takes their place where they are an image."""
+    word = _BREAK.sub(b"", found[0])
+    return b"***" if len(word) >= _IMAGE_CHARACTERS and all(one.search(word) for one in _CLASSES) else found[0]
