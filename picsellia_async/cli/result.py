@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from picsellia_async.jobs import JobReport, JournalError, JournalLostError, Veri
 from picsellia_async.sources import Source, SourceError
 
 FAILURES_NAMED: Final = 100
-"""Frames that the JSON names; all are counted."""
+"""Frames, or images taken from elsewhere, that the JSON names."""
 
 
 @attrs.define
@@ -83,6 +84,9 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "not_read": result.unread,
         **_verified(result.verified),
         "skipped": result.skipped,
+        "elsewhere": {}
+        if result.source is None
+        else dict(itertools.islice(result.source.elsewhere.items(), FAILURES_NAMED)),
         "interrupted": result.is_interrupted,
         "error": result.stopped_by,
         "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),

@@ -14,6 +14,7 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image_files import ImageFile
 from picsellia_async.sources._lookup import ImageLookup
+from picsellia_async.sources._tool_paths import is_path
 
 
 @attrs.frozen
@@ -80,10 +81,16 @@ class CocoImages:
             yield from (ImageKey(name=self.lookup.filename(path)) for path in self.lookup.all())
 
     def expect(self, keys: Iterable[ImageKey]) -> None:
-        """Tell the lookup all names of the file: where some lie tells that others are missing."""
+        """Tell the lookup all names of the file, and the ids that stand for names: where some lie tells that others are missing."""
+        keys = tuple(keys)
         described = (_name_of(one) for same in self._by_id.values() for one in same)
-        names = (*self._by_name, *described, *(key.name for key in keys))
-        self.lookup.expect(list(dict.fromkeys(name for name in names if name)))
+        ids = [] if self.is_described else [key.id for key in keys if key.name is None and key.id is not None]
+        paths = [one for one in ids if isinstance(one, str) and is_path(one)]
+        names = (*self._by_name, *described, *(key.name for key in keys), *paths)
+        self.lookup.expect(
+            list(dict.fromkeys(name for name in names if name)),
+            [one for one in ids if not (isinstance(one, str) and is_path(one))],
+        )
 
     def path(self, key: ImageKey) -> Path:
         """Return the file of an image.

@@ -35,6 +35,8 @@ class Problems:
     """The first of them."""
     left_out: Counter[str] = attrs.field(factory=Counter)
     """Files that the pattern does not ask for, by extension in lower case; "" is none."""
+    elsewhere: dict[str, str] = attrs.field(factory=dict)
+    """By name, the images that lie where no other of the file does, and may be other pictures: taken, and told."""
     total: int | None = None
     """Items there are, where that is known before they are read."""
     on_skipped: Callable[[str, str], object] | None = None

@@ -1,54 +1,136 @@
-"""`Layout`: where the paths of one file begin in a folder of images, so that a missing image is not taken from elsewhere. Pure."""
+"""Where the images of one file of results lie, so that a missing one is not taken from elsewhere. Pure."""
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 _COUNTED: Final = re.compile(r"(.*?)[0-9]+")
+_HEX: Final = re.compile(r"(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])")
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 
 class Layout:
     """The leading folders that paths of a file have and the folder of images lacks: none, where it is the one they begin in.
 
-    Each series of counted names is looked at by itself, and all other names as one: every camera has a 0001.jpg beside its
-    0002.jpg, while tools that write no folders mix `belt_1.jpg` with the `frame_2.jpg` of a folder below.
+    Each series of names is looked at by itself: every camera has a 0001.jpg beside its 0002.jpg, while tools that write no folders
+    mix `belt_1.jpg` with the `frame_2.jpg` of a folder below. One series are the names that differ in their digits alone (in
+    numbers, times, places of tiles, hashes), those that differ in the number at their end, and all that have none there.
     """
 
     def __init__(self) -> None:
-        self._bases: dict[str | None, set[tuple[str, ...]]] = {}
-        self._alone: set[str | None] = set()
-        """Series of which a name without any folder lies exactly at its place."""
+        self._series: dict[tuple[str, str | None], _Bases] = {}
+        self._all = _Bases()
 
     def is_exact(self, parts: Sequence[str]) -> bool:
         """Return whether an image of the series lies exactly at its place: for a name alone, one that is a name alone too."""
-        series = _series(parts[-1])
-        return series in self._alone if len(parts) == 1 else () in self._bases.get(series, ())
+        return any(one.is_exact(parts) for one in self._of(parts))
 
     def add(self, parts: Sequence[str], base: Sequence[str]) -> None:
         """Remember the folders that were missing where an image was found by the rest of its path."""
-        series = _series(parts[-1])
-        self._bases.setdefault(series, set()).add(tuple(one.casefold() for one in base))
-        if len(parts) == 1 and not base:
-            self._alone.add(series)
+        for series in _series(parts[-1]):
+            self._series.setdefault(series, _Bases()).add(parts, base)
+        self._all.add(parts, base)
 
     def allows(self, parts: Sequence[str], found: str) -> bool:
-        """Return whether a file can be what a path means, by where the others of its series lie that begin with the same folders.
+        """Return whether a file can be what a path means, by where the others of its series lie that begin with the same folders."""
+        return all(one.allows(parts, found) for one in self._of(parts))
+
+    def agrees(self, parts: Sequence[str], found: str) -> bool:
+        """Return whether a file lies where all other names of the file say, whatever their series."""
+        return self._all.allows(parts, found)
+
+    def _of(self, parts: Sequence[str]) -> list[_Bases]:
+        return [found for one in _series(parts[-1]) if (found := self._series.get(one)) is not None]
+
+
+class _Bases:
+    """The leading folders that some paths have and the folder of images lacks."""
+
+    def __init__(self) -> None:
+        self._found: set[tuple[str, ...]] = set()
+        self._is_alone = False
+        """Whether a name without any folder lies exactly at its place."""
+
+    def is_exact(self, parts: Sequence[str]) -> bool:
+        return self._is_alone if len(parts) == 1 else () in self._found
+
+    def add(self, parts: Sequence[str], base: Sequence[str]) -> None:
+        self._found.add(tuple(one.casefold() for one in base))
+        self._is_alone = self._is_alone or (len(parts) == 1 and not base)
+
+    def allows(self, parts: Sequence[str], found: str) -> bool:
+        """Return whether a file lies where the others are.
 
         A name alone may be written by a tool that never tells folders, beside paths of another one: it is judged by names alone.
         """
         if len(parts) == 1:
-            return not self.is_exact(parts) or found.casefold() == parts[0].casefold()
-        bases = self._bases.get(_series(parts[-1]), ())
+            return not self._is_alone or found.casefold() == parts[0].casefold()
         given = tuple(one.casefold() for one in parts)
         for count in range(len(given)):
-            if given[:count] in bases:
+            if given[:count] in self._found:
                 return found.casefold() == "/".join(given[count:])
         return True
 
 
-def _series(name: str) -> str | None:
-    counted = _COUNTED.fullmatch(PurePosixPath(name).stem.casefold())
-    return counted[1] if counted else None
+def _series(name: str) -> tuple[tuple[str, str | None], ...]:
+    """Return what a name has in common with others: the text before its last number, and its text with the digits masked."""
+    stem = PurePosixPath(name).stem.casefold()
+    counted = _COUNTED.fullmatch(stem)
+    return ("before", counted[1] if counted else None), ("shape", _DIGITS.sub("#", _HEX.sub("#", stem)))
+
+
+class Spread:
+    """The folders in which a name of the file is found, name by name."""
+
+    def __init__(self) -> None:
+        self._is_placed = False
+        """Whether an image lies at the place that its name says."""
+        self._others: set[str] = set()
+        """Folders with namesakes of images that lie at their places."""
+        self._alone: Counter[str] = Counter()
+        """By folder, names that are found nowhere else."""
+        self._count = 0
+        """How many these are."""
+        self._together = 0
+        """Of these names, those whose folder has others of them."""
+        self._shared: Counter[str] = Counter()
+        """By folder, names that are found in others too."""
+
+    def add(self, found: Sequence[str], place: str | None) -> None:
+        """Remember the files that fit a name, and which of them lies at its place."""
+        folders = [posixpath.dirname(one) for one in found]
+        if place is not None:
+            self._is_placed = True
+            self._others.update(folder for folder, one in zip(folders, found, strict=True) if one != place)
+        elif len(folders) == 1:
+            self._count += 1
+            self._alone[folders[0]] += 1
+            self._together += {1: 0, 2: 2}.get(self._alone[folders[0]], 1)
+        else:
+            self._shared.update(folders)
+
+    def is_of_another_set(self, found: str) -> bool:
+        """Return whether the folder of a file holds another set of the same names.
+
+        So it is where it has namesakes of images that lie at their places, and where it has more names that other folders have
+        too than names of its own: two folders with few names in common are parts of one set.
+        """
+        folder = posixpath.dirname(found)
+        return folder in self._others or self._shared[folder] > self._alone[folder]
+
+    def may_be_of_another_set(self, found: str) -> bool:
+        """Return whether nothing tells that, and the folder is unlike those of the rest.
+
+        So it is where no image lies at its place, and this one is the only one of its folder while most are together with others,
+        or its folder shares half of its names with others.
+        """
+        alone = self._alone[posixpath.dirname(found)]
+        if self._is_placed or not alone:
+            return False
+        is_odd = alone == 1 and 2 * self._together > self._count
+        return is_odd or self._shared[posixpath.dirname(found)] >= alone

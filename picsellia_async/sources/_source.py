@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -27,6 +28,7 @@ BATCH_SECONDS: Final = 0.02
 """A visit ends after so long, so that a slow disk does not hold back what it has given."""
 
 _EXTENSIONS_TOLD: Final = 8
+_NAMED_MAX: Final = 3
 
 
 class Source(Closeable, Generic[T]):
@@ -80,6 +82,14 @@ class Source(Closeable, Generic[T]):
         return tuple(self._problems.messages)
 
     @property
+    def elsewhere(self) -> dict[str, str]:
+        """Images of result files that the latest pass took so far from another folder than the rest lie in: by name, the file.
+
+        Nothing in the file says that they are other pictures of the same name, and nothing that they are not; the log tells once.
+        """
+        return dict(self._problems.elsewhere)
+
+    @property
     def total(self) -> int | None:
         """Items that the latest pass has to read, good and bad; None before it began, and where only reading tells."""
         return self._problems.total
@@ -126,10 +136,25 @@ class Source(Closeable, Generic[T]):
         finally:
             steps.leave()
             self._passes.discard(steps)
+            self._tell_elsewhere(problems.elsewhere)
         if is_empty and not problems.skipped:
             raise SourceError(self._nothing + _told(problems.left_out))
         if problems.left_out.keys() & OTHER_PICTURES:
             logger.warning("%s%s", self._name, _told(problems.left_out))
+
+    def _tell_elsewhere(self, elsewhere: Mapping[str, str]) -> None:
+        if elsewhere:
+            count = len(elsewhere)
+            named = ", ".join(f"{name!r} as {file!r}" for name, file in itertools.islice(elsewhere.items(), _NAMED_MAX))
+            logger.warning(
+                "%s: %d %s of the same name: %s%s; where that is wrong, the file must name the folder",
+                self._name, count,
+                "image lies in another folder than the rest, and may be another picture" if count == 1
+                else "images lie in other folders than the rest, and may be other pictures",
+                named,
+                ", ..." if count > _NAMED_MAX else "",
+                extra={"source": self._name, "elsewhere": count},
+            )  # fmt: skip
 
 
 def _told(left_out: Mapping[str, int]) -> str:

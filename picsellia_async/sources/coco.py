@@ -76,8 +76,9 @@ def coco_results(
 
     An image is found by `file_name`, of the result or of `images`, else by its id. A file name is a path below `images`; absolute
     paths, those of Windows and percent-encoded ones are tried by their longest tail, and never lead into a folder of another
-    name. Where one image of a series (`0001`, `0002`) lies exactly at its place, each must: what lies elsewhere may be another picture. Where `images` tells width and height, they must be the file's. An image with two ids, or a result that is there twice, is
-    a bad item.
+    name. Where one image of a series (`0001`, `0002`) lies exactly at its place, each must; other images in another folder than the
+    rest are in `Source.elsewhere`, since they may be other pictures. Where `images` tells width and height, they must be the file's. An
+    image with two ids, or a result that is there twice, is a bad item.
 
     Args:
         json: List of results (`image_id` or `file_name`, `category_id`, `bbox` or `segmentation`, `score`), or a whole COCO file with

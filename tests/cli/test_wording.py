@@ -15,7 +15,7 @@ from picsellia_async.cli.wording import in_options
 PACKAGE = Path(picsellia_async.__file__).parent
 MODULES = [
     *(PACKAGE / "sources" / f"{name}.py" for name in (
-        "_class_names", "_coco_images", "_errors", "_folder", "_image_files", "_lookup", "_name_files", "_order_watch", "_repeated_keys", "_shapes",
+        "_class_names", "_coco_images", "_errors", "_folder", "_image_files", "_image_index", "_lookup", "_name_files", "_order_watch", "_repeated_keys", "_shapes",
         "_source", "_yolo_lines", "coco", "manifest", "yolo",
     )),
     *(PACKAGE / "predictions" / f"{name}.py" for name in ("_coco_boxes", "_run_length", "_values", "base")),
