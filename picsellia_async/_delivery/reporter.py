@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
-
-import attrs
 
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
@@ -38,6 +37,11 @@ _REFUSALS: Final = (AuthenticationError, QuotaExceededError, PermissionDeniedErr
 _OF_SIGNAL: Final = {
     Signal.WELL: Health.OK, Signal.REFUSES: Health.REFUSED, Signal.BUSY: Health.THROTTLED, Signal.DOWN: Health.DOWN,
 }  # fmt: skip
+
+
+_NUMBERS: Final = itertools.count(1)
+_OPEN: Final[weakref.WeakSet[Reporter]] = weakref.WeakSet()
+"""Those of all uploaders of the process that are open now."""
 
 
 class Disk(Protocol):
@@ -67,7 +71,10 @@ class Reporter:
             on_health: The user's callback.
             owner: Values that each line has: which uploader it is about.
         """
-        self._whose = {**(owner or {}), **({} if spool is None else {"spool": str(spool.directory)})}
+        self._number = next(_NUMBERS)
+        """Of the uploader in this process: two of one deployment have all else in common."""
+        where = {} if spool is None else {"spool": str(spool.directory)}
+        self._whose: dict[str, object] = {**(owner or {}), **where, "uploader": self._number}
         self.reading_error: BaseException | None = None
         """What reading the spool ended in last; None when it went well."""
         self._ledger = ledger
@@ -90,10 +97,12 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
 
     def _write(self, *lines: Line | None) -> None:
-        write(*(line and attrs.evolve(line, fields={**self._whose, **line.fields}) for line in lines))
+        which = f"uploader {self._number}: " if len(_OPEN) > 1 else ""
+        write(*(line and Line(line.level, which + line.text, {**self._whose, **line.fields}) for line in lines))
 
     def opened(self) -> None:
         """The uploader takes frames."""
+        _OPEN.add(self)
         self._write(self._log.opening(self._counts(), self._directory))
 
     def closing_waits(self, seconds: float, silent: float) -> None:
@@ -254,6 +263,7 @@ class Reporter:
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
         self._write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
+        _OPEN.discard(self)
         self._loop = None
 
 

@@ -54,6 +54,20 @@ async def test_each_line_says_which_uploader_it_is_about(caplog: pytest.LogCaptu
     assert set(told) == {(name, str(tmp_path / name)) for name in ("a", "b")}
 
 
+async def test_two_uploaders_of_one_deployment_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+    """Their lines begin with their numbers while both are open, and have them as values; one alone has no such words."""
+    owner = {"deployment_id": "a"}
+    first, second = (uploader(Service(hold=asyncio.Event()), owner=owner, close_timeout=0.05) for _ in range(2))
+    async with first, second:
+        for up in (first, second, second):
+            await up.submit(make_frame())
+    told = [record for record in caplog.records if "closed with" in record.getMessage()]
+    (inner, outer) = told
+    assert inner.uploader == outer.uploader + 1
+    assert inner.getMessage().startswith(f"uploader {inner.uploader}: an uploader closed with 2 frames")
+    assert outer.getMessage().startswith("an uploader closed with 1 frame")
+
+
 async def test_callbacks_see_every_outcome_and_may_submit() -> None:
     """`on_outcome` is called once per frame, also for frames submitted from within it."""
     seen: list[Outcome] = []
