@@ -16,6 +16,8 @@ from typing import Final
 
 import attrs
 
+from picsellia_async.errors import ClosedError
+
 FRAMES: Final = 3
 """Different frames, or refusals of the only one, that mean the account."""
 
@@ -84,5 +86,7 @@ class AccountEvidence:
         """
         if self.refused_since is None:
             return False
+        if isinstance(self.error, ClosedError):
+            return True  # our own client's: it never opens again
         patience = TRUST_SECONDS if has_worked else 0.0 if self.is_sure else DOUBT_SECONDS
         return now - self.refused_since >= patience

@@ -463,13 +463,10 @@ class Sender:
         self.start_workers()
 
     async def wait_hopeless(self, deadline: float) -> None:
-        """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer, or has no end."""
+        """Wait until nothing can be delivered before a time any more: all that is left is a pause that is longer, or a final refusal."""
         while self.in_flight or not (
             self.uplink.is_closed
-            or (
-                not self._breaker.is_closed
-                and (self._breaker.until > deadline or self._account.refused_since is not None)
-            )
+            or (not self._breaker.is_closed and (self._breaker.until > deadline or self.refused.is_set()))
         ):
             self._stalled.clear()
             await self._stalled.wait()

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from pathlib import Path
 
 import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
-from picsellia_async.errors import AuthenticationError, PermissionDeniedError, QuotaExceededError, ServerError
+from picsellia_async.errors import (
+    AuthenticationError,
+    ClosedError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    ServerError,
+)
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import deliver_all
 
@@ -143,3 +150,69 @@ async def test_a_refusal_is_not_believed_longer_than_it_is_heard(caplog: pytest.
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert any("does not answer" in line and "answered for" in line for line in told)
     assert any(line.startswith("the monitoring host takes frames again after ") for line in told)
+
+
+@pytest.mark.parametrize("error", [forbidden(), AuthenticationError("who", 401, "POST", "x")])
+@pytest.mark.parametrize("back_after", [0.01, 2.0, 13.9])
+@pytest.mark.parametrize("count", [3, 40])
+async def test_closing_delivers_to_an_account_that_is_accepted_again(
+    error: PermissionDeniedError, back_after: float, count: int
+) -> None:
+    """Frames were delivered, then the account is refused, and still when closing begins: one that ends in time loses nothing."""
+    loop = asyncio.get_running_loop()
+    refused_at, back_at = loop.time() + 5.0, loop.time() + 10.0 + back_after
+    service = Service(script=lambda frame, attempt: error if refused_at <= loop.time() < back_at else None)
+    async with uploader(service, close_timeout=15.0) as up:
+        await up.submit(make_frame(1000))
+        await asyncio.sleep(5.0)
+        for frame in frames(count):
+            await up.submit(frame)
+        await asyncio.sleep(5.0)
+        assert up.statistics().health is Health.REFUSED
+    assert (up.report.delivered, up.report.dropped, up.report.rejected) == (count + 1, 0, 0)
+    closing = [at for at, _ in service.arrivals if back_at - back_after <= at < back_at]
+    assert len(closing) <= 2 + 3 * back_after, "it is probed, not hammered"
+
+
+@pytest.mark.parametrize("has_spool", [False, True])
+async def test_closing_waits_in_vain_for_an_account_that_stays_refused(
+    tmp_path: Path, disk: None, has_spool: bool
+) -> None:
+    """Where frames were delivered before, closing takes its whole time; what is left is spooled, or dropped."""
+    loop = asyncio.get_running_loop()
+    refused_at = loop.time() + 5.0
+    service = Service(script=lambda frame, attempt: forbidden() if loop.time() >= refused_at else None)
+    async with uploader(service, close_timeout=15.0, spool=tmp_path if has_spool else None) as up:
+        await up.submit(make_frame(1000))
+        await asyncio.sleep(5.0)
+        for frame in frames(10):
+            await up.submit(frame)
+        begun = loop.time()
+    assert 14.4 <= loop.time() - begun <= 15.5
+    assert (up.report.delivered, up.report.spooled, up.report.dropped) == ((1, 10, 0) if has_spool else (1, 0, 10))
+
+
+async def test_closing_does_not_wait_for_an_account_that_was_never_accepted(tmp_path: Path, disk: None) -> None:
+    """With a wrong token from the start its frames are left in the spool at once."""
+    loop = asyncio.get_running_loop()
+    service = Service(script=lambda frame, attempt: AuthenticationError("who", 401, "POST", "x"))
+    async with uploader(service, spool=tmp_path) as up:
+        for frame in frames(10):
+            await up.submit(frame)
+        begun = loop.time()
+    assert loop.time() - begun <= 1.0
+    assert up.report.spooled == 10
+
+
+async def test_a_client_that_was_closed_is_not_waited_for() -> None:
+    """It never opens again, so that closing ends at once, and a frame is rejected although others were delivered before."""
+    loop = asyncio.get_running_loop()
+    closed_at = loop.time() + 5.0
+    service = Service(script=lambda frame, attempt: ClosedError("closed") if loop.time() >= closed_at else None)
+    async with uploader(service) as up:
+        await up.submit(make_frame(1000))
+        await asyncio.sleep(5.0)
+        receipt = await up.submit(make_frame(1))
+        begun = loop.time()
+    assert loop.time() - begun <= 1.0
+    assert isinstance(receipt.outcome, Rejected)
