@@ -106,12 +106,19 @@ class Rules:
     """Attempts of one frame; None: no bound."""
     max_age: float | None = None
     """Seconds from acceptance after which no further attempt begins; None: no bound."""
-    holds: bool = False
-    """Whether frames wait while the account is refused, as they can with a spool."""
+    has_spool: bool = False
+    """Whether the next run has what this one does not deliver; frames wait while the account is refused then."""
     keeps_order: bool = False
     """Whether a frame that fails keeps others waiting; then it gives way after `ATTEMPTS_IN_ORDER`."""
     ends_at: float = math.inf
     """When closing ends, on the clock of `now`; infinity before it begins."""
+    waits_for_account: bool = False
+    """Whether frames wait while the account is refused without a spool too: the refusal is not final."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether frames wait while the account is refused."""
+        return self.has_spool or self.waits_for_account
 
     def pause(self, attempt: int, now: float, random: Callable[[], float]) -> float:
         """Return for how long a frame waits after an attempt that failed.
@@ -145,7 +152,7 @@ class Rules:
 
     def _left(self, attempts: int) -> float:
         """Return the attempts that closing may make. A spool keeps the last one for the next run: short waits reject no frame."""
-        return math.inf if self.max_attempts is None else self.max_attempts - attempts - self.holds
+        return math.inf if self.max_attempts is None else self.max_attempts - attempts - self.has_spool
 
     @property
     def _last_at(self) -> float:

@@ -149,7 +149,7 @@ class Sender:
         self._queue.push(item)
         if self._active < self.limit.value:
             self.start_workers()
-        if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
+        if not self._account.is_clean and self.refused.is_set() and not self._rules.has_spool:
             self._reject_queued()
 
     def withdraw_oldest(self) -> Item | None:
@@ -317,7 +317,7 @@ class Sender:
                 self.delivered_at = now
             self._queue.release(item.source)
             self._ledger.end(item, following)
-        if not self._account.is_clean and self.refused.is_set() and not self._rules.holds:
+        if not self._account.is_clean and self.refused.is_set() and not self._rules.has_spool:
             self._reject_queued()
         if not self.in_flight and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
@@ -347,7 +347,7 @@ class Sender:
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
         if verdict is Verdict.REFUSED and not others_delivered:
             is_sure = isinstance(error, AuthenticationError)
-            is_kept = self._rules.holds or not self._ledger.delivered
+            is_kept = self._rules.has_spool or not self._ledger.delivered
             self._account.refused(item.seq, error, now, is_sure=is_sure, is_kept=is_kept)
         elif verdict is Verdict.HOLD:
             self._account.refused(item.seq, error, now, is_sure=True, is_kept=True)
@@ -389,11 +389,11 @@ class Sender:
 
     def _rules_now(self, *, others_delivered: bool) -> Rules:
         """Return the rules; without a spool frames wait for the account until its refusal is final, and not after."""
-        if self._rules.holds or others_delivered:
+        if self._rules.has_spool or others_delivered:
             return self._rules
         if self.refused.is_set():
             return attrs.evolve(self._rules, max_attempts=1)
-        return attrs.evolve(self._rules, holds=True)
+        return attrs.evolve(self._rules, waits_for_account=True)
 
     def _reject_queued(self) -> None:
         """The account is refused for good: give the frames that wait the same outcome, without a request for each."""

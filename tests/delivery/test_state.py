@@ -107,8 +107,8 @@ def test_a_refusal_is_the_frames_own_where_others_are_delivered(code: int) -> No
     refusal = Failed(status(code))
     assert isinstance(end(InFlight(1), refusal), Waiting)
     assert isinstance(end(InFlight(3), refusal), Rejected)
-    assert isinstance(end(InFlight(30), refusal, Rules(holds=True)), Waiting)
-    for rules in (Rules(), Rules(holds=True)):
+    assert isinstance(end(InFlight(30), refusal, Rules(has_spool=True)), Waiting)
+    for rules in (Rules(), Rules(has_spool=True)):
         assert isinstance(end(InFlight(2), refusal, rules, others_delivered=True), Rejected)
     assert said(status(code), account_is_refused=True) is Signal.REFUSES
     assert said(status(code)) is Signal.WELL
@@ -116,7 +116,7 @@ def test_a_refusal_is_the_frames_own_where_others_are_delivered(code: int) -> No
 
 def test_where_order_is_kept_a_frame_gives_way() -> None:
     """After ten failed attempts, and only if others were delivered since the last: in an outage nobody is."""
-    rules = Rules(keeps_order=True, holds=True)
+    rules = Rules(keeps_order=True, has_spool=True)
     assert isinstance(end(InFlight(10), Failed(status(500)), rules, others_delivered=True), Rejected)
     assert isinstance(end(InFlight(9), Failed(status(500)), rules, others_delivered=True), Waiting)
     assert isinstance(end(InFlight(99), Failed(status(500)), rules), Waiting)
@@ -169,7 +169,7 @@ def test_bad_content_is_rejected_and_says_nothing_about_the_service() -> None:
 )
 def test_errors_that_are_not_the_librarys_end_no_frame_on_disk(error: BaseException) -> None:
     """They say nothing about the frame: with a spool it waits, without one there is nowhere to wait beyond this process."""
-    assert isinstance(end(InFlight(1), Failed(error), Rules(holds=True)), Waiting)
+    assert isinstance(end(InFlight(1), Failed(error), Rules(has_spool=True)), Waiting)
     assert isinstance(end(InFlight(1), Failed(error)), Rejected)
 
 
@@ -217,7 +217,7 @@ RESULTS = st.sampled_from(
 @given(st.lists(RESULTS, min_size=1, max_size=30), st.booleans(), st.none() | st.integers(1, 5))
 def test_no_path_loses_a_frame(results: list[object], holds: bool, max_attempts: int | None) -> None:
     """Whatever the attempts end in, a frame is queued, waiting, or has exactly one outcome; attempts count up by one."""
-    rules = Rules(holds=holds, max_attempts=max_attempts)
+    rules = Rules(has_spool=holds, max_attempts=max_attempts)
     state: object = Queued()
     for number, result in enumerate(results, start=1):
         if isinstance(state, Waiting):
@@ -235,7 +235,7 @@ def test_no_path_loses_a_frame(results: list[object], holds: bool, max_attempts:
 def test_closing_leaves_a_spooled_frame_its_last_attempt() -> None:
     """The one before is made early; the last one not before its own time, so that no short wait rejects what a spool keeps."""
     policy = RetryPolicy(backoff_initial=100.0, backoff_max=1000.0, jitter=0.0)
-    spooled = Rules(policy, max_attempts=3, holds=True, ends_at=31.0)
+    spooled = Rules(policy, max_attempts=3, has_spool=True, ends_at=31.0)
     assert (spooled.pause(1, 0.0, never), spooled.pause(2, 0.0, never)) == (30.0, 200.0)
     assert (spooled.due_at_closing(1, 99.0, 0.0), spooled.due_at_closing(2, 99.0, 0.0)) == (30.0, 99.0)
     in_memory = Rules(policy, max_attempts=3, ends_at=31.0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
+from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
     AuthenticationError,
     ClosedError,
@@ -216,3 +217,24 @@ async def test_a_client_that_was_closed_is_not_waited_for() -> None:
         begun = loop.time()
     assert loop.time() - begun <= 1.0
     assert isinstance(receipt.outcome, Rejected)
+
+
+@pytest.mark.parametrize("bound", [2, 3, 8])
+@pytest.mark.parametrize("back_after", [2.0, 13.5])
+async def test_bounded_attempts_are_spread_over_closing_where_the_account_is_refused(
+    bound: int, back_after: float
+) -> None:
+    """The last attempt is made a second before the end, as in an outage: without a spool no later run would make it."""
+    loop = asyncio.get_running_loop()
+    refused_at, back_at = loop.time() + 5.0, loop.time() + 10.0 + back_after
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        return AuthenticationError("who", 401, "POST", "x") if refused_at <= loop.time() < back_at else None
+
+    patient = RetryPolicy(backoff_initial=100.0, backoff_max=1000.0, jitter=0.0)
+    async with uploader(Service(script=script), close_timeout=15.0, max_attempts=bound, retry=patient) as up:
+        await up.submit(make_frame(1000))
+        await asyncio.sleep(9.0)
+        await up.submit(make_frame(0))
+        await asyncio.sleep(1.0)
+    assert (up.report.delivered, up.report.dropped) == (2, 0)
