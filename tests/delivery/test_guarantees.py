@@ -59,9 +59,9 @@ def fault(kind: str, **fields: object) -> tuple[Fault, ...]:
 
 CASES = [
     Case("201", (), Delivered, copies=1),
-    Case("201 with an answer that is unreadable or breaks off", fault("garbage"), Delivered, copies=1),
+    Case("201 with a body that is unreadable or breaks off", fault("garbage"), Delivered, copies=1),
     Case(
-        "201 with an answer that is unreadable or breaks off",
+        "201 with a body that is unreadable or breaks off",
         fault("truncate", direction="down", after_fraction=0.9),
         Delivered,
         copies=1,
@@ -102,6 +102,9 @@ ELSEWHERE = {
         "rows::test_a_file_that_cannot_be_read",
         "rows::test_values_without_json",
     ],
+    "an answer whose head is malformed or breaks off, whatever its status line says": [
+        "heads::test_a_201_with_a_malformed_head_is_a_lost_answer"
+    ],
     "an exception that is not the library's": ["rows::test_an_exception_that_is_not_the_librarys"],
     "the uploader was full": ["rows::test_the_uploader_was_full", "rows::test_a_full_uploader_that_raises"],
     "its record on disk turns out to be damaged or gone": [
@@ -124,6 +127,7 @@ ELSEWHERE = {
 FILES = {
     "rows": "delivery/test_guarantee_rows.py",
     "guarantees": "delivery/test_guarantees.py",
+    "heads": "delivery/test_malformed_heads.py",
     "scenarios": "delivery/test_scenarios.py",
     "damage": "spool/test_damage.py",
     "power_cut": "spool/test_power_cut.py",
