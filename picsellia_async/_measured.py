@@ -95,7 +95,7 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         f"{_PREFIX}.frames.refused",
         "counter",
         "{frame}",
-        "Frames that were not taken: `submit` raised, other than after closing.",
+        "Frames that were not taken: `submit` raised. Those that waited for room when closing began count, those that came later do not.",
         _one(lambda s: s.refused),
     ),
     Metric(

@@ -315,8 +315,8 @@ class Uploader:
         """Accept a frame for delivery.
 
         Returns once the frame is accepted: with a spool and `durability="commit"`, once it is on disk. Cancelling the call while it
-        waits for room leaves the frame out; once it was accepted, it is delivered. A frame whose id is still on its way is not
-        accepted a second time; its receipt is returned.
+        waits for room leaves the frame out, uncounted; once it was accepted, it is delivered. A frame whose id is still on its way is
+        not accepted a second time; its receipt is returned.
 
         Args:
             frame: What to deliver.
@@ -335,13 +335,17 @@ class Uploader:
         self._check(frame)
         try:
             return await self._accept(frame)
-        except PicselliaError as error:
-            self._intake.refuse(error)
+        except PicselliaError:  # also that of closing, for those that waited: they came before it
+            self._intake.refuse()
             raise
 
-    async def _submit_uncounted(self, frame: Frame) -> Receipt:
+    async def _submit_of_iterable(self, frame: Frame) -> Receipt:
         self._check(frame)
-        return await self._accept(frame)
+        try:
+            return await self._accept(frame)
+        except ClosedError:  # other refusals become an outcome there
+            self._intake.refuse()
+            raise
 
     def _check(self, frame: Frame) -> None:
         if self._phase != "open" or asyncio.get_running_loop() is not self._loop:
@@ -365,9 +369,7 @@ class Uploader:
     def _not_open(self) -> ClosedError:
         if self._phase == "new":
             return ClosedError("the uploader is not open yet; use `async with deployment.uploader(...) as uploader`")
-        if self._phase == "open":
-            return _foreign()
-        return closed()
+        return _foreign() if self._phase == "open" else closed()
 
     def from_thread(self) -> UploaderFromThread:
         """Return what code in other threads submits to. Closing takes what they have handed over; later calls are a ClosedError.
@@ -401,7 +403,7 @@ class Uploader:
             ConfigurationError: The iterable gave something that is no `Frame`.
             ClosedError: The uploader is not open.
         """
-        return Stream(Feed(self._submit_uncounted, self._ledger, frames)).outcomes()
+        return Stream(Feed(self._submit_of_iterable, self._ledger, frames)).outcomes()
 
     async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the public name
         """Wait until every frame accepted so far has its outcome.
@@ -476,7 +478,7 @@ async def deliver_all(uploader: Uploader, frames: Iterable[Frame] | AsyncIterabl
     Raises:
         ConfigurationError: The first thing that the iterable gave is no `Frame`.
     """
-    feed = Feed(uploader._submit_uncounted, uploader._ledger, frames)  # noqa: SLF001 - one module
+    feed = Feed(uploader._submit_of_iterable, uploader._ledger, frames)  # noqa: SLF001 - one module
     async with uploader:
         seconds = None if uploader._spool is None else uploader._close_timeout  # noqa: SLF001
         error = await deliver(feed, uploader._ledger, uploader._sender.refused, seconds)  # noqa: SLF001

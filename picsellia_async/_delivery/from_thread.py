@@ -117,7 +117,7 @@ class HandOver:
         self,
         accept: Callable[[Frame], Awaitable[Receipt]],
         end: Callable[[Frame, Rejected | Dropped], Receipt],
-        refuse: Callable[[PicselliaError], None],
+        refuse: Callable[[], None],
         ledger: Ledger,
         *,
         waits_for_word: bool,
@@ -300,7 +300,7 @@ class HandOver:
             given = await self._accept(handed.frame)
         except BaseException as error:  # a cancellation too: the thread must not wait for ever
             if isinstance(error, PicselliaError):
-                self._refuse(error)
+                self._refuse()
             is_told = isinstance(error, Exception)
             accepted.set_exception(error if is_told else closed())
             if is_told:
@@ -323,27 +323,35 @@ class HandOver:
 
     def close(self) -> asyncio.Task[None]:
         """Take no more frames; return the task that gives what is in the buffer to the uploader."""
-        with self._changed:
-            self._is_open = False
-            self._changed.notify_all()
+        self._stop_taking()
         self._wake.set()
         return self._task
+
+    def _stop_taking(self) -> None:
+        """Send threads that wait for room away, and count their frames: they came before closing."""
+        with self._changed:
+            waiting = self._waiting if self._is_open else 0
+            self._is_open = False
+            self._changed.notify_all()
+        for _ in range(waiting):
+            self._refuse()
 
     def end(self) -> None:
         """Closing is over: what is still in the buffer is dropped, and counted."""
         self._task.cancel()
         for task in self._tasks:
-            task.cancel()
+            if task.cancel():
+                self._refuse()  # here: the account is final before the task runs again
         self._shut()
 
     def _shut(self) -> None:
+        self._stop_taking()
         with self._changed:
-            self._is_open = False
             rest = [self._pop() for _ in range(len(self._buffer))]
-            self._changed.notify_all()
         for handed in rest:
             item = self._ledger.known.get(handed.frame.id.int)
             if handed.accepted is not None:
+                self._refuse()
                 handed.accepted.set_exception(closed())
             elif item is not None:  # accepted a moment ago; its task was cancelled before it heard of that
                 handed.receipt.follow(item.receipt)

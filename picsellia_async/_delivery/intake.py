@@ -23,7 +23,6 @@ from picsellia_async.errors import (
     ClosedError,
     ConfigurationError,
     FrameTooLargeError,
-    PicselliaError,
     UploaderFullError,
 )
 from picsellia_async.frames import Frame
@@ -128,11 +127,10 @@ class Intake:
             _check_same(frame, item.frame)
         return item.receipt
 
-    def refuse(self, error: PicselliaError) -> None:
-        """Count a frame whose submitter is told an error; not those that come after closing."""
-        if not isinstance(error, ClosedError):
-            self._ledger.refuse()
-            self._reporter.look()
+    def refuse(self) -> None:
+        """Count a frame whose submitter is told an error, if only that closing ended its wait."""
+        self._ledger.refuse()
+        self._reporter.look()
 
     def end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
         """Take in a frame that ends as it comes, and its outcome."""

@@ -207,7 +207,7 @@ class UploaderStatistics:
     duplicates: int
     """Deliveries with `is_duplicate`."""
     refused: int
-    """Frames not accepted: full with `when_full="raise"`, or too large."""
+    """Frames that were not taken, as `submit` raised; as in `UploadReport.refused`."""
     bytes_delivered: int
     """Image bytes of delivered frames."""
     concurrency: int
@@ -285,7 +285,8 @@ class UploadReport:
     undelivered: tuple[Dropped | Spooled, ...] = attrs.field(repr=False)
     """The frames that were still in memory at the end of closing."""
     refused: int = 0
-    """Frames that were not taken, as `submit` raised: part of none of the other numbers."""
+    """Frames that were not taken, as `submit` raised: part of none of the other numbers. Those count that waited for room when closing
+    began; those that came after that do not, nor those whose `submit` was cancelled by its caller."""
     error: BaseException | None = attrs.field(default=None, repr=error_repr)
     """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
     None elsewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import itertools
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -52,6 +53,12 @@ class Submitting:
                 self.receipts.append(self.door.submit(frame))
         except PicselliaError as error:
             self.error = error
+
+    @property
+    def waits(self) -> bool:
+        """Whether the thread stands in a `wait`, and so in `submit`."""
+        frame = sys._current_frames().get(self.thread.ident or 0)
+        return frame is not None and frame.f_code.co_name == "wait"
 
     async def ended(self) -> None:
         await asyncio.to_thread(self.thread.join)
@@ -293,3 +300,19 @@ async def test_refusals_are_counted_as_those_in_the_loop() -> None:
             await asyncio.to_thread(door.submit, attrs.evolve(make_frame(2), id=first.id))
         assert running.statistics().refused == 1
         service.go.set()
+
+
+@pytest.mark.parametrize("has_spool", [False, True], ids=["buffered", "asked"])
+async def test_threads_that_wait_in_submit_when_it_closes_are_counted(tmp_path: Any, has_spool: bool) -> None:
+    """Ten threads with a frame each, and room for a few: those that get a ClosedError are refused, the others' frames have their outcome."""
+    options: dict[str, Any] = {"spool": tmp_path, "max_spool_bytes": 5_000} if has_spool else {"max_pending_frames": 2}
+    async with uploader(Service(hold=asyncio.Event()), close_timeout=0.2, **options) as running:
+        door = running.from_thread()
+        threads = [Submitting(door, [make_frame(one)]) for one in range(10)]
+        await until(lambda: all(one.waits or one.receipts for one in threads))
+    for one in threads:
+        await one.ended()
+    refused = sum(isinstance(one.error, ClosedError) for one in threads)
+    taken = sum(len(one.receipts) for one in threads)
+    assert refused > 5
+    assert (running.report.accepted, running.report.refused) == (taken, refused)

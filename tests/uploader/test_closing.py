@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -279,6 +280,48 @@ async def test_submits_that_wait_are_sent_away_by_closing() -> None:
     with pytest.raises(ClosedError):
         await waiting
     assert (up.report.accepted, up.report.delivered) == (1, 1)
+
+
+@pytest.mark.parametrize("bounds", [{"max_pending_frames": 4}, {"max_spool_bytes": 5_000}], ids=["memory", "spool"])
+async def test_submits_that_wait_when_it_closes_are_counted(
+    tmp_path: Path, disk: None, bounds: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are refused, in the report, the statistics and the closing line; what is cancelled, or comes later, is not."""
+    options: dict[str, Any] = {"spool": tmp_path} if "max_spool_bytes" in bounds else {}
+    service = Service(hold=asyncio.Event())
+    async with uploader(service, close_timeout=5.0, **bounds, **options) as up:
+        asked = [asyncio.create_task(up.submit(frame)) for frame in frames(30)]
+        left = asyncio.create_task(asyncio.wait_for(up.submit(make_frame(1000)), 0.5))
+        await asyncio.sleep(1.0)
+    with pytest.raises(TimeoutError):
+        await left
+    with pytest.raises(ClosedError):
+        await up.submit(make_frame(1001))
+    refused = sum(isinstance(task.exception(), ClosedError) for task in asked)
+    report = up.report
+    assert (report.accepted + refused, report.accepted < 10) == (30, True)
+    assert (report.refused, up.statistics().refused) == (refused, refused)
+    closing = caplog.messages[-1]
+    assert closing.startswith("an uploader closed with 30 frames not delivered: ")
+    assert f"{refused} not taken" in closing
+
+
+async def test_a_frame_of_a_stream_that_waits_when_it_closes_is_counted() -> None:
+    """It was taken from the iterable, and is in no outcome: it is refused, and the loop over the outcomes ends by a ClosedError."""
+    async with uploader(Service(hold=asyncio.Event()), close_timeout=1.0, max_pending_frames=4) as up:
+        given = iter(frames(30))
+
+        async def read() -> None:
+            async for _ in up.stream(given):
+                pass
+
+        reading = asyncio.create_task(read())
+        while up.statistics().accepted < 4:  # noqa: ASYNC110 - a stream tells nobody what it has submitted
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.0)
+    with pytest.raises(ClosedError):
+        await reading
+    assert (up.report.accepted, up.report.dropped, up.report.refused) == (4, 4, 1)
 
 
 def test_leaving_without_closing_tells_the_count(caplog: pytest.LogCaptureFixture) -> None:
