@@ -16,7 +16,7 @@ import ssl
 import threading
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -26,6 +26,7 @@ from picsellia_async._delivery.from_thread import SyncReceipt, UploaderFromThrea
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names
 from picsellia_async._delivery.outcomes import UploaderStatistics, UploadReport
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport
+from picsellia_async._log_line import Line, write
 from picsellia_async._wire.secret import hide
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
@@ -124,6 +125,7 @@ class SyncUploader:
             raise ClosedError("a SyncUploader is opened once in a process; make another one with SyncUploader(...)")
         if self._run is not None:
             _inherited.append(self._run)
+        self._durations = self._durations.here()
         self._run = run = _Run(self._deployment, self._client, self._options, self._durations)
         run.start()
         forgotten = weakref.finalize(self, run.abandon)
@@ -218,7 +220,8 @@ class SyncUploader:
 
 def record_durations(uploader: SyncUploader, record: Callable[[float], object]) -> None:
     """Have a function called with the seconds from acceptance to delivery of each frame from now on, in the uploader's thread; for metrics."""
-    uploader._durations.add(record)  # noqa: SLF001 - one module
+    durations = uploader._durations = uploader._durations.here()  # noqa: SLF001 - one module
+    durations.add(record)
 
 
 def statistics_here(uploader: SyncUploader) -> UploaderStatistics | None:
@@ -230,10 +233,15 @@ def statistics_here(uploader: SyncUploader) -> UploaderStatistics | None:
 class _Durations:
     """Who is told how long frames took: kept for the uploader that `open` makes, and for one that is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorders: Iterable[Callable[[float], object]] = ()) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()  # `add` is called in any thread, `attach` in the uploader's
-        self._recorders: list[Callable[[float], object]] = []
+        self._recorders = list(recorders)
         self._uploader: Uploader | None = None
+
+    def here(self) -> _Durations:
+        """Return these; in a forked child others with the same recorders, as a thread of the parent may have held the lock."""
+        return self if self._process == os.getpid() else _Durations(self._recorders)
 
     def add(self, record: Callable[[float], object]) -> None:
         with self._lock:
@@ -357,16 +365,18 @@ class _Run:
     def abandon(self) -> None:
         """Nobody has the uploader any more, and it was not closed."""
         if self.process == os.getpid() and not self.ended.is_set():
+            uploader = self.uploader
             self._call(self._stop.set)  # not waited for: this may be any thread, in the middle of anything
-            _tell_unclosed("a SyncUploader was left without being closed")
+            _tell_unclosed("a SyncUploader was left without being closed, and closes now: {}", uploader)
 
     def close_forgotten(self) -> None:
         """The program ends, and nobody closed the uploader."""
         if self.process == os.getpid() and not self.ended.is_set():
             self.close()
             _tell_unclosed(
-                "a SyncUploader was open when the main thread ended, and was closed, as `close` does it: a thread that still uses it "
-                "must be joined first"
+                "a SyncUploader was open when the main thread ended, and was closed then: {}. A thread that still uses it must be "
+                "joined first",
+                self.uploader,
             )
 
 
@@ -374,6 +384,8 @@ _open: Final[set[_Run]] = set()
 """Lives that have not ended: held here, also where nobody else holds them."""
 _inherited: Final[list[_Run]] = []
 """Lives of the process that this one was forked from. Held for good: what is in them is the parent's to close and to tell of."""
+_NUMBERS: Final = ("accepted", "delivered", "rejected", "dropped", "spooled", "refused")
+_SAID: Final = {"spooled": "left in the spool", "refused": "not taken", "pending": "without outcome yet"}
 _is_registered = False
 
 
@@ -394,7 +406,13 @@ def _close_all() -> None:
         run.close_forgotten()
 
 
-def _tell_unclosed(what: str) -> None:
-    message = f"{what}; use `with`, or call close()"
-    logger.error("%s", message)
+def _tell_unclosed(what: str, uploader: UploaderFromThread | None) -> None:
+    """Tell that nobody closed an uploader, and what became of its frames."""
+    report = None if uploader is None else uploader.report
+    numbers: dict[str, object] = {} if report is None else {name: getattr(report, name) for name in _NUMBERS}
+    if report is not None:
+        numbers["pending"] = report.accepted - report.delivered - report.rejected - report.dropped - report.spooled
+    said = ", ".join(f"{count} {_SAID.get(name, name)}" for name, count in numbers.items() if count)
+    message = f"{what.format(said or 'it had no frames')}; use `with`, or call close()"
+    write(Line(logging.ERROR, message, numbers))
     warnings.warn(message, ResourceWarning, stacklevel=1)

@@ -79,13 +79,11 @@ class ModelWatch:
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         self._next_at = now + self._pause
         seconds = now - min(self._calls[number][0] for number in silent)
-        sources = sorted({source for number in silent for source in self._calls[number][1]})
-        calls = "a call" if len(silent) == 1 else f"{len(silent)} calls"
-        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        sources = self._sources_of(silent)
         others = len(self._calls) - len(silent)
         going_on = "1 other call goes on" if others == 1 else f"{others} other calls go on"
         meanwhile = going_on if others else "no frame is predicted meanwhile"
-        text = f"the model of the pipeline has not returned for {seconds:.0f} s: {calls}, of {', '.join(sources[:3])}{more}; {meanwhile}"
+        text = f"the model of the pipeline has not returned for {seconds:.0f} s: {_calls(len(silent), sources)}; {meanwhile}"
         fields: dict[str, object] = {
             "seconds": round(seconds, 3),
             "calls": len(silent),
@@ -93,3 +91,40 @@ class ModelWatch:
             "sources": sources,
         }
         return Line(logging.WARNING, text, fields)
+
+    def stopping(self, seconds: float) -> Line:
+        """Return the line of a pipeline that stops, and waits.
+
+        Args:
+            seconds: For how long at most.
+        """
+        seconds = round(seconds, 1)
+        what, fields = self._under_way()
+        return Line(
+            logging.WARNING, f"the pipeline waits up to {seconds:.0f} s for {what}", {"seconds": seconds, **fields}
+        )
+
+    def given_up(self, stopped: int) -> Line:
+        """Return the line of a pipeline that waits no longer.
+
+        Args:
+            stopped: How many frames that costs.
+        """
+        what, fields = self._under_way()
+        count = "1 frame counts" if stopped == 1 else f"{stopped} frames count"
+        text = f"the pipeline ends without waiting for {what}; {count} as stopped"
+        return Line(logging.WARNING, text, {"stopped": stopped, **fields})
+
+    def _under_way(self) -> tuple[str, dict[str, object]]:
+        sources, count = self._sources_of(self._calls), len(self._calls)
+        what = f"the model: {_calls(count, sources)}" if count else "room in the uploader"
+        return what, {"calls": count, "sources": sources}
+
+    def _sources_of(self, numbers: Iterable[int]) -> list[str]:
+        return sorted({source for number in numbers for source in self._calls[number][1]})
+
+
+def _calls(count: int, sources: list[str]) -> str:
+    calls = "a call" if count == 1 else f"{count} calls"
+    more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return f"{calls}, of {', '.join(sources[:3])}{more}"

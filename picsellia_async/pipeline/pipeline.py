@@ -52,6 +52,8 @@ _SOURCE_SECONDS: Final = 5.0
 """How long a source gets to end when the pipeline is stopped."""
 _WATCH_SECONDS: Final = 1.0
 """How often it is looked whether something is to be told that no event tells."""
+_STOPPING_QUIET_SECONDS: Final = 1.0
+"""How long a stop waits for the model before the log tells that it does."""
 _ABORT_SECONDS: Final = 0.05
 """Between two cancellations of the uploader's closing: the second one ends it at once."""
 
@@ -325,14 +327,23 @@ class Pipeline:
             self._slots.close()
             if not await self._wait_or(workers, self._stopping):
                 self._slots.clear()
-                if not await self._wait_or(workers, self._aborting, self._stop_timeout):
-                    logger.warning("the pipeline ends without waiting for the model and the uploader's room any longer")
+                if not await self._wait_for_calls(workers):
+                    write(self._calls.given_up(sum(feed.ledger.pending for feed in self._feeds.values())))
             return all(worker.done() for worker in workers)
         finally:
             for task in (*readers, *workers, watch):
                 task.cancel()
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([*readers, *workers, watch], timeout=_SOURCE_SECONDS)
+
+    async def _wait_for_calls(self, workers: list[asyncio.Task[None]]) -> bool:
+        """Give the workers `stop_timeout` seconds, and tell of it where that takes a while; return whether they have ended."""
+        quiet = min(_STOPPING_QUIET_SECONDS, self._stop_timeout)
+        if await self._wait_or(workers, self._aborting, quiet):
+            return True
+        if (left := self._stop_timeout - quiet) and not self._aborting.is_set():
+            write(self._calls.stopping(left))
+        return await self._wait_or(workers, self._aborting, left)
 
     def _task(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         async def run() -> None:

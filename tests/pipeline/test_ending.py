@@ -132,7 +132,50 @@ async def test_a_model_that_hangs_does_not_hold_up_the_end(how: str, caplog: pyt
         report = await running
     assert balanced(report)
     assert report.statistics.skipped_by_reason == {"stopped": report.statistics.received}
-    assert "without waiting for the model" in caplog.text
+    stopped = report.statistics.received
+    assert f"without waiting for the model: a call, of source-1; {stopped} frame" in caplog.text
+    told = next(record for record in caplog.records if "without waiting" in record.getMessage())
+    assert (told.stopped, told.calls, told.sources) == (stopped, 1, ["source-1"])
+
+
+async def test_a_stop_that_waits_for_the_model_tells(caplog: pytest.LogCaptureFixture) -> None:
+    """A second after `stop`, while the model has not returned: for how long at most, how many calls, and of which sources."""
+    hold = asyncio.Event()
+
+    async def model(_pixels: Any) -> Any:
+        await hold.wait()
+
+    stored = Stored()
+    async with Pipeline({"gate": film("gate", 100, 0.001)}, model, stored.uploader(), stop_timeout=3600.0) as pipeline:
+        running = asyncio.ensure_future(pipeline.run())
+        await until(lambda: pipeline.statistics().received > 1)
+        pipeline.stop()
+        await until(lambda: "waits up to" in caplog.text)
+        hold.set()
+        assert balanced(await running)
+    told = next(record for record in caplog.records if "waits up to" in record.getMessage())
+    assert told.getMessage() == "the pipeline waits up to 3599 s for the model: a call, of gate"
+    assert (told.seconds, told.calls, told.sources) == (3599.0, 1, ["gate"])
+    assert "without waiting" not in caplog.text
+
+
+async def test_a_stop_that_waits_for_the_uploader_s_room_tells(caplog: pytest.LogCaptureFixture) -> None:
+    """No call of the model is under way, and the frame that it has seen finds no room."""
+    options: dict[str, Any] = {"max_pending_frames": 1, "close_timeout": 0.1}
+    async with Pipeline(film("gate", 100, 0.001), same, Stored().uploader(**options), stop_timeout=1.5) as pipeline:
+        running = asyncio.ensure_future(pipeline.run())
+        pipeline.uploader.pause()
+
+        def is_waiting() -> bool:
+            numbers = pipeline.statistics()
+            is_full = pipeline.uploader.statistics().pending_frames == 1
+            return is_full and numbers.predicted == numbers.submitted + 1
+
+        await until(is_waiting)
+        pipeline.stop()
+        assert balanced(await running)
+    assert "waits up to 0 s for room in the uploader" in caplog.text
+    assert "ends without waiting for room in the uploader; " in caplog.text
 
 
 async def test_a_cancelled_run_leaves_nothing_behind() -> None:

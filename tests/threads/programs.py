@@ -9,6 +9,7 @@ import threading
 import time
 
 from picsellia_async import ClosedError, DetectionPredictionFormat, Frame, SyncUploader
+from picsellia_async.sync_uploader import record_durations
 
 URL, TOKEN, DEPLOYMENT = sys.argv[2:5]
 
@@ -36,6 +37,14 @@ def forgotten() -> None:
     """End without closing."""
     uploader = new().open()
     for number in range(20):
+        uploader.submit(frame(number))
+    globals()["held"] = uploader
+
+
+def undelivered() -> None:
+    """End without closing while nothing can be delivered."""
+    uploader = new(close_timeout=0.2).open()
+    for number in range(10):
         uploader.submit(frame(number))
     globals()["held"] = uploader
 
@@ -115,5 +124,30 @@ def forks() -> None:
     tell(uploader.report.delivered)
 
 
+def measured_and_forks() -> None:
+    """Fork again and again while a thread asks for durations; each child asks for them too."""
+    uploader, ended = new().open(), threading.Event()
+
+    def asking() -> None:
+        while not ended.is_set():
+            record_durations(uploader, len)  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=asking)
+    thread.start()
+    for number in range(20):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # the end of one that hangs
+            record_durations(uploader, len)  # type: ignore[arg-type]
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0, number
+    ended.set()
+    thread.join()
+    uploader.close()
+    tell("all")
+
+
 if __name__ == "__main__":
-    {one.__name__: one for one in (forgotten, exits, interrupted, forks)}[sys.argv[1]]()
+    {one.__name__: one for one in (forgotten, exits, interrupted, forks, measured_and_forks, undelivered)}[
+        sys.argv[1]
+    ]()

@@ -32,8 +32,18 @@ def test_a_program_that_ends_without_closing_delivers_and_is_told(picsellia_emul
     done = run("forgotten", picsellia_emulator)
     assert done.returncode == 0, done.stderr
     assert stored(picsellia_emulator) == {f"{number}.jpg": 1 for number in range(20)}
+    assert "was closed then: 20 accepted, 20 delivered. " in done.stderr
     assert "use `with`, or call close()" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_program_that_ends_in_an_outage_tells_what_was_lost(picsellia_emulator: ThreadedEmulator) -> None:
+    """The line about the uploader that nobody closed says how its frames ended."""
+    picsellia_emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
+    done = run("undelivered", picsellia_emulator)
+    assert done.returncode == 0, done.stderr
+    assert "was closed then: 10 accepted, 10 dropped. " in done.stderr
+    assert "deliver" not in done.stderr.partition("main thread ended")[2].partition("\n")[0]
 
 
 def test_exit_within_the_block_ends_the_thread_that_submits(picsellia_emulator: ThreadedEmulator) -> None:
@@ -51,6 +61,13 @@ def test_ctrl_c_leaves_the_waiting_frame_out_and_ends_closing_at_once(picsellia_
     done = run("interrupted", picsellia_emulator)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["interrupted", "closing interrupted", "True True 0 True"], done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_durations_may_be_asked_for_while_another_thread_forks(picsellia_emulator: ThreadedEmulator) -> None:
+    """A child that was forked while a thread of the parent registered one waits for no lock of that thread."""
+    done = run("measured_and_forks", picsellia_emulator)
+    assert done.stdout == "all\n", done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
