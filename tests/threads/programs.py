@@ -132,7 +132,7 @@ def measured_and_forks() -> None:
         while not ended.is_set():
             record_durations(uploader, len)  # type: ignore[arg-type]
 
-    thread = threading.Thread(target=asking)
+    thread = threading.Thread(target=asking, daemon=True)
     thread.start()
     for number in range(20):
         child = os.fork()
