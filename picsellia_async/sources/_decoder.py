@@ -19,8 +19,9 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from picsellia_async.sources._address import is_url
+from picsellia_async.sources._camera_http import is_web
 from picsellia_async.sources._clock import Clock, Step, seconds_of
+from picsellia_async.sources._container import aspect, ends_early, matrix
 from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._idle_time import idle_seconds
@@ -34,9 +35,10 @@ from picsellia_async.sources._jpeg import (
     jpeg_size,
 )
 from picsellia_async.sources._lateness import Lateness
+from picsellia_async.sources._live_playlist import PlaylistWatch, fetch_text, is_playlist_address
 from picsellia_async.sources._multipart import Picture, Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
-from picsellia_async.sources._playlist import tell_what_lacks
+from picsellia_async.sources._playlist import Playlist, tell_what_lacks
 from picsellia_async.sources._video_settings import VideoSettings
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
@@ -55,13 +57,6 @@ _READ_BYTES: Final = 2**18
 
 _LIMITED: Final = 1
 """FFmpeg's number for levels of 16 to 235."""
-
-
-_ASPECT_MAX: Final = 4
-"""Pixels that are said to be flatter than that are a mistake of the file."""
-_MICROSECONDS: Final = 1_000_000
-_SOUND_LONGER_MAX: Final = 1.0
-"""Seconds by which the sound of a whole file may be longer than its pictures."""
 
 
 class Judged(Protocol):
@@ -95,6 +90,8 @@ class Reading:
     """Whether the reader takes a late one."""
     buffer: int = 1
     """Pictures that may wait for the reader."""
+    is_once: bool = False
+    """Whether a camera is not opened again when it ends."""
     damaged: int = 0
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
@@ -108,6 +105,8 @@ class Reading:
     _turn: Turn = attrs.field(factory=Turn, init=False)
     _lateness: Lateness | None = attrs.field(default=None, init=False)
     """None where nothing may be left out."""
+    _watch: PlaylistWatch | None = attrs.field(default=None, init=False)
+    """Of a camera that is a live playlist."""
     _aspect: Fraction = attrs.field(factory=lambda: Fraction(1), init=False)
     """Width of a pixel by its height."""
 
@@ -154,7 +153,7 @@ class Reading:
 
     def _with_ffmpeg(self, av: ModuleType) -> Generator[Image, None, None]:
         settings = self.settings
-        container, playlist = open_video(av, settings)
+        container, playlist = self._opened(av)
         before = self.number
         try:
             stream = best_stream(av, container, settings)
@@ -167,7 +166,7 @@ class Reading:
                 return
             clock = Clock(stream, settings)
             yield from self._from_stream(av, container, stream, clock)
-            is_cut = _is_cut(stream, settings, clock)
+            is_cut = ends_early(stream, settings, clock)
             if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
                 # Some decoders leave a frame out without a word.
                 self.damaged = max(self.damaged, clock.packets - clock.frames)
@@ -177,6 +176,31 @@ class Reading:
             raise SourceError(f"{settings.shown!r} is cut off: it ends before its last frame")
         if self.number == before:
             raise SourceError(f"{settings.shown!r} gave no frame: {self.damaged or 'no'} packets could not be decoded")
+
+    def _opened(self, av: ModuleType) -> tuple[Any, Playlist | None]:
+        """Open the video; of a live playlist once it has a segment that was not given before."""
+        settings = self.settings
+        if self._watch is None and settings.is_live and is_playlist_address(settings.address, settings.format):
+            self._watch = self._playlist_watch()
+        if self._watch is None:
+            container, playlist = open_video(av, settings)
+            if not settings.is_live or container.format.name != "hls" or not is_web(settings.address):
+                return container, playlist
+            container.close()
+            self._watch = self._playlist_watch()
+        opened = open_video(av, settings, is_last_new=self._watch.wait())
+        self._watch.forget()
+        return opened
+
+    def _playlist_watch(self) -> PlaylistWatch:
+        settings = self.settings
+        return PlaylistWatch(
+            settings.address,
+            settings.shown,
+            settings.timeout,
+            lambda address: fetch_text(address, settings),
+            self.is_once,
+        )
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
@@ -189,8 +213,8 @@ class Reading:
         for packet in self._packets(av, container, stream):
             clock.read(packet, None if self._lateness is None else self._due(self._lateness))
             _follow(packet, corruption, numbers, is_told=is_told)
-            for _ in range(missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)):
-                self._is_damaged()
+            # They did not come, so that nothing is judged by them: a recorder that paused leaves out scores of them.
+            self.damaged += missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
             if self._passes_over(packet, stream, corruption):
                 if step.takes(clock.position_passed_over(packet)):
                     self._leave_out()
@@ -209,7 +233,7 @@ class Reading:
                 if is_first and self.settings.orientation == "shown":
                     # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
                     # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
-                    self._turn, self._aspect = Turn(_matrix(frame)), _aspect(stream)
+                    self._turn, self._aspect = Turn(matrix(frame)), aspect(stream)
                     passes = passes and not self._turn
                 is_first = False
                 clock.frames += 1
@@ -234,7 +258,8 @@ class Reading:
 
     def _begin_lateness(self, *, is_parsed: bool = False) -> None:
         may_leave_out = self.left_out is not None and not is_file(self.settings.address)
-        self._lateness = Lateness(is_parsed, self.buffer) if may_leave_out else None
+        piece = 0.0 if self._watch is None else self._watch.segment_seconds
+        self._lateness = Lateness(is_parsed, self.buffer, piece) if may_leave_out else None
 
     def _arrived(self, waited: float, moment: float | None = None) -> None:
         if self._lateness is not None:
@@ -459,36 +484,3 @@ def _frame_numbers(stream: Any) -> FrameNumbers | None:
     numbers = FrameNumbers()
     numbers.read(context.extradata or b"")  # RTSP tells the parameters before the first packet
     return numbers
-
-
-def _matrix(frame: Any) -> bytes | None:
-    found = frame.side_data.get("DISPLAYMATRIX")
-    return None if found is None else bytes(found)
-
-
-def _aspect(stream: Any) -> Fraction:
-    """Return the width of a pixel by its height, once a frame is decoded: recordings of television have none that are square.
-
-    What the container says wins, as in players. Viewers of JPEG do not know of it, and the density in its header means another thing.
-    """
-    if stream.codec_context.name == "mjpeg":
-        return Fraction(1)
-    told = (stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio)
-    found = next((Fraction(one) for one in told if one and one != 1), Fraction(1))
-    return found if 1 / _ASPECT_MAX <= found <= _ASPECT_MAX else Fraction(1)
-
-
-def _is_cut(stream: Any, settings: VideoSettings, clock: Clock) -> bool:
-    """Return whether a file ends before its own header or index says."""
-    if settings.is_live or is_url(settings.address):
-        return False
-    size = Path(settings.address).stat().st_size
-    if max((entry.pos + entry.size for entry in stream.index_entries), default=0) > size:
-        return True
-    format_ = stream.container.format.name
-    if format_ == "avi":
-        return bool(clock.packets < stream.frames)
-    length = stream.container.duration
-    if "matroska" in format_ and length:
-        return bool(clock.latest < length / _MICROSECONDS - _SOUND_LONGER_MAX)
-    return clock.ends_corrupt

@@ -31,6 +31,8 @@ LEFT_OUT_SECONDS: Final = 1.0
 """Without a picture at most, while some are left out."""
 FRAMES_OLD_MAX: Final = 2
 """Frame times within which a picture is handed over."""
+PIECES_OLD_MAX: Final = 2
+"""The same of pieces: the first picture is a piece older than the last, and a recorder's list of them is looked at once a piece."""
 BEHIND_SECONDS: Final = 1.0
 """By more than that decoding is behind before packets are passed over."""
 PASSED_OVER_SECONDS: Final = 10.0
@@ -47,6 +49,8 @@ class Lateness:
     """Whether a packet is handed over when the next one begins, which takes one of the frame times."""
     buffer: int = 1
     """Pictures that may wait for the reader; each but the first may be a frame time older."""
+    piece: float = 0.0
+    """Seconds of the pieces in which the stream comes, each at once, as the segments of HLS do; 0 where it comes by pictures."""
     came_at: float = attrs.field(default=0.0, init=False)
     """When the latest packet came, as far as can be told; of one that is parsed its beginning."""
     _ready: int = attrs.field(default=0, init=False)
@@ -101,7 +105,8 @@ class Lateness:
         frame = self.frame_seconds or self._backlog.frame_seconds
         if frame is None:
             return math.inf
-        return self.came_at + max(FRAMES_OLD_MAX * frame, OLD_SECONDS_MIN) + (self.buffer - 1) * frame
+        old = max(FRAMES_OLD_MAX * frame, OLD_SECONDS_MIN) + PIECES_OLD_MAX * self.piece
+        return self.came_at + old + (self.buffer - 1) * frame
 
     def leaves_out(self, now: float, *, is_awaited: bool = False) -> bool:
         """Return whether the next picture is to be left out.

@@ -8,21 +8,16 @@ waiting for the boundary behind it. A beginning before an end means that the pic
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import re
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator
-from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, unquote, urlunsplit
 
 import attrs
 
-from picsellia_async.sources._address import quoting_hint, split_address
+from picsellia_async.sources._address import split_address
+from picsellia_async.sources._camera_http import answer_of, is_web, why_no_answer
 from picsellia_async.sources._errors import SourceError
 
 PICTURE_BYTES_MAX: Final = 32 * 2**20
@@ -156,7 +151,7 @@ class Splitter:
 
 def is_for_us(address: str) -> bool:
     """Return whether an address may be MJPEG over HTTP."""
-    return address.lower().startswith(("http://", "https://")) and not _FFMPEG_KNOWS.search(split_address(address).path)
+    return is_web(address) and not _FFMPEG_KNOWS.search(split_address(address).path)
 
 
 def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPResponse | None:
@@ -170,16 +165,7 @@ def open_stream(address: str, shown: str, timeout: float) -> http.client.HTTPRes
     Raises:
         SourceError: It cannot be reached, refuses, or answers text.
     """
-    failure, is_refused = "", False
-    try:
-        response: http.client.HTTPResponse = _opener(address).open(_without_user(address), timeout=timeout)
-    except urllib.error.HTTPError as error:
-        error.close()
-        failure, is_refused = f"HTTP {error.code} {error.reason}", error.code == HTTPStatus.UNAUTHORIZED
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        failure = _reason(error)
-    if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context
-        raise SourceError(f"cannot open {shown!r} as a video: {failure}{quoting_hint(address, is_refused=is_refused)}")
+    response = answer_of(address, shown, timeout)
     is_told = "Content-Type" in response.headers
     kind = response.headers.get_content_type()
     if kind.startswith("multipart/") or kind in _JPEGS or (not is_told and _begins_with_jpeg(response)):
@@ -210,7 +196,7 @@ def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Pictur
             try:
                 data = response.read1(_READ_BYTES)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                failure = _reason(error)
+                failure = why_no_answer(error)
                 break
             for picture in splitter.feed(data) if data else splitter.rest():
                 count += 1
@@ -223,54 +209,3 @@ def pictures(response: http.client.HTTPResponse, shown: str) -> Generator[Pictur
         response.close()
     if failure or not count:
         raise SourceError(f"{shown!r} broke off: {failure or 'no picture came'}")
-
-
-class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
-    """Digest sign-in with user and password of any characters: the standard library takes ASCII alone."""
-
-    def get_algorithm_impls(self, algorithm: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
-        """Return the functions of the standard, on UTF-8."""
-        name = {"MD5": "md5", "SHA": "sha1"}.get(algorithm)
-        if name is None:
-            raise ValueError("the camera asks for another digest than MD5 and SHA")
-
-        def digest(text: str) -> str:
-            return hashlib.new(name, text.encode()).hexdigest()
-
-        return digest, lambda secret, data: digest(f"{secret}:{data}")
-
-
-def _opener(address: str) -> urllib.request.OpenerDirector:
-    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    user, separator, _ = split_address(address).netloc.rpartition("@")
-    if separator:
-        name, _, password = user.partition(":")
-        passwords.add_password(None, _without_user(address), unquote(name), unquote(password))
-    # Cameras have certificates of their own making; FFmpeg, which opens everything else, does not check them either.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return urllib.request.build_opener(
-        urllib.request.HTTPSHandler(context=context),
-        _DigestHandler(passwords),
-        urllib.request.HTTPBasicAuthHandler(passwords),
-    )
-
-
-def _without_user(address: str) -> str:
-    parts = split_address(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(
-        (parts.scheme, host, quote(parts.path, "/%:@!$&'()*+,;=~"), quote(parts.query, "/%:@!$&'()*+,;=?~"), "")
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """Return what is wrong, without the address."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
-        error = error.reason
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, UnicodeEncodeError):
-        return "user or host has characters that HTTP does not carry"
-    return str(getattr(error, "strerror", None) or type(error).__name__)

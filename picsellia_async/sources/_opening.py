@@ -52,8 +52,13 @@ def open_av() -> ModuleType:
     return module
 
 
-def open_video(av: ModuleType, settings: VideoSettings) -> tuple[Any, Playlist | None]:
+def open_video(av: ModuleType, settings: VideoSettings, *, is_last_new: bool = False) -> tuple[Any, Playlist | None]:
     """Open a video or a camera.
+
+    Args:
+        av: The module.
+        settings: What is opened.
+        is_last_new: Whether of a live playlist only the last segment is new, and is to be the first.
 
     Returns:
         Its container of PyAV, which the caller closes; and what a playlist on disk says, None for anything else and for a camera.
@@ -71,6 +76,8 @@ def open_video(av: ModuleType, settings: VideoSettings) -> tuple[Any, Playlist |
     playlist = None if settings.is_live or not is_file(settings.address) else read_playlist(Path(settings.address))
     # A playlist without an end is live for FFmpeg, which begins near its end.
     usual = _RTSP_OPTIONS if is_rtsp else {"live_start_index": "0"} if playlist else {}
+    if is_last_new:
+        usual = {"live_start_index": "-1"}
     live = (_LIVE_RTSP_OPTIONS if is_rtsp else _LIVE_OPTIONS) if settings.is_live else {}
     begun = time.monotonic()
     try:

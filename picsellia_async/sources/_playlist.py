@@ -12,9 +12,9 @@ import attrs
 
 from picsellia_async._log_line import Line, write
 
-_HEAD: Final = "#EXTM3U"
-_END: Final = "#EXT-X-ENDLIST"
-_NESTED: Final = "#EXT-X-STREAM-INF"
+HEAD: Final = "#EXTM3U"
+END: Final = "#EXT-X-ENDLIST"
+NESTED: Final = "#EXT-X-STREAM-INF"
 _NAMED_MAX: Final = 5
 _BYTES_MAX: Final = 2**24
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -45,17 +45,17 @@ def read_playlist(path: Path) -> Playlist | None:
     """Return what a playlist of segments says; None for one of playlists, for any other file, and for one that cannot be read."""
     try:
         with path.open("rb") as file:
-            if not file.read(len(_HEAD) + 3).removeprefix(b"\xef\xbb\xbf").startswith(_HEAD.encode()):
+            if not file.read(len(HEAD) + 3).removeprefix(b"\xef\xbb\xbf").startswith(HEAD.encode()):
                 return None
             file.seek(0)
             lines = [line.strip() for line in file.read(_BYTES_MAX).decode("utf-8-sig", "replace").splitlines()]
     except OSError:  # FFmpeg, which opens it next, says why
         return None
-    if any(line.startswith(_NESTED) for line in lines):
+    if any(line.startswith(NESTED) for line in lines):
         return None
     names = [line for line in lines if line and not line.startswith("#")]
     lacking = [f"{name!r} {why}" for name in names if (why := _why_lacking(path.parent, name))]
-    return Playlist(tuple(lacking), len(names), _END in lines)
+    return Playlist(tuple(lacking), len(names), END in lines)
 
 
 def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
@@ -67,7 +67,7 @@ def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
         write(Line(logging.WARNING, text, {"video": shown, "missing": len(playlist.lacking)}))
     if not playlist.has_end:
         text = (
-            f"{shown}: the playlist has no end ({_END}), as of a recording that was stopped or goes on: frames may be missing behind its "
+            f"{shown}: the playlist has no end ({END}), as of a recording that was stopped or goes on: frames may be missing behind its "
             "last one"
         )
         write(Line(logging.WARNING, text, {"video": shown}))

@@ -185,7 +185,7 @@ class Camera(Closeable):
         self._reading = reading = Reading(
             settings=self._settings, connected=self._connected, judged=self._judged,
             left_out=queue.leave_out if self._policy == "drop_oldest" else None,
-            is_awaited=queue.is_awaited, buffer=self._capacity,
+            is_awaited=queue.is_awaited, buffer=self._capacity, is_once=self._reconnect is None,
         )  # fmt: skip
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.

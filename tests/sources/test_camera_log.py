@@ -14,7 +14,7 @@ from picsellia_async.sources import CameraState, SourceError, camera
 from picsellia_async.sources import _camera_log as camera_log
 from picsellia_async.sources._camera_log import CameraLog
 
-from ..support.sources import listed
+from ..support.sources import listed, served, write_h264
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +25,10 @@ def texts(*lines: Line | None) -> list[str]:
 
 def ours(caplog) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "picsellia_async"]
+
+
+def batched(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
@@ -231,6 +235,19 @@ async def test_a_camera_without_one_whole_picture_says_so(mjpeg, caplog, monkeyp
     assert image.width == 64
     assert source.statistics().damaged == (12 if play == "cut" else 0)
     assert states[:4] == [CameraState.CONNECTING, CameraState.LIVE, CameraState.FAILING, CameraState.LIVE]
+
+
+async def test_pictures_that_never_came_are_no_pictures_that_came_damaged(tmp_path, caplog):
+    """A second and more of a transport stream is missing, as where a recorder paused: it is counted, and the camera is not failing."""
+    packets = batched(write_h264(tmp_path / "a.ts", 100, step=2).read_bytes(), 188)
+    states = []
+    async with served(b"".join(packets[: len(packets) // 4] + packets[len(packets) * 7 // 10 :])) as url:
+        source = camera(url, policy="wait", reconnect=None, on_state=states.append)
+        with caplog.at_level(logging.WARNING, "picsellia_async"):
+            images = await listed(source)
+    assert source.statistics().damaged == 100 - len(images) > camera_log.DAMAGED_MAX
+    assert ours(caplog) == []
+    assert CameraState.FAILING not in states
 
 
 async def test_streams_that_end_are_counted_apart(mjpeg, caplog):

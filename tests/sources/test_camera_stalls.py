@@ -169,3 +169,19 @@ def test_what_waited_for_a_busy_machine_is_late_without_a_clock():
         marks.append((now - came, now > late.until))
         now += 0.0005
     assert all(is_late for age, is_late in marks if age > allowed(25))
+
+
+def test_what_comes_by_pieces_is_in_time_for_two_of_them():
+    """As segments of HLS, which the player finds when it looks at the playlist; what a recorder held back for longer is late."""
+    moments = sent(25, 60.0)
+    # Each second's pictures come at its end, and a little later, by when the playlist is looked at.
+    came = [int(moment) + 1.0 + 0.3 * (int(moment) % 3) for moment in moments]
+    came = [max(at, 37.0) if at >= 30.0 else at for at in came]
+    late, now, marks = Lateness(piece=1.0), 0.0, []
+    for moment, at in zip(moments, came, strict=True):
+        waited = max(0.0, at - now)
+        now += waited
+        late.read(waited, now, FIRST + moment)
+        marks.append((now - moment, now > late.until))
+    assert not any(is_late for age, is_late in marks if age < 2.0)
+    assert all(is_late for age, is_late in marks if age > 3.3)
