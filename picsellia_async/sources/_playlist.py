@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 import attrs
 
@@ -15,6 +15,10 @@ from picsellia_async._log_line import Line, write
 HEAD: Final = "#EXTM3U"
 END: Final = "#EXT-X-ENDLIST"
 NESTED: Final = "#EXT-X-STREAM-INF"
+_TIME: Final = "#EXTINF:"
+_KEY: Final = "#EXT-X-KEY:"
+_MAP: Final = "#EXT-X-MAP:"
+_URI: Final = re.compile(r'[:,]URI="([^"]*)"')
 _NAMED_MAX: Final = 5
 _BYTES_MAX: Final = 2**24
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -25,9 +29,11 @@ class Playlist:
     """What a playlist says, and what of that is not there."""
 
     lacking: tuple[str, ...]
-    """Segments that are missing or empty, or cannot be looked at, in words."""
+    """Segments that FFmpeg will pass over, and why, in words."""
     segments: int
     """Lines with a segment."""
+    is_readable: bool
+    """Whether all of these are there, and something else is not: a key, the beginning of MP4 pieces, a time."""
     has_end: bool
     """Whether it says that it is complete."""
 
@@ -35,8 +41,9 @@ class Playlist:
     def what_lacks(self) -> str:
         """The first of them by name, and how many there are."""
         more = len(self.lacking) - _NAMED_MAX
+        what = "cannot be played" if self.is_readable else "are not there"
         return (
-            f"{len(self.lacking)} of {self.segments} segments are not there: {', '.join(self.lacking[:_NAMED_MAX])}"
+            f"{len(self.lacking)} of {self.segments} segments {what}: {', '.join(self.lacking[:_NAMED_MAX])}"
             f"{f', and {more} more' if more > 0 else ''}"
         )
 
@@ -53,9 +60,14 @@ def read_playlist(path: Path) -> Playlist | None:
         return None
     if any(line.startswith(NESTED) for line in lines):
         return None
-    names = [line for line in lines if line and not line.startswith("#")]
-    lacking = [f"{name!r} {why}" for name in names if (why := _why_lacking(path.parent, name))]
-    return Playlist(tuple(lacking), len(names), END in lines)
+    segments = list(_segments(lines))
+    lacking = {number: why for number, one in enumerate(segments) if (why := _why_lacking(path.parent, one))}
+    return Playlist(
+        tuple(f"{segments[number].name!r} {why}" for number, why in lacking.items()),
+        len(segments),
+        is_readable=not any(_why_missing(path.parent, segments[number].name) for number in lacking),
+        has_end=END in lines,
+    )
 
 
 def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
@@ -74,14 +86,54 @@ def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
     return len(playlist.lacking)
 
 
-def _why_lacking(folder: Path, name: str) -> str:
-    """Return what is wrong with a segment; empty for none, and for an address."""
-    if _URL.match(name):
+@attrs.frozen
+class _Segment:
+    name: str
+    has_time: bool
+    key: str
+    """What it is encrypted with; empty for none."""
+    beginning: str
+    """The file that pieces of MP4 begin with; empty for none."""
+
+
+def _segments(lines: list[str]) -> Iterator[_Segment]:
+    """Yield the segments; one may stand behind the end, which RFC 8216 allows anywhere, and FFmpeg plays it."""
+    key = beginning = ""
+    has_time = False
+    for line in lines:
+        if line.startswith(_TIME):
+            has_time = True
+        elif line.startswith((_KEY, _MAP)):
+            found = _URI.search(line)
+            name = found[1] if found else ""
+            key, beginning = (name, beginning) if line.startswith(_KEY) else (key, name)
+        elif line and not line.startswith("#"):
+            yield _Segment(line, has_time, key, beginning)
+            has_time = False
+
+
+def _why_lacking(folder: Path, segment: _Segment) -> str:
+    """Return why FFmpeg passes over a segment; empty where it does not."""
+    if not segment.has_time:
+        return f"has no time ({_TIME}) before it"
+    for needed, what in ((segment.key, "key"), (segment.beginning, "beginning (#EXT-X-MAP)")):
+        why = _why_missing(folder, needed) if needed else ""
+        if why:
+            return f"needs its {what} {needed!r}, which {why}"
+    return _why_missing(folder, segment.name)
+
+
+def _why_missing(folder: Path, name: str) -> str:
+    """Return what is wrong with a file of a playlist; empty for none, and for an address.
+
+    FFmpeg takes names as they are written: `a%20b.ts` is no `a b.ts`, and behind `file:` is a path of the system.
+    """
+    path = Path(name.removeprefix("file:")) if name.startswith("file:") else folder / name
+    if _URL.match(name) and not name.startswith("file:"):
         return ""
     try:
-        found = next((one for one in (folder / name, folder / unquote(name)) if one.is_file()), None)
-        if found is None:
+        if not path.is_file():
             return "is missing"
-        return "" if found.stat().st_size else "is empty"
+        return "" if path.stat().st_size else "is empty"
     except OSError as error:
         return f"cannot be looked at: {error.strerror}"
