@@ -175,7 +175,7 @@ class Frame(MonitorOptions):
             self._take_place()
         elif isinstance(self.image, Path):
             object.__setattr__(self, "file_version", _version_of(self.image))
-            if not self.filename:
+            if _is_left_out(self.filename):
                 object.__setattr__(self, "filename", self.image.name)
         elif self.image is None:
             raise ConfigurationError("a frame needs its image: give image=, object_name= or data=")
@@ -216,7 +216,7 @@ class Frame(MonitorOptions):
             if self.content_type is None:
                 object.__setattr__(self, "content_type", content_type_of(data.content_type))
         name = object_file_name(self.object_name)  # type: ignore[arg-type]  # what is no text is refused there
-        if not self.filename:
+        if _is_left_out(self.filename):
             object.__setattr__(self, "filename", name)
         if self.content_type is None:
             object.__setattr__(self, "content_type", content_type_of_name(name))
@@ -264,7 +264,7 @@ class Frame(MonitorOptions):
         options["id"], options["shadow_prediction"] = id_, made.shadow_prediction
         return cls(
             image=made.content, width=made.width, height=made.height, prediction=made.prediction, latency=latency,
-            filename=filename or f"{id_}.{extension}", content_type=encoding.content_type, **options,
+            filename=f"{id_}.{extension}" if filename is None or filename == "" else filename, content_type=encoding.content_type, **options,
         )  # fmt: skip
 
     def check_image(self, image: bytes) -> None:
@@ -280,6 +280,11 @@ class Frame(MonitorOptions):
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+
+def _is_left_out(filename: object) -> bool:
+    """Return whether a name is to be found; 0, False and [] are no names either, and are refused."""
+    return filename is None or (isinstance(filename, str) and not filename)
 
 
 def _check_size(data: StoredData, width: int, height: int) -> None:

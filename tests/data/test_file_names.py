@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from picsellia_async import AsyncDeployment, ConfigurationError, DetectionPredictionFormat, Frame
@@ -65,3 +66,21 @@ async def test_a_file_of_such_a_name(deployment: AsyncDeployment, emulator: Emul
     source = directory(tmp_path, on_bad="skip")
     assert [image.filename async for image in source] == ["good.jpg"]
     assert source.skipped == 1
+
+
+@pytest.mark.parametrize("name", [0, False, [], b"", 0.0])
+@pytest.mark.parametrize("place", ["file", "storage", "array"])
+def test_what_is_no_text_is_no_name_that_was_left_out(tmp_path: Path, name: Any, place: str) -> None:
+    """It would take the name of the file in silence; None and "" do so by right."""
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+
+    def made(filename: Any) -> Frame:
+        if place == "array":
+            said = {name: GOOD[name] for name in ("latency", "prediction")}
+            return Frame.from_array(np.zeros((48, 64, 3), np.uint8), filename=filename, **said)
+        where: dict[str, Any] = {"image": tmp_path / "a.jpg"} if place == "file" else {"object_name": "x/a.jpg"}
+        return Frame(**where, filename=filename, **GOOD)
+
+    assert all(made(one).filename.endswith(".jpg") for one in (None, ""))
+    with pytest.raises(ConfigurationError, match="filename"):
+        made(name)
