@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import attrs
 
+from picsellia_async.enums import SupportedContentType
 from picsellia_async.frames import Frame, FrameFields
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import file_name
@@ -33,6 +34,8 @@ class Image:
     timestamp: float
     """Epoch seconds: when the file was modified, or when the frame came from the camera or out of the video (`started_at` of
     `video` changes that)."""
+    content_type: SupportedContentType | None = None
+    """What the file holds, whatever the extension of its name says; None: the name tells, or the first bytes."""
     source: str | None = None
     """Name of the camera or folder."""
     position: float | None = None
@@ -59,6 +62,6 @@ class Image:
         """
         own: FrameFields = {
             "image": self.image, "filename": self.filename, "width": self.width, "height": self.height,
-            "timestamp": self.timestamp, "source": self.source, **fields,
+            "timestamp": self.timestamp, "source": self.source, "content_type": self.content_type, **fields,
         }  # fmt: skip
         return Frame(prediction=prediction, latency=latency, **own)

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 import attrs
 import orjson
 
+from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import FileNotFoundException, FileNotReadableError
 from picsellia_async.image_header import (
     CGBI,
@@ -40,6 +41,11 @@ class ImageFile:
     header: ImageHeader
     modified: float
     """Epoch seconds."""
+
+    @property
+    def content_type(self) -> SupportedContentType:
+        """What the file holds, whatever its name says."""
+        return SupportedContentType.of(self.header.format)
 
     def size(self, orientation: OrientationRule) -> tuple[int, int]:
         """Return width and height in pixels, as shown or as stored."""

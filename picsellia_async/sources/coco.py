@@ -151,7 +151,7 @@ def coco_results(
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
             return Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
-                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified,
+                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified, content_type=image.content_type,
             )  # fmt: skip
 
         for key in list(groups):

@@ -60,7 +60,7 @@ def directory(
                 width, height = found.size(orientation)
                 image = Image(
                     image=file, filename=file.relative_to(root).as_posix(), width=width, height=height,
-                    timestamp=found.modified, source=source,
+                    timestamp=found.modified, source=source, content_type=found.content_type,
                 )  # fmt: skip
             if image is not None:
                 yield image

@@ -194,7 +194,9 @@ class _Reader:
             if fields.get("image") is None:
                 raise SourceError("the field 'image' is missing")
             image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
-            return {"image": image.path, "filename": self.lookup.filename(image.path)}, image.size(self.orientation)
+            filename = self.lookup.filename(image.path)
+            place = {"image": image.path, "filename": filename, "content_type": image.content_type}
+            return place, image.size(self.orientation)
         if fields.get("image") is not None:
             raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
         size = fields.get("width"), fields.get("height")
@@ -239,7 +241,7 @@ class _Reader:
             **self.defaults, **place, "width": width, "height": height,
             **{
                 name: value for name, value in fields.items()
-                if name not in _PASSED_OVER and (value is not None or name not in {"width", "height", "filename", *self.defaults})
+                if name not in _PASSED_OVER and (value is not None or name not in {"width", "height", "filename", "content_type", *self.defaults})
             },
             "prediction": prediction_of(fields["prediction"], "prediction"),
         }  # fmt: skip

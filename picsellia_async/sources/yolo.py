@@ -113,7 +113,7 @@ def yolo_labels(
                 shapes = reader.shapes(text, size)
             return Frame(
                 image=path, filename=lookup.filename(path), width=size[0], height=size[1], latency=latency,
-                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified,
+                prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified, content_type=image.content_type,
             )  # fmt: skip
 
         for file in walk(labels, _LABELS, problems):

@@ -55,6 +55,18 @@ async def test_a_picture_that_took_anothers_place_is_predicted_on(predict, folde
     assert await asyncio.to_thread(main, arguments) == 1
 
 
+async def test_results_of_misnamed_images_are_monitored(predict, tmp_path, emulator):
+    """A JPEG named .png is predicted on and sent as the JPEG that it is."""
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.png").write_bytes(encoded())
+    (images / "b.jpg").write_bytes(encoded(suffix=".png"))
+    code, _, _, found = await predict(images)
+    assert (code, found) == (0, ["images/a.png", "images/b.jpg"])
+    arguments = ["monitor", emulator.deployment_name, "--manifest", str(tmp_path / "r.jsonl")]
+    assert await asyncio.to_thread(main, arguments) == 0
+
+
 async def test_images_of_one_name_in_two_folders(predict, folder, tmp_path):
     """They have names of their own; one that several paths mean is predicted on once."""
     other = tmp_path / "other"
