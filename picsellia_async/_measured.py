@@ -80,6 +80,13 @@ def _states(
     return lambda statistics: [({"state": one.value}, float(one in read(statistics))) for one in states]
 
 
+def _while_open(
+    read: Callable[[UploaderStatistics], Iterable[tuple[Attributes, float]]],
+) -> Callable[[UploaderStatistics], Iterable[tuple[Attributes, float]]]:
+    """Return no value once the uploader is closed: how things are now has an end, and an alert about it would go on for ever."""
+    return lambda statistics: [] if statistics.is_closed else read(statistics)
+
+
 _PREFIX: Final = "picsellia.uploader"
 
 UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
@@ -149,45 +156,49 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         "gauge",
         "{request}",
         "Requests that may be in flight.",
-        _one(lambda s: s.concurrency),
+        _while_open(_one(lambda s: s.concurrency)),
     ),
     Metric(
-        f"{_PREFIX}.round_trip", "gauge", "s", "Smoothed time from request to answer.", _one(lambda s: s.round_trip)
+        f"{_PREFIX}.round_trip",
+        "gauge",
+        "s",
+        "Smoothed time from request to answer.",
+        _while_open(_one(lambda s: s.round_trip)),
     ),
     Metric(
         f"{_PREFIX}.oldest_frame.age",
         "gauge",
         "s",
         "Since the acceptance of the oldest frame that waits in memory; 0 where none does.",
-        _one(lambda s: s.oldest_seconds),
+        _while_open(_one(lambda s: s.oldest_seconds)),
     ),
     Metric(
         f"{_PREFIX}.last_delivery.age",
         "gauge",
         "s",
         "Since a frame was delivered last; no value before the first.",
-        _known(lambda s: s.delivery_seconds),
+        _while_open(_known(lambda s: s.delivery_seconds)),
     ),
     Metric(
         f"{_PREFIX}.health",
         "gauge",
         "1",
         "1 for each state in which delivery is, 0 for the others.",
-        _states(Health, lambda s: s.troubles or (Health.OK,)),
+        _while_open(_states(Health, lambda s: s.troubles or (Health.OK,))),
     ),
     Metric(
         f"{_PREFIX}.paused",
         "gauge",
         "1",
         "1 while `pause` keeps it from sending, else 0.",
-        _one(lambda s: float(s.is_paused)),
+        _while_open(_one(lambda s: float(s.is_paused))),
     ),
     Metric(
         f"{_PREFIX}.allowed",
         "gauge",
         "1",
         "1 where `allowed` said so when it was asked last, else 0; 1 without.",
-        _one(lambda s: float(s.is_allowed)),
+        _while_open(_one(lambda s: float(s.is_allowed))),
     ),
     Metric(
         f"{_PREFIX}.frames.degraded",
@@ -201,7 +212,7 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         "gauge",
         "1",
         "Which step of `degrade` counts now, from 1; 0: frames are sent as they come.",
-        _one(lambda s: s.degrade_level),
+        _while_open(_one(lambda s: s.degrade_level)),
     ),
     Metric(f"{_PREFIX}.spool.frames", "up_down_counter", "{frame}", "Frames on disk.", _one(lambda s: s.spool_frames)),
     Metric(f"{_PREFIX}.spool", "up_down_counter", "By", "Room that they take.", _one(lambda s: s.spool_bytes)),
@@ -210,7 +221,7 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         "gauge",
         "By",
         "What may still be written on their file system; no value without a spool.",
-        _known(lambda s: s.spool_free_bytes),
+        _while_open(_known(lambda s: s.spool_free_bytes)),
     ),
     Metric(
         f"{_PREFIX}.spool.quarantined",

@@ -441,12 +441,10 @@ class Uploader:
     def statistics(self) -> UploaderStatistics:
         """Return a snapshot of the numbers."""
         now = self._closed_at or (0.0 if self._loop is None else self._loop.time())
-        numbers = snapshot(
-            now, self._ledger, self._sender, self._reporter, self._spool, self._sources, self._throughput
-        )
-        if self._ladder is None:
-            return numbers
-        return attrs.evolve(numbers, degraded=self._ladder.degraded, degrade_level=self._ladder.level)
+        return snapshot(
+            now, self._ledger, self._sender, self._reporter, self._spool, self._sources, self._throughput, self._ladder,
+            is_closed=self.is_closed,
+        )  # fmt: skip
 
     @property
     def report(self) -> UploadReport:

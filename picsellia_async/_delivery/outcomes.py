@@ -237,6 +237,8 @@ class UploaderStatistics:
     """What may still be written on the spool's file system, as of the last write; None without a spool, or where nothing tells."""
     troubles: tuple[Health, ...] = ()
     """All that is wrong, the worst first: the service and the spool's disk may be in trouble at the same time."""
+    is_closed: bool = False
+    """Whether it was closed: the other numbers, and health, are those of its end."""
     is_paused: bool = False
     """Whether `pause` keeps it from sending."""
     is_allowed: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from picsellia_async._delivery.ladder import Ladder
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.outcomes import Health, UploaderStatistics
 from picsellia_async._delivery.reporter import Reporter
@@ -22,6 +23,9 @@ def snapshot(
     spool: tuple[SpoolQuota, SpoolQueue] | None,
     sources: SourceCounts | None,
     throughput: Throughput,
+    ladder: Ladder | None,
+    *,
+    is_closed: bool,
 ) -> UploaderStatistics:
     """Return the numbers.
 
@@ -33,6 +37,8 @@ def snapshot(
         spool: The way to disk, and the queue there; None: there is none.
         sources: Counts by source; None where nobody asked for them.
         throughput: Of the delivered bytes.
+        ladder: The steps of `degrade`; None without.
+        is_closed: Whether closing has ended.
     """
     troubles = reporter.troubles(sender.signal)
     oldest, delivered = ledger.oldest_at(), sender.delivered_at
@@ -66,6 +72,9 @@ def snapshot(
         oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
         delivery_seconds=None if delivered is None else max(0.0, now - delivered),
         bytes_per_second=throughput.per_second(now, ledger.bytes_delivered),
+        is_closed=is_closed,
+        degraded=0 if ladder is None else ladder.degraded,
+        degrade_level=0 if ladder is None else ladder.level,
         is_paused=sender.uplink.is_paused,
         is_allowed=sender.uplink.is_allowed,
         spool_free_bytes=None if spool is None else spool[0].spool.free_bytes,

@@ -91,7 +91,7 @@ async def test_a_scrape_equals_the_report() -> None:
     assert of(found, "picsellia_uploader_retries_total", uploader="yard") == report.retries
     assert of(found, "picsellia_uploader_delivered_bytes_total", uploader="yard") == report.bytes
     assert of(found, "picsellia_uploader_frames_pending", uploader="yard") == 0
-    assert of(found, "picsellia_uploader_health", uploader="yard", state="ok") == 1
+    assert of(during, "picsellia_uploader_health", uploader="yard", state="ok") == 1
 
 
 async def test_each_reason_is_there_before_its_first_frame() -> None:
@@ -187,3 +187,28 @@ def test_the_page_names_every_metric() -> None:
         PREDICT_DURATION, PIPELINE_FRAME_DURATION, *SOURCE_METRICS, *PIPELINE_SOURCE_METRICS, PIPELINE_SOURCE_FRAME_DURATION,
     )  # fmt: skip
     assert table == {(metric.name, prometheus_name(metric)) for metric in tables}
+
+
+async def test_how_a_closed_uploader_is_has_an_end() -> None:
+    """It was closed in an outage: its gauges have no value any more, in both exporters; its counters stay for the last scrape."""
+    reader = InMemoryMetricReader()
+    up = uploader(Service(script=lambda frame, attempt: down()), close_timeout=1.0)
+    collector = PrometheusCollector({"yard": up})
+    register_opentelemetry({"yard": up}, meter_provider=MeterProvider([reader]))
+    async with up:
+        for number in range(10):
+            await up.submit(make_frame(number))
+        await asyncio.sleep(5.0)
+        state = ("picsellia_uploader_health", frozenset({("uploader", "yard"), ("state", "down")}))
+        assert scraped(collector)[state] == 1
+    assert (up.statistics().is_closed, up.statistics().health.value) == (True, "down")
+    gauges = {prometheus_name(metric) for metric in UPLOADER_METRICS if metric.kind == "gauge"}
+    left = {name for name, _ in scraped(collector)}
+    assert len(gauges) == 9
+    assert not gauges & left
+    assert {prometheus_name(metric) for metric in UPLOADER_METRICS} - gauges <= left
+    data = reader.get_metrics_data()
+    assert data is not None
+    exported = {metric.name for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    assert not {metric.name for metric in UPLOADER_METRICS if metric.kind == "gauge"} & exported
+    assert "picsellia.uploader.frames.accepted" in exported
