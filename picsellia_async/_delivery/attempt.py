@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -48,6 +49,8 @@ class Attempt:
     """Requests under way, this one included."""
     started: float
     """On the loop's clock."""
+    order: int = attrs.field(factory=itertools.count().__next__, init=False)
+    """Rises with each attempt: several begin in one tick of the clock, which is a millisecond long in uvloop."""
 
 
 async def look_up(find: Find | None, frame: Frame, policy: RetryPolicy) -> Found | Failed | None:

@@ -50,7 +50,7 @@ class Refusals:
         if pause is None and not (isinstance(error, RateLimitError) and error.status == _TOO_MANY):
             window.failed(attempt.window)
             return None, False
-        before = [other.in_flight for other in self.under_way if other.started < attempt.started]
+        before = [other.in_flight for other in self.under_way if other.order < attempt.order]
         after = len(self.under_way) - len(before)
         is_carried = window.is_near or self.limit.is_carried(attempt.in_flight, before)
         load = max(attempt.in_flight, len(self.under_way) + 1)

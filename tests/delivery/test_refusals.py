@@ -97,3 +97,15 @@ def test_a_pause_of_no_length_is_no_rate() -> None:
     """`Retry-After: 0`, answered within one tick of the clock."""
     judge = refusals(FixedLimit(1))
     assert judge.pause(0.0, refused(0.0), sent(judge, 0.0, 1)) == (0.0, False)
+
+
+def test_requests_that_began_in_one_tick_of_the_clock_have_an_order() -> None:
+    """A clock of a millisecond, as uvloop's is, gives many requests one time: those sent before the refused one were taken all the same."""
+    judge = refusals(AdaptiveLimit(initial=8))
+    answered = [sent(judge, 0.0, 8) for _ in range(9)]
+    judge.under_way.difference_update(answered)
+    for _ in range(7):
+        sent(judge, 0.0, 8)
+    attempt = sent(judge, 0.0, 8)
+    judge.under_way.remove(attempt)
+    assert judge.pause(0.01, refused(), attempt) == (0.5, True)

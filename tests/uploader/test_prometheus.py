@@ -63,7 +63,7 @@ tests:
       - series: 'picsellia_uploader_oldest_frame_age_seconds{{uploader="night"}}'
         values: '0 660 720 780 840 900 960 1020 1080 1140 1200 1260 1320 1380 1440'
       - series: 'picsellia_uploader_allowed{{uploader="night"}}'
-        values: '0 0 0 0 0 0 0 1 1 1 1 1 1 1 1'
+        values: '0 0 0 0 0 0 0 1x120'
       - series: 'picsellia_uploader_spool_free_bytes{{uploader="yard"}}'
         values: '9e9 9e9 5e8 5e8 5e8 5e8 5e8 5e8 5e8 5e8 9e9 9e9 9e9 9e9 9e9'
       - series: 'picsellia_uploader_frames_accepted_total{{uploader="refuses"}}'
@@ -86,6 +86,12 @@ tests:
         values: '0+100x14'
       - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="yard", le="+Inf"}}'
         values: '0+100x14'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="night", le="60.0"}}'
+        values: '0 0 0 0 0 0 0 0+10x120'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="night", le="300.0"}}'
+        values: '0 0 0 0 0 0 0 0+100x120'
+      - series: 'picsellia_pipeline_frame_duration_seconds_bucket{{pipeline="night", le="+Inf"}}'
+        values: '0 0 0 0 0 0 0 0+100x120'
     alert_rule_test:
       - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
       - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
@@ -115,6 +121,9 @@ tests:
       - {{alertname: PipelineLate, eval_time: 8m, exp_alerts: []}}
       - {{alertname: PipelineLate, eval_time: 13m, exp_alerts: [{{exp_labels: {{pipeline: yard}},
           exp_annotations: {{summary: "frames of the pipeline yard reach the service 4m 46s after they came"}}}}]}}
+      - {{alertname: PipelineLate, eval_time: 60m, exp_alerts: []}}
+      - {{alertname: PipelineLate, eval_time: 85m, exp_alerts: [{{exp_labels: {{pipeline: night}},
+          exp_annotations: {{summary: "frames of the pipeline night reach the service 4m 46s after they came"}}}}]}}
       - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
           exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
 """
