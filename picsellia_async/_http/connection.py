@@ -320,14 +320,12 @@ class Connection(asyncio.BufferedProtocol):
         self.reused = True
         return True
 
-    async def _wait(self) -> None:
+    def _wait(self) -> asyncio.Future[None]:
+        """Return what ends when there is something to look at; one that has ended waits for nothing any more."""
         waiter = self._waiter = self._loop.create_future()
         if self._timer is None and not self.gone:
             self._start_timer(self._loop.time())
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -396,8 +394,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _arm(self, seconds: float | None, now: float | None = None) -> None:
         now = self._loop.time() if now is None else now
-        self._deadline = math.inf if seconds is None else now + seconds
-        self._start_timer(now)
+        deadline = self._deadline = math.inf if seconds is None else now + seconds
+        timer = self._timer
+        if timer is None or (wakes := timer.when()) > deadline or wakes > self._limit:
+            self._start_timer(now)
 
     def _start_timer(self, now: float) -> None:
         look = LOOK_SECONDS
@@ -413,7 +413,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _on_timer(self) -> None:
         self._timer = None
-        if not self.busy or self._waiter is None:
+        if not self.busy or self._waiter is None or self._waiter.done():
             return
         now, flow = self._loop.time(), tcp.flow(self.sock)
         unconfirmed = flow is not None and flow.acknowledged < self._wire_bytes()

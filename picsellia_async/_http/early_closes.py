@@ -30,21 +30,18 @@ class EarlyCloses:
     """What one pool knows of its origins. No I/O, no clock: the pool tells the times."""
 
     def __init__(self) -> None:
-        self._ends: dict[Origin, int] = {}
+        self.ends: dict[Origin, int] = {}
+        """Early ends in a row. Empty for peers that behave, whose calls pay for one look."""
         self._watched: dict[Origin, Connection | None] = {}
         """The origins that are distrusted, each with the connection that is watched."""
         self._confirmed: set[Origin] = set()
         """Those of them of which a watched connection has ended."""
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to know: False for peers that behave, whose calls pay for one look."""
-        return bool(self._ends)
-
     def ended(self, origin: Origin, seconds: float) -> bool:
         """Note that the peer ended a connection so many seconds after its answer; return whether its origin is distrusted from now on."""
         if seconds >= EARLY_SECONDS:
             return False
-        count = self._ends[origin] = self._ends.get(origin, 0) + 1
+        count = self.ends[origin] = self.ends.get(origin, 0) + 1
         if count < ENDS_IN_A_ROW or origin in self._watched:
             return False
         self._watched[origin] = None
@@ -52,7 +49,7 @@ class EarlyCloses:
 
     def trust(self, origin: Origin) -> None:
         """Forget what is known: a connection served a second request, or outlived the watch."""
-        self._ends.pop(origin, None)
+        self.ends.pop(origin, None)
         self._watched.pop(origin, None)
         self._confirmed.discard(origin)
 

@@ -31,7 +31,7 @@ def test_only_early_ends_count() -> None:
     """A connection that expired, idle, says nothing about its peer."""
     closes = EarlyCloses()
     assert not any(closes.ended(HERE, EARLY_SECONDS) for _ in range(100))
-    assert not closes
+    assert not closes.ends
     assert not closes.distrusts(HERE)
 
 
@@ -41,7 +41,7 @@ def test_a_second_answer_ends_the_row() -> None:
     for _ in range(10):
         assert not any(closes.ended(HERE, 0.0) for _ in range(ENDS_IN_A_ROW - 1))
         closes.trust(HERE)
-    assert not closes
+    assert not closes.ends
 
 
 def test_others_are_trusted(closes: EarlyCloses) -> None:
