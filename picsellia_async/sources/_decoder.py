@@ -104,7 +104,7 @@ class Reading:
     _writer: JpegWriter = attrs.field(init=False)
     _turn: Turn = attrs.field(factory=Turn, init=False)
     _lateness: Lateness | None = attrs.field(default=None, init=False)
-    """None where nothing may be left out."""
+    """Of a camera; None for a file, which has no age."""
     _watch: PlaylistWatch | None = attrs.field(default=None, init=False)
     """Of a camera that is a live playlist."""
     _aspect: Fraction = attrs.field(factory=lambda: Fraction(1), init=False)
@@ -257,9 +257,9 @@ class Reading:
                 yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
     def _begin_lateness(self, *, is_parsed: bool = False) -> None:
-        may_leave_out = self.left_out is not None and not is_file(self.settings.address)
+        is_live = self.settings.is_live and not is_file(self.settings.address)
         piece = 0.0 if self._watch is None else self._watch.segment_seconds
-        self._lateness = Lateness(is_parsed, self.buffer, piece) if may_leave_out else None
+        self._lateness = Lateness(is_parsed, self.buffer, piece) if is_live else None
 
     def _arrived(self, waited: float, moment: float | None = None) -> None:
         if self._lateness is not None:
@@ -273,7 +273,7 @@ class Reading:
     def _leaves_out(self) -> bool:
         """Return whether a picture that is to be made is late; then it is counted."""
         late = self._lateness
-        if late is None or not late.leaves_out(time.monotonic(), is_awaited=self.is_awaited()):
+        if late is None or self.left_out is None or not late.leaves_out(time.monotonic(), is_awaited=self.is_awaited()):
             return False
         self._leave_out()
         return True
@@ -286,7 +286,7 @@ class Reading:
     def _passes_over(self, packet: Any, stream: Any, corruption: Corruption) -> bool:
         """Return whether a packet is not to be decoded, since decoding is too slow for the camera."""
         late = self._lateness
-        if late is None or not packet.size:
+        if late is None or self.left_out is None or not packet.size:
             return False
         was_passing, passes = late.is_passing_over, late.passes_over(time.monotonic(), is_key=packet.is_keyframe)
         if was_passing and not passes:  # what the decoder holds is from before

@@ -32,8 +32,8 @@ class Image:
     height: int
     """Pixels, likewise."""
     timestamp: float
-    """Epoch seconds: when the file was modified, or when the frame came from the camera or out of the video (`started_at` of
-    `video` changes that)."""
+    """Epoch seconds: when the file was modified, or when the frame came from the camera, or would have come if nothing had held it back,
+    or came out of the video (`started_at` of `video` changes that)."""
     content_type: SupportedContentType | None = None
     """What the file holds, whatever the extension of its name says; None: the name tells, or the first bytes."""
     source: str | None = None
@@ -44,8 +44,8 @@ class Image:
     """Whether the picture builds on one that came damaged or not at all, and may show parts of older ones: after a loss, those of H.264
     and MPEG-4 up to the next key frame."""
     is_late: bool = False
-    """Whether a camera's picture was handed over later than promised, since for a second no other could be. False for MJPEG over HTTP that
-    waited in the buffer, however long: it has no clock that tells."""
+    """Whether a camera's picture was handed over later than promised: with `drop_oldest` since for a second no other could be. MJPEG over
+    HTTP has no clock that tells: there it is so behind a silence alone, and not for what waited in the buffer, however long."""
     pixels: Any = attrs.field(default=None, repr=False, eq=False)
     """numpy array of shape (height, width, 3) and dtype uint8, where `video` or `camera` was asked for it; else None."""
 

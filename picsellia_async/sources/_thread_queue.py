@@ -153,7 +153,7 @@ class ThreadQueue(Generic[T]):
                     item, until = self._items.popleft()
                     self._changed.notify_all()
                     is_late = time.monotonic() > until
-                    if is_late and not (self._is_ended or self.is_awaited()):
+                    if is_late and self._policy == "drop_oldest" and not (self._is_ended or self.is_awaited()):
                         self._dropped["late"] += 1
                         continue
                     self._taken += 1

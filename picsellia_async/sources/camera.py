@@ -73,7 +73,7 @@ class CameraStatistics:
     taken: int
     """Frames that the reader has."""
     late: int
-    """Of these, those that were late all the same (`Image.is_late`): for a second, or to the end of the stream, no other came."""
+    """Of these, those that were late (`Image.is_late`): with `drop_oldest` since for a second, or to the end of the stream, no other came."""
     buffered: int
     """Frames that wait for the reader."""
     dropped: int

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
 
+from picsellia_async.sources import camera
 from picsellia_async.sources._lateness import Lateness
+
+from ..support.sources import encoded, ended, listed
+
+pytestmark = pytest.mark.anyio
 
 FIRST = 1000.0
 """Of the streams' clocks."""
@@ -185,3 +191,37 @@ def test_what_comes_by_pieces_is_in_time_for_two_of_them():
         marks.append((now - moment, now > late.until))
     assert not any(is_late for age, is_late in marks if age < 2.0)
     assert all(is_late for age, is_late in marks if age > 3.3)
+
+
+@pytest.mark.parametrize("policy", ["wait", "drop_newest"])
+async def test_what_was_held_says_so_where_nothing_is_dropped(policy):
+    """With each policy a late picture is marked, counted, and has the time when it was due; only `drop_oldest` drops it."""
+    before, behind, silence = encoded(value=10), encoded(value=200), 2.0
+
+    def part(picture):
+        return b"--b\r\nContent-Type: image/jpeg\r\n\r\n" + picture + b"\r\n"
+
+    async def send(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n")
+        for _ in range(20):
+            writer.write(part(before))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(silence)
+        writer.write(100 * part(behind))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(send, "127.0.0.1", 0)
+    source = camera(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", policy=policy, reconnect=None)
+    images = await listed(source)
+    server.close()
+    await ended("camera")
+    found = source.statistics()
+    last = [image for image in images if image.image == before][-1]
+    first = next(image for image in images if image.image == behind)
+    assert first.is_late
+    assert first.timestamp - last.timestamp < silence / 2
+    assert found.late == sum(image.is_late for image in images)
+    assert found.dropped_by_reason["late"] == 0
+    assert found.received == len(images) + found.dropped == 120
