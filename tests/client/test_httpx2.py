@@ -20,6 +20,14 @@ httpx2 = pytest.importorskip("httpx2", reason="nox -s httpx2 installs it")
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request):
+    """On both loops."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
 async def test_the_callers_own_client(emulator):
     """Requests go through its `send`, in slices where they are large; closing ours leaves it open."""
     seen = []

@@ -20,6 +20,14 @@ from ..support.client import monitor, stored
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request):
+    """On both loops."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
+
 async def test_the_callers_own_client_stays_open(emulator):
     """Requests go through its public `send`; closing ours leaves it open."""
     seen = []

@@ -18,12 +18,22 @@ from picsellia_async import (
     DecodeError,
     FastTransport,
     MonitorError,
+    PicselliaError,
     RetryPolicy,
 )
 
 from ..support.client import ONE_BOX
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request):
+    """On both loops."""
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
+
 
 ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 DEPLOYMENT = "00000000-0000-4000-8000-000000000002"
@@ -107,6 +117,35 @@ async def test_a_redirect_without_an_end_is_given_up():
             await monitor(client)
     assert caught.value.status == 307
     assert len(seen) < 20
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://[::1", "http://127.0.0.1:99999/x", f"http://{'x' * 64}.test/", "http:///x", "http://", "//", "mailto:a@b",
+        "http://a b/", "http://\u00fc\u2024/", "http://127.0.0.1:port/", "file:///etc/passwd", "", "?", "%zz",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_odd_redirect_is_an_error_of_ours(place, method):
+    """Wherever an answer sends a call, to no address even: a `PicselliaError`, and no name of httpx's."""
+    location = {"location": place}
+    async with (
+        scripted([(307, location, b"")] * 50) as (url, _),
+        AsyncClient("t", host=url, checks="off", retry=RetryPolicy.none()) as client,
+    ):
+        with pytest.raises(PicselliaError):
+            await (monitor(client) if method == "POST" else client.request("GET", "/api/odd"))
+
+
+@pytest.mark.parametrize(
+    "host", [f"http://{'x' * 64}.test", f"https://a.{'x' * 64}", "http://127.0.0.1:65536", "https://h:0"]
+)
+async def test_a_host_that_cannot_be_is_an_error_of_ours(host):
+    """A label over 63 characters and a port that is none: a `PicselliaError`, where the client is made or where it connects."""
+    with pytest.raises(PicselliaError):
+        async with AsyncClient("t", host=host, retry=RetryPolicy.none()):
+            pass
 
 
 async def test_calls_are_traced_by_opentelemetry(emulator):

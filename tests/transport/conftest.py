@@ -40,6 +40,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return Certificate(folder / "chain.pem", folder / "key.pem", folder / "ca.pem", server, client)
 
 
+@pytest.fixture(params=["plain", "tls"])
+def secured(request: pytest.FixtureRequest, certificate: Certificate) -> ssl.SSLContext | None:
+    """The server's TLS context, or None: the test runs over both."""
+    return certificate.server if request.param == "tls" else None
+
+
 @pytest.fixture
 async def make_transport(certificate: Certificate) -> AsyncIterator[Callable[..., FastTransport]]:
     """Make transports that trust the certificate; closed at the end."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -23,10 +24,10 @@ def anyio_backend(request):
     return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
-async def test_every_task_of_the_loop_is_cancelled(make_transport, certificate: Certificate) -> None:
+async def test_every_task_of_the_loop_is_cancelled(make_transport, secured: Any) -> None:
     """Whoever cancels all tasks, those of the pool too, at whatever moment, costs it no slot and no descriptor."""
     transport = make_transport(max_connections=2)
-    async with scripted(once, certificate.server) as peer:
+    async with scripted(once, secured) as peer:
         await transport.exchange(peer.origin, b"GET", b"/a", b"", None, TIMEOUTS)
         await peer.until(lambda: peer.open == 0)
         servers, before = asyncio.all_tasks(), descriptors()
@@ -65,7 +66,7 @@ AWAITS = ["pool", "connect", "handshake", "write", "head", "body", "stream"]
 
 
 @pytest.mark.parametrize("where", AWAITS)
-async def test_cancelled_at(make_transport, certificate: Certificate, where: str) -> None:
+async def test_cancelled_at(make_transport, secured: Any, where: str) -> None:
     """A call cancelled in any phase leaves the only slot free for the next one."""
     transport = make_transport(max_connections=1)
     reached, hold = asyncio.Event(), asyncio.Event()
@@ -96,7 +97,7 @@ async def test_cancelled_at(make_transport, certificate: Certificate, where: str
             body = bytes(20 << 20) if where == "write" else None
             await transport.exchange(peer.origin, b"POST", b"/", b"", body, TIMEOUTS)
 
-    async with scripted(script) as peer:
+    async with scripted(script, None if where == "handshake" else secured) as peer:
         if where == "pool":
             reached.set()
             holder = httpx.Request("GET", peer.url)
@@ -123,7 +124,7 @@ async def test_cancelled_at(make_transport, certificate: Certificate, where: str
         hold.set()
 
 
-async def test_cancelled_just_when_given_a_connection(make_transport) -> None:
+async def test_cancelled_just_when_given_a_connection(make_transport, secured: Any) -> None:
     """A waiter that is cancelled in the turn in which it is given a connection hands it to the next in the queue."""
     transport = make_transport(max_connections=1)
     go = asyncio.Event()
@@ -134,7 +135,7 @@ async def test_cancelled_just_when_given_a_connection(make_transport) -> None:
             await go.wait()
             await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target))
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
 
         def ask(target: bytes):
             return asyncio.create_task(transport.exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS))
@@ -153,7 +154,7 @@ async def test_cancelled_just_when_given_a_connection(make_transport) -> None:
         assert not transport.counts.queued
 
 
-async def test_timeout_in_the_body(make_transport) -> None:
+async def test_timeout_in_the_body(make_transport, secured: Any) -> None:
     """A `wait_for` that ends in the middle of a dripping body: leaving the client is clean."""
 
     async def script(wire: Wire) -> None:
@@ -163,7 +164,7 @@ async def test_timeout_in_the_body(make_transport) -> None:
             await wire.send(b"x")
             await asyncio.sleep(0.01)
 
-    async with scripted(script) as peer, httpx.AsyncClient(transport=make_transport()) as client:
+    async with scripted(script, secured) as peer, httpx.AsyncClient(transport=make_transport()) as client:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.get(peer.url), 0.1)
         with pytest.raises(TimeoutError):
@@ -228,7 +229,7 @@ async def _origin():
     return Origin("http", "127.0.0.1", 9)
 
 
-async def test_replies_after_cancellation_go_nowhere(make_transport) -> None:
+async def test_replies_after_cancellation_go_nowhere(make_transport, secured: Any) -> None:
     """The answer to a cancelled call, sent late, is not the next caller's answer."""
     transport = make_transport(max_connections=1)
     late = asyncio.Event()
@@ -240,7 +241,7 @@ async def test_replies_after_cancellation_go_nowhere(make_transport) -> None:
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target))
         await wire.until_gone()
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         task = asyncio.create_task(transport.exchange(peer.origin, b"GET", b"/old", b"", None, TIMEOUTS))
         await peer.until(lambda: peer.accepted == 1)
         task.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async.config import Timeouts
 
-from .peers import TIMEOUTS, Certificate, Wire, descriptors, new_tasks, once, scripted, settled
+from .peers import TIMEOUTS, Wire, descriptors, new_tasks, once, scripted, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -100,12 +101,11 @@ async def storm(
 
 
 @pytest.mark.timeout(1800 if SOAK else 600)
-@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
-async def test_storm_of_cancellations(make_transport, certificate: Certificate, secured: bool) -> None:
+async def test_storm_of_cancellations(make_transport, secured: Any) -> None:
     """700 cancellations (with PICSELLIA_ASYNC_SOAK=1 100,000) on a pool of 10; then 1,000 calls all succeed (200 over TLS here)."""
     cancellations = 100_000 if SOAK else 700
     transport = make_transport(max_connections=10)
-    async with scripted(jittery, certificate.server if secured else None) as peer:
+    async with scripted(jittery, secured) as peer:
         own = asyncio.all_tasks()
         cancelled, finished = await storm(transport, peer, cancellations, 7, patience=0.05 if secured else 0.01)
         assert cancelled >= cancellations
@@ -129,8 +129,7 @@ async def test_storm_of_cancellations(make_transport, certificate: Certificate, 
 
 
 @pytest.mark.timeout(1800 if SOAK else 600)
-@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
-async def test_storm_on_connections_that_close(make_transport, certificate: Certificate, secured: bool) -> None:
+async def test_storm_on_connections_that_close(make_transport, secured: Any) -> None:
     """Calls cancelled after 0 to 3 ms, each on a connection of its own: no slot is lost, and closing takes no time.
 
     uvloop closes a transport whose `create_connection` is cancelled too late without a word to its protocol.
@@ -138,7 +137,7 @@ async def test_storm_on_connections_that_close(make_transport, certificate: Cert
     cancellations, chance = (100_000 if SOAK else 1000), random.Random(5)
     transport, left = make_transport(max_connections=10), iter(range(cancellations))
     async with (
-        scripted(once, certificate.server if secured else None) as peer,
+        scripted(once, secured) as peer,
         httpx.AsyncClient(transport=transport) as client,
     ):
 
@@ -159,7 +158,7 @@ async def test_storm_on_connections_that_close(make_transport, certificate: Cert
             await transport.aclose()
 
 
-async def test_never_more_sockets_than_slots(make_transport) -> None:
+async def test_never_more_sockets_than_slots(make_transport, secured: Any) -> None:
     """While calls are cancelled, the server never sees more open connections than slots."""
     transport = make_transport(max_connections=4)
     most = 0
@@ -169,26 +168,26 @@ async def test_never_more_sockets_than_slots(make_transport) -> None:
         most = max(most, transport.counts.slots)
         await jittery(wire)
 
-    async with scripted(script) as peer:
-        await storm(transport, peer, 300, seed=3)
+    async with scripted(script, secured) as peer:
+        await storm(transport, peer, 100 if secured else 300, seed=3)
     assert most <= 4
 
 
-async def test_cancellation_under_contention(make_transport) -> None:
+async def test_cancellation_under_contention(make_transport, secured: Any) -> None:
     """10 connections, 20 workers, each call cancelled after 0 to 10 ms; then 20 calls all succeed."""
     transport = make_transport(max_connections=10)
-    async with scripted(jittery) as peer:
-        await storm(transport, peer, 20_000 if SOAK else 600, seed=1)
+    async with scripted(jittery, secured) as peer:
+        await storm(transport, peer, 20_000 if SOAK else 200 if secured else 600, seed=1)
         calls = [one_call(transport, peer, number, random.Random(1)) for number in range(20)]
         await asyncio.wait_for(asyncio.gather(*calls), 300)
 
 
-async def test_losers_of_a_race(make_transport) -> None:
+async def test_losers_of_a_race(make_transport, secured: Any) -> None:
     """Racing calls and cancelling the losers, 1,000 rounds: open descriptors stay within the limit."""
     transport = make_transport(max_connections=10)
-    rounds, most = (1000 if SOAK else 150), 0
+    rounds, most = (1000 if SOAK else 50 if secured else 150), 0
 
-    async with scripted(jittery) as peer:
+    async with scripted(jittery, secured) as peer:
         base = descriptors()
         for number in range(rounds):
             chance = random.Random(number)

@@ -16,7 +16,7 @@ import pytest
 from picsellia_async._http import connection as connection_module
 from picsellia_async.config import Timeouts
 
-from .peers import OK, TIMEOUTS, Certificate, Wire, scripted, settled
+from .peers import OK, TIMEOUTS, Wire, scripted, settled
 
 pytestmark = [
     pytest.mark.anyio,
@@ -33,12 +33,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     if request.param == "uvloop":
         pytest.importorskip("uvloop")
     return "asyncio", {"use_uvloop": request.param == "uvloop"}
-
-
-@pytest.fixture(params=["plain", "tls"])
-def secured(request: pytest.FixtureRequest, certificate: Certificate) -> Any:
-    """The server's TLS context, or None."""
-    return certificate.server if request.param == "tls" else None
 
 
 def cut(wire: Wire) -> None:

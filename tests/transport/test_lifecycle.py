@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError
 
-from .peers import TIMEOUTS, Certificate, Wire, answering, echo, new_tasks, scripted, settled
+from .peers import TIMEOUTS, Wire, answering, echo, new_tasks, scripted, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -22,10 +23,10 @@ def ask(transport: FastTransport, peer, target: bytes = b"/a"):
     return transport.exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS)
 
 
-async def test_close_while_idle(make_transport) -> None:
+async def test_close_while_idle(make_transport, secured: Any) -> None:
     """Closing closes every idle connection before it returns; a second time does nothing; calls are refused."""
     transport = make_transport()
-    async with scripted(echo) as peer:
+    async with scripted(echo, secured) as peer:
         await asyncio.gather(*[ask(transport, peer) for _ in range(5)])
         await transport.aclose()
         await peer.until(lambda: peer.open == 0)
@@ -37,15 +38,14 @@ async def test_close_while_idle(make_transport) -> None:
             await transport.handle_async_request(httpx.Request("GET", peer.url))
 
 
-@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
-async def test_close_while_busy(make_transport, certificate: Certificate, secured: bool) -> None:
+async def test_close_while_busy(make_transport, secured: Any) -> None:
     """Closing ends calls in flight, callers in line and connections being opened, promptly, with one documented error."""
     transport = make_transport(max_connections=2)
 
     async def silent(wire: Wire) -> None:
         await wire.until_gone()
 
-    async with scripted(silent, certificate.server if secured else None) as peer:
+    async with scripted(silent, secured) as peer:
         before = asyncio.all_tasks()
         calls = [asyncio.create_task(ask(transport, peer)) for _ in range(6)]
         await peer.until(lambda: peer.accepted == 2)
@@ -56,10 +56,10 @@ async def test_close_while_busy(make_transport, certificate: Certificate, secure
         assert await new_tasks(before | set(calls)) == set()
 
 
-async def test_close_when_a_connection_is_given(make_transport) -> None:
+async def test_close_when_a_connection_is_given(make_transport, secured: Any) -> None:
     """A call that has its connection, and does not know as yet, gets `ClosedError` as well: the peer did nothing wrong."""
     transport = make_transport()
-    async with scripted(echo) as peer:
+    async with scripted(echo, secured) as peer:
         call = asyncio.create_task(ask(transport, peer))
         await settled(lambda: bool(transport.counts.connections))
         await transport.aclose()
@@ -67,7 +67,7 @@ async def test_close_when_a_connection_is_given(make_transport) -> None:
             await call
 
 
-async def test_close_while_connecting(make_transport) -> None:
+async def test_close_while_connecting(make_transport, secured: Any) -> None:
     """Closing ends an attempt to connect."""
     transport = make_transport()
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
@@ -78,7 +78,7 @@ async def test_close_while_connecting(make_transport) -> None:
 
     original, loop.sock_connect = loop.sock_connect, sock_connect
     try:
-        async with scripted(echo) as peer:
+        async with scripted(echo, secured) as peer:
             call = asyncio.create_task(ask(transport, peer))
             await asked.wait()
             await transport.aclose()
@@ -88,11 +88,11 @@ async def test_close_while_connecting(make_transport) -> None:
         loop.sock_connect = original
 
 
-async def test_close_while_streaming(make_transport) -> None:
+async def test_close_while_streaming(make_transport, secured: Any) -> None:
     """Closing while a body is read ends the reading."""
     part = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
     transport = make_transport()
-    async with scripted(answering(part)) as peer:
+    async with scripted(answering(part), secured) as peer:
         response = await transport.handle_async_request(httpx.Request("GET", peer.url))
         pieces = response.aiter_raw()
         assert await anext(pieces) == b"half"
@@ -101,10 +101,10 @@ async def test_close_while_streaming(make_transport) -> None:
             await anext(pieces)
 
 
-async def test_two_closers(make_transport) -> None:
+async def test_two_closers(make_transport, secured: Any) -> None:
     """Two tasks may close at the same time."""
     transport = make_transport()
-    async with scripted(echo) as peer:
+    async with scripted(echo, secured) as peer:
         await ask(transport, peer)
         await asyncio.gather(transport.aclose(), transport.aclose())
 
@@ -114,10 +114,10 @@ async def test_close_unused(make_transport) -> None:
     await make_transport().aclose()
 
 
-async def test_reset_in_the_same_loop(make_transport) -> None:
+async def test_reset_in_the_same_loop(make_transport, secured: Any) -> None:
     """After `reset` the old connections are closed, and the next call begins afresh."""
     transport = make_transport()
-    async with scripted(echo) as peer:
+    async with scripted(echo, secured) as peer:
         await ask(transport, peer)
         transport.reset()
         await peer.until(lambda: peer.open == 0)
@@ -125,10 +125,10 @@ async def test_reset_in_the_same_loop(make_transport) -> None:
         assert peer.accepted == 2
 
 
-async def test_in_use_by_another_running_loop(make_transport) -> None:
+async def test_in_use_by_another_running_loop(make_transport, secured: Any) -> None:
     """Two loops that run at the same time cannot share a transport: a clear error, and the first goes on."""
     transport = make_transport()
-    async with scripted(echo) as peer:
+    async with scripted(echo, secured) as peer:
         await ask(transport, peer)
         errors: list[BaseException] = []
 
@@ -170,7 +170,7 @@ async def test_close_during_the_tls_handshake(make_transport, limit: float | Non
         await peer.until(lambda: peer.open == 0)
 
 
-async def test_close_from_another_loop(make_transport) -> None:
+async def test_close_from_another_loop(make_transport, secured: Any) -> None:
     """Closed from another thread's loop, a transport ends the calls in flight and in line in their own loop."""
     transport = make_transport(max_connections=1)
 
@@ -178,7 +178,7 @@ async def test_close_from_another_loop(make_transport) -> None:
         await wire.request()
         await wire.until_gone()
 
-    async with scripted(script) as peer:
+    async with scripted(script, secured) as peer:
         calls = [asyncio.create_task(ask(transport, peer)) for _ in range(3)]
         await peer.until(lambda: bool(peer.wires))
         await asyncio.to_thread(asyncio.run, transport.aclose())
