@@ -35,7 +35,7 @@ from picsellia_async.sources._jpeg import (
     jpeg_size,
 )
 from picsellia_async.sources._lateness import Lateness
-from picsellia_async.sources._live_playlist import PlaylistWatch, fetch_text, is_playlist_address
+from picsellia_async.sources._live_playlist import SEGMENT_SECONDS, PlaylistWatch, fetch_text, is_playlist_address
 from picsellia_async.sources._multipart import Picture, Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
 from picsellia_async.sources._playlist import Playlist, tell_what_lacks
@@ -75,6 +75,11 @@ def _nobody(*, is_whole: bool, is_picture: bool = True) -> None:
     """Take no note."""
 
 
+def _slept(seconds: float) -> bool:
+    time.sleep(seconds)
+    return True
+
+
 @attrs.define(kw_only=True)
 class Reading:
     """One reading of a video, over as many connections as it takes. Written by one thread."""
@@ -92,6 +97,8 @@ class Reading:
     """Pictures that may wait for the reader."""
     is_once: bool = False
     """Whether a camera is not opened again when it ends."""
+    rest: Callable[[float], bool] = _slept
+    """Waits for so many seconds, and returns whether frames are still wanted."""
     damaged: int = 0
     """Frames and packets that could not be decoded, or lack data."""
     corrupted: int = 0
@@ -199,13 +206,16 @@ class Reading:
             settings.shown,
             settings.timeout,
             lambda address: fetch_text(address, settings),
+            self.rest,
             self.is_once,
         )
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
         step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
         missing = MissingPictures()
-        self._begin_lateness(is_parsed=clock.is_parsed)
+        unknown = SEGMENT_SECONDS if container.format.name == "dash" else 0.0
+        piece = unknown if self._watch is None else self._watch.segment_seconds
+        self._begin_lateness(is_parsed=clock.is_parsed, piece=piece)
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
         codec = stream.codec_context.name
         is_mjpeg, is_told = codec == "mjpeg", codec in _TELLS_DAMAGE
@@ -256,9 +266,8 @@ class Reading:
             if not self._leaves_out():
                 yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
-    def _begin_lateness(self, *, is_parsed: bool = False) -> None:
+    def _begin_lateness(self, *, is_parsed: bool = False, piece: float = 0.0) -> None:
         is_live = self.settings.is_live and not is_file(self.settings.address)
-        piece = 0.0 if self._watch is None else self._watch.segment_seconds
         self._lateness = Lateness(is_parsed, self.buffer, piece) if is_live else None
 
     def _arrived(self, waited: float, moment: float | None = None) -> None:

@@ -23,6 +23,8 @@ from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._playlist import END, HEAD, NESTED
 from picsellia_async.sources._video_settings import VideoSettings
 
+SEGMENT_SECONDS: Final = 6.0
+"""Of the pieces of a stream that does not tell: what Apple advises."""
 _BYTES_MAX: Final = 2**22
 _NESTED_MAX: Final = 3
 """Playlists of playlists, one within the other."""
@@ -104,15 +106,16 @@ class PlaylistWatch:
     timeout: float
     fetch: Callable[[str], str | None] = attrs.field(repr=False)
     """Returns the text at an address; None where only FFmpeg can have it."""
+    rest: Callable[[float], bool] = attrs.field(repr=False)
+    """Waits for so many seconds, and returns whether the camera is still wanted."""
     is_once: bool = False
     """Whether the camera is opened once: then a recording that has ended is played."""
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
     _seen: LivePlaylist | None = attrs.field(default=None, init=False)
     """At the first look since FFmpeg was reading; what it holds may have been given."""
 
-    segment_seconds: float = attrs.field(default=0.0, init=False)
-    """Of its longest segment; 0 where that is not known."""
+    segment_seconds: float = attrs.field(default=SEGMENT_SECONDS, init=False)
+    """Of its longest segment, as far as is known."""
 
     def forget(self) -> None:
         """Take note that FFmpeg begins: what it will have read is not known until the next look."""
@@ -143,7 +146,8 @@ class PlaylistWatch:
                 raise SourceError(
                     f"{self.shown!r} stands still: its playlist has had no new segment for {seconds:.0f} s"
                 )
-            self.sleep(max(_LOOK_SECONDS_MIN, playlist.target / _LOOKS))
+            if not self.rest(max(_LOOK_SECONDS_MIN, playlist.target / _LOOKS)):
+                raise SourceError(f"{self.shown!r} was closed before its playlist had a new segment")
 
     def _look(self) -> LivePlaylist | None:
         """Return the playlist as it is; None where it is none, or one that only FFmpeg's options open."""

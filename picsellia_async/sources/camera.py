@@ -185,7 +185,7 @@ class Camera(Closeable):
         self._reading = reading = Reading(
             settings=self._settings, connected=self._connected, judged=self._judged,
             left_out=queue.leave_out if self._policy == "drop_oldest" else None,
-            is_awaited=queue.is_awaited, buffer=self._capacity, is_once=self._reconnect is None,
+            is_awaited=queue.is_awaited, buffer=self._capacity, is_once=self._reconnect is None, rest=queue.rest,
         )  # fmt: skip
         self._turn(CameraState.CONNECTING)
         # A daemon: a process that ends does not wait for a camera that hangs.
@@ -273,8 +273,9 @@ class Camera(Closeable):
                         break
                     self._picture_at = time.monotonic()
         except SourceError as error:
-            self._failures += 1
-            self._last_error = error
+            if not queue.is_stopped:  # what a reader who left ended is no failure
+                self._failures += 1
+                self._last_error = error
             return error
         if not queue.is_stopped:
             self._ends += 1

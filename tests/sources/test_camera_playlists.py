@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from contextlib import asynccontextmanager
 
@@ -135,20 +136,21 @@ async def test_a_recording_is_played_where_it_is_opened_once(tmp_path):
         assert len(await listed(source)) == 4 * FRAMES
 
 
-def watch(*texts, timeout=10.0, is_once=False):
+def watch(*texts, timeout=10.0, is_once=False, closed_at=math.inf):
     """Return a watch that sees these texts one after the other, the last one over and over, and what it slept."""
     now, slept, left, asked = 0.0, [], list(texts), []
 
-    def sleep(seconds):
+    def rest(seconds):
         nonlocal now
         now += seconds
         slept.append(seconds)
+        return now < closed_at
 
     def fetch(address):
         asked.append(address)
         return left.pop(0) if len(left) > 1 else left[0]
 
-    return PlaylistWatch("http://u:p@cam/a/l.m3u8", "cam", timeout, fetch, is_once, lambda: now, sleep), slept, asked
+    return PlaylistWatch("http://u:p@cam/a/l.m3u8", "cam", timeout, fetch, rest, is_once, lambda: now), slept, asked
 
 
 def test_a_playlist_that_grew_has_something_new():
@@ -195,6 +197,14 @@ def test_a_playlist_that_ended_is_no_source():
     assert found.wait()
     once, *_ = watch(texts[0], is_once=True)
     assert not once.wait()
+
+
+def test_a_playlist_is_not_waited_for_once_the_camera_is_closed():
+    """Its thread ends at the next look."""
+    found, slept, _ = watch(written_list(0, 3), closed_at=1.0)
+    with pytest.raises(SourceError, match="was closed"):
+        found.wait()
+    assert sum(slept) == pytest.approx(1.0)
 
 
 def test_of_a_playlist_of_playlists_the_first_is_looked_at():
