@@ -5,13 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeAlias
+
+from picsellia_async.sources._tool_paths import shared_tail
 
 _COUNTED: Final = re.compile(r"(.*?)[0-9]+")
 _HEX: Final = re.compile(r"(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])")
 _DIGITS: Final = re.compile(r"[0-9]+")
+
+_Way: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class Layout:
@@ -29,6 +33,24 @@ class Layout:
     def is_exact(self, parts: Sequence[str]) -> bool:
         """Return whether an image of the series lies exactly at its place: for a name alone, one that is a name alone too."""
         return any(one.is_exact(parts) for one in self._of(parts))
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[Sequence[str], Sequence[str] | None]]) -> Layout:
+        """Return the layout of the paths of a file: parts, and what was missing of them; None where the file has folders besides.
+
+        What was missing of a few paths counts for nothing where more paths that begin so are whole, in folders further down: a stray
+        file at the top has the name of one of them.
+        """
+        paths = list(found)
+        missing = Counter(tuple(base) for _, base in paths if base)
+        deeper = {
+            base: sum(tuple(parts[: len(base)]) == base for parts, one in paths if one is None) for base in missing
+        }
+        layout = cls()
+        for parts, base in paths:
+            if base is not None and (not base or missing[tuple(base)] > deeper[tuple(base)]):
+                layout.add(parts, base)
+        return layout
 
     def add(self, parts: Sequence[str], base: Sequence[str]) -> None:
         """Remember the folders that were missing where an image was found by the rest of its path."""
@@ -85,34 +107,44 @@ def _series(name: str) -> tuple[tuple[str, str | None], ...]:
 
 
 class Spread:
-    """The folders in which a name of the file is found, name by name."""
+    """Where the names of one file are found: in which folders, and which of these the names lack or have besides."""
 
     def __init__(self) -> None:
-        self._is_placed = False
-        """Whether an image lies at the place that its name says."""
+        self._is_exact = False
+        """Whether an image lies exactly where its name says."""
         self._others: set[str] = set()
-        """Folders with namesakes of images that lie at their places."""
+        """Folders with namesakes of images that lie where their names say."""
         self._alone: Counter[str] = Counter()
         """By folder, names that are found nowhere else."""
-        self._count = 0
-        """How many these are."""
-        self._together = 0
-        """Of these names, those whose folder has others of them."""
         self._shared: Counter[str] = Counter()
         """By folder, names that are found in others too."""
+        self._ways: Counter[_Way] = Counter()
+        """How often a name is found in that way."""
+        self._together = 0
+        """Names whose way is that of others too."""
 
-    def add(self, found: Sequence[str], place: str | None) -> None:
-        """Remember the files that fit a name, and which of them lies at its place."""
-        folders = [posixpath.dirname(one) for one in found]
+    def add(self, folders: Sequence[str], found: Sequence[str], place: str | None, *, is_exact: bool) -> None:
+        """Remember the files that fit a name.
+
+        Args:
+            folders: Those of the name.
+            found: The files.
+            place: The one of them that is the end of the name's path, if any.
+            is_exact: Whether that is the whole path.
+        """
         if place is not None:
-            self._is_placed = True
-            self._others.update(folder for folder, one in zip(folders, found, strict=True) if one != place)
-        elif len(folders) == 1:
-            self._count += 1
-            self._alone[folders[0]] += 1
-            self._together += {1: 0, 2: 2}.get(self._alone[folders[0]], 1)
+            self._others.update(posixpath.dirname(one) for one in found if one != place)
+        elif len(found) == 1:
+            self._alone[posixpath.dirname(found[0])] += 1
         else:
-            self._shared.update(folders)
+            self._shared.update(map(posixpath.dirname, found))
+            return
+        if is_exact:
+            self._is_exact = True
+            return
+        way = _way(folders, place or found[0])
+        self._ways[way] += 1
+        self._together += {1: 0, 2: 2}.get(self._ways[way], 1)  # the second makes the first one of two
 
     def is_of_another_set(self, found: str) -> bool:
         """Return whether the folder of a file holds another set of the same names.
@@ -123,14 +155,22 @@ class Spread:
         folder = posixpath.dirname(found)
         return folder in self._others or self._shared[folder] > self._alone[folder]
 
-    def may_be_of_another_set(self, found: str) -> bool:
-        """Return whether nothing tells that, and the folder is unlike those of the rest.
+    def may_be_of_another_set(self, folders: Sequence[str], found: str) -> bool:
+        """Return whether nothing tells that, and the file is unlike the rest.
 
-        So it is where no image lies at its place, and this one is the only one of its folder while most are together with others,
-        or its folder shares half of its names with others.
+        So it is where no image lies exactly at its place, and this one is the only one that is found in its way while most are
+        found as others are, or its folder shares half of its names with others.
         """
-        alone = self._alone[posixpath.dirname(found)]
-        if self._is_placed or not alone:
+        if self._is_exact:
             return False
-        is_odd = alone == 1 and 2 * self._together > self._count
-        return is_odd or self._shared[posixpath.dirname(found)] >= alone
+        folder = posixpath.dirname(found)
+        is_odd = self._ways[_way(folders, found)] == 1 and 2 * self._together > self._ways.total()
+        return is_odd or 0 < self._alone[folder] <= self._shared[folder]
+
+
+def _way(folders: Sequence[str], found: str) -> _Way:
+    """Return the leading folders that a name has and its file lacks, and those that the file has besides."""
+    own = posixpath.dirname(found).casefold().split("/") if "/" in found else []
+    given = [one.casefold() for one in folders]
+    count = shared_tail(given, own)
+    return tuple(given[: len(given) - count]), tuple(own[: len(own) - count])

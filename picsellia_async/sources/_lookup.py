@@ -80,20 +80,22 @@ class ImageLookup:
 
     def expect_labels(self, labels: Iterable[PurePosixPath]) -> None:
         """Tell all label files before the first image is looked for, as `expect` does."""
-        self._layout, self._spread = layout, spread = Layout(), Spread()
+        self._spread = spread = Spread()
+        paths: list[tuple[Sequence[str], Sequence[str] | None]] = []
         for label in labels:
             parts, places = label_parts(label), label_places(label)
             found, others = self._index().of_label(label)
+            fit = fitting(parts[:-1], found)
             here = next((one for place in places for one in found if folders_of(one) == place), None)
+            tail = [one for one in found if shared_tail(parts[:-1], folders_of(one)) == len(folders_of(one))]
+            tail = tail if len(parts) > 1 else []  # a label alone says no folder that may be missing
             if here is not None or any(folders_of(one) in places for one in others):
-                layout.add(parts, ())
-            below = None
-            for one in found:
-                own = folders_of(one)
-                if own and shared_tail(parts[:-1], own) == len(own):
-                    below = below or one
-                    layout.add(parts, parts[: len(parts) - 1 - len(own)])
-            spread.add(fitting(parts[:-1], found), here or below)
+                paths.append((parts, ()))
+            paths += [(parts, parts[: len(parts) - 1 - len(folders_of(one))]) for one in tail]
+            if here is None and not tail and _is_whole_in(parts[:-1], fit):
+                paths.append((parts, None))
+            spread.add(parts[:-1], fit, here or next(iter(tail), None), is_exact=here is not None)
+        self._layout = Layout.of(paths)
 
     def named(self, name: str) -> Path:
         """Return the file that a path of another tool means: as it stands, or by its longest tail below the folder.
@@ -244,7 +246,8 @@ class ImageLookup:
         if self._layout is None:
             self._layout = self._layout_of_names()
         layout, parts = self._layout, rooted_parts(name)
-        spread = Spread() if is_tail else self._spread_of_names()
+        is_listed = not is_tail or self._listed is not None  # else all are found by the ends of their paths
+        spread = self._spread_of_names() if is_listed else Spread()
         if self._are_others(parts, found, layout, spread):
             raise SourceError(self._no_image(name, found))
         if len(found) == 1:
@@ -258,23 +261,29 @@ class ImageLookup:
 
     def _note_doubt(self, name: str, parts: Sequence[str], found: str, layout: Layout, spread: Spread) -> None:
         """Remember a file that nothing tells to be another picture, and that lies where no other of the file does."""
-        if not layout.agrees(parts, found) or spread.may_be_of_another_set(found):
+        if not layout.agrees(parts, found) or spread.may_be_of_another_set(
+            [one for one in parts[:-1] if one != "/"], found
+        ):
             self._problems.elsewhere.setdefault(name, found)
 
     def _layout_of_names(self) -> Layout:
         """Look where the names of the file lie; the first of a series that lies exactly at its place tells all of it."""
-        layout = Layout()
+        paths: list[tuple[Sequence[str], Sequence[str] | None]] = []
+        exact = Layout()
         for name in self._expected:
             ways = spellings(name)
             parts = path_parts(ways[-1])
-            if not parts or layout.is_exact(parts):
+            if not parts or exact.is_exact(parts):
                 continue
             found = next((path for each in ways if (path := self._straight(each)[0]) is not None), None)
-            is_exact = found is not None and found.is_relative_to(self._folder) and ".." not in found.parts
-            base = () if is_exact else next((one for each in ways if (one := self._base(each)) is not None), None)
-            if base is not None:
-                layout.add(parts, base)
-        return layout
+            if found is not None and found.is_relative_to(self._folder) and ".." not in found.parts:
+                exact.add(parts, ())
+                paths.append((parts, ()))
+                continue
+            base = next((one for each in ways if (one := self._base(each)) is not None), None)
+            if base is not None or _is_whole_in(parts[:-1], self._index().of_name(parts[-1])):
+                paths.append((rooted_parts(ways[-1]) if base is None else parts, base))
+        return Layout.of(paths)
 
     def _spread_of_names(self) -> Spread:
         """Return in which folders the names of the file are found."""
@@ -285,7 +294,8 @@ class ImageLookup:
                 parts, found = next(((parts, found) for parts, found in ways if found), ([], []))
                 there = {one.casefold(): one for one in found}
                 place = next((there[tail] for one in tails(parts) if (tail := one.casefold()) in there), None)
-                spread.add(fitting(parts[:-1], found), place)
+                is_exact = place is not None and place.count("/") == len(parts) - 1
+                spread.add(parts[:-1], fitting(parts[:-1], found), place, is_exact=is_exact)
         return self._spread
 
     def _layout_of_ids(self) -> tuple[Layout, Spread]:
@@ -295,7 +305,7 @@ class ImageLookup:
             for one in self._expected_ids:
                 found = self._index().of_id(one)
                 place = next((path for path in found if "/" not in path), None)
-                spread.add(found, place)
+                spread.add([], found, place, is_exact=place is not None)
                 if place is not None:
                     layout.add([place], ())
         return self._of_ids
@@ -381,6 +391,11 @@ class ImageLookup:
         if self._listed is None:
             self._listed = ImageIndex(self._folder, self._problems)
         return self._listed
+
+
+def _is_whole_in(folders: Sequence[str], found: Iterable[str]) -> bool:
+    """Return whether a file lies in all folders of a name, with others above them."""
+    return bool(folders) and any(shared_tail(folders, folders_of(one)) == len(folders) for one in found)
 
 
 def _is_file(path: Path) -> bool:

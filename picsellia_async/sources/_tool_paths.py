@@ -64,6 +64,7 @@ def label_places(label: PurePosixPath) -> list[tuple[str, ...]]:
     if "labels" in parts:  # datasets that keep `images/` beside `labels/`
         last = len(parts) - 1 - parts[::-1].index("labels")
         places.append((*parts[:last], "images", *parts[last + 1 :]))
+        places.append((*parts[:last], *parts[last + 1 :]))
     return places
 
 

@@ -179,3 +179,23 @@ async def test_an_image_of_the_number_in_another_folder_is_refused_where_others_
     source = read(form, ["1", "2", "3"], ["3", "c/1", "c/2"])
     assert [frame.filename for frame in await listed(source)] == ["3.jpg"]
     assert source.skipped == 2
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+async def test_a_stray_file_at_the_top_changes_nothing_for_the_rest(read, form, caplog):
+    """One name is found without its folder, while all others lie in theirs further down: it is told, and they are read."""
+    names = [f"train/{number:04d}" for number in range(1, 9)]
+    source = read(form, names, ["0001", *(f"images/{name}" for name in names[1:])])
+    assert len(await listed(source)) == 8
+    suffix = ".jpg" if form == "coco" else ""
+    assert (source.skipped, source.elsewhere) == (0, {f"train/0001{suffix}": "0001.jpg"})
+    assert len(told(caplog)) == 1
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+async def test_images_without_the_folder_that_all_names_have_are_a_set(read, form):
+    """Label files in `images/` or `labels/` of flat images, and names that begin with `images/`, are as good as bare ones."""
+    names = [f"images/{number:04d}" for number in range(1, 9)]
+    source = read(form, names, [*(name.removeprefix("images/") for name in names[2:]), "z/0001", "z/0002"])
+    assert sorted(frame.filename for frame in await listed(source)) == [f"{n:04d}.jpg" for n in range(3, 9)]
+    assert source.skipped == 2
