@@ -198,5 +198,8 @@ class Backlog:
             self._row.clear()
             return False
         self._row.append(interval)
+        # What a network sends by and by is waited for as well, and is no proof for long.
+        while sum(self._row[1:]) >= _PROOF_SECONDS:
+            del self._row[0]
         seconds = sum(self._row)
         return seconds >= max(_PROOF_SECONDS, _PROOF_SHARE * self._usual * len(self._row))
