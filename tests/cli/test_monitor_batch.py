@@ -70,6 +70,23 @@ async def test_a_dry_run_checks_everything_and_sends_nothing(monitor, emulator, 
     assert not list((tmp_path / "state").rglob("*.journal"))
 
 
+async def test_images_of_another_folder_than_the_rest_are_told(monitor, tmp_path, caplog):
+    """They are sent, or would be: name and file are in the JSON, and one warning names them."""
+    box = {"category_id": 0, "bbox": [1, 2, 30, 40], "score": 0.5}
+    for name in ("a_1.jpg", "a_2.jpg", "b/b_1.jpg"):
+        (tmp_path / "i" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "i" / name), np.full((48, 64, 3), 90, np.uint8))
+    names = ("a_1.jpg", "a_2.jpg", "b_1.jpg")
+    (tmp_path / "r.json").write_text(json.dumps([{"file_name": name, **box} for name in names]))
+    arguments = ("--coco", tmp_path / "r.json", "--images", tmp_path / "i", "--class-numbers")
+    for more in (["--dry-run"], []):
+        caplog.clear()
+        code, report, _ = await monitor(*arguments, *more)
+        assert (code, report["elsewhere"], report["skipped"]) == (0, {"b_1.jpg": "b/b_1.jpg"}, 0)
+        assert len([one for one in caplog.messages if "'b_1.jpg' as 'b/b_1.jpg'" in one]) == 1
+    assert report["delivered"] == 3
+
+
 async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_file, tmp_path):
     """Refused frames and bad lines are lines of a manifest with the reason; repaired and fed back, each is stored once."""
     picture = (tmp_path / "3.jpg").read_bytes()
