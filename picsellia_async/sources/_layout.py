@@ -43,9 +43,9 @@ class Layout:
         """
         paths = list(found)
         missing = Counter(tuple(base) for _, base in paths if base)
-        deeper = {
-            base: sum(tuple(parts[: len(base)]) == base for parts, one in paths if one is None) for base in missing
-        }
+        deeper = Counter(
+            tuple(parts[:count]) for parts, base in paths if base is None for count in range(1, len(parts))
+        )
         layout = cls()
         for parts, base in paths:
             if base is not None and (not base or missing[tuple(base)] > deeper[tuple(base)]):
