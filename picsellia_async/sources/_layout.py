@@ -120,6 +120,8 @@ class Spread:
         """By folder, names that are found in others too."""
         self._ways: Counter[_Way] = Counter()
         """How often a name is found in that way."""
+        self._count = 0
+        """Names that are found in some way, counted here: a sum over the ways would be one of as many as there are names."""
         self._together = 0
         """Names whose way is that of others too."""
 
@@ -144,6 +146,7 @@ class Spread:
             return
         way = _way(folders, place or found[0])
         self._ways[way] += 1
+        self._count += 1
         self._together += {1: 0, 2: 2}.get(self._ways[way], 1)  # the second makes the first one of two
 
     def is_of_another_set(self, found: str) -> bool:
@@ -164,7 +167,7 @@ class Spread:
         if self._is_exact:
             return False
         folder = posixpath.dirname(found)
-        is_odd = self._ways[_way(folders, found)] == 1 and 2 * self._together > self._ways.total()
+        is_odd = self._ways[_way(folders, found)] == 1 and 2 * self._together > self._count
         return is_odd or 0 < self._alone[folder] <= self._shared[folder]
 
 
