@@ -37,9 +37,17 @@ from picsellia_async._wire.decode import answer_date, decode, status_error
 from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.redaction import hidden_in
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import RetryPolicy, Timeouts
-from picsellia_async.errors import ConfigurationError, PicselliaError, RequestTimeoutError, StatusError, TransportError
+from picsellia_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    PicselliaError,
+    RequestTimeoutError,
+    StatusError,
+    TransportError,
+)
 from picsellia_async.models import LoginReceipt
 
 T = TypeVar("T")
@@ -140,7 +148,8 @@ class Service:
                 try:
                     answer = await self._attempt(endpoint, target, headers, body, timeouts)
                 except _failures() as exc:
-                    failure = _failure(exc, endpoint.method, url, attempt)
+                    self._hide(exc)
+                    failure = self._failed(exc, endpoint, url, attempt)
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
@@ -169,6 +178,31 @@ class Service:
         lines = self.credential.current() or b""
         return {*self.session.secrets, *lines.partition(b"\r\n")[0].decode("ascii").split(" ")[2:]}
 
+    def _failed(self, exc: Exception, endpoint: Endpoint[Any], url: str, attempt: int) -> PicselliaError:
+        """Return what an attempt ended in."""
+        failure = _failure(exc, endpoint.method, url, attempt)
+        if self.session.is_ours:
+            exc.with_traceback(None)  # its frames hold what came, which may be an echo
+        return failure
+
+    async def _hidden(self, exchange: Exchange, *request: Any) -> Answer:
+        """Send a request; an error that repeats words of the host shows no secret of the request."""
+        try:
+            return await exchange(*request)
+        except Exception as error:
+            self._hide(error)
+            raise
+
+    def _hide(self, error: Exception) -> None:
+        """Hide secrets in what an exchange raised; a `StatusError`, of a sign-in, was made without."""
+        if isinstance(error, DecodeError):
+            error.message = hidden_in(error.message, self._secrets())
+            error.args = (error.message, *error.args[1:])
+        elif not isinstance(error, PicselliaError):
+            said = str(error)
+            if (hidden := hidden_in(said, self._secrets())) != said:  # an address that a redirect names, say
+                error.args = (hidden, *error.args[1:])
+
     async def _wait(self, endpoint: Endpoint[Any], failure: PicselliaError, attempt: int, delay: float) -> None:
         """Wait before the next attempt, and tell the log of it."""
         if is_refused(failure):
@@ -188,12 +222,16 @@ class Service:
         session = self.session
         exchange: Exchange = session.exchange
         if session.observer is not None:
-            exchange = functools.partial(session.observer.exchange, exchange)
+            exchange = functools.partial(session.observer.exchange, functools.partial(self._hidden, exchange))
         lines = self.credential.current() or await self._sign_in(timeouts)
-        answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
-        if answer.status == 401 and self.credential.invalidate(lines):
-            lines = await self._sign_in(timeouts)
+        try:
             answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
+            if answer.status == 401 and self.credential.invalidate(lines):
+                lines = await self._sign_in(timeouts)
+                answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
+        except DecodeError as error:
+            self._hide(error)
+            raise error.with_traceback(None) from None
         return answer
 
     async def _sign_in(self, timeouts: Timeouts) -> bytes:

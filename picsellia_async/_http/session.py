@@ -93,6 +93,11 @@ class HttpSession:
         return self._loop is not None and not self.is_closed
 
     @property
+    def is_ours(self) -> bool:
+        """Whether requests go over our own transport, and not over one of the caller's."""
+        return self.transport is None and self.http_client is None
+
+    @property
     def counts(self) -> tuple[PoolCounts, dict[Origin, tuple[int, int]]]:
         """How the connections are used now, and by origin how many are busy and idle; nothing over an engine of the caller's own."""
         return (PoolCounts(), {}) if self._fast is None else (self._fast.counts, self._fast.counts_by_origin)

@@ -23,7 +23,7 @@ from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import Answer
 from picsellia_async._wire.reader import READER, UNREADABLE
-from picsellia_async._wire.redaction import without_secrets
+from picsellia_async._wire.redaction import hidden_in, without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
 from picsellia_async.models import Value
 
@@ -53,6 +53,13 @@ def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1, *
     """
     if answer.status not in endpoint.ok:
         raise status_error(endpoint, answer, url, attempts)
+    try:
+        return _read(endpoint, answer, url, subject)
+    except DecodeError as error:
+        raise error.with_traceback(None) from None  # the frames of reading hold what came, which may be an echo
+
+
+def _read(endpoint: Endpoint[T], answer: Answer, url: str, subject: object) -> T:
     if endpoint.returns is type(None):
         return None
 
@@ -122,7 +129,7 @@ def status_error(
     """
     answer = attrs.evolve(answer, content=without_secrets(answer.content, secrets))
     message, detail = error_text(answer)
-    if place := _redirect_place(answer, url):
+    if place := hidden_in(_redirect_place(answer, url), secrets):
         message, detail = f"it redirects to {place}, which is not followed", None
         if url.startswith("http://") and place.startswith("https://"):
             message += "; give the address of the host as https://"
@@ -144,8 +151,8 @@ def _redirect_place(answer: Answer, url: str) -> str:
         return ""
 
 
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that a terminal obeys."""
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys, those that turn the direction of a line among them."""
 
 
 def error_text(answer: Answer) -> tuple[str, Any]:

@@ -1,8 +1,9 @@
 """What errors show of a host's words: gateways echo the request that they refuse, with its token and its image. Pure.
 
-Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case, and
-as percent signs, JSON, HTML, hexadecimal or base64 spell it, also broken into lines. The body is first read plainly, which is quick; where
-that finds something, each place is hidden in the body as it is; where a place cannot be told, nothing of the body is shown.
+Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case. Of a body
+only letters and digits are compared, so that nothing that stands between them helps; and they are compared with the credential as it is, and as
+numbers, hexadecimal and base64 spell it. Where a part of it is found, its place in the body is hidden; where the place cannot be told,
+nothing of the body is shown.
 What is not known by value (an image, another service's password) is hidden by its form.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import base64
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -25,12 +27,14 @@ SHOWN_MAX: Final = 11
 UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the request, in a coding of its own)"
 """What is shown of a body whose secret cannot be told from the rest."""
 
-_CODED_MAX: Final = 128
-"""Characters of an api token: hexadecimal and base64 of a JWT, which ends soon, are not looked for."""
-_PIECE: Final = 8
-"""Characters that are looked for at once; of each run of 15 of the credential some are a whole piece."""
-_PIECES_MAX: Final = 16
-"""So that a long credential, a JWT, costs no more: its pieces are longer."""
+_PIECE: Final = 6
+"""Characters that are looked for at once; of each run of 11 of the credential some are a whole piece."""
+_PIECES_MAX: Final = 6
+"""So that a long spelling costs no more: its pieces are longer."""
+_TOKEN_MAX: Final = 128
+"""Characters of an api token. A JWT is longer, and ends soon: its base64 is not looked for."""
+_READ_MAX: Final = 64 * 1024
+"""Bytes of a body of which places are told: a longer one takes the event loop too long."""
 _NESTED_MAX: Final = 3
 """Codings around each other."""
 
@@ -42,10 +46,20 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
         body: As it arrived.
         secrets: Credentials of the request, which are hidden by value; those below `SECRET_MIN` characters are not.
     """
-    plain = _spelled_plainly(body) if b"\\u00" in body else body
-    needles = [needle for secret in secrets if len(secret) >= SECRET_MIN for needle in _needles(secret)]
-    hidden = _without_forms(_without_values(plain, needles))
+    plain = _spelled_plainly(body) if b"\\u" in body else body
+    hidden = plain
+    needles: list[bytes] = []
+    for secret in secrets:
+        if len(secret) >= SECRET_MIN:
+            hidden = hidden.replace(secret.encode(), b"***")
+            needles += _needles(secret)
+    hidden = _without_forms(_without_values(hidden, needles))
     return body if hidden == plain else hidden
+
+
+def hidden_in(text: str, secrets: Iterable[str]) -> str:
+    """Return a text that repeats words of a host, as `without_secrets` does."""
+    return without_secrets(text.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
 
 
 def _spelled_plainly(body: bytes) -> bytes:
@@ -58,20 +72,27 @@ def _spelled_plainly(body: bytes) -> bytes:
 
 # By value.
 
-_CODED: Final = (
-    rb"%(?:25)*([0-9a-f]{2})|\\+(?:u00|x)([0-9a-f]{2})|&(?:amp;)*#x0*([0-9a-f]{2});|&(?:amp;)*#0*([0-9]{2,3});"
-    rb"|\\+[nrt]|=\r?\n"
+_NUMBER: Final = re.compile(
+    rb"(?:%(?:25)*(?:u00)?|\\{1,8}(?:u0{6}|u00|u\{0*|x)|&(?:amp;)*#x0*)([0-9a-f]{2})[;}]?"
+    rb"|&(?:amp;)*#0*([0-9]{2,3});?|\\{1,8}([0-7]{3})",
+    re.IGNORECASE,
 )
-"""A character by its number; or, without a group, what breaks a line."""
-_BREAKS: Final = b" \t\r\n\v\f\0\\"
-_SPELLED: Final = re.compile(_CODED, re.IGNORECASE)
-_READ: Final = re.compile(_CODED + rb"|[%b]+" % re.escape(_BREAKS), re.IGNORECASE)
+"""A character by its number: hexadecimal, decimal, octal."""
+_BASES: Final = (0, 16, 10, 8)
+"""Of its digits, by their group."""
+_BETWEEN: Final = re.compile(rb"\\{1,8}[nrt]|<[a-z/ ]{1,8}>", re.IGNORECASE)
+"""What letters may stand between the characters of a credential: line ends of JSON, elements of HTML."""
+_READ: Final = re.compile(rb"%b|%b|[^a-z0-9\\%%&<]+|[\\%%&<]" % (_NUMBER.pattern, _BETWEEN.pattern), re.IGNORECASE)
+_SMALL: Final = bytes(range(256)).lower()
+_OTHERS: Final = bytes(one for one in range(256) if not (one < 128 and chr(one).isalnum()))
 
 
 def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
     """Return a body without what the needles spell."""
     if not _is_in(body, needles):
         return body
+    if len(body) > _READ_MAX:
+        return UNREADABLE_BODY
     text, begins, ends = _read(body)
     found = _places(text, needles)
     hidden = _without_places(body, ((begins[start], ends[end - 1]) for start, end in found))
@@ -80,39 +101,43 @@ def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
 
 @functools.lru_cache(64)
 def _needles(secret: str) -> tuple[bytes, ...]:
-    """Return how a credential may be spelled as a whole, in small letters."""
+    """Return how a credential may be spelled as a whole, as `_compared` returns it."""
     value = secret.encode()
-    if len(value) > _CODED_MAX:
-        return (value.lower(),)
-    found = [value, value.hex().encode()]
-    for before in range(
-        3
-    ):  # base64 spells it in three ways, by what is before it; the letters at its ends are the neighbours' too
-        coded = base64.b64encode(bytes(before) + value)
-        core = coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]
-        found += [core, core.translate(bytes.maketrans(b"+/", b"-_"))]
-    return tuple(dict.fromkeys(one.lower() for one in found))
+    found = [value, value.hex().encode(), "".join(map(str, value)).encode()]
+    if len(value) <= _TOKEN_MAX:
+        for before in range(
+            3
+        ):  # base64 has three ways, by what is before it; the letters at its ends are the neighbours' too
+            coded = base64.b64encode(bytes(before) + value)
+            found.append(coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6])
+    return tuple(dict.fromkeys(_compared(one) for one in found))
+
+
+def _compared(body: bytes) -> bytes:
+    """Return letters and digits of a body, in small letters."""
+    if b"\\" in body or b"<" in body:
+        body = _BETWEEN.sub(b"", body)
+    return body.translate(_SMALL, _OTHERS)
 
 
 def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
     """Return whether a credential stands in a body, in whatever coding."""
+    if not body.isascii():
+        body += unicodedata.normalize("NFKC", body.decode("utf-8", "ignore")).encode()  # wide letters and the like
     for _ in range(_NESTED_MAX):
-        is_coded = any(one in body for one in (b"%", b"\\", b"&#", b"=\r", b"=\n"))
-        read = _SPELLED.sub(_character, body) if is_coded else body
-        if any(_places(read.translate(None, _BREAKS).lower(), needles)):
+        if any(_places(_compared(body), needles)):
             return True
+        read = _NUMBER.sub(_character, body) if b"%" in body or b"\\" in body or b"&" in body else body
         if read == body:
             return False
         body = read
-    return False
+    return any(_places(_compared(body), needles))
 
 
 def _character(found: re.Match[bytes]) -> bytes:
-    """Return what a spelling stands for: a character, or nothing where it only breaks the line."""
-    if found[4]:
-        return bytes([int(found[4]) % 256])
-    digits = found[1] or found[2] or found[3]
-    return bytes.fromhex(digits.decode()) if digits else b""
+    """Return the character of a number; nothing where there is none."""
+    kind = found.lastindex
+    return bytes((int(found[kind], _BASES[kind]) % 256,)) if kind else b""
 
 
 def _read(body: bytes) -> tuple[bytes, list[int], list[int]]:
@@ -125,7 +150,7 @@ def _read(body: bytes) -> tuple[bytes, list[int], list[int]]:
         text += body[at:start]
         begins += range(at, start)
         ends += range(at + 1, start + 1)
-        if found is not None and (character := _character(found)):
+        if found is not None and (character := _character(found)).isalnum():
             text += character
             begins.append(start)
             ends.append(end)
@@ -168,7 +193,7 @@ _SCHEMES: Final = b"bearer|basic|digest|api-?token|api-?key"
 _VALUE: Final = rb"""[^\s"',;&}\]\\]+"""
 _JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 _LONG: Final = re.compile(
-    rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?:(?:\\+[nr]|\s)+[A-Za-z0-9+/]{16,})*(?:(?:\\+[nr]|\s)+[A-Za-z0-9+/]{1,15})?={0,2}"
+    rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?:(?:\\{1,8}[nr]|\s)+[A-Za-z0-9+/]{16,})*(?:(?:\\{1,8}[nr]|\s)+[A-Za-z0-9+/]{1,15})?={0,2}"
 )
 """What may be an image in base64, also broken into lines."""
 _IMAGE_CHARACTERS: Final = 80
@@ -180,7 +205,7 @@ _DIGEST_CHARACTERS: Final = 128
 """Of the longest digest; more is an image."""
 _CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
 """All are in an image, and seldom in a word."""
-_BREAK: Final = re.compile(rb"\\+[nr]|\s")
+_BREAK: Final = re.compile(rb"\\{1,8}[nr]|\s")
 
 _IN_SMALL_LETTERS: Final = tuple(
     (mark, re.compile(pattern, re.DOTALL))
@@ -189,12 +214,20 @@ _IN_SMALL_LETTERS: Final = tuple(
         (b"://", rb"""://([^\s"'/?#@\\]{1,256})@"""),
         (b"%3a", rb"""%3a%2f%2f([^\s"'/?#@\\]{1,256}?)%40"""),
         (b"@", rb"""(?<![\w/.%+-])([\w.%+-]{1,64}:[^\s"'/?#@:\\<>]{1,256})@\w"""),
+        (b"/9j/", rb"(?<![a-z0-9+/])(/9j/[a-z0-9+/_%-]{12,}=*)"),
+        (b"ivborw0kggo", rb"(ivborw0kggo[a-z0-9+/_%-]{4,}=*)"),
+        (b"ff", rb"(ff[ :.-]*d8[ :.-]*ff(?:[ :.-]*[0-9a-f]{2}){8,})"),
+        (b"89", rb"(89[ :.-]*50[ :.-]*4e[ :.-]*47(?:[ :.-]*[0-9a-f]{2}){8,})"),
         (b"255,", rb"(255,\s*216,\s*255(?:,\s*\d{1,3})+)"),
         (b"137,", rb"(137,\s*80,\s*78,\s*71(?:,\s*\d{1,3})+)"),
         (b"cookie", rb"""cookie(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?([^"'\r\n\\]+)"""),
-        (b"</", rb"<[\w:.-]*(?:%b)\w*>([^<]+)" % _FIELDS),
+        (b"</", rb"<[\w:.-]{0,64}(?:%b)\w{0,64}>([^<]+)" % _FIELDS),
         (b"", rb"(?:%b)\s+(%b)" % (_SCHEMES, _VALUE)),
-        (b"", rb"""(?:%b)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?(?:(?:%b)\s+)?(%b)""" % (_FIELDS, _SCHEMES, _VALUE)),
+        (
+            b"",
+            rb"""(?:%b)(?:\\*["'])?\s*(?:[:=]|%%3a|%%3d)\s*(?:\\*["'])?(?:(?:%b)\s+)?(%b)"""
+            % (_FIELDS, _SCHEMES, _VALUE),
+        ),
     )
 )
 """What is in a body that the pattern fits, and the pattern: an image with its name, user and password of addresses, an image as numbers,

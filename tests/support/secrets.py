@@ -12,7 +12,7 @@ FORMS = {
     "a JWT": re.compile(r"(?<=[\w-]{8})\.eyJ[\w-]{8,}\.[\w-]{8,}"),
     "a bearer token": re.compile(r"Bearer (?!\.\.\.|<|token\b|\{)[\w.~+/-]{8,}", re.IGNORECASE),
     "an image in base64": re.compile(r"(?:/9j/|iVBORw0KGgo)[A-Za-z0-9+/]{24,}"),
-    "a password of an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]+:(?!\*+@|\.\.\.@)[^\s/@'\"{]+@", re.IGNORECASE),
+    "a password of an address": re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]+:(?!\*+@|\.\.\.@)[^\s/@'\"{]+@", re.IGNORECASE),
     "a signature of a presigned address": re.compile(r"[?&](?:X-Amz-Signature|signature|sig)=(?!REDACTED)[\w%-]{8,}", re.IGNORECASE),
 }  # fmt: skip
 """What a secret looks like."""

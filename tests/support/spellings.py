@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import unicodedata
 from urllib.parse import quote, unquote
 
 
@@ -39,25 +40,41 @@ def spellings(token: str) -> dict[str, str]:
         "quoted printable": f"{token[:30]}=\r\n{token[30:]}",
         "two halves": json.dumps({"first": token[:20], "second": token[20:]}),
         "cut": token[:36],
+        "broken by what is no letter": " + ".join(f'"{token[start : start + 7]}"' for start in range(0, len(token), 7)),
+        "broken by HTML": "<wbr>".join(token),
+        "invisible characters": "\u200b".join(token),
+        "wide letters": "".join(chr(ord(one) + 0xFEE0) for one in token),
+        "a list of bytes": str(list(token.encode())),
+        "hexadecimal with colons": token.encode().hex(":"),
+        "numbers of HTML without their end": _numbers("&#%d", token),
+        "HTML in HTML": _numbers("&amp;#%d;", token),
+        "numbers of Python": _numbers("\\U%08x", token),
+        "numbers of JavaScript": _numbers("\\u{%x}", token),
+        "octal numbers": _numbers("\\%03o", token),
+        "percent signs of old": _numbers("%%u%04x", token),
         "UTF-16": token.encode("utf-16-le").decode("ascii"),
         "two codings around each other": quote(_numbers("\\u%04x", token)),
     }
 
 
 def _plainly(text: str) -> str:
-    """Return a text as a reader may decode it."""
+    """Return a text as a reader may decode it, without what is no letter or digit."""
     for _ in range(4):
         text = unquote(html.unescape(text))
-        text = re.sub(r"\\+u00(..)", lambda found: chr(int(found[1], 16)), text)
-        text = re.sub(r"\\+[nrt]|[\s\0]", "", text)
-    return text.lower()
+        text = re.sub(r"(?:%|\\+)[uUx]\{?0*([2-7][0-9a-f])\}?", lambda found: chr(int(found[1], 16)), text)
+        text = re.sub(r"\\+([01][0-7]{2})", lambda found: chr(int(found[1], 8)), text)
+        text = re.sub(r"\\+[nrt]|<wbr>", "", text)
+    return re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKC", text).lower())
 
 
 def holds_a_part(text: str, token: str) -> bool:
     """Return whether twelve characters of a token in a row can be read in a text."""
     read = _plainly(text)
     found = {read, *(bytes.fromhex(one).decode("latin-1") for one in re.findall("(?:[0-9a-f]{2})+", read))}
+    found.add(re.sub(r"\b(\d{2,3})\b[, ]*", lambda number: chr(int(number[1]) % 256), text))
     for one in re.findall(r"[A-Za-z0-9_+/-]+", text):
         word = one[: len(one) // 4 * 4].translate(str.maketrans("-_", "+/"))
         found.add(base64.b64decode(word).decode("latin-1"))
-    return any(token[start : start + 12] in one for one in found for start in range(len(token) - 11))
+    plain = {re.sub("[^a-z0-9]", "", one.lower()) for one in found}
+    value = re.sub("[^a-z0-9]", "", token.lower())
+    return any(value[start : start + 12] in one for one in plain for start in range(len(value) - 11))
