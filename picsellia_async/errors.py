@@ -243,6 +243,8 @@ class DecodeError(PicselliaError):
     """Scheme, host, port and path."""
     problems: tuple[str, ...] = ()
     """One line per field that could not be read, with its path."""
+    request_sent: bool = True
+    """Whether the request of the call was sent. False: it is the answer to the sign-in before it that cannot be read."""
 
     def __str__(self) -> str:
         """Return the place and the first problems."""

@@ -44,6 +44,8 @@ _REFUSAL_STATUSES: Final = frozenset({401, 402, 403, 404})
 """Answers about the account, the deployment, or the frame: `AccountEvidence` tells which."""
 _STORED: Final = 201
 """The answer that means that the frame is stored, whatever becomes of its body."""
+_NETWORK_ASKS: Final = 511
+"""The answer of a network that wants a sign-in (RFC 6585)."""
 _NOT_STORED: Final = frozenset({408, 425, 429, 503})
 """Answers to be repeated after which the service cannot have stored the frame. After a 500 or 502 it may have."""
 
@@ -177,22 +179,34 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
         may_be_stored: Whether an answer to an earlier attempt was lost.
         is_repeat: Whether there was an earlier attempt.
     """
-    if isinstance(error, DecodeError) and error.status != _STORED:
+    if isinstance(error, DecodeError) and not error.request_sent:
         return Verdict.REPEAT  # the answer to a sign-in: the frame was not sent
     # An unreadable answer with the status that means "stored": only its text is lost.
-    if isinstance(error, DecodeError) or (isinstance(error, ConflictError) and (may_be_stored or is_repeat)):
+    if (isinstance(error, DecodeError) and error.status == _STORED) or (
+        isinstance(error, ConflictError) and (may_be_stored or is_repeat)
+    ):
         return Verdict.DELIVERED
     if isinstance(error, ClosedError):
         return Verdict.HOLD
     if isinstance(error, StatusError):
         if error.status in _REFUSAL_STATUSES:
             return Verdict.REFUSED
-        return Verdict.REPEAT if error.status in policy.statuses else Verdict.REJECT
+        is_repeated = error.status in policy.statuses or _is_of_the_network(error)
+        return Verdict.REPEAT if is_repeated else Verdict.REJECT
     if isinstance(error, TransportError):
         if error.status == _STORED:
             return Verdict.DELIVERED
+        if 200 <= error.status < 300:
+            return Verdict.REJECT  # as with its body
         return Verdict.REPEAT if is_repeatable(policy, error, idempotent=True) else Verdict.HOLD
     return Verdict.REJECT if isinstance(error, PicselliaError) else Verdict.OURS
+
+
+def _is_of_the_network(error: StatusError) -> bool:
+    """Return whether something on the way answered in place of the service, with a page to sign in at: it says nothing about the frame."""
+    if 300 <= error.status < 400 or error.status == _NETWORK_ASKS:
+        return True
+    return 200 <= error.status < 300 and error.body.lstrip().startswith(b"<")
 
 
 def signal_of(error: BaseException, verdict: Verdict, *, account_is_refused: bool) -> Signal:
@@ -212,6 +226,10 @@ def signal_of(error: BaseException, verdict: Verdict, *, account_is_refused: boo
 
 def may_have_stored(error: BaseException) -> bool:
     """Return whether the service may have stored the frame although the attempt failed this way."""
+    if isinstance(error, StatusError) and _is_of_the_network(error):
+        return False
+    if isinstance(error, DecodeError):
+        return error.request_sent
     if isinstance(error, StatusError):
         return (error.status >= 500 and error.status not in _NOT_STORED) or 200 <= error.status < 300
     return isinstance(error, TransportError) and error.request_sent

@@ -241,6 +241,9 @@ class Service:
             # The request that it is for was not sent: any call may be repeated, and no frame was stored.
             exc.request_sent, exc.status = False, 0
             raise
+        except DecodeError as exc:
+            exc.request_sent = False
+            raise
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:
         """Return a JWT that the given endpoint of this service issues; nothing is sent before its first use."""

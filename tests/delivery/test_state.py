@@ -141,6 +141,34 @@ def test_an_unreadable_answer_is_a_delivery_with_a_note() -> None:
     assert isinstance(outcome.error, DecodeError)
 
 
+@pytest.mark.parametrize("code", [200, 202, 204])
+def test_another_success_that_cannot_be_read_is_another_success(code: int) -> None:
+    """Its body may be packed oddly or break off: the frame is not sent again and again to a service that may have stored it."""
+    for error in (DecodeError("packed as br", code), TransportError("broke off", request_sent=True, status=code)):
+        outcome = end(InFlight(1), Failed(error))
+        assert isinstance(outcome, Rejected)
+        assert outcome.may_be_stored
+
+
+def test_an_unreadable_sign_in_sends_nothing() -> None:
+    """The frame waits: its own request was never made."""
+    outcome = end(InFlight(1), Failed(DecodeError("no JWT", 200, request_sent=False)))
+    assert isinstance(outcome, Waiting)
+    assert not outcome.may_be_stored
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308, 511, 200])
+def test_a_network_that_wants_a_sign_in_ends_no_frame(code: int) -> None:
+    """It answers in place of the service, with a redirect or a page of HTML. The frame waits as in any outage, and is stored nowhere."""
+    error = status_error_class(code, MonitorError)(
+        "sign in", code, body=b"\r\n<!DOCTYPE html><title>Guest network</title>"
+    )
+    outcome = end(InFlight(1), Failed(error))
+    assert isinstance(outcome, Waiting)
+    assert not outcome.may_be_stored
+    assert said(error) is Signal.DOWN
+
+
 def test_found_and_interrupted() -> None:
     """A frame that was found is a duplicate delivery; an interrupted one goes back to its line and may be stored."""
     found = end(InFlight(2, may_be_stored=True), Found())
