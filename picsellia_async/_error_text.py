@@ -35,8 +35,15 @@ _BEHIND: Final = re.compile(r"['\")\]>}.,;:]*\Z")
 """What ends a sentence or a quotation, behind an address."""
 
 
+_TEXT_MAX: Final = 10_000
+"""Characters of an exception's text that are shown: some hold all that they were about, and looking for secrets takes its time."""
+
+
 def hide_secrets(text: str) -> str:
     """Return text without the user, password and query of the addresses in it, and without fields that are named as secrets."""
+    if len(text) > _TEXT_MAX:
+        text = text[:_TEXT_MAX].rpartition(" ")[0] or text[:_TEXT_MAX]
+        text += f" (and more: {_TEXT_MAX} characters are shown)"
     text = _USER.sub("***@", text)
     text = _QUERY.sub(lambda found: f"{found[1] or found[2]}***{_BEHIND.search(found[0])[0]}", text)  # type: ignore[index]  # it fits all
     text = _FIELD.sub(r"\g<1>***", text)

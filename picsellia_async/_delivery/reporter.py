@@ -73,6 +73,7 @@ class Reporter:
         """
         self._number = next(_NUMBERS)
         """Of the uploader in this process: two of one deployment have all else in common."""
+        self._is_one_of_several = False
         where = {} if spool is None else {"spool": str(spool.directory)}
         self._whose: dict[str, object] = {**(owner or {}), **where, "uploader": self._number}
         self.reading_error: BaseException | None = None
@@ -97,7 +98,13 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
 
     def _write(self, *lines: Line | None) -> None:
-        which = f"uploader {self._number}: " if len(_OPEN) > 1 else ""
+        if len(_OPEN) > 1:
+            for one in _OPEN:
+                one._is_one_of_several = True  # noqa: SLF001 - from now on, also when the others are closed
+        which = ""
+        if self._is_one_of_several:
+            of = self._whose.get("deployment_id")
+            which = f"uploader {self._number}{'' if of is None else f' of deployment {of}'}: "
         write(*(line and Line(line.level, which + line.text, {**self._whose, **line.fields}) for line in lines))
 
     def opened(self) -> None:

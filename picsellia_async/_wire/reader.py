@@ -18,6 +18,7 @@ from cattrs.preconf.orjson import OrjsonConverter
 
 from picsellia_async._log_line import tell
 from picsellia_async._wire.converter import make
+from picsellia_async._wire.redaction import hidden_in
 from picsellia_async.enums import WireEnum
 from picsellia_async.errors import shown
 from picsellia_async.models import Page, Value
@@ -161,7 +162,7 @@ def _reason(exc: Exception) -> str:
     inner: Exception = exc
     while isinstance(inner, BaseValidationError) and inner.exceptions:
         inner = inner.exceptions[0]
-    return f"{type(inner).__name__}: {inner}"
+    return hidden_in(f"{type(inner).__name__}: {inner}", ())
 
 
 READER: Final = _reader()

@@ -10,6 +10,8 @@ from picsellia_async.errors import ConfigurationError, shown
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
 
+_PARAMETER: re.Pattern[str] = re.compile(r"((?:pass|password|passwd|pwd|token|secret|key)=)[^&;/\s]+", re.IGNORECASE)
+"""Some cameras are signed in to by their path: `rtsp://camera/user=admin&password=...&channel=1`."""
 _QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
 """How raw characters are written."""
 
@@ -41,7 +43,8 @@ def redacted(address: str) -> str:
     shown = _USER.sub("", address)
     scheme, rest = shown.split("://", 1)
     # A password with `/`, `?` or `#` in it cannot be told from host and path.
-    return f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
+    path = f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
+    return _PARAMETER.sub(r"\g<1>***", path)
 
 
 def quoting_hint(address: str, *, is_refused: bool = False) -> str:

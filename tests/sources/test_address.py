@@ -28,6 +28,9 @@ pytestmark = pytest.mark.anyio
         ("u%3Apss@cam", "...cam"),
         ("rtsp:/u:pss@cam", "...cam"),
         ("u:pss@cam/rtsp://x", "...cam/rtsp://x"),
+        ("rtsp://cam/user=admin&pwd=pss&channel=1", "rtsp://cam/user=admin&pwd=***&channel=1"),
+        ("rtsp://cam/user=admin_pwd=pss_channel=1_stream=0.sdp", "rtsp://cam/user=admin_pwd=***"),
+        ("http://cam/live;pwd=pss;ch=1", "http://cam/live;pwd=***;ch=1"),
     ],
 )
 def test_addresses_are_redacted(address, expected):

@@ -27,6 +27,14 @@ def test_errors_of_others_are_shown_without_secrets(said: str, expected: str) ->
     assert error_text(OSError(said)) == f"OSError: {expected}"
 
 
+def test_a_long_text_is_cut() -> None:
+    """A model may raise the megabytes that it could not read; they are not searched for secrets while a pipeline waits."""
+    said = error_text(OSError("image of rtsp://u:hunter2@h/main " * 100_000))
+    assert "hunter2" not in said
+    assert len(said) < 11_000
+    assert said.endswith("(and more: 10000 characters are shown)")
+
+
 def test_an_error_without_a_message_is_its_type() -> None:
     """A bare `raise OSError`."""
     assert error_text(OSError()) == "OSError"

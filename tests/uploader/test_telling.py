@@ -55,7 +55,7 @@ async def test_each_line_says_which_uploader_it_is_about(caplog: pytest.LogCaptu
 
 
 async def test_two_uploaders_of_one_deployment_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
-    """Their lines begin with their numbers while both are open, and have them as values; one alone has no such words."""
+    """Their lines begin with their numbers from then on, and have them as values; one that was always alone has no such words."""
     owner = {"deployment_id": "a"}
     first, second = (uploader(Service(hold=asyncio.Event()), owner=owner, close_timeout=0.05) for _ in range(2))
     async with first, second:
@@ -64,8 +64,12 @@ async def test_two_uploaders_of_one_deployment_are_told_apart(caplog: pytest.Log
     told = [record for record in caplog.records if "closed with" in record.getMessage()]
     (inner, outer) = told
     assert inner.uploader == outer.uploader + 1
-    assert inner.getMessage().startswith(f"uploader {inner.uploader}: an uploader closed with 2 frames")
-    assert outer.getMessage().startswith("an uploader closed with 1 frame")
+    assert inner.getMessage().startswith(f"uploader {inner.uploader} of deployment a: an uploader closed with 2 frames")
+    assert outer.getMessage().startswith(f"uploader {outer.uploader} of deployment a: an uploader closed with 1 frame")
+    caplog.clear()
+    async with uploader(Service(hold=asyncio.Event()), owner=owner, close_timeout=0.05) as alone:
+        await alone.submit(make_frame())
+    assert any(record.getMessage().startswith("an uploader closed with 1 frame") for record in caplog.records)
 
 
 async def test_callbacks_see_every_outcome_and_may_submit() -> None:
