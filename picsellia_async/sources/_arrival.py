@@ -37,7 +37,10 @@ _IDLE_SHARE: Final = 0.5
 
 _INTERVALS: Final = 16
 _INTERVALS_MIN: Final = 8
-"""Before so many are known no wait is a silence."""
+"""Before so many are known only a long wait is a silence."""
+_LONG_SECONDS: Final = 1.0
+_LONG_FACTOR: Final = 4
+"""A long wait: so many times the longest interval as yet, and not below that many seconds."""
 _COUNTED_SHARE: Final = 0.95
 """Of the usual interval, by which pictures after a silence are counted: as many too many are waited for rather than one too few."""
 _PROOF_SECONDS: Final = 0.1
@@ -162,7 +165,10 @@ class Backlog:
     @property
     def _silent_seconds(self) -> float:
         """Longer than that no wait for a picture is, if it is none for a camera that stands still. Some send at uneven intervals."""
-        return max(2 * self._usual + OLD_SECONDS_MIN, 2 * max(self._intervals))
+        longest = max(self._intervals)
+        if len(self._intervals) < _INTERVALS_MIN:
+            return max(_LONG_SECONDS, _LONG_FACTOR * longest)
+        return max(2 * self._usual + OLD_SECONDS_MIN, 2 * longest)
 
     def due(self, came: float, waited: float) -> float:
         """Take note of a picture; return when it was due, which is when it came or earlier.
@@ -176,7 +182,7 @@ class Backlog:
             return came
         interval = came - before
         if self._began is None:
-            if len(self._intervals) < _INTERVALS_MIN or interval <= self._silent_seconds:
+            if not self._intervals or interval <= self._silent_seconds:
                 self._intervals.append(interval)
                 return came
             self._began, self._silence, self._pictures = before, interval, 0

@@ -130,6 +130,22 @@ def test_what_a_network_held_is_late_without_a_clock(rate, seconds, pace):
     assert all(age - 0.1 < told < age + 0.5 for age, told, _ in found)
 
 
+@pytest.mark.parametrize(("rate", "after", "seconds"), [(5, 0.5, 4.0), (5, 1.2, 7.0), (8, 1.0, 3.0), (25, 0.2, 1.5), (1, 4.0, 5.0), (3, 2.2, 4.0), (0.5, 14.0, 17.0)])  # fmt: skip
+def test_a_stall_soon_after_the_connection_is_one(rate, after, seconds):
+    """Before a camera's rate is known well, a wait of over a second that is four times the longest as yet is no picture of its own time."""
+    moments = sent(rate, after + seconds + 60.0)
+    found = read(moments, held(moments, after, seconds))
+    assert all(is_late for age, _, is_late in found if age > allowed(rate))
+    assert sum(is_late for age, _, is_late in found if age <= allowed(rate)) <= 6
+
+
+@pytest.mark.parametrize("rate", [1, 5, 25])
+def test_a_camera_that_begins_with_what_it_held_is_in_time(rate):
+    """Some send a few pictures at once to who connects, and then go on: one of them at most is taken for late."""
+    moments = [0.0, 0.001, 0.002, *[1.5 + one for one in sent(rate, 30.0)]]
+    assert sum(is_late for *_, is_late in read(moments, moments)) <= 3
+
+
 def test_pictures_that_wait_for_a_network_are_late_without_a_clock():
     """One that sends a few, waits for an answer, and sends more is no camera that goes on: that shows by a row of waits."""
     moments = sent(25, 30.0)
