@@ -44,6 +44,9 @@ _REFUSAL_STATUSES: Final = frozenset({401, 402, 403, 404})
 """Answers about the account, the deployment, or the frame: `AccountEvidence` tells which."""
 _STORED: Final = 201
 """The answer that means that the frame is stored, whatever becomes of its body."""
+_LOOK_BYTES: Final = 1024
+_BEFORE_HTML: Final = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n\f"
+"""Bytes before a page: byte order marks, and blanks."""
 _NETWORK_ASKS: Final = 511
 """The answer of a network that wants a sign-in (RFC 6585)."""
 _NOT_STORED: Final = frozenset({408, 425, 429, 503})
@@ -206,7 +209,8 @@ def _is_of_the_network(error: StatusError) -> bool:
     """Return whether something on the way answered in place of the service, with a page to sign in at: it says nothing about the frame."""
     if 300 <= error.status < 400 or error.status == _NETWORK_ASKS:
         return True
-    return 200 <= error.status < 300 and error.body.lstrip().startswith(b"<")
+    # Of UTF-16 and the marks of an encoding, `<` is the first that is left.
+    return 200 <= error.status < 300 and error.body[:_LOOK_BYTES].lstrip(_BEFORE_HTML).startswith(b"<")
 
 
 def signal_of(error: BaseException, verdict: Verdict, *, account_is_refused: bool) -> Signal:

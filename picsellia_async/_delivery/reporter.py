@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import os
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,7 +43,19 @@ _OF_SIGNAL: Final = {
 
 _NUMBERS: Final = itertools.count(1)
 _OPEN: Final[weakref.WeakSet[Reporter]] = weakref.WeakSet()
-"""Those of all uploaders of the process that are open now."""
+"""Those of all uploaders of the process that are open now. Uploaders of several threads share it: only under `_OPEN_LOCK`."""
+_OPEN_LOCK: Final = threading.Lock()
+
+
+def _forget_after_fork() -> None:
+    """Let a forked child begin with no uploader open: its parent's are not its own."""
+    global _OPEN_LOCK  # noqa: PLW0603 - another thread of the parent may have held it
+    _OPEN_LOCK = threading.Lock()  # type: ignore[misc]
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 class Disk(Protocol):
@@ -98,9 +112,6 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
 
     def _write(self, *lines: Line | None) -> None:
-        if len(_OPEN) > 1:
-            for one in _OPEN:
-                one._is_one_of_several = True  # noqa: SLF001 - from now on, also when the others are closed
         which = ""
         if self._is_one_of_several:
             of = self._whose.get("deployment_id")
@@ -109,7 +120,11 @@ class Reporter:
 
     def opened(self) -> None:
         """The uploader takes frames."""
-        _OPEN.add(self)
+        with _OPEN_LOCK:
+            _OPEN.add(self)
+            if len(_OPEN) > 1:
+                for one in _OPEN:
+                    one._is_one_of_several = True  # noqa: SLF001 - from now on, also when the others are closed
         self._write(self._log.opening(self._counts(), self._directory))
 
     def closing_waits(self, seconds: float, silent: float) -> None:
@@ -270,7 +285,8 @@ class Reporter:
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
         self._write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
-        _OPEN.discard(self)
+        with _OPEN_LOCK:
+            _OPEN.discard(self)
         self._loop = None
 
 

@@ -30,6 +30,8 @@ from picsellia_async.models import Value
 T = TypeVar("T")
 V = TypeVar("V", bound=Value)
 
+_READ_MAX: Final = 256 * 1024
+"""Bytes of an error body that are read: one with a status that means success elsewhere may have megabytes."""
 BODY_KEPT: Final = 64 * 1024
 """Bytes of an error body that stay on the error."""
 
@@ -127,7 +129,7 @@ def status_error(
         attempts: How often it was sent.
         secrets: What the request was signed with: hidden in those words, however they spell it.
     """
-    answer = attrs.evolve(answer, content=without_secrets(answer.content, secrets))
+    answer = attrs.evolve(answer, content=without_secrets(answer.content[:_READ_MAX], secrets))
     message, detail = error_text(answer)
     if place := hidden_in(_redirect_place(answer, url), secrets):
         message, detail = f"it redirects to {place}, which is not followed", None
@@ -157,7 +159,10 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\
 
 def error_text(answer: Answer) -> tuple[str, Any]:
     """Return message and detail of an error body: `{"message", "detail"}`, else the raw text, else the bare status."""
-    message, detail = _said(answer)
+    try:
+        message, detail = _said(answer)
+    except RecursionError:  # JSON nested so deep that it has no text
+        message, detail = f"the service said, with status {answer.status}, what is nested too deep to be shown", None
     return _CONTROLS.sub("?", message), _CONTROLS.sub("?", detail) if isinstance(detail, str) else detail
 
 

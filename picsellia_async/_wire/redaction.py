@@ -29,7 +29,7 @@ UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the reques
 
 _PIECE: Final = 6
 """Characters that are looked for at once; of each run of 11 of the credential some are a whole piece."""
-_PIECES_MAX: Final = 6
+_PIECES_MAX: Final = 16
 """So that a long spelling costs no more: its pieces are longer."""
 _TOKEN_MAX: Final = 128
 """Characters of an api token. A JWT is longer, and ends soon: its base64 is not looked for."""
@@ -66,7 +66,7 @@ def _spelled_plainly(body: bytes) -> bytes:
     """Return JSON with the characters that need no escape as they are: .NET writes quotation marks and = as numbers."""
     try:
         return orjson.dumps(orjson.loads(body))
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter for what is nested deeper than it writes
         return body
 
 
@@ -212,7 +212,7 @@ _IN_SMALL_LETTERS: Final = tuple(
     for mark, pattern in (
         (b"image", rb"""image\\*["']\s*:\s*\\*["']([a-z0-9+/=]{64,})"""),
         (b"://", rb"""://([^\s"'/?#@\\]{1,256})@"""),
-        (b"%3a", rb"""%3a%2f%2f([^\s"'/?#@\\]{1,256}?)%40"""),
+        (b"%40", rb"""%3a%2f%2f([^\s"'/?#@\\]{1,256}?)%40"""),
         (b"@", rb"""(?<![\w/.%+-])([\w.%+-]{1,64}:[^\s"'/?#@:\\<>]{1,256})@\w"""),
         (b"/9j/", rb"(?<![a-z0-9+/])(/9j/[a-z0-9+/_%-]{12,}=*)"),
         (b"ivborw0kggo", rb"(ivborw0kggo[a-z0-9+/_%-]{4,}=*)"),

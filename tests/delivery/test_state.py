@@ -157,12 +157,12 @@ def test_an_unreadable_sign_in_sends_nothing() -> None:
     assert not outcome.may_be_stored
 
 
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308, 511, 200])
-def test_a_network_that_wants_a_sign_in_ends_no_frame(code: int) -> None:
+def test_a_network_that_wants_a_sign_in_ends_no_frame(code: int, coding: str) -> None:
     """It answers in place of the service, with a redirect or a page of HTML. The frame waits as in any outage, and is stored nowhere."""
-    error = status_error_class(code, MonitorError)(
-        "sign in", code, body=b"\r\n<!DOCTYPE html><title>Guest network</title>"
-    )
+    page = "\r\n<!DOCTYPE html><title>Guest network</title>".encode(coding)
+    error = status_error_class(code, MonitorError)("sign in", code, body=page)
     outcome = end(InFlight(1), Failed(error))
     assert isinstance(outcome, Waiting)
     assert not outcome.may_be_stored

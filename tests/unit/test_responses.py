@@ -237,6 +237,23 @@ def test_a_long_body_that_is_nearly_a_token_takes_no_time():
     assert len(error.body) == 64 * 1024
 
 
+@pytest.mark.parametrize("depth", [300, 1020, 100_000])
+def test_a_body_that_is_nested_too_deep_is_an_error_of_its_status(depth):
+    """It is never an error of reading it: frames would be rejected for a 503."""
+    deep = b"[" * depth + b"]" * depth
+    for body in (b'["\\u4e2d",' + deep + b"]", b'{"detail":' + deep + b"}"):
+        error = status_error(MONITOR, answer(503, body), "u")
+        assert error.status == 503
+        assert str(error)
+
+
+def test_of_a_success_that_means_none_here_no_megabytes_are_read():
+    """Another 2xx than the endpoint's has no bound on the network."""
+    error = status_error(MONITOR, answer(200, b"<p>" + b"a b " * 5_000_000), "u")
+    assert len(error.body) == 64 * 1024
+    assert len(error.message) <= 256 * 1024
+
+
 def test_the_detail_of_a_long_error_is_read_whole():
     """A prediction of thousands of boxes may be refused value by value; only the body that the error keeps is cut."""
     detail = [f"box {number} is refused" for number in range(5000)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,30 @@ async def test_two_uploaders_of_one_deployment_are_told_apart(caplog: pytest.Log
     async with uploader(Service(hold=asyncio.Event()), owner=owner, close_timeout=0.05) as alone:
         await alone.submit(make_frame())
     assert any(record.getMessage().startswith("an uploader closed with 1 frame") for record in caplog.records)
+
+
+async def test_uploaders_of_many_threads_come_and_go_while_lines_are_written() -> None:
+    """Which of them are open is known to all threads; nobody's delivery ends by that."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        async def one() -> None:
+            for _ in range(15):
+                async with uploader(Service(), close_timeout=1) as up:
+                    await up.submit(make_frame())
+
+        try:
+            asyncio.run(one())
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        await asyncio.gather(*(asyncio.to_thread(work) for _ in range(4)))
+    finally:
+        sys.setswitchinterval(switch)
+    assert errors == []
 
 
 async def test_callbacks_see_every_outcome_and_may_submit() -> None:
