@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,25 +75,32 @@ async def test_two_uploaders_of_one_deployment_are_told_apart(caplog: pytest.Log
     assert any(record.getMessage().startswith("an uploader closed with 1 frame") for record in caplog.records)
 
 
-async def test_uploaders_of_many_threads_come_and_go_while_lines_are_written() -> None:
-    """Which of them are open is known to all threads; nobody's delivery ends by that."""
+def test_uploaders_of_many_threads_come_and_go_while_lines_are_written() -> None:
+    """Which of them are open is known to all threads; nobody's opening or closing ends by that."""
     errors: list[BaseException] = []
 
-    def work() -> None:
-        async def one() -> None:
-            for _ in range(15):
-                async with uploader(Service(), close_timeout=1) as up:
-                    await up.submit(make_frame())
+    async def come_and_go() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(20):
+                await stack.enter_async_context(uploader(Service(), close_timeout=1))
+            for _ in range(20):
+                async with uploader(Service(), close_timeout=1):
+                    pass
 
+    def work() -> None:
         try:
-            asyncio.run(one())
+            asyncio.run(come_and_go())
         except BaseException as error:  # noqa: BLE001 - whatever it is
             errors.append(error)
 
+    threads = [threading.Thread(target=work) for _ in range(6)]
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        await asyncio.gather(*(asyncio.to_thread(work) for _ in range(4)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
         sys.setswitchinterval(switch)
     assert errors == []
