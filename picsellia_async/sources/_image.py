@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import attrs
 
@@ -11,6 +11,9 @@ from picsellia_async.enums import SupportedContentType
 from picsellia_async.frames import Frame, FrameFields
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import file_name
+
+_OTHER_PICTURE: Final = frozenset({"image", "object_name", "data"})
+"""Fields of a frame that say which picture it is."""
 
 
 def _filename(value: str) -> str:
@@ -35,7 +38,8 @@ class Image:
     """Epoch seconds: when the file was modified, or when the frame came from the camera, or would have come if nothing had held it back,
     or came out of the video (`started_at` of `video` changes that)."""
     content_type: SupportedContentType | None = None
-    """What the file holds, whatever the extension of its name says; None: the name tells, or the first bytes."""
+    """What the file holds, whatever the extension of its name says; None: the name tells, or the first bytes. It counts while `image`
+    is that file: of bytes put in its place, name and first bytes tell."""
     source: str | None = None
     """Name of the camera or folder."""
     position: float | None = None
@@ -62,6 +66,9 @@ class Image:
         """
         own: FrameFields = {
             "image": self.image, "filename": self.filename, "width": self.width, "height": self.height,
-            "timestamp": self.timestamp, "source": self.source, "content_type": self.content_type, **fields,
+            "timestamp": self.timestamp, "source": self.source, **fields,
         }  # fmt: skip
+        # It tells of that file alone: not of another picture given here, or put in its place by `attrs.evolve`.
+        if isinstance(self.image, Path) and fields.keys().isdisjoint(_OTHER_PICTURE):
+            own.setdefault("content_type", self.content_type)
         return Frame(prediction=prediction, latency=latency, **own)

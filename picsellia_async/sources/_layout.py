@@ -113,7 +113,7 @@ class Spread:
         self._is_exact = False
         """Whether an image lies exactly where its name says."""
         self._others: set[str] = set()
-        """Folders with namesakes of images that lie where their names say."""
+        """Folders with namesakes of images that lie where their names say, in another folder."""
         self._alone: Counter[str] = Counter()
         """By folder, names that are found nowhere else."""
         self._shared: Counter[str] = Counter()
@@ -134,12 +134,14 @@ class Spread:
             place: The one of them that is the end of the name's path, if any.
             is_exact: Whether that is the whole path.
         """
+        # Names that differ in case alone are namesakes in one folder, which is no other one for that.
+        there = {posixpath.dirname(one) for one in found}
         if place is not None:
-            self._others.update(posixpath.dirname(one) for one in found if one != place)
-        elif len(found) == 1:
-            self._alone[posixpath.dirname(found[0])] += 1
+            self._others |= there - {posixpath.dirname(place)}
+        elif len(there) == 1:
+            self._alone.update(there)
         else:
-            self._shared.update(map(posixpath.dirname, found))
+            self._shared.update(there)
             return
         if is_exact:
             self._is_exact = True

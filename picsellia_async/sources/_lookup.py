@@ -292,8 +292,12 @@ class ImageLookup:
             for name in self._expected:
                 ways = ((path_parts(each), self._index().of_name(posixpath.basename(each))) for each in spellings(name))
                 parts, found = next(((parts, found) for parts, found in ways if found), ([], []))
-                there = {one.casefold(): one for one in found}
-                place = next((there[tail] for one in tails(parts) if (tail := one.casefold()) in there), None)
+                there = {one.casefold(): one for one in found} | {
+                    one: one for one in found
+                }  # a.jpg is not A.jpg beside it
+                place = next(
+                    (there[tail] for one in tails(parts) for tail in (one, one.casefold()) if tail in there), None
+                )
                 is_exact = place is not None and place.count("/") == len(parts) - 1
                 spread.add(parts[:-1], fitting(parts[:-1], found), place, is_exact=is_exact)
         return self._spread

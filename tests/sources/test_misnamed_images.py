@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from picsellia_async import DetectionPredictionFormat, SupportedContentType
@@ -59,3 +60,17 @@ async def test_a_type_that_a_manifest_gives_wins(folder, given):
     """What a line says itself is checked against the image when it is sent; null says nothing."""
     found = [one.content_type for one in await frames("manifest", folder, content_type=given)]
     assert found == (list(HELD.values()) if given is None else [SupportedContentType.PNG] * 3)
+
+
+async def test_another_picture_in_the_place_of_a_file_is_sent_as_what_it_is(tmp_path):
+    """The type of the file tells nothing of it, whether it is given to the frame or put into the image."""
+    (tmp_path / "a.png").write_bytes(encoded(suffix=".png"))
+    (image,) = await listed(directory(tmp_path))
+    prediction = DetectionPredictionFormat([0], [[2, 1, 40, 30]], [0.5])
+    other = {"image": encoded(suffix=".jpg"), "filename": "a.jpg"}
+    made = [
+        image.with_prediction(prediction, latency=0.1, **other),
+        attrs.evolve(image, **other).with_prediction(prediction, latency=0.1),
+        image.with_prediction(prediction, latency=0.1, content_type="image/png"),
+    ]
+    assert [one.content_type for one in made] == [SupportedContentType.JPEG] * 2 + [SupportedContentType.PNG]

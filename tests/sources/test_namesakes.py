@@ -199,3 +199,15 @@ async def test_images_without_the_folder_that_all_names_have_are_a_set(read, for
     source = read(form, names, [*(name.removeprefix("images/") for name in names[2:]), "z/0001", "z/0002"])
     assert sorted(frame.filename for frame in await listed(source)) == [f"{n:04d}.jpg" for n in range(3, 9)]
     assert source.skipped == 2
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+@pytest.mark.parametrize("below", ["", "day/"], ids=["flat", "deeper"])
+async def test_names_that_differ_in_case_alone_make_no_other_set_of_their_folder(read, form, below):
+    """They are two pictures of one folder, whose others are read, also where a further one is gone."""
+    root = "/x/y/" if form == "coco" and not below else ""
+    source = read(form, [f"{root}{one}" for one in ("A", "a", "c", "e", "gone")], [f"{below}{one}" for one in "Aace"])
+    found = {frame.filename for frame in await listed(source)}
+    assert {f"{below}c.jpg", f"{below}e.jpg"} <= found
+    if form == "coco" and not below:
+        assert found == {"A.jpg", "a.jpg", "c.jpg", "e.jpg"}
