@@ -3,19 +3,26 @@
 Theory of operation. A packet that comes late tells nothing by itself. `StreamClock` compares: by the stream's clock each was due so many
 seconds after the others, and the one that took the least time ties that clock to ours. A wait does not move that tie, however long it
 was: the network may have held back what comes after it. Only a delay that has stayed the same for some seconds, or has grown steadily,
-is the network's or the clock's own. One that shrinks is a backlog that is being sent.
+is the network's or the clock's own; so is one that is not steady, but for longer never came back nor shrank. One that shrinks is a backlog
+that is being sent.
 
 `Backlog` does without a clock. After a silence pictures may be as old as it was, and they are counted: so many as the silence has room
-for were due within it. That ends early where pictures are waited for as long as usual, since those come as they are made.
+for were due within it. That ends early where pictures are waited for as long as usual, one by one or in groups, since those come as they are
+made. And it ends where the backlog does not shrink: then it is none, or whoever reads is too slow to tell.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 READY_SECONDS: Final = 0.002
 """Within this a packet comes that was there already."""
@@ -32,6 +39,13 @@ _STEADY: Final = 0.02
 """By so many seconds a second a delay may change and count as the same, and its change as steady."""
 _REMEMBERED_SECONDS: Final = 60.0
 """For so long a tie that was given up holds again, if the delay shrinks after all."""
+_LASTING_SPANS: Final = 5
+"""Spans after which a delay that never went back, nor shrank for good, is the network's or the clock's own, steady or not."""
+_DRAINED: Final = 0.2
+"""Seconds a second; what jitter changes the least delay of a span by is less, and what is being sent shrinks by more, or for long."""
+_LEAP_FACTOR: Final = 4
+_LEAP: Final = 0.1
+"""Seconds a second; a rise by more than that, and so many times the median of the latest, is a stall."""
 _IDLE_SHARE: Final = 0.5
 """Of a span. A thread that waits for less than that may be what delays the packets."""
 
@@ -45,6 +59,16 @@ _COUNTED_SHARE: Final = 0.95
 """Of the usual interval, by which pictures after a silence are counted: as many too many are waited for rather than one too few."""
 _PROOF_SECONDS: Final = 0.1
 """Waits that add up to it are no round trips of a network that sends what it held."""
+_GROUPS_PROOF_SECONDS: Final = 0.5
+"""The same of pictures that come in groups: within that a network's window has grown."""
+_STUCK_SECONDS: Final = 3.0
+"""A backlog that has not shrunk for so long is none."""
+_STUCK_SHARE: Final = 0.1
+"""Of that time, by which a backlog shrinks at least."""
+_STALLS_MAX: Final = 8
+"""Further long silences of a backlog. Each adds what the network may have held meanwhile; more of them are a rate."""
+_GROUPS_MAX: Final = 256
+"""So many fit in that time, each of which was waited for."""
 _PROOF_SHARE: Final = 0.75
 """Of the usual interval, which pictures take that come as they are made."""
 
@@ -83,6 +107,8 @@ class StreamClock:
     _skew: float = attrs.field(default=0.0, init=False)
     """The same, where it is steady."""
     _last: _Span | None = attrs.field(default=None, init=False)
+    _spans: deque[_Span] = attrs.field(factory=lambda: deque(maxlen=_LASTING_SPANS + 1), init=False)
+    """The latest ones."""
     _span: _Span | None = attrs.field(default=None, init=False)
 
     def due(self, came: float, waited: float, moment: float, frame: float) -> float:
@@ -97,6 +123,7 @@ class StreamClock:
         offset = came - moment
         if moment < self._moment - _BACK_SECONDS:
             self._offset, self._raised_at, self._last, self._span = math.inf, -math.inf, None, None
+            self._spans.clear()
         elif waited >= READY_SECONDS:
             self._offset += min(came - self._came, 2 * frame) * max(_DRIFT, self._skew)
         self._moment, self._came = moment, came
@@ -122,15 +149,36 @@ class StreamClock:
             self._rise,
             math.nan if last is None else (span.lowest - last.lowest) / (span.begun - last.begun),
         )
+        self._spans.append(span)
         is_steady = self._rise >= -_STEADY and (self._rise <= _STEADY or abs(self._rise - before) <= _STEADY)
-        self._skew = max(0.0, self._rise) if is_steady else 0.0
-        raised = span.lowest + self._skew * seconds
-        if is_steady and raised > self._offset and span.waits >= seconds * _IDLE_SHARE:
+        if is_steady:
+            self._skew = max(0.0, self._rise)
+            raised = span.lowest + self._skew * seconds
+        else:
+            self._skew, raised = self._lasting(seconds)
+        if raised > self._offset and span.waits >= seconds * _IDLE_SHARE:
             raised = min(raised, offset)
             if raised > self._offset + OLD_SECONDS_MIN:
                 self._given_up = min(self._offset, self._given_up if self._is_remembered(came) else math.inf)
                 self._raised, self._raised_at = raised, came
             self._offset = max(self._offset, raised)
+
+    def _lasting(self, seconds: float) -> tuple[float, float]:
+        """Return the skew, and what the offset is raised to, where the delay is not steady.
+
+        Some cameras stamp by count, and send now more and now less slowly than that.
+        """
+        spans = self._spans
+        rises = [(span.lowest - last.lowest) / (span.begun - last.begun) for last, span in itertools.pairwise(spans)]
+        if len(rises) < _LASTING_SPANS:
+            return 0.0, -math.inf
+        # One or two leaps are stalls, and what they held comes yet.
+        if min(rises) >= -_STEADY and max(rises) <= _LEAP_FACTOR * statistics.median(rises) + _LEAP:
+            skew = max(rises)
+            return skew, spans[-1].lowest + skew * seconds
+        if min(rises) >= -_DRAINED and spans[-1].lowest >= spans[0].lowest:
+            return 0.0, min(span.lowest for span in spans)
+        return 0.0, -math.inf
 
     def _is_remembered(self, now: float) -> bool:
         return now < self._raised_at + _REMEMBERED_SECONDS
@@ -148,10 +196,20 @@ class Backlog:
     """When the last picture before the silence came; None where there is no backlog."""
     _silence: float = attrs.field(default=0.0, init=False)
     """Seconds that it lasted."""
+    _held: float = attrs.field(default=0.0, init=False)
+    """Seconds of all silences since the last picture before it; nothing is older."""
     _pictures: int = attrs.field(default=0, init=False)
     """That came since."""
-    _row: list[float] = attrs.field(factory=list, init=False)
-    """Intervals of the latest pictures, each of which was waited for."""
+    _groups: deque[tuple[float, int]] = attrs.field(factory=lambda: deque(maxlen=_GROUPS_MAX), init=False)
+    """Seconds and pictures of the latest groups: one that was waited for, and those that were there already behind it."""
+    _latest: deque[float] = attrs.field(factory=lambda: deque(maxlen=_INTERVALS), init=False)
+    """Intervals since the backlog began."""
+    _watched: float = attrs.field(default=0.0, init=False)
+    """Seconds since its age was noted, of a long silence one."""
+    _noted: float = attrs.field(default=0.0, init=False)
+    """Its age then, and what further stalls added."""
+    _stalls: int = attrs.field(default=0, init=False)
+    """Long silences since it began."""
 
     @property
     def frame_seconds(self) -> float | None:
@@ -181,31 +239,81 @@ class Backlog:
         if before is None:
             return came
         interval = came - before
-        if self._began is None:
+        began = self._began
+        if began is None:
             if not self._intervals or interval <= self._silent_seconds:
                 self._intervals.append(interval)
                 return came
-            self._began, self._silence, self._pictures = before, interval, 0
-            self._row.clear()
-        elif self._is_as_usual(interval, waited):
-            self._began = None
-            self._intervals.extend(self._row)
-            return came
+            self._begin(before, interval)
+            began = before
+        elif usual := self._as_usual(interval, waited):
+            return self._end(came, usual)
+        else:
+            self._latest.append(interval)
         self._pictures += 1
-        due = self._began + self._pictures * self._usual * _COUNTED_SHARE
+        due = began + self._pictures * self._usual * _COUNTED_SHARE
         if due >= came:
-            self._began = None
-        return min(due, came)
+            return self._end(came, ())
+        if self._is_stuck(came - due, interval):
+            # These are its intervals now: none of them is to begin the next backlog.
+            return self._end(came, self._latest)
+        return max(due, came - self._held)
 
-    def _is_as_usual(self, interval: float, waited: float) -> bool:
-        """Return whether pictures come as they are made, which then is no second silence: as short as the first, or shorter by half."""
+    def _begin(self, before: float, silence: float) -> None:
+        self._began, self._pictures, self._stalls = before, 0, 0
+        self._silence = self._held = self._noted = silence
+        self._watched = 0.0
+        self._groups.clear()
+        self._latest.clear()
+
+    def _end(self, came: float, intervals: Iterable[float]) -> float:
+        self._began = None
+        self._intervals.extend(intervals)
+        return came
+
+    def _as_usual(self, interval: float, waited: float) -> list[float]:
+        """Return the intervals that show that pictures come as they are made; empty where none do.
+
+        A wait is no second silence then: it is as short as the first, or shorter by half.
+        """
+        if waited < READY_SECONDS:
+            if self._groups:
+                seconds, pictures = self._groups.pop()
+                self._groups.append((seconds + interval, pictures + 1))
+            return []
         is_rate = self._silence / 2 <= interval <= self._silence * 2
-        if waited < READY_SECONDS or (interval > self._silent_seconds and not is_rate):
-            self._row.clear()
+        if interval > self._silent_seconds and not is_rate:
+            self._groups.clear()
+            return []
+        self._groups.append((interval, 1))
+        groups = list(reversed(self._groups))
+        singles = list(itertools.takewhile(lambda group: group[1] == 1, groups))
+        # What a network sends by and by is waited for as well, and is no proof for long. The latest group may not be whole.
+        return self._proof(singles, _PROOF_SECONDS) or self._proof(groups[1:], _GROUPS_PROOF_SECONDS)
+
+    def _proof(self, groups: list[tuple[float, int]], proof: float) -> list[float]:
+        """Return the intervals of the latest groups that last for so long; empty where they came faster than usual."""
+        seconds, count, intervals = 0.0, 0, list[float]()
+        for group, pictures in groups:
+            seconds += group
+            count += pictures
+            intervals += [group] + [0.0] * (pictures - 1)
+            if seconds >= proof:
+                return intervals if seconds >= _PROOF_SHARE * self._usual * count else []
+        return []
+
+    def _is_stuck(self, age: float, interval: float) -> bool:
+        """Return whether the backlog has not shrunk for some seconds."""
+        if self._pictures == 1:
             return False
-        self._row.append(interval)
-        # What a network sends by and by is waited for as well, and is no proof for long.
-        while sum(self._row[1:]) >= _PROOF_SECONDS:
-            del self._row[0]
-        seconds = sum(self._row)
-        return seconds >= max(_PROOF_SECONDS, _PROOF_SHARE * self._usual * len(self._row))
+        if interval > self._silent_seconds:
+            self._held += interval
+        if interval > _LONG_SECONDS and self._stalls < _STALLS_MAX:
+            self._stalls += 1
+            self._noted += interval - self._usual * _COUNTED_SHARE
+        self._watched += min(interval, _LONG_SECONDS)
+        if self._watched < _STUCK_SECONDS:
+            return False
+        is_stuck = age > self._noted - self._watched * _STUCK_SHARE
+        self._watched, self._noted = 0.0, age
+        return is_stuck

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 
 import pytest
 
@@ -208,6 +209,70 @@ def test_what_comes_by_pieces_is_in_time_for_two_of_them():
         marks.append((now - moment, now > late.until))
     assert not any(is_late for age, is_late in marks if age < 2.0)
     assert all(is_late for age, is_late in marks if age > 3.3)
+
+
+def groups(size, gap, count):
+    """Return when pictures come of which so many are sent at once."""
+    return [number // size * gap for number in range(size * count)]
+
+
+@pytest.mark.parametrize("seconds", [0.7, 4.0])
+@pytest.mark.parametrize(("size", "gap"), [(2, 0.08), (2, 0.0667), (3, 0.09), (3, 0.099), (4, 0.16)])
+def test_a_camera_that_sends_groups_is_in_time_soon_after_a_silence(size, gap, seconds):
+    """It dropped its pictures: a second later none is late any more, and none was told to be older than the silence."""
+    before = groups(size, gap, 60)
+    behind = before[-1] + seconds
+    moments = [*before, *(behind + one for one in groups(size, gap, 200))]
+    found = read(moments, moments)
+    assert not any(is_late for moment, (_, _, is_late) in zip(moments, found, strict=True) if moment > behind + 1.0)
+    assert all(told <= seconds + 0.01 for _, told, _ in found)
+
+
+def test_what_a_network_held_and_sends_in_groups_is_late():
+    """Four pictures at a time, twice as many as are made: that is what it held, until it has caught up."""
+    moments = sent(25, 40.0)
+    came = [
+        max(moment, 17.0 + (number - 250) // 4 * 0.08 if number >= 250 else 0.0)
+        for number, moment in enumerate(moments)
+    ]
+    found = read(moments, came)
+    assert all(is_late for age, _, is_late in found if age > allowed(25))
+
+
+@pytest.mark.parametrize(("step", "oldest"), [(0.042, 0.61), (0.09, 0.61), (0.33, 4.0)])
+def test_a_reader_that_pauses_and_is_slow_then_gets_no_late_pictures_for_ever(step, oldest):
+    """The thread never waits, since the reader takes so long: what has not shrunk for three seconds is no backlog."""
+    late, now, found = Lateness(), 0.0, []
+    for interval, waited in [(0.04, 0.03)] * 100 + [(0.6, 0.0)] + [(step, 0.0)] * 300:
+        now += interval
+        late.read(waited, now)
+        found.append((now - 4.6, now - late.came_at, now > late.until))
+    assert not any(is_late for since, _, is_late in found if since > 4.0)
+    assert any(is_late for since, _, is_late in found if since > 0.0)
+    assert all(told <= oldest for _, told, _ in found)
+
+
+@pytest.mark.parametrize("rates", [(14, 20), (23, 25), (20, 25)])
+def test_a_camera_that_stamps_by_count_and_sends_unevenly_is_mostly_in_time(rates):
+    """Its clock is off now more and now less; the delay only grows, which no backlog does for long."""
+    chance, moments = random.Random(1), [0.0]
+    while moments[-1] < 120.0:
+        rate = chance.uniform(*rates)
+        moments += [moments[-1] + number / rate for number in range(1, round(rate) + 1)]
+    found = read(moments, moments, stamps=[FIRST + number / 25 for number in range(len(moments))])
+    told = [age for moment, (_, age, _) in zip(moments, found, strict=True) if moment > 10.0]
+    late = [is_late for moment, (*_, is_late) in zip(moments, found, strict=True) if moment > 10.0]
+    assert sum(late) < len(late) / 10
+    assert max(told) < 1.0
+
+
+def test_a_delay_that_lasts_is_the_networks_also_where_it_varies():
+    """It never comes back for five seconds: from then on it is no lateness."""
+    chance, moments = random.Random(2), sent(25, 60.0)
+    came = [one + (0.5 + chance.uniform(0.0, 0.1) + 0.08 * (int(one) % 2) if one >= 20.0 else 0.0) for one in moments]
+    found = read(moments, sorted(came), stamps=[FIRST + one for one in moments])
+    marks = [is_late for moment, (*_, is_late) in zip(moments, found, strict=True) if moment > 30.0]
+    assert sum(marks) < len(marks) / 2
 
 
 @pytest.mark.parametrize("policy", ["wait", "drop_newest"])
