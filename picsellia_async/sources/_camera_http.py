@@ -18,6 +18,15 @@ from picsellia_async.sources._address import quoting_hint, split_address
 from picsellia_async.sources._errors import SourceError
 
 
+class AnswerError(SourceError):
+    """A camera answered, with a status that is none of success."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Store the status beside the message."""
+        super().__init__(message)
+        self.status = status
+
+
 def is_web(address: str) -> bool:
     """Return whether an address is one of HTTP."""
     return address.lower().startswith(("http://", "https://"))
@@ -35,20 +44,23 @@ def answer_of(
         headers: Of the request, beside those that the library sends.
 
     Raises:
-        SourceError: It cannot be reached or refuses.
+        AnswerError: It answers with another status than one of success.
+        SourceError: It cannot be reached.
     """
-    failure, is_refused = "", False
+    failure, status = "", 0
     try:
         opener = _opener(address)
         opener.addheaders = list({**dict(opener.addheaders), **(headers or {})}.items())
         response: http.client.HTTPResponse = opener.open(_without_user(address), timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        failure, is_refused = f"HTTP {error.code} {error.reason}", error.code == HTTPStatus.UNAUTHORIZED
+        failure, status = f"HTTP {error.code} {error.reason}", error.code
     except (OSError, http.client.HTTPException, ValueError) as error:
         failure = why_no_answer(error)
     if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context
-        raise SourceError(f"cannot open {shown!r} as a video: {failure}{quoting_hint(address, is_refused=is_refused)}")
+        hint = quoting_hint(address, is_refused=status == HTTPStatus.UNAUTHORIZED)
+        message = f"cannot open {shown!r} as a video: {failure}{hint}"
+        raise AnswerError(message, status) if status else SourceError(message)
     return response
 
 

@@ -12,13 +12,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlunsplit
 
 import attrs
 
 from picsellia_async.sources._address import split_address
-from picsellia_async.sources._camera_http import answer_of, is_web, why_no_answer
+from picsellia_async.sources._camera_http import AnswerError, answer_of, is_web, why_no_answer
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._playlist import END, HEAD, NESTED
 from picsellia_async.sources._video_settings import VideoSettings
@@ -35,6 +36,8 @@ _LOOK_SECONDS_MIN: Final = 0.1
 _TARGETS: Final = 2
 """Segments' times for which a playlist may stay as it is."""
 _TARGET_SECONDS_MAX: Final = 60.0
+_LEFT_TO_FFMPEG: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""Servers answer so to a player that sends another `User-Agent`, or brings no cookie."""
 
 
 @attrs.frozen
@@ -104,8 +107,8 @@ class PlaylistWatch:
     address: str = attrs.field(repr=False)
     shown: str
     timeout: float
-    fetch: Callable[[str], str | None] = attrs.field(repr=False)
-    """Returns the text at an address; None where only FFmpeg can have it."""
+    fetch: Callable[[str], tuple[str, str] | None] = attrs.field(repr=False)
+    """Returns the text at an address, and the address that it came from, behind redirects; None where only FFmpeg can have it."""
     rest: Callable[[float], bool] = attrs.field(repr=False)
     """Waits for so many seconds, and returns whether the camera is still wanted."""
     is_once: bool = False
@@ -113,6 +116,8 @@ class PlaylistWatch:
     clock: Callable[[], float] = time.monotonic
     _seen: LivePlaylist | None = attrs.field(default=None, init=False)
     """At the first look since FFmpeg was reading; what it holds may have been given."""
+    _was_seen: bool = attrs.field(default=False, init=False)
+    """Whether it could be looked at, ever."""
 
     segment_seconds: float = attrs.field(default=SEGMENT_SECONDS, init=False)
     """Of its longest segment, as far as is known."""
@@ -150,21 +155,40 @@ class PlaylistWatch:
                 raise SourceError(f"{self.shown!r} was closed before its playlist had a new segment")
 
     def _look(self) -> LivePlaylist | None:
-        """Return the playlist as it is; None where it is none, or one that only FFmpeg's options open."""
+        """Return the playlist as it is; None where it is none, or one that only FFmpeg opens.
+
+        Raises:
+            SourceError: It cannot be had, or no longer.
+        """
         address = self.address
         for _ in range(_NESTED_MAX):
-            text = self.fetch(address)
-            found = None if text is None else parse_playlist(text)
-            if not isinstance(found, str):
+            try:
+                answer = self.fetch(address)
+            except AnswerError as error:
+                # One that was seen is gone for a while: FFmpeg, which might find it again, would begin before its end.
+                if self._was_seen or error.status not in _LEFT_TO_FFMPEG:
+                    raise
+                return None
+            found = None if answer is None else parse_playlist(answer[0])
+            if answer is None or not isinstance(found, str):
+                self._was_seen = self._was_seen or found is not None
                 return found
-            address = urljoin(address, found)
+            address = _with_user_of(self.address, urljoin(answer[1], found))
             if not is_web(address):  # a playlist may name files of this machine
                 return None
         return None
 
 
-def fetch_text(address: str, settings: VideoSettings) -> str | None:
-    """Return the text at an address; None where it cannot be had, and FFmpeg, which has more options, may.
+def _with_user_of(first: str, address: str) -> str:
+    """Return an address with user and password of the first one where both are of one host; to others they are not told."""
+    user, separator, host = split_address(first).netloc.rpartition("@")
+    parts = split_address(address)
+    is_same = (parts.scheme, parts.netloc.casefold()) == (split_address(first).scheme, host.casefold())
+    return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc}")) if separator and is_same else address
+
+
+def fetch_text(address: str, settings: VideoSettings) -> tuple[str, str] | None:
+    """Return the text at an address, and the address behind redirects; None where FFmpeg, which has more options, may have it.
 
     Raises:
         SourceError: It cannot be had, and there are no such options.
@@ -184,7 +208,7 @@ def fetch_text(address: str, settings: VideoSettings) -> str | None:
         response.close()
     if failure:  # raised outside of `except`: the error, with the address in it, must not even be its context
         raise SourceError(f"cannot open {settings.shown!r} as a video: {failure}")
-    return text
+    return text, response.geturl()
 
 
 def _headers(options: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 
 from picsellia_async import RetryPolicy
 from picsellia_async.sources import CameraState, SourceError, camera
+from picsellia_async.sources._camera_http import AnswerError
 from picsellia_async.sources._live_playlist import LivePlaylist, PlaylistWatch, is_playlist_address, parse_playlist
 
 from ..support.sources import ended, listed, write_h264
@@ -38,9 +39,17 @@ class Recorder:
     async def answer(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ")[1].decode()
-        if path.startswith("/master"):
-            data = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=100000\nlive.m3u8\n"
-        elif path.startswith("/live"):
+        if path.startswith("/redirect"):
+            writer.write(
+                b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: /viewer/master.m3u8\r\n\r\n"
+            )
+            await writer.drain()
+            writer.close()
+            return
+        if path.startswith(("/master", "/viewer/master")):
+            name = b"live" if path.startswith("/master") else b"own"
+            data = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=100000\n%b.m3u8\n" % name
+        elif path.startswith(("/live", "/viewer/own")):
             self.last += self.is_running
             data = written_list(max(0, self.last - 4), self.last, end=self.is_ended).encode()
             async with self.looked:
@@ -137,7 +146,10 @@ async def test_a_recording_is_played_where_it_is_opened_once(tmp_path):
 
 
 def watch(*texts, timeout=10.0, is_once=False, closed_at=math.inf):
-    """Return a watch that sees these texts one after the other, the last one over and over, and what it slept."""
+    """Return a watch that sees these texts one after the other, the last one over and over, what it slept, and what it asked for.
+
+    A text may come with the address that it came from, or be an error.
+    """
     now, slept, left, asked = 0.0, [], list(texts), []
 
     def rest(seconds):
@@ -148,7 +160,10 @@ def watch(*texts, timeout=10.0, is_once=False, closed_at=math.inf):
 
     def fetch(address):
         asked.append(address)
-        return left.pop(0) if len(left) > 1 else left[0]
+        text = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(text, Exception):
+            raise text
+        return text if text is None or isinstance(text, tuple) else (text, address.replace("u:p@", ""))
 
     return PlaylistWatch("http://u:p@cam/a/l.m3u8", "cam", timeout, fetch, rest, is_once, lambda: now), slept, asked
 
@@ -216,6 +231,48 @@ def test_of_a_playlist_of_playlists_the_first_is_looked_at():
     for text in (master.replace("../b/", "file:///etc/"), "<html>", None):
         other, *_ = watch(text)
         assert not other.wait()
+
+
+@pytest.mark.parametrize(
+    ("behind", "asked_next"),
+    [
+        ("http://cam/edge/7/l.m3u8", "http://u:p@cam/edge/7/low.m3u8"),
+        ("http://CAM:8080/l.m3u8", "http://CAM:8080/low.m3u8"),
+        ("https://cam/l.m3u8", "https://cam/low.m3u8"),
+        ("http://edge/7/l.m3u8", "http://edge/7/low.m3u8"),
+    ],
+)
+def test_behind_a_redirect_a_playlist_is_looked_for_where_its_master_came_from(behind, asked_next):
+    """User and password go to the host alone that they were given for."""
+    master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n"
+    found, _, asked = watch((master, behind), written_list(0, 3), (master, behind), written_list(0, 4))
+    assert found.wait()
+    assert asked == ["http://u:p@cam/a/l.m3u8", asked_next] * 2
+
+
+async def test_a_camera_behind_a_redirect_gives_pictures(tmp_path):
+    """Recorders lead each viewer to a playlist in a folder of its own."""
+    async with recording(tmp_path) as recorder:
+        recorder.is_running = True
+        source = camera(f"http://127.0.0.1:{recorder.port}/redirect.m3u8", reconnect=None, timeout=30)
+        async with source:
+            image = await anext(aiter(source))
+        assert image.width == 64
+        assert recorder.looks >= 2
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_playlist_that_is_refused_is_left_to_ffmpeg(status):
+    """Which sends other headers. Not one that could be looked at before, and no other refusal."""
+    refusal = AnswerError("refused", status)
+    found, *_ = watch(refusal, written_list(0, 3), written_list(0, 4), refusal)
+    assert not found.wait()
+    assert found.wait()
+    with pytest.raises(SourceError, match="refused"):
+        found.wait()
+    other, *_ = watch(AnswerError("refused", 500))
+    with pytest.raises(SourceError, match="refused"):
+        other.wait()
 
 
 @pytest.mark.parametrize(
