@@ -169,8 +169,10 @@ class PlaylistWatch:
                 if self._was_seen or error.status not in _LEFT_TO_FFMPEG:
                     raise
                 return None
-            found = None if answer is None else parse_playlist(answer[0])
-            if answer is None or not isinstance(found, str):
+            if answer is None:
+                return None
+            found = parse_playlist(answer[0])
+            if not isinstance(found, str):
                 self._was_seen = self._was_seen or found is not None
                 return found
             address = _with_user_of(self.address, urljoin(answer[1], found))
