@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import IMAGE_PATTERNS, OTHER_PICTURES, matcher, walk
+from picsellia_async.sources._tool_paths import Namesakes, label_parts
 
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
 """The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
@@ -33,6 +34,7 @@ class ImageIndex:
         self.by_number: dict[int, list[str]] = {}
         self.others_by_stem: dict[str, list[str]] = {}
         """Pictures that the service does not take."""
+        self._namesakes: dict[tuple[str, str], Namesakes] = {}
         for path in walk(folder, _PICTURES, problems):
             below = path.relative_to(folder).as_posix()
             extension = path.suffix.lower()
@@ -49,6 +51,10 @@ class ImageIndex:
     def of_name(self, name: str) -> list[str]:
         """Return the images of a file name."""
         return self.by_name.get(name.casefold(), [])
+
+    def of_path(self, parts: Sequence[str]) -> list[str]:
+        """Return those images of a path's last part that can be meant below the others."""
+        return self._near("name", parts[-1], self.of_name(parts[-1]), parts[:-1])
 
     def of_id(self, image_id: int | str) -> list[str]:
         """Return the images of an id: a text is a name with or without extension, a number is one in the name."""
@@ -75,6 +81,20 @@ class ImageIndex:
         names = [label.name.casefold(), unquote(label.name).casefold()]
         found = next((one for by in (self.by_stem, self.by_name) for name in names if (one := by.get(name))), [])
         return found, self.others_by_stem.get(names[0], []) or self.others_by_stem.get(names[1], [])
+
+    def near_label(self, label: PurePosixPath) -> tuple[list[str], list[str]]:
+        """Return what `of_label` does, without those that cannot be meant by the label's folders."""
+        images, others = self.of_label(label)
+        folders = label_parts(label)[:-1]
+        return self._near("label", label.name, images, folders), self._near("other", label.name, others, folders)
+
+    def _near(self, kind: str, name: str, found: list[str], folders: Sequence[str]) -> list[str]:
+        if len(found) <= 1:
+            return found
+        key = kind, name.casefold()
+        if key not in self._namesakes:
+            self._namesakes[key] = Namesakes(found)
+        return self._namesakes[key].near(folders)
 
     def check_numbers(self, ids: Iterable[int | str]) -> tuple[int, str] | None:
         """Check that image ids can be the numbers in file names, and no running numbers of a tool of its own.

@@ -84,7 +84,7 @@ class ImageLookup:
         paths: list[tuple[Sequence[str], Sequence[str] | None]] = []
         for label in labels:
             parts, places = label_parts(label), label_places(label)
-            found, others = self._index().of_label(label)
+            found, others = self._index().near_label(label)
             fit = fitting(parts[:-1], found)
             here = next((one for place in places for one in found if folders_of(one) == place), None)
             tail = [one for one in found if shared_tail(parts[:-1], folders_of(one)) == len(folders_of(one))]
@@ -163,7 +163,7 @@ class ImageLookup:
         Raises:
             SourceError: There is none, or several fit.
         """
-        found, others = self._index().of_label(label)
+        found, others = self._index().near_label(label)
         name, named = label.as_posix(), label_parts(label)
         for place in label_places(label):
             here = [one for one in found if folders_of(one) == place]
@@ -174,7 +174,7 @@ class ImageLookup:
         fit = [] if layout.is_exact(named) else fitting(named[:-1], [*found, *others])
         fit = [one for one in fit if layout.allows([*named[:-1], posixpath.basename(one)], one)]
         if not fit or (len(fit) == 1 and spread.is_of_another_set(fit[0])):
-            raise SourceError(self._no_image(name, found or fit, is_label=True))
+            raise SourceError(self._no_image(name, self._index().of_label(label)[0] or fit, is_label=True))
         self._refuse_other(label, [one for one in fit if one in others])
         path = self._only(fit, f"label file {name!r}")
         self._note_doubt(name, [*named[:-1], path.name], fit[0], layout, spread)
@@ -230,7 +230,7 @@ class ImageLookup:
         if is_whole:
             fit = [one for one in found if one.casefold() == all_tails[0].casefold()]
         else:
-            fit = fitting(parts[:-1], found)
+            fit = fitting(parts[:-1], self._index().of_path(parts))
         if not fit:
             return None
         is_tail = fit[0].casefold() in {one.casefold() for one in all_tails}
@@ -281,7 +281,7 @@ class ImageLookup:
                 paths.append((parts, ()))
                 continue
             base = next((one for each in ways if (one := self._base(each)) is not None), None)
-            if base is not None or _is_whole_in(parts[:-1], self._index().of_name(parts[-1])):
+            if base is not None or _is_whole_in(parts[:-1], self._index().of_path(parts)):
                 paths.append((rooted_parts(ways[-1]) if base is None else parts, base))
         return Layout.of(paths)
 
@@ -290,8 +290,9 @@ class ImageLookup:
         if self._spread is None:
             self._spread = spread = Spread()
             for name in self._expected:
-                ways = ((path_parts(each), self._index().of_name(posixpath.basename(each))) for each in spellings(name))
-                parts, found = next(((parts, found) for parts, found in ways if found), ([], []))
+                ways = [parts for each in spellings(name) if (parts := path_parts(each))]
+                parts = next((one for one in ways if self._index().of_name(one[-1])), [])
+                found = self._index().of_path(parts) if parts else []
                 there = {one.casefold(): one for one in found} | {
                     one: one for one in found
                 }  # a.jpg is not A.jpg beside it
@@ -322,7 +323,7 @@ class ImageLookup:
         if found is not None:
             self._starts[name] = all_tails.index(found)
         elif parts:
-            there = {one.casefold() for one in self._index().of_name(parts[-1])}
+            there = {one.casefold() for one in self._index().of_path(parts)}
             found = next((one for one in all_tails if one.casefold() in there), None)
         return None if found is None else rooted[: len(rooted) - found.count("/") - 1]
 
@@ -357,11 +358,9 @@ class ImageLookup:
             SourceError: It does, and no file that was found lies there.
         """
         place = "/".join(parts[:-1]).casefold()
-        if not found or any(posixpath.dirname(one).casefold() == place for one in found):
-            return
         others = self._index().others_by_stem.get(PurePosixPath(parts[-1]).stem.casefold(), [])
         here = next((one for one in others if posixpath.dirname(one).casefold() == place), None)
-        if here is not None:
+        if here is not None and found and not any(posixpath.dirname(one).casefold() == place for one in found):
             raise SourceError(
                 f"{'/'.join(parts)!r} may be {here!r}, and {_CONVERT}; {min(found)!r} is in another folder, and may be another "
                 "picture"

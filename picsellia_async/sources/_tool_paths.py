@@ -91,6 +91,37 @@ def fitting(folders: Sequence[str], found: Sequence[str]) -> list[str]:
     return [one for one, count in shared.items() if count == most]
 
 
+class Namesakes:
+    """The files of one name, by their folders: in a set of many cameras each has a 0001.jpg, and few of them can be meant."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        """Index the files by all of their folders, and by each."""
+        self._found = found
+        self._by_path: dict[tuple[str, ...], list[int]] = {}
+        self._by_folder: dict[str, list[int]] = {}
+        for number, one in enumerate(found):
+            own = _telling(one.split("/")[:-1])
+            self._by_path.setdefault(own, []).append(number)
+            for part in set(own):
+                self._by_folder.setdefault(part, []).append(number)
+
+    def near(self, folders: Sequence[str]) -> list[str]:
+        """Return the files that can be meant below these folders: at least those that `fitting` looks at, in their order."""
+        given = _telling(folders)
+        if not given:
+            return list(self._found)
+        with_one: list[list[int]] = [self._by_folder.get(part, []) for part in given]
+        numbers = set(min(with_one, key=len))  # those with all of these folders are among them
+        for start in range(len(given) + 1):  # with the last of them alone, or with none
+            numbers.update(self._by_path.get(given[start:], ()))
+        return [self._found[number] for number in sorted(numbers)]
+
+
+def _telling(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the folders that tell a picture from another one, without regard to case."""
+    return tuple(part.casefold() for part in folders if part != "images")
+
+
 def shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     """Return how many of their last parts two paths have in common."""
     count = 0
