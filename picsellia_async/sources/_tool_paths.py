@@ -110,8 +110,8 @@ class Namesakes:
         given = _telling(folders)
         if not given:
             return list(self._found)
-        with_one: list[list[int]] = [self._by_folder.get(part, []) for part in given]
-        numbers = set(min(with_one, key=len))  # those with all of these folders are among them
+        fewest = min((self._by_folder.get(part, []) for part in given), key=len)
+        numbers = set(fewest)  # those with all of these folders are among them
         for start in range(len(given) + 1):  # with the last of them alone, or with none
             numbers.update(self._by_path.get(given[start:], ()))
         return [self._found[number] for number in sorted(numbers)]
