@@ -105,10 +105,10 @@ class StreamClock:
     _rise: float = attrs.field(default=math.nan, init=False)
     """Of the least delay from one span to the next, in seconds a second."""
     _skew: float = attrs.field(default=0.0, init=False)
-    """The same, where it is steady."""
+    """The same, where it is steady; where it only grows, the largest of the latest."""
     _last: _Span | None = attrs.field(default=None, init=False)
     _spans: deque[_Span] = attrs.field(factory=lambda: deque(maxlen=_LASTING_SPANS + 1), init=False)
-    """The latest ones."""
+    """The latest ones, to tell a delay that lasts without being steady."""
     _span: _Span | None = attrs.field(default=None, init=False)
 
     def due(self, came: float, waited: float, moment: float, frame: float) -> float:
