@@ -242,10 +242,17 @@ def _may_follow(request: httpx.Request, status: int, following: httpx.Request) -
     """Tell whether a redirect may be followed: never away from scheme, host and port.
 
     Else image and token would go to whom the answer names, or in clear. (From http to https of a host the session moves all
-    calls, see `HttpSession.exchange`.) A write is followed only where the redirect keeps its method and body (307, 308): behind a
-    302 to a login page, a GET would be taken for its success.
+    calls, see `HttpSession.exchange`.)
     """
-    if status not in SAME_METHOD_STATUSES and request.method not in {"GET", "HEAD"}:
+    if not may_repeat(request.method.encode(), status):
         return False
     old, new = request.url, following.url
     return (old.scheme, old.host, old.port) == (new.scheme, new.host, new.port)
+
+
+def may_repeat(method: bytes, status: int) -> bool:
+    """Tell whether a redirect asks for the same request elsewhere: each of a read, of a write 307 and 308 alone.
+
+    Behind a 302 to a login page, a GET would be taken for the write's success.
+    """
+    return status in SAME_METHOD_STATUSES or method in {b"GET", b"HEAD"}

@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from picsellia_async._http.httpx_engine import HttpxEngine
+from picsellia_async._http.httpx_engine import HttpxEngine, may_repeat
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
 from picsellia_async._http.observation import Observer, Recorder
@@ -137,6 +137,10 @@ class HttpSession:
             answer = await fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
             if not redirects or answer.status not in REDIRECTS:
                 return answer
+            if self._moves_to_https(origin, answer):
+                return await self.exchange(endpoint, origin, target, headers, body, timeouts)
+            if not may_repeat(method, answer.status):
+                return answer  # httpx would send the write again, to follow it nowhere either
         if self._client is None:
             raise self._closed()
         # Not a storage's, whose files may be large: their bytes may be on their way.
@@ -152,11 +156,18 @@ class HttpSession:
         finally:
             if watch is not None:
                 watch.cancel()
-        if redirects and answer.status in REDIRECTS and (secured := _https_of(origin, answer)) is not None:
-            logger.warning("%s sends its callers on to %s, and is called there from now on", origin, secured)
-            self._secured[origin] = secured
-            return await self.exchange(endpoint, secured, target, headers, body, timeouts)
+        if redirects and answer.status in REDIRECTS and self._moves_to_https(origin, answer):
+            return await self.exchange(endpoint, origin, target, headers, body, timeouts)
         return answer
+
+    def _moves_to_https(self, origin: Origin, answer: Answer) -> bool:
+        """Note, and tell, where a redirect moves all calls of an origin to https of its host; return whether it does."""
+        secured = _https_of(origin, answer)
+        if secured is None:
+            return False
+        logger.warning("%s sends its callers on to %s, and is called there from now on", origin, secured)
+        self._secured[origin] = secured
+        return True
 
     def _open(self) -> None:
         """Bind the session to the running loop; forget the connections of one that is gone."""

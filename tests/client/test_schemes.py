@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 
 import httpx
+import orjson
 import pytest
+import trustme
 
 from picsellia_async import AsyncClient, RetryPolicy, StatusError, TransportError
 
 from ..support.client import monitor
+from ..support.small_server import serve
 
 pytestmark = pytest.mark.anyio
 
@@ -135,3 +139,57 @@ async def test_a_sign_in_that_is_sent_on_to_https():
             await monitor(deployment)
     assert caught.value.status == 301
     assert [place for place in platform.seen if place[2].endswith("/login")] == [("POST", "http", "/api/auth/login")]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """What `serve` needs to speak TLS, and a context that trusts it."""
+    authority, context = trustme.CA(), ssl.create_default_context()
+    leaf = authority.issue_cert("127.0.0.1")
+    leaf.private_key_pem.write_to_path(tmp_path / "key.pem")
+    leaf.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.configure_trust(context)
+    return {"ssl_certfile": tmp_path / "cert.pem", "ssl_keyfile": tmp_path / "key.pem"}, context
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_write_of_the_hot_path_that_is_sent_on(status, certificate, caplog):
+    """It is sent to each place once: to https of its host it moves; behind a 303, which it obeys nowhere, it is an error."""
+    files, context = certificate
+    seen, place = [], {}
+
+    async def app(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        path, scheme = scope["path"], scope["scheme"]
+        described = {
+            "id": ID,
+            "name": "d",
+            "type": "OBJECT_DETECTION",
+            "default_organization": ID,
+            "jwt": "j",
+            "expires": 60,
+            **place,
+        }
+        answered, headers = 200, []
+        if path.endswith("/predictions"):
+            seen.append((scope["method"], scheme))
+            answered = 201 if scheme == "https" else status
+            headers = [(b"location", f"{place['secured']}{path}".encode())]
+        await send({"type": "http.response.start", "status": answered, "headers": headers})
+        await send({"type": "http.response.body", "body": orjson.dumps(described)})
+
+    async with serve(app) as port, serve(app, **files) as secured:
+        place.update(oracle_host=f"http://127.0.0.1:{port}", secured=f"https://127.0.0.1:{secured}")
+        async with AsyncClient("t", host=place["oracle_host"], verify=context, retry=RetryPolicy.none()) as client:
+            deployment = await client.get_deployment("d")
+            if status == 303:
+                with pytest.raises(StatusError):
+                    await monitor(deployment)
+            else:
+                assert (await monitor(deployment))["id"] == ID
+                await monitor(deployment)
+    told = [line for line in caplog.messages if "sends its callers on" in line]
+    assert (seen, len(told)) == (
+        ([("POST", "http")], 0) if status == 303 else ([("POST", "http"), ("POST", "https"), ("POST", "https")], 1)
+    )

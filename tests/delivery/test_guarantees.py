@@ -70,7 +70,7 @@ CASES = [
     Case("another 2xx, its body readable or not", status(202), Rejected, may_be_stored=True),
     *(
         Case("a redirect, 511, or another 2xx with a page of HTML", answer, Delivered, attempts=2, copies=1)
-        for answer in (status(302, 302), status(511), fault("status", status=200, body="<html>Guest network</html>"))
+        for answer in (status(302), status(511), fault("status", status=200, body="<html>Guest network</html>"))
     ),
     Case("409 to a first attempt", status(409), Rejected, copies=0),
     Case("409 to a repeat", status(503, 409), Delivered, attempts=2, is_duplicate=True),
