@@ -74,6 +74,8 @@ class AccountEvidence:
         if self.refused_since is None and (is_sure or many):
             self.refused_since = now
             self.error = error
+        elif self.refused_since is not None and isinstance(error, ClosedError):
+            self.error = error  # it decides more than the refusals before it: it is final
         if len(self._refusals) > FRAMES:
             del self._refusals[next(iter(self._refusals))]
 

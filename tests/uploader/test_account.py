@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from picsellia_async._delivery.account_evidence import AccountEvidence
 from picsellia_async._delivery.outcomes import Delivered, Health, Rejected
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
@@ -238,3 +239,13 @@ async def test_bounded_attempts_are_spread_over_closing_where_the_account_is_ref
         await up.submit(make_frame(0))
         await asyncio.sleep(1.0)
     assert (up.report.delivered, up.report.dropped) == (2, 0)
+
+
+def test_a_closed_client_is_final_also_behind_a_refused_account() -> None:
+    """The account was refused when the client was closed: nobody waits for it any more."""
+    account = AccountEvidence()
+    for seq in range(3):
+        account.refused(seq, forbidden(), 10.0, is_sure=False, is_kept=True)
+    assert not account.is_final(11.0, has_worked=True)
+    account.refused(3, ClosedError("closed"), 11.0, is_sure=True, is_kept=True)
+    assert account.is_final(11.0, has_worked=True)
