@@ -54,16 +54,22 @@ class ModelWatch:
 
     def end(self, now: float, number: int) -> Line | None:
         """Note that a call returned or raised; return the line if it was the last of those that were told."""
-        seconds = now - self._calls.pop(number)[0]
+        seconds = now - self._calls[number][0]
         self._latest.append(seconds)
-        if number not in self._told:
+        was_told = number in self._told
+        self.discard(number)
+        if not was_told or self._told:
             return None
-        self._told.discard(number)
-        if self._told:
-            return None
-        self._next_at, self._pause = -math.inf, SILENT_SECONDS
         fields: dict[str, object] = {"seconds": round(seconds, 3)}
         return Line(logging.WARNING, f"the model of the pipeline returned after {seconds:.0f} s", fields)
+
+    def discard(self, number: int) -> None:
+        """Forget a call that was cancelled, if it is under way still."""
+        self._calls.pop(number, None)
+        if number in self._told:
+            self._told.discard(number)
+            if not self._told:
+                self._next_at, self._pause = -math.inf, SILENT_SECONDS
 
     def look(self, now: float) -> Line | None:
         """Return the line about calls that take too long, if there are some and it is time for one."""

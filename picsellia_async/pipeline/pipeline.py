@@ -412,15 +412,17 @@ class Pipeline:
             except ModelProcessError:
                 raise
             except Exception as error:  # noqa: BLE001 - the model is the user's
+                write(self._calls.end(self._now(), call))
                 for work in batch:
                     work.end(error)
                 if isinstance(error, ModelExitError):
                     self._fail(error.exit)
             else:
+                write(self._calls.end(self._now(), call))
                 for work, result in zip(batch, results, strict=True):
                     work.end(result)
             finally:
-                write(self._calls.end(self._now(), call))
+                self._calls.discard(call)  # where it was cancelled, it did not return: nothing is told
             for feed in {work.feed.name: work.feed for work in batch}.values():
                 await self._settle(feed)
 

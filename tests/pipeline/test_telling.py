@@ -158,3 +158,34 @@ def test_one_that_never_returns_is_told_less_and_less_often() -> None:
         "the model of the pipeline has not returned for 15 s: a call, of cam-0, cam-1, cam-2 and 2 more; 1 other call goes on"
     )
     assert lines[-1].fields["calls"] == 1
+
+
+async def test_a_call_that_was_given_up_did_not_return(lines: Lines) -> None:
+    """It was told as hanging, and is cancelled at the end: no line says that the model returned."""
+    stored = Stored()
+
+    async def model(image: Image) -> Any:
+        await asyncio.sleep(3600)
+        return PREDICTION
+
+    feeds = {"gate": film("gate", 3, 1.0)}
+    async with Pipeline(feeds, model, stored.uploader(), input="image", stop_timeout=1.0) as pipeline:
+        asyncio.get_running_loop().call_later(20, pipeline.stop)
+        report = await pipeline.run()
+    assert balanced(report)
+    texts = [text for _, text in lines.told]
+    assert any("the model of the pipeline has not returned for 15 s" in text for text in texts)
+    assert any("the pipeline ends without waiting for the model: a call, of gate" in text for text in texts)
+    assert not any("the model of the pipeline returned" in text for text in texts)
+
+
+def test_calls_are_told_again_after_one_that_was_given_up() -> None:
+    """A call that was cancelled leaves nothing behind: the next one that hangs is told after 15 seconds, and its return too."""
+    watch = ModelWatch()
+    given_up = watch.begin(0.0, ["a"])
+    assert watch.look(20.0) is not None
+    watch.discard(given_up)
+    number = watch.begin(100.0, ["a"])
+    assert watch.look(115.0) is not None
+    assert (line := watch.end(120.0, number)) is not None
+    assert line.text == "the model of the pipeline returned after 20 s"
