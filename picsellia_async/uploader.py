@@ -268,6 +268,11 @@ class Uploader:
                 self._intake.close()
                 await self._spool[1].settle(_DISK_SECONDS)
                 await self._spool[1].close(_DISK_SECONDS)
+            else:
+                # Where time is up, delivery has not come to this. One turn of the loop: those that waited for room are refused, and
+                # count themselves, before the account is final.
+                self._intake.close()
+                await asyncio.sleep(0)
         finally:
             # Also where somebody cancels this task (the end of `asyncio.run` does): the account must balance.
             self._end_rest()

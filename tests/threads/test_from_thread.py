@@ -316,3 +316,26 @@ async def test_threads_that_wait_in_submit_when_it_closes_are_counted(tmp_path: 
     taken = sum(len(one.receipts) for one in threads)
     assert refused > 5
     assert (running.report.accepted, running.report.refused) == (taken, refused)
+
+
+@pytest.mark.parametrize("waits_in_a_thread", [False, True])
+@pytest.mark.parametrize("close_timeout", [0.0, 0.05])
+async def test_submits_in_the_loop_that_wait_beside_threads_are_counted(
+    close_timeout: float, waits_in_a_thread: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where closing has no time, or it runs out on a thread's frame: they are in the report and the closing line."""
+    options: dict[str, Any] = {"close_timeout": close_timeout, "max_pending_frames": 2}
+    async with uploader(Service(hold=asyncio.Event()), **options) as running:
+        door = running.from_thread()
+        first = [await running.submit(frame) for frame in frames(2)]
+        threads = [Submitting(door, [make_frame(100)])] if waits_in_a_thread else []
+        for one in threads:
+            await one.ended()
+        asked = [asyncio.create_task(running.submit(make_frame(one))) for one in range(10, 15)]
+        await asyncio.sleep(0)
+    report, closing = running.report, caplog.messages[-1]
+    await asyncio.wait(asked)
+    assert [type(task.exception()) for task in asked] == [ClosedError] * 5
+    assert (report.accepted, report.dropped, report.refused) == (len(first) + len(threads),) * 2 + (5,)
+    assert "5 not taken" in closing
+    assert running.report == report
