@@ -90,19 +90,18 @@ class Intake:
             if self._spool is not None:
                 return await self._submit_to_disk(frame, request, *self._spool)
             image = frame.image
-            file_bytes = await self._files.size(image) if isinstance(image, Path) else 0
+            file_bytes = await self._files.size(image) if (is_file := isinstance(image, Path)) else 0
             size = memory_size(len(image) if isinstance(image, bytes) else file_bytes, request)
         except ConfigurationError as error:
             return self.end(frame, Rejected(frame, error, attempts=0))
+        if is_file and (twin := self._twin_meanwhile(frame)) is not None:
+            return twin
         if not self._ledger.memory.try_reserve(size):
             dropped = await self._make_room(size)
             if dropped is not None:
                 return self.end(frame, Dropped(frame, dropped))
-            # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
             try:
-                twin = self._twin(frame)
-                if twin is None and self.is_closed:
-                    raise closed()
+                twin = self._twin_meanwhile(frame)
             except BaseException:
                 self._ledger.memory.release(size)
                 raise
@@ -126,6 +125,18 @@ class Intake:
         if self._compares or frame.filename != item.frame.filename:
             _check_same(frame, item.frame)
         return item.receipt
+
+    def _twin_meanwhile(self, frame: Frame) -> Receipt | None:
+        """Return what `_twin` does. After every wait: others ran, and may have submitted the same frame or closed the uploader.
+
+        Raises:
+            ClosedError: It was closed, and the frame is not in it.
+            ConfigurationError: Another picture has its id.
+        """
+        twin = self._twin(frame)
+        if twin is None and self.is_closed:
+            raise closed()
+        return twin
 
     def refuse(self) -> None:
         """Count a frame whose submitter is told an error, if only that closing ended its wait."""

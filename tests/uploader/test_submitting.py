@@ -11,6 +11,7 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Dropped, DropReason, Rejected
 from picsellia_async.errors import (
+    ClosedError,
     ConfigurationError,
     FrameTooLargeError,
     TransportError,
@@ -265,3 +266,41 @@ async def test_sources_are_served_in_turn() -> None:
         await up.submit(make_frame(99, source="calm"))
         await up.flush()
     assert service.stored.index("frame-000099.jpg") <= 2
+
+
+@pytest.fixture
+def held_files(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """A disk that tells no file's size until this is set."""
+    told = asyncio.Event()
+
+    async def size(path: Path, *, name: str) -> int:
+        await told.wait()
+        return 1000
+
+    monkeypatch.setattr("picsellia_async.uploader.file_size", size)
+    return told
+
+
+async def test_a_frame_whose_file_is_looked_at_while_it_closes_is_not_taken(held_files: asyncio.Event) -> None:
+    """Its submitter gets ClosedError, and nothing is accepted that nobody would deliver."""
+    async with uploader(Service()) as up:
+        asked = asyncio.create_task(up.submit(attrs.evolve(make_frame(0), image=Path("x.jpg"))))
+        await asyncio.sleep(0)
+    held_files.set()
+    with pytest.raises(ClosedError):
+        await asked
+    assert (up.report.accepted, up.report.refused, up.report.is_balanced) == (0, 1, True)
+
+
+async def test_a_file_that_is_submitted_twice_at_once_is_one_frame(held_files: asyncio.Event) -> None:
+    """Both wait for its size: the second one gets the receipt of the first."""
+    frame = attrs.evolve(make_frame(0), image=Path("x.jpg"))
+    service = Service(hold=asyncio.Event())
+    async with uploader(service) as up:
+        asked = [asyncio.create_task(up.submit(frame)) for _ in range(2)]
+        await asyncio.sleep(0)
+        held_files.set()
+        first, second = await asyncio.gather(*asked)
+        assert first is second
+        service.hold.set()
+    assert (up.report.accepted, up.report.delivered) == (1, 1)
