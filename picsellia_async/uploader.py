@@ -265,14 +265,11 @@ class Uploader:
                 await self._adoption.stop(_DISK_SECONDS)
                 if self._hand_over is not None:
                     await asyncio.wait([self._hand_over.close()], timeout=_DISK_SECONDS)
-                self._intake.close()
+            self._intake.close()
+            await asyncio.sleep(0)  # those that waited for room hear of it, and count themselves, before the account is final
+            if self._spool is not None:
                 await self._spool[1].settle(_DISK_SECONDS)
                 await self._spool[1].close(_DISK_SECONDS)
-            else:
-                # Where time is up, delivery has not come to this. One turn of the loop: those that waited for room are refused, and
-                # count themselves, before the account is final.
-                self._intake.close()
-                await asyncio.sleep(0)
         finally:
             # Also where somebody cancels this task (the end of `asyncio.run` does): the account must balance.
             self._end_rest()
