@@ -266,7 +266,7 @@ class Uploader:
                 if self._hand_over is not None:
                     await asyncio.wait([self._hand_over.close()], timeout=_DISK_SECONDS)
             self._intake.close()
-            await asyncio.sleep(0)  # those that waited for room hear of it, and count themselves, before the account is final
+            await asyncio.sleep(0)  # those that waited for room count themselves before the account is final
             if self._spool is not None:
                 await self._spool[1].settle(_DISK_SECONDS)
                 await self._spool[1].close(_DISK_SECONDS)
