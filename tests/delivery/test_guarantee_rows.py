@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 import trustme
 
 from picsellia_async import AsyncClient, AsyncDeployment
-from picsellia_async._delivery.outcomes import Delivered, Dropped, Rejected, Spooled
+from picsellia_async._delivery.outcomes import Delivered, Dropped, Health, Rejected, Spooled
 from picsellia_async.config import RetryPolicy
 from picsellia_async.emulator import Emulator
 from picsellia_async.emulator.transport.fault import Fault
@@ -99,6 +100,9 @@ async def test_a_certificate_that_cannot_be_verified(
         spool=tmp_path / "spool" if has_spool else None, retry=QUICK, close_timeout=0.5 if has_spool else 30.0
     ) as uploader:
         receipt = await uploader.submit(make_frame(1))
+        with anyio.fail_after(100):
+            while has_spool and uploader.statistics().health is Health.OK:  # an attempt must have ended before closing does
+                await asyncio.sleep(0.01)
     outcome = receipt.outcome
     assert isinstance(outcome, Spooled if has_spool else Rejected)
     assert isinstance(outcome.error, TransportError)
