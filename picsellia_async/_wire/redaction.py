@@ -105,9 +105,8 @@ def _needles(secret: str) -> tuple[bytes, ...]:
     value = secret.encode()
     found = [value, value.hex().encode(), "".join(map(str, value)).encode()]
     if len(value) <= _TOKEN_MAX:
-        for before in range(
-            3
-        ):  # base64 has three ways, by what is before it; the letters at its ends are the neighbours' too
+        # Base64 has three ways, by what is before it; the letters at its ends are its neighbours' too.
+        for before in range(3):
             coded = base64.b64encode(bytes(before) + value)
             found.append(coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6])
     return tuple(dict.fromkeys(_compared(one) for one in found))
