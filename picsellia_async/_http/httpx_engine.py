@@ -16,9 +16,8 @@ import httpx
 from picsellia_async._http.failures import failure
 from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
 from picsellia_async._http.messages import Unpacking, too_large, unpack
-from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, Answer, Origin, Sink
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 

@@ -15,10 +15,9 @@ import httpx
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
-from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import DEFAULT_PORTS, Answer, Origin
+from picsellia_async._wire.exchange import DEFAULT_PORTS, ERROR_BYTES_MAX, Answer, Origin
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.errors import DecodeError
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import httptools
 
+from picsellia_async._wire.exchange import ERROR_BYTES_MAX
+
 VERSIONS: Final = ("1.1", "1.0")
 """Versions of HTTP that we speak."""
 
@@ -20,10 +22,6 @@ HEAD_BYTES_MAX: Final = 1 << 16
 
 FRAMING_PER_BODY_BYTE: Final = 16
 """Framing allowed beyond that for each byte of body: a server may send chunks of one byte."""
-
-ERROR_BYTES_MAX: Final = 1 << 18
-"""Bytes of body read at most of an answer that is no success, where the whole answer is wanted: nobody reads more of it."""
-
 
 _TLS_ALERT: Final = b"\x15\x03"
 """How TLS servers begin their answer to plain HTTP."""

@@ -21,7 +21,7 @@ from cattrs import BaseValidationError, transform_error
 
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
-from picsellia_async._wire.exchange import Answer
+from picsellia_async._wire.exchange import ERROR_BYTES_MAX, Answer
 from picsellia_async._wire.reader import READER, UNREADABLE
 from picsellia_async._wire.redaction import hidden_in, without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
@@ -30,8 +30,6 @@ from picsellia_async.models import Value
 T = TypeVar("T")
 V = TypeVar("V", bound=Value)
 
-_READ_MAX: Final = 256 * 1024
-"""Bytes of an error body that are read: one with a status that means success elsewhere may have megabytes."""
 BODY_KEPT: Final = 64 * 1024
 """Bytes of an error body that stay on the error."""
 
@@ -129,7 +127,8 @@ def status_error(
         attempts: How often it was sent.
         secrets: What the request was signed with: hidden in those words, however they spell it.
     """
-    answer = attrs.evolve(answer, content=without_secrets(answer.content[:_READ_MAX], secrets))
+    # A status that means success elsewhere may come with megabytes, which the transport does not cut.
+    answer = attrs.evolve(answer, content=without_secrets(answer.content[:ERROR_BYTES_MAX], secrets))
     message, detail = error_text(answer)
     if place := hidden_in(_redirect_place(answer, url), secrets):
         message, detail = f"it redirects to {place}, which is not followed", None

@@ -15,6 +15,8 @@ from picsellia_async.errors import ConfigurationError
 ANSWER_BYTES_MAX: Final = 64 * 2**20
 """Bytes of an answer's body, unpacked. The largest known ones, pages of a thousand items, have a hundredth of it; what is beyond is
 a mistake or an attack, and is not taken into memory."""
+ERROR_BYTES_MAX: Final = 1 << 18
+"""Bytes of body read at most of an answer that is no success, where the whole answer is wanted: nobody reads more of it."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 """The schemes there are, with their ports."""

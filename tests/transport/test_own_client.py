@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from picsellia_async._http.httpx_engine import HttpxEngine
-from picsellia_async._http.parser import ERROR_BYTES_MAX
+from picsellia_async._wire.exchange import ERROR_BYTES_MAX
 from picsellia_async._wire.secret import SecretBytes
 
 from .peers import OK, TIMEOUTS, Received, Wire, answering, scripted

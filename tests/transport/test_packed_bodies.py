@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from picsellia_async._http.httpx_engine import HttpxEngine
-from picsellia_async._http.parser import ERROR_BYTES_MAX
 from picsellia_async._http.transport import FastTransport
+from picsellia_async._wire.exchange import ERROR_BYTES_MAX
 from picsellia_async.errors import DecodeError
 
 from .peers import OK, TIMEOUTS, Wire, answering, scripted
