@@ -181,10 +181,7 @@ class Pool:
             elif self.idle.early_closes.distrusts(connection.origin):
                 self._watch(connection)
                 return
-        if self._queue.size:
-            self._place(connection)
-        else:
-            self.idle.keep(connection)
+        self._place(connection)
 
     def _watch(self, connection: Connection) -> None:
         """See whether the peer closes a connection that has answered; close it ourselves if another one is watched."""
@@ -249,7 +246,7 @@ class Pool:
                 return
 
     def _place(self, connection: Connection) -> None:
-        """Give a connection to who is next, if that one can use it or its slot; else it is idle. Where nobody waits, it is idle."""
+        """Give a connection to who is next, if that one can use it or its slot; else it is idle."""
         if self._queue.size:
             origin = connection.origin
             waiter = self._queue.first(lambda other: other == origin or self._below_share(other))
