@@ -148,7 +148,6 @@ class Service:
                 try:
                     answer = await self._attempt(endpoint, target, headers, body, timeouts)
                 except _failures() as exc:
-                    self._hide(exc)
                     failure = self._failed(exc, endpoint, url, attempt)
                 else:
                     if answer.status in endpoint.ok:
@@ -229,9 +228,11 @@ class Service:
             if answer.status == 401 and self.credential.invalidate(lines):
                 lines = await self._sign_in(timeouts)
                 answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
-        except DecodeError as error:
+        except Exception as error:
             self._hide(error)
-            raise error.with_traceback(None) from None
+            if isinstance(error, DecodeError):
+                raise error.with_traceback(None) from None  # its frames hold what came, which may be an echo
+            raise
         return answer
 
     async def _sign_in(self, timeouts: Timeouts) -> bytes:

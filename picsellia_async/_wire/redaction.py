@@ -33,7 +33,7 @@ _PIECES_MAX: Final = 16
 """So that a long spelling costs no more: its pieces are longer."""
 _TOKEN_MAX: Final = 128
 """Characters of an api token. A JWT is longer, and ends soon: its base64 is not looked for."""
-_READ_MAX: Final = 64 * 1024
+_TOLD_MAX: Final = 64 * 1024
 """Bytes of a body of which places are told: a longer one takes the event loop too long."""
 _NESTED_MAX: Final = 3
 """Codings around each other."""
@@ -91,7 +91,7 @@ def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
     """Return a body without what the needles spell."""
     if not _is_in(body, needles):
         return body
-    if len(body) > _READ_MAX:
+    if len(body) > _TOLD_MAX:
         return UNREADABLE_BODY
     text, begins, ends = _read(body)
     found = _places(text, needles)
@@ -123,14 +123,14 @@ def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
     """Return whether a credential stands in a body, in whatever coding."""
     if not body.isascii():
         body += unicodedata.normalize("NFKC", body.decode("utf-8", "ignore")).encode()  # wide letters and the like
-    for _ in range(_NESTED_MAX):
+    for _ in range(_NESTED_MAX + 1):
         if any(_places(_compared(body), needles)):
             return True
         read = _NUMBER.sub(_character, body) if b"%" in body or b"\\" in body or b"&" in body else body
         if read == body:
-            return False
+            break
         body = read
-    return any(_places(_compared(body), needles))
+    return False
 
 
 def _character(found: re.Match[bytes]) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from picsellia_async._error_text import HIDDEN_FIELDS
 from picsellia_async.errors import ConfigurationError, shown
 
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
 
-_PARAMETER: re.Pattern[str] = re.compile(r"((?:pass|password|passwd|pwd|token|secret|key)=)[^&;/\s]+", re.IGNORECASE)
+_PARAMETER: re.Pattern[str] = re.compile(rf"((?:{'|'.join(HIDDEN_FIELDS)}|pass|key)=)[^&;/\s]+", re.IGNORECASE)
 """Some cameras are signed in to by their path: `rtsp://camera/user=admin&password=...&channel=1`."""
 _QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
 """How raw characters are written."""
