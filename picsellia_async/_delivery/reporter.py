@@ -44,13 +44,13 @@ _OF_SIGNAL: Final = {
 _NUMBERS: Final = itertools.count(1)
 _OPEN: Final[weakref.WeakSet[Reporter]] = weakref.WeakSet()
 """Those of all uploaders of the process that are open now. Uploaders of several threads share it: only under `_OPEN_LOCK`."""
-_OPEN_LOCK: Final = threading.Lock()
+_OPEN_LOCK = threading.Lock()
 
 
 def _forget_after_fork() -> None:
     """Let a forked child begin with no uploader open: its parent's are not its own."""
     global _OPEN_LOCK  # noqa: PLW0603 - another thread of the parent may have held it
-    _OPEN_LOCK = threading.Lock()  # type: ignore[misc]
+    _OPEN_LOCK = threading.Lock()
     _OPEN.clear()
 
 

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar, get_args
 import anyio.to_thread
 import attrs
 
+from picsellia_async._log_line import Line, write
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import OTHER_PICTURES
@@ -143,18 +144,18 @@ class Source(Closeable, Generic[T]):
             logger.warning("%s%s", self._name, _told(problems.left_out))
 
     def _tell_elsewhere(self, elsewhere: Mapping[str, str]) -> None:
-        if elsewhere:
-            count = len(elsewhere)
-            named = ", ".join(f"{name!r} as {file!r}" for name, file in itertools.islice(elsewhere.items(), _NAMED_MAX))
-            logger.warning(
-                "%s: %d %s of the same name: %s%s; where that is wrong, the file must name the folder",
-                self._name, count,
-                "image lies in another folder than the rest, and may be another picture" if count == 1
-                else "images lie in other folders than the rest, and may be other pictures",
-                named,
-                ", ..." if count > _NAMED_MAX else "",
-                extra={"source": self._name, "elsewhere": count},
-            )  # fmt: skip
+        if not elsewhere:
+            return
+        count = len(elsewhere)
+        what = (
+            "image lies in another folder than the rest, and may be another picture"
+            if count == 1
+            else "images lie in other folders than the rest, and may be other pictures"
+        )
+        named = ", ".join(f"{name!r} as {file!r}" for name, file in itertools.islice(elsewhere.items(), _NAMED_MAX))
+        more = ", ..." if count > _NAMED_MAX else ""
+        text = f"{self._name}: {count} {what} of the same name: {named}{more}; where that is wrong, the file must name the folder"
+        write(Line(logging.WARNING, text, {"source": self._name, "elsewhere": count}))
 
 
 def _told(left_out: Mapping[str, int]) -> str:
