@@ -191,8 +191,11 @@ class Pool:
             connection.close()
 
     def _end_watch(self, connection: Connection) -> None:
-        """Use a connection again that has outlived the watch, and those that come after it."""
-        if not self.closed and self.idle.early_closes.watches(connection) and connection.is_reusable():
+        """Use a connection again that has outlived the watch, and those that come after it.
+
+        Also where its origin is trusted meanwhile, since another connection served a second request: nobody else has it.
+        """
+        if not self.closed and connection.is_reusable():
             self.idle.early_closes.trust(connection.origin)
             self._place(connection)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 
 import httpx
 import pytest
 
-from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted
+from picsellia_async._http import early_closes, pool
+
+from .peers import OK, TIMEOUTS, Wire, answering, echo, scripted, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +132,46 @@ async def test_idle_connections_that_ended_early_are_counted_once(make_transport
         assert transport.counts.connections == 1
         while transport.counts.idle != 1:  # noqa: ASYNC110 - it is watched before it may be used again, and nobody tells
             await asyncio.sleep(0.01)
+
+
+async def test_a_connection_is_not_forgotten_where_another_one_ends_the_distrust(make_transport, monkeypatch) -> None:
+    """It was watched before it might be used again, as its host had closed others early. Nobody had it, and its slot was lost."""
+    monkeypatch.setattr(early_closes, "EARLY_SECONDS", math.inf)  # an end counts as early, however slow the machine
+    monkeypatch.setattr(pool, "EARLY_SECONDS", 0.2)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        while True:
+            target = (await wire.request()).target
+            if target == b"/slow":
+                reached.set()
+                await go_on.wait()
+            await wire.send(OK)
+            if target == b"/end":
+                return
+
+    transport = make_transport()
+    async with scripted(script) as peer:
+
+        async def call(target: bytes) -> None:
+            await transport.exchange(peer.origin, b"GET", target, b"", None, TIMEOUTS)
+
+        await call(b"/")
+        slow = asyncio.create_task(call(b"/slow"))
+        await reached.wait()
+        distrusts = transport._pool.idle.early_closes.distrusts
+        for _ in range(early_closes.ENDS_IN_A_ROW):
+            await call(b"/end")
+            await settled(lambda: transport.counts.connections == 1)
+        assert distrusts(peer.origin)
+        await call(b"/")
+        go_on.set()
+        await slow
+        assert not distrusts(peer.origin)
+        assert transport.counts.connections == 2
+        async with asyncio.timeout(60):
+            while transport.counts.idle != 2:  # noqa: ASYNC110 - nobody tells that the watch is over
+                await asyncio.sleep(0.01)
 
 
 async def test_keepalive_expiry(make_transport) -> None:
