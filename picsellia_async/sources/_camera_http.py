@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urlunsplit
 
 from picsellia_async.sources._address import quoting_hint, split_address
 from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._reading_threads import end_at_exit
 
 
 class AnswerError(SourceError):
@@ -61,6 +62,7 @@ def answer_of(
         hint = quoting_hint(address, is_refused=status == HTTPStatus.UNAUTHORIZED)
         message = f"cannot open {shown!r} as a video: {failure}{hint}"
         raise AnswerError(message, status) if status else SourceError(message)
+    end_at_exit(response)
     return response
 
 

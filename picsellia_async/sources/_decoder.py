@@ -97,6 +97,8 @@ class Reading:
     """Pictures that may wait for the reader."""
     is_once: bool = False
     """Whether a camera is not opened again when it ends."""
+    is_over: Callable[[], bool] = lambda: False
+    """Whether no frames are wanted any more: a stream of which none can be used would be read for ever."""
     rest: Callable[[float], bool] = _slept
     """Waits for so many seconds, and returns whether frames are still wanted."""
     damaged: int = 0
@@ -307,7 +309,7 @@ class Reading:
     def _waited(self, found: Iterator[Picture | None]) -> Iterator[Picture | None]:
         """Yield what comes; note since when it is waited for, and how long the thread slept for each picture."""
         slept = 0.0
-        while True:
+        while not self.is_over():
             asked = 0.0 if self._lateness is None else idle_seconds()
             self.waits_since = time.monotonic()
             try:
@@ -327,7 +329,7 @@ class Reading:
         """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
         failure, failed = "", 0
         packets = container.demux(stream)
-        while not failure:
+        while not failure and not self.is_over():
             asked = 0.0 if self._lateness is None else idle_seconds()
             self.waits_since = begun = time.monotonic()
             try:
@@ -355,8 +357,10 @@ class Reading:
                     self._arrived(idle_seconds() - asked, seconds_of(stamp, packet.time_base))
                 yield packet
         self.waits_since = math.inf
-        # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
-        raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
+        if (
+            failure
+        ):  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
+            raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 
     def _frames(self, av: ModuleType, packet: Any, corruption: Corruption) -> list[Any]:
         begun = time.monotonic()

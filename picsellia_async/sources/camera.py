@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import os
 import random
 import threading
@@ -27,6 +28,7 @@ from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._opening import is_file, open_av
+from picsellia_async.sources._reading_threads import start_reading
 from picsellia_async.sources._thread_queue import REASONS, Counts, Policy, ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 from picsellia_async.validation import choice, whole_number
@@ -186,12 +188,10 @@ class Camera(Closeable):
             settings=self._settings, connected=self._connected, judged=self._judged,
             left_out=queue.leave_out if self._policy == "drop_oldest" else None,
             is_awaited=queue.is_awaited, buffer=self._capacity, is_once=self._reconnect is None, rest=queue.rest,
+            is_over=lambda: queue.is_stopped,
         )  # fmt: skip
         self._turn(CameraState.CONNECTING)
-        # A daemon: a process that ends does not wait for a camera that hangs.
-        threading.Thread(
-            target=self._read, args=(queue, reading), name=f"camera {self._settings.source}", daemon=True
-        ).start()
+        start_reading(f"camera {self._settings.source}", functools.partial(self._read, queue, reading), queue.stop)
         self._watch(reading, asyncio.get_running_loop())
         try:
             while (image := await queue.take()) is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
-import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from typing import Final
@@ -16,6 +16,7 @@ from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._opening import open_av
+from picsellia_async.sources._reading_threads import start_reading
 from picsellia_async.sources._thread_queue import ThreadQueue
 from picsellia_async.sources._video_settings import Pixels, VideoSettings, checked_settings
 
@@ -118,11 +119,10 @@ class Video(Closeable):
             SourceError: It cannot be opened, is no video, broke off, ended before its last frame, or gave no frame at all.
         """
         await anyio.to_thread.run_sync(open_av)  # an import of 80 ms
-        self._reading = reading = Reading(settings=self._settings)
         queue = ThreadQueue[Image](FRAMES_AHEAD, "wait")
+        self._reading = reading = Reading(settings=self._settings, is_over=lambda: queue.is_stopped)
         self._passes.add(queue)
-        name = f"video {self._settings.source}"
-        threading.Thread(target=_read, args=(reading, queue), name=name, daemon=True).start()
+        start_reading(f"video {self._settings.source}", functools.partial(_read, reading, queue), queue.stop)
         try:
             while (image := await queue.take()) is not None:
                 yield image
