@@ -151,14 +151,17 @@ class Spread:
         self._count += 1
         self._together += {1: 0, 2: 2}.get(self._ways[way], 1)  # the second makes the first one of two
 
-    def is_of_another_set(self, found: str) -> bool:
-        """Return whether the folder of a file holds another set of the same names.
+    def is_of_another_set(self, folders: Sequence[str], found: str) -> bool:
+        """Return whether the folder of a file holds another set of the same names as the name has that is in these folders.
 
         So it is where it has namesakes of images that lie at their places, and where it has more names that other folders have
-        too than names of its own: two folders with few names in common are parts of one set.
+        too than names of its own: two folders with few names in common are parts of one set. Namesakes are none of another set where
+        leading folders are missing of all names, and this one says the folder itself.
         """
         folder = posixpath.dirname(found)
-        return folder in self._others or self._shared[folder] > self._alone[folder]
+        own = folder.split("/") if folder else []
+        is_said = not self._is_exact and bool(own) and shared_tail(folders, own) == len(own)
+        return (folder in self._others and not is_said) or self._shared[folder] > self._alone[folder]
 
     def may_be_of_another_set(self, folders: Sequence[str], found: str) -> bool:
         """Return whether nothing tells that, and the file is unlike the rest.

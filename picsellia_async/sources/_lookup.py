@@ -87,8 +87,9 @@ class ImageLookup:
             found, others = self._index().near_label(label)
             fit = fitting(parts[:-1], found)
             here = next((one for place in places for one in found if folders_of(one) == place), None)
-            tail = [one for one in found if shared_tail(parts[:-1], folders_of(one)) == len(folders_of(one))]
-            tail = tail if len(parts) > 1 else []  # a label alone says no folder that may be missing
+            tail = (
+                _longest_tails(parts[:-1], found) if len(parts) > 1 else []
+            )  # a label alone says no folder that may be missing
             if here is not None or any(folders_of(one) in places for one in others):
                 paths.append((parts, ()))
             paths += [(parts, parts[: len(parts) - 1 - len(folders_of(one))]) for one in tail]
@@ -173,7 +174,7 @@ class ImageLookup:
         layout, spread = self._layout or Layout(), self._spread or Spread()
         fit = [] if layout.is_exact(named) else fitting(named[:-1], [*found, *others])
         fit = [one for one in fit if layout.allows([*named[:-1], posixpath.basename(one)], one)]
-        if not fit or (len(fit) == 1 and spread.is_of_another_set(fit[0])):
+        if not fit or (len(fit) == 1 and spread.is_of_another_set(named[:-1], fit[0])):
             raise SourceError(self._no_image(name, self._index().of_label(label)[0] or fit, is_label=True))
         self._refuse_other(label, [one for one in fit if one in others])
         path = self._only(fit, f"label file {name!r}")
@@ -257,7 +258,7 @@ class ImageLookup:
     def _are_others(parts: Sequence[str], found: Sequence[str], layout: Layout, spread: Spread) -> bool:
         """Return whether the others of the file tell that all files of a name are other pictures."""
         here = [one for one in found if layout.allows(parts, one)]
-        return not here or (len(found) == 1 and spread.is_of_another_set(found[0]))
+        return not here or (len(found) == 1 and spread.is_of_another_set(parts[:-1], found[0]))
 
     def _note_doubt(self, name: str, parts: Sequence[str], found: str, layout: Layout, spread: Spread) -> None:
         """Remember a file that nothing tells to be another picture, and that lies where no other of the file does."""
@@ -399,6 +400,13 @@ class ImageLookup:
 def _is_whole_in(folders: Sequence[str], found: Iterable[str]) -> bool:
     """Return whether a file lies in all folders of a name, with others above them."""
     return bool(folders) and any(shared_tail(folders, folders_of(one)) == len(folders) for one in found)
+
+
+def _longest_tails(folders: Sequence[str], found: Iterable[str]) -> list[str]:
+    """Return the files that lie in the last of a name's folders, as many of them as there are: `day/1` is no `1` beside `day`."""
+    tails_ = [one for one in found if shared_tail(folders, folders_of(one)) == len(folders_of(one))]
+    most = max((len(folders_of(one)) for one in tails_), default=0)
+    return [one for one in tails_ if len(folders_of(one)) == most]
 
 
 def _is_file(path: Path) -> bool:
