@@ -143,15 +143,11 @@ class Connection(asyncio.BufferedProtocol):
         self._written = 0
         self.written_at = 0.0
         self._probe = tcp.probe(sock)
-        self._begin_fields()
-
-    def _begin_fields(self) -> None:
-        self.sent = False
-        """The whole request was given to the transport."""
-        self._given_up = False
-        """The rest of the request is not sent: the peer has answered without it."""
+        # What follows says that this exchange is the last one: none of it is ever taken back.
         self.last = False
         """The request says that no other one follows."""
+        self._given_up = False
+        """The rest of the request is not sent: the peer has answered without it."""
         self.eof = False
         self.cut_short = False
         """The end came without a close_notify of TLS: anybody on the way may have made it."""
@@ -160,6 +156,11 @@ class Connection(asyncio.BufferedProtocol):
         """After a failure: the peer may have received the whole request."""
         self.unprocessed = False
         """After a failure: the peer provably took no byte of the request."""
+        self._begin_fields()
+
+    def _begin_fields(self) -> None:
+        self.sent = False
+        """The whole request was given to the transport."""
         self._deadline = math.inf
         self._bytes_before = self._acknowledged = self._written if self.tls is None else self.tls.written
         self._progress_at = 0.0

@@ -84,14 +84,6 @@ def render(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> 
 # -- sending ------------------------------------------------------------------------------------------------------
 
 
-async def send_body(connection: Connection, head: bytes, size: int, body: bytes | ChunkedBody) -> None:
-    """Send a request whose body is at hand, or can be made piece by piece."""
-    if size <= JOIN_BYTES:
-        connection.send(joined(head, body))
-    else:
-        await connection.send_pieces(pieces(head, body))
-
-
 def joined(head: bytes, body: bytes | ChunkedBody) -> bytes:
     """Return a whole request."""
     return b"".join((head, body) if isinstance(body, bytes) else (head, *body.slices()))
@@ -110,27 +102,31 @@ def pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
         yield from slices
 
 
-async def send_content(
-    connection: Connection, head: bytes, content: bytes, length: int | None, *, chunked: bool
+async def send_request(
+    connection: Connection, head: bytes, body: bytes | AsyncIterable[bytes], length: int | None, *, chunked: bool
 ) -> None:
-    """Send a request of httpx's whose body is in memory.
+    """Send a request of httpx's, whose body is in memory or comes from an asynchronous iterable.
 
     Raises:
         httpx.LocalProtocolError: Content-Length says something else.
     """
-    if chunked:
-        await send_stream(connection, head, _once(content), None, chunked=True)
-    elif length != len(content):
-        raise failure(httpx.LocalProtocolError, f"Content-Length says {length}, the body has {len(content)} bytes")
+    if not isinstance(body, bytes):
+        await _send_stream(connection, head, body, length, chunked=chunked)
+    elif chunked:
+        await _send_stream(connection, head, _once(body), None, chunked=True)
+    elif length != len(body):
+        raise failure(httpx.LocalProtocolError, f"Content-Length says {length}, the body has {len(body)} bytes")
+    elif length <= JOIN_BYTES:
+        connection.send(joined(head, body))
     else:
-        await send_body(connection, head, len(content), content)
+        await connection.send_pieces(pieces(head, body))
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def send_stream(
+async def _send_stream(
     connection: Connection, head: bytes, stream: AsyncIterable[bytes], length: int | None, *, chunked: bool
 ) -> None:
     """Send a request whose body comes from an asynchronous iterable, as fast as the peer takes it.

@@ -56,6 +56,12 @@ class ResponseParser:
 
     def __init__(self) -> None:
         self._parser: Any = None
+        # After one of these no other response is expected.
+        self.surplus = False
+        """Bytes came after the response: nothing on this connection can be trusted any more."""
+        self.too_large = False
+        """The body was cut."""
+        self._interim = False
         self.begin(head_only=False)
 
     def begin(self, *, head_only: bool, body_max: float | None = None) -> None:
@@ -77,17 +83,12 @@ class ResponseParser:
         self.complete = False
         self.keep_alive = False
         """The peer will take another request on this connection."""
-        self.surplus = False
-        """Bytes came after the response: nothing on this connection can be trusted any more."""
         self.waiting_bytes = 0
         """Size of the body received and not taken."""
         self._chunks: list[bytes] = []
         self._framing = HEAD_BYTES_MAX
         self._body_max = math.inf if body_max is None else body_max
-        self.too_large = False
-        """The body was cut."""
         self._head_only = head_only
-        self._interim = False
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 
