@@ -1,7 +1,7 @@
 """What all services of a client share: the pool of connections, and the choice of the engine that sends a request.
 
 Hot calls (`Endpoint.direct`) go straight to `FastTransport.exchange`, below httpx's request and response objects. Everything
-else, every redirect, and every call over a transport or client of the caller's own, goes through an httpx client.
+else, and every call over a transport or client of the caller's own, goes through an httpx client.
 
 The pool belongs to the event loop that used it first. When that loop is gone (several `asyncio.run`, a fork), the connections
 are forgotten and the session starts anew; when it still runs (another thread), the call is refused.
@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from picsellia_async._http.httpx_engine import HttpxEngine, may_repeat
+from picsellia_async._http.httpx_engine import REDIRECTS_MAX, HttpxEngine, may_repeat
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport, family_of
 from picsellia_async._http.loop import running_loop
 from picsellia_async._http.observation import Observer, Recorder
@@ -31,7 +31,7 @@ from picsellia_async._log_line import tell
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.endpoints import Endpoint, Host
-from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.exchange import DEFAULT_PORTS, Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.tracing import Tracing
@@ -137,10 +137,7 @@ class HttpSession:
             answer = await fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
             if not redirects or answer.status not in REDIRECTS:
                 return answer
-            if self._moves_to_https(origin, answer):
-                return await self.exchange(endpoint, origin, target, headers, body, timeouts)
-            if not may_repeat(method, answer.status):
-                return answer  # httpx would send the write again, to follow it nowhere either
+            return await self._follow(answer, endpoint, origin, target, headers, body, timeouts)
         if self._client is None:
             raise self._closed()
         # Not a storage's, whose files may be large: their bytes may be on their way.
@@ -158,6 +155,31 @@ class HttpSession:
                 watch.cancel()
         if redirects and answer.status in REDIRECTS and self._moves_to_https(origin, answer):
             return await self.exchange(endpoint, origin, target, headers, body, timeouts)
+        return answer
+
+    async def _follow(
+        self,
+        answer: Answer,
+        endpoint: Endpoint[Any],
+        origin: Origin,
+        target: bytes,
+        headers: bytes,
+        body: Body | None,
+        timeouts: Timeouts,
+    ) -> Answer:
+        """Send a request on to where a redirect leads; return the redirect where that may not be."""
+        for _ in range(REDIRECTS_MAX):
+            if self._moves_to_https(origin, answer):
+                return await self.exchange(endpoint, origin, target, headers, body, timeouts)
+            place = _target_within(origin, target, answer) if may_repeat(endpoint.verb, answer.status) else None
+            if place is None or self._fast is None:
+                break
+            target = place
+            answer = await self._fast.exchange(
+                origin, endpoint.verb, target, headers, body, timeouts, endpoint.answer_max
+            )
+            if answer.status not in REDIRECTS:
+                break
         return answer
 
     def _moves_to_https(self, origin: Origin, answer: Answer) -> bool:
@@ -277,6 +299,20 @@ class HttpSession:
 def _wake(waker: asyncio.Future[None]) -> None:
     if not waker.done():
         waker.set_result(None)
+
+
+def _target_within(origin: Origin, target: bytes, answer: Answer) -> bytes | None:
+    """Return path and query that a redirect names; None where they are not of the scheme, host and port that gave it."""
+    location = answer.header(b"location")
+    if not location:
+        return None
+    try:
+        place = httpx.URL(f"{origin}{target.decode('ascii')}").join(location)
+    except httpx.InvalidURL:
+        return None
+    port = place.port or DEFAULT_PORTS.get(place.scheme)
+    is_within = (place.scheme, place.host, port) == (origin.scheme, origin.host, origin.port)
+    return place.raw_path if is_within else None
 
 
 def _https_of(origin: Origin, answer: Answer) -> Origin | None:

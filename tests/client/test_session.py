@@ -94,7 +94,7 @@ async def monitor(client: AsyncClient, image: bytes = b"\xff\xd8\xff"):
 
 @pytest.mark.parametrize("size", [10, 1_000_000], ids=["whole", "sliced"])
 async def test_a_redirect_within_the_host_is_followed_with_the_body(size):
-    """307: the same request goes to the new place, image and all, although the hot path knows no redirects."""
+    """307: the same request goes to the new place, image and all; it was sent to the first one once."""
     image = b"\xff\xd8\xff" + bytes(size)
     async with (
         scripted([(307, {"location": "/elsewhere"}, b"")] * 2) as (url, seen),
@@ -104,6 +104,31 @@ async def test_a_redirect_within_the_host_is_followed_with_the_body(size):
     bodies = [body for method, path, body in seen if path == "/elsewhere"]
     assert len(bodies) == 1
     assert len(bodies[0]) > size * 4 / 3
+    assert [method for method, path, _ in seen if path.endswith("/predictions")] == ["POST"]
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.2/x", "//127.0.0.2/x", "http://127.0.0.1:1/x", "http://[::1", ""])
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_redirect_that_is_not_followed_costs_one_request(status, place):
+    """The image is not sent a second time only to learn again that the answer leads away."""
+    async with (
+        scripted([(status, {"location": place}, b"")] * 2) as (url, seen),
+        AsyncClient("t", host=url, checks="off") as client,
+    ):
+        with pytest.raises(MonitorError) as caught:
+            await monitor(client)
+    assert caught.value.status == status
+    assert [method for method, path, _ in seen if path.endswith("/predictions")] == ["POST"]
+
+
+async def test_a_relative_redirect_is_resolved_against_the_path_of_the_call():
+    """`Location: ../elsewhere` counts from where the call went (RFC 3986, section 5.2)."""
+    async with (
+        scripted([(307, {"location": "../../../elsewhere"}, b"")]) as (url, seen),
+        AsyncClient("t", host=url, checks="off") as client,
+    ):
+        assert (await monitor(client))["id"] == "redirected"
+    assert seen[-1][:2] == ("POST", "/elsewhere")
 
 
 async def test_a_redirect_without_an_end_is_given_up():
