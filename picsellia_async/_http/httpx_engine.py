@@ -20,6 +20,7 @@ from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, Answer, Origin, Sink
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
+from picsellia_async.errors import ConfigurationError
 
 REDIRECTS_MAX: Final = 5
 """Redirects followed in one call."""
@@ -153,6 +154,11 @@ class HttpxEngine:
                 raise
             message = "the exchange is too slow: it was not over within the limit of an attempt"
             raise failure(httpx.ReadTimeout, message, request_sent=True) from None
+        except (OverflowError, ExceptionGroup) as error:
+            if not _is_overflow(error):
+                raise
+            message = "the proxy that the HTTP client or its transport was given has no port from 0 to 65535"
+            raise ConfigurationError(message) from None
 
     def _build(
         self,
@@ -185,6 +191,13 @@ class HttpxEngine:
         if all(name.lower() != b"authorization" for name, _ in pairs):
             request.headers.pop("authorization", None)
         return request
+
+
+def _is_overflow(error: Exception) -> bool:
+    """Tell whether all that was raised is of a port too large for a socket: anyio raises it within a group, for each address."""
+    return isinstance(error, OverflowError) or (
+        isinstance(error, ExceptionGroup) and all(map(_is_overflow, error.exceptions))
+    )
 
 
 async def _read(response: httpx.Response, answer_max: int, sink: Sink | None, clock: asyncio.Timeout) -> bytes:

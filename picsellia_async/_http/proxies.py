@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -57,10 +58,14 @@ class Proxy:
             return what, f"the address of a proxy begins with one of {', '.join(PROXY_SCHEMES)}, and ://"
         if scheme.startswith("socks") and find_spec("socksio") is None:
             return what, "for SOCKS, pip install 'httpx[socks]'; or except the host in NO_PROXY"
+        user, _, place = self.url.partition("://")[2].rpartition("@")
+        if re.search("[/?#]", user):
+            return what, "this is no address: in user and password / ? and # are written %2F %3F and %23"
         try:
             httpx.Proxy(self.url)
+            Origin.parse(f"http://{place}")  # httpx takes any port, and no host: its first call fails then
         except (httpx.InvalidURL, ValueError):
-            return what, "this is no address"
+            return what, "this is no address of a host, with a port from 1 to 65535 where one is given"
         return None
 
 

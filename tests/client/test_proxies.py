@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from importlib.util import find_spec
 
+import httpx
 import pytest
 
-from picsellia_async import AsyncClient, ConfigurationError, RetryPolicy
+from picsellia_async import AsyncClient, ConfigurationError, RetryPolicy, TransportError
 from picsellia_async._http.proxies import Proxies
 from picsellia_async._wire.exchange import Origin
 
@@ -99,6 +101,14 @@ async def test_calls_and_frames_go_over_the_proxy(emulator, environment):
         ("ALL_PROXY", "socks://me:geheim@h:1", "begins with one of http, https, socks5, socks5h"),
         ("all_proxy", "ftp://me:geheim@h:1", "begins with one of http, https, socks5, socks5h"),
         ("HTTP_PROXY", "http://me:geheim@h:port", "this is no address"),
+        ("HTTP_PROXY", "http://me:geheim@h:99999", "this is no address of a host, with a port from 1 to 65535"),
+        ("HTTP_PROXY", "me:geheim@h:0", "this is no address"),
+        ("HTTP_PROXY", "http://me:geheim@h:-1", "this is no address"),
+        ("HTTP_PROXY", "http://me:geheim@", "this is no address"),
+        ("HTTP_PROXY", "http://me:geheim@:80", "this is no address"),
+        ("HTTP_PROXY", "http://me:geheim@a host", "this is no address"),
+        ("HTTP_PROXY", "http:/me:geheim@h:80", "this is no address"),
+        ("HTTP_PROXY", "http://me:ge/heim@h:80", "/ \\? and # are written %2F %3F and %23"),
         pytest.param(
             "ALL_PROXY",
             "socks5://me:geheim@h:1",
@@ -115,8 +125,22 @@ async def test_a_proxy_that_cannot_be_used(environment, variable, value, remedy)
         ConfigurationError, match=f"^{variable} names a proxy that cannot be used, .*{remedy}"
     ) as caught:
         await client.connect()
-    assert "geheim" not in str(caught.value)
+    assert "heim" not in str(caught.value)
     await client.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("port", [99999, 65536])
+async def test_a_port_beyond_all_ports_of_a_client_of_ones_own(port):
+    """Over asyncio anyio raises a group of errors that are none of httpx's; over uvloop the look-up fails. Here it is one of ours."""
+    async with httpx.AsyncClient(proxy=f"http://me:geheim@127.0.0.1:{port}", trust_env=False) as own:
+        client = AsyncClient("token", host="http://127.0.0.1:9", http_client=own, retry=RetryPolicy.none())
+        with pytest.raises(
+            (ConfigurationError, TransportError), match=r"no port from 0 to 65535|ConnectError"
+        ) as caught:
+            await client.connect()
+        assert "geheim" not in "".join(traceback.format_exception(caught.value))
+        await client.aclose()
 
 
 @pytest.mark.parametrize(
