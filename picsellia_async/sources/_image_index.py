@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import IMAGE_PATTERNS, OTHER_PICTURES, matcher, walk
-from picsellia_async.sources._tool_paths import Namesakes, label_parts
+from picsellia_async.sources._tool_paths import Namesakes, folders_of, label_parts, tails
 
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
 """The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
@@ -52,6 +52,12 @@ class ImageIndex:
         """Return the images of a file name."""
         return self.by_name.get(name.casefold(), [])
 
+    def of_other_extension(self, parts: Sequence[str]) -> list[str]:
+        """Return the images that a path means but for its extension, below no other folders than its own."""
+        named = {one.casefold() for one in tails([*parts[:-1], PurePosixPath(parts[-1]).stem])}
+        same = self.by_stem.get(PurePosixPath(parts[-1]).stem.casefold(), [])
+        return [one for one in same if PurePosixPath(one).with_suffix("").as_posix().casefold() in named]
+
     def of_path(self, parts: Sequence[str]) -> list[str]:
         """Return those images of a path's last part that can be meant below the others."""
         return self._near("name", parts[-1], self.of_name(parts[-1]), parts[:-1])
@@ -86,7 +92,8 @@ class ImageIndex:
         """Return what `of_label` does, without those that cannot be meant by the label's folders."""
         images, others = self.of_label(label)
         folders = label_parts(label)[:-1]
-        return self._near("label", label.name, images, folders), self._near("other", label.name, others, folders)
+        near = _in_case(label.name, self._near("label", label.name, images, folders))
+        return near, self._near("other", label.name, others, folders)
 
     def _near(self, kind: str, name: str, found: list[str], folders: Sequence[str]) -> list[str]:
         if len(found) <= 1:
@@ -153,6 +160,13 @@ class ImageIndex:
                         f"and each label file has one if its number is {'lowered' if shift > 0 else 'raised'} by 1; rename the "
                         "label files or the images"
                     )
+
+
+def _in_case(name: str, found: list[str]) -> list[str]:
+    """Return the images without those beside one that has the label's very name: `a.txt` is not of `A.jpg` where there is an `a.jpg`."""
+    exact = {one for one in found if name in {PurePosixPath(one).stem, PurePosixPath(one).name}}
+    folders = {folders_of(one) for one in exact}
+    return [one for one in found if one in exact or folders_of(one) not in folders]
 
 
 def _by_prefix(stems: Iterable[str]) -> dict[str, set[int]]:

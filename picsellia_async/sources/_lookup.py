@@ -124,7 +124,10 @@ class ImageLookup:
                 if other != name:
                     raise SourceError(f"{name!r} and {other!r} both lead to {tail!r}, and one of them must be wrong")
                 return self._folder / tail
-        raise SourceError(self._no_image(name, self._index().of_name(posixpath.basename(ways[-1]))))
+        parts = path_parts(ways[-1])
+        found = self._index().of_name(parts[-1]) if parts else []
+        near = [] if found or not parts else self._index().of_other_extension(parts)
+        raise SourceError(self._no_image(name, found) + _other_extension(near))
 
     def numbered(self, image_id: int | str) -> Path:
         """Return the file that an image id means: a text is a name with or without extension, a number is one in the name.
@@ -136,7 +139,8 @@ class ImageLookup:
             return self.named(image_id)
         found = self._index().of_id(image_id)
         if not found:
-            raise SourceError(f"no image of that name or number in {str(self._folder)!r}; {WAY_OF_IDS}")
+            near = _other_extension(self._index().of_other_extension([str(image_id)]))
+            raise SourceError(f"no image of that name or number in {str(self._folder)!r}{near}; {WAY_OF_IDS}")
         if len(found) == 1:
             self._refuse_nearer([PurePosixPath(found[0]).name], found)
         path = self._only(found, f"image id {image_id!r}", WAY_OF_IDS)
@@ -400,6 +404,14 @@ class ImageLookup:
 def _is_whole_in(folders: Sequence[str], found: Iterable[str]) -> bool:
     """Return whether a file lies in all folders of a name, with others above them."""
     return bool(folders) and any(shared_tail(folders, folders_of(one)) == len(folders) for one in found)
+
+
+def _other_extension(near: Sequence[str]) -> str:
+    """Say which files have the name with another extension: nobody can tell whether one is the picture that was meant."""
+    if not near:
+        return ""
+    names = ", ".join(map(repr, near[:_NAMED_MAX]))
+    return f"; there is {names}, which may be another picture: if it is meant, the file must name it so"
 
 
 def _longest_tails(folders: Sequence[str], found: Iterable[str]) -> list[str]:

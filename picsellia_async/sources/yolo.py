@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, get_args
 
 import attrs
 
+from picsellia_async._log_line import Line, write
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
@@ -37,6 +39,8 @@ _LABELS: Final = matcher(("*.txt",))
 
 _LOOKED_AT: Final = 64
 """Label files that are looked at before the first frame, for corners and for how their last lines end."""
+_NAMED_MAX: Final = 3
+"""Label files that a message about several names."""
 _ENDED_MIN: Final = 2
 """Other files whose last line is ended, from which on a file in which it is not counts as cut off."""
 
@@ -172,6 +176,7 @@ class _Labels:
         found: dict[Path, Path] = {}
         several: dict[Path, list[Path]] = {}
         stems: list[str] = []
+        unused: list[str] = []
         files = list(walk(labels, _LABELS, Problems("skip")))  # what is wrong is told by the pass that reads them
         names = [PurePosixPath(file.relative_to(labels).as_posix()).with_suffix("") for file in files]
         lookup.expect_labels(names)
@@ -181,6 +186,7 @@ class _Labels:
             except SourceError:
                 if not _is_no_label(label):
                     stems.append(label.name)
+                    unused.append(label.as_posix())
                 continue
             stems.append(label.name)
             if len(first) < _LOOKED_AT:
@@ -189,6 +195,7 @@ class _Labels:
             if other != file:
                 several.setdefault(image, [other]).append(file)
         lookup.check_counted(stems)
+        _tell_unused(labels, unused, len(stems))
         return cls(first, several, len(stems))
 
     def look(self, labels: Path, kind: ShapeKind) -> None:
@@ -232,6 +239,15 @@ class _Labels:
             raise SourceError(
                 f"{len(files)} label files are of the image {os.fspath(image)!r}: {names}; give the folder of one run"
             )
+
+
+def _tell_unused(labels: Path, unused: Sequence[str], count: int) -> None:
+    """Say once how many label files lead to no image: each is a bad item, and the first one's message tells nothing of the others."""
+    if len(unused) > 1:
+        named = ", ".join(map(repr, unused[:_NAMED_MAX]))
+        more = ", ..." if len(unused) > _NAMED_MAX else ""
+        text = f"{os.fspath(labels)}: {len(unused)} of {count} label files lead to no image: {named}{more}"
+        write(Line(logging.WARNING, text, {"labels": os.fspath(labels), "unused": len(unused)}))
 
 
 def _text(file: Path) -> tuple[str, float]:
