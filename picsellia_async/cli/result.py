@@ -87,6 +87,7 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "elsewhere": {}
         if result.source is None
         else dict(itertools.islice(result.source.elsewhere.items(), FAILURES_NAMED)),
+        "warnings": [] if result.source is None else list(map(in_options, result.source.warnings)),
         "interrupted": result.is_interrupted,
         "error": result.stopped_by,
         "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),

@@ -35,6 +35,8 @@ class Problems:
     """The first of them."""
     left_out: Counter[str] = attrs.field(factory=Counter)
     """Files that the pattern does not ask for, by extension in lower case; "" is none."""
+    warnings: list[str] = attrs.field(factory=list)
+    """What is doubtful of all items together, and was told in the log."""
     elsewhere: dict[str, str] = attrs.field(factory=dict)
     """By name, the images that lie where no other of the file does, and may be other pictures: taken, and told."""
     total: int | None = None

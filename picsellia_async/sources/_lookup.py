@@ -125,9 +125,9 @@ class ImageLookup:
                     raise SourceError(f"{name!r} and {other!r} both lead to {tail!r}, and one of them must be wrong")
                 return self._folder / tail
         parts = path_parts(ways[-1])
-        found = self._index().of_name(parts[-1]) if parts else []
-        near = [] if found or not parts else self._index().of_other_extension(parts)
-        raise SourceError(self._no_image(name, found) + _other_extension(near))
+        same = self._index().of_name(parts[-1]) if parts else []
+        near = [] if same or not parts else self._index().of_other_extension(parts)
+        raise SourceError(self._no_image(name, same) + _other_extension(near))
 
     def numbered(self, image_id: int | str) -> Path:
         """Return the file that an image id means: a text is a name with or without extension, a number is one in the name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -13,8 +14,10 @@ import anyio.to_thread
 import attrs
 
 from picsellia_async._log_line import Line, write
+from picsellia_async.frames import Frame
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
+from picsellia_async.sources._extent_watch import ExtentWatch
 from picsellia_async.sources._folder import OTHER_PICTURES
 from picsellia_async.validation import choice
 
@@ -91,6 +94,11 @@ class Source(Closeable, Generic[T]):
         return dict(self._problems.elsewhere)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is doubtful of all items of the latest pass so far, and no error of any of them; the log tells it too."""
+        return tuple(self._problems.warnings)
+
+    @property
     def total(self) -> int | None:
         """Items that the latest pass has to read, good and bad; None before it began, and where only reading tells."""
         return self._problems.total
@@ -156,6 +164,35 @@ class Source(Closeable, Generic[T]):
         more = ", ..." if count > _NAMED_MAX else ""
         text = f"{self._name}: {count} {what} of the same name: {named}{more}; where that is wrong, the file must name the folder"
         write(Line(logging.WARNING, text, {"source": self._name, "elsewhere": count}))
+
+
+def watched(
+    read: Callable[[Problems], Generator[Frame, None, None]], name: str
+) -> Callable[[Problems], Generator[Frame, None, None]]:
+    """Return what reads the same frames, and tells where all of their shapes may be in pixels of a smaller size.
+
+    Args:
+        read: As for `Source`.
+        name: For the log: the file or folder.
+    """
+
+    def frames(problems: Problems) -> Generator[Frame, None, None]:
+        watch = ExtentWatch()
+
+        def tell(text: str) -> None:
+            if text:
+                problems.warnings.append(text)
+                write(Line(logging.WARNING, f"{name}: {text}", {"source": name}))
+
+        with contextlib.closing(read(problems)) as found:
+            try:
+                for frame in found:
+                    tell(watch.see(frame.prediction, frame.width, frame.height))
+                    yield frame
+            finally:
+                tell(watch.verdict())
+
+    return frames
 
 
 def _told(left_out: Mapping[str, int]) -> str:

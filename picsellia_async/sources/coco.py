@@ -42,7 +42,7 @@ from picsellia_async.sources._shapes import (
     polygon_from,
     prediction_from,
 )
-from picsellia_async.sources._source import Source
+from picsellia_async.sources._source import Source, watched
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
@@ -169,7 +169,10 @@ def coco_results(
                 yield made
 
     return Source(
-        f"coco_results {os.fspath(file)!r}", read, on_bad=on_bad, nothing=f"{os.fspath(file)} holds no result"
+        f"coco_results {os.fspath(file)!r}",
+        watched(read, os.fspath(file)),
+        on_bad=on_bad,
+        nothing=f"{os.fspath(file)} holds no result",
     )
 
 

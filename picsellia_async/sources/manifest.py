@@ -26,7 +26,7 @@ from picsellia_async.sources._image_files import GZIP, image_file, open_source, 
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._order_watch import OrderWatch, has_coordinates
 from picsellia_async.sources._repeated_keys import refuse_repeated
-from picsellia_async.sources._source import Source
+from picsellia_async.sources._source import Source, watched
 from picsellia_async.validation import choice, uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
@@ -104,7 +104,12 @@ def manifest(
                 if frame is not None:
                     yield frame
 
-    return Source(f"manifest {os.fspath(file)!r}", read, on_bad=on_bad, nothing=f"{os.fspath(file)} has no line")
+    return Source(
+        f"manifest {os.fspath(file)!r}",
+        watched(read, os.fspath(file)),
+        on_bad=on_bad,
+        nothing=f"{os.fspath(file)} has no line",
+    )
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

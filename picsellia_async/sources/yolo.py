@@ -28,7 +28,7 @@ from picsellia_async.sources._shapes import (
     polygon_from,
     prediction_from,
 )
-from picsellia_async.sources._source import Source
+from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, looks_like_corners, objects
 from picsellia_async.validation import choice
 
@@ -141,7 +141,10 @@ def yolo_labels(
                 yield made
 
     return Source(
-        f"yolo_labels {os.fspath(labels)!r}", read, on_bad=on_bad, nothing=f"no label files in {os.fspath(labels)!r}"
+        f"yolo_labels {os.fspath(labels)!r}",
+        watched(read, os.fspath(labels)),
+        on_bad=on_bad,
+        nothing=f"no label files in {os.fspath(labels)!r}",
     )
 
 

@@ -87,6 +87,22 @@ async def test_images_of_another_folder_than_the_rest_are_told(monitor, tmp_path
     assert report["delivered"] == 3
 
 
+async def test_boxes_that_may_be_in_smaller_pixels_are_told(monitor, tmp_path, caplog):
+    """They are sent, or would be: the JSON has it, and one warning."""
+    for number in range(20):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((480, 640, 3), 90, np.uint8))
+    results = [  # each at a place of its own, in all columns and rows of the left upper quarter
+        {"file_name": f"{n % 20}.png", "category_id": 0, "score": 0.5, "bbox": [37 * n % 271, 53 * n % 191, 48, 48]}
+        for n in range(160)
+    ]
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    code, report, _ = await monitor("--coco", tmp_path / "r.json", "--images", tmp_path, "--class-numbers", "--dry-run")
+    assert code == 0
+    assert len(report["warnings"]) == 1
+    assert "pixels of a smaller size" in report["warnings"][0]
+    assert len([one for one in caplog.messages if "pixels of a smaller size" in one]) == 1
+
+
 async def test_failures_can_be_sent_once_repaired(monitor, emulator, manifest_file, tmp_path):
     """Refused frames and bad lines are lines of a manifest with the reason; repaired and fed back, each is stored once."""
     picture = (tmp_path / "3.jpg").read_bytes()
