@@ -104,10 +104,13 @@ async def deliver(feed: Feed, ledger: Ledger, refused: asyncio.Event, seconds: f
         await asyncio.wait([feeding])
 
 
+ENDED_TEXT: Final = "reading the frames ended after %(frames)d of them, by %(error)s"
+"""Of the line in the log about an iterable that ended by an error."""
+
+
 def _tell_ended(error: Exception, count: int) -> None:
     """Tell that the iterable ended by an error: a script that does not look at its report would pass over that."""
-    text = "reading the frames ended after %(frames)d of them, by %(error)s"
-    tell(logging.WARNING, text, frames=count, error=error_text(error))
+    tell(logging.WARNING, ENDED_TEXT, frames=count, error=error_text(error))
 
 
 class Stream:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
+from picsellia_async._delivery.stream import ENDED_TEXT
 from picsellia_async.cli.wording import in_options
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
@@ -47,13 +48,20 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def logged(verbose: int) -> Iterator[None]:
-    """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` warnings alone."""
+def logged(verbose: int, *, is_end_told: bool = False) -> Iterator[None]:
+    """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` warnings alone.
+
+    Args:
+        verbose: How often `-v` was given.
+        is_end_told: Whether the command itself says by which error the reading ended, so that the log's line would say it twice.
+    """
     logger = logging.getLogger("picsellia_async")
     if not verbose and logger.hasHandlers():  # called by a program that has set up its logging
         yield
         return
     handler = _StderrHandler(_FORMAT if verbose else _WARNING_FORMAT)
+    if is_end_told:
+        handler.addFilter(lambda record: record.msg != ENDED_TEXT)
     level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.WARNING)

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of the given arguments, or of the process's; return the exit code."""
     chosen = root_parser().parse_args(arguments)
     try:
-        with logged(chosen.verbose):
+        # Its report says so; as JSON that is on stdout alone.
+        is_end_told = chosen.command == "monitor" and not chosen.json
+        with logged(chosen.verbose, is_end_told=is_end_told):
             code = int(chosen.run(chosen))
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -54,6 +54,32 @@ async def test_skipped_items_are_not_left_to_be_read(tmp_path, monitor):
         assert "the same command" not in err
 
 
+@pytest.mark.parametrize("options", [[], ["-v"], ["--dry-run"], ["--spool", "s"]])
+async def test_the_error_that_stops_a_run_is_said_once(tmp_path, emulator, environment, options):
+    """By the report; as JSON, which is on stdout, stderr has the line of the log."""
+    manifest = write_manifest(tmp_path / "day")
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*lines[:2], "bad", *lines[2:]]))
+    arguments = [
+        sys.executable,
+        "-m",
+        "picsellia_async.cli",
+        "monitor",
+        emulator.deployment_name,
+        "--manifest",
+        str(manifest),
+    ]
+    for form in ([], ["--json"]):
+        process = await asyncio.create_subprocess_exec(
+            *arguments, *options, *form, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = (one.decode() for one in await process.communicate())
+        assert process.returncode == 1
+        assert err.count("line 3: no JSON") == (0 if form and "--dry-run" in options else 1)
+        assert ("stopped: SourceError" in err) == (not form)
+        assert not form or "line 3: no JSON" in json.loads(out)["error"]
+
+
 async def test_a_bad_line_stops_the_same_command_again(tmp_path, monitor):
     """It says so, and that --skip-bad goes on; what is behind the line is not read, whether it was delivered before or not."""
     manifest = write_manifest(tmp_path / "day")
