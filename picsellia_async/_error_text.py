@@ -8,30 +8,33 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_USER: Final = re.compile(r"(?<=://)(?:[^\s/?#:]*:(?!\d+[/?#])\S*|[^\s/?#]*)@")
-"""Of an address. Up to the last `@`: a password may hold a slash; behind a port it is one of the path."""
-_QUERY: Final = re.compile(r"(?:(://[^\s?#]*[?#])|(\?)(?=[\w.%\[\]-]+=))\S*")
-"""Of an address, or of a path as clients of HTTP show it."""
+_RUN: Final = re.compile(r"\S+")
+_AUTHORITY: Final = re.compile(r"(?<=://)[^\s/?#]*")
+_NO_PORT: Final = re.compile(r":(?!\d+[/?#])")
+_NAMED_QUERY: Final = re.compile(r"\?(?=[\w.%\[\]-]+=)")
+"""Of a path as clients of HTTP show it."""
+_QUERY_BEGIN: Final = re.compile(r"[?#]")
+PASSWORD_FIELDS: Final = ("password", "passwd", "passphrase", "pwd")
+"""Ends of the names of fields whose value is secret whatever it looks like."""
 HIDDEN_FIELDS: Final = (
-    *(
-        "token",
-        "jwt",
-        "password",
-        "passwd",
-        "passphrase",
-        "pwd",
-        "secret",
-        "secret_key",
-        "cookie",
-        "signature",
-        "credential",
-    ),
+    *PASSWORD_FIELDS,
+    *("token", "jwt", "secret", "secret_key", "cookie", "signature", "credential"),
     *("apikey", "api-key", "api_key", "accesskey", "access-key", "access_key", "accesskeyid"),
 )
 """Ends of the names of fields that are secret."""
-_FIELD: Final = re.compile(rf"""((?:{"|".join(HIDDEN_FIELDS)})["']?\s*[:=]\s*["']?)[^\s"',;&]+""", re.IGNORECASE)
-_BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE)
-_BEHIND: Final = re.compile(r"['\")\]>}.,;:]*\Z")
+_FIELD: Final = re.compile(
+    rf"""(?P<name>{"|".join(HIDDEN_FIELDS)})["']?\s*(?P<mark>[:=])\s*["']?(?P<value>[^\s"',;&]+)""", re.IGNORECASE
+)
+_BEARER: Final = re.compile(r"\bbearer\s+(?P<value>[\w.~+/=-]{16,})", re.IGNORECASE)
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]{0,17}(?:[-_./:'][A-Z]?[a-z]{0,17})*[.:!?)=]{0,3}")
+"""Letters as words have them: small ones, a capital at most at their begin."""
+_NO_WORD: Final = re.compile(r"[bcdfghj-np-tv-xz]{6}|\b[^\Waeiouy_]{4,}\b")
+"""Small letters that no word has."""
+_TERM: Final = re.compile(r"(?:sha-?\d{1,3}|md5|oauth2?|utf-?8|[hrep]s\d{3}|https?)[.:!?)]?|\d{1,3}", re.IGNORECASE)
+"""Names that have digits: of a digest, of a way to sign in, a status."""
+_CREDENTIAL_MIN: Final = 4
+"""Characters from which on something may be a credential."""
+_BEHIND: Final = "'\")]>}.,;:"
 """What ends a sentence or a quotation, behind an address."""
 
 
@@ -44,10 +47,69 @@ def hide_secrets(text: str) -> str:
     if len(text) > _TEXT_MAX:
         text = text[:_TEXT_MAX].rpartition(" ")[0] or text[:_TEXT_MAX]
         text += f" (and more: {_TEXT_MAX} characters are shown)"
-    text = _USER.sub("***@", text)
-    text = _QUERY.sub(lambda found: f"{found[1] or found[2]}***{_BEHIND.search(found[0])[0]}", text)  # type: ignore[index]  # it fits all
-    text = _FIELD.sub(r"\g<1>***", text)
-    return _BEARER.sub(r"\g<1>***", text)
+    text = _RUN.sub(lambda run: _without_query(_without_user(run[0])), text)
+    return _BEARER.sub(_without_value, _FIELD.sub(_without_value, text))
+
+
+def _without_user(run: str) -> str:
+    """Return a text without spaces without user and password of the addresses in it.
+
+    Up to the last `@`: a password may hold a slash; behind a port it is one of the path.
+    """
+    last = run.rfind("@")
+    if last < 0 or "://" not in run:
+        return run
+    shown, at = "", 0
+    for found in _AUTHORITY.finditer(run):
+        start, end = found.span()
+        if start >= at:
+            colon = _NO_PORT.search(run, start)
+            is_password = colon is not None and colon.start() < min(end, last)
+            to = last if is_password else run.rfind("@", start, end)
+            if to >= start:
+                shown, at = f"{shown}{run[at:start]}***@", to + 1
+    return shown + run[at:]
+
+
+def _without_query(run: str) -> str:
+    """Return a text without spaces without the query of the address, or path, in it."""
+    named, scheme = _NAMED_QUERY.search(run), run.find("://")
+    begin = None if scheme < 0 else _QUERY_BEGIN.search(run, scheme + 3)
+    if begin is None or (named is not None and named.start() < scheme):
+        begin = named
+    if begin is None:
+        return run
+    rest = run[begin.end() :]
+    return f"{run[: begin.end()]}***{rest[len(rest.rstrip(_BEHIND)) :]}"
+
+
+def is_credential(value: str) -> bool:
+    """Return whether what stands behind `token` or `Bearer` looks like a credential, and not like the reason of a refusal.
+
+    Words are small letters: "expired", "This field is required". A credential has digits, capitals within, or no vowels.
+    """
+    if len(value) < _CREDENTIAL_MIN or _TERM.fullmatch(value):
+        return False
+    return _WORDS.fullmatch(value) is None or _NO_WORD.search(value) is not None
+
+
+def is_secret(name: str, mark: str, value: str) -> bool:
+    """Return whether the value of a field is secret.
+
+    Args:
+        name: Of the field, or its end.
+        mark: What stands between both. Behind `=` no sentence begins.
+        value: Its first word.
+    """
+    return mark != ":" or name.lower() in PASSWORD_FIELDS or is_credential(value)
+
+
+def _without_value(found: re.Match[str]) -> str:
+    """Return a field, or a scheme, without its value where that is secret."""
+    parts = found.groupdict()
+    if not is_secret(parts.get("name", ""), parts.get("mark", ":"), found["value"].rstrip("}])")):
+        return found[0]
+    return f"{found[0][: found.start('value') - found.start()]}***"
 
 
 def error_text(error: BaseException) -> str:

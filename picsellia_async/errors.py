@@ -140,7 +140,7 @@ class StatusError(PicselliaError):
     detail: Any = None
     """`detail` of the service's error body: text, a list, or None."""
     body: bytes = b""
-    """The body as it arrived, cut at 64 KiB."""
+    """The body as it arrived, without secrets, cut at 64 KiB."""
     attempts: int = 1
     """How often the call was attempted in all."""
     retry_after: float | None = None

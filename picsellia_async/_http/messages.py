@@ -18,6 +18,7 @@ from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import DEFAULT_PORTS, ERROR_BYTES_MAX, Answer, Origin
+from picsellia_async._wire.redaction import shown_reason
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.errors import DecodeError
 
@@ -376,7 +377,7 @@ def respond_with(
     """Return body and extensions of a response: its body at once if all of it came with the head, else a stream."""
     extensions = {
         "http_version": connection.response.http_version(),
-        "reason_phrase": connection.response.reason,
+        "reason_phrase": shown_reason(connection.response.reason),  # httpx logs it
         "network_stream": NetworkStream(connection.sock, None if connection.tls is None else connection.tls.ssl_object),
     }
     if connection.response.complete and trace is None:

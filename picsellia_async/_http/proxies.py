@@ -22,6 +22,7 @@ import httpx
 from picsellia_async._http.messages import find_origin
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin, without_user
+from picsellia_async._wire.redaction import secrets_of_user
 from picsellia_async.errors import ConfigurationError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
@@ -40,6 +41,12 @@ class Proxy:
     def __str__(self) -> str:
         """Return the address without user and password."""
         return without_user(self.url)
+
+    @property
+    def secrets(self) -> set[str]:
+        """Its password, and what a sign-in with it sends."""
+        user, _, _ = self.url.partition("://")[2].rpartition("@")
+        return secrets_of_user(user)
 
     def check(self) -> None:
         """Look whether httpx can use it; its own errors are of many kinds.
@@ -87,6 +94,11 @@ class Proxies:
         }
         exceptions = (entry.strip().lower() for entry in found.get("no", "").split(","))
         return cls(named, tuple(entry for entry in exceptions if entry))
+
+    @property
+    def secrets(self) -> set[str]:
+        """Passwords of the proxies, and what a sign-in with them sends."""
+        return set().union(*(proxy.secrets for proxy in self._named.values()))
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -170,7 +182,11 @@ class ProxyRouter(httpx.AsyncBaseTransport):
         proxy = self._proxies.of(find_origin(url.raw_scheme, url.raw_host, url.port))
         if proxy is None:
             return await self._direct.handle_async_request(request)
-        return await (self._proxied.get(proxy) or await self._open(proxy)).handle_async_request(request)
+        response = await (self._proxied.get(proxy) or await self._open(proxy)).handle_async_request(request)
+        response.extensions.pop(
+            "reason_phrase", None
+        )  # httpx logs it, and a proxy may say there which password is wrong
+        return response
 
     async def _open(self, proxy: Proxy) -> httpx.AsyncHTTPTransport:
         proxy.check()

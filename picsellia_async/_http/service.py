@@ -18,10 +18,11 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+import anyio.to_thread
 import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
@@ -59,6 +60,12 @@ USER_AGENT: Final = f"picsellia-async/{__version__}"
 
 JSON: Final = "application/json"
 """Content-Type of every body but a multipart form."""
+
+SEARCHED_INLINE: Final = 4 * 1024
+"""Bytes of an error's body that are searched for secrets at once; more than that in a thread."""
+
+_SAID_MAX: Final = 4 * 1024
+"""Characters shown of what a transport says of an answer: it may hold the whole head of one."""
 
 _NOT_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "WriteError", "WriteTimeout")
 """Errors of stock transports after which the service cannot have the whole request. Ours say so themselves (`request_sent`)."""
@@ -152,7 +159,7 @@ class Service:
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
-                    failure = status_error(endpoint, answer, url, attempt, self._secrets())
+                    failure = await self._status_error(endpoint, answer, url, attempt)
                 refused += is_refused(failure)
                 delay = next_delay(
                     self.retry, failure=failure, idempotent=repeat, attempt=attempt, refused=refused,
@@ -171,6 +178,13 @@ class Service:
             failure = None  # its traceback refers to this frame, and so to the body of the request
             if span is not None:
                 span.end()
+
+    async def _status_error(self, endpoint: Endpoint[Any], answer: Answer, url: str, attempt: int) -> StatusError:
+        """Return the error that a status means. A large body is searched for secrets in a thread: it takes tens of milliseconds."""
+        make = functools.partial(status_error, endpoint, answer, url, attempt, self._secrets())
+        if len(answer.content) <= SEARCHED_INLINE:
+            return make()
+        return await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
 
     def _secrets(self) -> set[str]:
         """Return what the account's requests are signed with, to be hidden where a host echoes it."""
@@ -193,14 +207,18 @@ class Service:
             raise
 
     def _hide(self, error: Exception) -> None:
-        """Hide secrets in what an exchange raised; a `StatusError`, of a sign-in, was made without."""
+        """Hide secrets in what an exchange raised, and in what that came from: a traceback shows both.
+
+        A `StatusError`, of a sign-in, was made without.
+        """
         if isinstance(error, DecodeError):
             error.message = hidden_in(error.message, self._secrets())
             error.args = (error.message, *error.args[1:])
         elif not isinstance(error, PicselliaError):
-            said = str(error)
-            if (hidden := hidden_in(said, self._secrets())) != said:  # an address that a redirect names, say
-                error.args = (hidden, *error.args[1:])
+            for one in _all_of(error):
+                said = str(one)
+                if (hidden := hidden_in(said[:_SAID_MAX], self._secrets())) != said:  # a bad line of a head, say
+                    one.args = (hidden, *one.args[1:])
 
     async def _wait(self, endpoint: Endpoint[Any], failure: PicselliaError, attempt: int, delay: float) -> None:
         """Wait before the next attempt, and tell the log of it."""
@@ -270,6 +288,18 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
     if organization_id is not None:
         lines += f"x-picsellia-organization: {organization_id}\r\n"
     return StaticCredential(SecretBytes(lines.encode("ascii")))
+
+
+def _all_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it came from."""
+    seen: set[int] = set()
+    rest: list[BaseException | None] = [error]
+    while rest:
+        one = rest.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            rest += (one.__cause__, one.__context__)
+            yield one
 
 
 # A camera's frames all go to one place; working it out anew would cost more than reading the answer.

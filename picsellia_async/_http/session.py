@@ -16,6 +16,7 @@ import os
 import ssl
 from typing import Any, Final
 
+import anyio
 import attrs
 import httpx
 
@@ -72,7 +73,9 @@ class HttpSession:
     )
     """Sees every attempt; None: nobody watches."""
     secrets: set[str] = attrs.field(factory=set, init=False, repr=False)
-    """Api tokens of the accounts that use it: errors hide them, whoever echoes them."""
+    """Api tokens of the accounts that use it, and passwords of proxies: errors hide them, whoever echoes them."""
+    searchers: anyio.CapacityLimiter = attrs.field(init=False, repr=False)
+    """Lets one thread search large bodies for secrets; more would take turns with the event loop, and each turn makes it wait."""
     is_closed: bool = attrs.field(default=False, init=False)
     """Whether `aclose` was called."""
     _fast: FastTransport | None = attrs.field(default=None, init=False, repr=False)
@@ -204,9 +207,12 @@ class HttpSession:
         if self._fast is not None:
             self._fast.reset()
         self._loop, self._pid = loop, os.getpid()
+        self.searchers = anyio.CapacityLimiter(1)
         self._client = self._make_client()
 
     def _make_client(self) -> HttpxEngine:
+        proxies = Proxies.of_environment()
+        self.secrets |= proxies.secrets  # a client of the caller's own reads them from there too
         if self.http_client is not None:
             return HttpxEngine(self.http_client)
         if self.transport is not None:
@@ -219,7 +225,6 @@ class HttpSession:
                 ssl_context=self.verify,
             )
         self._router = None
-        proxies = Proxies.of_environment()
         if not proxies:
             return HttpxEngine(httpx.AsyncClient(transport=self._fast), is_ours=True)
         logger.debug("a proxy is configured: httpx's own transport is used for the hosts that NO_PROXY does not except")

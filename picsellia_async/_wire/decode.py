@@ -32,6 +32,8 @@ V = TypeVar("V", bound=Value)
 
 BODY_KEPT: Final = 64 * 1024
 """Bytes of an error body that stay on the error."""
+_MARGIN: Final = 4 * 1024
+"""Bytes behind those that are searched too, so that a secret which the bound cuts is found."""
 
 
 def decode(endpoint: Endpoint[T], answer: Answer, url: str, attempts: int = 1, *, subject: object = None) -> T:
@@ -127,8 +129,7 @@ def status_error(
         attempts: How often it was sent.
         secrets: What the request was signed with: hidden in those words, however they spell it.
     """
-    # A status that means success elsewhere may come with megabytes, which the transport does not cut.
-    answer = attrs.evolve(answer, content=without_secrets(answer.content[:ERROR_BYTES_MAX], secrets))
+    answer = attrs.evolve(answer, content=_shown(answer.content, secrets))
     message, detail = error_text(answer)
     if place := hidden_in(_redirect_place(answer, url), secrets):
         message, detail = f"it redirects to {place}, which is not followed", None
@@ -138,6 +139,28 @@ def status_error(
     return cls(
         message, answer.status, endpoint.method, url, detail, answer.content[:BODY_KEPT], attempts, retry_after(answer)
     )
+
+
+def _shown(content: bytes, secrets: Iterable[str]) -> bytes:
+    """Return what of an error's body is shown, without secrets: JSON as a whole, of anything else as much as the error keeps.
+
+    A page of HTML is nothing to be read to its end, and searching it takes its time.
+    """
+    # A status that means success elsewhere may come with megabytes, which the transport does not cut.
+    content = content[:ERROR_BYTES_MAX]
+    if len(content) <= BODY_KEPT or _is_json(content):
+        return without_secrets(content, secrets)
+    head = content[: BODY_KEPT + _MARGIN]
+    end = max(head.rfind(b" ", BODY_KEPT), head.rfind(b"\n", BODY_KEPT))  # half a word is not known for a secret
+    return without_secrets(head[:end] if end > 0 else head, secrets)
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _redirect_place(answer: Answer, url: str) -> str:

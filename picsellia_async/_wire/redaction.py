@@ -4,24 +4,29 @@ Theory of operation. What the request was signed with is known, so it is looked 
 only letters and digits are compared, so that nothing that stands between them helps; and they are compared with the credential as it is, and as
 numbers, hexadecimal and base64 spell it. Where a part of it is found, its place in the body is hidden; where the place cannot be told,
 nothing of the body is shown.
-What is not known by value (an image, another service's password) is hidden by its form.
+What is not known by value (an image, another service's password) is hidden by its form; what stands behind `token` or `Bearer` only where it
+looks like a credential, since it may be the reason of the refusal.
 """
 
 from __future__ import annotations
 
 import base64
 import functools
+import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+from urllib.parse import quote, unquote
 
 import orjson
 
-from picsellia_async._error_text import HIDDEN_FIELDS
+from picsellia_async._error_text import HIDDEN_FIELDS, is_credential, is_secret
 
 SECRET_MIN: Final = 16
-"""Characters from which on a credential is hidden by value: a shorter one may be a word, as in tests."""
+"""Characters from which on parts of a credential are hidden, in whatever coding; of a shorter one only the whole is, as a word of its own."""
+WORD_MIN: Final = 8
+"""Characters from which on what looks like a word is hidden as a password: "token" and "admin" are said of much else."""
 SHOWN_MAX: Final = 11
 """Characters of a credential, in a row, that are no secret yet."""
 UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the request, in a coding of its own)"
@@ -33,10 +38,14 @@ _PIECES_MAX: Final = 16
 """So that a long spelling costs no more: its pieces are longer."""
 _TOKEN_MAX: Final = 128
 """Characters of an api token. A JWT is longer, and ends soon: its base64 is not looked for."""
-_TOLD_MAX: Final = 64 * 1024
-"""Bytes of a body of which places are told: a longer one takes the event loop too long."""
+_TOLD_MAX: Final = 72 * 1024
+"""Bytes of a body of which places are told: a longer one takes too long."""
 _NESTED_MAX: Final = 3
 """Codings around each other."""
+
+
+_DIGIT: Final = re.compile(rb"\d")
+_LONG_WORD: Final = re.compile(rb"\S{%d,}" % (SHOWN_MAX + 1))
 
 
 def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
@@ -44,7 +53,7 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
 
     Args:
         body: As it arrived.
-        secrets: Credentials of the request, which are hidden by value; those below `SECRET_MIN` characters are not.
+        secrets: Credentials of the request, which are hidden by value; of those below `SECRET_MIN` characters the whole.
     """
     plain = _spelled_plainly(body) if b"\\u" in body else body
     hidden = plain
@@ -53,8 +62,25 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
         if len(secret) >= SECRET_MIN:
             hidden = hidden.replace(secret.encode(), b"***")
             needles += _needles(secret)
+        elif len(secret) >= WORD_MIN or is_credential(secret):
+            hidden = _whole(secret).sub(b"***", hidden)
     hidden = _without_forms(_without_values(hidden, needles))
     return body if hidden == plain else hidden
+
+
+def shown_reason(reason: bytes) -> bytes:
+    """Return the reason phrase of a status line without words that may be a part of a credential: those with digits that are long."""
+    if _DIGIT.search(reason) is None:
+        return reason
+    return _LONG_WORD.sub(lambda word: b"***" if _DIGIT.search(word[0]) else word[0], without_secrets(reason))
+
+
+def secrets_of_user(user: str) -> set[str]:
+    """Return what is secret of `user:password`, as an address spells it: the password, and what a basic sign-in sends."""
+    name, _, password = map(unquote, user.partition(":"))
+    if not password:
+        return set()
+    return {password, base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
 def hidden_in(text: str, secrets: Iterable[str]) -> str:
@@ -73,16 +99,18 @@ def _spelled_plainly(body: bytes) -> bytes:
 # By value.
 
 _NUMBER: Final = re.compile(
-    rb"(?:%(?:25)*(?:u00)?|\\{1,8}(?:u0{6}|u00|u\{0*|x)|&(?:amp;)*#x0*)([0-9a-f]{2})[;}]?"
-    rb"|&(?:amp;)*#0*([0-9]{2,3});?|\\{1,8}([0-7]{3})",
+    rb"(?:%(?:25)*(?:u00)?|(?<!\\)\\++(?:u0{6}|u00|u\{0*|x)|&(?:amp;)*#x0*)([0-9a-f]{2})[;}]?"
+    rb"|&(?:amp;)*#0*([0-9]{2,3});?|(?<!\\)\\++([0-7]{3})",
     re.IGNORECASE,
 )
 """A character by its number: hexadecimal, decimal, octal."""
 _BASES: Final = (0, 16, 10, 8)
 """Of its digits, by their group."""
-_BETWEEN: Final = re.compile(rb"\\{1,8}[nrt]|<[a-z/ ]{1,8}>", re.IGNORECASE)
+_BETWEEN: Final = re.compile(rb"(?<!\\)\\++[nrt]|<[a-z/ ]{1,8}>", re.IGNORECASE)
 """What letters may stand between the characters of a credential: line ends of JSON, elements of HTML."""
 _READ: Final = re.compile(rb"%b|%b|[^a-z0-9\\%%&<]+|[\\%%&<]" % (_NUMBER.pattern, _BETWEEN.pattern), re.IGNORECASE)
+_WIDE: Final = re.compile(r"[^\x00-\x7f]{1,256}")
+"""A few at a time: a search that runs in a thread keeps all others from running within one step."""
 _SMALL: Final = bytes(range(256)).lower()
 _OTHERS: Final = bytes(one for one in range(256) if not (one < 128 and chr(one).isalnum()))
 
@@ -97,6 +125,14 @@ def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
     found = _places(text, needles)
     hidden = _without_places(body, ((begins[start], ends[end - 1]) for start, end in found))
     return UNREADABLE_BODY if _is_in(hidden, needles) else hidden
+
+
+@functools.lru_cache(64)
+def _whole(secret: str) -> re.Pattern[bytes]:
+    """Return what fits a short credential that is no part of a word, as it is and as addresses, JSON and HTML spell it."""
+    spelled = {secret, quote(secret, safe=""), orjson.dumps(secret).decode()[1:-1], html.escape(secret)}
+    words = "|".join(re.escape(one) for one in sorted(spelled, key=len, reverse=True))
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
 
 
 @functools.lru_cache(64)
@@ -122,7 +158,7 @@ def _compared(body: bytes) -> bytes:
 def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
     """Return whether a credential stands in a body, in whatever coding."""
     if not body.isascii():
-        body += unicodedata.normalize("NFKC", body.decode("utf-8", "ignore")).encode()  # wide letters and the like
+        body += _WIDE.sub(_plain_letters, body.decode("utf-8", "ignore")).encode()
     for _ in range(_NESTED_MAX + 1):
         if any(_places(_compared(body), needles)):
             return True
@@ -131,6 +167,11 @@ def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
             break
         body = read
     return False
+
+
+def _plain_letters(found: re.Match[str]) -> str:
+    """Return wide letters and the like as what they stand for."""
+    return unicodedata.normalize("NFKC", found[0])
 
 
 def _character(found: re.Match[bytes]) -> bytes:
@@ -188,7 +229,8 @@ def _without_places(body: bytes, places: Iterable[tuple[int, int]]) -> bytes:
 # By form.
 
 _FIELDS: Final = b"|".join(one.encode() for one in HIDDEN_FIELDS)
-_SCHEMES: Final = b"bearer|basic|digest|api-?token|api-?key"
+_SCHEMES: Final = b"bearer|basic|api-?token|api-?key"
+"""Digest is none: what follows it there has a name, and elsewhere it is a sum that did not fit."""
 _VALUE: Final = rb"""[^\s"',;&}\]\\]+"""
 _JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 _LONG: Final = re.compile(
@@ -202,6 +244,14 @@ _HEXADECIMAL: Final = re.compile(rb"[0-9a-fA-F]{40,}")
 _TOKEN_CHARACTERS: Final = 40
 _DIGEST_CHARACTERS: Final = 128
 """Of the longest digest; more is an image."""
+_NAMED_MAX: Final = 160
+"""Bytes before a digest in which its name is looked for."""
+_BESIDE: Final = rb"(?:(?:is|was|are|of|the|mismatch|expected|got|found|computed|calculated|actual|received|invalid|bad|unknown|wrong|id|sum|value|but|and|w|not)[^a-z0-9]{1,8})"
+_NAMED: Final = re.compile(
+    rb"(?<![a-z0-9])(?:sha-?1(?:sum)?|(?:commit|revision|rev)(?:id|sha|hash|s)?|e-?tag|checksum|digest|md5|fingerprint|thumbprint|blob|tree)"
+    rb"[^a-z0-9]{1,8}%b{0,4}(?:[0-9a-f]{40}[^a-z0-9]{1,8}%b{0,4})?\Z" % (_BESIDE, _BESIDE)
+)
+"""What says of 40 hexadecimal digits that they are no token: `commit`, `ETag`, "sha1 mismatch: expected ... got ..."."""
 _CLASSES: Final = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
 """All are in an image, and seldom in a word."""
 _BREAK: Final = re.compile(rb"\\{1,8}[nr]|\s")
@@ -219,18 +269,27 @@ _IN_SMALL_LETTERS: Final = tuple(
         (b"89", rb"(89[ :.-]*50[ :.-]*4e[ :.-]*47(?:[ :.-]*[0-9a-f]{2}){8,})"),
         (b"255,", rb"(255,\s*216,\s*255(?:,\s*\d{1,3})+)"),
         (b"137,", rb"(137,\s*80,\s*78,\s*71(?:,\s*\d{1,3})+)"),
-        (b"cookie", rb"""cookie(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?([^"'\r\n\\]+)"""),
-        (b"</", rb"<[\w:.-]{0,64}(?:%b)\w{0,64}>([^<]+)" % _FIELDS),
-        (b"", rb"(?:%b)\s+(%b)" % (_SCHEMES, _VALUE)),
+    )
+)
+"""What is in a body that the pattern fits, and the pattern: an image with its name, user and password of addresses, an image as numbers.
+The group is hidden."""
+_NAMED_VALUES: Final = tuple(
+    (mark, re.compile(pattern))
+    for mark, pattern in (
+        (b"cookie", rb"""(?P<name>cookie)(?:\\*["'])?\s*(?P<mark>[:=])\s*(?:\\*["'])?(?P<value>[^"'\r\n\\]+)"""),
+        (b"</", rb"<[\w:.-]{0,64}?(?P<name>%b)\w{0,64}(?P<mark>>)(?P<value>[^<]+)" % _FIELDS),
+        (b"", rb"(?P<name>%b)(?P<mark>\s)\s*(?:token\s+)?(?P<value>%b)" % (_SCHEMES, _VALUE)),
         (
             b"",
-            rb"""(?:%b)(?:\\*["'])?\s*(?:[:=]|%%3a|%%3d)\s*(?:\\*["'])?(?:(?:%b)\s+)?(%b)"""
+            rb"""(?P<name>%b)(?:\\*["'])?\s*(?P<mark>[:=]|%%3a|%%3d)\s*(?:[\[(]\s*)?(?:\\*["'])?(?:(?:%b)\s+)?(?P<value>%b)"""
             % (_FIELDS, _SCHEMES, _VALUE),
         ),
     )
 )
-"""What is in a body that the pattern fits, and the pattern: an image with its name, user and password of addresses, an image as numbers,
-cookies, elements of XML as storages answer in, and values with their names. The group is hidden."""
+"""The same of values with their names: cookies, elements of XML as storages answer in, schemes, fields. They are hidden where
+they are secret."""
+_REASON_MAX: Final = 200
+"""Characters that a reason may have."""
 
 
 def _without_forms(body: bytes) -> bytes:
@@ -239,15 +298,38 @@ def _without_forms(body: bytes) -> bytes:
         body = _JWT.sub(b"***", body)
     body = _LONG.sub(_without_image, _HEXADECIMAL.sub(_without_hexadecimal, body))
     lower = body.lower()
-    return _without_places(
-        body, (found.span(1) for mark, form in _IN_SMALL_LETTERS if mark in lower for found in form.finditer(lower))
-    )
+    places = [found.span(1) for mark, form in _IN_SMALL_LETTERS if mark in lower for found in form.finditer(lower)]
+    for mark, form in _NAMED_VALUES:
+        if mark in lower:
+            places += _secret_values(body, lower, form)
+    return _without_places(body, places)
+
+
+def _secret_values(body: bytes, lower: bytes, form: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the places of values that are secret; in one that is none the next may begin."""
+    found = form.search(lower)
+    while found is not None:
+        start, end = found.span("value")
+        is_long = end - start > _REASON_MAX
+        if is_long or _is_secret(found["name"], found["mark"], body[start:end]):
+            yield start, end
+            start = end
+        found = form.search(lower, start)
+
+
+def _is_secret(name: bytes, mark: bytes, value: bytes) -> bool:
+    """Return whether a value, of one or more words, is secret."""
+    kind = ":" if mark in b":> \t\r\n" else "="
+    return any(is_secret(name.decode(), kind, word) for word in value.decode("latin-1").split())
 
 
 def _without_hexadecimal(found: re.Match[bytes]) -> bytes:
     """Return what takes the place of a token or an image; what has another length is a digest."""
     length = len(found[0])
-    return b"***" if length == _TOKEN_CHARACTERS or length > _DIGEST_CHARACTERS else found[0]
+    if length == _TOKEN_CHARACTERS:
+        before = found.string[max(0, found.start() - _NAMED_MAX) : found.start()].lower()
+        return found[0] if _NAMED.search(before) else b"***"
+    return b"***" if length > _DIGEST_CHARACTERS else found[0]
 
 
 def _without_image(found: re.Match[bytes]) -> bytes:

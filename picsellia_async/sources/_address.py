@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from picsellia_async._error_text import HIDDEN_FIELDS
+from picsellia_async._wire.redaction import secrets_of_user
 from picsellia_async.errors import ConfigurationError, shown
 
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
@@ -72,6 +73,13 @@ def split_address(address: str) -> SplitResult:
         ValueError: It has none; with a part of the password in its message.
     """
     return urlsplit(_USER.sub(lambda user: user[0].replace("[", "%5B").replace("]", "%5D"), address, count=1))
+
+
+def secrets_of(address: str) -> set[str]:
+    """Return what a camera may repeat of its address that nobody else may read: the password, and values of its query."""
+    parts = split_address(address)
+    named = (unquote(found[0].rpartition("=")[2]) for found in _PARAMETER.finditer(f"{parts.path}?{parts.query}"))
+    return {*secrets_of_user(parts.netloc.rpartition("@")[0]), *named}
 
 
 def source_name(address: str) -> str:

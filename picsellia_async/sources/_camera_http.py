@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import quote, unquote, urlunsplit
 
-from picsellia_async.sources._address import quoting_hint, split_address
+from picsellia_async._wire.redaction import hidden_in
+from picsellia_async.sources._address import quoting_hint, secrets_of, split_address
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._reading_threads import end_at_exit
 
@@ -55,7 +56,8 @@ def answer_of(
         response: http.client.HTTPResponse = opener.open(_without_user(address), timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        failure, status = f"HTTP {error.code} {error.reason}", error.code
+        reason = hidden_in(error.reason, secrets_of(address))
+        failure, status = f"HTTP {error.code} {reason}".rstrip(), error.code
     except (OSError, http.client.HTTPException, ValueError) as error:
         failure = why_no_answer(error)
     if failure:  # raised outside of `except`: the error, with the query in it, must not even be the context

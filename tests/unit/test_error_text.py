@@ -35,6 +35,14 @@ def test_a_long_text_is_cut() -> None:
     assert said.endswith("(and more: 10000 characters are shown)")
 
 
+@pytest.mark.parametrize(
+    "piece", ["://", "://a:", "://a", "?a=", "?", "://a@", "?'", "'", "token:a", "token: a-", "bearer ", "a:", "://a?"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    """Each is a beginning of something that is hidden; such a search once took more than a second, and nothing else of the program ran."""
+    error_text(OSError((piece * 10_000)[:9_999] + "x"))
+
+
 def test_an_error_without_a_message_is_its_type() -> None:
     """A bare `raise OSError`."""
     assert error_text(OSError()) == "OSError"
