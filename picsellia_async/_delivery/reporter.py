@@ -111,7 +111,8 @@ class Reporter:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
 
-    def _write(self, *lines: Line | None) -> None:
+    def write(self, *lines: Line | None) -> None:
+        """Write lines that say whose they are; None is no line. What works for the uploader, a pipeline, has its lines written here too."""
         which = ""
         if self._is_one_of_several:
             of = self._whose.get("deployment_id")
@@ -125,7 +126,7 @@ class Reporter:
             if len(_OPEN) > 1:
                 for one in _OPEN:
                     one._is_one_of_several = True  # noqa: SLF001 - from now on, also when the others are closed
-        self._write(self._log.opening(self._counts(), self._directory))
+        self.write(self._log.opening(self._counts(), self._directory))
 
     def closing_waits(self, seconds: float, silent: float) -> None:
         """Closing takes a while.
@@ -134,7 +135,7 @@ class Reporter:
             seconds: How long it may still take.
             silent: For how long the requests under way have had no answer; 0.0 where that is no longer than usual.
         """
-        self._write(self._log.closing_waits(self._now(), self._counts(), seconds, silent))
+        self.write(self._log.closing_waits(self._now(), self._counts(), seconds, silent))
 
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()
@@ -245,7 +246,7 @@ class Reporter:
         if now >= self._log.next_at:
             if self._told_service is not Health.OK:
                 self._log.still(_text(self._error))
-            self._write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
+            self.write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = self._log.next_at
         if self._told_disk is not Health.OK:
             at = min(at, now + _DISK_SECONDS)
@@ -284,7 +285,7 @@ class Reporter:
         ledger = self._ledger
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
-        self._write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
+        self.write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
         with _OPEN_LOCK:
             _OPEN.discard(self)
         self._loop = None

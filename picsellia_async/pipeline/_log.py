@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 
 from picsellia_async._error_text import error_text
 from picsellia_async._log_line import Line
+from picsellia_async.uploader import Uploader
+
+
+def lines_of(uploader: Uploader) -> Callable[..., None]:
+    """Return what writes lines as the uploader's: each pipeline has one, and so of several in a process each has its number."""
+    return uploader._reporter.write  # noqa: SLF001 - no user's business
+
 
 TOLD_SECONDS: Final = 30.0
 """Between two lines about frames that fail."""

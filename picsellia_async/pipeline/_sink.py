@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from picsellia_async._delivery.outcomes import Delivered, Outcome
-from picsellia_async._log_line import write
 from picsellia_async.errors import ClosedError, ImplausibleError, PicselliaError
 from picsellia_async.frames import Frame, FrameDetails
 from picsellia_async.pipeline._candidate import Candidate, Decision
 from picsellia_async.pipeline._feed import Feed, Work
-from picsellia_async.pipeline._log import FailureLog
+from picsellia_async.pipeline._log import FailureLog, lines_of
 from picsellia_async.pipeline._model import Predicted
 from picsellia_async.pipeline._rule import Rule
 from picsellia_async.pipeline._statistics import SourceLedger
@@ -49,6 +48,7 @@ class Sink:
         self._frame_options: FrameDetails = frame_options or {}
         self._tells_rules = tells_rules
         self._failures = FailureLog()
+        self._write = lines_of(uploader)
         self._candidates: dict[Candidate, Work] = {}
         """Frames that a rule decides on, until it has."""
 
@@ -102,7 +102,7 @@ class Sink:
         """Return the frame to submit; None where it cannot be meant."""
         feed, candidate = work.feed, decision.candidate
         if decision.error is not None:
-            write(self._failures.failed(self._clock(), "keep", feed.name, decision.error))
+            self._write(self._failures.failed(self._clock(), "keep", feed.name, decision.error))
         options: FrameDetails = {**self._frame_options}
         options.setdefault("source", feed.source_of(candidate.image))
         if self._tells_rules:
@@ -140,11 +140,11 @@ class Sink:
             error: What went wrong.
         """
         feed.ledger.failed[reason] += 1
-        write(self._failures.failed(self._clock(), reason, feed.name, error))
+        self._write(self._failures.failed(self._clock(), reason, feed.name, error))
 
     def tell(self) -> None:
         """Tell the log of frames that failed since the last line, if it is time to: no later failure may come."""
-        write(self._failures.due(self._clock()))
+        self._write(self._failures.due(self._clock()))
 
     def close(self) -> None:
         """Count frames that rules still hold back as not kept, and tell the log of failures that it has not heard of."""
@@ -152,4 +152,4 @@ class Sink:
             work = self._candidates.pop(decision.candidate)
             self._rule.settle(decision.candidate, is_kept=False)
             work.feed.ledger.skipped["stopped" if decision.is_kept else " & ".join(decision.rules)] += 1
-        write(self._failures.rest(self._clock()))
+        self._write(self._failures.rest(self._clock()))

@@ -22,10 +22,11 @@ import anyio
 
 from picsellia_async._error_text import error_text
 from picsellia_async._http.loop import running_loop
-from picsellia_async._log_line import write
+from picsellia_async._log_line import Line
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.frames import FrameDetails
 from picsellia_async.pipeline._feed import Feed, Sources, WhenBusy, Work, check_image, feeds_of
+from picsellia_async.pipeline._log import lines_of
 from picsellia_async.pipeline._model import (
     Call,
     Input,
@@ -45,8 +46,6 @@ from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.predictions import Kind, LabelMap, Names
 from picsellia_async.uploader import Uploader
 from picsellia_async.validation import boolean, choice, real_number, whole_number
-
-logger: Final = logging.getLogger("picsellia_async")
 
 _SOURCE_SECONDS: Final = 5.0
 """How long a source gets to end when the pipeline is stopped."""
@@ -160,6 +159,7 @@ class Pipeline:
         )
         self._model = ModelRunner(call, self._workers, run_in)
         self._calls = ModelWatch()
+        self._write = lines_of(uploader)
         self._handles_signals = boolean(handle_signals, "handle_signals")
         self._stop_timeout = real_number(stop_timeout, "stop_timeout", 0.0)
         self._slots = Slots[Work](self._is_fresh)
@@ -235,10 +235,10 @@ class Pipeline:
             with self._signals if self._handles_signals else contextlib.nullcontext():
                 if self._signals.ignored:
                     # A shell script starts `command &` so. Handled all the same, a Ctrl-C meant for the script would end it.
-                    logger.warning(
-                        "%s ignored by whoever started this process, and ends nothing%s",
-                        " and ".join(self._signals.ignored) + (" is" if len(self._signals.ignored) == 1 else " are"),
-                        "" if "SIGTERM" in self._signals.ignored else "; SIGTERM stops the pipeline",
+                    which = " and ".join(self._signals.ignored) + (" is" if len(self._signals.ignored) == 1 else " are")
+                    rest = "" if "SIGTERM" in self._signals.ignored else "; SIGTERM stops the pipeline"
+                    self._tell(
+                        logging.WARNING, f"{which} ignored by whoever started this process, and ends nothing{rest}"
                     )
                 try:
                     is_idle = await self._run()
@@ -254,9 +254,9 @@ class Pipeline:
             self._over.set()
         report = self.report
         if self._error is not None:
-            logger.error("the pipeline ended, by %s: %s", error_text(self._error), report)
+            self._tell(logging.ERROR, f"the pipeline ended, by {error_text(self._error)}: {report}")
             raise self._error
-        logger.info("the pipeline ended, by %s: %s", report.ended_by, report)
+        self._tell(logging.INFO, f"the pipeline ended, by {report.ended_by}: {report}")
         return report
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -282,7 +282,7 @@ class Pipeline:
         if is_second:
             self._signals.restore()  # a third one does what it did before
         else:
-            logger.info("%s: the pipeline stops; a second one ends it at once", name)
+            self._tell(logging.INFO, f"{name}: the pipeline stops; a second one ends it at once")
 
     def _fail(self, error: BaseException) -> None:
         """End the run with an error."""
@@ -312,6 +312,9 @@ class Pipeline:
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()
 
+    def _tell(self, level: int, text: str) -> None:
+        self._write(Line(level, text, {}))
+
     # Running.
 
     async def _run(self) -> bool:
@@ -328,7 +331,7 @@ class Pipeline:
             if not await self._wait_or(workers, self._stopping):
                 self._slots.clear()
                 if not await self._wait_for_calls(workers):
-                    write(self._calls.given_up(sum(feed.ledger.pending for feed in self._feeds.values())))
+                    self._write(self._calls.given_up(sum(feed.ledger.pending for feed in self._feeds.values())))
             return all(worker.done() for worker in workers)
         finally:
             for task in (*readers, *workers, watch):
@@ -342,7 +345,7 @@ class Pipeline:
         if await self._wait_or(workers, self._aborting, quiet):
             return True
         if (left := self._stop_timeout - quiet) and not self._aborting.is_set():
-            write(self._calls.stopping(left))
+            self._write(self._calls.stopping(left))
         return await self._wait_or(workers, self._aborting, left)
 
     def _task(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -388,7 +391,7 @@ class Pipeline:
             feed.ledger.error = (
                 error if isinstance(error, Exception) else RuntimeError("the source was cancelled by itself")
             )
-            logger.error("the source %s of the pipeline ended: %s", feed.name, error_text(error))  # noqa: TRY400
+            self._tell(logging.ERROR, f"the source {feed.name} of the pipeline ended: {error_text(error)}")
         finally:
             # A source that is left in the middle must let go of its camera now, not when it is collected.
             if isinstance(iterator, AsyncGenerator):
@@ -412,13 +415,13 @@ class Pipeline:
             except ModelProcessError:
                 raise
             except Exception as error:  # noqa: BLE001 - the model is the user's
-                write(self._calls.end(self._now(), call))
+                self._write(self._calls.end(self._now(), call))
                 for work in batch:
                     work.end(error)
                 if isinstance(error, ModelExitError):
                     self._fail(error.exit)
             else:
-                write(self._calls.end(self._now(), call))
+                self._write(self._calls.end(self._now(), call))
                 for work, result in zip(batch, results, strict=True):
                     work.end(result)
             finally:
@@ -431,7 +434,7 @@ class Pipeline:
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._sink.tell()
-            write(self._calls.look(self._now()))
+            self._write(self._calls.look(self._now()))
 
     async def _settle(self, feed: Feed) -> None:
         """Settle the frames of a source that have come back from the model, in the order in which they came."""
