@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections import deque
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 
 class Queueable(Protocol):
@@ -34,7 +34,8 @@ class FairQueue(Generic[T]):
             keeps_order: One item of a source out at a time.
             newest_first: Of a source the item that came last is next.
         """
-        self._keeps_order = keeps_order
+        self.keeps_order: Final = keeps_order
+        """Whether one item of a source is out at a time; else `release` has nothing to do."""
         self._newest_first = newest_first
         self._queues: dict[str, deque[T]] = {}
         self.turn: deque[str] = deque()
@@ -70,7 +71,7 @@ class FairQueue(Generic[T]):
             _insert(queue, item)
         else:
             queue.appendleft(item)
-        if self._keeps_order:
+        if self.keeps_order:
             if self._end_one(source) or source in self.turn:
                 return
         elif len(queue) > 1:
@@ -87,15 +88,15 @@ class FairQueue(Generic[T]):
         self._count -= 1
         if not queue:
             del self._queues[source]
-        elif not self._keeps_order:
+        elif not self.keeps_order:
             self.turn.append(source)
-        if self._keeps_order:
+        if self.keeps_order:
             self._out[source] = self._out.get(source, 0) + 1
         return item
 
     def release(self, source: str) -> None:
         """An item of this source ended: the next one may follow."""
-        is_free = self._keeps_order and source in self._out and not self._end_one(source)
+        is_free = self.keeps_order and source in self._out and not self._end_one(source)
         if is_free and source in self._queues and source not in self.turn:
             self.turn.append(source)
 

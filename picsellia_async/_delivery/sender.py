@@ -54,6 +54,7 @@ from picsellia_async._delivery.repeats import Repeats
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.uplink import Uplink
+from picsellia_async._http.loop import clock_of
 from picsellia_async.errors import AuthenticationError, RequestTimeoutError, StatusError
 
 logger = logging.getLogger("picsellia_async")
@@ -126,7 +127,7 @@ class Sender:
     def start(self) -> None:
         """Bind to the running loop. Requests run in the context of this call, not in those of the submitters."""
         self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time
+        self.now = clock_of(self._loop)
         self._context = contextvars.copy_context()
 
     @property
@@ -163,11 +164,11 @@ class Sender:
     def start_workers(self) -> None:
         """Start workers for what may be sent now, up to the limit."""
         while self._active < self.limit.value and not self._is_stopped and (self._queue.turn or self._repeats.due):
-            now = self._loop.time()
+            now = self.now()
             if wait := self._refusals.wait(now, self._active):
                 self._wake_at(now + wait)
                 return
-            if (item := self._take()) is None:
+            if (item := self._take(now)) is None:
                 return
             taken = Taken(item, self._breaker.epoch, self._window.number)
             task = self._loop.create_task(self._work(taken), context=self._context.copy())
@@ -195,9 +196,9 @@ class Sender:
             self._queue.put_back(item)
         else:
             self._repeats.due.appendleft(item)
-        self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
+        self._wake_at(self.now() + _START_AFTER_CANCEL)
 
-    def _take(self) -> Item | None:
+    def _take(self, now: float) -> Item | None:
         """Return the next item that may be sent now, or None; then whatever changes that starts workers."""
         is_ready = bool(self._queue.turn)
         # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
@@ -205,7 +206,6 @@ class Sender:
         repeats = self._repeats.due and not is_probe and self._budget.allows(others_wait=is_ready)
         if self._is_stopped or not (repeats or is_ready):
             return None
-        now = self._loop.time()
         wait = self._refusals.wait_for_window(now) if self._window.is_bounded else 0.0
         if self.uplink.is_bound:
             wait = max(wait, self.uplink.wait(now))
@@ -248,24 +248,26 @@ class Sender:
                 self._give_back(first)
                 return
             item: Item | None = first.item
+            now = self.now()
             while item is not None:
-                await self._attempt(item)
-                item = self._take() if self._active <= self.limit.value else None
+                now = await self._attempt(item, now)
+                item = self._take(now) if self._active <= self.limit.value else None
         finally:
             # Here and not in a callback: between the two `start_workers` would count a worker that takes nothing more.
             self._active -= 1
 
-    async def _attempt(self, item: Item) -> None:
-        """Send an item once, and settle what comes of it whatever that is."""
+    async def _attempt(self, item: Item, now: float) -> float:
+        """Send an item once, and settle what comes of it whatever that is; return when that was."""
         state = item.state.next() if isinstance(item.state, Queued) else item.state
         item.state = state
         if state.attempt == 1:
-            self._budget.earn()
+            if self._budget.tokens < self._budget.capacity:
+                self._budget.earn()
         else:
             self.retried += 1
             self._budget.start()
-        attempt = Attempt(self._breaker.epoch, self._window.number, self.in_flight + 1, self._loop.time())
-        self._refusals.under_way.add(attempt)
+        attempt = Attempt(self._breaker.epoch, self._window.number, len(under_way := self._refusals.under_way) + 1, now)
+        under_way.add(attempt)
         result: Result = INTERRUPTED
         try:
             found = await look_up(self._find, item.frame, self._rules.policy) if state.may_be_stored else None
@@ -278,13 +280,16 @@ class Sender:
                     result = Failed(error)
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
-            self._refusals.under_way.discard(attempt)
+            under_way.discard(attempt)
             if state.attempt > 1:
                 self._budget.end(succeeded=isinstance(result, (Answered, Found)))
-            self._settle(item, state, result, attempt)
+            now = self.now()
+            self._settle(item, state, result, attempt, now)
+        return now
 
-    def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt) -> None:
-        now = self._loop.time()
+    def _settle(  # noqa: C901 - every frame comes through, and each call less is a hundredth of what the uploader adds
+        self, item: Item, state: InFlight, result: Result, attempt: Attempt, now: float
+    ) -> None:
         delivered = self._ledger.delivered
         others_delivered = -1 < item.delivered_before < delivered
         if isinstance(result, Failed):
@@ -315,11 +320,12 @@ class Sender:
         else:
             if isinstance(following, Delivered):
                 self.delivered_at = now
-            self._queue.release(item.source)
+            if self._queue.keeps_order:
+                self._queue.release(item.source)
             self._ledger.end(item, following)
         if not self._account.is_clean and self.refused.is_set() and not self._rules.has_spool:
             self._reject_queued()
-        if not self.in_flight and (self.uplink.is_closed or not self._breaker.is_closed):
+        if not self._refusals.under_way and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
         self._reporter.saw(self.signal, self.last_error)
         if self._active < self.limit.value:
@@ -337,7 +343,7 @@ class Sender:
             # It was let out to be compared with the one before it, and keeps its place behind that one.
             item.state = state.due()
         self._queue.put_back(item)
-        self._wake_at(self._loop.time() + _START_AFTER_CANCEL)
+        self._wake_at(self.now() + _START_AFTER_CANCEL)
 
     def _learn_from(
         self, item: Item, state: InFlight, error: BaseException, others_delivered: bool, now: float, attempt: Attempt
@@ -375,9 +381,10 @@ class Sender:
     def _answered(self, attempt: Attempt, now: float) -> None:
         """The service is there."""
         self.watch.answered(now)
-        # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
-        usual = 1 if self._window.is_known or self._window.is_rate else self.limit.value
-        self._breaker.succeeded(attempt.epoch, usual)
+        if self._breaker.failures or not self._breaker.is_closed:
+            # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
+            usual = 1 if self._window.is_known or self._window.is_rate else self.limit.value
+            self._breaker.succeeded(attempt.epoch, usual)
         if self._window.is_bounded:
             self._window.succeeded(attempt.window)
 
@@ -422,7 +429,7 @@ class Sender:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, math.inf
-        self._repeats.release(self._loop.time())
+        self._repeats.release(self.now())
         self.start_workers()
         self._wake_at(self._repeats.next_at)
 
@@ -450,7 +457,7 @@ class Sender:
         Args:
             seconds: How long closing may take.
         """
-        now = self._loop.time()
+        now = self.now()
         self._breaker.closing(now)
         self._rules = attrs.evolve(self._rules, ends_at=now + seconds)
         self._repeats.shorten(self._rules, now)

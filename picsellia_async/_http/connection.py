@@ -32,6 +32,7 @@ import httpx
 
 from picsellia_async._http import tcp
 from picsellia_async._http.failures import failure
+from picsellia_async._http.loop import clock_of
 from picsellia_async._http.parser import MalformedResponse, ResponseParser
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND
@@ -86,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         "_leaving",
         "_limit",
         "_loop",
+        "_now",
         "_owner",
         "_paused",
         "_probe",
@@ -133,6 +135,7 @@ class Connection(asyncio.BufferedProtocol):
         self.busy = False
         self._owner = owner
         self._loop = loop
+        self._now = clock_of(loop)
         self._view = view  # shared by all connections of a pool: filled and consumed within one callback
         self._transport: ByteTransport | None = None
         self.response = ResponseParser()
@@ -197,7 +200,7 @@ class Connection(asyncio.BufferedProtocol):
         self.response.begin(head_only=head_only, body_max=body_max)
         self.busy = True
         self._streaming = body_max is None
-        self._limit = math.inf if limit is None else self._loop.time() + limit
+        self._limit = math.inf if limit is None else self._now() + limit
         self._read_timeout = read
         self._write_timeout = write
 
@@ -212,7 +215,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.gone or self._transport is None:
             return
         self._written += len(data)
-        self.written_at = self._loop.time()
+        self.written_at = self._now()
         self._transport.write(data)
 
     async def send_pieces(self, pieces: Iterable[bytes]) -> None:
@@ -325,7 +328,7 @@ class Connection(asyncio.BufferedProtocol):
         """Return what ends when there is something to look at; one that has ended waits for nothing any more."""
         waiter = self._waiter = self._loop.create_future()
         if self._timer is None and not self.gone:
-            self._start_timer(self._loop.time())
+            self._start_timer(self._now())
         return waiter
 
     def _wake(self) -> None:
@@ -394,7 +397,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- time -----------------------------------------------------------------------------------------------------
 
     def _arm(self, seconds: float | None, now: float | None = None) -> None:
-        now = self._loop.time() if now is None else now
+        now = self._now() if now is None else now
         deadline = self._deadline = math.inf if seconds is None else now + seconds
         timer = self._timer
         if timer is None or (wakes := timer.when()) > deadline or wakes > self._limit:
@@ -416,7 +419,7 @@ class Connection(asyncio.BufferedProtocol):
         self._timer = None
         if not self.busy or self._waiter is None or self._waiter.done():
             return
-        now, flow = self._loop.time(), tcp.flow(self.sock)
+        now, flow = self._now(), tcp.flow(self.sock)
         unconfirmed = flow is not None and flow.acknowledged < self._wire_bytes()
         if (
             flow is not None
@@ -531,7 +534,7 @@ class Connection(asyncio.BufferedProtocol):
         elif not self.sent and response.head_seen:
             self._wake()
         if (self.sent or self._given_up) and self._read_timeout is not None:
-            self._deadline = self._loop.time() + self._read_timeout
+            self._deadline = self._now() + self._read_timeout
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and self._transport is not None and not self.gone:

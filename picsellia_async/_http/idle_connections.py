@@ -10,6 +10,7 @@ import asyncio
 
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.early_closes import EarlyCloses
+from picsellia_async._http.loop import clock_of
 from picsellia_async._wire.exchange import Origin
 
 
@@ -24,6 +25,7 @@ class IdleConnections:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, limit: float, expiry: float | None) -> None:
         self._loop = loop
+        self._now = clock_of(loop)
         self._limit = limit
         self._expiry = expiry
         self._stacks: dict[Origin, list[Connection]] = {}
@@ -39,12 +41,12 @@ class IdleConnections:
             self.count -= 1
             if connection.is_reusable():
                 return connection
-            self.note_end(connection, self._loop.time())
+            self.note_end(connection, self._now())
         return None
 
     def keep(self, connection: Connection) -> None:
         """Keep a connection until somebody takes it."""
-        now = connection.idle_since = self._loop.time()
+        now = connection.idle_since = self._now()
         if self.count >= self._limit and not self.evict():
             connection.close()
             return
@@ -63,7 +65,7 @@ class IdleConnections:
             return False
         stack.remove(connection)
         self.count -= 1
-        self.note_end(connection, self._loop.time())
+        self.note_end(connection, self._now())
         return True
 
     def note_end(self, connection: Connection, ended_at: float) -> None:
@@ -97,7 +99,7 @@ class IdleConnections:
     def _sweep(self, expiry: float) -> None:
         """Close what has been idle too long, and come back when the next one will be."""
         self._timer = None
-        limit = self._loop.time() - expiry + 0.001
+        limit = self._now() - expiry + 0.001
         for origin, stack in list(self._stacks.items()):
             while stack and (stack[0].gone or stack[0].idle_since <= limit):
                 self.count -= 1
