@@ -6,8 +6,10 @@ import copy
 import itertools
 import operator
 import os
+import struct
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol, Unpack
 
@@ -89,11 +91,34 @@ _RANDOM_BITS: Final = ((1 << 128) - 1) & ~(0xF000 << 64) & ~(0xC000 << 48)
 _VERSION_4: Final = 0x4000 << 64 | 0x8000 << 48
 
 
+_DRAWN_AHEAD: Final = 256
+_UNKNOWN: Final = uuid.SafeUUID.unknown
+_set_number, _set_safety = (getattr(uuid.UUID, name).__set__ for name in ("int", "is_safe"))
+
+_drawn: Iterator[tuple[bytes]] = iter(())
+"""Random bytes of the system for the next ids: asking for those of one costs as much as all the rest of it."""
+
+
+def _forget_drawn() -> None:
+    """Let a forked child draw its own: its ids would be its parent's."""
+    global _drawn  # noqa: PLW0603 - of the process
+    _drawn = iter(())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_drawn)
+
+
 def _new_id() -> uuid.UUID:
-    """Return what `uuid.uuid4` does, in half its time: the constructor behind that looks through six ways of being called."""
+    """Return what `uuid.uuid4` does, in a third of its time: the constructor behind that looks through six ways of being called."""
+    global _drawn  # noqa: PLW0603 - two threads that draw at once lose numbers, and share none
+    found = next(_drawn, None)
+    if found is None:
+        _drawn = struct.iter_unpack("16s", os.urandom(16 * _DRAWN_AHEAD))
+        found = next(_drawn)
     made = object.__new__(uuid.UUID)
-    object.__setattr__(made, "int", int.from_bytes(os.urandom(16)) & _RANDOM_BITS | _VERSION_4)
-    object.__setattr__(made, "is_safe", uuid.SafeUUID.unknown)
+    _set_number(made, int.from_bytes(found[0]) & _RANDOM_BITS | _VERSION_4)
+    _set_safety(made, _UNKNOWN)
     return made
 
 

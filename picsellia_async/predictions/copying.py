@@ -30,10 +30,12 @@ def copied(prediction: P) -> P:
     try:
         for read, copy, write in _ways(kind):  # type: ignore[arg-type]  # classes are hashable
             value = read(prediction)
-            if copy is not None and value is not None:
-                is_even = is_even and len(value) == count
-                value = copy(value)
-            write(made, value)
+            if copy is None or value is None:
+                write(made, value)
+                continue
+            if len(value) != count:
+                is_even = False
+            write(made, copy(value))
     except (AttributeError, TypeError):  # a number in place of a list
         raise ConfigurationError("the prediction's lists were changed after it was made: make a new one") from None
     if not is_even:  # texts may be empty
