@@ -327,7 +327,8 @@ class Sender:
             self._reject_queued()
         if not self._refusals.under_way and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
-        self._reporter.saw(self.signal, self.last_error)
+        is_well = self._breaker.is_closed and self._account.is_clean and not self.watch.is_silent
+        self._reporter.saw(Signal.WELL if is_well else self.signal, self.last_error)
         if self._active < self.limit.value:
             self.start_workers()
 

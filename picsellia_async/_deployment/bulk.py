@@ -58,6 +58,7 @@ class Bulk:
         oracle, meaning = self._hosts.oracle(), self._meaning
         # One attempt: the uploader decides on the next one, for all its frames together.
         once = _once(oracle)
+        is_marked = options.get("deduplicate", False)
 
         def send(frame: Frame, metadata: bytes) -> Awaitable[dict[str, Any]]:
             # Nearly always nothing is to be waited for before the request: then a coroutine fewer is made.
@@ -79,7 +80,7 @@ class Bulk:
             return send(frame, metadata)
 
         def encode(frame: Frame) -> bytes:
-            marks = with_frame_id(frame) if options.get("deduplicate") else None
+            marks = with_frame_id(frame) if is_marked else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))
 
