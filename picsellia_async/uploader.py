@@ -135,7 +135,7 @@ class Uploader:
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health, owner)
-        uplink = Uplink(chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed))
+        uplink = Uplink(chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed, self._ledger.raised))
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None
         if writer is not None:
@@ -309,7 +309,7 @@ class Uploader:
         if self._progress_task is not None:
             self._progress_task.cancel()
         if self._progress is not None:
-            self._ledger.call(self._progress, self.statistics())
+            self._ledger.call(self._progress, self.statistics(), "progress")
 
     # Submitting.
 
@@ -458,7 +458,7 @@ class Uploader:
         while True:
             await self._ledger.ended.wait()
             self._ledger.ended.clear()
-            self._ledger.call(progress, self.statistics())
+            self._ledger.call(progress, self.statistics(), "progress")
             await asyncio.sleep(_PROGRESS_SECONDS)
 
 

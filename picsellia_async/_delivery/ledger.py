@@ -71,6 +71,8 @@ class Ledger:
     """Told about the end of frames that are on disk."""
     on_outcome: Callable[[Outcome], object] | None = None
     """The user's callback."""
+    on_callback_error: Callable[[str, BaseException], object] | None = attrs.field(default=None, init=False)
+    """Told which callback raised, and what."""
     durations: list[Callable[[float], object]] = attrs.field(factory=list, init=False)
     """Called with the seconds from acceptance to delivery of each frame; empty while no metrics ask for them."""
     known: dict[int, Item] = attrs.field(factory=dict, init=False)
@@ -247,7 +249,7 @@ class Ledger:
             self.bytes_delivered += size
             self.duplicates += outcome.is_duplicate
             for record in self.durations:
-                self.call(record, outcome.seconds)
+                self.call(record, outcome.seconds, "metrics")
         else:
             self._count_undelivered(outcome)
         if self._flushes:
@@ -277,16 +279,31 @@ class Ledger:
             if is_first:
                 self.first_lost.append(line)
 
-    def call(self, callback: Callable[[T], object], value: T) -> None:
-        """Call a callback of the user; count and log what it raises. It must not break the delivery."""
+    def call(self, callback: Callable[[T], object], value: T, name: str = "on_outcome") -> None:
+        """Call a callback of the user; count and tell what it raises. It must not break the delivery.
+
+        Args:
+            callback: The function.
+            value: What it is called with.
+            name: What the log calls it.
+        """
         try:
             callback(value)
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ):  # the latter from a future that it looked at: nobody cancelled this task
-            self.callback_errors += 1
-            logger.exception("a callback of the uploader raised")
+        # The latter from a future that it looked at: nobody cancelled this task.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, it is told
+            self.raised(name, error)
+
+    def raised(self, name: str, error: BaseException, *, is_repeat: bool = False) -> None:
+        """Count what a callback raised, and tell it.
+
+        Args:
+            name: What the log calls it.
+            error: What it raised.
+            is_repeat: Whether it raised the time before too, and what follows of it was told then: it is only counted.
+        """
+        self.callback_errors += 1
+        if self.on_callback_error is not None and not is_repeat:
+            self.on_callback_error(name, error)
 
     # Waiting for the end.
 

@@ -223,7 +223,7 @@ class UploaderStatistics:
     quarantined: int
     """Records of the spool that were damaged."""
     callback_errors: int
-    """Times that `on_outcome` raised."""
+    """Times that a callback of yours raised: `on_outcome`, `on_health`, `progress`, `allowed`, or what metrics record with."""
     last_error: BaseException | None
     """What the last attempt that failed ended in."""
     oldest_seconds: float = 0.0

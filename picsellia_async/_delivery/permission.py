@@ -8,7 +8,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -85,11 +85,19 @@ class Hours:
         return minute >= self._begin or minute < self._end
 
 
+class Raised(Protocol):
+    """Told that the function raised."""
+
+    def __call__(self, name: str, error: BaseException, *, is_repeat: bool) -> None:
+        """Count it, and tell it unless it is a repeat."""
+
+
 @attrs.define(eq=False)
 class Permission:
     """Asks the user's function, and tells the log when its answer changes."""
 
     _ask: Callable[[], object]
+    _raised: Raised
     is_given: bool = attrs.field(default=True, init=False)
     """The latest answer."""
     _asked_at: float = attrs.field(default=-math.inf, init=False)
@@ -110,11 +118,10 @@ class Permission:
         before = self.is_given
         try:
             self.is_given = bool(self._ask())
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             # Nothing is lost by waiting, and what may not be sent may cost.
             self.is_given = False
-            if not self._has_failed:
-                logger.exception("allowed= of an uploader raised: nothing is sent until it tells that it may be")
+            self._raised("allowed (nothing is sent until it tells that it may be)", error, is_repeat=self._has_failed)
             self._has_failed = True
             return
         self._has_failed = False

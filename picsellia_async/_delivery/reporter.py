@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from picsellia_async._delivery.callback_log import CallbackLog
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
@@ -96,6 +97,8 @@ class Reporter:
         self._spool = spool
         self._on_health = on_health
         self._log = DeliveryLog(has_spool=spool is not None)
+        self._callbacks = CallbackLog()
+        ledger.on_callback_error = self._callback_raised
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._signal = Signal.WELL
@@ -229,11 +232,15 @@ class Reporter:
             if on_health is not None:
                 why = self._disk_error(disk) if health is disk else self._error
                 change = before, health, None if health is Health.OK else why
-                ledger.call(lambda change: on_health(*change), change)
+                ledger.call(lambda change: on_health(*change), change, "on_health")
         if ledger.lost != self._lost:
             self._lost = ledger.lost
             self._log.lost(now)
         self._tell(now)
+
+    def _callback_raised(self, name: str, error: BaseException) -> None:
+        self._callbacks.raised(name, error)
+        self._tell(self._now())
 
     def _disk_error(self, disk: Health) -> BaseException | None:
         if disk is Health.OK:
@@ -241,13 +248,14 @@ class Reporter:
         return self.reading_error or (None if self._spool is None else self._spool.error)
 
     def _tell(self, now: float) -> None:
+        self.write(*self._callbacks.due(now))
         if self._is_ending:
             return
         if now >= self._log.next_at:
             if self._told_service is not Health.OK:
                 self._log.still(_text(self._error))
             self.write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
-        at = self._log.next_at
+        at = min(self._log.next_at, self._callbacks.next_at)
         if self._told_disk is not Health.OK:
             at = min(at, now + _DISK_SECONDS)
         if self._timer is not None:
@@ -282,6 +290,7 @@ class Reporter:
         """The uploader is closed: tell what was not delivered."""
         if self._timer is not None:
             self._timer.cancel()
+        self.write(*self._callbacks.rest())
         ledger = self._ledger
         lost = (one for one in ledger.failures if one.outcome != "spooled")
         first = list(itertools.islice(lost, FIRST_LOST_MAX))
