@@ -72,6 +72,10 @@ class HostNotConfiguredError(ConfigurationError):
     """The deployment has no monitoring host, or no serving host."""
 
 
+class ConnectionConfigurationError(ConfigurationError):
+    """What the environment, or the client, says of the way to a host cannot be used: a proxy, certificates. No call is at fault."""
+
+
 class ImplausibleError(ConfigurationError):
     """A value is well formed and cannot be meant: a box beyond its image, a score of 93, another image format than stated.
 

@@ -32,7 +32,9 @@ from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
     ClosedError,
     ConflictError,
+    ConnectionConfigurationError,
     DecodeError,
+    HostNotConfiguredError,
     PicselliaError,
     RateLimitError,
     StatusError,
@@ -42,6 +44,8 @@ from picsellia_async.frames import Frame
 
 _REFUSAL_STATUSES: Final = frozenset({401, 402, 403, 404})
 """Answers about the account, the deployment, or the frame: `AccountEvidence` tells which."""
+_OF_THE_CLIENT: Final = (ClosedError, ConnectionConfigurationError, HostNotConfiguredError)
+"""No frame can be sent before somebody mends the client, its environment or the deployment."""
 _STORED: Final = 201
 """The answer that means that the frame is stored, whatever becomes of its body."""
 _LOOK_BYTES: Final = 1024
@@ -94,7 +98,7 @@ class Verdict(enum.Enum):
     REFUSED = enum.auto()
     """The account or the frame is refused: what happens to others tells which."""
     HOLD = enum.auto()
-    """It will not go well before somebody mends the client (closed, a certificate it does not trust); a spool can wait for that."""
+    """It will not go well before somebody mends the client (closed, a proxy or certificate that cannot be used); a spool can wait for that."""
     OURS = enum.auto()
     """The error is none of the library's and says nothing about the frame: no memory, an interpreter that ends, a bug."""
     REJECT = enum.auto()
@@ -189,7 +193,7 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
         isinstance(error, ConflictError) and (may_be_stored or is_repeat)
     ):
         return Verdict.DELIVERED
-    if isinstance(error, ClosedError):
+    if isinstance(error, _OF_THE_CLIENT):
         return Verdict.HOLD
     if isinstance(error, StatusError):
         if error.status in _REFUSAL_STATUSES:

@@ -18,6 +18,7 @@ from picsellia_async._wire.serving_requests import PredictRequest
 from picsellia_async.errors import (
     AuthenticationError,
     ConfigurationError,
+    ConnectionConfigurationError,
     HostNotConfiguredError,
     PermissionDeniedError,
     PicselliaError,
@@ -27,7 +28,7 @@ from picsellia_async.resources.data import Data
 from picsellia_async.responses import PredictionAnswer
 from picsellia_async.validation import whole_number
 
-_OF_ALL: Final = (HostNotConfiguredError, AuthenticationError, PermissionDeniedError)
+_OF_ALL: Final = (ConnectionConfigurationError, HostNotConfiguredError, AuthenticationError, PermissionDeniedError)
 """What stands against every image alike."""
 
 

@@ -20,7 +20,7 @@ from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, Answer, Origin, Sink
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConnectionConfigurationError
 
 REDIRECTS_MAX: Final = 5
 """Redirects followed in one call."""
@@ -158,7 +158,7 @@ class HttpxEngine:
             if not _is_overflow(error):
                 raise
             message = "the proxy that the HTTP client or its transport was given has no port from 0 to 65535"
-            raise ConfigurationError(message) from None
+            raise ConnectionConfigurationError(message) from None
 
     def _build(
         self,

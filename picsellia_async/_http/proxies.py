@@ -23,7 +23,7 @@ from picsellia_async._http.messages import find_origin
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._wire.exchange import Origin, without_user
 from picsellia_async._wire.redaction import secrets_of_user
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConnectionConfigurationError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 """Kinds of proxies that httpx's transport can use."""
@@ -52,10 +52,10 @@ class Proxy:
         """Look whether httpx can use it; its own errors are of many kinds.
 
         Raises:
-            ConfigurationError: It cannot; variable and remedy are named.
+            ConnectionConfigurationError: It cannot; variable and remedy are named.
         """
         if (trouble := self.trouble()) is not None:
-            raise ConfigurationError(": ".join(trouble))
+            raise ConnectionConfigurationError(": ".join(trouble))
 
     def trouble(self) -> tuple[str, str] | None:
         """Return why httpx cannot use it, and the remedy; None where it can."""
@@ -176,7 +176,7 @@ class ProxyRouter(httpx.AsyncBaseTransport):
         """Send a request.
 
         Raises:
-            ConfigurationError: Its proxy cannot be used.
+            ConnectionConfigurationError: Its proxy cannot be used.
         """
         url = request.url
         proxy = self._proxies.of(find_origin(url.raw_scheme, url.raw_host, url.port))

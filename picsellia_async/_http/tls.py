@@ -20,7 +20,7 @@ import httpx
 
 from picsellia_async._http import tcp
 from picsellia_async._http.connection import Connection
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConnectionConfigurationError
 
 RECORD_BYTES: Final = 1 << 14
 """Largest TLS record."""
@@ -41,7 +41,7 @@ neither of the first two is set."""
 def _build_context(cert_file: str | None, cert_dir: str | None, *bundles: str | None) -> ssl.SSLContext:
     for name, value in zip(TRUST_VARIABLES, (cert_file, cert_dir, *bundles), strict=True):
         if value and not Path(value).exists():
-            raise ConfigurationError(f"{name} names certificates that are not there: {value!r}")
+            raise ConnectionConfigurationError(f"{name} names certificates that are not there: {value!r}")
     bundle = next(filter(None, bundles), None)
     if bundle is None or cert_file or cert_dir:
         return httpx.create_ssl_context()
@@ -56,7 +56,7 @@ def shared_context() -> ssl.SSLContext:
     Built anew if one of `TRUST_VARIABLES` has changed since. Call it in a thread.
 
     Raises:
-        ConfigurationError: One of them names what is not there.
+        ConnectionConfigurationError: One of them names what is not there.
     """
     with _context_lock:
         return _build_context(*map(os.environ.get, TRUST_VARIABLES))

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import httpx
 import pytest
 
-from picsellia_async import AsyncClient, ConfigurationError, RetryPolicy, TransportError
+from picsellia_async import AsyncClient, ConnectionConfigurationError, RetryPolicy, TransportError
 from picsellia_async._http.proxies import Proxies
 from picsellia_async._wire.exchange import Origin
 
@@ -122,7 +122,7 @@ async def test_a_proxy_that_cannot_be_used(environment, variable, value, remedy)
     environment(**{variable: value})
     client = AsyncClient("token", host="http://127.0.0.1:9", retry=RetryPolicy(backoff_initial=100))
     with pytest.raises(
-        ConfigurationError, match=f"^{variable} names a proxy that cannot be used, .*{remedy}"
+        ConnectionConfigurationError, match=f"^{variable} names a proxy that cannot be used, .*{remedy}"
     ) as caught:
         await client.connect()
     assert "heim" not in str(caught.value)
@@ -136,7 +136,7 @@ async def test_a_port_beyond_all_ports_of_a_client_of_ones_own(port):
     async with httpx.AsyncClient(proxy=f"http://me:geheim@127.0.0.1:{port}", trust_env=False) as own:
         client = AsyncClient("token", host="http://127.0.0.1:9", http_client=own, retry=RetryPolicy.none())
         with pytest.raises(
-            (ConfigurationError, TransportError), match=r"no port from 0 to 65535|ConnectError"
+            (ConnectionConfigurationError, TransportError), match=r"no port from 0 to 65535|ConnectError"
         ) as caught:
             await client.connect()
         assert "geheim" not in "".join(traceback.format_exception(caught.value))

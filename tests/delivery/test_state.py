@@ -27,7 +27,9 @@ from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import (
     ClosedError,
     ConfigurationError,
+    ConnectionConfigurationError,
     DecodeError,
+    HostNotConfiguredError,
     MonitorError,
     StatusError,
     TransportError,
@@ -190,6 +192,15 @@ def test_bad_content_is_rejected_and_says_nothing_about_the_service() -> None:
     assert isinstance(end(InFlight(1), Failed(ConfigurationError("type"))), Rejected)
     assert said(ConfigurationError("type")) is Signal.WELL
     assert judge(ClosedError("closed"), POLICY, may_be_stored=False) is Verdict.HOLD
+
+
+@pytest.mark.parametrize("kind", [ConnectionConfigurationError, HostNotConfiguredError])
+def test_a_client_that_cannot_send_ends_no_frame_on_disk(kind: type[ConfigurationError]) -> None:
+    """A proxy or a certificate that cannot be used, and a deployment without a host, are no frame's fault: they wait for who mends it."""
+    error = kind("HTTP_PROXY: this is no address")
+    assert isinstance(end(InFlight(1), Failed(error), Rules(has_spool=True)), Waiting)
+    assert isinstance(end(InFlight(1), Failed(error)), Rejected)
+    assert said(error) is Signal.REFUSES
 
 
 @pytest.mark.parametrize(
