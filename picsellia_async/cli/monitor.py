@@ -258,9 +258,31 @@ async def _source(
     if chosen["categories"] is None:
         # A file's class number is no index: taken for one in silence, persons would become bicycles.
         chosen["label_map"] = await _label_map(deployment)
+    elif args.class_numbers:
+        with contextlib.suppress(PicselliaError):  # the check of each frame tells that it has none
+            chosen["label_map"] = await deployment.label_map() or None
+    else:
+        await _check_indexes(categories or {}, deployment)
     if args.coco is not None:
         return coco_results(args.coco, args.images, annotations=args.annotations, outside=args.outside, **chosen)
     return yolo_labels(args.yolo, args.images, names=args.names, **chosen)
+
+
+async def _check_indexes(categories: dict[int | str, int], deployment: AsyncDeployment) -> None:
+    """Refuse a mapping to an index that the label map does not have: its other indexes may be of another one too.
+
+    Raises:
+        ConfigurationError: It has one.
+    """
+    known: set[int] = set()
+    with contextlib.suppress(PicselliaError):  # the check of each frame tells that there is none
+        known = {int(index) for index in (await deployment.label_map()).values()}
+    wrong = [key for key, index in categories.items() if known and index not in known]
+    if wrong:
+        raise ConfigurationError(
+            f"--categories: {wrong[0]!r} has the index {categories[wrong[0]]}, which the deployment's label map does not: "
+            f"{min(known)} to {max(known)}"
+        )
 
 
 async def _label_map(deployment: AsyncDeployment) -> dict[str, int]:

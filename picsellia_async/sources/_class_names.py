@@ -45,6 +45,26 @@ class ClassIndex:
         """Whether the caller says which index a class is."""
         return self.are_indexes or self.categories is not None or self.label_map is not None
 
+    def why_unknown(self, category: int) -> str:
+        """Return why a class number of the file is of another numbering than the one that is known; "" where nothing tells.
+
+        One such number tells of all: those that are known are then other classes.
+        """
+        if self.are_indexes:
+            if self.label_map is None or category in self._by_index:
+                return ""
+            return (
+                f"class {category} is no index of the label map, {_range(self._by_index)}: the numbers may be counted from 1, as "
+                "save_json of ultralytics counts, or be another model's; categories={id: index} says which they are"
+            )
+        # Names that nobody asked for may be a text that happens to lie there.
+        if self.is_told and self.names and category not in self.names and category not in (self.categories or {}):
+            return (
+                f"category {category} is none of the file that names them, {_range(self.names)}: the ids may be of another numbering, "
+                "and those that are there then of other classes. categories={id: index} says which they are"
+            )
+        return ""
+
     def names_of(self, indexes: Iterable[int]) -> dict[int, str]:
         """Return what the classes of these indexes are called, as far as it is known."""
         known = self._by_index if self.label_map is not None else {} if self.is_told else self.names
@@ -62,7 +82,7 @@ class ClassIndex:
                 if key is not None and key in self.categories:
                     return self.categories[key]
             raise SourceError(f"categories has no entry for class {_called(category, name)}")
-        if self.label_map is not None:
+        if self.label_map is not None and not self.are_indexes:
             if name is None:
                 raise SourceError(
                     f"class {category} has no name to look up in the label map: name it (COCO's categories, YOLO's names=), or "
@@ -79,6 +99,11 @@ class ClassIndex:
         return category
 
 
+def _range(numbers: Iterable[int]) -> str:
+    found = sorted(numbers)
+    return f"{found[0]} to {found[-1]}" if found else "which is empty"
+
+
 def _called(category: int | str, name: str | None) -> str:
     return repr(category) if name is None or name == category else f"{category} ({name})"
 
@@ -89,13 +114,13 @@ def checked_classes(categories: Categories | None, label_map: Mapping[str, int] 
     Raises:
         ConfigurationError: Both are given, or one is no mapping.
     """
-    if categories is not None and label_map is not None:
-        raise ConfigurationError("categories and label_map must not be given together")
-    if categories == "indexes":
-        return ClassIndex(are_indexes=True)
+    if categories is not None and categories != "indexes" and label_map is not None:
+        raise ConfigurationError('categories and label_map must not be given together, but for categories="indexes"')
     for name, value in (("categories", categories), ("label_map", label_map)):
-        if value is not None and not isinstance(value, Mapping):
+        if value is not None and (name, value) != ("categories", "indexes") and not isinstance(value, Mapping):
             raise ConfigurationError(f"{name} must be a mapping, got {shown(value)}")
+    if categories == "indexes":
+        return ClassIndex(label_map=label_map, are_indexes=True)
     return ClassIndex(
         None
         if categories is None

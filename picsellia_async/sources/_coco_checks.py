@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +19,7 @@ from picsellia_async.predictions._coco_scale import scale_example
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._coco_images import CocoImages, ImageKey
-from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._order_watch import OrderWatch
 
@@ -58,28 +58,24 @@ class _Sizes:
         return size
 
 
-def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
+def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], path: Path, problems: Problems) -> None:
     """Refuse category ids that nobody says how to read; where the file does not say that they are none, tell what they are taken for.
 
     Raises:
-        SourceError: The file names its categories, whose ids are then no indexes of the label map; or they are looked up by name, and
-            one has none there.
+        SourceError: The file names its categories, whose ids are then no indexes of the label map; or one is none of those that are
+            named, or of the label map.
     """
-    if classes.names and (classes.label_map is not None or classes.categories is not None):
-        said = {*classes.names, *(classes.categories or ())}
-        given = (one.get("category_id") for group in groups.values() for _, one in group)
-        ids = {
-            int(one) if isinstance(one, str) and one.isdecimal() else one
-            for one in given
-            if isinstance(one, (int, str))
-        }
-        missing = next((one for one in ids if type(one) is int and one not in said), None)
-        if missing is not None:
-            first, last = min(classes.names), max(classes.names)
-            raise SourceError(
-                f"{os.fspath(path)}: category {missing} is none of the file that names them, {first} to {last}: the ids may be of "
-                "another numbering, and those that are there then of other classes. categories={id: index} says which they are"
-            )
+    given = (one.get("category_id") for group in groups.values() for _, one in group)
+    ids = sorted({int(one) for one in given if type(one) is int or (isinstance(one, str) and one.isdecimal())})
+    why = next(filter(None, map(classes.why_unknown, ids)), "")
+    if why:
+        raise SourceError(f"{os.fspath(path)}: {why}")
+    if not classes.names and (classes.are_indexes or not classes.is_told) and _run_from_1(ids):
+        problems.warn(
+            f"category ids run from 1 to {ids[-1]}, and none is 0: they may be counted from 1, as save_json of ultralytics counts, and "
+            "each is then the index of the class behind its own; they are sent as they are",
+            os.fspath(path),
+        )
     if classes.is_told or not groups:
         return
     if classes.names:
@@ -94,6 +90,10 @@ def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], p
         'categories={id: index} says which they are, or categories="indexes" that they are such indexes',
         os.fspath(path), extra={"results": os.fspath(path)},
     )  # fmt: skip
+
+
+def _run_from_1(ids: Sequence[int]) -> bool:
+    return len(ids) > 1 and ids[0] == 1 and ids[-1] == len(ids)
 
 
 def check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from picsellia_async._error_text import error_text
+from picsellia_async._log_line import Line, write
 from picsellia_async.errors import PicselliaError
 
 PROBLEMS_KEPT: Final = 100
@@ -41,6 +43,8 @@ class Problems:
     """By name, the images that lie where no other of the file does, and may be other pictures: taken, and told."""
     total: int | None = None
     """Items there are, where that is known before they are read."""
+    is_left: bool = False
+    """Whether nobody waits for items any more: what takes long before the first one ends then."""
     on_skipped: Callable[[str, str], object] | None = None
     """Called with the message about an item that is skipped, and its text, where it is a line of a manifest."""
 
@@ -57,6 +61,16 @@ class Problems:
             self.messages.append(message)
         if self.on_skipped is not None:
             self.on_skipped(message, text)
+
+    def warn(self, text: str, name: str) -> None:
+        """Tell what is doubtful of all items together.
+
+        Args:
+            text: What it is.
+            name: For the log: the file or folder.
+        """
+        self.warnings.append(text)
+        write(Line(logging.WARNING, f"{name}: {text}", {"source": name}))
 
     @contextmanager
     def item(self, place: str = "", text: str = "") -> Iterator[None]:

@@ -122,7 +122,7 @@ class Source(Closeable, Generic[T]):
         """
         self._problems = Problems(self._on_bad, on_skipped=self.on_skipped)
         problems = self._problems
-        steps = _Steps(self._read(problems))
+        steps = _Steps(self._read(problems), problems)
         self._passes.add(steps)
         is_empty = True
         try:
@@ -181,8 +181,7 @@ def watched(
 
         def tell(text: str) -> None:
             if text:
-                problems.warnings.append(text)
-                write(Line(logging.WARNING, f"{name}: {text}", {"source": name}))
+                problems.warn(text, name)
 
         with contextlib.closing(read(problems)) as found:
             try:
@@ -207,6 +206,7 @@ class _Steps(Generic[T]):
     """A generator that threads advance one after the other."""
 
     _generator: Generator[T, None, None]
+    _problems: Problems
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     is_left: bool = attrs.field(default=False, init=False)
 
@@ -229,7 +229,7 @@ class _Steps(Generic[T]):
 
     def leave(self) -> None:
         """Close the generator; where a thread is in it (a cancelled task does not wait), that thread does so."""
-        self.is_left = True
+        self.is_left = self._problems.is_left = True
         if self._lock.acquire(blocking=False):
             try:
                 self._generator.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -20,7 +20,7 @@ from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 
-_BOX: Final = 4
+BOX: Final = 4
 _DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _SLACK: Final = 0.1
 """Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
@@ -134,48 +134,7 @@ def _check_repeated(text: str) -> None:
             )
 
 
-def looks_like_corners(texts: Iterable[str]) -> str:
-    """Return why label files hold corners x1, y1, x2, y2 instead of centre and size; "" where they need not.
-
-    They do where a box reaches far beyond its image when it is read as documented, or most of several reach beyond it, and none does
-    as corners. A detector's boxes are cut to the image, or overhang it a little, and few of them.
-
-    Args:
-        texts: The first files.
-    """
-    example = small = ""
-    boxes = beyond = 0
-    for text in texts:
-        for line in text.splitlines():
-            words = line.split()
-            try:
-                x, y, across, down = map(float, words[1 : 1 + _BOX])
-            except ValueError:
-                continue
-            high = 1 + OVERHANG
-            if len(words) > _BOX + 3 or not (-OVERHANG <= x <= across <= high and -OVERHANG <= y <= down <= high):
-                return ""
-            boxes += 1
-            if not example and _beyond((x, y, across, down)):
-                example = line.strip()
-            if _beyond((x, y, across, down), _ROUNDING):
-                beyond += 1
-                small = small or line.strip()
-    if boxes >= _BOXES_MIN and beyond * 2 > boxes:
-        example = example or small
-    return example and (
-        f"a box looks like x1, y1, x2, y2, and must be x_center, y_center, width, height: read so, {example!r} reaches beyond "
-        "its image, and every box fits when it is read as corners"
-    )
-
-
-_BOXES_MIN: Final = 3
-"""Boxes from which on it tells something that most of them reach beyond their image."""
-_ROUNDING: Final = 0.01
-"""Share by which rounding, or a detector that does not cut, puts a box beyond its image."""
-
-
-def _beyond(box: Sequence[float], by: float = OVERHANG) -> str:
+def beyond_image(box: Sequence[float], by: float = OVERHANG) -> str:
     """Return how a box reaches beyond its image by more than a share; "" where it does not."""
     for name, centre, size_name, size in (
         ("x_center", box[0], "width", box[2]),
@@ -230,12 +189,12 @@ def _boxes(lines: list[_Line], *, has_score: bool) -> list[Object]:
     found = []
     is_track = _fifth_is_track(lines, has_score=has_score)
     for line in lines:
-        extra = line.numbers[_BOX:]
-        if len(line.numbers) < _BOX or len(extra) > 2:
+        extra = line.numbers[BOX:]
+        if len(line.numbers) < BOX or len(extra) > 2:
             raise SourceError(f"line {line.number}: {_no_box(len(line.numbers))}")
-        box = line.numbers[:_BOX]
+        box = line.numbers[:BOX]
         _check_shares(line, box)
-        beyond = _beyond(box)
+        beyond = beyond_image(box)
         if beyond:
             raise SourceError(f"line {line.number}: {beyond}, which ends at 1")
         if len(extra) == 2:
@@ -253,10 +212,10 @@ def _fifth_is_track(lines: list[_Line], *, has_score: bool) -> bool:
     Raises:
         SourceError: It may be either.
     """
-    single = [line for line in lines if len(line.numbers) == _BOX + 1]
-    if any(line.numbers[_BOX] > 1 for line in single):
-        for line in sorted(single, key=lambda one: one.numbers[_BOX] <= 1):  # the one that is no score first
-            _check_track(line, line.numbers[_BOX])
+    single = [line for line in lines if len(line.numbers) == BOX + 1]
+    if any(line.numbers[BOX] > 1 for line in single):
+        for line in sorted(single, key=lambda one: one.numbers[BOX] <= 1):  # the one that is no score first
+            _check_track(line, line.numbers[BOX])
         return True
     if single and all(line.last == "1" for line in single):
         if has_score:
@@ -273,7 +232,7 @@ def _check_track(line: _Line, value: float) -> None:
 
 
 def _no_box(count: int) -> str:
-    if count < _BOX:
+    if count < BOX:
         return f"a box is `class x y width height [score] [track]`, got {count} numbers after the class"
     if 8 <= count <= 10:
         what = 'an oriented box or a polygon, which kind="segmentation" reads as a polygon'
@@ -283,9 +242,9 @@ def _no_box(count: int) -> str:
 
 
 def _check_shares(line: _Line, numbers: Sequence[float]) -> None:
-    if len(numbers) == _BOX and min(numbers[2:]) < 0:
+    if len(numbers) == BOX and min(numbers[2:]) < 0:
         raise SourceError(f"line {line.number}: width and height must not be negative")
-    if len(numbers) == _BOX and min(numbers[2:]) == 0:
+    if len(numbers) == BOX and min(numbers[2:]) == 0:
         raise SourceError(f"line {line.number}: a box without width or height is no object: {shown(list(numbers))}")
     if any(not -_SLACK <= one <= 1 + _SLACK for one in numbers):
         raise SourceError(f"line {line.number}: {_SHARES}, got {max(numbers, key=abs):g}: are these pixels?")
@@ -296,7 +255,7 @@ def _polygons(lines: list[_Line]) -> list[Object]:
     found = []
     for line in lines:
         numbers = list(line.numbers)
-        if len(numbers) <= _BOX + 1:
+        if len(numbers) <= BOX + 1:
             raise SourceError(f'line {line.number}: {len(numbers)} numbers are a box, which kind="detection" reads')
         score = None
         if has_tracks:
@@ -337,10 +296,10 @@ def _is_pose(numbers: Sequence[float], polygon: Sequence[Point]) -> bool:
 
 
 def _points_in_box(numbers: Sequence[float], size: int, extra: int) -> bool:
-    rest = numbers[_BOX : len(numbers) - extra]
+    rest = numbers[BOX : len(numbers) - extra]
     if not rest or len(rest) % size:
         return False
-    x, y, width, height = numbers[:_BOX]
+    x, y, width, height = numbers[:BOX]
     points = [rest[i : i + size] for i in range(0, len(rest), size)]
     if size == 3 and any(not 0 <= point[2] <= 2 for point in points):
         return False

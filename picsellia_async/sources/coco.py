@@ -92,7 +92,8 @@ def coco_results(
         categories: Index into the label map of the model version by `category_id`, or by name where the file has `categories`; a class
             that it does not name is refused. "indexes": the ids are indexes already. None takes them so too, with a line in the log, and
             refuses a file that has `categories`.
-        label_map: Instead: index by class name. The file's `categories` tell the names.
+        label_map: Instead: index by class name. The file's `categories` tell the names. Beside "indexes" it tells which there are: a
+            file with another one is refused.
         score: Confidence of results without one. None refuses them: a file without scores is ground truth.
         empty: Whether images without any result are frames too, with empty predictions. Those of `annotations`, or of the directory.
         orientation: "shown": the results speak of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
@@ -127,7 +128,7 @@ def coco_results(
         known = CocoImages(described, ImageLookup(folder, problems, outside=outside))
         known.expect(groups)
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
-        check_classes(reader.classes, groups, file)
+        check_classes(reader.classes, groups, file, problems)
         check_numbers(known, groups, file)
         if kind == "detection":
             check_box_order(groups, file)

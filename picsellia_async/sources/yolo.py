@@ -19,6 +19,7 @@ from picsellia_async.sources._class_names import Categories, ClassIndex, Names, 
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path, matcher, walk
 from picsellia_async.sources._image_files import image_file, open_source, text_encoding
+from picsellia_async.sources._label_watch import LabelWatch
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._shapes import (
     Shape,
@@ -29,7 +30,7 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source, watched
-from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, looks_like_corners, objects
+from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, objects
 from picsellia_async.validation import choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
@@ -38,7 +39,7 @@ _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes",
 _LABELS: Final = matcher(("*.txt",))
 
 _LOOKED_AT: Final = 64
-"""Label files that are looked at before the first frame, for corners and for how their last lines end."""
+"""Label files of which is remembered how their last lines end."""
 _NAMED_MAX: Final = 3
 """Label files that a message about several names."""
 _ENDED_MIN: Final = 2
@@ -66,8 +67,10 @@ def yolo_labels(
     `[(y - height / 2) * H, (x - width / 2) * W, (y + height / 2) * H, (x + width / 2) * W]`, that is top, left, bottom, right in
     pixels, rounded after that. For polygons it is `class x1 y1 x2 y2 ... [score] [track]`; the four corners of an oriented box are
     such a polygon. Boxes with keypoints, pixels instead of shares and lines that can be read in two ways are refused; so are
-    images with several label files, labels whose image lies in a folder of another name only, and before the first frame a folder
-    whose first 64 files hold corners (x1 y1 x2 y2) instead of boxes, or whose files are counted from 1 and the images from 0. Numbers of tracks are not sent.
+    images with several label files, and labels whose image lies in a folder of another name only. Before the first frame all label files
+    are read once, and the folder is refused where they tell together that it was written in another way: a class that the names, or the
+    label map of `categories="indexes"`, do not have; corners (x1 y1 x2 y2), left and top instead of the centre, or the score before the box;
+    shapes far beyond their images in two files and a tenth of all; or files counted from 1 and images from 0. Numbers of tracks are not sent.
 
     Args:
         dir: Directory of the label files.
@@ -76,7 +79,7 @@ def yolo_labels(
         categories: Index into the label map of the model version by class number, or by name where `names` are known; a class that
             it does not name is refused. "indexes": the numbers are indexes already. None takes them so too, and where their names are
             known a deployment whose label map has one at another index refuses the frames.
-        label_map: Instead: index by class name.
+        label_map: Instead: index by class name. Beside "indexes" it tells which there are: a file with another one is refused.
         names: Class names by number, or the file that has them, a text with a name per line or YAML with `names` (extra `yaml`). By
             default `data.yaml` or `classes.txt` beside the labels or one directory above; where several are there, they must agree.
         score: Confidence of lines without one. None refuses them: labels without scores are ground truth.
@@ -101,7 +104,7 @@ def yolo_labels(
         lookup = ImageLookup(folder, problems)
         reader = _Reading(attrs.evolve(classes, names=names_for(classes, names, labels)), kind, default)
         files = _Labels.of(labels, lookup)
-        files.look(labels, kind)
+        files.look(labels, LabelWatch(kind, reader.classes.why_unknown), problems)
         problems.total = None if empty else files.count
         done: set[Path] = set()
 
@@ -157,8 +160,8 @@ def _is_no_label(label: PurePosixPath) -> bool:
 class _Labels:
     """What is known of all label files before the first frame."""
 
-    _first: list[Path]
-    """Some of them."""
+    _files: list[Path]
+    """Those that have an image, until they were looked at."""
     _of_one_image: dict[Path, list[Path]]
     """By image, its label files, where there are several."""
     count: int
@@ -175,7 +178,7 @@ class _Labels:
         Raises:
             SourceError: They are counted from another number than the images.
         """
-        first: list[Path] = []
+        used: list[Path] = []
         found: dict[Path, Path] = {}
         several: dict[Path, list[Path]] = {}
         stems: list[str] = []
@@ -192,30 +195,34 @@ class _Labels:
                     unused.append(label.as_posix())
                 continue
             stems.append(label.name)
-            if len(first) < _LOOKED_AT:
-                first.append(file)
+            used.append(file)
             other = found.setdefault(image, file)
             if other != file:
                 several.setdefault(image, [other]).append(file)
         lookup.check_counted(stems)
         _tell_unused(labels, unused, len(stems))
-        return cls(first, several, len(stems))
+        return cls(used, several, len(stems))
 
-    def look(self, labels: Path, kind: ShapeKind) -> None:
-        """Look at how the first of them end, and refuse a folder of corners. Blocking.
+    def look(self, labels: Path, watch: LabelWatch, problems: Problems) -> None:
+        """Look at all of them, at how the first end, and refuse a folder that was written in another way. Blocking.
 
         Raises:
-            SourceError: The first files hold some.
+            SourceError: It was.
         """
-        texts = {}
-        for file in self._first:
-            with contextlib.suppress(PicselliaError):  # what cannot be read is told when its turn comes
-                texts[file] = _text(file)[0]
-        found = {file: has_line_end(text) for file, text in texts.items() if text}
-        self._ended, self._not_ended = sum(found.values()), {file for file, is_ended in found.items() if not is_ended}
-        why = looks_like_corners(texts.values()) if kind == "detection" else ""
-        if why:
-            raise SourceError(f"{os.fspath(labels)}: {why}")
+        for number, file in enumerate(self._files):
+            if problems.is_left:  # nobody waits for the frames any more
+                return
+            with contextlib.suppress(PicselliaError, OSError):  # what cannot be read is told when its turn comes
+                text = _text(file)[0]
+                watch.see(os.fspath(file), text)
+                if number < _LOOKED_AT and text:
+                    is_ended = has_line_end(text)
+                    self._ended += is_ended
+                    if not is_ended:
+                        self._not_ended.add(file)
+        self._files.clear()
+        if watch.verdict:
+            raise SourceError(f"{os.fspath(labels)}: {watch.verdict}")
 
     def check_end(self, file: Path, text: str) -> None:
         """Refuse a file whose last line alone has no end: a number in it may have lost digits, and nothing else would tell.

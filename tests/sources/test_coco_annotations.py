@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from picsellia_async.sources import SourceError, coco_results
+from picsellia_async.sources import coco_results
 
-from ..support.sources import listed
+from ..support.sources import frames_before, listed
 
 pytestmark = pytest.mark.anyio
 
@@ -36,15 +36,6 @@ def read(tmp_path, make_image):
 
 def result(image_id, box=(1, 2, 30, 40), **more):
     return {"image_id": image_id, "category_id": 0, "bbox": list(box), "score": 0.5, **more}
-
-
-async def frames_before(source, match):
-    """Return the frames that come before the error."""
-    frames = []
-    with pytest.raises(SourceError, match=match):
-        async for frame in source:
-            frames.append(frame)
-    return frames
 
 
 @pytest.mark.parametrize("on_bad", ["raise", "skip"])

@@ -15,6 +15,7 @@ import pytest
 
 from picsellia_async.frames import Frame
 from picsellia_async.predictions import DetectionPredictionFormat
+from picsellia_async.sources import SourceError
 
 T = TypeVar("T")
 
@@ -22,6 +23,15 @@ T = TypeVar("T")
 async def listed(source: AsyncIterable[T]) -> list[T]:
     """Return all that a source gives."""
     return [item async for item in source]
+
+
+async def frames_before(source: AsyncIterable[Frame], match: str) -> list[Frame]:
+    """Return the frames that come before the source's error."""
+    frames = []
+    with pytest.raises(SourceError, match=match):
+        async for frame in source:
+            frames.append(frame)
+    return frames
 
 
 def encoded(width: int = 64, height: int = 48, value: int = 90, suffix: str = ".jpg") -> bytes:
