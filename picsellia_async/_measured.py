@@ -106,6 +106,13 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         _one(lambda s: s.refused),
     ),
     Metric(
+        f"{_PREFIX}.frames.may_be_stored",
+        "counter",
+        "{frame}",
+        "Of the frames rejected and dropped, those of which an answer was lost: the service may have them.",
+        _one(lambda s: s.may_be_stored),
+    ),
+    Metric(
         f"{_PREFIX}.frames.duplicate",
         "counter",
         "{frame}",

@@ -384,8 +384,13 @@ _open: Final[set[_Run]] = set()
 """Lives that have not ended: held here, also where nobody else holds them."""
 _inherited: Final[list[_Run]] = []
 """Lives of the process that this one was forked from. Held for good: what is in them is the parent's to close and to tell of."""
-_NUMBERS: Final = ("accepted", "delivered", "rejected", "dropped", "spooled", "refused")
-_SAID: Final = {"spooled": "left in the spool", "refused": "not taken", "pending": "without outcome yet"}
+_NUMBERS: Final = ("accepted", "delivered", "rejected", "dropped", "spooled", "refused", "may_be_stored")
+_SAID: Final = {
+    "spooled": "left in the spool",
+    "refused": "not taken",
+    "may_be_stored": "of the rejected and dropped may be stored all the same",
+    "pending": "without outcome yet",
+}
 _is_registered = False
 
 

@@ -276,7 +276,8 @@ class DeliveryLog:
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
-        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{self._named()}{_names(first_of_all)}"
+        stored = _may_be_stored(counts.may_be_stored)
+        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{stored}{self._named()}{_names(first_of_all)}"
         fields = {**self._fields(counts, self._lasted(now)), "not_delivered": missing}
         return [*lines, Line(logging.WARNING, text, fields)]
 
@@ -320,7 +321,7 @@ class DeliveryLog:
     def _beginning(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
         level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
         text = f"{trouble.state}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
-        lost, numbers = self._lost_part(counts, first_lost, now)
+        lost, numbers = self._lost_part(counts, first_lost, now, trouble.before)
         return Line(level, text + lost, {**self._fields(counts, now - trouble.since), **numbers})
 
     def _summary(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
@@ -336,14 +337,18 @@ class DeliveryLog:
         if not trouble.was_told:
             return []
         seconds, before = round((trouble.well_since or now) - trouble.since, 1), trouble.before
-        refused = counts.refused - before.refused
+        refused, delivered = counts.refused - before.refused, counts.delivered - before.delivered
+        lost_since, stored = counts.lost - before.lost, counts.may_be_stored - before.may_be_stored
+        end = trouble.end(none_is_taken=lost_since > 0 and not delivered)
         text = (
-            f"{trouble.end} after {seconds:.0f} s: {counts.delivered - before.delivered} frames were delivered since it "
-            f"began, {counts.lost - before.lost} lost, {f'{refused} not taken, ' if refused else ''}{counts.pending} wait"
+            f"{end} after {seconds:.0f} s: {delivered} frames were delivered since it began, "
+            f"{lost_since} lost{_may_be_stored(stored)}, {f'{refused} not taken, ' if refused else ''}"
+            f"{counts.pending} wait"
         )
         since = {
-            "trouble_delivered": counts.delivered - before.delivered,
-            "trouble_lost": counts.lost - before.lost,
+            "trouble_delivered": delivered,
+            "trouble_lost": lost_since,
+            "trouble_may_be_stored": stored,
             "trouble_refused": refused,
         }
         lost, numbers = self._lost_part(counts, first_lost, now)
@@ -353,8 +358,17 @@ class DeliveryLog:
         lost, numbers = self._lost_part(counts, first_lost, now)
         return Line(logging.WARNING, "frames were not delivered: " + lost[2:], {**self._fields(counts), **numbers})
 
-    def _lost_part(self, counts: Counts, first_lost: list[Failure], now: float) -> tuple[str, dict[str, int]]:
-        """Tell what was lost since the last line, in words and as values."""
+    def _lost_part(
+        self, counts: Counts, first_lost: list[Failure], now: float, before: Counts | None = None
+    ) -> tuple[str, dict[str, int]]:
+        """Tell what was lost since the last line, in words and as values.
+
+        Args:
+            counts: As they are now.
+            first_lost: As for `lines`.
+            now: Monotonic seconds.
+            before: As they were when the trouble began whose first line this is part of: what was lost before is not its doing.
+        """
         told = self._lost_told
         numbers = {name: getattr(counts, name) - getattr(told, name) for name in ("rejected", "dropped", "refused")}
         lost = _parts(**numbers)
@@ -366,7 +380,12 @@ class DeliveryLog:
         is_first = now >= self._lost_told_at + QUIET_SECONDS
         self._lost_pause = LASTING_SECONDS if is_first else SUMMARY_SECONDS
         self._lost_told, self._lost_told_at = counts, now
-        text = f"; {' and '.join(lost)} {since}{_names(first_lost)}"
+        numbers["may_be_stored"] = counts.may_be_stored - told.may_be_stored
+        earlier = 0 if before is None else before.lost + before.refused - told.lost - told.refused
+        if earlier > 0:
+            numbers["before_trouble"] = earlier
+            since += f", {earlier} of them before this began"
+        text = f"; {' and '.join(lost)} {since}{_may_be_stored(numbers['may_be_stored'])}{_names(first_lost)}"
         first_lost.clear()
         return text, {f"new_{name}": count for name, count in numbers.items()}
 
@@ -400,6 +419,10 @@ class DeliveryLog:
 def _parts(**counts: int) -> list[str]:
     names = {"refused": "not taken (`submit` raised)"}
     return [f"{count} {names.get(name, name)}" for name, count in counts.items() if count]
+
+
+def _may_be_stored(count: int) -> str:
+    return f" ({count} may be stored all the same: an answer was lost)" if count else ""
 
 
 def _rejected(pending: int, *, is_sure: bool) -> str:

@@ -98,6 +98,8 @@ class Ledger:
     """Damaged records."""
     not_accepted: int = attrs.field(default=0, init=False)
     """Frames for which `submit` raised."""
+    may_be_stored: int = attrs.field(default=0, init=False)
+    """Of the rejected and dropped: those of which an answer was lost."""
     duplicates: int = attrs.field(default=0, init=False)
     """Deliveries that were there already."""
     bytes_delivered: int = attrs.field(default=0, init=False)
@@ -271,6 +273,8 @@ class Ledger:
         else:
             self.spooled += 1
             has_room = self.spooled <= OTHER_LINES_MAX
+        if not isinstance(outcome, Spooled):
+            self.may_be_stored += outcome.may_be_stored
         is_first = len(self.first_lost) < FIRST_LOST_MAX and not isinstance(outcome, Spooled)
         if has_room or is_first:
             line = failure_of(outcome)
@@ -350,6 +354,7 @@ class Ledger:
             failures=tuple(self.failures),
             undelivered=tuple(self.undelivered),
             refused=self.not_accepted,
+            may_be_stored=self.may_be_stored,
         )
 
 

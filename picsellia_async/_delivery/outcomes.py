@@ -128,6 +128,8 @@ class Failure:
     """`rejected`, `dropped` or `spooled`."""
     reason: str
     """The error's text, or the rule."""
+    may_be_stored: bool = False
+    """As of the outcome: an answer was lost, so that sending it once more may store it twice."""
 
 
 def id_of(outcome: Outcome) -> UUID:
@@ -147,7 +149,8 @@ def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
     if isinstance(outcome, Dropped):
         reason = f"{outcome.reason.value}; {reason}" if reason else outcome.reason.value
     name, source = ("", None) if frame is None else (frame.filename, frame.source)
-    return Failure(frame_id, name, source, type(outcome).__name__.lower(), reason)
+    may_be_stored = not isinstance(outcome, Spooled) and outcome.may_be_stored
+    return Failure(frame_id, name, source, type(outcome).__name__.lower(), reason, may_be_stored)
 
 
 @attrs.define(slots=False, eq=False, str=False, repr=False)
@@ -247,6 +250,8 @@ class UploaderStatistics:
     """Frames whose image was encoded smaller, as `degrade` says."""
     degrade_level: int = 0
     """Which step of `degrade` counts now, from 1; 0: frames are sent as they come."""
+    may_be_stored: int = 0
+    """Of the rejected and dropped: as in `UploadReport.may_be_stored`."""
     by_source: dict[str, SourceStatistics] = attrs.field(factory=dict)
     """By `Frame.source`, empty text for none; only with the option `by_source=True`. Beyond 1,000 sources the rest is `(others)`."""
 
@@ -289,6 +294,8 @@ class UploadReport:
     refused: int = 0
     """Frames that were not taken, as `submit` raised: part of none of the other numbers. Those count that waited for room when closing
     began; those that came after that do not, nor those whose `submit` was cancelled by its caller."""
+    may_be_stored: int = 0
+    """Of the rejected and dropped: those of which an answer was lost, so that the service may have them all the same."""
     error: BaseException | None = attrs.field(default=None, repr=error_repr)
     """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
     None elsewhere."""
@@ -313,6 +320,7 @@ class UploadReport:
             return
         missing = self.accepted - self.delivered
         text = f"{missing} of {self.accepted} frames were not delivered: {self.rejected} rejected, {self.dropped} dropped, {self.spooled} left in the spool"
+        text += f" ({self.may_be_stored} may be stored all the same)" if self.may_be_stored else ""
         first = "; ".join(f"{line.filename or line.frame_id} ({line.reason})" for line in self.failures[:3])
         text += f", first {first}" if first else ""
         text += f"; {self.quarantined} records of the spool were damaged" if self.quarantined else ""

@@ -284,6 +284,7 @@ class Reporter:
             ledger.spooled,
             ledger.not_accepted,
             stored,
+            ledger.may_be_stored,
         )
 
     def close(self) -> None:

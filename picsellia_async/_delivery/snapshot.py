@@ -59,6 +59,7 @@ def snapshot(
         retried=sender.retried,
         duplicates=ledger.duplicates,
         refused=ledger.not_accepted,
+        may_be_stored=ledger.may_be_stored,
         bytes_delivered=ledger.bytes_delivered,
         concurrency=sender.limit.value,
         round_trip=sender.limit.round_trip,

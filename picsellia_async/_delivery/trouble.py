@@ -27,6 +27,8 @@ class Counts:
     """Not taken: `submit` raised."""
     spool_frames: int | None = None
     """On disk now; None where there is no spool."""
+    may_be_stored: int = 0
+    """Of the rejected and dropped: those of which an answer was lost."""
 
     @property
     def lost(self) -> int:
@@ -73,9 +75,14 @@ class Trouble:
             return "the monitoring host fails"
         return "no request can be sent" if self.is_ours else STATE[self.health]
 
-    @property
-    def end(self) -> str:
-        """That it is over, in words."""
+    def end(self, *, none_is_taken: bool) -> str:
+        """Return that it is over, in words.
+
+        Args:
+            none_is_taken: Whether frames were lost since it began, and none was delivered: nobody can say that they are taken.
+        """
+        if none_is_taken and not self.is_ours and self.health in _OF_SERVICE:
+            return "the monitoring host answers again"
         # Where it was of several kinds, the time beside it is that of all together.
         if self.kind == (Health.DOWN, True) or (self.has_changed and self.health in _OF_SERVICE):
             return "the monitoring host takes frames again"

@@ -112,7 +112,8 @@ def pending_in(spool: Path) -> int:
 def print_failures(report: UploadReport, spool: Path | None) -> None:
     """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered."""
     for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
-        print(in_options(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}"), file=sys.stderr)
+        stored = " (may be stored)" if line.may_be_stored else ""
+        print(in_options(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}{stored}"), file=sys.stderr)
     if report.spooled and spool is not None:
         reason = next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
         print(

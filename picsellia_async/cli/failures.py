@@ -96,17 +96,19 @@ class FailureFile:
     def ended(self, outcome: Outcome) -> None:
         """Take note of an outcome; for `on_outcome` of the uploader."""
         if isinstance(outcome, Rejected):
-            self.refused(outcome.frame, outcome.error)
+            self.refused(outcome.frame, outcome.error, may_be_stored=outcome.may_be_stored)
 
     def dropped(self, outcome: Outcome) -> None:
         """The same where nothing else remembers what was given up."""
         self.ended(outcome)
         if isinstance(outcome, Dropped) and outcome.frame is not None:
-            self.refused(outcome.frame, outcome.error or outcome.reason.value)
+            self.refused(outcome.frame, outcome.error or outcome.reason.value, may_be_stored=outcome.may_be_stored)
 
-    def refused(self, frame: Frame, error: object) -> None:
-        """Write a frame and what stood against it."""
+    def refused(self, frame: Frame, error: object, *, may_be_stored: bool = False) -> None:
+        """Write a frame and what stood against it, and whether sending it once more may store it twice."""
         reason = error_text(error) if isinstance(error, BaseException) else str(error)
+        if may_be_stored:
+            reason += " (may be stored all the same: an answer was lost)"
         self._write({**manifest_line(frame, self._folder), "reason": reason})
 
     def skipped(self, message: str, text: str) -> None:

@@ -21,9 +21,9 @@ from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.sources._camera_log import CameraLog
 
 PACKAGE = Path(picsellia_async.__file__).parent
-BEFORE = Counts(7, 11, 2, 3, refused=4, spool_frames=5)
-AFTER = Counts(46, 77, 15, 19, refused=38, spool_frames=29)
-END = Counts(0, 91, 31, 59, spooled=83, refused=43, spool_frames=83)
+BEFORE = Counts(7, 11, 2, 3, refused=4, spool_frames=5, may_be_stored=1)
+AFTER = Counts(46, 77, 15, 19, refused=38, spool_frames=29, may_be_stored=14)
+END = Counts(0, 91, 31, 59, spooled=83, refused=43, spool_frames=83, may_be_stored=21)
 
 
 def delivery_lines() -> list[Line]:

@@ -13,9 +13,10 @@ from picsellia_async._delivery.outcomes import Health
 from picsellia_async.emulator import Emulator
 from picsellia_async.emulator.transport.fault_register import Fault
 from picsellia_async.errors import BadRequestError, ConfigurationError, ServerError
+from picsellia_async.frames import Frame
 
 from ..support.frames import make_frame
-from .service import Service, down, uploader
+from .service import Service, down, frames, lost, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -160,3 +161,29 @@ async def test_closing_that_takes_a_while_tells_so_once(caplog: pytest.LogCaptur
     fields = next(vars(record) for record in caplog.records if record.getMessage() == lines[0])
     assert (fields["health"], fields["pending"]) == ("ok", 2)
     assert up.report.is_complete
+
+
+async def test_frames_told_as_lost_that_may_be_stored_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """In the report, its lines and its JSON, in `statistics`, and in the log: whoever sends them again may store them twice."""
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        if frame.filename == "frame-000002.jpg":
+            return BadRequestError("box", 422, "POST", "http://x")
+        return lost() if attempt == 1 else BadRequestError("box", 422, "POST", "http://x")
+
+    service = Service(script=script)
+    async with uploader(service) as up:
+        for frame in frames(3):
+            await up.submit(frame)
+        await up.flush()
+    report = up.report
+    assert (sorted(service.stored), report.rejected) == (["frame-000000.jpg", "frame-000001.jpg"], 3)
+    assert (report.may_be_stored, up.statistics().may_be_stored, report.to_json()["may_be_stored"]) == (2, 2, 2)
+    stored = {line.filename: line.may_be_stored for line in report.failures}
+    assert stored == {"frame-000000.jpg": True, "frame-000001.jpg": True, "frame-000002.jpg": False}
+    assert [line["may_be_stored"] for line in report.to_json()["failures"]].count(True) == 2
+    with pytest.raises(DeliveryError, match="2 may be stored all the same"):
+        report.raise_for_failures()
+    last = warnings(caplog)[-1]
+    assert "3 rejected (2 may be stored all the same: an answer was lost)" in last.message
+    assert last.may_be_stored == 2  # type: ignore[attr-defined]
