@@ -183,9 +183,8 @@ class ProxyRouter(httpx.AsyncBaseTransport):
         if proxy is None:
             return await self._direct.handle_async_request(request)
         response = await (self._proxied.get(proxy) or await self._open(proxy)).handle_async_request(request)
-        response.extensions.pop(
-            "reason_phrase", None
-        )  # httpx logs it, and a proxy may say there which password is wrong
+        # httpx logs it, and a proxy may say there which password is wrong.
+        response.extensions.pop("reason_phrase", None)
         return response
 
     async def _open(self, proxy: Proxy) -> httpx.AsyncHTTPTransport:

@@ -357,9 +357,8 @@ class Reading:
                     self._arrived(idle_seconds() - asked, seconds_of(stamp, packet.time_base))
                 yield packet
         self.waits_since = math.inf
-        if (
-            failure
-        ):  # raised outside of `except`: the error of PyAV, with the password in it, must not even be its context
+        if failure:
+            # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
             raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 
     def _frames(self, av: ModuleType, packet: Any, corruption: Corruption) -> list[Any]:
