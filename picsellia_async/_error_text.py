@@ -23,7 +23,8 @@ HIDDEN_FIELDS: Final = (
 )
 """Ends of the names of fields that are secret."""
 _FIELD: Final = re.compile(
-    rf"""(?P<name>{"|".join(HIDDEN_FIELDS)})["']?\s*(?P<mark>[:=])\s*["']?(?P<value>[^\s"',;&]+)""", re.IGNORECASE
+    rf"""(?P<name>{"|".join(HIDDEN_FIELDS)})["']?\s*(?P<mark>[:=])\s*(?:[\[(]\s*)?["']?(?P<value>[^\s"',;&]+)""",
+    re.IGNORECASE,
 )
 _BEARER: Final = re.compile(r"\bbearer\s+(?P<value>[\w.~+/=-]{16,})", re.IGNORECASE)
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]{0,17}(?:[-_./:'][A-Z]?[a-z]{0,17})*[.:!?)=]{0,3}")
@@ -32,6 +33,12 @@ _NO_WORD: Final = re.compile(r"[bcdfghj-np-tv-xz]{6}|\b[^\Waeiouy_]{4,}\b")
 """Small letters that no word has."""
 _TERM: Final = re.compile(r"(?:sha-?\d{1,3}|md5|oauth2?|utf-?8|[hrep]s\d{3}|https?)[.:!?)]?|\d{1,3}", re.IGNORECASE)
 """Names that have digits: of a digest, of a way to sign in, a status."""
+_REFUSAL: Final = re.compile(
+    r"(?:must|should|shall|may|can|cannot|is|was|has|does|did|do|not|too|at|this|field"
+    r"|required|missing|empty|blank|invalid|incorrect|wrong|expired|refused|rejected|unknown)[.:!?)]?",
+    re.IGNORECASE,
+)
+"""How what is said of a password begins. A password may be a word, but hardly one of these."""
 _CREDENTIAL_MIN: Final = 4
 """Characters from which on something may be a credential."""
 _BEHIND: Final = "'\")]>}.,;:"
@@ -101,7 +108,9 @@ def is_secret(name: str, mark: str, value: str) -> bool:
         mark: What stands between both. Behind `=` no sentence begins.
         value: Its first word.
     """
-    return mark != ":" or name.lower() in PASSWORD_FIELDS or is_credential(value)
+    if mark != ":":
+        return True
+    return _REFUSAL.fullmatch(value) is None if name.lower() in PASSWORD_FIELDS else is_credential(value)
 
 
 def _without_value(found: re.Match[str]) -> str:

@@ -61,7 +61,7 @@ USER_AGENT: Final = f"picsellia-async/{__version__}"
 JSON: Final = "application/json"
 """Content-Type of every body but a multipart form."""
 
-SEARCHED_INLINE: Final = 4 * 1024
+SEARCHED_INLINE: Final = 2 * 1024
 """Bytes of an error's body that are searched for secrets at once; more than that in a thread."""
 
 _SAID_MAX: Final = 4 * 1024

@@ -14,14 +14,14 @@ import base64
 import functools
 import html
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
 import orjson
 
 from picsellia_async._error_text import HIDDEN_FIELDS, is_credential, is_secret
+from picsellia_async._wire.spelling import TOLD_MAX, extent, letters, levels, read, without_places
 
 SECRET_MIN: Final = 16
 """Characters from which on parts of a credential are hidden, in whatever coding; of a shorter one only the whole is, as a word of its own."""
@@ -33,16 +33,16 @@ UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the reques
 """What is shown of a body whose secret cannot be told from the rest."""
 
 _PIECE: Final = 6
-"""Characters that are looked for at once; of each run of 11 of the credential some are a whole piece."""
-_PIECES_MAX: Final = 16
-"""So that a long spelling costs no more: its pieces are longer."""
-_TOKEN_MAX: Final = 128
-"""Characters of an api token. A JWT is longer, and ends soon: its base64 is not looked for."""
-_TOLD_MAX: Final = 72 * 1024
-"""Bytes of a body of which places are told: a longer one takes too long."""
-_NESTED_MAX: Final = 3
-"""Codings around each other."""
+"""Characters that are looked for at once: of each run of 11 of a credential, one piece of the body is whole."""
+_SPELLED_MIN: Final = 24
+"""Digits of a long credential in a row, as hexadecimal and lists of numbers spell it: less of them is in lists of boxes by chance."""
+_LONG_FROM: Final = 129
+"""Characters from which on a credential is long, a JWT: it has a thousand beginnings, where a token has a hundred."""
+_PLACES_MAX: Final = 4
+"""Of one piece in a credential: more are no credential's."""
 
+_Pieces: TypeAlias = Mapping[bytes, Sequence[tuple[bytes, int, int]]]
+"""Pieces of all spellings of a credential: the spelling, where in it the piece begins, and how much of it in a row is hidden."""
 
 _DIGIT: Final = re.compile(rb"\d")
 _LONG_WORD: Final = re.compile(rb"\S{%d,}" % (SHOWN_MAX + 1))
@@ -57,14 +57,14 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
     """
     plain = _spelled_plainly(body) if b"\\u" in body else body
     hidden = plain
-    needles: list[bytes] = []
+    pieces: list[_Pieces] = []
     for secret in secrets:
         if len(secret) >= SECRET_MIN:
             hidden = hidden.replace(secret.encode(), b"***")
-            needles += _needles(secret)
+            pieces.append(_pieces(secret))
         elif len(secret) >= WORD_MIN or is_credential(secret):
             hidden = _whole(secret).sub(b"***", hidden)
-    hidden = _without_forms(_without_values(hidden, needles))
+    hidden = _without_forms(_without_values(hidden, pieces))
     return body if hidden == plain else hidden
 
 
@@ -98,33 +98,17 @@ def _spelled_plainly(body: bytes) -> bytes:
 
 # By value.
 
-_NUMBER: Final = re.compile(
-    rb"(?:%(?:25)*(?:u00)?|(?<!\\)\\++(?:u0{6}|u00|u\{0*|x)|&(?:amp;)*#x0*)([0-9a-f]{2})[;}]?"
-    rb"|&(?:amp;)*#0*([0-9]{2,3});?|(?<!\\)\\++([0-7]{3})",
-    re.IGNORECASE,
-)
-"""A character by its number: hexadecimal, decimal, octal."""
-_BASES: Final = (0, 16, 10, 8)
-"""Of its digits, by their group."""
-_BETWEEN: Final = re.compile(rb"(?<!\\)\\++[nrt]|<[a-z/ ]{1,8}>", re.IGNORECASE)
-"""What letters may stand between the characters of a credential: line ends of JSON, elements of HTML."""
-_READ: Final = re.compile(rb"%b|%b|[^a-z0-9\\%%&<]+|[\\%%&<]" % (_NUMBER.pattern, _BETWEEN.pattern), re.IGNORECASE)
-_WIDE: Final = re.compile(r"[^\x00-\x7f]{1,256}")
-"""A few at a time: a search that runs in a thread keeps all others from running within one step."""
-_SMALL: Final = bytes(range(256)).lower()
-_OTHERS: Final = bytes(one for one in range(256) if not (one < 128 and chr(one).isalnum()))
 
-
-def _without_values(body: bytes, needles: Sequence[bytes]) -> bytes:
-    """Return a body without what the needles spell."""
-    if not _is_in(body, needles):
+def _without_values(body: bytes, pieces: Sequence[_Pieces]) -> bytes:
+    """Return a body without what the pieces are of."""
+    if not _is_in(body, pieces):
         return body
-    if len(body) > _TOLD_MAX:
+    if len(body) > TOLD_MAX:
         return UNREADABLE_BODY
-    text, begins, ends = _read(body)
-    found = _places(text, needles)
-    hidden = _without_places(body, ((begins[start], ends[end - 1]) for start, end in found))
-    return UNREADABLE_BODY if _is_in(hidden, needles) else hidden
+    text, begins, ends = read(body)
+    found = _places(text.lower(), pieces)
+    hidden = without_places(body, ((begins[start], ends[end - 1]) for start, end in found))
+    return UNREADABLE_BODY if _is_in(hidden, pieces) else hidden
 
 
 @functools.lru_cache(64)
@@ -135,95 +119,55 @@ def _whole(secret: str) -> re.Pattern[bytes]:
     return re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
 
 
-@functools.lru_cache(64)
-def _needles(secret: str) -> tuple[bytes, ...]:
-    """Return how a credential may be spelled as a whole, as `_compared` returns it."""
+@functools.lru_cache(8)
+def _pieces(secret: str) -> _Pieces:
+    """Return the pieces of a credential, in all its spellings, as `_compared` returns them."""
     value = secret.encode()
-    found = [value, value.hex().encode(), "".join(map(str, value)).encode()]
-    if len(value) <= _TOKEN_MAX:
-        # Base64 has three ways, by what is before it; the letters at its ends are its neighbours' too.
-        for before in range(3):
-            coded = base64.b64encode(bytes(before) + value)
-            found.append(coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6])
-    return tuple(dict.fromkeys(_compared(one) for one in found))
+    spelled_min = _SPELLED_MIN if len(value) >= _LONG_FROM else SHOWN_MAX + 1
+    spellings = {
+        value: SHOWN_MAX + 1,
+        value.hex().encode(): spelled_min,
+        "".join(map(str, value)).encode(): spelled_min,
+    }
+    # Base64 has three ways, by what is before it; the letters at its ends are its neighbours' too.
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + value)
+        spellings[coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]] = SHOWN_MAX + 1
+    pieces: dict[bytes, list[tuple[bytes, int, int]]] = {}
+    for spelled, least in spellings.items():
+        text = _compared(spelled)
+        for at in range(len(text) - _PIECE + 1):
+            places = pieces.setdefault(text[at : at + _PIECE], [])
+            if len(places) < _PLACES_MAX:
+                places.append((text, at, least))
+    return pieces
 
 
 def _compared(body: bytes) -> bytes:
     """Return letters and digits of a body, in small letters."""
-    if b"\\" in body or b"<" in body:
-        body = _BETWEEN.sub(b"", body)
-    return body.translate(_SMALL, _OTHERS)
+    return letters(body).lower()
 
 
-def _is_in(body: bytes, needles: Sequence[bytes]) -> bool:
+def _is_in(body: bytes, pieces: Sequence[_Pieces]) -> bool:
     """Return whether a credential stands in a body, in whatever coding."""
-    if not body.isascii():
-        body += _WIDE.sub(_plain_letters, body.decode("utf-8", "ignore")).encode()
-    for _ in range(_NESTED_MAX + 1):
-        if any(_places(_compared(body), needles)):
-            return True
-        read = _NUMBER.sub(_character, body) if b"%" in body or b"\\" in body or b"&" in body else body
-        if read == body:
-            break
-        body = read
-    return False
+    return bool(pieces) and any(any(_places(_compared(level), pieces)) for level in levels(body))
 
 
-def _plain_letters(found: re.Match[str]) -> str:
-    """Return wide letters and the like as what they stand for."""
-    return unicodedata.normalize("NFKC", found[0])
-
-
-def _character(found: re.Match[bytes]) -> bytes:
-    """Return the character of a number; nothing where there is none."""
-    kind = found.lastindex
-    return bytes((int(found[kind], _BASES[kind]) % 256,)) if kind else b""
-
-
-def _read(body: bytes) -> tuple[bytes, list[int], list[int]]:
-    """Return the characters of a body, in small letters, and where in the body each begins and ends."""
-    text, at = bytearray(), 0
-    begins: list[int] = []
-    ends: list[int] = []
-    for found in (*_READ.finditer(body), None):
-        start, end = (len(body), len(body)) if found is None else found.span()
-        text += body[at:start]
-        begins += range(at, start)
-        ends += range(at + 1, start + 1)
-        if found is not None and (character := _character(found)).isalnum():
-            text += character
-            begins.append(start)
-            ends.append(end)
-        at = end
-    return bytes(text).lower(), begins, ends
-
-
-def _places(text: bytes, needles: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield from where to where a text holds a needle, or a good part of one."""
-    for needle in needles:
-        size = max(_PIECE, len(needle) // _PIECES_MAX)
-        for offset in range(0, len(needle) - size + 1, size):
-            piece = needle[offset : offset + size]
-            at = text.find(piece)
-            while at >= 0:
-                start, end = at, at + size
-                while start > 0 and at - start < offset and text[start - 1] == needle[offset - (at - start) - 1]:
-                    start -= 1
-                while end < len(text) and offset + end - at < len(needle) and text[end] == needle[offset + end - at]:
-                    end += 1
-                if end - start > SHOWN_MAX:
-                    yield start, end
-                at = text.find(piece, end)
-
-
-def _without_places(body: bytes, places: Iterable[tuple[int, int]]) -> bytes:
-    """Return a body with stars in these places; those that meet are one."""
-    hidden, shown_to = bytearray(), 0
-    for start, end in sorted(places):
-        if not hidden or start > shown_to:
-            hidden += body[shown_to:start] + b"***"
-        shown_to = max(shown_to, end)
-    return bytes(hidden + body[shown_to:])
+def _places(text: bytes, pieces: Sequence[_Pieces]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a text holds a good part of a credential."""
+    cut = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    for known in pieces:
+        if known.keys().isdisjoint(cut):
+            continue
+        done = 0
+        for number, piece in enumerate(cut):
+            at = number * _PIECE
+            if piece in known and at + _PIECE > done:
+                for spelled, place, least in known[piece]:
+                    start, end = extent(text, at, spelled, place)
+                    if end - start >= least:
+                        yield start, end
+                        done = max(done, end)
 
 
 # By form.
@@ -302,7 +246,7 @@ def _without_forms(body: bytes) -> bytes:
     for mark, form in _NAMED_VALUES:
         if mark in lower:
             places += _secret_values(body, lower, form)
-    return _without_places(body, places)
+    return without_places(body, places)
 
 
 def _secret_values(body: bytes, lower: bytes, form: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,16 @@ def _numbers(form: str, text: str) -> str:
     return "".join(form % ord(one) for one in text)
 
 
+def _rows(form: str, text: str, between: str = "\n", width: int = 16) -> str:
+    """Return a text in rows: `{at}` is where one begins, `{text}` what is in it, `{bytes}` its bytes, `{pairs}` those by twos."""
+    rows = []
+    for at in range(0, len(text), width):
+        row = text[at : at + width]
+        raw = row.encode()
+        rows.append(form.format(at=at, text=row, bytes=raw.hex(" "), pairs=raw.hex(" ", -2)))
+    return between.join(rows)
+
+
 def spellings(token: str) -> dict[str, str]:
     """Return bodies that hold a token, by how they spell it."""
     return {
@@ -53,12 +63,21 @@ def spellings(token: str) -> dict[str, str]:
         "octal numbers": _numbers("\\%03o", token),
         "percent signs of old": _numbers("%%u%04x", token),
         "UTF-16": token.encode("utf-16-le").decode("ascii"),
+        "hexdump -C": _rows("{at:08x}  {bytes}  |{text}|", token),
+        "xxd": _rows("{at:08x}: {pairs}  {text}", token),
+        "numbered lines": _rows("{at:04}: {text}", token),
+        "numbered lines of 12": _rows("line {at}: {text}", token, width=12),
+        "soft hyphens of HTML": _rows("{text}", token, "&shy;", 9),
+        "soft hyphens of HTML in HTML": _rows("{text}", token, "&amp;shy;", 9),
+        "colours of a terminal": _rows("{text}", token, "\x1b[0m\x1b[31m", 7),
+        "colours of a terminal, in JSON": json.dumps({"detail": _rows("{text}", token, "\x1b[0m\x1b[31m", 7)}),
         "two codings around each other": quote(_numbers("\\u%04x", token)),
     }
 
 
 def _plainly(text: str) -> str:
     """Return a text as a reader may decode it, without what is no letter or digit."""
+    text = re.sub(r"(?:\x1b|\\+u001b)\[[0-9;]*m", "", text)
     for _ in range(4):
         text = unquote(html.unescape(text))
         text = re.sub(r"(?:%|\\+)[uUx]\{?0*([2-7][0-9a-f])\}?", lambda found: chr(int(found[1], 16)), text)

@@ -16,6 +16,7 @@ from picsellia_async._error_text import error_text
         ("('http://h:8080/snap?user=admin&password=hunter2', 401)", "('http://h:8080/snap?***', 401)"),
         ("Max retries exceeded with url: /snap?usr=a&pwd=hunter2 (by Timeout)", "Max retries exceeded with url: /snap?*** (by Timeout)"),
         ("login failed: {'password': 'hunter2', 'user': 'admin'}", "login failed: {'password': '***', 'user': 'admin'}"),
+        ("login failed: {'password': ['hunter2', 'user']}", "login failed: {'password': ['***', 'user']}"),
         ("api_token=hunter2, retry", "api_token=***, retry"),
         ("Authorization: Bearer hunter2hunter2hunter2", "Authorization: Bearer ***"),
         ("http://h:80/clip@2x.jpg is gone. Why? Ask a@b", "http://h:80/clip@2x.jpg is gone. Why? Ask a@b"),
@@ -36,7 +37,24 @@ def test_a_long_text_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["://", "://a:", "://a", "?a=", "?", "://a@", "?'", "'", "token:a", "token: a-", "bearer ", "a:", "://a?"]
+    "piece",
+    [
+        "://",
+        "token:[",
+        "token: ",
+        "://a:",
+        "://a",
+        "?a=",
+        "?",
+        "://a@",
+        "?'",
+        "'",
+        "token:a",
+        "token: a-",
+        "bearer ",
+        "a:",
+        "://a?",
+    ],
 )
 def test_no_text_takes_long(piece: str) -> None:
     """Each is a beginning of something that is hidden; such a search once took more than a second, and nothing else of the program ran."""

@@ -31,6 +31,8 @@ HEXADECIMAL = "4c0e93a1b7d2586f0e1c7a94d3b2f8560a9c1e7d"
         "signature: does-not-match",
         "cookie: missing",
         "<Token>expired long ago</Token>",
+        '{"message": "token expired: password: must not be empty, signature: invalid"}',
+        '{"password": ["This field is required."], "passphrase": "Too short."}',
     ],
 )
 def test_a_reason_stays(said):
@@ -67,6 +69,15 @@ def test_what_looks_like_a_credential_is_hidden(said):
         "8f3a9", "abcdef", "qwrtpsdf", "aGVsbG8", "abc123def", "abc123", "SECRET", "swordfish", "two"})  # fmt: skip
     assert "a" * 30 not in hidden
     assert "a-" * 30 not in hidden
+
+
+@pytest.mark.parametrize("value", ["mustang", "must1", "invalids", "Is-it", "fieldmouse"])
+def test_a_password_that_begins_like_a_refusal_is_one(value):
+    """Only the word alone is what a refusal begins with; and what is assigned is no sentence."""
+    for said in (f"password: {value}", "password=invalid", f'{{"pwd": "{value}"}}', "passwd='must'"):
+        for hidden in (without_secrets(said.encode()).decode(), error_text(OSError(said))):
+            assert "***" in hidden
+            assert value not in hidden
 
 
 @pytest.mark.parametrize(
