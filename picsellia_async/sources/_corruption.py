@@ -4,6 +4,10 @@ Theory of operation. A picture between two key frames is a change of the picture
 goes on without a word, and all pictures up to the next key frame show parts of older ones. A decoder tells of a picture that lacks
 data itself. Of one that is missing as a whole it tells nothing; H.264 counts the pictures that others build on (`frame_num`), and a
 gap in that count does.
+
+Encoders send a picture before those that are shown earlier and build on it. A decoder tells that it lacks data once it is shown, which
+is too late for them: so a picture is final once none that was sent before it is to come. Where pictures come in the order in which they
+are shown, each one is final at once.
 """
 
 from __future__ import annotations
@@ -34,6 +38,20 @@ _HIGH: Final = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 13
 """Profiles whose parameters tell of chroma and scaling."""
 
 
+@attrs.frozen
+class Place:
+    """Where a picture is in the order of decoding."""
+
+    number: int
+    """Of its packet."""
+    group: int
+    """Packet of the key frame before it."""
+    before: int | None = None
+    """Of a picture that is shown before that key frame, the group before, on which it may build as well."""
+    is_lost: bool = False
+    """Whether its packet could not be decoded, and was counted; some decoders give what they have of it."""
+
+
 @attrs.define
 class Corruption:
     """Follows packets in the order in which they come, and pictures in the order in which they are shown."""
@@ -42,8 +60,14 @@ class Corruption:
     """Packets so far."""
     _group: int = 0
     """The packet with the latest key frame."""
-    _places: dict[int | None, tuple[int, int]] = attrs.field(factory=dict)
-    """By time in the stream, packet and group."""
+    _before: int = 0
+    """The one before."""
+    _key: int | None = None
+    """Time in the stream of the latest key frame."""
+    _places: dict[int | None, Place] = attrs.field(factory=dict)
+    """By time in the stream, of the pictures that have not come."""
+    _shown: int | None = None
+    """Time in the stream of the latest picture that came."""
     _first: dict[int, int] = attrs.field(factory=dict)
     """By group, the packet of its first damage."""
     _doubtful: tuple[int, int] | None = None
@@ -62,41 +86,60 @@ class Corruption:
         """
         self._count += 1
         if is_key:
-            self._group = self._count
+            self._before, self._group, self._key = self._group, self._count, pts
         if self._doubtful is not None and (is_key or self._count > self._doubtful[0] + 1):
             if not is_key:
                 self.damaged(*self._doubtful)
             self._doubtful = None
         if is_doubtful and self._doubtful is None:
             self._doubtful = self._count, self._group
-        self._places[pts] = self._count, self._group
+        is_leading = pts is not None and self._key is not None and pts < self._key
+        self._places[pts] = Place(self._count, self._group, self._before if is_leading else None)
         if len(self._places) > _PICTURES_KEPT:
             del self._places[next(iter(self._places))]
         # What is missing before a key frame is nothing that it builds on.
         if is_damaged and not is_key:
             self.damaged(self._count, self._group)
 
-    def lost(self) -> None:
+    def lost(self, pts: int | None = None) -> None:
         """Take note that the latest packet could not be decoded."""
         self.damaged(self._count, self._group)
+        if pts in self._places:
+            self._places[pts] = attrs.evolve(self._places[pts], is_lost=True)
 
-    def damaged(self, place: int, group: int) -> None:
+    def damaged(self, number: int, group: int) -> None:
         """Take note that a picture lacks data."""
-        self._first[group] = min(place, self._first.get(group, place))
+        self._first[group] = min(number, self._first.get(group, number))
         if len(self._first) > _GROUPS_KEPT:
             del self._first[min(self._first)]
 
-    def is_corrupted(self, pts: int | None, *, is_damaged: bool) -> bool:
-        """Return whether a decoded picture builds on a damaged one, or is one itself.
+    def came(self, pts: int | None, *, is_damaged: bool) -> Place:
+        """Take note of a decoded picture, and return its place.
 
         Args:
             pts: Its time in the stream.
             is_damaged: Whether the decoder says that it lacks data.
         """
-        place, group = self._places.pop(pts, (self._count, self._group))
+        place = self._places.pop(pts, None) or Place(self._count, self._group)
         if is_damaged:
-            self.damaged(place, group)
-        return self._first.get(group, place + 1) <= place
+            self.damaged(place.number, place.group)
+        self._shown = pts
+        return place
+
+    def is_final(self, place: Place) -> bool:
+        """Return whether all that a picture may build on came, or will not come any more."""
+        shown = self._shown
+        return shown is None or not any(
+            other.number < place.number
+            and other.group in {place.group, place.before}
+            and pts is not None
+            and pts > shown
+            for pts, other in self._places.items()
+        )
+
+    def is_corrupted(self, place: Place) -> bool:
+        """Return whether a picture builds on a damaged one, or is one itself."""
+        return self._first.get(place.group, place.number + 1) <= place.number or place.before in self._first
 
 
 @attrs.define

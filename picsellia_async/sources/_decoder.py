@@ -22,11 +22,12 @@ import attrs
 from picsellia_async.sources._camera_http import is_web
 from picsellia_async.sources._clock import Clock, Step, seconds_of
 from picsellia_async.sources._container import aspect, ends_early, matrix
-from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures
+from picsellia_async.sources._damage import Damage, Decoding
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._idle_time import idle_seconds
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._jpeg import (
+    STRICT,
     JpegWriter,
     Turn,
     is_one_jpeg,
@@ -47,9 +48,6 @@ _DAMAGE_IN_A_ROW_MAX: Final = 1000
 
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
-
-_TELLS_DAMAGE: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
-"""Codecs whose decoders tell of pictures that lack data."""
 
 _BARE_JPEG: Final = frozenset({"mjpeg", "jpeg_pipe"})
 """Formats of files that are one JPEG after the other."""
@@ -213,60 +211,71 @@ class Reading:
         )
 
     def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
-        step, corruption, numbers = Step(self.settings), Corruption(), _frame_numbers(stream)
-        missing = MissingPictures()
+        step, damage, decoding = Step(self.settings), Damage(stream), Decoding(av, stream)
         unknown = SEGMENT_SECONDS if container.format.name == "dash" else 0.0
         piece = unknown if self._watch is None else self._watch.segment_seconds
         self._begin_lateness(is_parsed=clock.is_parsed, piece=piece)
         self._turn, self._aspect, is_first = Turn(), Fraction(1), True
-        codec = stream.codec_context.name
-        is_mjpeg, is_told = codec == "mjpeg", codec in _TELLS_DAMAGE
+        is_mjpeg = stream.codec_context.name == "mjpeg"
         passes = is_mjpeg and stream.codec_context.color_range != _LIMITED
         for packet in self._packets(av, container, stream):
+            if packet is None:  # it breaks off
+                yield from self._known(decoding.rest(), damage, clock, step, is_all=True)
+                continue
             clock.read(packet, None if self._lateness is None else self._due(self._lateness))
-            _follow(packet, corruption, numbers, is_told=is_told)
             # They did not come, so that nothing is judged by them: a recorder that paused leaves out scores of them.
-            self.damaged += missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
-            if self._passes_over(packet, stream, corruption):
-                if step.takes(clock.position_passed_over(packet)):
-                    self._leave_out()
+            self.damaged += damage.read(packet)
+            if self._passes_over(packet, damage):
+                yield from self._known(decoding.rest(), damage, clock, step, is_all=True)
+                self._leave_out_chosen(clock.position_passed_over(packet), step)
                 continue
             data = bytes(packet) if is_mjpeg and packet.size else b""
-            if passes and not is_first and data and is_plain_jpeg(data):
-                yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
-                continue
             if data and not is_whole_jpeg(data):
                 self._is_damaged()
                 continue
-            frames = self._frames(av, packet, corruption)
+            frames = None
+            if is_first or not (passes and is_plain_jpeg(data)):
+                frames = self._frames(av, packet, decoding, damage)
+            if is_first and frames:
+                is_first = False
+                self._learn(frames[0], stream)
+                passes = passes and not self._turn
+                if passes and is_plain_jpeg(data):
+                    frames = None
+            if frames is None:
+                yield from self._from_jpeg(data, clock.position(packet), clock.captured(packet), step)
+                continue
             if not frames:  # nothing yet; or nothing before the next key frame
                 self.judged(is_whole=False, is_picture=False)
-            for frame in frames:
-                if is_first and self.settings.orientation == "shown":
-                    # Only a frame tells how the video is to be turned: the first one is decoded in any case, and only
-                    # that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
-                    self._turn, self._aspect = Turn(matrix(frame)), aspect(stream)
-                    passes = passes and not self._turn
-                is_first = False
-                clock.frames += 1
-                yield from self._chosen(frame, clock, step, corruption)
+            yield from self._known(frames, damage, clock, step, is_all=not packet.size)
 
-    def _chosen(self, frame: Any, clock: Clock, step: Step, corruption: Corruption) -> Iterator[Image]:
-        """Yield the picture of a frame that is wanted."""
-        position = clock.position(frame)
-        is_corrupted = corruption.is_corrupted(frame.pts, is_damaged=frame.is_corrupt)
-        if frame.is_corrupt:
-            self._is_damaged()
-            return
-        if is_corrupted and self.settings.discard_corrupted:
-            self.corrupted += 1
-            self.judged(is_whole=False, is_picture=False)
-            return
-        self.judged(is_whole=True)
-        if step.takes(position):
-            self.corrupted += is_corrupted
-            if not self._leaves_out():
-                yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
+    def _learn(self, frame: Any, stream: Any) -> None:
+        """Learn from the first frame, which is decoded in any case, how the video is to be turned: only frames tell.
+
+        Only that one is asked, since PyAV keeps a frame that was asked until the garbage collector comes.
+        """
+        if self.settings.orientation == "shown":
+            self._turn, self._aspect = Turn(matrix(frame)), aspect(stream)
+
+    def _known(self, frames: list[Any], damage: Damage, clock: Clock, step: Step, *, is_all: bool) -> Iterator[Image]:
+        """Take decoded frames; yield the pictures that are wanted, of those of which is known what they build on."""
+        clock.frames += len(frames)
+        damage.came(frames)
+        for frame, place in damage.known(is_all=is_all):
+            position = clock.position(frame)
+            is_corrupted = damage.is_corrupted(place)
+            if frame.is_corrupt or place.is_lost:
+                if not place.is_lost:  # else it was counted
+                    self._is_damaged()
+            elif is_corrupted and self.settings.discard_corrupted:
+                self.corrupted += 1
+                self.judged(is_whole=False, is_picture=False)
+            else:
+                self.judged(is_whole=True)
+                if step.takes(position):
+                    self.corrupted += is_corrupted
+                    if not self._leaves_out():
+                        yield self._from_frame(frame, position, clock.captured(frame), is_corrupted=is_corrupted)
 
     def _begin_lateness(self, *, is_parsed: bool = False, piece: float = 0.0) -> None:
         is_live = self.settings.is_live and not is_file(self.settings.address)
@@ -294,16 +303,19 @@ class Reading:
             self.left_out()
         self.number += 1
 
-    def _passes_over(self, packet: Any, stream: Any, corruption: Corruption) -> bool:
+    def _leave_out_chosen(self, position: float | None, step: Step) -> None:
+        """Leave a picture out that is not decoded, if it would have been chosen."""
+        if step.takes(position):
+            self._leave_out()
+
+    def _passes_over(self, packet: Any, damage: Damage) -> bool:
         """Return whether a packet is not to be decoded, since decoding is too slow for the camera."""
         late = self._lateness
         if late is None or self.left_out is None or not packet.size:
             return False
         was_passing, passes = late.is_passing_over, late.passes_over(time.monotonic(), is_key=packet.is_keyframe)
-        if was_passing and not passes:  # what the decoder holds is from before
-            stream.codec_context.flush_buffers()
-            if not packet.is_keyframe:
-                corruption.lost()
+        if was_passing and not passes and not packet.is_keyframe:
+            damage.lost()
         return passes
 
     def _waited(self, found: Iterator[Picture | None]) -> Iterator[Picture | None]:
@@ -326,7 +338,7 @@ class Reading:
             yield item
 
     def _packets(self, av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
-        """Yield the packets, and at the end one without data, which gives back what the decoder holds."""
+        """Yield the packets, at the end one without data, which gives back what the decoder holds, and None where it breaks off."""
         failure, failed = "", 0
         packets = container.demux(stream)
         while not failure and not self.is_over():
@@ -358,18 +370,19 @@ class Reading:
                 yield packet
         self.waits_since = math.inf
         if failure:
+            yield None
             # Raised outside of `except`: the error of PyAV, with the password in it, must not even be its context.
             raise SourceError(f"{self.settings.shown!r} broke off: {failure}")
 
-    def _frames(self, av: ModuleType, packet: Any, corruption: Corruption) -> list[Any]:
+    def _frames(self, av: ModuleType, packet: Any, decoding: Decoding, damage: Damage) -> list[Any]:
         begun = time.monotonic()
         try:
-            frames: list[Any] = packet.decode()
+            frames = decoding.frames(packet)
         except av.EOFError:
             return []
         except (av.FFmpegError, OSError):
             self._is_damaged()
-            corruption.lost()
+            damage.lost(packet)
             return []
         if self._lateness is not None:
             self._lateness.decoded(time.monotonic() - begun)
@@ -441,6 +454,7 @@ class Reading:
     def _decoded(self, data: bytes) -> Iterator[Any]:
         av = open_av()
         decoder = av.CodecContext.create("mjpeg", "r")
+        decoder.options = STRICT
         try:
             yield from decoder.decode(av.Packet(data))
             yield from decoder.decode(None)
@@ -466,33 +480,3 @@ class Reading:
             timestamp=(settings.started_at or 0.0) + (position or 0.0) if is_dated else captured, source=settings.source,
             position=position, pixels=None if settings.pixels is None else pixels, is_corrupted=is_corrupted,
         )  # fmt: skip
-
-
-def _follow(packet: Any, corruption: Corruption, numbers: FrameNumbers | None, *, is_told: bool) -> None:
-    """Take note of what a packet says of damage.
-
-    Args:
-        packet: Of PyAV.
-        corruption: What takes note.
-        numbers: What finds missing pictures.
-        is_told: Whether the decoder tells of a picture that lacks data.
-    """
-    if packet.size:
-        is_intra, is_gap = (False, False) if numbers is None else numbers.read(bytes(packet))
-        is_damaged = is_gap or (packet.is_corrupt and not is_told)
-        corruption.read(
-            packet.pts,
-            is_key=is_intra or packet.is_keyframe,
-            is_damaged=is_damaged,
-            is_doubtful=packet.is_corrupt and is_told,
-        )
-
-
-def _frame_numbers(stream: Any) -> FrameNumbers | None:
-    """Return what finds missing pictures; None where packets carry no start codes, since such files have an index of all of them."""
-    context = stream.codec_context
-    if context.name != "h264" or (context.extradata or b"").startswith(b"\x01"):
-        return None
-    numbers = FrameNumbers()
-    numbers.read(context.extradata or b"")  # RTSP tells the parameters before the first packet
-    return numbers

@@ -1,0 +1,120 @@
+"""What of a video is damaged, as packets, the decoder and FFmpeg's own checks tell; pictures wait here until that is known. For threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any, Final
+
+from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures, Place
+from picsellia_async.sources._jpeg import STRICT
+
+_TELLS_DAMAGE: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+"""Codecs whose decoders tell of pictures that lack data."""
+_HELD_MAX: Final = 16
+"""Pictures that wait at most, as many as H.264 and H.265 may put in another order."""
+
+
+_IS_STRICT: Final = frozenset({"hevc", "mjpeg"})
+"""Codecs whose decoders tell nothing of what is wrong otherwise."""
+
+
+class Decoding:
+    """Decodes one stream of PyAV, and fails at whatever FFmpeg finds wrong, unless it does so from the first packet on.
+
+    Some encoders write remarks (SEI) that FFmpeg objects to, and right pictures.
+    """
+
+    def __init__(self, av: ModuleType, stream: Any) -> None:
+        self._av = av
+        self._context = stream.codec_context
+        self._is_empty = True
+        self._is_proven = self._context.name not in _IS_STRICT
+        if not self._is_proven:
+            self._context.options = {**self._context.options, **STRICT}
+
+    def frames(self, packet: Any) -> list[Any]:
+        """Return the pictures that a packet gives.
+
+        Raises:
+            FFmpegError: Of PyAV; there is something wrong.
+        """
+        self._is_empty = False
+        try:
+            frames: list[Any] = self._context.decode(packet)
+        except self._av.InvalidDataError:
+            if self._is_proven:
+                raise
+            lenient = self._av.CodecContext.create(self._context.name, "r")
+            lenient.extradata, lenient.thread_type = self._context.extradata, self._context.thread_type
+            frames = lenient.decode(packet)
+            self._context = lenient
+        self._is_proven = True
+        return frames
+
+    def rest(self) -> list[Any]:
+        """Return the pictures that the decoder holds. What it is given next does not follow them."""
+        if self._is_empty:
+            return []
+        self._is_empty = True
+        try:
+            frames: list[Any] = self._context.decode(None)
+        except self._av.FFmpegError:
+            frames = []
+        self._context.flush_buffers()
+        return frames
+
+
+class Damage:
+    """Follows one stream of PyAV, and holds a picture back until all that it builds on was decoded."""
+
+    def __init__(self, stream: Any) -> None:
+        context = stream.codec_context
+        self._is_told = context.name in _TELLS_DAMAGE
+        self._corruption = Corruption()
+        self._missing = MissingPictures()
+        self._numbers = _frame_numbers(context)
+        self._held: deque[tuple[Any, Place]] = deque()
+
+    def read(self, packet: Any) -> int:
+        """Take note of a packet; return how many pictures are missing before it."""
+        if packet.size:
+            is_intra, is_gap = (False, False) if self._numbers is None else self._numbers.read(bytes(packet))
+            self._corruption.read(
+                packet.pts,
+                is_key=is_intra or packet.is_keyframe,
+                is_damaged=is_gap or (packet.is_corrupt and not self._is_told),
+                is_doubtful=packet.is_corrupt and self._is_told,
+            )
+        return self._missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
+
+    def lost(self, packet: Any = None) -> None:
+        """Take note that the latest packet could not be decoded."""
+        self._corruption.lost(None if packet is None else packet.pts)
+
+    def came(self, frames: Iterable[Any]) -> None:
+        """Take decoded pictures."""
+        self._held += [(one, self._corruption.came(one.pts, is_damaged=one.is_corrupt)) for one in frames]
+
+    def known(self, *, is_all: bool = False) -> Iterator[tuple[Any, Place]]:
+        """Yield the pictures of which is known what they build on, in their order.
+
+        Args:
+            is_all: Whether nothing follows that could tell more.
+        """
+        while self._held and (is_all or len(self._held) > _HELD_MAX or self._corruption.is_final(self._held[0][1])):
+            yield self._held.popleft()
+
+    def is_corrupted(self, place: Place) -> bool:
+        """Return whether a picture builds on a damaged one, or is one itself."""
+        return self._corruption.is_corrupted(place)
+
+
+def _frame_numbers(context: Any) -> FrameNumbers | None:
+    """Return what finds missing pictures; None where packets carry no start codes, since such files have an index of all of them."""
+    if context.name != "h264" or (context.extradata or b"").startswith(b"\x01"):
+        return None
+    numbers = FrameNumbers()
+    numbers.read(context.extradata or b"")  # RTSP tells the parameters before the first packet
+    return numbers
