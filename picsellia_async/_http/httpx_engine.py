@@ -17,7 +17,7 @@ from picsellia_async._http.failures import failure
 from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
 from picsellia_async._http.messages import Unpacking, too_large, unpack
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, REASON, Answer, Origin, Sink
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND, Timeouts
 from picsellia_async.errors import ConnectionConfigurationError
@@ -110,7 +110,10 @@ class HttpxEngine:
             if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
             request = following
-        return Answer(response.status_code, [(k.lower(), v) for k, v in response.headers.raw], content)
+        head = [(k.lower(), v) for k, v in response.headers.raw]
+        if not content and response.is_error:
+            head.append((REASON, response.extensions.get("reason_phrase", b"")))
+        return Answer(response.status_code, head, content)
 
     def _hide_query(self, request: httpx.Request, target: bytes) -> None:
         if self.is_ours or isinstance(target, SecretBytes):

@@ -17,7 +17,7 @@ from picsellia_async._http.failures import failure
 from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.pool import Pool
 from picsellia_async._wire.bodies import ChunkedBody
-from picsellia_async._wire.exchange import DEFAULT_PORTS, ERROR_BYTES_MAX, Answer, Origin
+from picsellia_async._wire.exchange import DEFAULT_PORTS, ERROR_BYTES_MAX, REASON, Answer, Origin
 from picsellia_async._wire.redaction import shown_reason
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.errors import DecodeError
@@ -200,6 +200,8 @@ def answer_of(connection: Connection, method: bytes, target: bytes, answer_max: 
         if name == b"content-encoding":  # unasked for, yet allowed
             is_packed = True
             break
+    if not content and response.status >= 300:
+        headers.append((REASON, response.reason))
     return Answer(response.status, headers, content), is_packed
 
 

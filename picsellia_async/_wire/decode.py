@@ -6,8 +6,10 @@ before an answer is read: 401 (`_http/service` signs in anew) and redirects (`_h
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import functools
+import itertools
 import math
 import re
 from collections.abc import Hashable, Iterable
@@ -21,9 +23,9 @@ from cattrs import BaseValidationError, transform_error
 
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
-from picsellia_async._wire.exchange import ERROR_BYTES_MAX, Answer
+from picsellia_async._wire.exchange import ERROR_BYTES_MAX, REASON, Answer
 from picsellia_async._wire.reader import READER, UNREADABLE
-from picsellia_async._wire.redaction import hidden_in, without_secrets
+from picsellia_async._wire.redaction import hidden_in, shown_reason, without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
 from picsellia_async.models import Value
 
@@ -131,6 +133,8 @@ def status_error(
     """
     answer = attrs.evolve(answer, content=_shown(answer.content, secrets))
     message, detail = error_text(answer)
+    if reason := answer.header(REASON):
+        message = _CONTROLS.sub("?", f"{message} {_phrase(reason, secrets)}")
     if place := hidden_in(_redirect_place(answer, url), secrets):
         message, detail = f"it redirects to {place}, which is not followed", None
         if url.startswith("http://") and place.startswith("https://"):
@@ -175,6 +179,11 @@ def _redirect_place(answer: Answer, url: str) -> str:
         return ""
 
 
+def _phrase(reason: str, secrets: Iterable[str]) -> str:
+    """Return a reason phrase, which a proxy or a gateway may have put a credential into, as text to be shown."""
+    return without_secrets(shown_reason(reason.encode("latin-1")), secrets).decode("utf-8", "replace")
+
+
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that a terminal obeys, those that turn the direction of a line among them."""
 
@@ -188,19 +197,58 @@ def error_text(answer: Answer) -> tuple[str, Any]:
     return _CONTROLS.sub("?", message), _CONTROLS.sub("?", detail) if isinstance(detail, str) else detail
 
 
+_REASONS: Final = (
+    "message",
+    "detail",
+    "error_description",
+    "description",
+    "error",
+    "errors",
+    "title",
+    "msg",
+    "reason",
+    "text",
+)
+"""Fields in which services and gateways say why, the one that says most first: `{"error": "access_denied", "error_description": ...}`."""
+_REASONS_MAX: Final = 3
+"""Entries of a list of errors that a message names."""
+
+
 def _said(answer: Answer) -> tuple[str, Any]:
-    try:
-        body = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        body = answer.content.decode("utf-8", "replace").strip()
+    body = _body(answer.content)
+    detail = None
     if isinstance(body, dict):
-        message = body.get("message")
-        detail = body.get("detail")
+        message, detail = body.get("message"), body.get("detail")
         if not isinstance(message, str) or not message:
-            message = str(detail) if detail else f"the service said no more than status {answer.status}"
-            detail = None
-        return message, detail
-    return (str(body) if body else f"the service said no more than status {answer.status}"), None
+            message, detail = (str(detail) if detail else _reason(body)), None
+    else:
+        message = str(body) if body else ""
+    return message or f"the service said no more than status {answer.status}", detail
+
+
+def _body(content: bytes) -> Any:
+    """Return a body as JSON, else as text: UTF-8, or UTF-16 where it begins with the mark of that."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-8", "replace").strip()
+    text = content.decode("utf-16", "replace").strip()
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _reason(value: Any) -> str:
+    """Return the reason that JSON gives in other fields than the platform's own; empty where it gives none."""
+    if isinstance(value, dict):
+        reasons = (_reason(value[name]) for name in _REASONS if name in value)
+        return next(filter(None, reasons), "")
+    if isinstance(value, list):
+        reasons = (_reason(entry) for entry in value)
+        return "; ".join(itertools.islice(filter(None, reasons), _REASONS_MAX))
+    return value.strip() if isinstance(value, str) else ""
 
 
 def retry_after(answer: Answer) -> float | None:

@@ -103,6 +103,10 @@ def _without_password(url: object) -> str:
     return text if "@" not in text else "a URL with user information"
 
 
+REASON: Final = b":reason"
+"""Stands among the headers of an error without a body for the reason phrase of its status line: there is nothing else to read."""
+
+
 @attrs.frozen
 class Answer:
     """A whole HTTP response."""

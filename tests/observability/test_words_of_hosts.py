@@ -118,3 +118,15 @@ async def test_a_large_body_is_searched_aside_from_the_event_loop(size, is_aside
             await client.request("GET", "/api/none")
         await client.aclose()
     assert [one is not threading.main_thread() for one in threads] == [is_aside]
+
+
+@pytest.mark.parametrize("whose", ["ours", "httpx's"])
+async def test_a_reason_phrase_is_told_where_there_is_no_body(whose):
+    """It is all that the host said; by our own transport, and by an httpx client."""
+    answer = b"HTTP/1.1 422 Denied by policy 7\r\nContent-Length: 0\r\n\r\n"
+    async with answering(answer) as port, httpx.AsyncClient(trust_env=False) as own:
+        host, http_client = f"http://127.0.0.1:{port}", own if whose != "ours" else None
+        client = AsyncClient("0" * 40, host=host, retry=ONCE, http_client=http_client)
+        with pytest.raises(PicselliaError, match="the service said no more than status 422 Denied by policy 7"):
+            await client.request("GET", "/api/none")
+        await client.aclose()
