@@ -83,10 +83,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     shape.add_argument("--mask", action="store_true", help="--coco: run-length masks instead of boxes")
     _add_classes(parser)
     parser.add_argument("--score", type=float, metavar="N", help="confidence where the file has none (default: refuse)")
-    parser.add_argument(
+    turn = parser.add_mutually_exclusive_group()
+    turn.add_argument(
         "--stored",
         action="store_true",
         help="boxes are of pictures as stored, before their EXIF turn: viewers show them beside their objects",
+    )
+    turn.add_argument(
+        "--shown",
+        action="store_true",
+        help="boxes are of pictures as viewers show them: the default, without a word where nothing in the file tells",
     )
     parser.add_argument(
         "--outside", action="store_true", help="--manifest, --coco: images may lie outside their folder"
@@ -244,7 +250,7 @@ async def _source(
 ) -> Source[Frame]:
     """Return what is to be sent. Class names are looked up in the deployment's label map, unless numbers are asked for."""
     on_bad: OnBad = "skip" if args.skip_bad else "raise"
-    orientation: OrientationRule = "stored" if args.stored else "shown"
+    orientation: OrientationRule | None = "stored" if args.stored else "shown" if args.shown else None
     if args.manifest is not None:
         return manifest(
             args.manifest, source=args.source, latency=args.latency, on_bad=on_bad, orientation=orientation,

@@ -69,6 +69,7 @@ _RULES: Final = [
         (r"which kind=\"detection\" reads", "which are read without --segmentation"),
         (r"orientation='stored'", "--stored"),
         (r"orientation='shown' reads", "without --stored it reads"),
+        (r"orientation='shown'", "--shown"),
         (r"outside=True", "--outside"),
         (r"coordinates='(\w+)'", r"--coordinates \1"),
         (r"first_label=", "--first-label"),

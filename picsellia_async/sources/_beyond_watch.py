@@ -10,6 +10,12 @@ BEYOND_MIN: Final = 2
 BEYOND_SHARE: Final = 0.1
 """So many images, and this share of those with shapes, whose shapes reach beyond tell that all of the file's are meant otherwise."""
 
+OTHER_PIXELS: Final = (
+    "they may be those of other images (another order of the images, another file of annotations), or in pixels of another size, as those of "
+    "the network's input, and the shapes that fit would be at the wrong place too"
+)
+"""What it may be where nothing tells more. Scaling mends the second alone."""
+
 
 @attrs.define
 class BeyondWatch:
@@ -39,3 +45,11 @@ class BeyondWatch:
     def is_whole(self) -> bool:
         """Whether it is the file, and no single images."""
         return self.beyond >= self.fewest and self.beyond >= self.seen * BEYOND_SHARE
+
+    def told(self, what: str) -> str:
+        """Return how many they are, with an example.
+
+        Args:
+            what: How they are called: "images", "lines".
+        """
+        return f"the shapes of {self.beyond} of {self.seen} {what} reach beyond their images ({self.example})"

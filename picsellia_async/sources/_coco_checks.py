@@ -17,11 +17,13 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
 from picsellia_async.predictions._coco_scale import scale_example
 from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._coco_images import CocoImages, ImageKey
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._order_watch import OrderWatch
+from picsellia_async.sources._turn_watch import TurnWatch
 
 logger: logging.Logger = logging.getLogger("picsellia_async")
 
@@ -30,10 +32,6 @@ Entry: TypeAlias = tuple[int, dict[str, Any]]
 
 _LOOKED_AT: Final = 64
 """Images that are opened before the first frame, to look at outlines, or at boxes where the file tells no sizes."""
-
-_BEYOND_MIN: Final = 2
-_BEYOND_SHARE: Final = 0.1
-"""So many images, and this share of them, whose shapes reach beyond tell that all of the file's are in other pixels."""
 
 
 @attrs.define
@@ -56,6 +54,12 @@ class _Sizes:
             with contextlib.suppress(PicselliaError):  # told when its turn comes
                 size = image_file(self._known.path(key)).size(self._orientation)
         return size
+
+    def other(self, key: ImageKey) -> tuple[int, int] | None:
+        """Return width and height of an image's file the other way, as stored or as shown; None where it cannot be read."""
+        with contextlib.suppress(PicselliaError):
+            return image_file(self._known.path(key)).size("stored" if self._orientation == "shown" else "shown")
+        return None
 
 
 def check_classes(classes: ClassIndex, groups: Mapping[ImageKey, list[Entry]], path: Path, problems: Problems) -> None:
@@ -119,7 +123,29 @@ def check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Pa
         )  # fmt: skip
 
 
-def check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
+def check_shapes(
+    known: CocoImages,
+    groups: Mapping[ImageKey, list[Entry]],
+    path: Path,
+    orientation: OrientationRule,
+    *,
+    has_boxes: bool,
+) -> None:
+    """Refuse a file whose shapes together contradict the images or what else the file says.
+
+    Raises:
+        SourceError: They do.
+    """
+    if has_boxes:
+        _check_box_order(groups, path)
+        _check_corners(known, groups, path, orientation)
+        _check_agreement(known, groups, path, orientation)
+    else:
+        _check_outlines(known, groups, path, orientation)
+    _check_scale(known, groups, path, orientation)
+
+
+def _check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
     """Refuse a file whose own areas or outlines say that its boxes are corners; sizes of images need not be known for that.
 
     Raises:
@@ -133,7 +159,7 @@ def check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
         )
 
 
-def check_agreement(
+def _check_agreement(
     known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
 ) -> None:
     """Refuse a file whose boxes are at another scale than its own outlines, areas, or sizes of masks.
@@ -181,7 +207,28 @@ def _mask_size(result: Mapping[str, Any]) -> tuple[int, int] | None:
     return None
 
 
-def check_scale(
+def check_orientation(
+    known: CocoImages, groups: Mapping[ImageKey, object], path: Path, turns: TurnWatch, problems: Problems
+) -> None:
+    """Refuse a file whose sizes are those of pictures the other way than what is taken: stored, or as shown.
+
+    Where it tells sizes, images are opened up to the first one that agrees; of a file without any such photo all are.
+
+    Raises:
+        SourceError: It is one.
+    """
+    for key in groups:
+        if problems.is_left or turns.is_sure:
+            return
+        told = known.told_size(key)
+        if told is not None:
+            with contextlib.suppress(PicselliaError):  # told when its turn comes
+                turns.see(str(key), image_file(known.path(key)).header, told)
+    if turns.verdict:
+        raise SourceError(f"{os.fspath(path)}: {turns.verdict}")
+
+
+def _check_scale(
     known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
 ) -> None:
     """Refuse a file whose shapes are in pixels of another size than the images', as those of a network's input.
@@ -192,8 +239,9 @@ def check_scale(
     Raises:
         SourceError: It is one.
     """
-    beyond = seen = 0
-    example, sizes = "", _Sizes(known, orientation)
+    watch, sizes = BeyondWatch(), _Sizes(known, orientation)
+    are_swapped = True
+    are_turned: bool | None = None
     for key, results in groups.items():
         if not sizes.may_tell(key):
             continue
@@ -204,15 +252,25 @@ def check_scale(
         size = sizes.of(key)
         if size is None:
             continue
-        seen += 1
-        if x > size[0] * (1 + OVERHANG) or y > size[1] * (1 + OVERHANG):
-            beyond += 1
-            example = example or f"{key} reaches {x:g}, {y:g} on {size[0]} x {size[1]} pixels"
-    if beyond >= _BEYOND_MIN and beyond >= seen * _BEYOND_SHARE:
-        raise SourceError(
-            f"{os.fspath(path)}: the shapes of {beyond} of {seen} images reach beyond their images ({example}): they may be in pixels of "
-            "the network's input, and those that fit would be at the wrong place; scale them to the images"
-        )
+        is_beyond = _is_beyond((x, y), size)
+        watch.see(f"{key} reaches {x:g}, {y:g} on {size[0]} x {size[1]} pixels" if is_beyond else "")
+        are_swapped = are_swapped and not _is_beyond((y, x), size)
+        if is_beyond and are_turned is not False:
+            other = sizes.other(key)
+            are_turned = other is not None and other != size and not _is_beyond((x, y), other)
+    if not watch.is_whole:
+        return
+    why = OTHER_PIXELS
+    if are_turned:
+        other_way = "stored" if orientation == "shown" else "shown"
+        why = f"all of these have an EXIF turn, and fit the picture as {other_way}: orientation={other_way!r} reads them so"
+    elif are_swapped:
+        why = "every shape fits with x and y changed: bbox must be [x, y, width, height], and a polygon x, y, x, y, ..."
+    raise SourceError(f"{os.fspath(path)}: {watch.told('images')}: {why}")
+
+
+def _is_beyond(reach: tuple[float, float], size: tuple[int, int]) -> bool:
+    return reach[0] > size[0] * (1 + OVERHANG) or reach[1] > size[1] * (1 + OVERHANG)
 
 
 def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
@@ -228,7 +286,7 @@ def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
     return max(xs, default=0), max(ys, default=0)
 
 
-def check_corners(
+def _check_corners(
     known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
 ) -> None:
     """Refuse a file whose boxes are corners: some are beyond their image as they are documented, and none is as x1, y1, x2, y2.
@@ -263,7 +321,7 @@ def check_corners(
         )
 
 
-def check_outlines(
+def _check_outlines(
     known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
 ) -> None:
     """Refuse a file whose points are y, x, by the first images with results.

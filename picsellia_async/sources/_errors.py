@@ -66,9 +66,11 @@ class Problems:
         """Tell what is doubtful of all items together.
 
         Args:
-            text: What it is.
+            text: What it is; "" is nothing.
             name: For the log: the file or folder.
         """
+        if not text:
+            return
         self.warnings.append(text)
         write(Line(logging.WARNING, f"{name}: {text}", {"source": name}))
 

@@ -105,8 +105,7 @@ class LabelWatch:
             return other
         if self._far.is_whole:
             return (
-                f"the shapes of {self._far.beyond} of {self._far.seen} label files reach beyond their images ({self._far.example}): "
-                "they may be in pixels, in another order or of other images, and those that fit would be at the wrong place; "
+                f"{self._far.told('label files')}: they may be in pixels, in another order or of other images, and those that fit would be at the wrong place; "
                 "a line is class, x_center, y_center, width, height or the points x, y of an outline, in shares of the image"
             )
         return ""

@@ -21,6 +21,7 @@ _BOXES: Final = "detection_boxes"
 _BOX: Final = 4
 
 Size = tuple[int, int]
+Corners = tuple[float, float, float, float]
 
 
 def has_coordinates(prediction: object) -> bool:
@@ -101,6 +102,32 @@ class OrderWatch:
             self._are_points_swapped = self._are_points_swapped and _fits((y, x, y, x), size)
 
 
+def shape_beyond(place: str, prediction: Mapping[str, Any], size: Size) -> str:
+    """Return a shape of a prediction's fields that reaches beyond its image by more than a detector's overhang; "" where none does.
+
+    Args:
+        place: How messages call the prediction.
+        prediction: Fields of a prediction format.
+        size: Width and height of the image.
+    """
+    boxes = prediction.get(_BOXES)
+    shapes = (
+        [(box, (box[1], box[0], box[3], box[2])) for box in boxes if _are_numbers(box) and len(box) == _BOX]
+        if isinstance(boxes, list)
+        else []
+    )
+    for field, depth in _POINTS.items():
+        points = [one for one in _flattened(prediction.get(field), depth) if _are_numbers(one) and len(one) in {2, 3}]
+        shapes += [(one, (one[0], one[1], one[0], one[1])) for one in points]
+    far = next((one for one, corners in shapes if not _fits(_in_order(corners), size)), None)
+    return "" if far is None else f"{place} has {shown(far)} on {size[0]} x {size[1]} pixels"
+
+
+def _in_order(corners: Corners) -> Corners:
+    x1, y1, x2, y2 = corners
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
 def _are_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(type(one) in {int, float} for one in value)
 
@@ -113,7 +140,7 @@ def _flattened(value: Any, depth: int) -> list[Any]:
     return found
 
 
-def _fits(corners: tuple[float, float, float, float], size: Size) -> bool:
+def _fits(corners: Corners, size: Size) -> bool:
     x1, y1, x2, y2 = corners
     over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
     return -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y

@@ -179,17 +179,13 @@ def watched(
     def frames(problems: Problems) -> Generator[Frame, None, None]:
         watch = ExtentWatch()
 
-        def tell(text: str) -> None:
-            if text:
-                problems.warn(text, name)
-
         with contextlib.closing(read(problems)) as found:
             try:
                 for frame in found:
-                    tell(watch.see(frame.prediction, frame.width, frame.height))
+                    problems.warn(watch.see(frame.prediction, frame.width, frame.height), name)
                     yield frame
             finally:
-                tell(watch.verdict())
+                problems.warn(watch.verdict(), name)
 
     return frames
 

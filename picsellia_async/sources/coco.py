@@ -20,13 +20,10 @@ from picsellia_async.predictions._run_length import check_counts, counts_from_te
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._coco_checks import (
     Entry,
-    check_agreement,
-    check_box_order,
     check_classes,
-    check_corners,
     check_numbers,
-    check_outlines,
-    check_scale,
+    check_orientation,
+    check_shapes,
 )
 from picsellia_async.sources._coco_images import CocoImages, ImageKey, refuse_shared
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -43,6 +40,7 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source, watched
+from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
@@ -61,7 +59,7 @@ def coco_results(
     label_map: Mapping[str, int] | None = None,
     score: float | None = None,
     empty: bool = False,
-    orientation: OrientationRule = "shown",
+    orientation: OrientationRule | None = None,
     outside: bool = False,
     source: str | None = None,
     latency: float = 0.0,
@@ -96,7 +94,9 @@ def coco_results(
             file with another one is refused.
         score: Confidence of results without one. None refuses them: a file without scores is ground truth.
         empty: Whether images without any result are frames too, with empty predictions. Those of `annotations`, or of the directory.
-        orientation: "shown": the results speak of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
+        orientation: "shown": the results speak of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie. None
+            is "shown", and tells once where a picture has such a turn and no size in the file agrees. A file whose sizes agree the other
+            way, on two pictures with a turn or more, is refused as a whole before the first frame.
         outside: Whether paths may lead out of `images`.
         source: `Frame.source` of all frames.
         latency: Inference time in seconds, of all frames.
@@ -109,9 +109,9 @@ def coco_results(
     file, folder = checked_path(json, "json"), checked_path(images, "images")
     names_file = None if annotations is None else checked_path(annotations, "annotations")
     choice(kind, "kind", _KINDS)
-    choice(orientation, "orientation", get_args(OrientationRule))
+    check_orientation_rule(orientation)
     classes = checked_classes(categories, label_map)
-    reading = _Reading(classes, kind, checked_default_score(score), orientation)
+    reading = _Reading(classes, kind, checked_default_score(score))
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         content, modified = _load(file)
@@ -130,13 +130,9 @@ def coco_results(
         reader = attrs.evolve(reading, classes=attrs.evolve(classes, names=_names(described)))
         check_classes(reader.classes, groups, file, problems)
         check_numbers(known, groups, file)
-        if kind == "detection":
-            check_box_order(groups, file)
-            check_corners(known, groups, file, orientation)
-            check_agreement(known, groups, file, orientation)
-        else:
-            check_outlines(known, groups, file, orientation)
-        check_scale(known, groups, file, orientation)
+        turns = TurnWatch(orientation)
+        check_orientation(known, groups, file, turns, problems)
+        check_shapes(known, groups, file, turns.orientation, has_boxes=kind == "detection")
         same = known.named_twice(groups)
         seen: dict[Path, ImageKey] = {}
         problems.total = None if empty else len(groups)
@@ -145,7 +141,9 @@ def coco_results(
             path = known.path(key)
             refuse_shared(key, same.get(key) or seen.setdefault(path, key), path)
             image = image_file(path)
-            size = known.checked_size(key, image, orientation)
+            size = known.checked_size(key, image, turns.orientation)
+            doubt = turns.doubt(repr(os.fspath(path)), image.header, has_shapes=bool(results))
+            problems.warn(doubt, os.fspath(file))
             for _, one in results:
                 refuse_repeated(one)
             _refuse_twice(results)
@@ -253,7 +251,6 @@ class _Reading:
     classes: ClassIndex
     kind: CocoKind
     score: float | None
-    orientation: OrientationRule
 
     def shapes(self, number: int, result: dict[str, Any], size: tuple[int, int]) -> Iterator[Shape]:
         """Yield the shapes of one result.

@@ -9,7 +9,7 @@ import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, get_args
+from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 import attrs
@@ -18,16 +18,18 @@ from picsellia_async._image_version import ImageVersion
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.frames import Frame, StatedId
-from picsellia_async.image_header import OrientationRule
+from picsellia_async.image_header import ImageHeader, OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
+from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import GZIP, image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
-from picsellia_async.sources._order_watch import OrderWatch, has_coordinates
+from picsellia_async.sources._order_watch import OrderWatch, has_coordinates, shape_beyond
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source, watched
-from picsellia_async.validation import choice, uuid
+from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
+from picsellia_async.validation import uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
@@ -48,7 +50,7 @@ _FIELDS: Final = _PASSED_OVER | {one.name for one in attrs.fields(Frame) if one.
 def manifest(
     path: str | os.PathLike[str],
     *,
-    orientation: OrientationRule = "shown",
+    orientation: OrientationRule | None = None,
     outside: bool = False,
     source: str | None = None,
     latency: float = 0.0,
@@ -62,11 +64,13 @@ def manifest(
     out, `timestamp` (epoch seconds or ISO 8601 with an offset) is the modification time of the manifest. Paths written on Windows
     and absolute ones are found by their longest tail below the manifest's folder; a relative one means that very path. A line with
     the `id` of a line before it is bad. A file in which some coordinates cannot be meant, and all of which fit in another order
-    (x1, y1, x2, y2 for instance), is refused as a whole: before the first frame where its first 1,000 lines tell, else at that line.
+    (x1, y1, x2, y2 for instance), is refused as a whole: before the first frame where its first 1,000 lines tell, else at that line. So is
+    one of whose first 1,000 lines two, and a tenth of those with shapes, reach beyond their images by more than a tenth.
 
     Args:
         path: The manifest, UTF-8 or UTF-16.
-        orientation: Size that is read from a header: as viewers show the picture ("shown"), or as its pixels lie ("stored").
+        orientation: Size that is read from a header: as viewers show the picture ("shown"), or as its pixels lie ("stored"). None is
+            "shown", and tells once where a picture has an EXIF turn and its line does not say the size.
         outside: Whether images may lie outside the manifest's folder.
         source: `Frame.source` of lines that have none.
         latency: Inference time in seconds, of lines that have none.
@@ -76,7 +80,7 @@ def manifest(
         ConfigurationError: An argument is of the wrong kind. While iterating: the manifest is not there.
     """
     file = checked_path(path, "path")
-    choice(orientation, "orientation", get_args(OrientationRule))
+    check_orientation_rule(orientation)
 
     def read(problems: Problems) -> Generator[Frame, None, None]:
         with open_source(file, "manifest") as lines:
@@ -84,8 +88,8 @@ def manifest(
             # What else lies beside the manifest is no input, and nothing to tell of.
             lookup = ImageLookup(file.parent, Problems("skip"), outside=outside, is_own=True)
             line_of: dict[UUID, int] = {}
-            reader = _Reader(lookup, orientation, defaults)
-            reader.look(file)
+            reader = _Reader(file, lookup, TurnWatch(orientation), defaults)
+            reader.look()
             is_first = True
             for number, text in enumerate(_lines(lines), start=1):
                 if not text.strip():
@@ -95,12 +99,12 @@ def manifest(
                     is_first = False
                 frame = None
                 with problems.item(f"{os.fspath(file)} line {number}", text):
-                    made = reader.frame(number, text.strip().encode(errors="surrogateescape"))
+                    made = reader.frame(number, text.strip().encode(errors="surrogateescape"), problems)
                     # With the same id the second frame would be taken for the first one, and not be sent.
                     if isinstance(made.id, StatedId) and line_of.setdefault(made.id, number) != number:
                         raise SourceError(f"the id {made.id} is that of line {line_of[made.id]} too")
                     frame = made
-                reader.check_order(file)
+                reader.check_order()
                 if frame is not None:
                     yield frame
 
@@ -154,43 +158,47 @@ def _check_lines(first: str, name: str) -> None:
 class _Reader:
     """Reads lines, and follows whether all of them are in another order than the documented one."""
 
+    file: Path
     lookup: ImageLookup
-    orientation: OrientationRule
+    turns: TurnWatch
     defaults: dict[str, Any]
     """Of fields that a line does not have."""
     _watch: OrderWatch = attrs.field(factory=OrderWatch, init=False)
 
-    def look(self, file: Path) -> None:
+    def look(self) -> None:
         """Look at the first lines before any of them is sent. What is wrong with a line is told when its turn comes. Blocking.
 
         Raises:
-            SourceError: They are in another order.
+            SourceError: They are in another order, or many reach beyond their images.
         """
-        with open_source(file, "manifest") as lines:
+        far = BeyondWatch()
+        with open_source(self.file, "manifest") as lines:
             for number, text in enumerate(itertools.islice(_lines(lines), _LOOKED_AT), start=1):
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
                     fields = parsed_json(text.strip().encode(errors="surrogateescape"))
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
-                        place, size = self._place(fields)
+                        place, size, _ = self._place(fields)
                         version = _version(fields)
                         # A picture that was replaced tells nothing of the line's order. Its bytes are read once: at the line's turn.
                         if version is None or "image" not in place or version.may_be_in(place["image"]):
                             self._see(number, fields, size)
-                if self._watch.is_over:
-                    break
-        self.check_order(file)
+                            if (told := _told_size(fields, size)) is not None:
+                                far.see(shape_beyond(f"line {number}", fields["prediction"], told))
+        self.check_order()
+        if far.is_whole:
+            raise SourceError(f"{os.fspath(self.file)}: {far.told('lines')}: {OTHER_PIXELS}")
 
-    def check_order(self, file: Path) -> None:
+    def check_order(self) -> None:
         """Refuse a file that is in another order, whose lines before this one fit by chance.
 
         Raises:
             SourceError: It is.
         """
         if self._watch.verdict:
-            raise SourceError(f"{os.fspath(file)}: {self._watch.verdict}; the file is not read any further")
+            raise SourceError(f"{os.fspath(self.file)}: {self._watch.verdict}; the file is not read any further")
 
-    def _place(self, fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
-        """Return what tells the image of a line, and its size.
+    def _place(self, fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int], ImageHeader | None]:
+        """Return what tells the image of a line, its size, and the header of a file.
 
         Raises:
             SourceError: Nothing tells it, or not all that is needed.
@@ -201,20 +209,20 @@ class _Reader:
             image = image_file(self.lookup.named(os.fspath(checked_path(fields["image"], "image"))))
             filename = self.lookup.filename(image.path)
             place = {"image": image.path, "filename": filename, "content_type": image.content_type}
-            return place, image.size(self.orientation)
+            return place, image.size(self.turns.orientation), image.header
         if fields.get("image") is not None:
             raise SourceError("'image' is given beside 'object_name': an image is in a file, or in the storage")
         size = fields.get("width"), fields.get("height")
         if None in size:
             raise SourceError("a line with 'object_name' needs 'width' and 'height': the image is not here to be read")
-        return {}, size  # type: ignore[return-value]  # what is no number is refused by the frame
+        return {}, size, None  # type: ignore[return-value]  # what is no number is refused by the frame
 
     def _see(self, number: int, fields: dict[str, Any], size: tuple[int, int]) -> None:
-        width, height = fields.get("width", size[0]), fields.get("height", size[1])
-        if type(width) is type(height) is int and isinstance(fields.get("prediction"), dict):
-            self._watch.see(f"line {number}", fields["prediction"], (width, height))
+        told = _told_size(fields, size)
+        if told is not None and isinstance(fields.get("prediction"), dict):
+            self._watch.see(f"line {number}", fields["prediction"], told)
 
-    def frame(self, number: int, line: bytes) -> Frame:
+    def frame(self, number: int, line: bytes, problems: Problems) -> Frame:
         """Return the frame of a line; its id is a `StatedId` where the line says it.
 
         Raises:
@@ -235,7 +243,7 @@ class _Reader:
             not isinstance(name, str) or not name
         ):  # the number of a row, which is no name, may be 0
             raise SourceError(f"filename must be a non-empty str, got {shown(name)}")
-        place, (width, height) = self._place(fields)
+        place, (width, height), header = self._place(fields)
         version = _version(fields)
         if "image" in place and version is not None and not version.is_in(place["image"]):
             raise SourceError(
@@ -257,7 +265,20 @@ class _Reader:
         given["timestamp"] = _moment(given["timestamp"])
         if given.get("shadow_prediction") is not None:
             given["shadow_prediction"] = prediction_of(given["shadow_prediction"], "shadow_prediction")
-        return Frame(**given)
+        made = Frame(**given)
+        is_told = fields.get("width") is not None or fields.get("height") is not None
+        if header is not None and not is_told:
+            doubt = self.turns.doubt(
+                f"line {number}: {fields['image']!r}", header, has_shapes=has_coordinates(fields["prediction"])
+            )
+            problems.warn(doubt, os.fspath(self.file))
+        return made
+
+
+def _told_size(fields: dict[str, Any], size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the size that a line says, or that of its image; None where it is no size."""
+    width, height = fields.get("width", size[0]), fields.get("height", size[1])
+    return (width, height) if type(width) is type(height) is int else None
 
 
 def _version(fields: dict[str, Any]) -> ImageVersion | None:

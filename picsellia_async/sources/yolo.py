@@ -30,6 +30,7 @@ from picsellia_async.sources._shapes import (
     prediction_from,
 )
 from picsellia_async.sources._source import Source, watched
+from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
 from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, objects
 from picsellia_async.validation import choice
 
@@ -56,7 +57,7 @@ def yolo_labels(
     names: Names | None = None,
     score: float | None = None,
     empty: bool = False,
-    orientation: OrientationRule = "shown",
+    orientation: OrientationRule | None = None,
     source: str | None = None,
     latency: float = 0.0,
     on_bad: OnBad = "raise",
@@ -85,7 +86,8 @@ def yolo_labels(
         score: Confidence of lines without one. None refuses them: labels without scores are ground truth.
         empty: Whether images without a label file are frames too, with empty predictions, after the others: YOLO writes no
             file where it finds nothing. A label file with no line, or of no bytes, says that too, and is a frame in any case.
-        orientation: "shown": shares are of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie.
+        orientation: "shown": shares are of the picture as viewers show it, after the EXIF turn; "stored": as its pixels lie. None is
+            "shown", and tells once where a picture has such a turn: shares say nothing of it.
         source: `Frame.source` of all frames.
         latency: Inference time in seconds, of all frames.
         on_bad: What to do with an image that is not there, or a line that cannot be read: "raise" `SourceError`, or "skip" the image
@@ -96,7 +98,7 @@ def yolo_labels(
     """
     labels, folder = checked_path(dir, "dir"), checked_path(images, "images")
     choice(kind, "kind", get_args(ShapeKind))
-    choice(orientation, "orientation", get_args(OrientationRule))
+    check_orientation_rule(orientation)
     classes = checked_classes(categories, label_map)
     default = checked_default_score(score)
 
@@ -107,17 +109,20 @@ def yolo_labels(
         files.look(labels, LabelWatch(kind, reader.classes.why_unknown), problems)
         problems.total = None if empty else files.count
         done: set[Path] = set()
+        turns = TurnWatch(orientation)
 
         def frame(path: Path, file: Path | None) -> Frame:
             done.add(path)
             image = image_file(path)
-            size = image.size(orientation)
+            size = image.size(turns.orientation)
             shapes: list[Shape] = []
             modified = image.modified
             if file is not None:
                 text, modified = _text(file)
                 files.check_end(file, text)
                 shapes = reader.shapes(text, size)
+            doubt = turns.doubt(repr(os.fspath(path)), image.header, has_shapes=bool(shapes))
+            problems.warn(doubt, os.fspath(labels))
             return Frame(
                 image=path, filename=lookup.filename(path), width=size[0], height=size[1], latency=latency,
                 prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified, content_type=image.content_type,
