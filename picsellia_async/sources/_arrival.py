@@ -200,6 +200,10 @@ class Backlog:
     """Seconds of all silences since the last picture before it; nothing is older."""
     _pictures: int = attrs.field(default=0, init=False)
     """That came since."""
+    _latest_silence: float = attrs.field(default=0.0, init=False)
+    """Seconds of the latest silence, which may be a further one."""
+    _since_silence: int = attrs.field(default=0, init=False)
+    """Pictures behind it."""
     _groups: deque[tuple[float, int]] = attrs.field(factory=lambda: deque(maxlen=_GROUPS_MAX), init=False)
     """Seconds and pictures of the latest groups: one that was waited for, and those that were there already behind it."""
     _latest: deque[float] = attrs.field(factory=lambda: deque(maxlen=_INTERVALS), init=False)
@@ -251,6 +255,7 @@ class Backlog:
         else:
             self._latest.append(interval)
         self._pictures += 1
+        self._since_silence += 1
         due = began + self._pictures * self._usual * _COUNTED_SHARE
         if due >= came:
             return self._end(came, ())
@@ -260,8 +265,8 @@ class Backlog:
         return max(due, came - self._held)
 
     def _begin(self, before: float, silence: float) -> None:
-        self._began, self._pictures, self._stalls = before, 0, 0
-        self._silence = self._held = self._noted = silence
+        self._began, self._pictures, self._since_silence, self._stalls = before, 0, 0, 0
+        self._silence = self._latest_silence = self._held = self._noted = silence
         self._watched = 0.0
         self._groups.clear()
         self._latest.clear()
@@ -281,9 +286,12 @@ class Backlog:
                 seconds, pictures = self._groups.pop()
                 self._groups.append((seconds + interval, pictures + 1))
             return []
-        is_rate = self._silence / 2 <= interval <= self._silence * 2
+        # Where what came behind the silence before makes up for it, a network held that: a camera that is slow now made none.
+        is_made_up_for = self._since_silence * self._usual >= self._latest_silence * _PROOF_SHARE
+        is_rate = self._silence / 2 <= interval <= self._silence * 2 and not is_made_up_for
         if interval > self._silent_seconds and not is_rate:
             self._groups.clear()
+            self._latest_silence, self._since_silence = interval, 0
             return []
         self._groups.append((interval, 1))
         groups = list(reversed(self._groups))

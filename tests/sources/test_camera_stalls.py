@@ -307,3 +307,23 @@ async def test_what_was_held_says_so_where_nothing_is_dropped(policy):
     assert found.late == sum(image.is_late for image in images)
     assert found.dropped_by_reason["late"] == 0
     assert found.received == len(images) + found.dropped == 120
+
+
+@pytest.mark.parametrize("seconds", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize("burst", [0.1, 0.3, 0.8])
+@pytest.mark.parametrize("rate", [5, 25])
+def test_a_second_stall_right_after_what_the_first_one_held_is_one(rate, burst, seconds):
+    """A network that sends by bursts and with jitter, and then stands still twice, as long: that is no camera that has become slow."""
+    chance, moments, came = random.Random(1), sent(rate, 40.0), [0.0]
+    for moment in moments:
+        if 5.0 <= moment < 11.0:
+            due = (moment // burst + 1) * burst
+        elif 15.0 <= moment < 21.0:
+            due = moment + chance.expovariate(50)
+        elif 21.0 <= moment < 21.2 + 2 * seconds:
+            due = (moment // seconds + 1) * seconds
+        else:
+            due = moment
+        came.append(max(due, came[-1]))
+    found = read(moments, came[1:])
+    assert all(is_late for age, _, is_late in found if age > max(allowed(rate), burst + 0.1, 0.35))
