@@ -25,4 +25,7 @@ async def main() -> None:
             print(await pipeline.run())
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:  # before it runs: the service is down, for instance
+    sys.exit(130)

@@ -99,3 +99,30 @@ async def test_frames_of_an_outage_are_left_in_the_spool(emulator: Emulator, tmp
     )
     assert (delivered, rejected, dropped) == (0, 0, 0)
     assert spooled == accepted == submitted > 0
+
+
+async def test_an_interrupt_before_it_runs_is_no_traceback() -> None:
+    """The service does not answer at the start: Ctrl-C ends the example with 130."""
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLE), "rtsp://127.0.0.1:9/", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={"PATH": "", "PICSELLIA_TOKEN": "t", "PICSELLIA_HOST": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"},
+    )  # fmt: skip
+    try:
+        await asked.wait()
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        released.set()
+        server.close()
+    assert (process.returncode, err.decode()) == (130, "")
