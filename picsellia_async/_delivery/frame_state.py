@@ -256,7 +256,7 @@ class Queued:
 
     def next(self) -> InFlight:
         """Its turn has come."""
-        return InFlight(self.attempts + 1, self.may_be_stored, self.error)
+        return FIRST if self is FRESH else InFlight(self.attempts + 1, self.may_be_stored, self.error)
 
     def dropped(self, frame: Frame, reason: DropReason) -> Dropped:
         """It is given up."""
@@ -323,12 +323,16 @@ class InFlight:
         """
         age = now - accepted_at
         if isinstance(result, Answered):
-            return Delivered(frame, result.receipt, self.attempt, seconds=age)
+            return self.delivered(frame, result, age)
         if isinstance(result, Found):
             return Delivered(frame, {}, self.attempt, is_duplicate=True, seconds=age)
         if isinstance(result, Interrupted):
             return Queued(self.attempt, may_be_stored=True, error=self.error)
         return self._after(frame, result.error, rules, now, age, random, others_delivered)
+
+    def delivered(self, frame: Frame, answer: Answered, age: float) -> Delivered:
+        """The attempt was answered well, so many seconds after the frame was accepted."""
+        return Delivered(frame, answer.receipt, self.attempt, seconds=age)
 
     def _after(
         self,
@@ -360,6 +364,10 @@ class InFlight:
         if rules.keeps_order and others_delivered and self.attempt >= ATTEMPTS_IN_ORDER:
             return False
         return verdict is Verdict.REPEAT or rules.holds
+
+
+FIRST: Final = InFlight(1)
+"""A frame's first attempt is under way."""
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -287,33 +287,13 @@ class Sender:
             self._settle(item, state, result, attempt, now)
         return now
 
-    def _settle(  # noqa: C901 - every frame comes through, and each call less is a hundredth of what the uploader adds
-        self, item: Item, state: InFlight, result: Result, attempt: Attempt, now: float
-    ) -> None:
-        delivered = self._ledger.delivered
-        others_delivered = -1 < item.delivered_before < delivered
-        if isinstance(result, Failed):
-            item.delivered_before = delivered
-            self._learn_from(item, state, result.error, others_delivered, now, attempt)
-        elif isinstance(result, Interrupted):
-            self._breaker.abandoned(attempt.epoch)
-            self._window.failed(attempt.window)
+    def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt, now: float) -> None:
+        if isinstance(result, Answered):
+            self._answered(attempt, now, has_frame=True)
+            self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
+            following: Delivered | Rejected | Queued = state.delivered(item.frame, result, now - item.accepted_at)
         else:
-            if not self._account.is_clean:
-                self._account.delivered()
-                self.refused.clear()
-            self._answered(attempt, now)
-            if isinstance(result, Answered):
-                self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
-        following = state.next(
-            item.frame,
-            result,
-            self._rules if self._account.refused_since is None else self._rules_now(others_delivered=others_delivered),
-            now=now,
-            accepted_at=item.accepted_at,
-            random=self._random,
-            others_delivered=others_delivered,
-        )
+            following = self._following(item, state, result, attempt, now)
         if isinstance(following, Queued):
             item.state = following
             self._keep(item, following)
@@ -331,6 +311,30 @@ class Sender:
         self._reporter.saw(Signal.WELL if is_well else self.signal, self.last_error)
         if self._active < self.limit.value:
             self.start_workers()
+
+    def _following(
+        self, item: Item, state: InFlight, result: Failed | Found | Interrupted, attempt: Attempt, now: float
+    ) -> Delivered | Rejected | Queued:
+        """Learn from an attempt that did not simply go well; return what follows for its frame."""
+        delivered = self._ledger.delivered
+        others_delivered = -1 < item.delivered_before < delivered
+        if isinstance(result, Failed):
+            item.delivered_before = delivered
+            self._learn_from(item, state, result.error, others_delivered, now, attempt)
+        elif isinstance(result, Interrupted):
+            self._breaker.abandoned(attempt.epoch)
+            self._window.failed(attempt.window)
+        else:
+            self._answered(attempt, now, has_frame=True)
+        return state.next(
+            item.frame,
+            result,
+            self._rules if self._account.refused_since is None else self._rules_now(others_delivered=others_delivered),
+            now=now,
+            accepted_at=item.accepted_at,
+            random=self._random,
+            others_delivered=others_delivered,
+        )
 
     def _keep(self, item: Item, state: Queued) -> None:
         if isinstance(state, Waiting) and not self._queue.has_others_out(item.source):
@@ -366,7 +370,7 @@ class Sender:
         if verdict is Verdict.OURS:
             self._breaker.abandoned(attempt.epoch)
         elif signal is Signal.WELL:
-            self._answered(attempt, now)
+            self._answered(attempt, now, has_frame=False)
         else:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
@@ -379,8 +383,11 @@ class Sender:
             is_refused = signal is Signal.BUSY or is_timeout
             self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=is_refused)
 
-    def _answered(self, attempt: Attempt, now: float) -> None:
-        """The service is there."""
+    def _answered(self, attempt: Attempt, now: float, *, has_frame: bool) -> None:
+        """The service is there; it has the frame, or refuses it for its content."""
+        if has_frame and not self._account.is_clean:
+            self._account.delivered()
+            self.refused.clear()
         self.watch.answered(now)
         if self._breaker.failures or not self._breaker.is_closed:
             # After a pause of a rate limit there is nothing to feel for: what the service takes is known.
