@@ -86,7 +86,7 @@ class ClassIndex:
             if name is None:
                 raise SourceError(
                     f"class {category} has no name to look up in the label map: name it (COCO's categories, YOLO's names=), or "
-                    'say its index with categories=; categories="indexes" where it is an index already'
+                    'say its index with categories=; categories="indexes" where it is an index already, counted from 0'
                 )
             try:
                 return index_of(name.strip(), f"class {_called(category, name)}", self.label_map)

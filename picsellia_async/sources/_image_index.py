@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import IMAGE_PATTERNS, OTHER_PICTURES, matcher, walk
-from picsellia_async.sources._tool_paths import Namesakes, folders_of, label_parts, tails
+from picsellia_async.sources._tool_paths import Namesakes, folded, folders_of, label_parts, names_before_export, tails
 
 _NUMBER: Final = re.compile(r"(?:^|[-_ ])(\d+)$")
 """The number of an image: all of its stem, or the digits behind the last separator. The 6 of `bus_exif6` is part of a word."""
@@ -40,23 +40,24 @@ class ImageIndex:
             extension = path.suffix.lower()
             if extension in OTHER_PICTURES:
                 problems.left_out[extension] += 1
-                self.others_by_stem.setdefault(path.stem.casefold(), []).append(below)
+                self.others_by_stem.setdefault(folded(path.stem), []).append(below)
                 continue
-            self.by_name.setdefault(path.name.casefold(), []).append(below)
-            self.by_stem.setdefault(path.stem.casefold(), []).append(below)
+            self.by_name.setdefault(folded(path.name), []).append(below)
+            self.by_stem.setdefault(folded(path.stem), []).append(below)
             number = _NUMBER.search(path.stem)
             if number:
                 self.by_number.setdefault(int(number[1]), []).append(below)
 
     def of_name(self, name: str) -> list[str]:
         """Return the images of a file name."""
-        return self.by_name.get(name.casefold(), [])
+        return self.by_name.get(folded(name), [])
 
-    def of_other_extension(self, parts: Sequence[str]) -> list[str]:
-        """Return the images that a path means but for its extension, below no other folders than its own."""
-        named = {one.casefold() for one in tails([*parts[:-1], PurePosixPath(parts[-1]).stem])}
-        same = self.by_stem.get(PurePosixPath(parts[-1]).stem.casefold(), [])
-        return [one for one in same if PurePosixPath(one).with_suffix("").as_posix().casefold() in named]
+    def near_name(self, parts: Sequence[str]) -> list[str]:
+        """Return the images that a path means but for its extension, below no other folders than its own, or what a tool made of the name."""
+        named = {folded(one) for one in tails([*parts[:-1], PurePosixPath(parts[-1]).stem])}
+        same = self.by_stem.get(folded(PurePosixPath(parts[-1]).stem), [])
+        found = [one for one in same if folded(PurePosixPath(one).with_suffix("").as_posix()) in named]
+        return found or [one for name in names_before_export(parts[-1]) for one in self.of_path([*parts[:-1], name])]
 
     def of_path(self, parts: Sequence[str]) -> list[str]:
         """Return those images of a path's last part that can be meant below the others."""
@@ -67,7 +68,7 @@ class ImageIndex:
         text = str(image_id)
         found: list[str] = []
         if isinstance(image_id, str):
-            found = self.of_name(text) or self.by_stem.get(text.casefold(), [])
+            found = self.of_name(text) or self.by_stem.get(folded(text), [])
             found = [one for one in found if PurePosixPath(one).name == text] or found
         if not found and text.isdecimal():
             found = self.of_number(int(text))
@@ -84,7 +85,7 @@ class ImageIndex:
     def of_label(self, label: PurePosixPath) -> tuple[list[str], list[str]]:
         """Return the images of a label file's name, and other pictures of that name."""
         # Label Studio percent-encodes the names of labels and not those of images; some tools write `a.jpg.txt` for `a.jpg`.
-        names = [label.name.casefold(), unquote(label.name).casefold()]
+        names = [folded(label.name), folded(unquote(label.name))]
         found = next((one for by in (self.by_stem, self.by_name) for name in names if (one := by.get(name))), [])
         return found, self.others_by_stem.get(names[0], []) or self.others_by_stem.get(names[1], [])
 
@@ -98,7 +99,7 @@ class ImageIndex:
     def _near(self, kind: str, name: str, found: list[str], folders: Sequence[str]) -> list[str]:
         if len(found) <= 1:
             return found
-        key = kind, name.casefold()
+        key = kind, folded(name)
         if key not in self._namesakes:
             self._namesakes[key] = Namesakes(found)
         return self._namesakes[key].near(folders)
@@ -173,7 +174,7 @@ def _by_prefix(stems: Iterable[str]) -> dict[str, set[int]]:
     """Return the numbers that names end with, by what is before them."""
     found: dict[str, set[int]] = {}
     for stem in stems:
-        match = _LAST_NUMBER.fullmatch(stem.casefold())
+        match = _LAST_NUMBER.fullmatch(folded(stem))
         if match:
             found.setdefault(match[1], set()).add(int(match[2]))
     return found

@@ -99,7 +99,7 @@ class LabelWatch:
     def verdict(self) -> str:
         """Why the folder as a whole is refused; "" where nothing tells."""
         if self._unknown:
-            return f"{self._unknown}, so that the others may be of other classes too"
+            return self._unknown
         other = self._other_reading() if self._kind == "detection" else ""
         if other:
             return other

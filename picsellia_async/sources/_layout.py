@@ -9,13 +9,36 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
-from picsellia_async.sources._tool_paths import shared_tail
+from picsellia_async.sources._tool_paths import folded, shared_tail
 
 _COUNTED: Final = re.compile(r"(.*?)[0-9]+")
 _HEX: Final = re.compile(r"(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])")
 _DIGITS: Final = re.compile(r"[0-9]+")
 
 _Way: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def is_uncounted(name: str) -> bool:
+    """Return whether a name has no digits: of those that have, each camera may have one."""
+    return not _DIGITS.search(PurePosixPath(name).stem)
+
+
+def are_without_folders(found: Iterable[tuple[Sequence[str], bool]]) -> bool:
+    """Return whether uncounted names without folders say nothing of where their files lie, as some tools write all names.
+
+    So it is where each is found once at most, whatever the folder, and more lie elsewhere than at their places: then those that lie
+    there do so by chance, and tell nothing of the others.
+
+    Args:
+        found: By name, the files that have it, and whether one lies exactly at its place.
+    """
+    exact = elsewhere = 0
+    for files, is_exact in found:
+        if len(files) > 1:
+            return False
+        exact += is_exact
+        elsewhere += bool(files) and not is_exact
+    return elsewhere > exact
 
 
 class Layout:
@@ -82,7 +105,7 @@ class _Bases:
         return self._is_alone if len(parts) == 1 else () in self._found
 
     def add(self, parts: Sequence[str], base: Sequence[str]) -> None:
-        self._found.add(tuple(one.casefold() for one in base))
+        self._found.add(tuple(folded(one) for one in base))
         self._is_alone = self._is_alone or (len(parts) == 1 and not base)
 
     def allows(self, parts: Sequence[str], found: str) -> bool:
@@ -91,17 +114,17 @@ class _Bases:
         A name alone may be written by a tool that never tells folders, beside paths of another one: it is judged by names alone.
         """
         if len(parts) == 1:
-            return not self._is_alone or found.casefold() == parts[0].casefold()
-        given = tuple(one.casefold() for one in parts)
+            return not self._is_alone or folded(found) == folded(parts[0])
+        given = tuple(folded(one) for one in parts)
         for count in range(len(given)):
             if given[:count] in self._found:
-                return found.casefold() == "/".join(given[count:])
+                return folded(found) == "/".join(given[count:])
         return True
 
 
 def _series(name: str) -> tuple[tuple[str, str | None], ...]:
     """Return what a name has in common with others: the text before its last number, and its text with the digits masked."""
-    stem = PurePosixPath(name).stem.casefold()
+    stem = folded(PurePosixPath(name).stem)
     counted = _COUNTED.fullmatch(stem)
     return ("before", counted[1] if counted else None), ("shape", _DIGITS.sub("#", _HEX.sub("#", stem)))
 
@@ -178,7 +201,7 @@ class Spread:
 
 def _way(folders: Sequence[str], found: str) -> _Way:
     """Return the leading folders that a name has and its file lacks, and those that the file has besides."""
-    own = posixpath.dirname(found).casefold().split("/") if "/" in found else []
-    given = [one.casefold() for one in folders]
+    own = folded(posixpath.dirname(found)).split("/") if "/" in found else []
+    given = [folded(one) for one in folders]
     count = shared_tail(given, own)
     return tuple(given[: len(given) - count]), tuple(own[: len(own) - count])

@@ -11,14 +11,16 @@ from typing import Final
 from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._folder import OTHER_PICTURES, walk
 from picsellia_async.sources._image_index import IMAGES, WAY_OF_IDS, ImageIndex
-from picsellia_async.sources._layout import Layout, Spread
+from picsellia_async.sources._layout import Layout, Spread, are_without_folders, is_uncounted
 from picsellia_async.sources._tool_paths import (
     fitting,
+    folded,
     folders_of,
     is_absolute,
     is_path,
     label_parts,
     label_places,
+    lying_in,
     path_parts,
     rooted_parts,
     shared_tail,
@@ -59,6 +61,8 @@ class ImageLookup:
         self._of_ids: tuple[Layout, Spread] | None = None
         self._starts: dict[str, int] = {}
         """By name, how many of its leading folders are missing here, where the layout was looked for: what lies there is found once."""
+        self._inside: dict[Path, bool] = {}
+        """Whether a directory really lies in the folder, of those in which files were found."""
         self._directories: dict[Path, bool] = {}
         """Whether there is such a directory, of those that were looked for."""
 
@@ -82,15 +86,23 @@ class ImageLookup:
         """Tell all label files before the first image is looked for, as `expect` does."""
         self._spread = spread = Spread()
         paths: list[tuple[Sequence[str], Sequence[str] | None]] = []
+        labels = list(labels)
+        is_bare_open = are_without_folders(
+            (found, any(lying_in(place, found) for place in label_places(one)))
+            for one in labels
+            if len(label_parts(one)) == 1 and is_uncounted(one.name)
+            for found in (self._index().of_label(one)[0],)
+        )
         for label in labels:
             parts, places = label_parts(label), label_places(label)
             found, others = self._index().near_label(label)
             fit = fitting(parts[:-1], found)
-            here = next((one for place in places for one in found if folders_of(one) == place), None)
+            here = next((one for place in places for one in lying_in(place, found)), None)
             tail = (
                 _longest_tails(parts[:-1], found) if len(parts) > 1 else []
             )  # a label alone says no folder that may be missing
-            if here is not None or any(folders_of(one) in places for one in others):
+            is_exact = here is not None or any(lying_in(place, others) for place in places)
+            if is_exact and not (is_bare_open and len(parts) == 1 and is_uncounted(label.name)):
                 paths.append((parts, ()))
             paths += [(parts, parts[: len(parts) - 1 - len(folders_of(one))]) for one in tail]
             if here is None and not tail and _is_whole_in(parts[:-1], fit):
@@ -112,6 +124,7 @@ class ImageLookup:
         for spelling in ways:
             found, refusal = self._straight(spelling)
             if found is not None:
+                self._refuse_linked(name, found)
                 return found
             refused = refused or refusal
         if refused:
@@ -123,11 +136,17 @@ class ImageLookup:
                 other = self._meant.setdefault(tail, name)
                 if other != name:
                     raise SourceError(f"{name!r} and {other!r} both lead to {tail!r}, and one of them must be wrong")
+                self._refuse_linked(name, self._folder / tail)
                 return self._folder / tail
         parts = path_parts(ways[-1])
         same = self._index().of_name(parts[-1]) if parts else []
-        near = [] if same or not parts else self._index().of_other_extension(parts)
-        raise SourceError(self._no_image(name, same) + _other_extension(near))
+        near = [] if same or not parts else self._index().near_name(parts)
+        raise SourceError(self._no_image(name, same) + (self._named_outside(ways) or _named_otherwise(near)))
+
+    def _named_outside(self, ways: Sequence[str]) -> str:
+        """Say that a whole path leads to a file out of the folder, which is not taken unasked."""
+        there = next((one for one in ways if is_absolute(one) and not self._outside and _is_file(Path(one))), None)
+        return "" if there is None else f"; the file {there!r} is out of that folder: outside=True allows that"
 
     def numbered(self, image_id: int | str) -> Path:
         """Return the file that an image id means: a text is a name with or without extension, a number is one in the name.
@@ -139,7 +158,7 @@ class ImageLookup:
             return self.named(image_id)
         found = self._index().of_id(image_id)
         if not found:
-            near = _other_extension(self._index().of_other_extension([str(image_id)]))
+            near = _named_otherwise(self._index().near_name([str(image_id)]))
             raise SourceError(f"no image of that name or number in {str(self._folder)!r}{near}; {WAY_OF_IDS}")
         if len(found) == 1:
             self._refuse_nearer([PurePosixPath(found[0]).name], found)
@@ -171,10 +190,10 @@ class ImageLookup:
         found, others = self._index().near_label(label)
         name, named = label.as_posix(), label_parts(label)
         for place in label_places(label):
-            here = [one for one in found if folders_of(one) == place]
+            here = lying_in(place, found)
             if here:
                 return self._only(here, f"label file {name!r}")
-            self._refuse_other(label, [one for one in others if folders_of(one) == place])
+            self._refuse_other(label, lying_in(place, others))
         layout, spread = self._layout or Layout(), self._spread or Spread()
         fit = [] if layout.is_exact(named) else fitting(named[:-1], [*found, *others])
         fit = [one for one in fit if layout.allows([*named[:-1], posixpath.basename(one)], one)]
@@ -197,7 +216,23 @@ class ImageLookup:
 
     def has(self, label: PurePosixPath) -> bool:
         """Return whether there is an image of that name, with its extension or without."""
-        return any(label.name.casefold() in one for one in (self._index().by_name, self._index().by_stem))
+        return any(folded(label.name) in one for one in (self._index().by_name, self._index().by_stem))
+
+    def _refuse_linked(self, name: str, found: Path) -> None:
+        """Refuse a file whose directory is a link that leads out of the folder; a link to a file is that file.
+
+        Raises:
+            SourceError: So it is.
+        """
+        if self._outside:
+            return
+        place = found.parent
+        if place not in self._inside:
+            self._inside[place] = place.resolve().is_relative_to(self._folder.resolve())
+        if not self._inside[place]:
+            raise SourceError(
+                f"{name!r} leads out of {str(self._folder)!r} by a link to a directory: outside=True allows that"
+            )
 
     def _straight(self, name: str) -> tuple[Path | None, str]:
         """Return the file at that very path, and why a path out of the folder is refused."""
@@ -233,12 +268,12 @@ class ImageLookup:
         found = self._index().of_name(parts[-1])
         self._refuse_nearer(parts, found)
         if is_whole:
-            fit = [one for one in found if one.casefold() == all_tails[0].casefold()]
+            fit = [one for one in found if folded(one) == folded(all_tails[0])]
         else:
             fit = fitting(parts[:-1], self._index().of_path(parts))
         if not fit:
             return None
-        is_tail = fit[0].casefold() in {one.casefold() for one in all_tails}
+        is_tail = folded(fit[0]) in {folded(one) for one in all_tails}
         self._refuse_elsewhere(name, fit, is_tail=is_tail)
         return self._relative(fit, name)
 
@@ -275,10 +310,11 @@ class ImageLookup:
         """Look where the names of the file lie; the first of a series that lies exactly at its place tells all of it."""
         paths: list[tuple[Sequence[str], Sequence[str] | None]] = []
         exact = Layout()
+        is_bare_open = self._are_bare_names_open()
         for name in self._expected:
             ways = spellings(name)
             parts = path_parts(ways[-1])
-            if not parts or exact.is_exact(parts):
+            if not parts or exact.is_exact(parts) or (is_bare_open and len(parts) == 1 and is_uncounted(parts[0])):
                 continue
             found = next((path for each in ways if (path := self._straight(each)[0]) is not None), None)
             if found is not None and found.is_relative_to(self._folder) and ".." not in found.parts:
@@ -290,6 +326,14 @@ class ImageLookup:
                 paths.append((rooted_parts(ways[-1]) if base is None else parts, base))
         return Layout.of(paths)
 
+    def _are_bare_names_open(self) -> bool:
+        """Return whether the file's names without folders say nothing of where their files lie: `are_without_folders`."""
+        bare = [parts[0] for name in self._expected if len(parts := path_parts(spellings(name)[-1])) == 1]
+        exact = {one: _is_file(self._folder / one) for one in bare if is_uncounted(one)}
+        if 2 * sum(exact.values()) >= len(exact):
+            return False  # the folder need not be listed for it
+        return are_without_folders((self._index().of_name(one), is_exact) for one, is_exact in exact.items())
+
     def _spread_of_names(self) -> Spread:
         """Return in which folders the names of the file are found."""
         if self._spread is None:
@@ -298,11 +342,11 @@ class ImageLookup:
                 ways = [parts for each in spellings(name) if (parts := path_parts(each))]
                 parts = next((one for one in ways if self._index().of_name(one[-1])), [])
                 found = self._index().of_path(parts) if parts else []
-                there = {one.casefold(): one for one in found} | {
+                there = {folded(one): one for one in found} | {
                     one: one for one in found
                 }  # a.jpg is not A.jpg beside it
                 place = next(
-                    (there[tail] for one in tails(parts) for tail in (one, one.casefold()) if tail in there), None
+                    (there[tail] for one in tails(parts) for tail in (one, folded(one)) if tail in there), None
                 )
                 is_exact = place is not None and place.count("/") == len(parts) - 1
                 spread.add(parts[:-1], fitting(parts[:-1], found), place, is_exact=is_exact)
@@ -312,11 +356,13 @@ class ImageLookup:
         """Return where the images of the file's ids lie: an id is as good as a name without folders."""
         if self._of_ids is None:
             self._of_ids = layout, spread = Layout(), Spread()
+            uncounted = (self._index().of_id(one) for one in self._expected_ids if is_uncounted(str(one)))
+            is_open = are_without_folders((found, any("/" not in path for path in found)) for found in uncounted)
             for one in self._expected_ids:
                 found = self._index().of_id(one)
                 place = next((path for path in found if "/" not in path), None)
                 spread.add([], found, place, is_exact=place is not None)
-                if place is not None:
+                if place is not None and not (is_open and is_uncounted(place)):
                     layout.add([place], ())
         return self._of_ids
 
@@ -328,8 +374,8 @@ class ImageLookup:
         if found is not None:
             self._starts[name] = all_tails.index(found)
         elif parts:
-            there = {one.casefold() for one in self._index().of_path(parts)}
-            found = next((one for one in all_tails if one.casefold() in there), None)
+            there = {folded(one) for one in self._index().of_path(parts)}
+            found = next((one for one in all_tails if folded(one) in there), None)
         return None if found is None else rooted[: len(rooted) - found.count("/") - 1]
 
     def _refuse_other_kind(self, tail: str) -> None:
@@ -362,10 +408,10 @@ class ImageLookup:
         Raises:
             SourceError: It does, and no file that was found lies there.
         """
-        place = "/".join(parts[:-1]).casefold()
-        others = self._index().others_by_stem.get(PurePosixPath(parts[-1]).stem.casefold(), [])
-        here = next((one for one in others if posixpath.dirname(one).casefold() == place), None)
-        if here is not None and found and not any(posixpath.dirname(one).casefold() == place for one in found):
+        place = folded("/".join(parts[:-1]))
+        others = self._index().others_by_stem.get(folded(PurePosixPath(parts[-1]).stem), [])
+        here = next((one for one in others if folded(posixpath.dirname(one)) == place), None)
+        if here is not None and found and not any(folded(posixpath.dirname(one)) == place for one in found):
             raise SourceError(
                 f"{'/'.join(parts)!r} may be {here!r}, and {_CONVERT}; {min(found)!r} is in another folder, and may be another "
                 "picture"
@@ -406,8 +452,8 @@ def _is_whole_in(folders: Sequence[str], found: Iterable[str]) -> bool:
     return bool(folders) and any(shared_tail(folders, folders_of(one)) == len(folders) for one in found)
 
 
-def _other_extension(near: Sequence[str]) -> str:
-    """Say which files have the name with another extension: nobody can tell whether one is the picture that was meant."""
+def _named_otherwise(near: Sequence[str]) -> str:
+    """Say which files nearly have the name: nobody can tell whether one is the picture that was meant."""
     if not near:
         return ""
     names = ", ".join(map(repr, near[:_NAMED_MAX]))

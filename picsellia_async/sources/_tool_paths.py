@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+_EXPORTED: Final = (
+    re.compile(r"[0-9a-f]{8}-(.+)()"),
+    re.compile(r"(.+)_(jpg|jpeg|png)\.rf\.[0-9a-zA-Z]{8,}\.\w+", re.IGNORECASE),
+)
 _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
+
+
+def folded(name: str) -> str:
+    """Return a name without regard to case and to how Unicode writes it: a Mac takes the dots off an umlaut, and other systems do not."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
 
 
 def spellings(name: str) -> list[str]:
@@ -25,6 +35,11 @@ def spellings(name: str) -> list[str]:
     if "%" in name:
         found.append(unquote(found[1] if "\\" in name else name))
     return list(dict.fromkeys(one for one in found if one))
+
+
+def names_before_export(name: str) -> list[str]:
+    """Return what a name may have been before a tool exported it: `3f2a91cc-1.jpg` of Label Studio, `1_jpg.rf.<hash>.jpg` of Roboflow."""
+    return [found[1] + (f".{found[2]}" if found[2] else "") for way in _EXPORTED if (found := way.fullmatch(name))]
 
 
 def path_parts(name: str) -> list[str]:
@@ -73,6 +88,12 @@ def folders_of(path: str) -> tuple[str, ...]:
     return PurePosixPath(path).parts[:-1]
 
 
+def lying_in(place: Sequence[str], found: Sequence[str]) -> list[str]:
+    """Return the files that lie in these folders; without any, those in folders of the same names in another case or form of Unicode."""
+    exact = [one for one in found if folders_of(one) == tuple(place)]
+    return exact or [one for one in found if [*map(folded, folders_of(one))] == [*map(folded, place)]]
+
+
 def fitting(folders: Sequence[str], found: Sequence[str]) -> list[str]:
     """Return the files that share most of the folders before a name, without those that lie in another folder than the name.
 
@@ -84,8 +105,8 @@ def fitting(folders: Sequence[str], found: Sequence[str]) -> list[str]:
         own = [part for part in one.split("/")[:-1] if part != "images"]
         given = [part for part in folders if part != "images"]
         count = shared_tail(given, own)
-        rest = iter([part.casefold() for part in own])
-        if count == len(own) or all(part.casefold() in rest for part in given):  # in that order, others between them
+        rest = iter([folded(part) for part in own])
+        if count == len(own) or all(folded(part) in rest for part in given):  # in that order, others between them
             shared[one] = count
     most = max(shared.values(), default=0)
     return [one for one, count in shared.items() if count == most]
@@ -119,14 +140,14 @@ class Namesakes:
 
 def _telling(folders: Sequence[str]) -> tuple[str, ...]:
     """Return the folders that tell a picture from another one, without regard to case."""
-    return tuple(part.casefold() for part in folders if part != "images")
+    return tuple(folded(part) for part in folders if part != "images")
 
 
 def shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     """Return how many of their last parts two paths have in common."""
     count = 0
     for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a.casefold() != b.casefold():
+        if folded(a) != folded(b):
             break
         count += 1
     return count

@@ -219,7 +219,7 @@ class _Labels:
                 return
             with contextlib.suppress(PicselliaError, OSError):  # what cannot be read is told when its turn comes
                 text = _text(file)[0]
-                watch.see(os.fspath(file), text)
+                watch.see(file.relative_to(labels).as_posix(), text)
                 if number < _LOOKED_AT and text:
                     is_ended = has_line_end(text)
                     self._ended += is_ended
