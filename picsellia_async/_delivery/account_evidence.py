@@ -7,7 +7,8 @@ away. What tells them apart is what happens to other frames:
 * Three different frames refused, and none delivered between them, mean the account. So does a 401: it comes after a new sign-in.
 * A frame that is refused three times with nothing to compare it with counts as the account, too, unless it can be given up.
 
-A delivery ends the refusal of the account. Until it is final other frames are tried, one at a time.
+A delivery ends the refusal of the account, and so do three answers in a row that are about frames themselves (a box that is wrong):
+they come from behind the door. Until it is final other frames are tried, one at a time.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Final
 
 import attrs
 
-from picsellia_async.errors import ClosedError
+from picsellia_async._delivery.frame_state import Verdict
+from picsellia_async.errors import AuthenticationError, ClosedError, StatusError
 
 FRAMES: Final = 3
-"""Different frames, or refusals of the only one, that mean the account."""
+"""Different frames, or refusals of the only one, that mean the account; and frames that were judged, which mean that it is accepted."""
 
 TRUST_SECONDS: Final = 60.0
 """How long an account that worked before is believed to work again."""
@@ -31,6 +33,8 @@ DOUBT_SECONDS: Final = 2.0
 class AccountEvidence:
     """What is known about the account."""
 
+    has_spool: bool = False
+    """Whether frames are kept whatever happens."""
     refused_since: float | None = attrs.field(default=None, init=False)
     """When it began to be refused, on the loop's clock; None while it is not."""
     error: BaseException | None = attrs.field(default=None, init=False)
@@ -41,6 +45,8 @@ class AccountEvidence:
     """Whether nothing speaks against it; a plain attribute, read after every attempt."""
     is_last: bool = attrs.field(default=False, init=False)
     """Whether a refusal was the last that was heard of the service: behind one it may fail or hang as well."""
+    _judged: int = attrs.field(default=0, init=False)
+    """Frames in a row that got an answer about themselves."""
     _refusals: dict[int, int] = attrs.field(factory=dict, init=False)
     """Refusals by the order of the frame, since the last delivery."""
 
@@ -55,6 +61,27 @@ class AccountEvidence:
         self.refused_since = self.error = None
         self.is_sure = False
         self.is_clean = True
+        self._judged = 0
+
+    def learn(self, seq: int, error: BaseException, verdict: Verdict, now: float, *, has_worked: bool) -> None:
+        """An attempt failed, and no other frame was delivered since it did so before.
+
+        Args:
+            seq: Order of the frame.
+            error: What it ended in.
+            verdict: What that means for the frame.
+            now: Monotonic seconds.
+            has_worked: Whether frames were delivered before.
+        """
+        if verdict is Verdict.REFUSED:
+            is_kept = self.has_spool or not has_worked
+            self.refused(seq, error, now, is_sure=isinstance(error, AuthenticationError), is_kept=is_kept)
+        elif verdict is Verdict.HOLD:
+            self.refused(seq, error, now, is_sure=True, is_kept=True)
+        elif self.refused_since is not None and _is_judged(error, verdict):
+            self._judged += 1
+            if verdict is Verdict.DELIVERED or self._judged >= FRAMES:
+                self.delivered()
 
     def refused(self, seq: int, error: BaseException, now: float, *, is_sure: bool, is_kept: bool) -> None:
         """The service refused a frame, and no other was delivered since it did so before.
@@ -68,6 +95,7 @@ class AccountEvidence:
         """
         self.is_clean = False
         self.is_last = True
+        self._judged = 0
         self.is_sure = self.is_sure or is_sure
         self._refusals[seq] = self._refusals.get(seq, 0) + 1
         many = len(self._refusals) >= FRAMES or (is_kept and self._refusals[seq] >= FRAMES)
@@ -92,3 +120,10 @@ class AccountEvidence:
             return True  # our own client's: it never opens again
         patience = TRUST_SECONDS if has_worked else 0.0 if self.is_sure else DOUBT_SECONDS
         return now - self.refused_since >= patience
+
+
+def _is_judged(error: BaseException, verdict: Verdict) -> bool:
+    """Return whether an answer is about the frame: 409, 413, 422 and the like. What a gateway says with a 5xx is not."""
+    return verdict is Verdict.DELIVERED or (
+        verdict is Verdict.REJECT and isinstance(error, StatusError) and 400 <= error.status < 500
+    )

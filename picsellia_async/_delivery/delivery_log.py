@@ -98,6 +98,7 @@ class DeliveryLog:
         *,
         lasted: float = 0.0,
         is_sure: bool = False,
+        is_final: bool = False,
         is_ours: bool = False,
         is_answered: bool = False,
     ) -> None:
@@ -110,13 +111,14 @@ class DeliveryLog:
             counts: As they are now.
             lasted: For how many seconds it has been so, where it was not seen at once.
             is_sure: Whether this is told at once, however new it is.
+            is_final: Whether the account is refused for good; perhaps since before it was down for a while.
             is_ours: Whether it is the client's doing and not the service's: it was closed, or trusts no certificate of the host.
             is_answered: Whether the service does answer, with an error.
         """
         self._change(self._service, now, health, why, counts, lasted, is_answered=is_answered)
         trouble = self._service.trouble
         if trouble is not None and health is not Health.OK:
-            trouble.is_ours = is_ours
+            trouble.is_ours, trouble.is_final = is_ours, is_final
         if trouble is not None and is_sure:
             trouble.changed_at, trouble.is_sure = -math.inf, True
         self._plan()
@@ -396,7 +398,7 @@ class DeliveryLog:
         if health is Health.DEGRADED:
             return f"what can be read is delivered; {counts.pending} frames wait{self._places(counts)}"
         if health is Health.REFUSED and not self.has_spool:
-            return _rejected(counts.pending, is_sure=trouble.is_sure)
+            return _rejected(counts.pending, is_sure=trouble.is_sure or trouble.is_final)
         disk = self._disk.health
         if disk is Health.OK:
             return f"frames wait {'in the spool' if self.has_spool else 'in memory'}, {counts.pending} so far"

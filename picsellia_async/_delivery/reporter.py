@@ -107,6 +107,7 @@ class Reporter:
         self._is_answered = False
         """Whether what was told last is that the service answers with errors."""
         self._lost = 0
+        self._is_final = False
         self._is_ending = False
         """Whether the next word is that of `close`."""
 
@@ -171,12 +172,13 @@ class Reporter:
             error: What the last attempt that failed ended in.
             is_final: Whether the account is refused for good.
         """
-        if signal is self._signal and not (is_final or self._told is not Health.OK):
+        is_news, self._is_final = is_final and not self._is_final, is_final
+        if signal is self._signal and not (is_news or self._told is not Health.OK):
             if self._ledger.lost != self._lost:
                 self.look()
             return
         self._signal, self._error = signal, error
-        self.look(is_sure=is_final)
+        self.look(is_sure=is_news)
 
     @property
     def is_well(self) -> bool:
@@ -219,6 +221,7 @@ class Reporter:
                 self._counts(),
                 lasted=lasted,
                 is_sure=is_sure,
+                is_final=self._is_final,
                 is_ours=service is Health.REFUSED and not isinstance(error, StatusError),
                 is_answered=is_answered,
             )

@@ -55,7 +55,7 @@ from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._http.loop import clock_of
-from picsellia_async.errors import AuthenticationError, RequestTimeoutError, StatusError
+from picsellia_async.errors import RequestTimeoutError, StatusError
 
 logger = logging.getLogger("picsellia_async")
 
@@ -111,7 +111,7 @@ class Sender:
         self.last_error: BaseException | None = None
         self.delivered_at: float | None = None
         """When a frame was delivered last, on the loop's clock; a 409 or an answer without text counts as well."""
-        self._account = AccountEvidence()
+        self._account = AccountEvidence(has_spool=rules.has_spool)
         self.refused = asyncio.Event()
         """Set while the account is refused, and no spool keeps its frames or it never worked: a run may end."""
         self._stalled = asyncio.Event()
@@ -308,7 +308,8 @@ class Sender:
         if not self._refusals.under_way and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
         is_well = self._breaker.is_closed and self._account.is_clean and not self.watch.is_silent
-        self._reporter.saw(Signal.WELL if is_well else self.signal, self.last_error)
+        is_final = not is_well and self.refused.is_set()
+        self._reporter.saw(Signal.WELL if is_well else self.signal, self.last_error, is_final=is_final)
         if self._active < self.limit.value:
             self.start_workers()
 
@@ -356,15 +357,11 @@ class Sender:
         self.last_error = error
         logger.debug("attempt %d of frame %s failed: %s: %s", state.attempt, item.frame.id, type(error).__name__, error)
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
-        if verdict is Verdict.REFUSED and not others_delivered:
-            is_sure = isinstance(error, AuthenticationError)
-            is_kept = self._rules.has_spool or not self._ledger.delivered
-            self._account.refused(item.seq, error, now, is_sure=is_sure, is_kept=is_kept)
-        elif verdict is Verdict.HOLD:
-            self._account.refused(item.seq, error, now, is_sure=True, is_kept=True)
+        if verdict is not Verdict.REFUSED or not others_delivered:
+            self._account.learn(item.seq, error, verdict, now, has_worked=self._ledger.delivered > 0)
         self._judge_account(now)
-        account_is_refused = self._account.refused_since is not None and not others_delivered
-        signal = signal_of(error, verdict, account_is_refused=account_is_refused)
+        is_refused = self._account.refused_since is not None and not others_delivered
+        signal = signal_of(error, verdict, account_is_refused=is_refused)
         self._account.is_last = self._account.is_last and signal not in {Signal.DOWN, Signal.BUSY}
         is_timeout = isinstance(error, RequestTimeoutError)
         if verdict is Verdict.OURS:
@@ -380,8 +377,9 @@ class Sender:
             if pause is not None or is_rate:
                 return  # `Refusals` told the limit
         if (signal in {Signal.WELL, Signal.BUSY} and verdict is not Verdict.OURS) or is_timeout:
-            is_refused = signal is Signal.BUSY or is_timeout
-            self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=is_refused)
+            self.limit.sample(
+                now, now - attempt.started, attempt.in_flight, refused=signal is Signal.BUSY or is_timeout
+            )
 
     def _answered(self, attempt: Attempt, now: float, *, has_frame: bool) -> None:
         """The service is there; it has the frame, or refuses it for its content."""
@@ -398,7 +396,9 @@ class Sender:
 
     def _judge_account(self, now: float) -> None:
         """Let a run end where waiting for the account helps nobody."""
-        if not self.refused.is_set() and self._account.is_final(now, has_worked=self._ledger.delivered > 0):
+        if self._account.is_clean:
+            self.refused.clear()
+        elif not self.refused.is_set() and self._account.is_final(now, has_worked=self._ledger.delivered > 0):
             self.refused.set()
             self._reporter.saw(self.signal, self._account.error, is_final=True)
 
@@ -416,8 +416,7 @@ class Sender:
         items = self._repeats.clear()
         for item in items:
             self._queue.release(item.source)
-        while (queued := self._queue.pop_oldest()) is not None:
-            items.append(queued)
+        items += iter(self._queue.pop_oldest, None)
         for item in items:
             state = item.state
             if error is not None:
@@ -496,7 +495,6 @@ class Sender:
         self.watch.stop()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         for task in self._workers:
             task.cancel()
         if self._workers:

@@ -53,6 +53,8 @@ class Trouble:
     was_told: bool = False
     """Whether any was."""
     is_sure: bool = False
+    """Whether it is told at once: an account was found to be refused for good."""
+    is_final: bool = False
     """Whether an account is refused for good."""
     told: tuple[Health, bool] | None = None
     """The kind that was told last."""
