@@ -119,7 +119,13 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         "Frames delivered that the service had already.",
         _one(lambda s: s.duplicates),
     ),
-    Metric(f"{_PREFIX}.retries", "counter", "{request}", "Repeats sent.", _one(lambda s: s.retried)),
+    Metric(
+        f"{_PREFIX}.retries",
+        "counter",
+        "{request}",
+        "Repeats sent; without those at once behind a new sign-in.",
+        _one(lambda s: s.retried),
+    ),
     Metric(
         f"{_PREFIX}.delivered", "counter", "By", "Image bytes of delivered frames.", _one(lambda s: s.bytes_delivered)
     ),

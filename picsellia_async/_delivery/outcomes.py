@@ -60,7 +60,7 @@ class Delivered:
     receipt: dict[str, Any] = attrs.field(repr=False)
     """The service's answer; empty where the frame was found to be there already."""
     attempts: int = 1
-    """Requests it took."""
+    """Requests it took. One that is repeated at once behind a new sign-in counts once; spans and their `resend_count` have both."""
     is_duplicate: bool = False
     """An answer was lost and the service turned out to have the frame: by its 409 to the repeat, or by looking it up."""
     seconds: float = 0.0
@@ -77,7 +77,7 @@ class Rejected:
     error: BaseException
     """What stood against it."""
     attempts: int = 1
-    """Requests it took; 0 where none was sent."""
+    """Requests it took, as of `Delivered`; 0 where none was sent."""
     may_be_stored: bool = False
     """Whether an answer to an earlier attempt was lost, so that the service may have it all the same."""
 
@@ -206,7 +206,7 @@ class UploaderStatistics:
     spooled: int
     """Left on disk at the end; 0 before."""
     retried: int
-    """Repeats sent."""
+    """Repeats sent, without those at once behind a new sign-in, as in `Delivered.attempts`."""
     duplicates: int
     """Deliveries with `is_duplicate`."""
     refused: int
@@ -275,7 +275,7 @@ class UploadReport:
     quarantined: int
     """Records of the spool that were damaged; not part of the sum, since nobody knows what they were."""
     retries: int
-    """Repeats sent."""
+    """Repeats sent, without those at once behind a new sign-in, as in `Delivered.attempts`."""
     duplicates: int
     """Deliveries that turned out to be there already."""
     bytes: int

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import functools
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,9 @@ SEARCHED_INLINE: Final = 2 * 1024
 
 _SAID_MAX: Final = 4 * 1024
 """Characters shown of what a transport says of an answer: it may hold the whole head of one."""
+
+_SIGN_IN_TOLD_SECONDS: Final = 600.0
+"""For so long after a sign-in was told, others at the same place are details."""
 
 _NOT_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "WriteError", "WriteTimeout")
 """Errors of stock transports after which the service cannot have the whole request. Ours say so themselves (`request_sent`)."""
@@ -266,12 +270,17 @@ class Service:
 
     def login_credential(self, endpoint: Endpoint[LoginReceipt], request: LoginRequest) -> JwtCredential:
         """Return a JWT that the given endpoint of this service issues; nothing is sent before its first use."""
+        told_at = -math.inf
 
         async def login(timeouts: Timeouts) -> tuple[LoginReceipt, datetime.datetime | None]:
             once = attrs.evolve(self, retry=RetryPolicy.none(), timeouts=timeouts)
             answer, url, attempts = await once.send(endpoint, body=SecretBytes(encode_body(request)))
             receipt = decode(endpoint, answer, url, attempts)
-            logger.info("signed in at %s", self.origin)
+            nonlocal told_at
+            # Where the service refuses the account, each probe signs in anew: a line for each of them would tell nothing.
+            is_news = self.clock() >= told_at + _SIGN_IN_TOLD_SECONDS
+            told_at = self.clock() if is_news else told_at
+            logger.log(logging.INFO if is_news else logging.DEBUG, "signed in at %s", self.origin)
             return receipt, answer_date(answer)
 
         return JwtCredential(login, self.clock)
