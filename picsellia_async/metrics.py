@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -39,7 +40,7 @@ from picsellia_async.client import AsyncClient, record_attempts
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.pipeline import Pipeline
 from picsellia_async.pipeline.pipeline import record_durations as record_pipeline_durations
-from picsellia_async.sources import Camera
+from picsellia_async.sources import Camera, CameraState
 from picsellia_async.sync_uploader import SyncUploader, statistics_here
 from picsellia_async.sync_uploader import record_durations as record_sync_durations
 from picsellia_async.uploader import Uploader, record_durations
@@ -47,6 +48,7 @@ from picsellia_async.uploader import Uploader, record_durations
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
     from prometheus_client import Metric as PrometheusMetric
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 __all__ = [
     "ATTEMPT_DURATION",
@@ -203,7 +205,8 @@ def _with_attributes(record: Record, attributes: Attributes, seconds: float) -> 
 class PrometheusCollector:
     """A collector for `prometheus_client`: `REGISTRY.register(PrometheusCollector({"yard": uploader}))`.
 
-    It reads `statistics()` once at every scrape. That may be done from another thread, as `prometheus_client.start_http_server` does.
+    A registry takes one collector of uploaders, one of clients, and so on: give all in one mapping, and take the former collector out with
+    `unregister` for others. A second one is a ValueError of `prometheus_client`. It reads `statistics()` once at every scrape. That may be done from another thread, as `prometheus_client.start_http_server` does.
     Durations are recorded from the time on when it is made; make one, and keep it.
     """
 
@@ -248,6 +251,17 @@ class PrometheusCollector:
         self._histograms.append((metric, histogram))
         return lambda seconds, attributes: histogram.record(seconds, tuple(attributes.items()))
 
+    def describe(self) -> Iterator[PrometheusMetric]:
+        """Yield the metrics without values. By their names a registry refuses a second collector of the same, which would double them."""
+        for watched in self._watched:
+            for metric in watched.metrics if watched.things else ():
+                yield self._family(metric)(prometheus_name(metric), metric.description, labels=[watched.label])
+        for metric, _ in self._histograms:
+            yield self._histogram(prometheus_name(metric), metric.description, labels=[])
+
+    def _family(self, metric: Metric[Any]) -> type[CounterMetricFamily | GaugeMetricFamily]:
+        return self._counter if metric.kind == "counter" else self._gauge
+
     def collect(self) -> Iterator[PrometheusMetric]:
         """Yield the metrics, as Prometheus asks for them."""
         for watched in self._watched:
@@ -255,8 +269,8 @@ class PrometheusCollector:
             for metric in watched.metrics if watched.things else ():
                 values = list(watched.read(metric, snapshots))
                 names = _names(attributes for attributes, _ in values)
-                family = self._counter if metric.kind == "counter" else self._gauge
-                found = family(prometheus_name(metric), metric.description, labels=_labels(names) or [watched.label])
+                labels = _labels(names) or [watched.label]
+                found = self._family(metric)(prometheus_name(metric), metric.description, labels=labels)
                 for attributes, value in values:
                     found.add_metric([str(attributes.get(name, "")) for name in names], value)
                 yield found
@@ -288,6 +302,64 @@ def prometheus_name(metric: Metric[Any]) -> str:
     return metric.name.replace(".", "_") + unit + ("_total" if metric.kind == "counter" else "")
 
 
+def _is_over(thing: Any) -> bool:
+    """Return whether nothing more comes from a thing, so that another one may have its name."""
+    if isinstance(thing, Camera):
+        return thing.statistics().state in {CameraState.CLOSED, CameraState.ENDED}
+    return thing is None or bool((thing.uploader if isinstance(thing, Pipeline) else thing).is_closed)
+
+
+@attrs.define(eq=False)
+class _Instruments:
+    """What one provider measures. Its SDK makes an instrument of a name once, and drops without a word what comes with that later."""
+
+    watched: tuple[_Watched[Any], ...] = ()
+    """Replaced as a whole: a reader goes through it in a thread of its own."""
+    made: set[str] = attrs.field(factory=set)
+    """Names of the observable instruments."""
+
+    def add(self, watched: tuple[_Watched[Any], ...]) -> None:
+        """Measure more.
+
+        Raises:
+            ConfigurationError: One has the name of another one that is measured still.
+        """
+        for new, old in itertools.product(watched, self.watched):
+            for name in new.things.keys() & old.things.keys() if new.label == old.label else ():
+                if not _is_over(known := old.things[name]()):
+                    one = "that one" if known is new.things[name]() else "another one"
+                    message = (
+                        f"the {new.label} {name!r} is measured already, and {one} is not closed: take another name"
+                    )
+                    raise ConfigurationError(message)
+        names = {(new.label, name) for new in watched for name in new.things}
+        for old in self.watched:
+            things = {
+                name: one for name, one in old.things.items() if (old.label, name) not in names and one() is not None
+            }
+            watched += (attrs.evolve(old, things=things),) if things else ()
+        self.watched = tuple(one for one in watched if one.things)
+
+    def read(self, metric: Metric[Any]) -> Iterator[tuple[Attributes, float]]:
+        for watched in self.watched:
+            if metric in watched.metrics:
+                yield from watched.read(metric, watched.snapshots())
+
+
+_INSTRUMENTS: Final[weakref.WeakKeyDictionary[Any, _Instruments]] = weakref.WeakKeyDictionary()
+"""By provider; only under `_LOCK`."""
+_LOCK: Final = threading.Lock()
+
+
+def _instruments_of(provider: Any, *, is_global: bool) -> _Instruments:
+    found = _INSTRUMENTS.get(provider)
+    if found is None and is_global:
+        # Before there is an SDK the API has a stand-in, whose instruments are those of the SDK later.
+        stand_in = (made for one, made in _INSTRUMENTS.items() if type(one).__name__ == "_ProxyMeterProvider")
+        found = next(stand_in, None)
+    return found or _INSTRUMENTS.setdefault(provider, _Instruments())
+
+
 def register_opentelemetry(
     uploaders: Mapping[str, Uploader | SyncUploader] | None = None,
     *,
@@ -299,6 +371,8 @@ def register_opentelemetry(
 ) -> None:
     """Register observable instruments with OpenTelemetry, whose reader asks for their values when it exports, and histograms.
 
+    It may be called again, for what is made later. The name of what was closed, or is gone, may be given to another one.
+
     Args:
         uploaders: By the name that the attribute `uploader` gets. A `SyncUploader` may be given before it is opened.
         clients: By the name that the attribute `client` gets. Copies by `with_options` count with their client.
@@ -309,7 +383,8 @@ def register_opentelemetry(
         meter_provider: Whose meter makes the instruments; by default the global one.
 
     Raises:
-        ConfigurationError: There is nothing to measure, or OpenTelemetry's API is not installed.
+        ConfigurationError: There is nothing to measure, a name is that of another one that is measured and not closed, or
+            OpenTelemetry's API is not installed.
     """
     try:
         from opentelemetry import metrics  # noqa: PLC0415 - an extra
@@ -323,10 +398,8 @@ def register_opentelemetry(
         "gauge": meter.create_observable_gauge,
     }
 
-    def observer(watched: _Watched[Any], metric: Metric[Any]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda _: [
-            metrics.Observation(value, attributes) for attributes, value in watched.read(metric, watched.snapshots())
-        ]
+    def observer(instruments: _Instruments, metric: Metric[Any]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        return lambda _: [metrics.Observation(value, attributes) for attributes, value in instruments.read(metric)]
 
     def durations(metric: Metric[Any]) -> Record:
         return meter.create_histogram(
@@ -334,9 +407,14 @@ def register_opentelemetry(
         ).record
 
     uploaders, clients, pipelines = uploaders or {}, clients or {}, pipelines or {}
-    for watched in _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source):
-        for metric in watched.metrics if watched.things else ():
-            make[metric.kind](
-                metric.name, callbacks=[observer(watched, metric)], unit=metric.unit, description=metric.description
-            )
+    found = _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source)
+    with _LOCK:
+        instruments = _instruments_of(provider, is_global=provider is metrics.get_meter_provider())
+        instruments.add(found)
+        new = [one for each in found if each.things for one in each.metrics if one.name not in instruments.made]
+        instruments.made.update(metric.name for metric in new)
+    for metric in new:
+        make[metric.kind](
+            metric.name, callbacks=[observer(instruments, metric)], unit=metric.unit, description=metric.description
+        )
     _record_durations(uploaders, clients, pipelines, durations, by_source=by_source)
