@@ -182,7 +182,14 @@ class ProxyRouter(httpx.AsyncBaseTransport):
         proxy = self._proxies.of(find_origin(url.raw_scheme, url.raw_host, url.port))
         if proxy is None:
             return await self._direct.handle_async_request(request)
-        response = await (self._proxied.get(proxy) or await self._open(proxy)).handle_async_request(request)
+        transport = self._proxied.get(proxy) or await self._open(proxy)
+        try:
+            response = await transport.handle_async_request(request)
+        except httpx.TransportError as error:
+            # Else it reads as if the host were down, or its name wrong.
+            what = f"over the proxy {proxy} ({proxy.variable})"
+            error.args = (f"{error}, {what}" if str(error) else what,)
+            raise
         # httpx logs it, and a proxy may say there which password is wrong.
         response.extensions.pop("reason_phrase", None)
         return response

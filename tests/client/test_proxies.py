@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import traceback
 from importlib.util import find_spec
 
@@ -127,6 +128,34 @@ async def test_a_proxy_that_cannot_be_used(environment, variable, value, remedy)
         await client.connect()
     assert "heim" not in str(caught.value)
     await client.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_is_down_is_named(environment, scheme):
+    """Else the host seems to be down; the password is not shown."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment(**{f"{scheme.upper()}_PROXY": f"http://me:geheim@127.0.0.1:{port}"})
+    client = AsyncClient("token", host=f"{scheme}://picsellia.invalid", retry=RetryPolicy.none())
+    with pytest.raises(TransportError) as caught:
+        await client.connect()
+    assert f"over the proxy http://127.0.0.1:{port} ({scheme.upper()}_PROXY) for " in str(caught.value)
+    assert str(caught.value).startswith("ConnectError: ")
+    assert "geheim" not in "".join(traceback.format_exception(caught.value))
+    await client.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_hangs_up_is_named(environment):
+    """Whatever goes wrong on the way may be its doing."""
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        environment(HTTP_PROXY=f"http://me:geheim@127.0.0.1:{port}")
+        client = AsyncClient("token", host="http://picsellia.invalid", retry=RetryPolicy.none())
+        with pytest.raises(TransportError, match=rf"over the proxy http://127.0.0.1:{port} \(HTTP_PROXY\)"):
+            await client.connect()
+        await client.aclose()
 
 
 @pytest.mark.anyio
