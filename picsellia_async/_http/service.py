@@ -39,6 +39,7 @@ from picsellia_async._wire.decode import answer_date, decode, status_error
 from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.image_echo import SentImage, may_hold_image, sent_image
 from picsellia_async._wire.redaction import hidden_in
 from picsellia_async._wire.secret import SecretBytes
 from picsellia_async.config import RetryPolicy, Timeouts
@@ -62,8 +63,11 @@ USER_AGENT: Final = f"picsellia-async/{__version__}"
 JSON: Final = "application/json"
 """Content-Type of every body but a multipart form."""
 
-SEARCHED_INLINE: Final = 2 * 1024
+SEARCHED_INLINE: Final = 1024
 """Bytes of an error's body that are searched for secrets at once; more than that in a thread."""
+
+IMAGE_INLINE: Final = 8 * 1024
+"""Bytes of the request's image that are looked for at once; a larger one in a thread."""
 
 _SAID_MAX: Final = 4 * 1024
 """Characters shown of what a transport says of an answer: it may hold the whole head of one."""
@@ -163,7 +167,8 @@ class Service:
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
-                    failure = await self._status_error(endpoint, answer, url, attempt)
+                    image = sent_image(body, content_type) if may_hold_image(answer.content) else None
+                    failure = await self._status_error(endpoint, answer, url, attempt, image)
                 refused += is_refused(failure)
                 delay = next_delay(
                     self.retry, failure=failure, idempotent=repeat, attempt=attempt, refused=refused,
@@ -183,10 +188,12 @@ class Service:
             if span is not None:
                 span.end()
 
-    async def _status_error(self, endpoint: Endpoint[Any], answer: Answer, url: str, attempt: int) -> StatusError:
-        """Return the error that a status means. A large body is searched for secrets in a thread: it takes tens of milliseconds."""
-        make = functools.partial(status_error, endpoint, answer, url, attempt, self._secrets())
-        if len(answer.content) <= SEARCHED_INLINE:
+    async def _status_error(
+        self, endpoint: Endpoint[Any], answer: Answer, url: str, attempt: int, image: SentImage | None
+    ) -> StatusError:
+        """Return the error that a status means. Where searching for secrets takes milliseconds, a thread does it."""
+        make = functools.partial(status_error, endpoint, answer, url, attempt, self._secrets(), image)
+        if len(answer.content) <= SEARCHED_INLINE and (image is None or not image.is_costly(IMAGE_INLINE)):
             return make()
         return await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
 

@@ -24,6 +24,7 @@ from cattrs import BaseValidationError, transform_error
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import ERROR_BYTES_MAX, REASON, Answer
+from picsellia_async._wire.image_echo import SentImage, without_image
 from picsellia_async._wire.reader import READER, UNREADABLE
 from picsellia_async._wire.redaction import hidden_in, shown_reason, without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
@@ -120,7 +121,12 @@ def updated(description: V, answer: dict[str, Any]) -> V:
 
 
 def status_error(
-    endpoint: Endpoint[Any], answer: Answer, url: str, attempts: int = 1, secrets: Iterable[str] = ()
+    endpoint: Endpoint[Any],
+    answer: Answer,
+    url: str,
+    attempts: int = 1,
+    secrets: Iterable[str] = (),
+    image: SentImage | None = None,
 ) -> StatusError:
     """Return the error that a status means, with the service's own words where the body holds any (docs/wire.md#statuses).
 
@@ -130,8 +136,9 @@ def status_error(
         url: Where it was sent, without query and user information.
         attempts: How often it was sent.
         secrets: What the request was signed with: hidden in those words, however they spell it.
+        image: What the request carried: hidden as well.
     """
-    answer = attrs.evolve(answer, content=_shown(answer.content, secrets))
+    answer = attrs.evolve(answer, content=_shown(answer.content, secrets, image))
     message, detail = error_text(answer)
     if reason := answer.header(REASON):
         message = _CONTROLS.sub("?", f"{message} {_phrase(reason, secrets)}")
@@ -145,18 +152,19 @@ def status_error(
     )
 
 
-def _shown(content: bytes, secrets: Iterable[str]) -> bytes:
+def _shown(content: bytes, secrets: Iterable[str], image: SentImage | None) -> bytes:
     """Return what of an error's body is shown, without secrets: JSON as a whole, of anything else as much as the error keeps.
 
     A page of HTML is nothing to be read to its end, and searching it takes its time.
     """
     # A status that means success elsewhere may come with megabytes, which the transport does not cut.
     content = content[:ERROR_BYTES_MAX]
-    if len(content) <= BODY_KEPT or _is_json(content):
-        return without_secrets(content, secrets)
-    head = content[: BODY_KEPT + _MARGIN]
-    end = max(head.rfind(b" ", BODY_KEPT), head.rfind(b"\n", BODY_KEPT))  # half a word is not known for a secret
-    return without_secrets(head[:end] if end > 0 else head, secrets)
+    if len(content) > BODY_KEPT and not _is_json(content):
+        head = content[: BODY_KEPT + _MARGIN]
+        end = max(head.rfind(b" ", BODY_KEPT), head.rfind(b"\n", BODY_KEPT))  # half a word is not known for a secret
+        content = head[:end] if end > 0 else head
+    content = without_secrets(content, secrets)  # first: what is hidden by its form needs no search
+    return content if image is None else without_image(content, image)
 
 
 def _is_json(content: bytes) -> bool:

@@ -55,7 +55,7 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
         body: As it arrived.
         secrets: Credentials of the request, which are hidden by value; of those below `SECRET_MIN` characters the whole.
     """
-    plain = _spelled_plainly(body) if b"\\u" in body else body
+    plain = _spelled_plainly(body) if b"\\u" in body or b"\\/" in body else body
     hidden = plain
     pieces: list[_Pieces] = []
     for secret in secrets:
@@ -89,7 +89,7 @@ def hidden_in(text: str, secrets: Iterable[str]) -> str:
 
 
 def _spelled_plainly(body: bytes) -> bytes:
-    """Return JSON with the characters that need no escape as they are: .NET writes quotation marks and = as numbers."""
+    """Return JSON with the characters that need no escape as they are: .NET writes quotation marks and = as numbers, PHP a slash with another before it."""
     try:
         return orjson.dumps(orjson.loads(body))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter for what is nested deeper than it writes

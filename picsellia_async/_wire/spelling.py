@@ -41,6 +41,10 @@ _WIDE: Final = re.compile(r"[^\x00-\x7f]{1,256}")
 _OTHERS: Final = bytes(one for one in range(256) if not (one < 128 and chr(one).isalnum()))
 
 
+_STEP: Final = 64
+"""Characters that are compared at once: an echo has thousands of them."""
+
+
 def letters(body: bytes) -> bytes:
     """Return letters and digits of a body, without what else has letters between them."""
     if any(one in body for one in _LETTERED):
@@ -60,20 +64,27 @@ def levels(body: bytes) -> Iterator[bytes]:
         body = read
 
 
-def read(body: bytes) -> tuple[bytes, list[int], list[int]]:
-    """Return letters and digits of a body, those that are numbers too, and where in the body each begins and ends."""
+def read(body: bytes, *, every: bool = False) -> tuple[bytes, list[int], list[int]]:
+    """Return letters and digits of a body, those that are numbers too, and where in the body each begins and ends.
+
+    Args:
+        body: What is read, once: of numbers within numbers nothing is told.
+        every: Return all its bytes.
+    """
     text, at = bytearray(), 0
     begins: list[int] = []
     ends: list[int] = []
     for found in (*_READ.finditer(body), None):
         start, end = (len(body), len(body)) if found is None else found.span()
-        text += body[at:start]
-        begins += range(at, start)
-        ends += range(at + 1, start + 1)
-        if found is not None and (character := _character(found)).isalnum():
+        character = b"" if found is None else _character(found)
+        plain_to = end if every and not character else start
+        text += body[at:plain_to]
+        begins += range(at, plain_to)
+        ends += range(at + 1, plain_to + 1)
+        if every or character.isalnum():
             text += character
-            begins.append(start)
-            ends.append(end)
+            begins += [start] * len(character)
+            ends += [end] * len(character)
         at = end
     return bytes(text), begins, ends
 
@@ -81,12 +92,16 @@ def read(body: bytes) -> tuple[bytes, list[int], list[int]]:
 def extent(text: bytes, at: int, other: bytes, place: int) -> tuple[int, int]:
     """Return from where to where a text is as another one is around `place`, which `at` has in it."""
     start, other_start = at, place
-    while start > 0 and other_start > 0 and text[start - 1] == other[other_start - 1]:
+    while start >= _STEP <= other_start and text[start - _STEP : start] == other[other_start - _STEP : other_start]:
+        start, other_start = start - _STEP, other_start - _STEP
+    while start > 0 < other_start and text[start - 1] == other[other_start - 1]:
         start, other_start = start - 1, other_start - 1
     end, other_end = at, place
+    while end < len(text) and text[end : end + _STEP] == other[other_end : other_end + _STEP]:
+        end, other_end = end + _STEP, other_end + _STEP
     while end < len(text) and other_end < len(other) and text[end] == other[other_end]:
         end, other_end = end + 1, other_end + 1
-    return start, end
+    return start, min(end, len(text))
 
 
 def without_places(body: bytes, places: Iterable[tuple[int, int]]) -> bytes:
