@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final, Self
 
 import attrs
@@ -18,6 +18,8 @@ from picsellia_async.progress import ProgressBar, describe, troubles
 from picsellia_async.sources import Source
 from picsellia_async.uploader import Uploader
 
+READING_SECONDS: Final = 3.0
+"""After so long without a first item it is told that the input is looked at."""
 TOLD_SECONDS: Final = 30.0
 """How often progress is told where stderr is no terminal."""
 
@@ -89,14 +91,30 @@ class Batch:
 
     async def items(self) -> AsyncGenerator[Frame, None]:
         """Yield the items."""
-        async with contextlib.aclosing(aiter(self._source)) as frames:
+        async with contextlib.aclosing(aiter(self._source)) as frames, self._told_reading() as came:
             async for frame in frames:
+                came()
                 self.tell_start()
                 self.read += 1
                 yield _tagged(frame, self._tags) if self._tags else frame
                 if self.read == self._limit:
                     break
         self.is_read = True
+
+    @contextlib.asynccontextmanager
+    async def _told_reading(self) -> AsyncIterator[Callable[[], object]]:
+        """Say on stderr that nothing is sent yet, where the first item is long in coming; what is yielded is called when it came."""
+
+        async def tell() -> None:
+            await asyncio.sleep(READING_SECONDS)
+            print(f"{self._where}: the input is looked at as a whole before its first item is sent", file=sys.stderr)
+
+        telling = asyncio.create_task(tell())
+        try:
+            yield telling.cancel
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
 
     def unread(self, known: int, skipped: int) -> int | None:
         """Return how many items are left to be read; None where only reading tells.

@@ -52,10 +52,15 @@ class Result:
 
     @property
     def unread(self) -> int | None:
-        """Items of which the journal learned nothing; None where only reading tells, and without a journal."""
-        if self.job is None or self.batch is None:
+        """Items that were not read, or of which the journal learned nothing; None where only reading tells, and before anything was sent."""
+        if self.batch is None or (self.job is None and self.report is None):
             return None
-        known = self.job.delivered + self.job.rejected + self.job.left
+        if self.is_interrupted and not self.batch.read and not self.batch.is_read and self.batch.total is None:
+            return None  # it was interrupted before it was known what there is
+        if self.job is not None:
+            known = self.job.delivered + self.job.rejected + self.job.left
+        else:
+            known = 0 if self.report is None else self.report.accepted
         return self.batch.unread(known, self.skipped)
 
     @property
@@ -129,7 +134,10 @@ def _verified(report: VerifyReport | None) -> dict[str, Any]:
 def tell_way_on(args: argparse.Namespace, result: Result) -> None:
     """Say on stderr how to go on, where something was refused or is left."""
     if result.job is not None and result.journal is not None:
-        tell_end(result.job, result.journal, result.unread, _way_on(args, result.error))
+        tell_end(result.job, result.journal, result.unread, _way_on(args, result))
+    elif args.no_journal and result.report is not None and result.unread != 0:
+        rest = "the rest" if result.unread is None else result.unread
+        print(f"{rest} not read: {_way_on(args, result)}", file=sys.stderr)
     elif (
         result.journal is not None
         and isinstance(result.error, JournalError)
@@ -144,14 +152,18 @@ def tell_way_on(args: argparse.Namespace, result: Result) -> None:
         _tell_failures(args.deployment, result.failures)
 
 
-def _way_on(args: argparse.Namespace, error: PicselliaError | None) -> str:
+def _way_on(args: argparse.Namespace, result: Result) -> str:
     """Return what the same command does with what is left."""
-    if isinstance(error, SourceError):
+    again = "" if not args.no_journal else "; without a journal it sends all from the beginning"
+    if isinstance(result.error, SourceError):
         skip = "" if args.skip_bad else ", and --skip-bad goes on behind it"
-        return f"the same command stops there again{skip}"
-    if isinstance(error, ConfigurationError):  # of what the input says: two items with one id
-        return "the same command stops there again"
-    return "the same command tries them again"
+        return f"the same command stops there again{skip}{again}"
+    if isinstance(result.error, ConfigurationError):  # of what the input says: two items with one id
+        return f"the same command stops there again{again}"
+    job = None if result.batch is None else result.batch.job
+    # What of it is in the input only reading tells, and that was not come to.
+    is_known = job is not None and job.delivered_at_start and not job.delivered_before
+    return f"the same command tries them again{', and nothing that was delivered before' if is_known else again}"
 
 
 def _tell_failures(deployment: str, failures: FailureFile) -> None:

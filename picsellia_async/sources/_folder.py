@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -104,7 +104,7 @@ def _segment(part: str) -> str:
 def walk(
     root: Path, matches: Matcher, problems: Problems, *, recursive: bool = True, hidden: bool = False
 ) -> Generator[Path, None, None]:
-    """Yield the files of a directory in order; what does not match is counted in `problems.left_out`. Blocking.
+    """Yield the files of a directory in order; what does not match, and pipes and devices, is counted in `problems.left_out`. Blocking.
 
     A link whose file is gone is yielded like the file, so that who opens it tells of it.
 
@@ -126,12 +126,12 @@ def walk(
             above.pop()
             continue
         name = heapq.heappop(waiting[-1].names)
-        is_directory = waiting[-1].others.get(name, False)
+        kind = waiting[-1].others.get(name, "file")
         if name.startswith(".") and not hidden:
             continue
         below = above[-1] + name
-        if not is_directory:
-            if matches(below):
+        if kind != "directory":
+            if kind == "file" and matches(below):
                 yield root / below
             else:
                 problems.left_out[PurePosixPath(name).suffix.lower()] += 1
@@ -147,8 +147,8 @@ class _Entries:
 
     names: list[str]
     """Of files and directories, as a heap: the first one is there long before a hundred thousand are sorted."""
-    others: dict[str, bool]
-    """Names that are no plain files: whether each is a directory."""
+    others: dict[str, Literal["file", "directory", "device"]]
+    """Of names that are no plain files, what each is: a link to a file is that file; nothing of pipes and devices is ever opened."""
 
 
 def _entries(path: Path) -> _Entries:
@@ -162,9 +162,10 @@ def _entries(path: Path) -> _Entries:
             if not entry.is_file(follow_symlinks=False):
                 is_directory = entry.is_dir(follow_symlinks=False)
                 is_gone = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - a folder may hold millions
-                if not is_directory and not is_gone and not entry.is_file():
+                if not is_directory and entry.is_dir():  # a link to a directory
                     continue
-                found.others[entry.name] = is_directory
+                is_file = is_gone or entry.is_file()
+                found.others[entry.name] = "directory" if is_directory else "file" if is_file else "device"
             found.names.append(entry.name)
     heapq.heapify(found.names)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
@@ -136,3 +137,39 @@ async def test_an_outage_ends_a_command_whose_frames_lie_in_a_spool(tmp_path, em
     emulator.faults.remove(fault.id)
     assert await asyncio.to_thread(main, ["replay", str(spool)]) == 0
     assert len(emulator.predictions()) == 6
+
+
+@POSIX
+async def test_an_interrupt_before_the_first_item_says_how_to_go_on(tmp_path, start_monitor):
+    """That the input is still looked at is told, and at the end that nothing delivered before is sent again."""
+    arguments = [*arguments_of("coco", tmp_path / "day", 3), "--journal", "j"]
+    process = await start_monitor(*arguments)
+    await process.communicate()
+    (tmp_path / "day/r.json").unlink()
+    os.mkfifo(tmp_path / "day/r.json")  # reading waits for a writer
+    process = await start_monitor(*arguments)
+    line = await process.stderr.readline()
+    assert b"the input is looked at as a whole before its first item is sent" in line
+    process.send_signal(signal.SIGINT)
+    await process.stderr.readline()
+    os.close(os.open(tmp_path / "day/r.json", os.O_WRONLY | os.O_NONBLOCK))
+    out, err = await process.communicate()
+    assert (process.returncode, json.loads(out)["not_read"]) == (130, None)
+    told = "0 refused and 0 left, the rest not read: the same command tries them again, and nothing that was delivered before"
+    assert told in err.decode()
+
+
+async def test_what_is_not_read_is_told_without_a_journal_too(tmp_path, monitor):
+    """And that the same command begins anew."""
+    manifest = write_manifest(tmp_path / "day")
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*lines[:2], "bad", *lines[2:]]))
+    code, report, err = await monitor("--manifest", manifest, "--no-journal")
+    assert (code, report["delivered"], report["not_read"]) == (1, 2, 5)
+    assert (
+        "5 not read: the same command stops there again, and --skip-bad goes on behind it; without a journal it sends all"
+        in err
+    )
+    code, report, err = await monitor("--manifest", manifest, "--no-journal", "--skip-bad")
+    assert (code, report["not_read"]) == (1, 0)
+    assert "not read" not in err

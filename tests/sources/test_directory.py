@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import aclosing
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from picsellia_async import ConfigurationError
 from picsellia_async.predictions import DetectionPredictionFormat
-from picsellia_async.sources import SourceError, directory
+from picsellia_async.sources import SourceError, directory, yolo_labels
 from picsellia_async.sources import _source as source_module
 
 from ..support.sources import listed, turned
@@ -173,3 +174,21 @@ async def test_images_become_frames_that_are_delivered(tmp_path, make_image, dep
     assert (report.accepted, report.is_complete) == (2, True)
     assets = await deployment.list_predicted_assets()
     assert sorted(asset.filename for asset in assets) == ["a/1.jpg", "b/1.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+async def test_pipes_and_devices_are_counted_and_never_opened(tmp_path, make_image):
+    """Who opens a pipe waits for its writer; what is left out is told by extension, of label files too."""
+    images, labels = tmp_path / "i", tmp_path / "l"
+    make_image(images / "a.jpg")
+    labels.mkdir()
+    (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.4 0.9\n")
+    os.mkfifo(images / "b.jpg")
+    os.mkfifo(labels / "b.txt")
+    (images / "c.jpg").symlink_to("/dev/zero")
+    source = directory(images)
+    assert [image.filename for image in await listed(source)] == ["a.jpg"]
+    assert source.left_out == {".jpg": 2}
+    frames = yolo_labels(labels, images)
+    assert [frame.filename for frame in await listed(frames)] == ["a.jpg"]
+    assert frames.left_out[".txt"] == 1
