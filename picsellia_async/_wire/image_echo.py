@@ -49,8 +49,9 @@ _FOREIGN: Final = int.from_bytes(b"\x80" * _PIECE, "little")
 """What of a piece of bytes tells that not all are ASCII: an image may hold texts."""
 _MIXED: Final = re.compile(
     rb"(?:[0-9][a-z]{0,2}[A-Z]|[A-Z][a-z]{0,2}[0-9])[A-Za-z0-9]{0,8}(?:[0-9][a-z]{0,2}[A-Z]|[A-Z][a-z]{0,2}[0-9])"
+    rb"|[A-Z]{2}[a-z]{1,2}[A-Z]{2}"
 )
-"""What is in any base64, and in no words: most bodies have none, and no image is searched."""
+"""What is in any base64, and in few words: most bodies have none, and no image is searched."""
 _DUMP: Final = re.compile(
     rb"((?:(?:0x)?[0-9a-f]{2}[ :.,\r\n-]{0,2}){17,})(?:\|[^\r\n]{1,16}\||[^\r\n]{16}(?=[\r\n]))?", re.IGNORECASE
 )

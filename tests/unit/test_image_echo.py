@@ -147,6 +147,13 @@ def test_short_pieces_in_a_long_body_are_hidden_each():
     assert part_read(told, LARGE) == 0
 
 
+def test_the_head_of_a_jpeg_is_hidden_too():
+    """Its base64 has few digits; what had more of them was hidden by its form."""
+    content = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043000604050605040606") + CONTENT[20:]
+    code = base64.b64encode(content).decode()[:43].replace("/", "_")
+    assert without_image(f"no: {code[:34]}_***".encode(), sent(content)) == b"no: _***_***"
+
+
 def test_plain_areas_are_found_with_what_is_around_them():
     """Base64 of a plain area repeats itself, as the echo does; its pieces have thousands of places each."""
     content = CONTENT[:200] + bytes.fromhex("28a0028a") * 8000
