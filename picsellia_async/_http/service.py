@@ -167,8 +167,10 @@ class Service:
                 else:
                     if answer.status in endpoint.ok:
                         return answer, url, attempt
-                    image = sent_image(body, content_type) if may_hold_image(answer.content) else None
-                    failure = await self._status_error(endpoint, answer, url, attempt, image)
+                    failure = await self._status_error(
+                        endpoint, answer, url, attempt,
+                        sent_image(body, content_type) if may_hold_image(answer.content) else None,
+                    )  # fmt: skip
                 refused += is_refused(failure)
                 delay = next_delay(
                     self.retry, failure=failure, idempotent=repeat, attempt=attempt, refused=refused,
@@ -192,10 +194,20 @@ class Service:
         self, endpoint: Endpoint[Any], answer: Answer, url: str, attempt: int, image: SentImage | None
     ) -> StatusError:
         """Return the error that a status means. Where searching for secrets takes milliseconds, a thread does it."""
-        make = functools.partial(status_error, endpoint, answer, url, attempt, self._secrets(), image)
+        secrets = self._secrets()
         if len(answer.content) <= SEARCHED_INLINE and (image is None or not image.is_costly(IMAGE_INLINE)):
-            return make()
-        return await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
+            return status_error(endpoint, answer, url, attempt, secrets, image)
+        # The thread lets go of what it took and gave a moment after it is done: that is neither the image nor the error, whose
+        # traceback refers to the body.
+        given = [image]
+        made: list[StatusError] = []
+
+        def make() -> None:
+            made.append(status_error(endpoint, answer, url, attempt, secrets, given.pop()))
+
+        del image
+        await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
+        return made.pop()
 
     def _secrets(self) -> set[str]:
         """Return what the account's requests are signed with, to be hidden where a host echoes it."""
