@@ -95,8 +95,12 @@ _DRAWN_AHEAD: Final = 256
 _UNKNOWN: Final = uuid.SafeUUID.unknown
 _set_number, _set_safety = (getattr(uuid.UUID, name).__set__ for name in ("int", "is_safe"))
 
+_DRAWN_SECONDS: Final = 1.0
+"""After which what was drawn is not used any more: a copy of this process that was made below Python has it too, as one of a virtual machine."""
+
 _drawn: Iterator[tuple[bytes]] = iter(())
 """Random bytes of the system for the next ids: asking for those of one costs as much as all the rest of it."""
+_drawn_until: float = 0.0
 
 
 def _forget_drawn() -> None:
@@ -111,9 +115,11 @@ if hasattr(os, "register_at_fork"):
 
 def _new_id() -> uuid.UUID:
     """Return what `uuid.uuid4` does, in a third of its time: the constructor behind that looks through six ways of being called."""
-    global _drawn  # noqa: PLW0603 - two threads that draw at once lose numbers, and share none
-    found = next(_drawn, None)
+    global _drawn, _drawn_until  # noqa: PLW0603 - two threads that draw at once lose numbers, and share none
+    now = time.time()
+    found = next(_drawn, None) if now < _drawn_until else None
     if found is None:
+        _drawn_until = now + _DRAWN_SECONDS
         _drawn = struct.iter_unpack("16s", os.urandom(16 * _DRAWN_AHEAD))
         found = next(_drawn)
     made = object.__new__(uuid.UUID)

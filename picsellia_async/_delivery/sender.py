@@ -257,7 +257,7 @@ class Sender:
             self._active -= 1
 
     async def _attempt(self, item: Item, now: float) -> float:
-        """Send an item once, and settle what comes of it whatever that is; return when that was."""
+        """Send an item once, and settle what comes of it whatever that is; return when that was done."""
         state = item.state.next() if isinstance(item.state, Queued) else item.state
         item.state = state
         if state.attempt == 1:
@@ -283,9 +283,8 @@ class Sender:
             under_way.discard(attempt)
             if state.attempt > 1:
                 self._budget.end(succeeded=isinstance(result, (Answered, Found)))
-            now = self.now()
-            self._settle(item, state, result, attempt, now)
-        return now
+            self._settle(item, state, result, attempt, self.now())
+        return self.now()  # once more: callbacks of the user were called meanwhile
 
     def _settle(self, item: Item, state: InFlight, result: Result, attempt: Attempt, now: float) -> None:
         if isinstance(result, Answered):

@@ -198,7 +198,7 @@ class HttpxEngine:
 
 def _is_overflow(error: Exception) -> bool:
     """Tell whether all that was raised is of a port too large for a socket: anyio raises it within a group, for each address."""
-    return isinstance(error, OverflowError) or (
+    return (isinstance(error, OverflowError) and "port" in str(error)) or (
         isinstance(error, ExceptionGroup) and all(map(_is_overflow, error.exceptions))
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Final
 
 from picsellia_async.errors import ClosedError
 
@@ -26,7 +27,10 @@ def running_loop() -> asyncio.AbstractEventLoop:
         raise ClosedError("picsellia_async needs a running asyncio event loop; trio is not supported") from None
 
 
+_USUAL_TIME: Final = asyncio.BaseEventLoop.time
+
+
 def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     """Return what tells a loop's time: of asyncio's own loop the function behind it, since a call in Python is three in C."""
-    is_usual = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    is_usual = getattr(loop.time, "__func__", None) is _USUAL_TIME
     return time.monotonic if is_usual else loop.time

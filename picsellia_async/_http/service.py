@@ -18,6 +18,7 @@ import functools
 import logging
 import math
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
@@ -206,7 +207,12 @@ class Service:
             made.append(status_error(endpoint, answer, url, attempt, secrets, given.pop()))
 
         del image
-        await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
+        try:
+            await anyio.to_thread.run_sync(make, limiter=self.session.searchers)
+        except RuntimeError:
+            if not given:
+                raise
+            make()  # no thread can be started, as at the end of the interpreter: better late than another error
         return made.pop()
 
     def _secrets(self) -> set[str]:
@@ -223,22 +229,27 @@ class Service:
 
     async def _hidden(self, exchange: Exchange, *request: Any) -> Answer:
         """Send a request; an error that repeats words of the host shows no secret of the request."""
+        outer = sys.exception()
         try:
             return await exchange(*request)
         except Exception as error:
-            self._hide(error)
+            self._hide(error, outer)
             raise
 
-    def _hide(self, error: Exception) -> None:
+    def _hide(self, error: Exception, outer: BaseException | None) -> None:
         """Hide secrets in what an exchange raised, and in what that came from: a traceback shows both.
 
         A `StatusError`, of a sign-in, was made without.
+
+        Args:
+            error: What was raised.
+            outer: What the caller was handling when the exchange began: a context too, and none of ours.
         """
         if isinstance(error, DecodeError):
             error.message = hidden_in(error.message, self._secrets())
             error.args = (error.message, *error.args[1:])
         elif not isinstance(error, PicselliaError):
-            for one in _all_of(error):
+            for one in _all_of(error, outer):
                 said = str(one)
                 if (hidden := hidden_in(said[:_SAID_MAX], self._secrets())) != said:  # a bad line of a head, say
                     one.args = (hidden, *one.args[1:])
@@ -263,6 +274,7 @@ class Service:
         exchange: Exchange = session.exchange
         if session.observer is not None:
             exchange = functools.partial(session.observer.exchange, functools.partial(self._hidden, exchange))
+        outer = sys.exception()
         lines = self.credential.current() or await self._sign_in(timeouts)
         try:
             answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
@@ -270,7 +282,7 @@ class Service:
                 lines = await self._sign_in(timeouts)
                 answer = await exchange(endpoint, self.origin, target, _signed(lines, headers), body, timeouts)
         except Exception as error:
-            self._hide(error)
+            self._hide(error, outer)
             if isinstance(error, DecodeError):
                 raise error.with_traceback(None) from None  # its frames hold what came, which may be an echo
             raise
@@ -318,9 +330,9 @@ def bearer(api_token: str, organization_id: object | None = None) -> StaticCrede
     return StaticCredential(SecretBytes(lines.encode("ascii")))
 
 
-def _all_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    seen: set[int] = set()
+def _all_of(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it came from, but for `outer` and those that it came from."""
+    seen = {id(outer)}
     rest: list[BaseException | None] = [error]
     while rest:
         one = rest.pop()

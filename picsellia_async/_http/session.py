@@ -313,10 +313,11 @@ def _target_within(origin: Origin, target: bytes, answer: Answer) -> bytes | Non
         return None
     try:
         place = httpx.URL(f"{origin}{target.decode('ascii')}").join(location)
-    except httpx.InvalidURL:
+        host = place.raw_host.decode("ascii")  # as it is looked up: `host` shows the letters of other alphabets
+    except (httpx.InvalidURL, ValueError):  # the latter of a name that is none in IDNA
         return None
     port = place.port or DEFAULT_PORTS.get(place.scheme)
-    is_within = (place.scheme, place.host, port) == (origin.scheme, origin.host, origin.port)
+    is_within = (place.scheme, host, port) == (origin.scheme, origin.host, origin.port)
     return place.raw_path if is_within else None
 
 

@@ -80,7 +80,9 @@ def secrets_of_user(user: str) -> set[str]:
     name, _, password = map(unquote, user.partition(":"))
     if not password:
         return set()
-    return {password, base64.b64encode(f"{name}:{password}".encode()).decode()}
+    basic = base64.b64encode(f"{name}:{password}".encode("utf-8", "surrogateescape")).decode()
+    # Bytes of the environment that are no UTF-8 are no text that an error could show.
+    return {basic, password} if password.isprintable() else {basic}
 
 
 def hidden_in(text: str, secrets: Iterable[str]) -> str:

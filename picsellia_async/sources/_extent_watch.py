@@ -85,7 +85,7 @@ class ExtentWatch:
 
     def _is_spread(self) -> bool:
         """Return whether the shapes lie all over the part that they fill."""
-        if self._left > _BORDER * self._right or not self._low:
+        if self._right <= 0.0 or self._low <= 0.0 or self._left > _BORDER * self._right:
             return False
         places = {(int(x / self._right * _PLACES), int(y / self._low * _PLACES)) for x, y, _ in self._centres}
         if len(places) < _PLACES_SHARE * min(len(self._centres), _SHAPES_ENOUGH):
@@ -108,7 +108,7 @@ def _boxes(prediction: PredictionFormat) -> Sequence[tuple[float, float, float, 
     if not isinstance(prediction, SegmentationPredictionFormat):
         return []
     found = []
-    for outline in prediction.detection_masks:
+    for outline in filter(None, prediction.detection_masks):
         xs, ys = [point[0] for point in outline], [point[1] for point in outline]
         found.append((min(ys), min(xs), max(ys), max(xs)))
     return found

@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import http.client
 import itertools
+import os
 import socket
 import sys
 import threading
@@ -69,14 +70,31 @@ def _end_all() -> None:
     for thread in threads:
         _running.get(thread, _nothing)()
     _end_waits_of_ffmpeg(frozenset(thread.ident for thread in threads))
-    for response in tuple(_responses):
-        # The thread may have closed it meanwhile.
-        with contextlib.suppress(OSError, ValueError), _connection(response) as connection:
+    for response in _open_responses():
+        # The thread may close it meanwhile: then it has no descriptor any more, or nothing that could have one.
+        with contextlib.suppress(OSError, ValueError, AttributeError), _connection(response) as connection:
             connection.shutdown(socket.SHUT_RDWR)
     until = time.monotonic() + EXIT_SECONDS
     with contextlib.suppress(KeyboardInterrupt):  # who presses Ctrl-C once more does not want to wait
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+
+def _open_responses() -> list[http.client.HTTPResponse]:
+    for _ in range(10):
+        with contextlib.suppress(RuntimeError):  # a thread that opens or drops one changes the set under way
+            return list(_responses)
+    return []
+
+
+def _forget_after_fork() -> None:
+    """Leave the parent's threads and connections alone when a forked child ends."""
+    _running.clear()
+    _responses.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def _nothing() -> None:

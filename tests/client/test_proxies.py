@@ -212,3 +212,15 @@ def test_the_variable_of_the_scheme_comes_first(environment):
     assert (str(proxies.of(Origin.parse("http://a"))), "geheim" in repr(proxies)) == ("http://two:2", False)
     environment(NO_PROXY="a")
     assert not Proxies.of_environment()
+
+
+@pytest.mark.anyio
+async def test_an_overflow_that_is_of_no_port_stays_what_it_is():
+    """A transport of the caller's may raise it for reasons of its own."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise OverflowError("int too large to convert to float")
+
+    with pytest.raises(OverflowError, match="float"):
+        async with AsyncClient("t", host="http://127.0.0.1:1", transport=httpx.MockTransport(refuse)):
+            pass

@@ -21,6 +21,8 @@ from picsellia_async import (
     PicselliaError,
     RetryPolicy,
 )
+from picsellia_async._http.session import _target_within
+from picsellia_async._wire.exchange import Answer, Origin
 
 from ..support.client import ONE_BOX
 
@@ -90,6 +92,19 @@ async def scripted(
 async def monitor(client: AsyncClient, image: bytes = b"\xff\xd8\xff"):
     deployment = await client.get_deployment("d")
     return await deployment.monitor_bytes(image, "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
+
+
+def test_a_redirect_of_an_international_host_stays_within_it():
+    """Its name has letters of its own for people, and others for look-ups; one that is no name at all leads nowhere."""
+    origin = Origin.parse("https://b\u00fccher.example")
+    for place in ("/b?x=1", "https://xn--bcher-kva.example/b?x=1"):
+        assert _target_within(origin, b"/a", Answer(307, [(b"location", place.encode())], b"")) == b"/b?x=1"
+    for place in (
+        "https://xn--bcher-kvb.example/b",
+        "http://xn--999999999.example/",
+        "https://xn--999999999.example/b",
+    ):
+        assert _target_within(origin, b"/a", Answer(307, [(b"location", place.encode())], b"")) is None
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000], ids=["whole", "sliced"])

@@ -8,10 +8,11 @@ import logging
 import threading
 import traceback
 
+import anyio.to_thread
 import httpx
 import pytest
 
-from picsellia_async import AsyncClient, PicselliaError, RetryPolicy
+from picsellia_async import AsyncClient, PicselliaError, RetryPolicy, StatusError
 from picsellia_async._http import service
 from picsellia_async.tracing import Tracing
 
@@ -130,3 +131,46 @@ async def test_a_reason_phrase_is_told_where_there_is_no_body(whose):
         with pytest.raises(PicselliaError, match="the service said no more than status 422 Denied by policy 7"):
             await client.request("GET", "/api/none")
         await client.aclose()
+
+
+class Mine(Exception):
+    """An exception of the caller's, with arguments that are no text."""
+
+    def __str__(self) -> str:
+        raise LookupError("it has no text")
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [ValueError({"token": TOKEN}), RuntimeError("password=" + "x" * 5000), Mine(1)],
+    ids=["a dict", "long", "no text"],
+)
+async def test_what_the_caller_was_handling_stays_as_it_is(mine):
+    """A call within `except`: Python notes that exception as the context of ours, and it is none of ours."""
+    before = mine.args
+    async with answering(ANSWERS["no HTTP"].replace(b"%b", TOKEN.encode())) as port:
+        client = AsyncClient(TOKEN, host=f"http://127.0.0.1:{port}", retry=ONCE)
+        try:
+            raise mine
+        except (ValueError, RuntimeError, Mine):
+            with pytest.raises(PicselliaError):
+                await client.request("GET", "/api/none")
+        await client.aclose()
+    assert mine.args is before
+
+
+async def test_an_error_is_told_where_no_thread_can_be_started(monkeypatch):
+    """Large bodies are searched in a thread; a process that may have no more of them gets the same error."""
+
+    def refuse(*_args, **_options):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", refuse)
+    body = b"busy " * 2000
+    answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    async with answering(answer) as port:
+        client = AsyncClient(TOKEN, host=f"http://127.0.0.1:{port}", retry=ONCE)
+        with pytest.raises(StatusError) as caught:
+            await client.request("GET", "/api/none")
+        await client.aclose()
+    assert (caught.value.status, caught.value.retry_after) == (503, 7.0)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import math
+import os
+import socket
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
-from picsellia_async.sources import camera
+from picsellia_async.sources import _reading_threads, camera
 from picsellia_async.sources._reading_threads import _Clock
 
 from ..support.sources import ended
@@ -136,3 +140,48 @@ def test_the_time_of_threads_that_are_to_end_is_over() -> None:
     assert clock.monotonic() > begun + 86_400
     assert _Clock(Time, frozenset()).monotonic() == 5.0
     assert math.isfinite(begun)
+
+
+class Closed(http.client.HTTPResponse):
+    """An answer that its thread has closed: it has no descriptor any more."""
+
+    def __init__(self) -> None:
+        self.fp = None  # type: ignore[assignment]
+
+
+def test_an_answer_that_is_closed_keeps_no_thread_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are ended and waited for."""
+    done = threading.Event()
+    monkeypatch.setattr(_reading_threads, "_end_waits_of_ffmpeg", lambda _: None)
+    closed = Closed()
+    _reading_threads.end_at_exit(closed)
+    _reading_threads.start_reading("camera that ends", done.wait, done.set)
+    _reading_threads._end_all()
+    assert done.is_set()
+    assert all(thread.name != "camera that ends" for thread in threading.enumerate())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_child_ends_no_connection_of_its_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the descriptors too, and shutting one down would end the parent's camera."""
+    mine, theirs = socket.socketpair()
+    theirs.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    response = http.client.HTTPResponse(mine)
+    response.begin()
+    monkeypatch.setattr(_reading_threads, "_end_waits_of_ffmpeg", lambda _: None)
+    _reading_threads.end_at_exit(response)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 and on: other tests may have left threads
+        child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            done = threading.Event()
+            _reading_threads.start_reading("of the child", done.wait, done.set)
+            _reading_threads._end_all()
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs.sendall(b"picture")
+    assert response.read(7) == b"picture"
+    response.close()
+    mine.close()
+    theirs.close()

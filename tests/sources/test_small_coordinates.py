@@ -194,3 +194,15 @@ def test_outlines_are_looked_at_and_points_are_not():
         )
     assert "smaller size" in watch.verdict()
     assert points.verdict() == ""
+
+
+@pytest.mark.parametrize("odd", [[], [[-5, -5], [0, -5], [0, 5]]], ids=["empty", "left of the picture"])
+def test_odd_outlines_end_no_source(odd):
+    """What is judged elsewhere, as one shape of one image, is nothing that the watch could break at."""
+    watch = ExtentWatch()
+    prediction = SegmentationPredictionFormat(
+        detection_classes=[0] * 5, detection_scores=[0.5] * 5, detection_masks=[odd] * 5
+    )
+    for _ in range(IMAGES):
+        assert watch.see(prediction, WIDTH, HEIGHT) == ""
+    assert watch.verdict() == ""

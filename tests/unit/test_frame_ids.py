@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from picsellia_async import frames
 
 from ..support.frames import make_frame
 
@@ -54,3 +57,17 @@ def test_threads_share_no_ids():
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda _: make_frame().id, range(5000)))
     assert len(set(ids)) == len(ids)
+
+
+def test_what_was_drawn_is_used_for_a_second_only(monkeypatch):
+    """A copy of the process that no hook of Python's is told of (uWSGI, a virtual machine) has it too."""
+    draws = []
+    urandom = os.urandom
+    monkeypatch.setattr(frames.os, "urandom", lambda size: draws.append(size) or urandom(size))
+    make_frame()
+    begun = len(draws)
+    now = time.time()
+    monkeypatch.setattr(frames.time, "time", lambda: now + 1.5)
+    make_frame()
+    make_frame()
+    assert len(draws) == begun + 1
