@@ -14,7 +14,11 @@ import pytest
 
 from picsellia_async import AsyncClient, PicselliaError, RetryPolicy, StatusError
 from picsellia_async._http import service
+from picsellia_async.emulator import Fault
 from picsellia_async.tracing import Tracing
+
+from ..support.client import ONE_BOX
+from ..support.sources import encoded
 
 pytestmark = pytest.mark.anyio
 
@@ -145,17 +149,15 @@ class Mine(Exception):
     [ValueError({"token": TOKEN}), RuntimeError("password=" + "x" * 5000), Mine(1)],
     ids=["a dict", "long", "no text"],
 )
-async def test_what_the_caller_was_handling_stays_as_it_is(mine):
+async def test_what_the_caller_was_handling_stays_as_it_is(mine, emulator, deployment):
     """A call within `except`: Python notes that exception as the context of ours, and it is none of ours."""
     before = mine.args
-    async with answering(ANSWERS["no HTTP"].replace(b"%b", TOKEN.encode())) as port:
-        client = AsyncClient(TOKEN, host=f"http://127.0.0.1:{port}", retry=ONCE)
-        try:
-            raise mine
-        except (ValueError, RuntimeError, Mine):
-            with pytest.raises(PicselliaError):
-                await client.request("GET", "/api/none")
-        await client.aclose()
+    emulator.faults.add(Fault(kind="reset", endpoint="monitor"))
+    try:
+        raise mine
+    except (ValueError, RuntimeError, Mine):
+        with pytest.raises(PicselliaError):
+            await deployment.monitor_bytes(encoded(64, 48), "image/jpeg", "f.jpg", 0.1, 48, 64, ONE_BOX)
     assert mine.args is before
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 
 import pytest
 
@@ -153,11 +154,11 @@ def test_an_answer_that_is_closed_keeps_no_thread_from_its_end(monkeypatch: pyte
     """The others are ended and waited for."""
     done = threading.Event()
     monkeypatch.setattr(_reading_threads, "_end_waits_of_ffmpeg", lambda _: None)
-    closed = Closed()
-    _reading_threads.end_at_exit(closed)
+    monkeypatch.setattr(_reading_threads, "_responses", weakref.WeakSet([closed := Closed()]))
     _reading_threads.start_reading("camera that ends", done.wait, done.set)
     _reading_threads._end_all()
     assert done.is_set()
+    assert closed.fp is None
     assert all(thread.name != "camera that ends" for thread in threading.enumerate())
 
 
@@ -174,7 +175,7 @@ def test_a_forked_child_ends_no_connection_of_its_parents(monkeypatch: pytest.Mo
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 and on: other tests may have left threads
         child = os.fork()
     if not child:
-        with contextlib.suppress(BaseException):
+        with contextlib.suppress(Exception):
             done = threading.Event()
             _reading_threads.start_reading("of the child", done.wait, done.set)
             _reading_threads._end_all()
