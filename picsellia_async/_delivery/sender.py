@@ -85,7 +85,7 @@ class Sender:
         Args:
             send: One attempt.
             find: Looks a frame up before it is repeated after a lost answer; None: never.
-            queue: Where items come from.
+            queue: Items to be sent for the first time.
             ledger: Is told every outcome.
             limit: Requests in flight.
             rules: Bounds of repetition.
@@ -96,7 +96,7 @@ class Sender:
         self._reporter = reporter
         self._send = send
         self._find = find
-        self._queue = queue
+        self.queue: Final = queue
         self.uplink = uplink
         self._ledger = ledger
         self.limit = limit
@@ -140,30 +140,17 @@ class Sender:
         """Items to be repeated."""
         return len(self._repeats)
 
-    @property
-    def queued(self) -> int:
-        """Items to be sent for the first time."""
-        return len(self._queue)
-
     def push(self, item: Item) -> None:
         """Queue an accepted item."""
-        self._queue.push(item)
+        self.queue.push(item)
         if self._active < self.limit.value:
             self.start_workers()
         if not self._account.is_clean and self.refused.is_set() and not self._rules.has_spool:
             self._reject_queued()
 
-    def withdraw_oldest(self) -> Item | None:
-        """Take the oldest item of the queue; None where it is empty."""
-        return self._queue.pop_oldest()
-
-    def withdraw(self, item: Item) -> bool:
-        """Take an item out of the queue; return whether it was there, and not under way or about to be repeated."""
-        return self._queue.remove(item)
-
     def start_workers(self) -> None:
         """Start workers for what may be sent now, up to the limit."""
-        while self._active < self.limit.value and not self._is_stopped and (self._queue.turn or self._repeats.due):
+        while self._active < self.limit.value and not self._is_stopped and (self.queue.turn or self._repeats.due):
             now = self.now()
             if wait := self._refusals.wait(now, self._active):
                 self._wake_at(now + wait)
@@ -193,14 +180,14 @@ class Sender:
         item = taken.item
         self.uplink.give_back(item)
         if item.state == FRESH:
-            self._queue.put_back(item)
+            self.queue.put_back(item)
         else:
             self._repeats.due.appendleft(item)
         self._wake_at(self.now() + _START_AFTER_CANCEL)
 
     def _take(self, now: float) -> Item | None:
         """Return the next item that may be sent now, or None; then whatever changes that starts workers."""
-        is_ready = bool(self._queue.turn)
+        is_ready = bool(self.queue.turn)
         # A frame that has failed before tells less about the service than a new one: it may be the frame's own fault.
         is_probe = is_ready and not self._breaker.is_closed
         repeats = self._repeats.due and not is_probe and self._budget.allows(others_wait=is_ready)
@@ -217,7 +204,7 @@ class Sender:
             self._wake_at(now + wait)
             return None
         self._window.take(now)
-        item = self._repeats.due.popleft() if repeats else self._queue.pop()
+        item = self._repeats.due.popleft() if repeats else self.queue.pop()
         if item is not None and self._rules.max_age is not None:
             item = self._first_young(item, now, self._rules.max_age)
         if item is not None and self.uplink.is_bound:
@@ -227,10 +214,10 @@ class Sender:
     def _first_young(self, item: Item | None, now: float, max_age: float) -> Item | None:
         """Return this item, or the next one that is not too old to be sent; end those that are."""
         while item is not None and (outcome := expired(item, now, max_age)) is not None:
-            self._queue.release(item.source)
+            self.queue.release(item.source)
             self._ledger.end(item, outcome)
             self._reporter.look()
-            item = self._queue.pop()
+            item = self.queue.pop()
         if item is None:  # the permission to send goes back unused
             self._breaker.abandoned(self._breaker.epoch)
             self._window.give_back(self._window.number)
@@ -299,8 +286,8 @@ class Sender:
         else:
             if isinstance(following, Delivered):
                 self.delivered_at = now
-            if self._queue.keeps_order:
-                self._queue.release(item.source)
+            if self.queue.keeps_order:
+                self.queue.release(item.source)
             self._ledger.end(item, following)
         if not self._account.is_clean and self.refused.is_set() and not self._rules.has_spool:
             self._reject_queued()
@@ -337,17 +324,17 @@ class Sender:
         )
 
     def _keep(self, item: Item, state: Queued) -> None:
-        if isinstance(state, Waiting) and not self._queue.has_others_out(item.source):
+        if isinstance(state, Waiting) and not self.queue.has_others_out(item.source):
             self._repeats.wait(state.until, item)
             self._wake_at(state.until)
             if state.attempts >= ATTEMPTS_IN_ORDER:
                 # Where order is kept and this is the only source, only its next frame can show who is to blame.
-                self._queue.try_next(item.source)
+                self.queue.try_next(item.source)
             return
         if isinstance(state, Waiting):
             # It was let out to be compared with the one before it, and keeps its place behind that one.
             item.state = state.due()
-        self._queue.put_back(item)
+        self.queue.put_back(item)
         self._wake_at(self.now() + _START_AFTER_CANCEL)
 
     def _learn_from(
@@ -414,8 +401,8 @@ class Sender:
         error = self._account.error
         items = self._repeats.clear()
         for item in items:
-            self._queue.release(item.source)
-        items += iter(self._queue.pop_oldest, None)
+            self.queue.release(item.source)
+        items += iter(self.queue.pop_oldest, None)
         for item in items:
             state = item.state
             if error is not None:
@@ -447,11 +434,11 @@ class Sender:
         """
         tried = self._repeats.oldest()
         bound = math.inf if before is None else before
-        item = self._queue.pop_oldest(bound if tried is None else min(tried.seq, bound))
+        item = self.queue.pop_oldest(bound if tried is None else min(tried.seq, bound))
         if item is not None or tried is None or tried.seq >= bound:
             return item
         self._repeats.remove(tried)
-        self._queue.release(tried.source)
+        self.queue.release(tried.source)
         self.start_workers()
         return tried
 

@@ -47,7 +47,7 @@ def snapshot(
         pending_frames=ledger.pending,
         pending_bytes=ledger.memory.used_bytes,
         # Closing gives every frame its outcome, and leaves the sender's queues as they are.
-        queued=sender.queued if ledger.pending else 0,
+        queued=len(sender.queue) if ledger.pending else 0,
         in_flight=sender.in_flight,
         waiting=sender.waiting if ledger.pending else 0,
         delivered=ledger.delivered,

@@ -39,20 +39,15 @@ from picsellia_async.config import ATTEMPT_BYTES_PER_SECOND
 
 STREAM_BUFFER_BYTES: Final = 1 << 18
 """Body bytes that may wait for a slow reader before we stop reading from the socket."""
-
 YIELD_BYTES: Final = 1 << 19
 """Request bytes written before the event loop gets a turn, even if the socket takes more."""
-
 LOOK_SECONDS: Final = 5.0
 """While a caller waits, the kernel is asked this often whether the peer's host still confirms what we send."""
-
 DEAD_SECONDS: Final = 15.0
 """Silence of a host that owes us confirmations after which the connection counts as dead: a firewall has forgotten it, say.
 A slow peer confirms what it takes, and to one that takes nothing more nothing is on its way. So the dead are told within `DEAD_SECONDS + LOOK_SECONDS`."""
-
 CLOCK_SECONDS: Final = 0.05
 """Kernel and loop count time apart: without this slack, a look that comes a millisecond early would leave it to the next one."""
-
 NO_BODY_TO_COME: Final = 300
 """From this status on, a response that comes while the request is being sent ends the sending."""
 

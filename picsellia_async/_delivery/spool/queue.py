@@ -216,7 +216,7 @@ class SpoolQueue:
         if is_waiting:
             del self._unwritten[item.seq]
             self._index.remove(item.seq, item.source)
-        elif not self._sender.withdraw(item):
+        elif not self._sender.queue.remove(item):
             return
         self._ledger.merge(item)
         self._join(item.receipt)
@@ -237,7 +237,7 @@ class SpoolQueue:
         memory = self._ledger.memory
         if self._newest_first:
             # The oldest ones in memory give way, and go on existing on disk.
-            while not memory.is_below(1 / 2) and (older := self._sender.withdraw_oldest()) is not None:
+            while not memory.is_below(1 / 2) and (older := self._sender.queue.pop_oldest()) is not None:
                 if older.state.attempts:  # what is known of its attempts is in memory alone
                     self._sender.push(older)
                     break
