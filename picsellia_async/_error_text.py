@@ -14,14 +14,15 @@ _NO_PORT: Final = re.compile(r":(?!\d+[/?#])")
 _NAMED_QUERY: Final = re.compile(r"\?(?=[\w.%\[\]-]+=)")
 """Of a path as clients of HTTP show it."""
 _QUERY_BEGIN: Final = re.compile(r"[?#]")
-PASSWORD_FIELDS: Final = ("password", "passwd", "passphrase", "pwd")
-"""Ends of the names of fields whose value is secret whatever it looks like."""
+_CHOSEN: Final = ("password", "passwd", "passphrase", "pwd")
 HIDDEN_FIELDS: Final = (
-    *PASSWORD_FIELDS,
+    *_CHOSEN,
     *("token", "jwt", "secret", "secret_key", "cookie", "signature", "credential"),
     *("apikey", "api-key", "api_key", "accesskey", "access-key", "access_key", "accesskeyid"),
 )
 """Ends of the names of fields that are secret."""
+_OF_REASONS: Final = ("token", "jwt", "bearer", "basic")
+"""Ends of names behind which hosts give their reasons in any words: "Bearer authentication", "token: expired"."""
 _FIELD: Final = re.compile(
     rf"""(?P<name>{"|".join(HIDDEN_FIELDS)})["']?\s*(?P<mark>[:=])\s*(?:[\[(]\s*)?["']?(?P<value>[^\s"',;&]+)""",
     re.IGNORECASE,
@@ -35,10 +36,13 @@ _TERM: Final = re.compile(r"(?:sha-?\d{1,3}|md5|oauth2?|utf-?8|[hrep]s\d{3}|http
 """Names that have digits: of a digest, of a way to sign in, a status."""
 _REFUSAL: Final = re.compile(
     r"(?:must|should|shall|may|can|cannot|is|was|has|does|did|do|not|too|at|this|field"
-    r"|required|missing|empty|blank|invalid|incorrect|wrong|expired|refused|rejected|unknown)[.:!?)]?",
+    r"|required|missing|empty|blank|invalid|incorrect|wrong|expired|refused|rejected|unknown|mismatch|malformed|revoked|disabled"
+    r"|denied|unsupported|null|none|undefined)[.:!?)]?",
     re.IGNORECASE,
 )
-"""How what is said of a password begins. A password may be a word, but hardly one of these."""
+"""How what is said of a password, or a key, begins. It may be a word itself, but hardly one of these."""
+_REASON_MAX: Final = 200
+"""Characters that a reason may have in a row."""
 _CREDENTIAL_MIN: Final = 4
 """Characters from which on something may be a credential."""
 _BEHIND: Final = "'\")]>}.,;:"
@@ -55,7 +59,7 @@ def hide_secrets(text: str) -> str:
         text = text[:_TEXT_MAX].rpartition(" ")[0] or text[:_TEXT_MAX]
         text += f" (and more: {_TEXT_MAX} characters are shown)"
     text = _RUN.sub(lambda run: _without_query(_without_user(run[0])), text)
-    return _BEARER.sub(_without_value, _FIELD.sub(_without_value, text))
+    return _without_values(_without_values(text, _FIELD), _BEARER)
 
 
 def _without_user(run: str) -> str:
@@ -110,15 +114,28 @@ def is_secret(name: str, mark: str, value: str) -> bool:
     """
     if mark != ":":
         return True
-    return _REFUSAL.fullmatch(value) is None if name.lower() in PASSWORD_FIELDS else is_credential(value)
+    name = name.lower()
+    if name.endswith(_OF_REASONS):
+        return is_credential(value)
+    # A password is chosen by people, who take words and hyphens; a key is none that begins as a sentence does.
+    begin = value if name.endswith(_CHOSEN) else value.partition("-")[0].partition("_")[0]
+    return _REFUSAL.fullmatch(begin) is None
 
 
-def _without_value(found: re.Match[str]) -> str:
-    """Return a field, or a scheme, without its value where that is secret."""
-    parts = found.groupdict()
-    if not is_secret(parts.get("name", ""), parts.get("mark", ":"), found["value"].rstrip("}])")):
-        return found[0]
-    return f"{found[0][: found.start('value') - found.start()]}***"
+def _without_values(text: str, form: re.Pattern[str]) -> str:
+    """Return a text with the values of fields, or of a scheme, hidden where they are secret; in one that is none the next may begin."""
+    shown, at = "", 0
+    found = form.search(text)
+    while found is not None:
+        start, end = found.span("value")
+        parts = found.groupdict()
+        value = found["value"]
+        if len(value) > _REASON_MAX or is_secret(
+            parts.get("name", "bearer"), parts.get("mark", ":"), value.rstrip("}])")
+        ):
+            shown, at, start = f"{shown}{text[at:start]}***", end, end
+        found = form.search(text, start)
+    return shown + text[at:]
 
 
 def error_text(error: BaseException) -> str:

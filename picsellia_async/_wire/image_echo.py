@@ -42,6 +42,11 @@ _WINDOWS_EACH: Final = 256
 _GAP_MAX: Final = 16
 """Bytes between two parts of an image that are no words: numbers of lines, what marks a quotation."""
 
+_BRIDGE_MAX: Final = 128
+"""Bytes between two parts of an image that is echoed as it is, of which each may be spelled as six."""
+_QUOTE: Final = re.compile(rb"(?<!\\)\"")
+"""The end of a text of JSON."""
+
 _FIELD: Final = b'"image":"'
 _SIGNS: Final = re.compile(rb"[0-9\x80-\xff]")
 _WORD: Final = re.compile(rb"[A-Za-z]{3}|\"")
@@ -240,15 +245,24 @@ def _echoes(body: bytes, image: SentImage, found: _Found) -> Iterator[tuple[int,
     for raw in (False, True):
         if pieces := found.of(raw):
             text, begins, ends = read(body, every=raw)
-            for start, end in _alike(text, image.parts(raw=raw), pieces):
-                yield begins[start], ends[end - 1]
+            places = [(begins[start], ends[end - 1]) for start, end in _alike(text, image.parts(raw=raw), pieces)]
             if raw and _LATIN.search(text):
                 text, begins, ends = _read_latin(text, begins, ends)
-                for start, end in _alike(text, image.parts(raw=True), pieces):
-                    yield begins[start], ends[end - 1]
+                places += [(begins[start], ends[end - 1]) for start, end in _alike(text, image.parts(raw=True), pieces)]
+            yield from _bridged(body, sorted(places)) if raw else places
     for span, data in _packed(body):
         if _holds(((letters(data), False), (data, True)), found):
             yield span
+
+
+def _bridged(body: bytes, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield places of raw bytes, and what is between two of them: the bytes that are letters are told from texts by their neighbours."""
+    shown_from = 0
+    for start, end in places:
+        if 0 < shown_from < start <= shown_from + _BRIDGE_MAX and not _QUOTE.search(body, shown_from, start):
+            yield shown_from, start
+        yield start, end
+        shown_from = max(shown_from, end)
 
 
 def _alike(text: bytes, parts: Iterable[bytes], pieces: _Pieces) -> Iterator[tuple[int, int]]:

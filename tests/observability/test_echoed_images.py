@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import threading
 import traceback
 
@@ -19,8 +20,9 @@ from ..support.image_spellings import REASON, image_spellings, part_read
 
 pytestmark = pytest.mark.anyio
 
-SMALL = b"\xff\xd8\xff\xe0" + os.urandom(3000) + b"\xff\xd9"
-LARGE = b"\xff\xd8\xff\xe0" + os.urandom(60_000) + b"\xff\xd9"
+DRAW = random.Random(8)
+SMALL = b"\xff\xd8\xff\xe0" + DRAW.randbytes(3000) + b"\xff\xd9"
+LARGE = b"\xff\xd8\xff\xe0" + DRAW.randbytes(60_000) + b"\xff\xd9"
 CODINGS = ["percent signs", "quoted lines", "broken by HTML", "xxd", "pieces in JSON", "letters in JSON"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picsellia_async._error_text import error_text
+from picsellia_async._error_text import error_text, hide_secrets
 from picsellia_async._wire.decode import BODY_KEPT, status_error
 from picsellia_async._wire.endpoints import FIND_DEPLOYMENT
 from picsellia_async._wire.exchange import Answer
@@ -134,3 +134,26 @@ def test_a_secret_at_the_bound_of_a_body_is_found(before):
     assert HEXADECIMAL[:12] not in error.body.decode()
     assert HEXADECIMAL[:12] not in error.message
     assert len(error.body) <= BODY_KEPT
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ('{"secret": "summer-holiday"}', "summer-holiday"),
+        ("api_key: opensesame", "opensesame"),
+        ("credential: admin:admin", "admin"),
+        ("aws_secret_access_key: wjalrxutnfemi", "wjalrxutnfemi"),
+        ("cookie: session", "session"),
+        ("secret: 999", "999"),
+        ("token: token: Ab12345678", "Ab12345678"),
+    ],
+)
+def test_keys_that_are_words_are_hidden(said, secret):
+    """Behind other names than a token's no reason stands in any words, and a key may be a word."""
+    assert secret not in hide_secrets(said)
+    assert secret.encode() not in without_secrets(said.encode())
+
+
+def test_a_key_in_xml_that_is_a_word_is_hidden():
+    """As storages answer."""
+    assert b"abcdefgh" not in without_secrets(b"<SecretAccessKey>abcdefgh</SecretAccessKey>")
