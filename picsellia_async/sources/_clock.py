@@ -32,7 +32,14 @@ def seconds_of(stamp: int | None, time_base: Fraction | None) -> float | None:
 class Clock:
     """Tells where in the video a frame is, from its beginning, and when it was captured."""
 
-    def __init__(self, stream: Any, settings: VideoSettings) -> None:
+    def __init__(self, stream: Any, settings: VideoSettings, begins: float = 0.0) -> None:
+        """Begin.
+
+        Args:
+            stream: Of PyAV.
+            settings: What is read.
+            begins: Seconds of the video that are missing before the first frame.
+        """
         self.packets = 0
         """Packets so far."""
         self.frames = 0
@@ -43,7 +50,7 @@ class Clock:
         """Whether the latest packet lacks a part."""
         self._rate = stream.guessed_rate or stream.average_rate
         start = None if settings.is_live else stream.start_time
-        self._start: float | None = None if start is None else float(start * stream.time_base)
+        self._start: float | None = None if start is None else float(start * stream.time_base) - begins
         self._unclocked = 0
         codec, format_ = stream.codec_context.name, stream.container.format.name
         self.is_parsed: bool = settings.is_live and codec in _PARSED and format_ in _PARSING

@@ -24,6 +24,7 @@ _PICTURES_KEPT: Final = 64
 
 _MISSING_MAX: Final = 250
 """Pictures in a row that can be lost; what is longer is a step of the clock."""
+_GAPS_KEPT: Final = 64
 _MARK_LASTS: Final = 3
 """Packets in which the gap of a mark is: the demuxer sets it a packet or two early."""
 
@@ -149,22 +150,29 @@ class MissingPictures:
     A mark stands at the joint of whole pieces too, right before the key frame of the next one, whose clock may do anything.
     """
 
+    is_of_segments: bool = False
+    """Whether it comes by segments of one clock, which may stand in another order: then what is missing may come yet."""
     _latest: int | None = None
     _step: int = 0
     """From one packet to the next, by the stream's clock."""
     _since_mark: int = _MARK_LASTS
     """Packets since the latest mark."""
+    _gaps: list[tuple[int, int, int]] = attrs.field(factory=list)
+    """Where pictures were missing, from which packet to which, and how many; of segments alone."""
 
     def read(self, dts: int | None, *, is_marked: bool, is_key: bool) -> int:
-        """Return how many pictures are missing before a packet.
+        """Return how many pictures are missing before a packet; -1 where it is one that was missing.
 
         Args:
             dts: Its time in the stream, in the order of decoding.
             is_marked: Whether the container says that something lacks.
             is_key: Whether a piece may begin with it.
         """
-        before, self._latest = self._latest, dts
+        before = self._latest
         since, self._since_mark = self._since_mark, 0 if is_marked else self._since_mark + 1
+        if dts is not None and self._fills(dts):
+            return -1
+        self._latest = dts
         if dts is None or before is None:
             return 0
         step = dts - before
@@ -173,7 +181,19 @@ class MissingPictures:
             self._step = step
             return 0
         is_joint = is_key and not since
-        return count if since < _MARK_LASTS and not is_joint else 0
+        if since >= _MARK_LASTS or is_joint:
+            return 0
+        if self.is_of_segments:
+            self._gaps = [*self._gaps, (before, dts, count)][-_GAPS_KEPT:]
+        return count
+
+    def _fills(self, dts: int) -> bool:
+        """Return whether a packet is one that was missing; then it is none of the way on."""
+        for number, (begin, end, count) in enumerate(self._gaps):
+            if begin < dts < end and count:
+                self._gaps[number] = begin, end, count - 1
+                return True
+        return False
 
 
 @attrs.define

@@ -69,16 +69,23 @@ class Decoding:
 class Damage:
     """Follows one stream of PyAV, and holds a picture back until all that it builds on was decoded."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, told: int = 0) -> None:
+        """Begin.
+
+        Args:
+            stream: Of PyAV.
+            told: Segments of a playlist that are known to be missing, each of which was counted as one.
+        """
         context = stream.codec_context
+        self._told = told
         self._is_told = context.name in _TELLS_DAMAGE
         self._corruption = Corruption()
-        self._missing = MissingPictures()
+        self._missing = MissingPictures(stream.container.format.name == "hls")
         self._numbers = _frame_numbers(context)
         self._held: deque[tuple[Any, Place]] = deque()
 
     def read(self, packet: Any) -> int:
-        """Take note of a packet; return how many pictures are missing before it."""
+        """Take note of a packet; return how many pictures are missing before it, or -1 where it was taken for missing."""
         if packet.size:
             is_intra, is_gap = (False, False) if self._numbers is None else self._numbers.read(bytes(packet))
             self._corruption.read(
@@ -87,7 +94,11 @@ class Damage:
                 is_damaged=is_gap or (packet.is_corrupt and not self._is_told),
                 is_doubtful=packet.is_corrupt and self._is_told,
             )
-        return self._missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
+        count = self._missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
+        if count > 0 and self._told:
+            self._told -= 1
+            return count - 1
+        return count
 
     def lost(self, packet: Any = None) -> None:
         """Take note that the latest packet could not be decoded."""

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from picsellia_async._log_line import write
 from picsellia_async.sources._camera_http import is_web
 from picsellia_async.sources._clock import Clock, Step, seconds_of
 from picsellia_async.sources._container import aspect, ends_early, matrix
@@ -36,7 +37,12 @@ from picsellia_async.sources._jpeg import (
     jpeg_size,
 )
 from picsellia_async.sources._lateness import Lateness
-from picsellia_async.sources._live_playlist import SEGMENT_SECONDS, PlaylistWatch, fetch_text, is_playlist_address
+from picsellia_async.sources._live_playlist import (
+    SEGMENT_SECONDS,
+    PlaylistWatch,
+    fetch_text,
+    is_playlist_address,
+)
 from picsellia_async.sources._multipart import Picture, Splitter, is_for_us, open_stream, pictures
 from picsellia_async.sources._opening import best_stream, is_file, open_av, open_video, reason_of, silence
 from picsellia_async.sources._playlist import Playlist, tell_what_lacks
@@ -44,7 +50,6 @@ from picsellia_async.sources._video_settings import VideoSettings
 
 _DAMAGE_IN_A_ROW_MAX: Final = 1000
 """Reads that may fail one after the other before a file counts as unreadable."""
-
 
 _FRAME_A_PACKET: Final = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})
 """Codecs of which each packet of a file makes one frame."""
@@ -128,6 +133,11 @@ class Reading:
         """Monotonic seconds until which the latest picture is in time."""
         return math.inf if self._lateness is None else self._lateness.until
 
+    @property
+    def came_at(self) -> float:
+        """Monotonic seconds at which the latest picture came, or would have come if nothing had held it back."""
+        return time.monotonic() if self._lateness is None else self._lateness.came_at
+
     def _is_damaged(self) -> None:
         """Count a picture that lacks data."""
         self.damaged += 1
@@ -165,14 +175,15 @@ class Reading:
         try:
             stream = best_stream(av, container, settings)
             self.connected()
-            self.damaged += tell_what_lacks(playlist, settings.shown)
+            told = tell_what_lacks(playlist, settings.shown)
+            self.damaged += told
             if container.format.name in _BARE_JPEG and is_file(settings.address):
                 rate = stream.guessed_rate
                 container.close()
                 yield from self._from_file_of_jpegs(float(rate) if rate else None)
                 return
-            clock = Clock(stream, settings)
-            yield from self._from_stream(av, container, stream, clock)
+            clock = Clock(stream, settings, begins=playlist.begins if playlist else 0.0)
+            yield from self._from_stream(av, container, stream, clock, Damage(stream, told))
             is_cut = ends_early(stream, settings, clock)
             if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
                 # Some decoders leave a frame out without a word.
@@ -196,6 +207,8 @@ class Reading:
             container.close()
             self._watch = self._playlist_watch()
         opened = open_video(av, settings, is_last_new=self._watch.wait())
+        if self.left_out is not None:
+            write(self._watch.line_of_segments())
         self._watch.forget()
         return opened
 
@@ -210,8 +223,10 @@ class Reading:
             self.is_once,
         )
 
-    def _from_stream(self, av: ModuleType, container: Any, stream: Any, clock: Clock) -> Iterator[Image]:
-        step, damage, decoding = Step(self.settings), Damage(stream), Decoding(av, stream)
+    def _from_stream(
+        self, av: ModuleType, container: Any, stream: Any, clock: Clock, damage: Damage
+    ) -> Iterator[Image]:
+        step, decoding = Step(self.settings), Decoding(av, stream)
         unknown = SEGMENT_SECONDS if container.format.name == "dash" else 0.0
         piece = unknown if self._watch is None else self._watch.segment_seconds
         self._begin_lateness(is_parsed=clock.is_parsed, piece=piece)

@@ -8,6 +8,7 @@ what it holds at the first look is from before, and only once it has grown FFmpe
 from __future__ import annotations
 
 import http.client
+import logging
 import math
 import re
 import time
@@ -18,6 +19,7 @@ from urllib.parse import urljoin, urlunsplit
 
 import attrs
 
+from picsellia_async._log_line import Line
 from picsellia_async.sources._address import split_address
 from picsellia_async.sources._camera_http import AnswerError, answer_of, is_web, why_no_answer
 from picsellia_async.sources._errors import SourceError
@@ -118,9 +120,20 @@ class PlaylistWatch:
     """At the first look since FFmpeg was reading; what it holds may have been given."""
     _was_seen: bool = attrs.field(default=False, init=False)
     """Whether it could be looked at, ever."""
+    _is_told: bool = attrs.field(default=False, init=False)
+    """Whether the log was told of its segments."""
 
     segment_seconds: float = attrs.field(default=SEGMENT_SECONDS, init=False)
     """Of its longest segment, as far as is known."""
+
+    def line_of_segments(self) -> Line | None:
+        """Return the line for a policy that drops most pictures, since they come at once; None where it was told."""
+        was_told, self._is_told = self._is_told, True
+        text = (
+            f"camera {self.shown!r} is a live playlist: its pictures come by segments, all of one at once, and policy='drop_oldest' makes "
+            "few of them, about one a second; policy='wait' gives all"
+        )
+        return None if was_told else Line(logging.WARNING, text, {"camera": self.shown})
 
     def forget(self) -> None:
         """Take note that FFmpeg begins: what it will have read is not known until the next look."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,9 @@ _KEY: Final = "#EXT-X-KEY:"
 _MAP: Final = "#EXT-X-MAP:"
 _URI: Final = re.compile(r'[:,]URI="([^"]*)"')
 _NAMED_MAX: Final = 5
+_PAGE_BYTES: Final = 64
+_PAGE: Final = re.compile(rb"\s*<[!?A-Za-z]")
+"""How HTML and XML begin."""
 _BYTES_MAX: Final = 2**24
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -36,6 +41,8 @@ class Playlist:
     """Whether all of these are there, and something else is not: a key, the beginning of MP4 pieces, a time."""
     has_end: bool
     """Whether it says that it is complete."""
+    begins: float = 0.0
+    """Seconds of the segments before the first one that is there."""
 
     @property
     def what_lacks(self) -> str:
@@ -67,6 +74,7 @@ def read_playlist(path: Path) -> Playlist | None:
         len(segments),
         is_readable=not any(_why_missing(path.parent, segments[number].name) for number in lacking),
         has_end=END in lines,
+        begins=sum(one.seconds for _, one in itertools.takewhile(lambda item: item[0] in lacking, enumerate(segments))),
     )
 
 
@@ -90,6 +98,8 @@ def tell_what_lacks(playlist: Playlist | None, shown: str) -> int:
 class _Segment:
     name: str
     has_time: bool
+    seconds: float
+    """By the playlist; 0 where it does not say."""
     key: str
     """What it is encrypted with; empty for none."""
     beginning: str
@@ -99,17 +109,25 @@ class _Segment:
 def _segments(lines: list[str]) -> Iterator[_Segment]:
     """Yield the segments; one may stand behind the end, which RFC 8216 allows anywhere, and FFmpeg plays it."""
     key = beginning = ""
-    has_time = False
+    has_time, seconds = False, 0.0
     for line in lines:
         if line.startswith(_TIME):
-            has_time = True
+            has_time, seconds = True, _seconds(line)
         elif line.startswith((_KEY, _MAP)):
             found = _URI.search(line)
             name = found[1] if found else ""
             key, beginning = (name, beginning) if line.startswith(_KEY) else (key, name)
         elif line and not line.startswith("#"):
-            yield _Segment(line, has_time, key, beginning)
-            has_time = False
+            yield _Segment(line, has_time, seconds, key, beginning)
+            has_time, seconds = False, 0.0
+
+
+def _seconds(line: str) -> float:
+    try:
+        found = float(line.removeprefix(_TIME).partition(",")[0])
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) and found > 0 else 0.0
 
 
 def _why_lacking(folder: Path, segment: _Segment) -> str:
@@ -120,7 +138,16 @@ def _why_lacking(folder: Path, segment: _Segment) -> str:
         why = _why_missing(folder, needed) if needed else ""
         if why:
             return f"needs its {what} {needed!r}, which {why}"
-    return _why_missing(folder, segment.name)
+    why = _why_missing(folder, segment.name)
+    if not why and not segment.key and not _URL.match(segment.name) and _is_page(folder / segment.name):
+        return "is a page of text"
+    return why
+
+
+def _is_page(path: Path) -> bool:
+    """Return whether a server answered with a page, which was stored in place of a segment."""
+    with path.open("rb") as file:
+        return _PAGE.match(file.read(_PAGE_BYTES)) is not None
 
 
 def _why_missing(folder: Path, name: str) -> str:

@@ -120,7 +120,7 @@ class Camera(Closeable):
         self._connects = self._failures = self._ends = 0
         self._last_error: SourceError | None = None
         self._picture_at = 0.0
-        """When the last picture was handed over, on the monotonic clock."""
+        """When the last picture that was handed over came, or was due, on the monotonic clock."""
         self._log = CameraLog(settings.shown)
         self._next_watch: asyncio.TimerHandle | None = None
         self._turning = threading.Lock()
@@ -271,7 +271,7 @@ class Camera(Closeable):
                 for image in images:
                     if not queue.put(image, reading.until):
                         break
-                    self._picture_at = time.monotonic()
+                    self._picture_at = reading.came_at
         except SourceError as error:
             if not queue.is_stopped:  # what a reader who left ended is no failure
                 self._failures += 1

@@ -37,6 +37,17 @@ async def test_what_a_frozen_camera_left_is_late(tmp_path, monkeypatch):
     assert states[-3:] == [CameraState.LIVE, CameraState.FAILING, CameraState.ENDED]
 
 
+async def test_trouble_is_as_long_as_there_were_no_pictures(tmp_path, caplog):
+    """A freeze up to the time-out is a part of it: what was left is handed over at its end, and is no picture of then."""
+    data = write_h264(tmp_path / "a.ts", 30, rate=RATE, step=8).read_bytes()
+    async with served(data, stays_open=True) as url, camera(url, timeout=3.0) as frames:
+        async for _ in frames:
+            if any("is back" in one.getMessage() for one in caplog.records):
+                break
+    (back,) = [one for one in caplog.records if "is back" in one.getMessage()]
+    assert back.trouble_seconds > 2
+
+
 def test_a_packet_that_stood_still_with_the_camera_is_late():
     """It began before the wait, also where the camera goes on behind it; the one after it, which tells the wait, is in time."""
     late, now = Lateness(is_parsed=True), 0.0

@@ -145,6 +145,25 @@ async def test_a_recording_is_played_where_it_is_opened_once(tmp_path):
         assert len(await listed(source)) == 4 * FRAMES
 
 
+@pytest.mark.parametrize(("policy", "times"), [("drop_oldest", 1), ("wait", 0)])
+async def test_a_policy_that_drops_most_of_a_segment_says_so_once(tmp_path, caplog, policy, times):
+    """Its pictures come at once, and all but a few are late."""
+    async with recording(tmp_path) as recorder:
+        recorder.is_running = True
+        async with camera(
+            f"http://127.0.0.1:{recorder.port}/live.m3u8", reconnect=OFTEN, policy=policy, timeout=30
+        ) as source:
+            await anext(aiter(source))
+    assert sum("come by segments" in one.getMessage() for one in caplog.records) == times
+
+
+def test_the_line_of_segments_is_said_once():
+    """A camera that is opened again says nothing of it."""
+    watched, *_ = watch(written_list(0, 3))
+    assert watched.line_of_segments() is not None
+    assert watched.line_of_segments() is None
+
+
 def watch(*texts, timeout=10.0, is_once=False, closed_at=math.inf):
     """Return a watch that sees these texts one after the other, the last one over and over, what it slept, and what it asked for.
 
