@@ -34,13 +34,15 @@ _NO_WORD: Final = re.compile(r"[bcdfghj-np-tv-xz]{6}|\b[^\Waeiouy_]{4,}\b")
 """Small letters that no word has."""
 _TERM: Final = re.compile(r"(?:sha-?\d{1,3}|md5|oauth2?|utf-?8|[hrep]s\d{3}|https?)[.:!?)]?|\d{1,3}", re.IGNORECASE)
 """Names that have digits: of a digest, of a way to sign in, a status."""
-_REFUSAL: Final = re.compile(
+_BEGINS: Final = (
     r"(?:must|should|shall|may|can|cannot|is|was|has|does|did|do|not|too|at|this|field"
     r"|required|missing|empty|blank|invalid|incorrect|wrong|expired|refused|rejected|unknown|mismatch|malformed|revoked|disabled"
-    r"|denied|unsupported|null|none|undefined)[.:!?)]?",
-    re.IGNORECASE,
+    r"|denied|unsupported|null|none|undefined)"
 )
+_REFUSAL: Final = re.compile(rf"{_BEGINS}[.:!?)]?", re.IGNORECASE)
 """How what is said of a password, or a key, begins. It may be a word itself, but hardly one of these."""
+_SENTENCE: Final = re.compile(rf"{_BEGINS}(?:[-_][a-z]{{1,17}}){{1,4}}[.:!?)]?")
+"""The same as one word: `does-not-match`."""
 _REASON_MAX: Final = 200
 """Characters that a reason may have in a row."""
 _CREDENTIAL_MIN: Final = 4
@@ -117,9 +119,10 @@ def is_secret(name: str, mark: str, value: str) -> bool:
     name = name.lower()
     if name.endswith(_OF_REASONS):
         return is_credential(value)
-    # A password is chosen by people, who take words and hyphens; a key is none that begins as a sentence does.
-    begin = value if name.endswith(_CHOSEN) else value.partition("-")[0].partition("_")[0]
-    return _REFUSAL.fullmatch(begin) is None
+    if _REFUSAL.fullmatch(value):
+        return False
+    # A password is chosen by people, who take words and hyphens; a key is none that is a sentence.
+    return name.endswith(_CHOSEN) or _SENTENCE.fullmatch(value) is None or is_credential(value)
 
 
 def _without_values(text: str, form: re.Pattern[str]) -> str:

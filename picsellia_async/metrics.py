@@ -352,7 +352,10 @@ _LOCK: Final = threading.Lock()
 
 
 def _instruments_of(provider: Any, *, is_global: bool) -> _Instruments:
-    found = _INSTRUMENTS.get(provider)
+    try:
+        found = _INSTRUMENTS.get(provider)
+    except TypeError:  # one that cannot be referred to weakly is not known again
+        return _Instruments()
     if found is None and is_global:
         # Before there is an SDK the API has a stand-in, whose instruments are those of the SDK later.
         stand_in = (made for one, made in _INSTRUMENTS.items() if type(one).__name__ == "_ProxyMeterProvider")

@@ -158,13 +158,24 @@ def _shown(content: bytes, secrets: Iterable[str], image: SentImage | None) -> b
     A page of HTML is nothing to be read to its end, and searching it takes its time.
     """
     # A status that means success elsewhere may come with megabytes, which the transport does not cut.
-    content = content[:ERROR_BYTES_MAX]
+    content = _as_utf8(content[:ERROR_BYTES_MAX])
     if len(content) > BODY_KEPT and not _is_json(content):
         head = content[: BODY_KEPT + _MARGIN]
         end = max(head.rfind(b" ", BODY_KEPT), head.rfind(b"\n", BODY_KEPT))  # half a word is not known for a secret
         content = head[:end] if end > 0 else head
     content = without_secrets(content, secrets)  # first: what is hidden by its form needs no search
     return content if image is None else without_image(content, image)
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """Return a body in UTF-16, with its mark or without, in UTF-8: in any other coding secrets are not known, and nobody reads them."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(content) > len(codecs.BOM_UTF16):
+        return content.decode("utf-16", "replace").encode()
+    if b"\0" in content:
+        for coding, high in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
+            if high.count(0) > len(high) * _HIGH_ZEROS:
+                return content.decode(coding, "replace").encode()
+    return content
 
 
 def _is_json(content: bytes) -> bool:
@@ -218,6 +229,8 @@ _REASONS: Final = (
     "text",
 )
 """Fields in which services and gateways say why, the one that says most first: `{"error": "access_denied", "error_description": ...}`."""
+_HIGH_ZEROS: Final = 0.75
+"""Share of zeros among every second byte from which on a body is text in UTF-16."""
 _REASONS_MAX: Final = 3
 """Entries of a list of errors that a message names."""
 
@@ -235,17 +248,12 @@ def _said(answer: Answer) -> tuple[str, Any]:
 
 
 def _body(content: bytes) -> Any:
-    """Return a body as JSON, else as text: UTF-8, or UTF-16 where it begins with the mark of that."""
+    """Return a body as JSON, else as text."""
+    content = _as_utf8(content)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
-        if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-8", "replace").strip()
-    text = content.decode("utf-16", "replace").strip()
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
+        return content.decode("utf-8", "replace").strip()
 
 
 def _reason(value: Any) -> str:

@@ -146,6 +146,9 @@ def test_a_secret_at_the_bound_of_a_body_is_found(before):
         ("cookie: session", "session"),
         ("secret: 999", "999"),
         ("token: token: Ab12345678", "Ab12345678"),
+        ("client_secret: is_9f8e7d6c5b4a3210", "9f8e7d6c5b4a3210"),
+        ("secret_key: at-9f8e7d6c5b4a3210", "9f8e7d6c5b4a3210"),
+        ("secret_key: not-a-real-key-123abc456", "123abc456"),
     ],
 )
 def test_keys_that_are_words_are_hidden(said, secret):
@@ -157,3 +160,16 @@ def test_keys_that_are_words_are_hidden(said, secret):
 def test_a_key_in_xml_that_is_a_word_is_hidden():
     """As storages answer."""
     assert b"abcdefgh" not in without_secrets(b"<SecretAccessKey>abcdefgh</SecretAccessKey>")
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_secrets_of_a_body_in_another_coding_are_hidden(coding):
+    """They are looked for in what is shown, and not in bytes with a zero after each letter."""
+    said = (
+        '{"message": "no: Bearer abcDEF123456xyzQRS987 password=hunter2hunter2, pw9-s3cret, 4c0e93a1-b7d2-586f-0e1c"}'
+    )
+    secrets = {"pw9-s3cret", "4c0e93a1-b7d2-586f-0e1c"}
+    error = status_error(FIND_DEPLOYMENT, Answer(403, [], said.encode(coding)), "http://h/x", 1, secrets)
+    for shown in (str(error), repr(error.body.decode()), error.body.decode("utf-16-le", "replace")):
+        assert not any(one in shown for one in ("abcDEF123456", "hunter2", "s3cret", "4c0e93a1"))
+    assert "no: Bearer ***" in error.message

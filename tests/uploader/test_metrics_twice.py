@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from picsellia_async import ConfigurationError
+from picsellia_async import AsyncClient, ConfigurationError
 from picsellia_async.metrics import PrometheusCollector, register_opentelemetry
 
 from ..support.frames import make_frame
@@ -129,3 +129,24 @@ def test_a_collector_describes_what_it_collects() -> None:
     collector = PrometheusCollector({"a": uploader(Service())}, by_source=True)
     described = {(family.name, family.type) for family in collector.describe()}
     assert described == {(family.name, family.type) for family in collector.collect()}
+
+
+def test_a_provider_that_is_not_known_again_is_registered_with(provider_of_slots: object) -> None:
+    """One of somebody's own, of whose class nothing can be referred to weakly."""
+    first, second = AsyncClient("t"), AsyncClient("t")
+    register_opentelemetry(clients={"a": first}, meter_provider=provider_of_slots)  # type: ignore[arg-type]
+    register_opentelemetry(clients={"b": second}, meter_provider=provider_of_slots)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def provider_of_slots() -> object:
+    """A provider with `__slots__`, over the API's own without an SDK."""
+    from opentelemetry.metrics import NoOpMeterProvider
+
+    class Provider:
+        __slots__ = ()
+
+        def get_meter(self, *args: object, **options: object) -> object:
+            return NoOpMeterProvider().get_meter("none")
+
+    return Provider()
