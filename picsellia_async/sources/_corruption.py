@@ -50,7 +50,7 @@ class Place:
     before: int | None = None
     """Of a picture that is shown before that key frame, the group before, on which it may build as well."""
     is_lost: bool = False
-    """Whether its packet could not be decoded, and was counted; some decoders give what they have of it."""
+    """Whether its packet could not be decoded: nothing waits for it, though some decoders give what they have of it."""
 
 
 @attrs.define
@@ -102,11 +102,22 @@ class Corruption:
         if is_damaged and not is_key:
             self.damaged(self._count, self._group)
 
-    def lost(self, pts: int | None = None) -> None:
-        """Take note that the latest packet could not be decoded."""
-        self.damaged(self._count, self._group)
-        if pts in self._places:
-            self._places[pts] = attrs.evolve(self._places[pts], is_lost=True)
+    def lost(self, back: int = 0, *, is_failed: bool = False) -> None:
+        """Take note that a packet could not be decoded.
+
+        Args:
+            back: How many packets before the latest one it came.
+            is_failed: Whether the decoder failed at it; else it was not given any.
+        """
+        number = self._count - back
+        found = next(((pts, one) for pts, one in self._places.items() if one.number == number), None)
+        if found is None:  # without times in the stream only the latest is known
+            self.damaged(self._count, self._group)
+            return
+        pts, place = found
+        self.damaged(place.number, place.group)
+        if is_failed:
+            self._places[pts] = attrs.evolve(place, is_lost=True)
 
     def damaged(self, number: int, group: int) -> None:
         """Take note that a picture lacks data."""
@@ -128,10 +139,11 @@ class Corruption:
         return place
 
     def is_final(self, place: Place) -> bool:
-        """Return whether all that a picture may build on came, or will not come any more."""
+        """Return whether all that a picture may build on came, is known to be lost, or will not come any more."""
         shown = self._shown
         return shown is None or not any(
             other.number < place.number
+            and not other.is_lost
             and other.group in {place.group, place.before}
             and pts is not None
             and pts > shown

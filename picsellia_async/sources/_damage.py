@@ -14,24 +14,25 @@ _TELLS_DAMAGE: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
 """Codecs whose decoders tell of pictures that lack data."""
 _HELD_MAX: Final = 16
 """Pictures that wait at most, as many as H.264 and H.265 may put in another order."""
-
-
-_IS_STRICT: Final = frozenset({"hevc", "mjpeg"})
-"""Codecs whose decoders tell nothing of what is wrong otherwise."""
+_BY_FRAME: Final = 1
+"""FFmpeg's number for threads that each decode a picture."""
+_CAN_BY_FRAME: Final = 1 << 12
+"""FFmpeg's number for codecs that can have those."""
 
 
 class Decoding:
-    """Decodes one stream of PyAV, and fails at whatever FFmpeg finds wrong, unless it does so from the first packet on.
+    """Decodes one stream of PyAV, and fails at whatever FFmpeg finds wrong in MJPEG, unless it does so from the first picture on.
 
-    Some encoders write remarks (SEI) that FFmpeg objects to, and right pictures.
+    Only there an error costs no other picture: H.265 has remarks (SEI) that FFmpeg objects to, and all up to the next key frame would go.
     """
 
     def __init__(self, av: ModuleType, stream: Any) -> None:
         self._av = av
         self._context = stream.codec_context
         self._is_empty = True
-        self._is_proven = self._context.name not in _IS_STRICT
+        self._is_proven = self._context.name != "mjpeg"
         if not self._is_proven:
+            self._context.thread_type = "NONE"  # so that the first picture is proven, and an error is its packet's own
             self._context.options = {**self._context.options, **STRICT}
 
     def frames(self, packet: Any) -> list[Any]:
@@ -78,6 +79,7 @@ class Damage:
         """
         context = stream.codec_context
         self._told = told
+        self._context = context
         self._is_told = context.name in _TELLS_DAMAGE
         self._corruption = Corruption()
         self._missing = MissingPictures(stream.container.format.name == "hls")
@@ -101,8 +103,27 @@ class Damage:
         return count
 
     def lost(self, packet: Any = None) -> None:
-        """Take note that the latest packet could not be decoded."""
-        self._corruption.lost(None if packet is None else packet.pts)
+        """Take note of pictures that are missing before the next one.
+
+        Args:
+            packet: At which the decoder failed; None: pictures were passed over. One without data asks for the rest.
+        """
+        if packet is None or not self._is_by_frame:
+            self._corruption.lost(is_failed=packet is not None and packet.size > 0)
+        elif packet.size:  # else the decoder gives nothing more, and nothing more builds on it
+            # Each packet waits in a thread of its own, and its error comes as the last thread is given one.
+            self._corruption.lost(self._context.thread_count - 1, is_failed=True)
+
+    @property
+    def _is_by_frame(self) -> bool:
+        """Return whether the decoder, once it is open, has threads by frame."""
+        context = self._context
+        can = bool(context.codec.capabilities & _CAN_BY_FRAME)
+        return can and bool(context.thread_type.value & _BY_FRAME) and context.thread_count > 1
+
+    def was_counted(self, place: Place) -> bool:
+        """Return whether a picture is what the decoder gives of a packet that it failed at; among threads by frame that is not sure."""
+        return place.is_lost and not self._is_by_frame
 
     def came(self, frames: Iterable[Any]) -> None:
         """Take decoded pictures."""

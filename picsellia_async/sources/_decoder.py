@@ -279,9 +279,10 @@ class Reading:
         for frame, place in damage.known(is_all=is_all):
             position = clock.position(frame)
             is_corrupted = damage.is_corrupted(place)
-            if frame.is_corrupt or place.is_lost:
-                if not place.is_lost:  # else it was counted
-                    self._is_damaged()
+            if damage.was_counted(place):
+                continue
+            if frame.is_corrupt:
+                self._is_damaged()
             elif is_corrupted and self.settings.discard_corrupted:
                 self.corrupted += 1
                 self.judged(is_whole=False, is_picture=False)
