@@ -96,6 +96,9 @@ class ClassIndex:
             raise SourceError(
                 f"class {category!r} is a name, which needs label_map=await deployment.label_map(), or categories="
             )
+        why = self.why_unknown(category)
+        if why:
+            raise SourceError(why)
         return category
 
 

@@ -142,7 +142,7 @@ def check_shapes(
         _check_agreement(known, groups, path, orientation)
     else:
         _check_outlines(known, groups, path, orientation)
-    _check_scale(known, groups, path, orientation)
+    _check_scale(known, groups, path, orientation, has_boxes=has_boxes)
 
 
 def _check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:
@@ -188,7 +188,7 @@ def _mask_example(known: CocoImages, groups: Mapping[ImageKey, list[Entry]], ori
         if told is None:
             continue
         for one, (height, width) in masks:
-            x, y = _reach(one)
+            x, y = _reach(one, has_boxes=True)
             if (width, height) == told or x > width * (1 + OVERHANG) or y > height * (1 + OVERHANG):
                 return ""
             example = example or (
@@ -229,7 +229,12 @@ def check_orientation(
 
 
 def _check_scale(
-    known: CocoImages, groups: Mapping[ImageKey, list[Entry]], path: Path, orientation: OrientationRule
+    known: CocoImages,
+    groups: Mapping[ImageKey, list[Entry]],
+    path: Path,
+    orientation: OrientationRule,
+    *,
+    has_boxes: bool,
 ) -> None:
     """Refuse a file whose shapes are in pixels of another size than the images', as those of a network's input.
 
@@ -245,7 +250,7 @@ def _check_scale(
     for key, results in groups.items():
         if not sizes.may_tell(key):
             continue
-        reach = [_reach(one) for _, one in results]
+        reach = [_reach(one, has_boxes=has_boxes) for _, one in results]
         x, y = max((one[0] for one in reach), default=0), max((one[1] for one in reach), default=0)
         if not x and not y:
             continue
@@ -273,9 +278,9 @@ def _is_beyond(reach: tuple[float, float], size: tuple[int, int]) -> bool:
     return reach[0] > size[0] * (1 + OVERHANG) or reach[1] > size[1] * (1 + OVERHANG)
 
 
-def _reach(result: Mapping[str, Any]) -> tuple[float, float]:
-    """Return how far right and down a box or outline reaches; 0 of what is none."""
-    box = four_numbers(result.get("bbox"))
+def _reach(result: Mapping[str, Any], *, has_boxes: bool) -> tuple[float, float]:
+    """Return how far right and down a box or outline reaches; 0 of what is none. Where outlines are sent, a box beside them tells nothing."""
+    box = four_numbers(result.get("bbox")) if has_boxes else None
     if box:
         return box[0] + box[2], box[1] + box[3]
     polygons = result.get("segmentation")

@@ -2,7 +2,9 @@
 
 Theory of operation. A line that reaches beyond its image, or has a class that nobody knows, may be a slip. Where the same is true of a good
 part of the files, or every line fits another reading and some do not fit the documented one, the folder was written in another way, and
-those of its lines that fit do so by chance: sent, they would be wrong unseen. Of each file little is kept, since there may be a million.
+those of its lines that fit do so by chance: sent, they would be wrong unseen. Good folders have boxes that hang out at the left too, objects
+that stand still for hours, and nothing but close-ups: left and top are told by many boxes at many places alone, on both sides of the
+pictures. Of each file little is kept, since there may be a million.
 """
 
 from __future__ import annotations
@@ -13,18 +15,75 @@ from typing import Final
 import attrs
 
 from picsellia_async.predictions._values import OVERHANG
-from picsellia_async.sources._beyond_watch import BeyondWatch
+from picsellia_async.sources._beyond_watch import BEYOND_MIN, BeyondWatch
+from picsellia_async.sources._errors import OnBad
 from picsellia_async.sources._shapes import ShapeKind
 from picsellia_async.sources._yolo_lines import BOX, beyond_image
 
 _BOXES_MIN: Final = 3
 """Boxes from which on it tells something that most of them reach beyond their image."""
-_FILES_MIN: Final = 3
-"""Files whose boxes reach a little beyond their images, from which on it tells something that all fit otherwise."""
+_BOXES_FAR: Final = 8
+"""So many corners have one that, read as documented, reaches far beyond its image: where none does, most are close-ups that overhang."""
+_FILES_MIN: Final = 20
+"""Files from which on it tells something that all lines fit another reading, and this many places of boxes that lie as in that one."""
+_SKIPPED_MAX: Final = 2
+"""Files that are bad items of their own where these are skipped: one slip or two."""
+_OWN_SHARE: Final = 0.08
+"""Share of itself by which a box reaches beyond its image that is no detector's close-up."""
+_PLACES: Final = 20
+"""Columns and rows that boxes are sorted into: an object that stands still is at one place."""
 _ROUNDING: Final = 0.01
 """Share by which rounding, or a detector that does not cut, puts a box beyond its image."""
+_ORIENTED: Final = range(8, 11)
+"""Numbers of four points, perhaps with score and track."""
+_ORIENTED_OVERHANG: Final = 0.5
 _TRACKED: Final = BOX + 2
 """Numbers of a box with score and track."""
+
+
+@attrs.define
+class _LeftTop:
+    """Follows what boxes tell that are left, top, width, height: read as centre they hang out at the left and top, and never at the other sides.
+
+    True centres may do so too, with all objects of a folder away from the other borders. So some have to reach there, read as left and
+    top, by their last half: of centres as many would contradict, hanging out at the right or below.
+    """
+
+    hanging: BeyondWatch = attrs.field(factory=lambda: BeyondWatch(_FILES_MIN), init=False)
+    """Files with a box that hangs out at the left or top, by a good part of itself."""
+    _reaching: BeyondWatch = attrs.field(factory=lambda: BeyondWatch(_FILES_MIN), init=False)
+    """Files with one that reaches to the right border or the lower one."""
+    _hanging_at: set[tuple[int, ...]] = attrs.field(factory=set[tuple[int, ...]], init=False)
+    _reaching_at: set[tuple[int, ...]] = attrs.field(factory=set[tuple[int, ...]], init=False)
+    """Places of such boxes, as many as are asked for."""
+
+    def see(self, boxes: Sequence[Sequence[float]]) -> None:
+        """Take note of the boxes of a file, all of which fit as left, top, width, height."""
+        hanging = reaching = ""
+        for x, y, width, height in boxes:
+            place = tuple(int(one * _PLACES) for one in (x, y, width, height))
+            if any(side / 2 - at > max(_ROUNDING, side * _OWN_SHARE) for at, side in ((x, width), (y, height))):
+                hanging = f"{x:g} {y:g} {width:g} {height:g}"
+                _keep(self._hanging_at, place)
+            # As wide as the strip in which a centre contradicts, whatever is let be for rounding. A side that hangs out reaches there by its size.
+            if any(
+                side / 2 <= at and at + side > 1 + 2 * _ROUNDING - side / 2 for at, side in ((x, width), (y, height))
+            ):
+                reaching = "reaches"
+                _keep(self._reaching_at, place)
+        self.hanging.see(hanging)
+        self._reaching.see(reaching)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the boxes are such, as far as they tell."""
+        places = min(len(self._hanging_at), len(self._reaching_at))
+        return self.hanging.is_whole and self._reaching.is_whole and places >= _FILES_MIN
+
+
+def _keep(places: set[tuple[int, ...]], place: tuple[int, ...]) -> None:
+    if len(places) < _FILES_MIN:
+        places.add(place)
 
 
 @attrs.define
@@ -34,24 +93,37 @@ class LabelWatch:
     _kind: ShapeKind
     _why_unknown: Callable[[int], str]
     """Says why a class number is none; "" where nothing tells."""
-    _unknown: str = attrs.field(default="", init=False)
-    """The first class that is none."""
+    _on_bad: OnBad = "raise"
+    """What becomes of bad items: where they are skipped, one or two need not refuse the others."""
+    _unknown: BeyondWatch = attrs.field(init=False)
+    """Files with a class that is none."""
+    _classes: set[int] = attrs.field(factory=set[int], init=False)
     _readings: set[str] = attrs.field(factory=lambda: set(_READINGS), init=False)
     """Other readings that all lines so far fit."""
     _boxes: int = attrs.field(default=0, init=False)
     _boxes_beyond: int = attrs.field(default=0, init=False)
+    """Those beyond their image by more than rounding, and a good part of themselves."""
     _example: str = attrs.field(default="", init=False)
     """The first line beyond its image by more than a detector's overhang."""
     _small_example: str = attrs.field(default="", init=False)
-    """The first one beyond by more than rounding."""
-    _far: BeyondWatch = attrs.field(factory=BeyondWatch, init=False)
-    """Files with such lines."""
-    _slightly: BeyondWatch = attrs.field(factory=lambda: BeyondWatch(_FILES_MIN), init=False)
+    """The first of `_boxes_beyond`."""
+    _far: BeyondWatch = attrs.field(init=False)
+    """Files with lines beyond by more than a detector's overhang."""
+    _left_top: _LeftTop = attrs.field(factory=_LeftTop, init=False)
+
+    @_unknown.default
+    def _(self) -> BeyondWatch:
+        return BeyondWatch(1 if self._on_bad == "raise" else _SKIPPED_MAX + 1)
+
+    @_far.default
+    def _(self) -> BeyondWatch:
+        return BeyondWatch(BEYOND_MIN if self._on_bad == "raise" else _SKIPPED_MAX + 1)
 
     def see(self, name: str, text: str) -> None:
         """Take note of a file; what is no line of numbers is passed over, since it is refused at its turn."""
         is_any = False
-        far = slightly = ""
+        far = unknown = ""
+        boxes: list[Sequence[float]] = []
         for number, line in enumerate(text.splitlines(), start=1):
             words = line.split()
             try:
@@ -61,45 +133,51 @@ class LabelWatch:
             if not numbers:
                 continue
             is_any = True
-            self._see_class(words[0], f"{name}: line {number}")
-            is_far, is_beyond = (
-                self._see_box(numbers) if self._kind == "detection" else (_is_far_outline(numbers), False)
-            )
+            unknown = unknown or self._unknown_class(words[0], f"{name}: line {number}")
+            if self._kind != "detection":
+                is_far = _is_far_outline(numbers)
+            elif len(numbers) >= BOX:
+                boxes.append(numbers[:BOX])
+                is_far = self._see_box(numbers, line.strip())
+            else:
+                continue
             if is_far:
                 far = far or f"{name}: line {number}, {line.strip()!r}"
                 self._example = self._example or line.strip()
-            if is_beyond:
-                slightly = slightly or name
-                self._small_example = self._small_example or line.strip()
         if is_any:
+            self._unknown.see(unknown)
             self._far.see(far)
-            self._slightly.see(slightly)
+            if "left top" in self._readings:
+                self._left_top.see(boxes)
 
-    def _see_class(self, word: str, place: str) -> None:
-        if self._unknown:
-            return
+    def _unknown_class(self, word: str, place: str) -> str:
         try:
             label = float(word)
         except ValueError:  # a name, which is looked up
-            return
-        why = self._why_unknown(int(label)) if label.is_integer() and label >= 0 else ""
-        self._unknown = why and f"{place}: {why}"
+            return ""
+        if not label.is_integer() or label < 0:
+            return ""
+        self._classes.add(int(label))
+        why = self._why_unknown(int(label))
+        return why and f"{place}: {why}"
 
-    def _see_box(self, numbers: Sequence[float]) -> tuple[bool, bool]:
-        """Return whether a line's box reaches far beyond its image, and whether it does so by more than rounding."""
-        if len(numbers) < BOX:
-            return False, False
+    def _see_box(self, numbers: Sequence[float], line: str) -> bool:
+        """Take note of a line's box; return whether it reaches far beyond its image."""
         self._readings = {one for one in self._readings if _READINGS[one](numbers)}
-        is_beyond = bool(beyond_image(numbers[:BOX], _ROUNDING))
+        box = numbers[:BOX]
         self._boxes += 1
-        self._boxes_beyond += is_beyond
-        return is_beyond and bool(beyond_image(numbers[:BOX])), is_beyond
+        if not beyond_image(box, _ROUNDING):
+            return False
+        if _own_share_beyond(box) > _OWN_SHARE:
+            self._boxes_beyond += 1
+            self._small_example = self._small_example or line
+        return bool(beyond_image(box))
 
     @property
     def verdict(self) -> str:
         """Why the folder as a whole is refused; "" where nothing tells."""
-        if self._unknown:
-            return self._unknown
+        if self._is_unknown_whole:
+            return self._unknown.example
         other = self._other_reading() if self._kind == "detection" else ""
         if other:
             return other
@@ -110,24 +188,46 @@ class LabelWatch:
             )
         return ""
 
+    @property
+    def _is_unknown_whole(self) -> bool:
+        """Whether classes that are none tell of all: enough of them, or one where the numbers run from 1."""
+        if self._on_bad == "raise" or not self._unknown.beyond:
+            return self._unknown.beyond > 0
+        last = max(self._classes)
+        return self._unknown.is_whole or (0 not in self._classes and last == len(self._classes) > 1)
+
     def _other_reading(self) -> str:
         """Return how all lines fit, and some do not as documented; "" where nothing tells."""
         if "corners" in self._readings:
-            is_small = self._boxes >= _BOXES_MIN and self._boxes_beyond * 2 > self._boxes
+            is_small = _BOXES_MIN <= self._boxes < _BOXES_FAR and self._boxes_beyond * 2 > self._boxes
             example = self._example or (self._small_example if is_small else "")
             if example:
                 return (
                     f"a box looks like x1, y1, x2, y2, and must be x_center, y_center, width, height: read so, {example!r} reaches "
                     "beyond its image, and every box fits when it is read as corners"
                 )
-        for reading, words in _WORDS.items():
-            if reading in self._readings and self._slightly.is_whole:
-                return (
-                    f"a line looks like {words}, and must be class, x_center, y_center, width, height, score: read so, "
-                    f"{self._example or self._small_example!r} reaches beyond its image, as do boxes of {self._slightly.beyond} of "
-                    f"{self._slightly.seen} label files, and every line fits when it is read the other way"
-                )
+        is_impossible = self._far.beyond >= min(_FILES_MIN, max(self._far.seen, self._far.fewest))
+        if "score first" in self._readings and is_impossible:
+            return _looks_like("class, score, x_center, y_center, width, height", self._example, self._far)
+        if "left top" in self._readings and self._left_top.is_told:
+            hanging = self._left_top.hanging
+            return _looks_like("class, left, top, width, height", self._example or hanging.example, hanging)
         return ""
+
+
+def _looks_like(words: str, example: str, beyond: BeyondWatch) -> str:
+    return (
+        f"a line looks like {words}, and must be class, x_center, y_center, width, height, score: read so, "
+        f"{example!r} reaches beyond its image, as do boxes of {beyond.beyond} of "
+        f"{beyond.seen} label files, and every line fits when it is read the other way"
+    )
+
+
+def _own_share_beyond(box: Sequence[float]) -> float:
+    """Return the largest share of itself by which a box is beyond its image."""
+    x, y, width, height = box
+    sides = [(centre, side) for centre, side in ((x, width), (y, height)) if side > 0]
+    return max((max(side / 2 - centre, centre + side / 2 - 1) / side for centre, side in sides), default=0)
 
 
 def _are_corners(numbers: Sequence[float]) -> bool:
@@ -139,7 +239,13 @@ def _are_corners(numbers: Sequence[float]) -> bool:
 def _is_left_top(numbers: Sequence[float]) -> bool:
     x, y, width, height = numbers[:BOX]
     high = 1 + _ROUNDING
-    return len(numbers) <= _TRACKED and min(x, y) >= -_ROUNDING and x + width <= high and y + height <= high
+    return (
+        len(numbers) <= _TRACKED
+        and min(x, y) >= -_ROUNDING
+        and min(width, height) >= 0
+        and x + width <= high
+        and y + height <= high
+    )
 
 
 def _is_score_first(numbers: Sequence[float]) -> bool:
@@ -149,13 +255,11 @@ def _is_score_first(numbers: Sequence[float]) -> bool:
 _READINGS: Final[Mapping[str, Callable[[Sequence[float]], bool]]] = {
     "corners": _are_corners, "left top": _is_left_top, "score first": _is_score_first,
 }  # fmt: skip
-_WORDS: Final = {
-    "score first": "class, score, x_center, y_center, width, height",
-    "left top": "class, left, top, width, height",
-}
 
 
 def _is_far_outline(numbers: Sequence[float]) -> bool:
     """Return whether an outline reaches far beyond its image; its last numbers may be score and track."""
     points = numbers[: max(BOX, len(numbers) - 2)]
-    return min(points) < -OVERHANG or max(points) > 1 + OVERHANG
+    # The corners of an oriented box lie far out where a good part of its object is cut by the border.
+    by = _ORIENTED_OVERHANG if len(numbers) in _ORIENTED else OVERHANG
+    return min(points) < -by or max(points) > 1 + by

@@ -17,6 +17,8 @@ from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 
 _POINTS: Final = {"detection_masks": 1, "lines": 1, "points": 0, "keypoints": 1}
 """Fields of points, and how many lists there are around each list of points."""
+NUMBER_END: Final = 2**53
+"""No side or place in pixels. Integers of JSON have no end, and one of hundreds of digits is no float; its line is refused at its turn."""
 _BOXES: Final = "detection_boxes"
 _BOX: Final = 4
 
@@ -129,7 +131,9 @@ def _in_order(corners: Corners) -> Corners:
 
 
 def _are_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(type(one) in {int, float} for one in value)
+    return isinstance(value, list) and all(
+        type(one) is float or (type(one) is int and abs(one) < NUMBER_END) for one in value
+    )
 
 
 def _flattened(value: Any, depth: int) -> list[Any]:

@@ -25,7 +25,7 @@ from picsellia_async.sources._errors import OnBad, Problems, SourceError
 from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import GZIP, image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
-from picsellia_async.sources._order_watch import OrderWatch, has_coordinates, shape_beyond
+from picsellia_async.sources._order_watch import NUMBER_END, OrderWatch, has_coordinates, shape_beyond
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
@@ -174,7 +174,7 @@ class _Reader:
         far = BeyondWatch()
         with open_source(self.file, "manifest") as lines:
             for number, text in enumerate(itertools.islice(_lines(lines), _LOOKED_AT), start=1):
-                with contextlib.suppress(PicselliaError, ValueError, TypeError, OSError):
+                with contextlib.suppress(PicselliaError, ValueError, TypeError, OverflowError, OSError):
                     fields = parsed_json(text.strip().encode(errors="surrogateescape"))
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
                         place, size, _ = self._place(fields)
@@ -276,9 +276,10 @@ class _Reader:
 
 
 def _told_size(fields: dict[str, Any], size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the size that a line says, or that of its image; None where it is no size."""
+    """Return the size that a line says, or that of its image; None where it is no size, or none that floats can reckon with."""
     width, height = fields.get("width", size[0]), fields.get("height", size[1])
-    return (width, height) if type(width) is type(height) is int else None
+    are_sizes = all(type(one) is int and 0 < one < NUMBER_END for one in (width, height))
+    return (width, height) if are_sizes else None
 
 
 def _version(fields: dict[str, Any]) -> ImageVersion | None:

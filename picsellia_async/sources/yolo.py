@@ -71,7 +71,8 @@ def yolo_labels(
     images with several label files, and labels whose image lies in a folder of another name only. Before the first frame all label files
     are read once, and the folder is refused where they tell together that it was written in another way: a class that the names, or the
     label map of `categories="indexes"`, do not have; corners (x1 y1 x2 y2), left and top instead of the centre, or the score before the box;
-    shapes far beyond their images in two files and a tenth of all; or files counted from 1 and images from 0. Numbers of tracks are not sent.
+    shapes far beyond their images in two files and a tenth of all; or files counted from 1 and images from 0. With `on_bad="skip"` classes
+    and shapes tell so from three files and a tenth of all on. Numbers of tracks are not sent.
 
     Args:
         dir: Directory of the label files.
@@ -106,7 +107,7 @@ def yolo_labels(
         lookup = ImageLookup(folder, problems)
         reader = _Reading(attrs.evolve(classes, names=names_for(classes, names, labels)), kind, default)
         files = _Labels.of(labels, lookup)
-        files.look(labels, LabelWatch(kind, reader.classes.why_unknown), problems)
+        files.look(labels, LabelWatch(kind, reader.classes.why_unknown, problems.on_bad), problems)
         problems.total = None if empty else files.count
         done: set[Path] = set()
         turns = TurnWatch(orientation)

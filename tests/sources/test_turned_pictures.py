@@ -161,3 +161,39 @@ async def test_a_tenth_of_a_manifest_beyond_its_images_refuses_it(tmp_path, fiel
         assert await frames_before(source, message) == []
     else:
         assert (len(await listed(source)), source.skipped) == (good, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width": 0, "height": 0},
+        {"width": 10**400, "height": 5},
+        {"prediction": {**PREDICTION, "detection_boxes": [[1, 2, 10**400, 40]]}},
+        {"prediction": {**PREDICTION, "detection_boxes": [[1, -(10**400), 30, 40]]}},
+    ],
+    ids=["no width", "long width", "long box", "long negative box"],
+)
+async def test_lines_with_impossible_numbers_are_bad_items_of_their_own(tmp_path, wrong):
+    """A size of 0 tells nothing of the other lines, and a whole number that is no float ends no pass."""
+    (tmp_path / "a.png").write_bytes(encoded(64, 48, suffix=".png"))
+    line = {"image": "a.png", "prediction": PREDICTION}
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, [{**line, **wrong}] * 2 + [line] * 2)))
+    source = manifest(tmp_path / "m.jsonl", on_bad="skip")
+    assert (len(await listed(source)), source.skipped) == (2, 2)
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "mask", "detection"])
+async def test_boxes_beyond_their_images_tell_nothing_where_outlines_are_sent(tmp_path, kind):
+    """Boxes beside outlines are not sent then, whatever they are; without outlines in place they are what is read."""
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(encoded(64, 48, suffix=".png"))
+    shapes = {"bbox": [100, 100, 90, 90], "segmentation": [[1, 2, 30, 2, 30, 40]]}
+    if kind == "detection":
+        del shapes["segmentation"]
+    results = [{"file_name": f"{n}.png", "category_id": 0, "score": 0.5 + n / 10, **shapes} for n in range(3)]
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    source = coco_results(tmp_path / "r.json", tmp_path, kind=kind, categories="indexes", on_bad="skip")
+    if kind == "detection":
+        assert await frames_before(source, "the shapes of 3 of 3 images reach beyond their images") == []
+    else:
+        assert len(await listed(source)) == 3
