@@ -95,6 +95,7 @@ class Connection(asyncio.BufferedProtocol):
         "_unsent_size",
         "_view",
         "_waiter",
+        "_wakes_at",
         "_write_timeout",
         "_written",
         "busy",
@@ -136,6 +137,7 @@ class Connection(asyncio.BufferedProtocol):
         self.response = ResponseParser()
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
         self._paused = False
         self._reading_paused = False
         self._written = 0
@@ -154,17 +156,9 @@ class Connection(asyncio.BufferedProtocol):
         """After a failure: the peer may have received the whole request."""
         self.unprocessed = False
         """After a failure: the peer provably took no byte of the request."""
-        self._begin_fields()
-
-    def _begin_fields(self) -> None:
         self.sent = False
         """The whole request was given to the transport."""
         self._deadline = math.inf
-        self._bytes_before = self._acknowledged = self._written if self.tls is None else self.tls.written
-        self._progress_at = 0.0
-        self._leaving = False
-        self._limit = math.inf
-        self._counted = 0
         self._unsent_size = -1
 
     # -- the life of one exchange, called by the pool and the transport ------------------------------------------
@@ -188,7 +182,13 @@ class Connection(asyncio.BufferedProtocol):
             body_max: Wake the caller at the end only, and end a body beyond so many bytes; None: wake it for the head and for each piece
                 of the body.
         """
-        self._begin_fields()
+        self.sent = False
+        self._deadline = math.inf
+        self._bytes_before = self._acknowledged = self._written if self.tls is None else self.tls.written
+        self._progress_at = 0.0
+        self._leaving = False
+        self._counted = 0
+        self._unsent_size = -1
         if self.gone:  # it ended between being given to the caller and this call: nobody would ever wake the caller
             self.error = (httpx.WriteError, "the connection ended before the request was written")
             self.unprocessed = True
@@ -315,7 +315,8 @@ class Connection(asyncio.BufferedProtocol):
         if not usable or not self.sent or self._paused or self.gone or self.error is not None:
             self.abort()
             return False
-        self._resume_reading()
+        if self._reading_paused:
+            self._resume_reading()
         self.reused = True
         return True
 
@@ -394,8 +395,7 @@ class Connection(asyncio.BufferedProtocol):
     def _arm(self, seconds: float | None, now: float | None = None) -> None:
         now = self._now() if now is None else now
         deadline = self._deadline = math.inf if seconds is None else now + seconds
-        timer = self._timer
-        if timer is None or (wakes := timer.when()) > deadline or wakes > self._limit:
+        if self._timer is None or self._wakes_at > deadline or self._wakes_at > self._limit:
             self._start_timer(now)
 
     def _start_timer(self, now: float) -> None:
@@ -404,11 +404,11 @@ class Connection(asyncio.BufferedProtocol):
             look = min(look, self._read_timeout)  # so that the clock of reading starts in time
         wake = min(self._deadline, self._limit, now + look)
         timer = self._timer
-        if timer is None or timer.when() > wake:
+        if timer is None or self._wakes_at > wake:
             if timer is not None:
                 timer.cancel()
             if not self.gone:
-                self._timer = self._loop.call_at(wake, self._on_timer)
+                self._timer, self._wakes_at = self._loop.call_at(wake, self._on_timer), wake
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -15,6 +15,7 @@ from picsellia_async._wire.decode import BODY_KEPT, status_error
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async._wire.exchange import Answer
 from picsellia_async._wire.image_echo import UNREADABLE_BODY, SentImage, sent_image, without_image
+from picsellia_async._wire.spelling import letters
 
 from ..support.image_spellings import REASON, image_spellings, part_read
 
@@ -103,10 +104,13 @@ def test_what_is_not_of_the_image_stays_as_it_came(body, content):
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 200), st.integers(40, 400))
 def test_the_words_around_it_stay(before, after, start, length):
-    """Whatever bytes are around it."""
+    """Whatever bytes are around it; but for letters that go on as the image does, of which nobody can tell."""
     hidden = without_image(before + b" " + CODE[start : start + length].encode() + b" " + after, sent(CONTENT))
     assert part_read(hidden, CONTENT) == 0
-    if hidden != UNREADABLE_BODY and before.isalpha() and after.isalpha():
+    goes_on = letters(CODE[:start].encode()).endswith(before[-1:]) or letters(
+        CODE[start + length :].encode()
+    ).startswith(after[:1])
+    if hidden != UNREADABLE_BODY and before.isalpha() and after.isalpha() and not goes_on:
         assert hidden.startswith(before)
         assert hidden.endswith(after)
 
