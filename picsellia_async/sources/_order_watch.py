@@ -120,6 +120,7 @@ def shape_beyond(place: str, prediction: Mapping[str, Any], size: Size) -> str:
     )
     for field, depth in _POINTS.items():
         points = [one for one in _flattened(prediction.get(field), depth) if _are_numbers(one) and len(one) in {2, 3}]
+        points = [one for one in points if one[2:] != [0]]  # a keypoint that nobody sees is anywhere
         shapes += [(one, (one[0], one[1], one[0], one[1])) for one in points]
     far = next((one for one, corners in shapes if not _fits(_in_order(corners), size)), None)
     return "" if far is None else f"{place} has {shown(far)} on {size[0]} x {size[1]} pixels"

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from picsellia_async.sources import coco_results, manifest, yolo_labels
+from picsellia_async.sources._order_watch import shape_beyond
 
 from ..support.sources import encoded, frames_before, listed, turned
 
@@ -197,3 +198,10 @@ async def test_boxes_beyond_their_images_tell_nothing_where_outlines_are_sent(tm
         assert await frames_before(source, "the shapes of 3 of 3 images reach beyond their images") == []
     else:
         assert len(await listed(source)) == 3
+
+
+@pytest.mark.parametrize(("seen", "is_far"), [(0, False), (2, True)])
+def test_a_keypoint_that_nobody_sees_is_not_far(seen, is_far):
+    """Visibility 0 is "not labelled" in COCO: some tools write -999 there, and the other lines are no worse for it."""
+    prediction = {"keypoints": [[[-999, -999, seen], [10, 10, 2]]], "classes": [0], "scores": [0.5]}
+    assert bool(shape_beyond("line 1", prediction, (640, 480))) is is_far
