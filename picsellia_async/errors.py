@@ -149,6 +149,8 @@ class StatusError(PicselliaError):
     """How often the call was attempted in all."""
     retry_after: float | None = None
     """Seconds that the service asked to wait, or None."""
+    request_sent: bool = True
+    """Whether the request of the call was sent. False: it is the answer to the sign-in before it, or to what else it needs first."""
 
     def __str__(self) -> str:
         """Return status, place and the service's words, shortened."""

@@ -186,8 +186,8 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
         may_be_stored: Whether an answer to an earlier attempt was lost.
         is_repeat: Whether there was an earlier attempt.
     """
-    if isinstance(error, DecodeError) and not error.request_sent:
-        return Verdict.REPEAT  # the answer to a sign-in: the frame was not sent
+    if isinstance(error, (StatusError, DecodeError)) and not error.request_sent:
+        return _judge_before(error, policy)
     # An unreadable answer with the status that means "stored": only its text is lost.
     if (isinstance(error, DecodeError) and error.status == _STORED) or (
         isinstance(error, ConflictError) and (may_be_stored or is_repeat)
@@ -207,6 +207,14 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
             return Verdict.REJECT  # as with its body
         return Verdict.REPEAT if is_repeatable(policy, error, idempotent=True) else Verdict.HOLD
     return Verdict.REJECT if isinstance(error, PicselliaError) else Verdict.OURS
+
+
+def _judge_before(error: StatusError | DecodeError, policy: RetryPolicy) -> Verdict:
+    """Decide what the answer to a sign-in means for the frame that was not sent. No word in it is about that frame."""
+    is_refusal = (
+        isinstance(error, StatusError) and error.status not in policy.statuses and not _is_of_the_network(error)
+    )
+    return Verdict.REFUSED if is_refusal else Verdict.REPEAT
 
 
 def _is_of_the_network(error: StatusError) -> bool:
@@ -236,8 +244,10 @@ def may_have_stored(error: BaseException) -> bool:
     """Return whether the service may have stored the frame although the attempt failed this way."""
     if isinstance(error, StatusError) and _is_of_the_network(error):
         return False
+    if isinstance(error, (StatusError, DecodeError)) and not error.request_sent:
+        return False
     if isinstance(error, DecodeError):
-        return error.request_sent
+        return True
     if isinstance(error, StatusError):
         return (error.status >= 500 and error.status not in _NOT_STORED) or 200 <= error.status < 300
     return isinstance(error, TransportError) and error.request_sent

@@ -20,7 +20,14 @@ from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.common_requests import CloudImage
 from picsellia_async._wire.endpoints import MONITOR
 from picsellia_async.config import RetryPolicy
-from picsellia_async.errors import ConfigurationError, ResourceNotFoundError, TransportError, shown
+from picsellia_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    ResourceNotFoundError,
+    StatusError,
+    TransportError,
+    shown,
+)
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
@@ -99,7 +106,7 @@ class Bulk:
             await self._meaning.check_labels(frame.prediction)
         try:
             return await self._hosts.cloud_image(frame.object_name)
-        except TransportError as error:
+        except (TransportError, StatusError, DecodeError) as error:
             error.request_sent = False  # the question for the storage: the frame was not sent
             raise
 

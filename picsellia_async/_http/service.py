@@ -295,7 +295,7 @@ class Service:
             # The request that it is for was not sent: any call may be repeated, and no frame was stored.
             exc.request_sent, exc.status = False, 0
             raise
-        except DecodeError as exc:
+        except (StatusError, DecodeError) as exc:
             exc.request_sent = False
             raise
 

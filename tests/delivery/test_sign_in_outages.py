@@ -112,6 +112,27 @@ async def test_a_sign_in_that_fails_is_seen_as_any_other_failure(emulator: Emula
     assert len(stored_names(emulator)) == FRAMES
 
 
+@pytest.mark.parametrize("status", [400, 409, 413, 422, 418])
+async def test_a_sign_in_that_is_refused_speaks_of_no_frame(emulator: Emulator, tmp_path: Path, status: int) -> None:
+    """Whatever its status means for a frame: a spool keeps all, none counts as stored, and all arrive when it is over."""
+    told = Told()
+    async with client_of(emulator) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        emulator.faults.add(Fault(kind="status", endpoint="oracle_login", status=status))
+        uploader = await submitted(deployment, told, spool=tmp_path / "spool")
+        await told.first()
+        assert told.changes == [(Health.OK, Health.REFUSED)]
+        assert "/api/auth/login" in str(told.errors[0])
+        numbers = uploader.statistics()
+        assert (numbers.pending_frames, numbers.rejected, numbers.delivered) == (FRAMES, 0, 0)
+        emulator.faults.clear()
+        await uploader.flush()
+        await uploader.aclose()
+    report = uploader.report
+    assert (report.delivered, report.rejected, report.duplicates, report.may_be_stored) == (FRAMES, 0, 0, 0)
+    assert len(stored_names(emulator)) == FRAMES
+
+
 @pytest.mark.parametrize("endpoint", ["oracle_login", "monitor"])
 async def test_a_host_that_hangs_is_told_before_anything_times_out(
     emulator: Emulator, endpoint: str, monkeypatch: pytest.MonkeyPatch

@@ -159,6 +159,16 @@ def test_an_unreadable_sign_in_sends_nothing() -> None:
     assert not outcome.may_be_stored
 
 
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(400, Verdict.REFUSED), (409, Verdict.REFUSED), (422, Verdict.REFUSED), (500, Verdict.REPEAT)]
+)
+def test_a_refused_sign_in_is_not_about_the_frame(code: int, verdict: Verdict) -> None:
+    """The frame was not sent: it is neither wrong nor stored, by a 409 behind a lost answer neither."""
+    error = status_error_class(code)("no", code, request_sent=False)
+    assert judge(error, RetryPolicy(), may_be_stored=True, is_repeat=True) is verdict
+    assert not may_have_stored(error)
+
+
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308, 511, 200])
 def test_a_network_that_wants_a_sign_in_ends_no_frame(code: int, coding: str) -> None:
