@@ -98,6 +98,7 @@ CASES = [
 
 ELSEWHERE = {
     "401 after a new sign-in, 402, 403, 404": ["rows::test_a_refused_account"],
+    "a sign-in that is refused with any status": ["sign_in::test_a_sign_in_that_is_refused_speaks_of_no_frame"],
     "a certificate that cannot be verified, a client that was closed": [
         "rows::test_a_certificate_that_cannot_be_verified",
         "rows::test_a_client_that_was_closed",
@@ -132,6 +133,7 @@ FILES = {
     "rows": "delivery/test_guarantee_rows.py",
     "guarantees": "delivery/test_guarantees.py",
     "heads": "delivery/test_malformed_heads.py",
+    "sign_in": "delivery/test_sign_in_outages.py",
     "scenarios": "delivery/test_scenarios.py",
     "damage": "spool/test_damage.py",
     "power_cut": "spool/test_power_cut.py",
