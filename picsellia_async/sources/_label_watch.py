@@ -16,9 +16,9 @@ import attrs
 
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.sources._beyond_watch import BEYOND_MIN, BeyondWatch
-from picsellia_async.sources._errors import OnBad
+from picsellia_async.sources._errors import OnBad, SourceError
 from picsellia_async.sources._shapes import ShapeKind
-from picsellia_async.sources._yolo_lines import BOX, beyond_image
+from picsellia_async.sources._yolo_lines import BOX, Line, LineFormError, beyond_image, line_of, objects
 
 _BOXES_MIN: Final = 3
 """Boxes from which on it tells something that most of them reach beyond their image."""
@@ -37,8 +37,6 @@ _ROUNDING: Final = 0.01
 _ORIENTED: Final = range(8, 11)
 """Numbers of four points, perhaps with score and track."""
 _ORIENTED_OVERHANG: Final = 0.5
-_TRACKED: Final = BOX + 2
-"""Numbers of a box with score and track."""
 
 
 @attrs.define
@@ -110,6 +108,12 @@ class LabelWatch:
     _far: BeyondWatch = attrs.field(init=False)
     """Files with lines beyond by more than a detector's overhang."""
     _left_top: _LeftTop = attrs.field(factory=_LeftTop, init=False)
+    _files: int = attrs.field(default=0, init=False)
+    """Those that hold something."""
+    _refused: int = attrs.field(default=0, init=False)
+    """Files with a line that is none of the kind."""
+    _refusal: str = attrs.field(default="", init=False)
+    """The first of these, and what is said of it at its turn."""
 
     @_unknown.default
     def _(self) -> BeyondWatch:
@@ -120,45 +124,48 @@ class LabelWatch:
         return BeyondWatch(BEYOND_MIN if self._on_bad == "raise" else _SKIPPED_MAX + 1)
 
     def see(self, name: str, text: str) -> None:
-        """Take note of a file; what is no line of numbers is passed over, since it is refused at its turn."""
-        is_any = False
-        far = unknown = ""
-        boxes: list[Sequence[float]] = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            words = line.split()
+        """Take note of a file; a line that is none of the kind is refused at its turn, and its class and numbers tell nothing."""
+        lines, is_refused = [], False
+        texts = [line.strip() for line in text.splitlines()]
+        for number, line in enumerate(texts, start=1):
             try:
-                numbers = list(map(float, words[1:]))
-            except ValueError:
-                continue
-            if not numbers:
-                continue
-            is_any = True
-            unknown = unknown or self._unknown_class(words[0], f"{name}: line {number}")
-            if self._kind != "detection":
-                is_far = _is_far_outline(numbers)
-            elif len(numbers) >= BOX:
-                boxes.append(numbers[:BOX])
-                is_far = self._see_box(numbers, line.strip())
-            else:
-                continue
-            if is_far:
-                far = far or f"{name}: line {number}, {line.strip()!r}"
-                self._example = self._example or line.strip()
-        if is_any:
-            self._unknown.see(unknown)
-            self._far.see(far)
-            if "left top" in self._readings:
-                self._left_top.see(boxes)
+                if line:
+                    lines.append(line_of(number, line, self._kind))
+            except LineFormError:
+                is_refused = True
+        self._files += bool(lines or is_refused)
+        if is_refused or (self._kind == "segmentation" and any(map(self._is_doubtful, lines))):
+            error = _error_of(text, self._kind)
+            if is_refused or isinstance(error, LineFormError):
+                self._refused += 1
+                self._refusal = self._refusal or f"{name}: {error}"
+            # That an outline is a box with keypoints only its whole file tells.
+            lines = [] if self._kind == "segmentation" and isinstance(error, LineFormError) else lines
+        if lines:
+            self._see_lines(name, lines, texts)
 
-    def _unknown_class(self, word: str, place: str) -> str:
-        try:
-            label = float(word)
-        except ValueError:  # a name, which is looked up
+    def _is_doubtful(self, line: Line) -> bool:
+        return _is_far_outline(line.numbers) or (isinstance(line.label, int) and bool(self._why_unknown(line.label)))
+
+    def _see_lines(self, name: str, lines: Sequence[Line], texts: Sequence[str]) -> None:
+        far = unknown = ""
+        for line in lines:
+            text = texts[line.number - 1]
+            unknown = unknown or self._unknown_class(line.label, f"{name}: line {line.number}")
+            is_far = self._see_box(line.numbers, text) if self._kind == "detection" else _is_far_outline(line.numbers)
+            if is_far:
+                far = far or f"{name}: line {line.number}, {text!r}"
+                self._example = self._example or text
+        self._unknown.see(unknown)
+        self._far.see(far)
+        if "left top" in self._readings:
+            self._left_top.see([line.numbers[:BOX] for line in lines])
+
+    def _unknown_class(self, label: int | str, place: str) -> str:
+        if isinstance(label, str):  # a name, which is looked up
             return ""
-        if not label.is_integer() or label < 0:
-            return ""
-        self._classes.add(int(label))
-        why = self._why_unknown(int(label))
+        self._classes.add(label)
+        why = self._why_unknown(label)
         return why and f"{place}: {why}"
 
     def _see_box(self, numbers: Sequence[float], line: str) -> bool:
@@ -176,6 +183,13 @@ class LabelWatch:
     @property
     def verdict(self) -> str:
         """Why the folder as a whole is refused; "" where nothing tells."""
+        guess = self._guess()
+        if not guess or not self._refused:
+            return guess
+        return f"{self._refused} of {self._files} label files have lines of another form ({self._refusal}); and of the others {guess}"
+
+    def _guess(self) -> str:
+        """Return what the lines tell that are of the kind; "" is nothing."""
         if self._is_unknown_whole:
             return self._unknown.example
         other = self._other_reading() if self._kind == "detection" else ""
@@ -215,6 +229,14 @@ class LabelWatch:
         return ""
 
 
+def _error_of(text: str, kind: ShapeKind) -> SourceError | None:
+    try:
+        objects(text, kind, has_score=True)
+    except SourceError as error:
+        return error
+    return None
+
+
 def _looks_like(words: str, example: str, beyond: BeyondWatch) -> str:
     return (
         f"a line looks like {words}, and must be class, x_center, y_center, width, height, score: read so, "
@@ -233,23 +255,17 @@ def _own_share_beyond(box: Sequence[float]) -> float:
 def _are_corners(numbers: Sequence[float]) -> bool:
     x, y, right, low = numbers[:BOX]
     high = 1 + OVERHANG
-    return len(numbers) <= _TRACKED and -OVERHANG <= x <= right <= high and -OVERHANG <= y <= low <= high
+    return -OVERHANG <= x <= right <= high and -OVERHANG <= y <= low <= high
 
 
 def _is_left_top(numbers: Sequence[float]) -> bool:
     x, y, width, height = numbers[:BOX]
     high = 1 + _ROUNDING
-    return (
-        len(numbers) <= _TRACKED
-        and min(x, y) >= -_ROUNDING
-        and min(width, height) >= 0
-        and x + width <= high
-        and y + height <= high
-    )
+    return min(x, y) >= -_ROUNDING and min(width, height) >= 0 and x + width <= high and y + height <= high
 
 
 def _is_score_first(numbers: Sequence[float]) -> bool:
-    return BOX < len(numbers) <= _TRACKED and 0 <= numbers[0] <= 1 and not beyond_image(numbers[1 : BOX + 1], _ROUNDING)
+    return len(numbers) > BOX and 0 <= numbers[0] <= 1 and not beyond_image(numbers[1 : BOX + 1], _ROUNDING)
 
 
 _READINGS: Final[Mapping[str, Callable[[Sequence[float]], bool]]] = {

@@ -21,11 +21,17 @@ from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 
 BOX: Final = 4
+_TRACKED: Final = BOX + 2
+"""Numbers of a box with score and track."""
 _DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _SLACK: Final = 0.1
 """Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
 _CUT_NUMBER: Final = re.compile(r"[0-9](?:\.|[eE][-+]?)\Z")
 _SHARES: Final = "numbers are shares of the image's width and height, 0 to 1"
+
+
+class LineFormError(SourceError):
+    """What is written in a line is nothing of the kind that is read, whatever its numbers are: it tells nothing of other lines."""
 
 
 @attrs.frozen
@@ -41,7 +47,9 @@ class Object:
 
 
 @attrs.frozen
-class _Line:
+class Line:
+    """One line, of which is known what its columns are."""
+
     number: int
     """Place in the file, from 1."""
     label: int | str
@@ -67,7 +75,20 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
         return []
     _check_cut(text, lines, kind)
     _check_repeated(text)
+    for line in lines:
+        _check_columns(line, kind)
     return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
+
+
+def line_of(number: int, text: str, kind: ShapeKind) -> Line:
+    """Return a line that may be one of the kind, as far as it tells alone.
+
+    Raises:
+        LineFormError: It is none.
+    """
+    line = _line(number, text.split())
+    _check_columns(line, kind)
+    return line
 
 
 def _check_zero_bytes(text: str) -> None:
@@ -99,7 +120,7 @@ def check_last_number(text: str) -> None:
         )
 
 
-def _check_cut(text: str, lines: Sequence[_Line], kind: ShapeKind) -> None:
+def _check_cut(text: str, lines: Sequence[Line], kind: ShapeKind) -> None:
     """Refuse a last line that lacks what all lines before it have, and its end: the writer was stopped within it.
 
     Raises:
@@ -146,18 +167,18 @@ def beyond_image(box: Sequence[float], by: float = OVERHANG) -> str:
     return ""
 
 
-def _line(number: int, words: list[str]) -> _Line:
+def _line(number: int, words: list[str]) -> Line:
     if words[0].startswith("#"):  # its numbers alone would be those of an object of the class "#"
-        raise SourceError(f"line {number}: {_no_numbers(words)}")
+        raise LineFormError(f"line {number}: {_no_numbers(words)}")
     try:
         numbers = [float(word) for word in words[1:]]
     except ValueError:
-        raise SourceError(f"line {number}: {_no_numbers(words)}") from None
+        raise LineFormError(f"line {number}: {_no_numbers(words)}") from None
     if not numbers:
-        raise SourceError(f"line {number}: {_no_numbers(words)}")
+        raise LineFormError(f"line {number}: {_no_numbers(words)}")
     if not all(map(math.isfinite, numbers)):
-        raise SourceError(f"line {number}: all numbers must be finite")
-    return _Line(number, _label(number, words[0]), numbers, words[-1])
+        raise LineFormError(f"line {number}: all numbers must be finite")
+    return Line(number, _label(number, words[0]), numbers, words[-1])
 
 
 def _no_numbers(words: list[str]) -> str:
@@ -181,24 +202,40 @@ def _label(number: int, word: str) -> int | str:
     except ValueError:
         return word
     if not value.is_integer() or value < 0:
-        raise SourceError(f"line {number}: a class must be a whole number from 0, got {word}")
+        raise LineFormError(f"line {number}: a class must be a whole number from 0, got {word}")
     return int(value)
 
 
-def _boxes(lines: list[_Line], *, has_score: bool) -> list[Object]:
+def _check_columns(line: Line, kind: ShapeKind) -> None:
+    """Refuse columns of another kind before their numbers are judged: those of an oriented box, read as a box, would be beyond its image.
+
+    Raises:
+        LineFormError: They are.
+    """
+    numbers, count = line.numbers, len(line.numbers)
+    if kind == "segmentation":
+        is_tracked = count == _TRACKED and 0 <= numbers[BOX] <= 1 < numbers[-1] and numbers[-1].is_integer()
+        if count <= BOX + 1 or is_tracked:
+            track = ", the last of them a track's," if is_tracked else ""
+            raise LineFormError(f'line {line.number}: {count} numbers{track} are a box, which kind="detection" reads')
+        return
+    if not BOX <= count <= _TRACKED:
+        raise LineFormError(f"line {line.number}: {_no_box(count)}")
+    if count == _TRACKED:
+        _check_track(line, numbers[-1])
+    elif count > BOX and numbers[BOX] > 1:
+        _check_track(line, numbers[BOX])
+
+
+def _boxes(lines: list[Line], *, has_score: bool) -> list[Object]:
     found = []
     is_track = _fifth_is_track(lines, has_score=has_score)
     for line in lines:
-        extra = line.numbers[BOX:]
-        if len(line.numbers) < BOX or len(extra) > 2:
-            raise SourceError(f"line {line.number}: {_no_box(len(line.numbers))}")
-        box = line.numbers[:BOX]
+        box, extra = line.numbers[:BOX], line.numbers[BOX:]
         _check_shares(line, box)
         beyond = beyond_image(box)
         if beyond:
             raise SourceError(f"line {line.number}: {beyond}, which ends at 1")
-        if len(extra) == 2:
-            _check_track(line, extra[1])
         score = extra[0] if extra and not (len(extra) == 1 and is_track) else None
         if score is not None and not 0 <= score <= 1:
             raise SourceError(f"line {line.number}: a score must be 0 to 1, got {score:g}")
@@ -206,7 +243,7 @@ def _boxes(lines: list[_Line], *, has_score: bool) -> list[Object]:
     return found
 
 
-def _fifth_is_track(lines: list[_Line], *, has_score: bool) -> bool:
+def _fifth_is_track(lines: list[Line], *, has_score: bool) -> bool:
     """Return whether the number after the box is that of a track: ids go beyond 1, which no score does.
 
     Raises:
@@ -226,9 +263,11 @@ def _fifth_is_track(lines: list[_Line], *, has_score: bool) -> bool:
     return False
 
 
-def _check_track(line: _Line, value: float) -> None:
+def _check_track(line: Line, value: float) -> None:
     if value < 0 or not value.is_integer():
-        raise SourceError(f"line {line.number}: {value:g} is neither a score, 0 to 1, nor the whole number of a track")
+        raise LineFormError(
+            f"line {line.number}: {value:g} is neither a score, 0 to 1, nor the whole number of a track"
+        )
 
 
 def _no_box(count: int) -> str:
@@ -241,7 +280,7 @@ def _no_box(count: int) -> str:
     return f"{count} numbers after the class are no box, but {what}"
 
 
-def _check_shares(line: _Line, numbers: Sequence[float]) -> None:
+def _check_shares(line: Line, numbers: Sequence[float]) -> None:
     if len(numbers) == BOX and min(numbers[2:]) < 0:
         raise SourceError(f"line {line.number}: width and height must not be negative")
     if len(numbers) == BOX and min(numbers[2:]) == 0:
@@ -250,13 +289,11 @@ def _check_shares(line: _Line, numbers: Sequence[float]) -> None:
         raise SourceError(f"line {line.number}: {_SHARES}, got {max(numbers, key=abs):g}: are these pixels?")
 
 
-def _polygons(lines: list[_Line]) -> list[Object]:
+def _polygons(lines: list[Line]) -> list[Object]:
     has_tracks = _pairs_are_score_and_track(lines)
     found = []
     for line in lines:
         numbers = list(line.numbers)
-        if len(numbers) <= BOX + 1:
-            raise SourceError(f'line {line.number}: {len(numbers)} numbers are a box, which kind="detection" reads')
         score = None
         if has_tracks:
             _check_track(line, numbers.pop())
@@ -270,14 +307,14 @@ def _polygons(lines: list[_Line]) -> list[Object]:
             polygon = polygon_from(numbers)
         except SourceError as error:
             raise SourceError(f"line {line.number}: {error}") from None
-        _check_shares(line, numbers)
         if _is_pose(line.numbers, polygon):
-            raise SourceError(f"line {line.number}: a box with keypoints is no polygon, and is not read")
+            raise LineFormError(f"line {line.number}: a box with keypoints is no polygon, and is not read")
+        _check_shares(line, numbers)
         found.append(Object(line.number, line.label, numbers, score))
     return found
 
 
-def _pairs_are_score_and_track(lines: list[_Line]) -> bool:
+def _pairs_are_score_and_track(lines: list[Line]) -> bool:
     """Return whether each line ends with a score and a track: an even count, whose last is a whole number that goes beyond 1."""
     return all(
         len(line.numbers) % 2 == 0
