@@ -51,6 +51,8 @@ class Place:
     """Of a picture that is shown before that key frame, the group before, on which it may build as well."""
     is_lost: bool = False
     """Whether its packet could not be decoded: nothing waits for it, though some decoders give what they have of it."""
+    is_holed: bool = False
+    """Whether there are zeros in place of its data, of which no decoder tells, so that its picture is of no use."""
 
 
 @attrs.define
@@ -74,7 +76,16 @@ class Corruption:
     _doubtful: tuple[int, int] | None = None
     """Packet and group of a packet, if something may be missing in the next one or behind that."""
 
-    def read(self, pts: int | None, *, is_key: bool, is_damaged: bool, is_doubtful: bool = False) -> None:
+    def read(
+        self,
+        pts: int | None,
+        *,
+        is_key: bool,
+        is_damaged: bool,
+        is_doubtful: bool = False,
+        is_holed: bool = False,
+        is_one: bool = True,
+    ) -> None:
         """Take note of a packet.
 
         Args:
@@ -84,6 +95,8 @@ class Corruption:
             is_doubtful: Whether the one after it may lack data, or one behind that be missing: so MPEG-TS says, a packet early, also where
                 whole pieces were joined. The decoder tells whether it lacks data, and nothing builds on what is missing if a key frame is
                 the next.
+            is_holed: Whether there are zeros in place of its data.
+            is_one: Whether it surely is one picture; else it may hold a whole one besides.
         """
         self._count += 1
         if is_key:
@@ -95,11 +108,12 @@ class Corruption:
         if is_doubtful and self._doubtful is None:
             self._doubtful = self._count, self._group
         is_leading = pts is not None and self._key is not None and pts < self._key
-        self._places[pts] = Place(self._count, self._group, self._before if is_leading else None)
+        before = self._before if is_leading else None
+        self._places[pts] = Place(self._count, self._group, before, is_holed=is_holed and is_one and pts is not None)
         if len(self._places) > _PICTURES_KEPT:
             del self._places[next(iter(self._places))]
         # What is missing before a key frame is nothing that it builds on.
-        if is_damaged and not is_key:
+        if is_holed or (is_damaged and not is_key):
             self.damaged(self._count, self._group)
 
     def lost(self, back: int = 0, *, is_failed: bool = False) -> None:

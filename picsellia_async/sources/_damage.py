@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from picsellia_async.sources._corruption import Corruption, FrameNumbers, MissingPictures, Place
+from picsellia_async.sources._holes import Holes
 from picsellia_async.sources._jpeg import STRICT
 
 _TELLS_DAMAGE: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
@@ -84,17 +85,21 @@ class Damage:
         self._corruption = Corruption()
         self._missing = MissingPictures(stream.container.format.name == "hls")
         self._numbers = _frame_numbers(context)
+        self._holes = Holes(context.name, context.extradata or b"")
         self._held: deque[tuple[Any, Place]] = deque()
 
     def read(self, packet: Any) -> int:
         """Take note of a packet; return how many pictures are missing before it, or -1 where it was taken for missing."""
         if packet.size:
-            is_intra, is_gap = (False, False) if self._numbers is None else self._numbers.read(bytes(packet))
+            data = bytes(packet) if self._holes.is_known else b""  # else a copy for nothing
+            is_intra, is_gap = (False, False) if self._numbers is None else self._numbers.read(data)
             self._corruption.read(
                 packet.pts,
                 is_key=is_intra or packet.is_keyframe,
                 is_damaged=is_gap or (packet.is_corrupt and not self._is_told),
                 is_doubtful=packet.is_corrupt and self._is_told,
+                is_holed=self._holes.is_holed(data),
+                is_one=self._holes.has_lengths,
             )
         count = self._missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
         if count > 0 and self._told:

@@ -281,7 +281,7 @@ class Reading:
             is_corrupted = damage.is_corrupted(place)
             if damage.was_counted(place):
                 continue
-            if frame.is_corrupt:
+            if frame.is_corrupt or (place.is_holed and not self.settings.is_live):
                 self._is_damaged()
             elif is_corrupted and self.settings.discard_corrupted:
                 self.corrupted += 1
