@@ -26,6 +26,7 @@ from picsellia_async.cli.delivering import (
     is_refused,
     seconds,
 )
+from picsellia_async.cli.deployment_type import check_type
 from picsellia_async.cli.failures import FailureFile, check_failures
 from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output
@@ -331,6 +332,7 @@ async def _deliver(
 ) -> None:
     async with AsyncClient(args.api_token, args.organization_id, host=args.host) as client:
         deployment = await find_deployment(client, args.deployment)
+        check_type(args, deployment.name, deployment.type)
         result.source = source = await _source(args, categories, deployment)
         where = f"{client.host}, organization {client.name}, deployment {deployment.name}"
         lines = None if args.manifest is None else await asyncio.to_thread(_lines, args.manifest)
