@@ -156,7 +156,10 @@ def _way_on(args: argparse.Namespace, result: Result) -> str:
     """Return what the same command does with what is left."""
     again = "" if not args.no_journal else "; without a journal it sends all from the beginning"
     if isinstance(result.error, SourceError):
-        skip = "" if args.skip_bad else ", and --skip-bad goes on behind it"
+        # What is wrong with the whole of a file --skip-bad does not pass over either.
+        skip = ", and --skip-bad goes on behind it" if result.error.is_of_item and not args.skip_bad else ""
+        if skip and result.batch is not None and not result.batch.read:
+            skip += ", unless all are bad like this first one: --skip-bad --dry-run counts them and sends nothing"
         return f"the same command stops there again{skip}{again}"
     if isinstance(result.error, ConfigurationError):  # of what the input says: two items with one id
         return f"the same command stops there again{again}"

@@ -24,6 +24,9 @@ OnBad: TypeAlias = Literal["raise", "skip"]
 class SourceError(PicselliaError):
     """A source cannot be read, or holds something that is no frame. The message says where, without passwords."""
 
+    is_of_item: bool = False
+    """Whether one item is bad, which may be skipped; else it is the whole of the source."""
+
 
 @attrs.define
 class Problems:
@@ -55,7 +58,9 @@ class Problems:
             SourceError: Bad items are not to be skipped.
         """
         if self.on_bad == "raise":
-            raise SourceError(message) from cause
+            error = SourceError(message)
+            error.is_of_item = True
+            raise error from cause
         self.skipped += 1
         if len(self.messages) < PROBLEMS_KEPT:
             self.messages.append(message)

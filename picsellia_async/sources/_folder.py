@@ -7,7 +7,7 @@ import heapq
 import os
 import re
 from collections.abc import Callable, Generator, Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -28,6 +28,7 @@ OTHER_PICTURES: Final = frozenset(
 """Pictures that the service does not take."""
 
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
+_SET: Final = re.compile(r"\[(!?)([^/]+?)\]")
 
 
 def checked_path(value: object, name: str) -> Path:
@@ -73,6 +74,26 @@ def alternatives(pattern: str) -> list[str]:
     return [one for word in found[1].split(",") for one in alternatives(f"{before}{word}{after}")]
 
 
+def pattern_doubts(patterns: Iterable[str]) -> str:
+    """Return what is wrong with patterns that matched nothing, in brackets; "" where nothing tells."""
+    found = [f"{pattern!r} {doubt}" for pattern in patterns if (doubt := _doubt(pattern))]
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def _doubt(pattern: str) -> str:
+    if pattern.startswith("/") or PureWindowsPath(pattern).is_absolute():
+        return "is absolute, and a pattern is for paths below the folder"
+    if ".." in pattern.split("/"):
+        return "leads out of the folder, and a pattern is for paths below it"
+    left = "".join(alternatives(pattern))
+    for sign, words in (("{", "a brace that is not closed"), ("}", "a brace that is not opened")):
+        if sign in left:
+            return f"has {words}"
+    if "[" in _SET.sub("", left):
+        return "has a bracket that is not closed"
+    return "has a backslash, and folders are parted by /" if "\\" in pattern else ""
+
+
 def _regex(pattern: str) -> str:
     parts = pattern.removeprefix("./").split("/") if "/" in pattern else ["**", pattern]
     words = []
@@ -91,7 +112,7 @@ def _segment(part: str) -> str:
     words = []
     rest = part
     while rest:
-        found = re.match(r"\[(!?)([^/]+?)\]", rest)
+        found = _SET.match(rest)
         if found:
             words.append(f"[{'^/' if found[1] else ''}{re.escape(found[2]).replace(chr(92) + '-', '-')}]")
             rest = rest[found.end() :]

@@ -8,7 +8,14 @@ from typing import get_args
 
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._errors import OnBad, Problems
-from picsellia_async.sources._folder import IMAGE_PATTERNS, checked_path, checked_patterns, matcher, walk
+from picsellia_async.sources._folder import (
+    IMAGE_PATTERNS,
+    checked_path,
+    checked_patterns,
+    matcher,
+    pattern_doubts,
+    walk,
+)
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._source import Source
@@ -65,5 +72,5 @@ def directory(
             if image is not None:
                 yield image
 
-    nothing = f"nothing in {os.fspath(root)!r} matches {', '.join(patterns)}"
+    nothing = f"nothing in {os.fspath(root)!r} matches {', '.join(patterns)}{pattern_doubts(patterns)}"
     return Source(f"directory {os.fspath(root)!r}", read, on_bad=on_bad, nothing=nothing)

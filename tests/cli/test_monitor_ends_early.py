@@ -173,3 +173,25 @@ async def test_what_is_not_read_is_told_without_a_journal_too(tmp_path, monitor)
     code, report, err = await monitor("--manifest", manifest, "--no-journal", "--skip-bad")
     assert (code, report["not_read"]) == (1, 0)
     assert "not read" not in err
+
+
+@pytest.mark.parametrize("options", [[], ["--no-journal"]])
+async def test_what_is_wrong_with_a_whole_file_is_not_said_to_be_skipped(tmp_path, monitor, options):
+    """Boxes in another order: skipping bad items does not pass it over, and is refused in the same way."""
+    manifest = write_manifest(tmp_path / "day")
+    manifest.write_text(manifest.read_text().replace("[1, 2, 30, 40]", "[10, 2, 60, 40]"))
+    for more in ([], ["--skip-bad"]):
+        code, _, err = await monitor("--manifest", manifest, *options, *more)
+        assert code == 1
+        assert "6 not read: the same command stops there again" in err
+        assert "--skip-bad" not in err
+
+
+@pytest.mark.parametrize(("place", "is_first"), [(0, True), (2, False)])
+async def test_where_the_first_item_is_bad_all_may_be(tmp_path, monitor, place, is_first):
+    """As where a file as a whole has no names of classes: then skipping leaves nothing, and a dry run tells."""
+    arguments = arguments_of("yolo", tmp_path / "day", 6)
+    sorted((tmp_path / "day" / "labels").iterdir())[place].write_text("1 0.5 0.5 0.2 0.2\n")
+    _, _, err = await monitor(*arguments)
+    assert "the same command stops there again, and --skip-bad goes on behind it" in err
+    assert ("unless all are bad like this first one: --skip-bad --dry-run counts them" in err) == is_first

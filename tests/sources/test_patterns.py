@@ -73,3 +73,31 @@ async def test_other_pictures_are_counted_and_told_once(tmp_path, make_image, ca
     assert source.left_out == {".bmp": 1, ".tif": 2, ".webp": 1, ".txt": 1, "": 1}
     (line,) = [one for one in caplog.messages if "passed over" in one]
     assert "2 .tif, 1 without extension, 1 .bmp" in line
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("../other/*.jpg", r"'\.\./other/\*\.jpg' leads out of the folder, and a pattern is for paths below it"),
+        ("cam1/../../*.jpg", "leads out of the folder"),
+        ("/data/cam1/*.jpg", r"'/data/cam1/\*\.jpg' is absolute, and a pattern is for paths below the folder"),
+        ("C:\\day\\*.jpg", "is absolute"),
+        ("cam1\\*.png", r"has a backslash, and folders are parted by /"),
+        ("*.{jpg,png", r"'\*\.\{jpg,png' has a brace that is not closed"),
+        ("*.jpg,png}", "has a brace that is not opened"),
+        ("cam[12/*.png", "has a bracket that is not closed"),
+        (["*.webm", "../*.jpg"], r"'\.\./\*\.jpg' leads out"),
+    ],
+)
+async def test_what_is_wrong_with_a_pattern_is_said_where_nothing_matches(tmp_path, make_image, pattern, words):
+    """Beside what was there."""
+    make_image(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match=rf"matches .* \(.*{words}.*\); passed over: 1 \.jpg"):
+        await listed(directory(tmp_path, pattern))
+
+
+@pytest.mark.parametrize("name", ["a{b.jpg", "a}b.jpg", "a[b.jpg"])
+async def test_names_with_such_characters_are_matched(tmp_path, make_image, name):
+    """A brace or bracket alone stands for itself."""
+    make_image(tmp_path / name)
+    assert [image.filename for image in await listed(directory(tmp_path, name))] == [name]
