@@ -164,20 +164,23 @@ class Reporter:
         has_trouble = spool is not None and (spool.error or self.reading_error)
         return Health.DEGRADED if self._ledger.quarantined or has_trouble else Health.OK
 
-    def saw(self, signal: Signal, error: BaseException | None, *, is_final: bool = False) -> None:
+    def saw(self, signal: Signal, error: BaseException | None, *, is_final: bool = False, is_new: bool = True) -> None:
         """An attempt ended.
 
         Args:
             signal: What keeps senders waiting now.
             error: What the last attempt that failed ended in.
             is_final: Whether the account is refused for good.
+            is_new: Whether it was this attempt. One that is cancelled while the host hangs brings no error of before back.
         """
         is_news, self._is_final = is_final and not self._is_final, is_final
         if signal is self._signal and not (is_news or self._told is not Health.OK):
             if self._ledger.lost != self._lost:
                 self.look()
             return
-        self._signal, self._error = signal, error
+        if is_new or signal is not self._signal:
+            self._error = error
+        self._signal = signal
         self.look(is_sure=is_news)
 
     @property

@@ -196,3 +196,29 @@ async def test_closing_tells_trouble_that_was_not_told_yet(caplog: pytest.LogCap
         await asyncio.sleep(1)
     (last,) = told(caplog)
     assert "3 frames not delivered: 3 dropped; the monitoring host asks for a pause (ServerError: " in last
+
+
+@pytest.mark.parametrize("recovers", [True, False], ids=["after a recovery", "right behind it"])
+async def test_closing_during_a_hang_names_it_and_not_the_error_before(
+    recovers: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 for some seconds, then silence that was told: requests that closing cancels bring back no error of before."""
+    is_out = True
+    error = ServerError("busy", 503, "POST", "http://x")
+    service = Service(script=lambda frame, attempt: error if is_out else None)
+    reasons: list[BaseException | None] = []
+    async with uploader(service, close_timeout=4.0, on_health=lambda before, now, why: reasons.append(why)) as up:
+        await submitted(up, 8)
+        await asyncio.sleep(6)
+        if recovers:
+            is_out = False
+            await up.flush()
+            await asyncio.sleep(10)
+        service.hold = asyncio.Event()
+        await submitted(up, 40)
+        await asyncio.sleep(31)
+        assert HANGS in told(caplog)[-1]
+    last = told(caplog)[-1]
+    assert f"; {HANGS} (TimeoutError: " in last
+    assert "503" not in last.partition(", first ")[0]
+    assert isinstance(up.statistics().last_error, ServerError)
