@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError, ImplausibleError
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import (
     DetectionPredictionFormat,
     KeypointPredictionFormat,
@@ -18,6 +18,7 @@ from picsellia_async.predictions import (
     PointPredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._masks import checked_text
 from picsellia_async.predictions._values import OVERHANG
 from picsellia_async.predictions.orders import ORDER_WORDS, fitting
@@ -86,6 +87,12 @@ def check_drawn(field: str, points: Iterable[tuple[int, int]], size: tuple[int, 
 
 def _check_polygons(prediction: SegmentationPredictionFormat, width: int, height: int, name: str) -> None:
     for i, polygon in enumerate(prediction.detection_masks):
+        if len(polygon) < POINTS_MIN:
+            corners = "; the two corners of a box are none: write all four" if len(polygon) == 2 else ""
+            raise ImplausibleError(
+                f"{name}.detection_masks[{i}] has {len(polygon)} points, {shown(polygon)}, and a polygon has three or more{corners}. "
+                f'Leave the shape out, as SegmentationPredictionFormat.from_polygons does; checks="off" sends it'
+            )
         _check_points(polygon, width, height, f"{name}.detection_masks[{i}]")
 
 

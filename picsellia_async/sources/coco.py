@@ -15,8 +15,10 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.plausibility import check_prediction
 from picsellia_async.predictions import MaskPredictionFormat, SegmentationPredictionFormat
 from picsellia_async.predictions._coco_boxes import repeated
+from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._mask_order import goes_along_rows
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
+from picsellia_async.predictions._values import pairs
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._coco_checks import (
     Entry,
@@ -311,7 +313,8 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
     width, height = size
     if isinstance(value, list) and value and isinstance(value[0], list):
         # What is beyond the image has no pixels: without the checks of outlines it would be cut off unseen.
-        check_prediction(SegmentationPredictionFormat([0] * len(value), [0.0] * len(value), value), width, height)
+        areas = [one for one in value if len(pairs(one, "segmentation")) >= POINTS_MIN]
+        check_prediction(SegmentationPredictionFormat([0] * len(areas), [0.0] * len(areas), areas), width, height)
         filled = MaskPredictionFormat.from_polygons([value], [0], [0.0], size=size)
         if filled.left_out:
             raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")

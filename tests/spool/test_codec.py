@@ -21,7 +21,7 @@ from ..support.frames import PREDICTION, make_frame
 PREDICTIONS = [
     PREDICTION,
     ClassificationPredictionFormat([1], [0.5], ["a"]),
-    SegmentationPredictionFormat([1], [0.5], [[[1, 2], [3, 4]]]),
+    SegmentationPredictionFormat([1], [0.5], [[[1, 2], [3, 4], [5, 2]]]),
     LinePredictionFormat([1], [0.5], [[[1, 2], [3, 4]]]),
     PointPredictionFormat([1], [0.5], [[1, 2]]),
     KeypointPredictionFormat([1], [0.5], [[[1, 2, 1]]]),

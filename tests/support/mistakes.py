@@ -35,6 +35,8 @@ MISTAKES = {
     "class -1": ({"prediction": DetectionPredictionFormat([-1], [[1, 2, 3, 4]], [0.5])}, r"detection_classes\[0\] is -1"),
     "y, x": ({"prediction": PointPredictionFormat([0], [0.5], [[700, 1200]])}, "looks like y, x"),
     "polygon beyond": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[[1, 2], [3, 4], [5, 900]]])}, r"detection_masks\[0\]"),
+    "polygon of nothing": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[]])}, r"detection_masks\[0\] has 0 points.*three or more.*from_polygons"),
+    "box as polygon": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[200, 100, 400, 500]])}, r"detection_masks\[0\] has 2 points.*the two corners of a box.*all four"),
     "line beyond": ({"prediction": LinePredictionFormat([0], [0.5], [[[1, 2], [1500, 4]]])}, r"lines\[0\]"),
     "skeleton beyond": ({"prediction": KeypointPredictionFormat([0], [0.5], [[[1, 2, 2], [-200, 4, 1]]])}, r"keypoints\[0\]"),
     "PNG as JPEG": ({"image": png(WIDTH, HEIGHT)}, r'holds a PNG.*content_type="image/png"'),
