@@ -11,6 +11,8 @@ _FIRST: Final = 48
 """Code of the character for 0; a character carries 5 bits, and says by a sixth whether more follow."""
 _MORE: Final = 32
 _SIGN: Final = 16
+_EMPTY_MAX: Final = 32
+"""Characters that the text of an empty mask does not exceed, a run of background and perhaps empty ones behind it: longer ones need not be read."""
 
 
 def counts_from_text(text: str) -> list[int]:
@@ -37,6 +39,16 @@ def counts_from_text(text: str) -> list[int]:
     if shift:
         raise ConfigurationError("run lengths end in the middle of a number")
     return counts
+
+
+def has_pixels(text: str) -> bool:
+    """Whether a mask in COCO's text form has a pixel. What is no such text is said to have: it is told later, as what it is."""
+    if len(text) > _EMPTY_MAX:
+        return True
+    try:
+        return any(counts_from_text(text)[1::2])
+    except ConfigurationError:
+        return True
 
 
 def text_from_counts(counts: Sequence[int]) -> str:

@@ -11,10 +11,11 @@ from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import _masks, _values
 from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, checked_size, paths_from, whole_paths
-from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._labels import Classes, LabelMap, Names
 from picsellia_async.predictions._masks import Parts, RunLength
+from picsellia_async.predictions._run_length import has_pixels
 from picsellia_async.predictions._values import Numbers, Path, Shapes
-from picsellia_async.predictions.base import PredictionFormat, SplitShapes, counted
+from picsellia_async.predictions.base import PredictionFormat, SplitShapes
 from picsellia_async.validation import choice, sequence
 
 if TYPE_CHECKING:
@@ -163,18 +164,15 @@ class MaskPredictionFormat(PredictionFormat):
         label_map: LabelMap | None = None,
         texts: Iterable[str] | None = None,
     ) -> Self:
-        """Return the prediction for arrays of height x width of the image. Needs the extra `masks`. Keywords: `PredictionFormat`.
+        """Return the prediction for arrays of height x width of the image, without the empty ones. Needs the extra `masks`. Keywords: `PredictionFormat`.
 
         Raises:
             ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
         """
         arrays = _masks.mask_arrays(masks)
-        found = [_masks.encode(mask) for mask in arrays]
-        return counted(
-            cls(indexes(classes, names, label_map), scores, found, texts),
-            _masks.image_size(arrays),
-            label_map=label_map,
-        )
+        found = [[_masks.encode(mask)] if mask.any() else [] for mask in arrays]
+        split = SplitShapes.of(found, classes, scores, texts, names, label_map)
+        return split.prediction(cls, _masks.image_size(arrays))
 
     @classmethod
     def from_polygons(
@@ -245,7 +243,7 @@ class MaskPredictionFormat(PredictionFormat):
         for i, one in enumerate(given):  # run lengths first: they may say the size that polygons need
             if isinstance(one, (str, Mapping)):
                 counts, known = _masks.compressed(one, f"shapes[{i}]", known)
-                found[i] = [counts]
+                found[i] = [counts] if has_pixels(counts) else []
         place = Placement.of(None, known)
         for i, one in enumerate(given):
             if not isinstance(one, (str, Mapping)):
@@ -271,7 +269,7 @@ class MaskPredictionFormat(PredictionFormat):
         label_map: LabelMap | None = None,
         texts: Iterable[str] | None = None,
     ) -> Self:
-        """Return the prediction for masks in COCO's run-length form, compressed or not. Keywords: `PredictionFormat`.
+        """Return the prediction for masks in COCO's run-length form, compressed or not, without the empty ones. Keywords: `PredictionFormat`.
 
         Args:
             masks: `{"size": [height, width], "counts": ...}`; counts are a text, bytes or a list. Or the compressed text alone.
@@ -286,11 +284,11 @@ class MaskPredictionFormat(PredictionFormat):
             ConfigurationError: No run-length mask, the mask of another image, or runs that do not fill it.
         """
         known = checked_size(size, "size")
-        found = []
+        found: list[list[str]] = []
         for i, one in enumerate(sequence(masks, "masks")):
             counts, known = _masks.compressed(one, f"masks[{i}]", known)
-            found.append(counts)
-        return counted(cls(indexes(classes, names, label_map), scores, found, texts), known, label_map=label_map)
+            found.append([counts] if has_pixels(counts) else [])
+        return SplitShapes.of(found, classes, scores, texts, names, label_map).prediction(cls, known)
 
     def to_binary_masks(self, size: Size) -> list[NDArray[np.uint8]]:
         """Return an array of height x width of 0 and 1 per mask. Needs the extra `masks`.

@@ -186,7 +186,7 @@ CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
     [
         ("detection", {"bbox": [10, 20, 100, 200]}, DetectionPredictionFormat([0], [[20, 10, 220, 110]], [0.5])),
         ("segmentation", {"segmentation": [[n for p in SQUARE for n in p]]}, SegmentationPredictionFormat([0], [0.5], [SQUARE])),
-        ("mask", {"segmentation": {"size": [30, 40], "counts": "`U1"}}, MaskPredictionFormat([0], [0.5], ["`U1"])),
+        ("mask", {"segmentation": {"size": [30, 40], "counts": "f9;_k0"}}, MaskPredictionFormat([0], [0.5], ["f9;_k0"])),
         ("keypoint", {"keypoints": [5, 6, 2, 0, 0, 0]}, KeypointPredictionFormat([0], [0.5], [[[5, 6, 2], [0, 0, 0]]])),
     ],
 )  # fmt: skip

@@ -24,6 +24,7 @@ pytest.importorskip("faster_coco_eval")
 SQUARE = [[10, 10], [10, 20], [20, 20], [20, 10]]
 MASK = np.zeros((30, 40), bool)
 MASK[10:21, 10:21] = True
+RUNS = {"size": [30, 40], "counts": [310, *[11, 19] * 10, 11, 579]}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_the_pieces_of_a_mask():
     assert largest.detection_masks == every.detection_masks[:1]
 
 
-@given(st.lists(arrays(bool, (7, 9)), max_size=3))
+@given(st.lists(arrays(bool, (7, 9)).filter(np.any), max_size=3))  # the empty ones are left out
 def test_masks_survive_both_run_length_forms(masks):
     """Array, compressed and uncompressed run-length are the same mask, there and back."""
     labels, scores = [0] * len(masks), [0.5] * len(masks)
@@ -211,6 +212,38 @@ def test_masks_survive_both_run_length_forms(masks):
         assert MaskPredictionFormat.from_rle(form, labels, scores, size=(9, 7)) == prediction
     for mask, back in zip(masks, prediction.to_binary_masks((9, 7)), strict=True):
         assert np.array_equal(mask, back)
+
+
+EMPTY = {"size": [30, 40], "counts": [1200]}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda *given, **options: MaskPredictionFormat.from_binary_masks(
+            [np.zeros_like(MASK), MASK, np.zeros_like(MASK)], *given, **options
+        ),
+        lambda *given, **options: MaskPredictionFormat.from_rle([EMPTY, RUNS, EMPTY], *given, **options),
+        lambda *given, **options: MaskPredictionFormat.from_rle(
+            [{"size": [30, 40], "counts": "`U1"}, RUNS, {"size": [30, 40], "counts": [1200, 0]}], *given, **options
+        ),
+        lambda *given, **options: MaskPredictionFormat.from_rle(["`U1", RUNS, "`U1"], *given, **options),
+        lambda *given, **options: MaskPredictionFormat.from_shapes([EMPTY, RUNS, [[1, 1, 2, 2]]], *given, **options),
+    ],
+    ids=["arrays", "run lengths", "compressed ones", "texts alone", "mixed"],
+)
+def test_empty_masks_are_left_out(make):
+    """However they come, with their class, score and text; they are counted, and the image keeps its size."""
+    prediction = make(["car", "cat", "car"], [0.1, 0.2, 0.3], texts=["a", "b", "c"], label_map={"car": 0, "cat": 1})
+    assert (prediction.detection_classes, prediction.detection_scores) == ([1], [0.2])
+    assert (prediction.detection_texts, prediction.left_out, prediction.image_size) == (["b"], 2, (40, 30))
+    assert np.array_equal(prediction.to_binary_masks((40, 30))[0], MASK)
+
+
+def test_nothing_but_empty_masks():
+    """Nothing is sent of them, and the size of their image is known."""
+    prediction = MaskPredictionFormat.from_binary_masks([np.zeros_like(MASK)] * 2, [0, 1], [0.5, 0.6])
+    assert (prediction.detection_classes, prediction.left_out, prediction.image_size) == ([], 2, (40, 30))
 
 
 def test_a_mask_from_a_polygon_covers_it():
