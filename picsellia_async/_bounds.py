@@ -28,12 +28,17 @@ _CUT_PERSON: Final = (
 )
 
 
+def _overhang(side: int) -> float:
+    """Return by how many pixels a shape may lie beyond a side. One may always: rounding puts it there."""
+    return max(side * OVERHANG, 1.0)
+
+
 def _check_boxes(prediction: DetectionPredictionFormat, width: int, height: int, name: str) -> None:
     for top, left, bottom, right in prediction.detection_boxes:
         # Only integers have bits: a fraction that was put in afterwards is a TypeError here.
         if top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width:
             continue  # the usual case
-        over_x, over_y = width * OVERHANG, height * OVERHANG
+        over_x, over_y = _overhang(width), _overhang(height)
         high_x, high_y = width + over_x, height + over_y
         if not (-over_y <= top <= bottom <= high_y and -over_x <= left <= right <= high_x):
             _refuse_box(prediction.detection_boxes, (top, left, bottom, right), (width, height), name)
@@ -64,7 +69,7 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
 
 def _check_points(points: Iterable[Any], width: int, height: int, field: str, way_out: str = "") -> None:
     """Check x and y of each point; a third value is let be. `way_out` is what else the message offers."""
-    over_x, over_y = width * OVERHANG, height * OVERHANG
+    over_x, over_y = _overhang(width), _overhang(height)
     high_x, high_y = width + over_x, height + over_y
     for x, y, *_ in points:
         x | y

@@ -722,7 +722,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             sample=sample,
             custom_metrics=custom_metrics,
         )
-        return await self._monitoring.send_stored(options, data.object_name)
+        return await self._monitoring.send_stored(options, data.object_name, data)
 
     async def monitor_shadow(
         self, predicted_asset: PredictedAsset, shadow_latency: float, shadow_prediction: PredictionFormat

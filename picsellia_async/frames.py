@@ -17,7 +17,7 @@ import attrs
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ImplausibleError
+from picsellia_async.errors import ConfigurationError
 from picsellia_async.monitor_options import (
     MonitorDetails,
     MonitorOptions,
@@ -30,6 +30,7 @@ from picsellia_async.pixels import QUALITY, ChannelOrder, EncodedFormat, Encodin
 from picsellia_async.plausibility import (
     Checks,
     check_image,
+    check_known_size,
     check_options,
     checked_checks,
     is_right_at_a_glance,
@@ -222,11 +223,12 @@ class Frame(MonitorOptions):
         if (self.checks == "on" or checked_checks(self.checks) == "on") and not (
             isinstance(image, bytes) and is_right_at_a_glance(self, image, None)
         ):
-            check_options(self)
+            # Its size first: where that is wrong, all coordinates seem so.
             if isinstance(image, bytes):
                 self.check_image(image)
             elif self.data is not None:
-                _check_size(self.data, self.width, self.height)
+                check_known_size(self.data, self.width, self.height)
+            check_options(self)
 
     def _take_place(self) -> None:
         """Fill in what is known of an image in the storage, where it was not given.
@@ -316,20 +318,6 @@ class Frame(MonitorOptions):
 def _is_left_out(filename: object) -> bool:
     """Return whether a name is to be found; 0, False and [] are no names either, and are refused."""
     return filename is None or (isinstance(filename, str) and not filename)
-
-
-def _check_size(data: StoredData, width: int, height: int) -> None:
-    """Refuse another size than the platform knows. It may know that of the stored pixels or the shown one.
-
-    Raises:
-        ImplausibleError: It is another one.
-    """
-    known = (getattr(data, "width", None), getattr(data, "height", None))
-    if None not in known and (width, height) not in {known, known[::-1]}:
-        raise ImplausibleError(
-            f"width and height are {width} x {height}, and the platform knows the data {data.object_name!r} as "
-            f"{known[0]} x {known[1]}: give the size of the image that the prediction is for"
-        )
 
 
 def no_frame(value: object, taker: str) -> ConfigurationError:

@@ -336,6 +336,25 @@ def _refuse_size(image: bytes | memoryview, stored: tuple[int, int], size: tuple
     raise ImplausibleError(f"{where}: give the size of the image that is sent, and coordinates in its pixels")
 
 
+def check_known_size(data: Any, width: int, height: int) -> None:
+    """Refuse another size than the platform knows of an image in the storage. It may know that of the stored pixels or the shown one.
+
+    Args:
+        data: What the platform knows of it; where that is no width and height, nothing is checked.
+        width: As it was given.
+        height: As it was given.
+
+    Raises:
+        ImplausibleError: It is another one.
+    """
+    known = (getattr(data, "width", None), getattr(data, "height", None))
+    if None not in known and (width, height) not in {known, known[::-1]}:
+        raise ImplausibleError(
+            f"width and height are {width} x {height}, and the platform knows the data {data.object_name!r} as "
+            f"{known[0]} x {known[1]}: give the size of the image that the prediction is for"
+        )
+
+
 def check_prediction(prediction: PredictionFormat, width: int, height: int, name: str = "prediction") -> None:
     """Check scores, classes and coordinates of a prediction on an image of this size.
 

@@ -105,9 +105,12 @@ class Meaning:
             and is_right_at_a_glance(options, image, labels.indexes)
         ):
             return True
+        # The image first: where its size is wrong, all coordinates seem so.
+        if image is not None:
+            check_image(image, options.content_type, (options.width, options.height))  # type: ignore[arg-type]
         check_options(options)
         if image is not None:
-            self.check_image_of(options, image)
+            self.tell_turned(options, image)
         return self.fits(options.prediction)
 
     def check_image_of(self, options: MonitorOptions, image: bytes | memoryview) -> None:

@@ -20,8 +20,9 @@ from picsellia_async.errors import ConfigurationError, FileNotFoundException, sh
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
-from picsellia_async.plausibility import LATENCY_TOLD, Checks
+from picsellia_async.plausibility import LATENCY_TOLD, Checks, check_known_size
 from picsellia_async.predictions import PredictionFormat, as_prediction, check_prediction_type, copied
+from picsellia_async.resources.data import Data
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
@@ -85,10 +86,12 @@ class Monitoring:
             await self._meaning.check_labels(frame.prediction)
         return await oracle.monitor(metadata, image_view(frame.image))
 
-    async def send_stored(self, options: MonitorOptions, object_name: str) -> MonitorAnswer:
-        """Send a prediction on an image in the storage."""
+    async def send_stored(self, options: MonitorOptions, object_name: str, data: Data | None = None) -> MonitorAnswer:
+        """Send a prediction on an image in the storage; `data` is what the platform knows of it, where it is at hand."""
         # Encoded first: what cannot be written is refused before the storage is asked for.
         oracle, metadata = self._hosts.oracle(), self.encode(options)
+        if data is not None and self._meaning.is_checked:
+            check_known_size(data, options.width, options.height)
         if not self._meaning.check(options):
             await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))

@@ -274,7 +274,7 @@ def looks_like_shares(name: str, example: Any, way_out: str) -> str:
     """Say that coordinates look like shares of the image."""
     return (
         f"{name} are all about 0 to 1, {shown(example)} for instance, which looks like shares of the image and not "
-        f"pixels: {way_out}"
+        f"pixels: {way_out}. Where they are pixels, round them: whole numbers are taken as such"
     )
 
 

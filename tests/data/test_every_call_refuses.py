@@ -63,9 +63,12 @@ async def monitor_cloud_image(
     return await deployment.monitor_cloud_image("directory/s3/object-name.jpeg", content_type="image/jpeg", **fields)
 
 
-async def monitor_data(client: AsyncClient, deployment: AsyncDeployment, _: Path, fields: dict[str, Any]) -> object:
-    del fields["image"]
-    [data] = await (await client.get_datalake()).list_data(limit=1)
+async def monitor_data(
+    client: AsyncClient, deployment: AsyncDeployment, folder: Path, fields: dict[str, Any]
+) -> object:
+    path = folder / f"{folder.name}.jpg"
+    path.write_bytes(fields.pop("image"))
+    data = await (await client.get_datalake()).upload_data(path)
     return await deployment.monitor_data(data, **fields)
 
 

@@ -22,6 +22,17 @@ async def monitored(deployment: AsyncDeployment) -> Any:
     return await deployment.find_predicted_asset(filename="a.jpg")
 
 
+async def test_data_of_another_size_are_not_monitored(client: AsyncClient, deployment: AsyncDeployment) -> None:
+    """The platform knows the size of its data: a prediction for another one is refused, unless the checks are off."""
+    [data] = await (await client.get_datalake()).list_data(limit=1)
+    prediction = DetectionPredictionFormat([0], [[1, 2, 30, 40]], [0.5])
+    with pytest.raises(
+        ImplausibleError, match=r"width and height are 51 x 50, and the platform knows the data .* as 64 x 48"
+    ):
+        await deployment.monitor_data(data, 0.1, 50, 51, prediction)
+    await deployment.monitor_data(data, 0.1, WIDTH, HEIGHT, prediction)  # turned: it may be the stored size
+
+
 async def test_a_shadow_that_comes_later_lies_in_the_image(deployment: AsyncDeployment) -> None:
     """Its boxes are compared with the size of the asset; where only the id is given, no size is known."""
     asset = await monitored(deployment)

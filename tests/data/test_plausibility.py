@@ -111,3 +111,20 @@ def test_checks_are_on_or_off():
     """Another word is refused by name."""
     with pytest.raises(ConfigurationError, match='checks must be "on" or "off"'):
         frame(checks="no")
+
+
+def test_the_size_of_the_image_is_said_first() -> None:
+    """With width and height swapped every box seems beyond the image, or in another order: that would send people the wrong way."""
+    with pytest.raises(ImplausibleError, match=r"width and height are 720 and 1280.*they look swapped"):
+        Frame(
+            image=jpeg(1280, 720), filename="a.jpg", width=720, height=1280, latency=0.1,
+            prediction=DetectionPredictionFormat([0], [[10, 900, 700, 1270]], [0.5]),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("box", [[-1, -1, 5, 8], [0, 0, 9, 9]])
+def test_one_pixel_beyond_a_tiny_image_is_let_be(box: list[int]) -> None:
+    """Rounding puts it there; a tenth of eight pixels is less than one."""
+    check_prediction(DetectionPredictionFormat([0], [box], [0.5]), 8, 8)
+    with pytest.raises(ImplausibleError, match="beyond the image"):
+        check_prediction(DetectionPredictionFormat([0], [[0, 0, 8, 10]], [0.5]), 8, 8)
