@@ -6,7 +6,7 @@ Pixels are packed and drawn by faster-coco-eval and OpenCV, loaded on use; run l
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._geometry import POINTS_MIN
@@ -16,6 +16,9 @@ from picsellia_async.validation import refuse_masked, sequence, whole_number
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_HALF: Final = 0.5
+"""From which a pixel between those of a mask belongs to it."""
 
 Parts: TypeAlias = Literal["all", "largest"]
 """Which separate pieces of a mask become polygons."""
@@ -92,6 +95,24 @@ def encode_polygons(polygons: Iterable[Sequence[tuple[float, float]]], size: tup
     width, height = size
     flat = [[number for point in polygon for number in point] for polygon in polygons]
     return str(coco.merge(coco.frPyObjects(flat, height, width))["counts"].decode("ascii"))
+
+
+def without_letterbox(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a mask of a network's input on its image of that width and height, as `scale_masks` of ultralytics does.
+
+    The padding is cut off, and the rest is scaled between its pixels. A mask of the image's own size is returned as it is.
+    """
+    (height, width), (image_width, image_height) = mask.shape, size
+    if (width, height) == size:
+        return mask
+    (cv2,) = _libraries("cv2")
+    gain = min(height / image_height, width / image_width)
+    inner_width, inner_height = max(round(image_width * gain), 1), max(round(image_height * gain), 1)
+    # An odd pixel of padding is below and on the right.
+    left, top = round((width - inner_width) / 2 - 0.1), round((height - inner_height) / 2 - 0.1)
+    inner = mask[top : top + inner_height, left : left + inner_width].astype("float32")
+    found: NDArray[np.uint8] = (cv2.resize(inner, size, interpolation=cv2.INTER_LINEAR) > _HALF).astype("uint8")
+    return found
 
 
 def image_size(masks: Sequence[NDArray[np.uint8]]) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, Names
+from picsellia_async.predictions._masks import mask_arrays, without_letterbox
 from picsellia_async.predictions.base import PredictionFormat, with_class_names
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
@@ -140,8 +141,8 @@ def from_ultralytics(
 
     Args:
         result: One item of what `model(...)` returns.
-        kind: "detection", "segmentation", "mask" or "keypoint"; by default what the model's task gives: keypoints, else
-            polygons, else boxes. Classification needs none.
+        kind: "detection", "segmentation" (polygons), "mask" (the pixels, without the network's padding and scaled to the image; extra
+            `masks`) or "keypoint"; by default what the model's task gives: keypoints, else polygons, else boxes. Classification needs none.
         label_map: `await deployment.label_map()`: classes are looked up by the names that the result carries. None takes the
             model's class numbers as indexes of the label map; a deployment whose label map has such a name at another index refuses
             the prediction.
@@ -203,12 +204,12 @@ def _from_ultralytics_shapes(
         return KeypointPredictionFormat.from_keypoints(
             found.xy, confidences=confidences, clip=(width, height), **common
         )
-    # The masks themselves are of the network's size, with its padding; the polygons are of the image's. Those of a mask that is one
-    # pixel wide are left out with the empty ones: the model's other shapes are sent.
+    if kind == "mask":  # not from the polygons, which fill holes and join pieces
+        masks = (without_letterbox(one, (width, height)) for one in mask_arrays(found.data, "result.masks.data"))
+        return MaskPredictionFormat.from_binary_masks(masks, **common)
+    # Those of a mask that is one pixel wide are left out with the empty ones: the model's other shapes are sent.
     polygons = [one if _has_area(one) else [] for one in found.xy]
-    if kind == "segmentation":
-        return SegmentationPredictionFormat.from_polygons(polygons, clip=(width, height), **common)
-    return MaskPredictionFormat.from_polygons(polygons, size=(width, height), **common)
+    return SegmentationPredictionFormat.from_polygons(polygons, clip=(width, height), **common)
 
 
 def _has_area(polygon: Any) -> bool:

@@ -63,11 +63,57 @@ def test_ultralytics_segments_poses_and_classes():
 
 
 def test_ultralytics_masks_have_the_size_of_the_image():
-    """Pixel masks are made from the polygons: the network's own have its size and padding."""
+    """Pixel masks are the result's own, without the network's padding."""
     pytest.importorskip("faster_coco_eval")
-    segments = one_box(masks=SimpleNamespace(xy=[np.array(SQUARE, np.float32)]))
+    inside = np.zeros((1, 384, 640), np.float32)
+    inside[0, 12 + 5 : 12 + 10, 5:10] = 1  # 640 x 360 between 12 rows of padding
+    inside[0, :12] = 1
+    segments = one_box(masks=SimpleNamespace(xy=[np.array(SQUARE, np.float32)], data=inside))
     prediction = from_ultralytics(segments, kind="mask")
     assert prediction.to_binary_masks((1280, 720))[0][10:20, 10:20].all()
+    assert prediction.to_binary_masks((1280, 720))[0].sum() == 100
+    assert prediction.image_size == (1280, 720)
+
+
+HOLED = np.zeros((720, 1280), bool)
+HOLED[100:500, 200:400] = True
+HOLED[200:400, 250:350] = False
+HOLED[600:650, 800:900] = True
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+def test_holes_and_pieces_of_ultralytics_masks_are_kept(kind):
+    """At the image's size the mask is sent pixel by pixel; an empty one is left out with its class."""
+    pytest.importorskip("faster_coco_eval")
+    boxes = SimpleNamespace(xyxy=BOXES, cls=np.array([1, 0]), conf=np.array([0.75, 0.5]))
+    masks = SimpleNamespace(xy=[], data=np.array([np.zeros_like(HOLED), HOLED]).astype(kind))
+    prediction = from_ultralytics(ultralytics(boxes=boxes, masks=masks), kind="mask", label_map=LABELS)
+    assert (prediction.detection_classes, prediction.detection_scores, prediction.left_out) == ([1], [0.5], 1)
+    assert np.array_equal(prediction.to_binary_masks((1280, 720))[0], HOLED)
+
+
+@pytest.mark.parametrize(
+    ("size", "network"),
+    [((1280, 720), (640, 384)), ((720, 1280), (384, 640)), ((1280, 720), (640, 640)), ((320, 181), (640, 384)), ((1001, 333), (640, 224)), ((3, 900), (32, 640))],
+)  # fmt: skip
+def test_ultralytics_masks_of_a_letterbox(size, network):
+    """What the network saw as one is one on the image, to half a pixel of the network's; an odd row of padding is below."""
+    pytest.importorskip("faster_coco_eval")
+    cv2 = pytest.importorskip("cv2")
+    (width, height), (network_width, network_height) = size, network
+    gain = min(network_width / width, network_height / height)
+    inner = max(round(width * gain), 1), max(round(height * gain), 1)
+    left, top = (network_width - inner[0]) // 2, (network_height - inner[1]) // 2
+    truth = np.zeros((height, width), np.uint8)
+    truth[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2 + 1] = 1
+    data = np.ones((1, network_height, network_width), np.uint8)  # the padding must not show
+    data[0, top : top + inner[1], left : left + inner[0]] = cv2.resize(truth, inner, interpolation=cv2.INTER_AREA)
+    result = one_box(masks=SimpleNamespace(xy=[], data=data), orig_shape=(height, width))
+    [found] = from_ultralytics(result, kind="mask").to_binary_masks(size)
+    edge = cv2.dilate(truth, None, iterations=max(1, round(1 / gain))) - cv2.erode(
+        truth, None, iterations=max(1, round(1 / gain))
+    )
+    assert np.array_equal(found[edge == 0], truth[edge == 0])
 
 
 @pytest.mark.parametrize("kind", [None, "detection", "segmentation", "mask", "keypoint"])

@@ -48,12 +48,34 @@ def test_ultralytics_itself():
     mask[0, 100:200, 100:300] = 1
     polygon = from_ultralytics(make(boxes=box, masks=mask)).detection_masks[0]
     assert sorted(polygon) == [[100, 100], [100, 199], [299, 100], [299, 199]]
+    mask[0, 120:140, 120:140] = 0
+    [holed] = from_ultralytics(make(boxes=box, masks=mask), kind="mask").to_binary_masks((1280, 720))
+    assert np.array_equal(holed, mask[0].numpy())
     pose = make(boxes=box, keypoints=torch.tensor([[[5.0, 6.0, 0.9], [7.0, 8.0, 0.2]]]))
     assert from_ultralytics(pose).keypoints[0][0] == [5, 6, 2]
     assert from_ultralytics(make(probs=torch.tensor([0.25, 0.75])), label_map=LABELS).detection_classes == [0]
     with pytest.raises(ValueError, match="oriented boxes"):
         from_ultralytics(make(obb=torch.tensor([[100, 100, 50, 20, 0.3, 0.9, 1]])))
     assert from_ultralytics(make(boxes=torch.zeros(0, 6))).detection_boxes == []
+
+
+@pytest.mark.parametrize("network", [(384, 640), (640, 640), (353, 641), (160, 160), (720, 1280)])
+def test_masks_of_a_network_are_scaled_as_ultralytics_does(network):
+    """Pixel by pixel as its `scale_masks`, cut at one half, does with the masks of its network's input."""
+    os.environ["YOLO_OFFLINE"] = "true"
+    torch = pytest.importorskip("torch")
+    results = pytest.importorskip("ultralytics.engine.results")
+    ops = pytest.importorskip("ultralytics.utils.ops")
+    if not hasattr(ops, "scale_masks"):
+        pytest.skip("an ultralytics without scale_masks")
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 1, 9, 12, generator=generator)
+    mask = (torch.nn.functional.interpolate(coarse, network, mode="bilinear")[0] > 0.5).byte()
+    box = torch.tensor([[10.4, 20, 110, 220, 0.75, 1]])
+    made = results.Results(np.zeros((720, 1280, 3), np.uint8), path="a.jpg", names=NAMES, boxes=box, masks=mask)
+    [found] = from_ultralytics(made, kind="mask").to_binary_masks((1280, 720))
+    [[expected]] = (ops.scale_masks(mask[None], (720, 1280)) > 0.5).byte().numpy()
+    assert (found != expected).mean() < 1e-4  # numbers at one half, which two libraries round apart
 
 
 def test_supervision_made_of_ultralytics():
