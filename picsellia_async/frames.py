@@ -17,7 +17,7 @@ import attrs
 
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.monitor_options import (
     MonitorDetails,
     MonitorOptions,
@@ -289,8 +289,11 @@ class Frame(MonitorOptions):
 
         Raises:
             ConfigurationError: No such array, a value cannot be used, or the extra is not installed.
+            ImplausibleError: The extension of `filename` says another format, or what `Frame` refuses.
         """
         encoding = Encoding(order=order, format=format, quality=quality, max_side=max_side)
+        if options.get("checks", "on") == "on":
+            _check_extension(filename, encoding)
         made = encode(pixels, encoding, prediction, options.get("shadow_prediction"))
         id_ = options.get("id") or _new_id()
         extension = "jpg" if format == "jpeg" else format
@@ -318,6 +321,20 @@ class Frame(MonitorOptions):
 def _is_left_out(filename: object) -> bool:
     """Return whether a name is to be found; 0, False and [] are no names either, and are refused."""
     return filename is None or (isinstance(filename, str) and not filename)
+
+
+def _check_extension(filename: object, encoding: Encoding) -> None:
+    """Refuse the name of a file of another format than an array becomes.
+
+    Raises:
+        ImplausibleError: Its extension says one.
+    """
+    said = content_type_of_name(filename) if isinstance(filename, str) else None
+    if said is not None and said is not encoding.content_type:
+        raise ImplausibleError(
+            f"filename {shown(filename)} says {said.name}, and format={encoding.format!r}: give format={said.name.lower()!r}, or the "
+            "extension of the format"
+        )
 
 
 def no_frame(value: object, taker: str) -> ConfigurationError:

@@ -172,7 +172,10 @@ def _conversion(array: Any) -> str:
         return "multiply by 255 and convert with astype(numpy.uint8)"
     if highest <= BYTE_MAX:
         return "astype(numpy.uint8)"
-    return f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / highest)).astype(numpy.uint8)"
+    return (
+        f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / full)).astype(numpy.uint8), where full is the highest "
+        "value that the camera can give (65535 of 16 bits, 4095 of 12), the same for every image: each one's own makes brightness jump"
+    )
 
 
 def _checked(pixels: Any, order: str) -> Any:

@@ -124,7 +124,8 @@ def _index(value: Any, where: str, known: KnownLabels | None) -> int:
     index = whole_number(value, where)
     if known is not None and index not in known.by_index:
         raise ImplausibleError(
-            f"{where} is {index}, which is no index of the label map: it has {indexes_shown(known.by_name)}"
+            f"{where} is {index}, which is no index of the label map: it has {indexes_shown(known.by_name)}. Where these are the model's "
+            "own numbers give names=, what the model calls them"
         )
     return index
 

@@ -169,7 +169,14 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
 
 def mask_strings(value: Iterable[str]) -> list[str]:
     """Return run-length texts."""
-    return [text(v, f"detection_masks[{i}]", empty=True) for i, v in enumerate(sequence(value, "detection_masks"))]
+    given = sequence(value, "detection_masks")
+    for i, one in enumerate(given):
+        if not isinstance(one, str):
+            raise ConfigurationError(
+                f"detection_masks[{i}] must be a str, COCO's compressed counts, got {shown(one)}: MaskPredictionFormat.from_rle takes "
+                "run lengths in any form, from_binary_masks arrays, from_polygons polygons"
+            )
+    return [text(v, f"detection_masks[{i}]", empty=True) for i, v in enumerate(given)]
 
 
 def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[int]:

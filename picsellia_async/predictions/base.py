@@ -33,7 +33,8 @@ class PredictionFormat:
 
     - `normalized`: (width, height) of the image; the coordinates are shares of it, 0 to 1. Shapes are cut to it.
     - `clip`: (width, height) of the image; shapes are cut to it. `clipped` counts those that were.
-    - `label_map`: index by name, from `await deployment.label_map()`. Classes may then be names, and every index is checked.
+    - `label_map`: index by name, from `await deployment.label_map()`. Classes may then be names, and every index is checked. Numbers
+      without `names` are the label map's own: it says nothing of the model's, which need `names`.
     - `names`: names of the model's own indexes, which are then looked up in `label_map`. Without classes: a name per shape.
     - `texts`: recognised text per shape, or None.
 

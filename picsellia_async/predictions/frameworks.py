@@ -168,6 +168,11 @@ def from_ultralytics(
             best, [scores[i] for i in best], names=names, label_map=label_map
         )
         return _with_own_names(found, result.names, label_map)
+    if getattr(result, "semantic_mask", None) is not None:
+        raise ConfigurationError(
+            "result.semantic_mask is a map of classes without objects, which has no confidences: make a mask of each class, "
+            "MaskPredictionFormat.from_binary_masks([pixels == value for value in ...], classes, scores)"
+        )
     if getattr(result, "boxes", None) is None:
         raise ConfigurationError("result.boxes is None: this result holds no detections")
     has = {name for name in ("masks", "keypoints") if getattr(result, name, None) is not None}

@@ -105,12 +105,28 @@ def test_pixel_masks_move_along():
         (RED, {"format": "webp"}, "format must be"),
         (RED, {"quality": 101}, "quality must be 1 to 100"),
         (RED, {"max_side": 0}, "max_side must be at least 1"),
+        ((RED * 16.0).astype(np.uint16), {}, r"\(pixels \* \(255 / full\)\).*the same for every image"),
+        (RED, {"filename": "a.PNG"}, "filename 'a.PNG' says PNG, and format='jpeg': give format='png'"),
+        (
+            RED,
+            {"filename": "a.jpeg", "format": "png"},
+            "filename 'a.jpeg' says JPEG, and format='png': give format='jpeg'",
+        ),
     ],
 )
 def test_what_is_no_array_of_pixels_is_refused(pixels, options, message):
     """The message says how to make one of it."""
     with pytest.raises(ConfigurationError, match=message):
         Frame.from_array(pixels, prediction=BOX, latency=0.02, **options)
+
+
+@pytest.mark.parametrize(
+    ("filename", "options"),
+    [("a.jfif", {}), ("a.png", {"format": "png"}), ("a.tiff", {}), ("a", {}), ("a.png", {"checks": "off"})],
+)
+def test_a_name_that_the_format_does_not_contradict_is_kept(filename, options):
+    """Extensions that say neither format, and none, say nothing about it."""
+    assert Frame.from_array(RED, prediction=BOX, latency=0.02, filename=filename, **options).filename == filename
 
 
 @pytest.mark.anyio

@@ -136,6 +136,7 @@ def test_classes_become_indexes_of_the_label_map(classes, options):
 @pytest.mark.parametrize(
     ("classes", "options", "message"),
     [
+        ([99], {"label_map": LABELS}, "Where these are the model's own numbers give names="),
         (["Car"], {"label_map": LABELS}, "no 'Car'; nearest: 'car'"),
         (["motorbike"], {"label_map": {**LABELS, "motorcycle": 4}}, "nearest: 'motorcycle'"),
         (

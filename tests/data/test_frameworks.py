@@ -311,6 +311,7 @@ def test_coco_boxes_that_are_corners_are_refused(told):
     [
         (lambda: from_ultralytics(ultralytics(boxes=None, obb=object())), r"oriented boxes.*from_polygons\(result\.obb\.xyxyxyxy"),
         (lambda: from_ultralytics([ultralytics()]), "takes one result: model"),
+        (lambda: from_ultralytics(ultralytics(boxes=None, semantic_mask=object())), r"map of classes.*from_binary_masks\(\[pixels == value"),
         (lambda: from_ultralytics({}), "takes a result of ultralytics"),
         (lambda: from_ultralytics(ultralytics(), kind="mask"), r"needs result\.masks, which is None"),
         (lambda: from_ultralytics(ultralytics(), kind="obb"), "kind must be"),

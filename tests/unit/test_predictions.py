@@ -133,6 +133,8 @@ def test_empty_is_a_prediction_too():
         (lambda: PointPredictionFormat([1], [1], [[1, 2, 3]]), r"points\[0\] must have 2 values"),
         (lambda: KeypointPredictionFormat([1], [1], [[[1, 2]]]), r"keypoints\[0\]\[0\] must have 3 values"),
         (lambda: MaskPredictionFormat([1], [1], [[1, 2]]), r"detection_masks\[0\] must be a str"),
+        (lambda: MaskPredictionFormat([1], [1], [{"size": [4, 3], "counts": "a"}]), r"\[0\] must be a str.*from_rle takes run lengths"),
+        (lambda: MaskPredictionFormat([1], [1], [np.ones((4, 3))]), r"\[0\] must be a str.*from_binary_masks arrays"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(make, message):
