@@ -119,7 +119,8 @@ class Pipeline:
             names: Names of the model's own classes, for results that carry none.
             label_map: `await deployment.label_map()`: classes of results are looked up in it by name.
             first_label: As in `from_torchvision`, whose results count labels from 0 or 1.
-            kind: What to take of a result: "detection", "segmentation", "mask" or "keypoint"; by default what it has.
+            kind: What to take of a result: "detection", "segmentation", "mask" or "keypoint"; by default what it has. To be given for a model of
+                masks: a result without anything has none, and would become boxes.
             frame_options: Further fields of each `Frame`, such as `tags`.
             handle_signals: Whether SIGINT and SIGTERM stop it while it runs in the main thread. False where something else handles
                 them, as a web server does.

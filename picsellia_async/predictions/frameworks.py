@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._geometry import Size
+from picsellia_async.predictions._geometry import Size, checked_size
 from picsellia_async.predictions._labels import LabelMap, Names
 from picsellia_async.predictions._masks import mask_arrays, without_letterbox
-from picsellia_async.predictions.base import PredictionFormat, with_class_names
+from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
     DetectionPredictionFormat,
@@ -19,7 +19,8 @@ from picsellia_async.predictions.mask_formats import MaskPredictionFormat, Segme
 from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 Kind: TypeAlias = Literal["detection", "segmentation", "mask", "keypoint"]
-"""Which of the things in a result becomes the prediction: boxes, polygons, pixel masks or skeletons."""
+"""Which of the things in a result becomes the prediction: boxes, polygons, pixel masks or skeletons. A result that holds nothing becomes
+an empty prediction of that kind, and mostly cannot tell it by itself."""
 
 MASK_THRESHOLD: Final = 0.5
 """Probability from which a pixel belongs to a torchvision mask."""
@@ -47,7 +48,8 @@ def from_supervision(
     Args:
         detections: The result.
         kind: What to take of `Detections`: "detection", "segmentation" (polygons around its masks) or "mask". By default
-            polygons where it has masks, else boxes.
+            polygons where it has masks, else boxes. To be given for a model of masks: of an image without anything the result
+            has none, and would become boxes.
         names: Names of the model's own class ids; by default `data["class_name"]`, where the result has it and a label map is given.
         label_map: `await deployment.label_map()`; None takes class ids as indexes of the label map. A deployment whose label map has
             such a name at another index refuses the prediction.
@@ -95,13 +97,17 @@ def _from_supervision(
     clip: Size | None,
     score: float | None,
 ) -> PredictionFormat:
+    shapes = getattr(detections, "xyxy", getattr(detections, "xy", None))
+    if shapes is not None and not len(shapes):  # without masks, often without classes and confidences too
+        by_itself: Kind = "keypoint" if not hasattr(detections, "xyxy") else _kind_of_masks(detections)
+        return _nothing(kind or by_itself, clip)
     if hasattr(detections, "xyxy"):
         data = getattr(detections, "data", None) or {}
         if "xyxyxyxy" in data:
             where = 'detections.data["xyxyxyxy"]'
             raise ConfigurationError(_ORIENTED.format(corners=where, upright="detections.xyxy"))
         mask = getattr(detections, "mask", None)
-        chosen = kind or ("detection" if mask is None else "segmentation")
+        chosen = kind or _kind_of_masks(detections)
         common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
         scores = _scores(detections.confidence, len(detections.xyxy), score)
         if chosen == "detection":
@@ -130,6 +136,10 @@ def _from_supervision(
     )
 
 
+def _kind_of_masks(detections: Any) -> Kind:
+    return "detection" if getattr(detections, "mask", None) is None else "segmentation"
+
+
 def from_ultralytics(
     result: Any,
     *,
@@ -142,7 +152,8 @@ def from_ultralytics(
     Args:
         result: One item of what `model(...)` returns.
         kind: "detection", "segmentation" (polygons), "mask" (the pixels, without the network's padding and scaled to the image; extra
-            `masks`) or "keypoint"; by default what the model's task gives: keypoints, else polygons, else boxes. Classification needs none.
+            `masks`) or "keypoint"; by default what the result has: keypoints, else polygons, else boxes. To be given for a model of masks: of an
+            image without anything the result has none, and would become boxes. Classification needs none.
         label_map: `await deployment.label_map()`: classes are looked up by the names that the result carries. None takes the
             model's class numbers as indexes of the label map; a deployment whose label map has such a name at another index refuses
             the prediction.
@@ -176,7 +187,8 @@ def from_ultralytics(
     if getattr(result, "boxes", None) is None:
         raise ConfigurationError("result.boxes is None: this result holds no detections")
     has = {name for name in ("masks", "keypoints") if getattr(result, name, None) is not None}
-    chosen = kind or ("keypoint" if "keypoints" in has else "segmentation" if "masks" in has else "detection")
+    by_itself: Kind = "keypoint" if "keypoints" in has else "segmentation" if "masks" in has else "detection"
+    chosen = kind or by_itself
     prediction = _from_ultralytics_shapes(result, chosen, names, label_map)
     return _with_own_names(prediction, result.names, label_map)
 
@@ -189,15 +201,20 @@ _FORMATS: Final[dict[str, type[PredictionFormat]]] = {
 }
 
 
+def _nothing(kind: Kind, size: Size | None) -> PredictionFormat:
+    """Return the prediction of that kind for an image without anything, of that width and height."""
+    fields: dict[str, Any] = {name: [] for name in ("detection_classes", *_FORMATS[kind].shape_fields)}
+    return counted(_FORMATS[kind](**fields), checked_size(size, "clip"))
+
+
 def _from_ultralytics_shapes(
-    result: Any, kind: str, names: Names | None, label_map: LabelMap | None
+    result: Any, kind: Kind, names: Names | None, label_map: LabelMap | None
 ) -> PredictionFormat:
     height, width = (whole_number(one, "result.orig_shape", 1) for one in result.orig_shape)
     boxes = result.boxes
     common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
     if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
-        nothing: dict[str, Any] = {name: [] for name in ("detection_classes", *_FORMATS[kind].shape_fields)}
-        return _FORMATS[kind](**nothing)
+        return _nothing(kind, (width, height))
     needed = {"segmentation": "masks", "mask": "masks", "keypoint": "keypoints"}.get(kind)
     if needed is None:
         return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=(width, height), **common)
@@ -254,8 +271,11 @@ def from_torchvision(
         raise ConfigurationError(
             f"from_torchvision takes one output with boxes, labels and scores, got {shown(output)}"
         )
-    chosen = kind or ("keypoint" if "keypoints" in output else "segmentation" if "masks" in output else "detection")
+    by_itself: Kind = "keypoint" if "keypoints" in output else "segmentation" if "masks" in output else "detection"
+    chosen = kind or by_itself
     common = _torchvision_classes(output["labels"], names, label_map, first_label)
+    if not len(output["boxes"]):
+        return _nothing(chosen, clip)
     if chosen == "detection":
         return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
     key = "keypoints" if chosen == "keypoint" else "masks"

@@ -31,6 +31,15 @@ PREDICTION_FORMATS: Final[dict[InferenceType, type[PredictionFormat]]] = {
 """Format of each deployment type; NOT_CONFIGURED and MULTI have none and cannot be monitored."""
 
 
+_KINDS: Final = {
+    DetectionPredictionFormat.model_type: "detection",
+    SegmentationPredictionFormat.model_type: "segmentation",
+    MaskPredictionFormat.model_type: "mask",
+    KeypointPredictionFormat.model_type: "keypoint",
+}
+"""What `kind=` of the constructors of results makes a prediction for each of these types of deployments."""
+
+
 def as_prediction(value: Any, name: str = "prediction") -> PredictionFormat:
     """Return the prediction; read the vendor's pydantic objects by their fields, without importing pydantic.
 
@@ -60,6 +69,14 @@ def check_prediction_type(prediction: PredictionFormat, type_: InferenceType, na
         PredictionMismatchError: The format does not belong to the deployment's type.
     """
     if prediction.model_type is not type_:
+        kind = _KINDS.get(type_) if prediction.model_type in _KINDS else None
+        way_out = (
+            ""
+            if kind is None
+            else f'. Where it was made of a result, give kind="{kind}" (from_ultralytics and the like)'
+        )
+        if kind is not None and not prediction.detection_classes:
+            way_out += ": a result that holds nothing does not tell what its model looks for"
         raise PredictionMismatchError(
-            f"{name} is for {prediction.model_type} deployments, but this deployment's type is {type_}"
+            f"{name} is for {prediction.model_type} deployments, but this deployment's type is {type_}{way_out}"
         )
