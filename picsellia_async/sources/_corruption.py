@@ -13,7 +13,6 @@ are shown, each one is final at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -179,12 +178,6 @@ class MissingPictures:
 
     is_of_segments: bool = False
     """Whether it comes by segments of one clock, which may stand in another order: then what is missing may come yet."""
-    starts: Sequence[float] = ()
-    """Where segments begin after the first picture, by the stream's clock, as a playlist says: no mark is needed for a gap there."""
-    _begin: int | None = None
-    """The first time of the stream."""
-    _is_even: bool = True
-    """Whether its clock had no gap so far where nothing is known to lack."""
     _latest: int | None = None
     _step: int = 0
     """From one packet to the next, by the stream's clock."""
@@ -193,14 +186,13 @@ class MissingPictures:
     _gaps: list[tuple[int, int, int]] = attrs.field(factory=list)
     """Where pictures were missing, from which packet to which, and how many; of segments alone."""
 
-    def read(self, dts: int | None, *, is_marked: bool, is_key: bool, is_certain: bool = False) -> int:
+    def read(self, dts: int | None, *, is_marked: bool, is_key: bool) -> int:
         """Return how many pictures are missing before a packet; -1 where it is one that was missing.
 
         Args:
             dts: Its time in the stream, in the order of decoding.
             is_marked: Whether the container says that something lacks.
             is_key: Whether a piece may begin with it.
-            is_certain: Whether something is known to lack right before it, or in it.
         """
         before = self._latest
         since, self._since_mark = self._since_mark, 0 if is_marked else self._since_mark + 1
@@ -208,7 +200,6 @@ class MissingPictures:
             return -1
         self._latest = dts
         if dts is None or before is None:
-            self._begin = dts if self._begin is None else self._begin
             return 0
         step = dts - before
         count = round(step / self._step) - 1 if self._step > 0 else 0
@@ -216,17 +207,11 @@ class MissingPictures:
             self._step = step
             return 0
         is_joint = is_key and not since
-        is_due = self._is_even and (is_certain or (is_key and self._is_start(dts)))
-        if not is_due and (since >= _MARK_LASTS or is_joint):
-            self._is_even = self._is_even and is_joint
+        if since >= _MARK_LASTS or is_joint:
             return 0
         if self.is_of_segments:
             self._gaps = [*self._gaps, (before, dts, count)][-_GAPS_KEPT:]
         return count
-
-    def _is_start(self, dts: int) -> bool:
-        """Return whether a segment begins at a time, by the playlist."""
-        return any(abs(dts - (self._begin or 0) - one) < 1.5 * self._step for one in self.starts)
 
     def _fills(self, dts: int) -> bool:
         """Return whether a packet is one that was missing; then it is none of the way on."""

@@ -71,49 +71,40 @@ class Decoding:
 class Damage:
     """Follows one stream of PyAV, and holds a picture back until all that it builds on was decoded."""
 
-    def __init__(self, stream: Any, told: int = 0, starts: Iterable[float] = ()) -> None:
+    def __init__(self, stream: Any, told: int = 0) -> None:
         """Begin.
 
         Args:
             stream: Of PyAV.
             told: Segments of a playlist that are known to be missing, each of which was counted as one.
-            starts: Seconds after the first picture at which its segments begin.
         """
         context = stream.codec_context
         self._told = told
-        self.missing = told
-        """Pictures so far of which no packet came."""
         self._context = context
         self._is_told = context.name in _TELLS_DAMAGE
         self._corruption = Corruption()
-        times = [float(one / stream.time_base) for one in starts]
-        self._missing = MissingPictures(stream.container.format.name == "hls", times)
+        self._missing = MissingPictures(stream.container.format.name == "hls")
         self._numbers = _frame_numbers(context)
         self._holes = Holes(context.name, context.extradata or b"")
         self._held: deque[tuple[Any, Place]] = deque()
 
     def read(self, packet: Any) -> int:
         """Take note of a packet; return how many pictures are missing before it, or -1 where it was taken for missing."""
-        is_holed = False
         if packet.size:
             data = bytes(packet) if self._holes.is_known else b""  # else a copy for nothing
             is_intra, is_gap = (False, False) if self._numbers is None else self._numbers.read(data)
-            is_holed = self._holes.is_holed(data)
             self._corruption.read(
                 packet.pts,
                 is_key=is_intra or packet.is_keyframe,
                 is_damaged=is_gap or (packet.is_corrupt and not self._is_told),
                 is_doubtful=packet.is_corrupt and self._is_told,
-                is_holed=is_holed,
+                is_holed=self._holes.is_holed(data),
                 is_one=self._holes.has_lengths,
             )
-        count = self._missing.read(
-            packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe, is_certain=is_holed
-        )
+        count = self._missing.read(packet.dts, is_marked=packet.is_corrupt, is_key=packet.is_keyframe)
         if count > 0 and self._told:
             self._told -= 1
-            count -= 1
-        self.missing += count
+            return count - 1
         return count
 
     def lost(self, packet: Any = None) -> None:

@@ -183,12 +183,11 @@ class Reading:
                 yield from self._from_file_of_jpegs(float(rate) if rate else None)
                 return
             clock = Clock(stream, settings, begins=playlist.begins if playlist else 0.0)
-            damage = Damage(stream, told, playlist.starts if playlist else ())
-            yield from self._from_stream(av, container, stream, clock, damage)
+            yield from self._from_stream(av, container, stream, clock, Damage(stream, told))
             is_cut = ends_early(stream, settings, clock)
             if stream.codec_context.name in _FRAME_A_PACKET and not settings.is_live:
                 # Some decoders leave a frame out without a word.
-                self.damaged = max(self.damaged, damage.missing + clock.packets - clock.frames)
+                self.damaged = max(self.damaged, clock.packets - clock.frames)
         finally:
             container.close()
         if is_cut:

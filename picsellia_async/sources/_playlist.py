@@ -18,7 +18,6 @@ HEAD: Final = "#EXTM3U"
 END: Final = "#EXT-X-ENDLIST"
 NESTED: Final = "#EXT-X-STREAM-INF"
 _TIME: Final = "#EXTINF:"
-_JOINT: Final = "#EXT-X-DISCONTINUITY"
 _KEY: Final = "#EXT-X-KEY:"
 _MAP: Final = "#EXT-X-MAP:"
 _URI: Final = re.compile(r'[:,]URI="([^"]*)"')
@@ -44,8 +43,6 @@ class Playlist:
     """Whether it says that it is complete."""
     begins: float = 0.0
     """Seconds of the segments before the first one that is there."""
-    starts: tuple[float, ...] = ()
-    """Seconds from there at which each later one begins if all share one clock; empty where the playlist says that they do not."""
 
     @property
     def what_lacks(self) -> str:
@@ -72,15 +69,12 @@ def read_playlist(path: Path) -> Playlist | None:
         return None
     segments = list(_segments(lines))
     lacking = {number: why for number, one in enumerate(segments) if (why := _why_lacking(path.parent, one))}
-    before = [0.0, *itertools.accumulate(one.seconds for one in segments)]
-    begins = before[next((number for number in range(len(segments)) if number not in lacking), len(segments))]
     return Playlist(
         tuple(f"{segments[number].name!r} {why}" for number, why in lacking.items()),
         len(segments),
         is_readable=not any(_why_missing(path.parent, segments[number].name) for number in lacking),
         has_end=END in lines,
-        begins=begins,
-        starts=() if _JOINT in lines else tuple(one - begins for one in before if one > begins),
+        begins=sum(one.seconds for _, one in itertools.takewhile(lambda item: item[0] in lacking, enumerate(segments))),
     )
 
 

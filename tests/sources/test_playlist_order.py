@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from picsellia_async.sources import video
-from picsellia_async.sources._corruption import MissingPictures
 from picsellia_async.sources._playlist import read_playlist
 
 from ..support.sources import listed, write_h264
@@ -47,53 +46,6 @@ async def test_a_segment_that_lacks_is_counted_by_its_pictures_and_named(playlis
     assert len(await listed(source)) == (SEGMENTS - 1) * FRAMES
     assert source.damaged == FRAMES
     assert [one for one in caplog.records if "'s2.ts' is " in one.getMessage()]
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
-async def test_what_a_cut_segment_lacks_is_counted_by_its_pictures(playlist, number, share):
-    """Whether or not the container sees a loss where the next one begins: the playlist tells when it does."""
-    path = playlist()
-    segment = path.parent / f"s{number}.ts"
-    data = segment.read_bytes()
-    segment.write_bytes(data[: int(len(data) * share) // 188 * 188])
-    source = video(path)
-    images = await listed(source)
-    assert len(images) < SEGMENTS * FRAMES
-    assert len(images) + source.damaged == SEGMENTS * FRAMES
-
-
-STEP = 10
-STARTS = [100.0, 200.0]
-
-
-@pytest.mark.parametrize(
-    ("times", "keys", "counted"),
-    [
-        ([*range(0, 60, STEP), *range(100, 200, STEP)], {100}, 4),
-        ([*range(0, 60, STEP), *range(90, 200, STEP)], {90}, 3),
-        ([*range(0, 60, STEP), *range(130, 200, STEP)], {130}, 0),
-        ([*range(0, 60, STEP), *range(100, 200, STEP)], set(), 0),
-        ([0, 10, 30, 40, 50, *range(100, 200, STEP)], {100}, 0),
-    ],
-    ids=["a segment's start", "nearly", "elsewhere", "no key frame", "an uneven clock"],
-)
-def test_a_gap_that_nothing_marks_is_a_loss_where_a_segment_begins(times, keys, counted):
-    """Elsewhere, and where the clock has had gaps before, the recorder may have paused."""
-    missing = MissingPictures(is_of_segments=True, starts=STARTS)
-    assert sum(missing.read(one, is_marked=False, is_key=one in keys) for one in times) == counted
-
-
-def test_a_gap_right_before_a_known_loss_is_counted():
-    """Zeros in a packet tell that pictures are missing, the clock how many."""
-    missing = MissingPictures()
-    assert [missing.read(one, is_marked=False, is_key=False, is_certain=one == 50) for one in (0, 10, 20, 50, 60)] == [
-        0,
-        0,
-        0,
-        2,
-        0,
-    ]
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 3, 2, 4, 5], [0, 4, 1, 2, 3, 5], [0, 1, 2, 3, 4, 5, 5]])
