@@ -42,9 +42,7 @@ def skeletons_from(
     ]
     found: list[list[tuple[float, float, float]]]
     if confidences is not None:
-        said = [sequence(one, f"confidences[{i}]") for i, one in enumerate(sequence(confidences, "confidences"))]
-        if [len(one) for one in said] != [len(one) for one in rows]:
-            raise ConfigurationError("confidences must have one number per point of each skeleton")
+        said = _per_point(confidences, "confidences", [len(one) for one in rows])
         found = [
             [
                 (x, y, _seen(real_number(c, "confidences"), x, y) if x or y else 0)  # NaN beside what was not found
@@ -93,6 +91,47 @@ def _read_third(
 
 def _as_said(visibility: float, _x: float, _y: float) -> float:
     return visibility
+
+
+def with_visibilities(points: Any, visible: Any, confidences: Any) -> list[list[list[Any]]]:
+    """Return x, y and COCO's visibility of points of which a result says whether they are visible.
+
+    Args:
+        points: Of each skeleton; those at 0, 0 were not found.
+        visible: Of each skeleton, one truth value per point. It decides, since it is a filter that was set beside the confidences.
+        confidences: Of each skeleton, one number per point, or None. What is not visible and has none above 0 is not there.
+
+    Raises:
+        ConfigurationError: Not one value per point, or no truth values.
+    """
+    skeletons = [sequence(one, f"xy[{i}]") for i, one in enumerate(sequence(points, "xy"))]
+    counts = [len(one) for one in skeletons]
+    flags = _per_point(visible, "visible", counts)
+    for flag in (flag for ones in flags for flag in ones):
+        if flag not in (0, 1):
+            raise ConfigurationError(f"visible must be True or False per point, got {shown(flag)}")
+    known = (
+        [[1.0] * count for count in counts] if confidences is None else _per_point(confidences, "confidences", counts)
+    )
+    return [
+        [
+            [x, y, (VISIBLE if flag else HIDDEN if confidence > 0 else 0) if x or y else 0]
+            for (x, y), flag, confidence in zip(skeleton, ones, sure, strict=True)
+        ]
+        for skeleton, ones, sure in zip(skeletons, flags, known, strict=True)
+    ]
+
+
+def _per_point(values: Any, name: str, counts: list[int]) -> list[list[Any]]:
+    """Return the values of each point of each skeleton.
+
+    Raises:
+        ConfigurationError: They are not one per point.
+    """
+    found = [sequence(one, f"{name}[{i}]") for i, one in enumerate(sequence(values, name))]
+    if [len(one) for one in found] != counts:
+        raise ConfigurationError(f"{name} must have one number per point of each skeleton")
+    return found
 
 
 def _points_of(skeleton: Any, name: str, third_values: ThirdValues | None) -> tuple[list[Any], bool]:

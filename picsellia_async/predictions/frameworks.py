@@ -9,6 +9,7 @@ from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Size, checked_size
 from picsellia_async.predictions._labels import LabelMap, Names
 from picsellia_async.predictions._masks import mask_arrays, without_letterbox
+from picsellia_async.predictions._skeletons import with_visibilities
 from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
@@ -44,6 +45,9 @@ def from_supervision(
     score: float | None = None,
 ) -> PredictionFormat:
     """Return the prediction behind `supervision.Detections`, `KeyPoints` or `Classifications`.
+
+    Where `KeyPoints.visible` is set it says which points are seen, whatever their confidence; the others are hidden (COCO's 1). Points at
+    0, 0, not finite, or neither visible nor of a confidence above 0 are not there (0).
 
     Args:
         detections: The result.
@@ -124,6 +128,12 @@ def _from_supervision(
         data = getattr(detections, "data", None) or {}
         common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
         scores = _scores(found, len(detections.xy), score)
+        visible = getattr(detections, "visible", None)
+        if visible is not None:
+            points = with_visibilities(detections.xy, visible, confidences)
+            return KeypointPredictionFormat.from_keypoints(
+                points, scores=scores, third_values="visibility", clip=clip, **common
+            )
         return KeypointPredictionFormat.from_keypoints(
             detections.xy, scores=scores, confidences=confidences, clip=clip, **common
         )

@@ -249,6 +249,56 @@ def test_supervision_masks_keypoints_and_classifications():
     assert from_supervision(classes) == ClassificationPredictionFormat([1, 0], [0.75, 0.25])
 
 
+def key_points(**parts):
+    fields = {
+        "xy": np.array([[[5, 6], [7, 8], [9, 10], [0, 0]]]), "class_id": np.array([1]), "keypoint_confidence": None,
+        "detection_confidence": np.array([0.75]), "data": {}, "visible": None,
+    }  # fmt: skip
+    return SimpleNamespace(**{**fields, **parts})
+
+
+@pytest.mark.parametrize(
+    ("confidences", "expected"),
+    [
+        (None, [2, 1, 2, 0]),
+        ([[1.0, 1.0, 1.0, 1.0]], [2, 1, 2, 0]),
+        ([[0.9, 0.2, 0.3, 0.0]], [2, 1, 2, 0]),
+        ([[0.9, 0.0, 0.0, 0.0]], [2, 0, 2, 0]),
+    ],
+    ids=["none", "sure", "some", "zeros"],
+)
+def test_what_supervision_calls_visible_is_seen(confidences, expected):
+    """Others are hidden, as COCO has it, and keep their place; what was not found is not there."""
+    given = key_points(
+        visible=np.array([[True, False, True, True]]),
+        keypoint_confidence=None if confidences is None else np.array(confidences, np.float32),
+    )
+    [skeleton] = from_supervision(given).keypoints
+    assert [point[2] for point in skeleton] == expected
+    assert [point[:2] for point in skeleton] == [[5, 6], [7, 8] if expected[1] else [0, 0], [9, 10], [0, 0]]
+
+
+def test_points_of_supervision_that_are_no_numbers_are_not_there():
+    """Also where they are said to be visible."""
+    xy = np.array([[[np.nan, np.nan], [7, 8]]])
+    [skeleton] = from_supervision(key_points(xy=xy, visible=np.array([[True, False]]))).keypoints
+    assert skeleton == [[0, 0, 0], [7, 8, 1]]
+
+
+@pytest.mark.parametrize(
+    ("visible", "message"),
+    [
+        ([[True, False]], "visible must have one number per point"),
+        ([], "visible must have one number per point"),
+        ([[0.9, 0.2, 1, 0]], "visible must be True or False per point, got 0.9"),
+    ],
+)
+def test_visible_that_is_none(visible, message):
+    """Another count, or confidences in its place."""
+    with pytest.raises(ConfigurationError, match=message):
+        from_supervision(key_points(visible=np.array(visible)))
+
+
 def test_torchvision_outputs():
     """Boxes, masks of probabilities, and keypoints whose third value says nothing."""
     pytest.importorskip("faster_coco_eval")

@@ -102,6 +102,9 @@ def test_supervision_of_keypoints_and_classes():
     skeletons = from_supervision(made, score=0.5)
     assert isinstance(skeletons, KeypointPredictionFormat)
     assert skeletons.keypoints == [[[5, 6, 2], [7, 8, 1]]]
+    if hasattr(made, "visible"):
+        made.visible = np.array([[False, True]])
+        assert from_supervision(made, score=0.5).keypoints == [[[5, 6, 1], [7, 8, 2]]]
     classes = supervision.Classifications(class_id=np.array([1, 0]), confidence=np.array([0.75, 0.25]))
     assert from_supervision(classes).detection_classes == [1, 0]
 
