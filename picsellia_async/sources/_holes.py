@@ -56,7 +56,7 @@ class Holes:
             return any(self._is_in_slice(packet, one) for one in _ZEROS.finditer(packet))
         try:
             return any(
-                self._is_slice(packet[begin]) and _HOLE in packet[begin:end].rstrip(b"\x00")
+                self._is_slice(packet[begin : begin + 2]) and _HOLE in packet[begin:end].rstrip(b"\x00")
                 for begin, end in _units(packet, self._length_size)
             )
         except ValueError:  # zeros stand for a length
@@ -66,9 +66,13 @@ class Holes:
         """Return whether zeros between start codes are in the place of pixels: before them is a slice, behind them no start code."""
         end, begin = zeros.end(), packet.rfind(_START, 0, zeros.start()) + len(_START)
         is_padding = end == len(packet) or packet[end] == 1
-        return not is_padding and len(_START) <= begin < zeros.start() and self._is_slice(packet[begin])
+        return not is_padding and len(_START) <= begin < zeros.start() and self._is_slice(packet[begin : begin + 2])
 
-    def _is_slice(self, header: int) -> bool:
+    def _is_slice(self, head: bytes) -> bool:
+        """Return whether a unit that begins so holds pixels. What cannot be a head is data of a remark that look like a start code."""
+        header = head[0]
+        if header & 0x80 or (self._is_hevc and not (len(head) > 1 and head[1] & 7)):
+            return False
         return (header >> 1 & 63) in _HEVC_SLICES if self._is_hevc else (header & 31) in _AVC_SLICES
 
 

@@ -206,6 +206,12 @@ def _label(number: int, word: str) -> int | str:
     return int(value)
 
 
+def _has_score(numbers: list[float]) -> bool:
+    """Return whether the fifth number is a score. A 0 or 1 behind numbers that are no shares is a coordinate in pixels."""
+    score = numbers[BOX]
+    return 0 <= score <= 1 and (not score.is_integer() or all(0 <= number <= 1 for number in numbers[:BOX]))
+
+
 def _check_columns(line: Line, kind: ShapeKind) -> None:
     """Refuse columns of another kind before their numbers are judged: those of an oriented box, read as a box, would be beyond its image.
 
@@ -214,7 +220,7 @@ def _check_columns(line: Line, kind: ShapeKind) -> None:
     """
     numbers, count = line.numbers, len(line.numbers)
     if kind == "segmentation":
-        is_tracked = count == _TRACKED and 0 <= numbers[BOX] <= 1 < numbers[-1] and numbers[-1].is_integer()
+        is_tracked = count == _TRACKED and _has_score(numbers) and numbers[-1] > 1 and numbers[-1].is_integer()
         if count <= BOX + 1 or is_tracked:
             track = ", the last of them a track's," if is_tracked else ""
             raise LineFormError(f'line {line.number}: {count} numbers{track} are a box, which kind="detection" reads')
@@ -266,7 +272,7 @@ def _fifth_is_track(lines: list[Line], *, has_score: bool) -> bool:
 def _check_track(line: Line, value: float) -> None:
     if value < 0 or not value.is_integer():
         raise LineFormError(
-            f"line {line.number}: {value:g} is neither a score, 0 to 1, nor the whole number of a track"
+            f"line {line.number}: {value!r} is neither a score, 0 to 1, nor the whole number of a track"
         )
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from picsellia_async.sources import yolo_labels
+from picsellia_async.sources import SourceError, yolo_labels
 
 from ..support.sources import frames_before, listed
 
@@ -149,3 +149,10 @@ async def test_the_form_is_worded_as_at_its_turn(source, tmp_path):
     (tmp_path / "000.txt").write_text(f"{edges(*boxes()[0])}\n0 0.5 0.5")
     message = r"000\.txt: line 2: the file is cut off.*\); and of the others a box looks like x1"
     assert await frames_before(reading, message) == []
+
+
+async def test_a_triangle_in_pixels_is_no_box_with_a_track(source):
+    """Its fifth number may be 0 to 1 and its last one whole; what begins with more than 1 is in pixels, and `detection` the wrong way on."""
+    with pytest.raises(SourceError, match="pixels") as caught:
+        await listed(source(["0 10 20 300 40 1 500"], kind="segmentation", score=0.5))
+    assert "track" not in str(caught.value)

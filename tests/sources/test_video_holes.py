@@ -160,3 +160,12 @@ def test_a_packet_with_start_codes_where_lengths_are_told_is_read_by_them():
     holes = Holes("h264", AVC)
     assert not holes.is_holed(starts(SLICE + DATA + ZEROS, SLICE + DATA))
     assert holes.is_holed(starts(SLICE + DATA + ZEROS + DATA))
+
+
+@pytest.mark.parametrize("data", [b"\x00\x00\x01\x20", b"\x00\x00\x01\xa1"], ids=["no temporal id", "forbidden bit"])
+def test_data_of_a_remark_are_no_start_code(data):
+    """Cameras write remarks as they like: `00 00 01` in one, a number say, begins no unit where no head of one follows."""
+    remark = b"\x00\x00\x00\x01\x4e\x01\x05" + data + bytes(24) + b"text"
+    picture = b"\x00\x00\x01\x26\x01" + b"\xaf" * 40
+    assert not Holes("hevc", b"").is_holed(remark + picture)
+    assert Holes("hevc", b"").is_holed(remark + picture + bytes(24) + b"\xaf")
