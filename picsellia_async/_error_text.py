@@ -6,6 +6,7 @@ Libraries that read cameras and files put the address into their errors, with th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _RUN: Final = re.compile(r"\S+")
@@ -43,6 +44,8 @@ _REFUSAL: Final = re.compile(rf"{_BEGINS}[.:!?)]?", re.IGNORECASE)
 """How what is said of a password, or a key, begins. It may be a word itself, but hardly one of these."""
 _SENTENCE: Final = re.compile(rf"{_BEGINS}(?:[-_][a-z]{{1,17}}){{1,4}}[.:!?)]?")
 """The same as one word: `does-not-match`."""
+_NO_VALUE: Final = re.compile(r"(?:none|null|undefined|missing|empty)[.:!?)]?", re.IGNORECASE)
+"""What programs write behind `=` where there is no value."""
 _REASON_MAX: Final = 200
 """Characters that a reason may have in a row."""
 _CREDENTIAL_MIN: Final = 4
@@ -111,11 +114,11 @@ def is_secret(name: str, mark: str, value: str) -> bool:
 
     Args:
         name: Of the field, or its end.
-        mark: What stands between both. Behind `=` no sentence begins.
+        mark: What stands between both. Behind `=` no sentence begins, but there may be no value: `token=None`.
         value: Its first word.
     """
     if mark != ":":
-        return True
+        return _NO_VALUE.fullmatch(value) is None
     name = name.lower()
     if name.endswith(_OF_REASONS):
         return is_credential(value)
@@ -141,12 +144,30 @@ def _without_values(text: str, form: re.Pattern[str]) -> str:
     return shown + text[at:]
 
 
+def words_of(error: BaseException, read: Callable[[BaseException], str] = str) -> str:
+    """Return the message of an exception, or what is said in its place where reading it raises: a class of the user's may have faults.
+
+    Args:
+        error: The exception.
+        read: `str` or `repr`.
+    """
+    try:
+        return read(error)
+    except Exception as fault:  # noqa: BLE001 - a class of the user's may raise anything; it is named in the text
+        return f"(no text: its {read.__name__}() raised {type(fault).__name__})"
+
+
+def typed_text(error: BaseException | None) -> str:
+    """Return type and message of an exception as it has them; empty where there is none."""
+    return "" if error is None else f"{type(error).__name__}: {words_of(error)}"
+
+
 def error_text(error: BaseException) -> str:
     """Return type and message of an exception, without secrets."""
-    said = hide_secrets(str(error))
+    said = hide_secrets(words_of(error))
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def error_repr(error: BaseException | None) -> str:
     """Return the `repr` of an exception, without secrets; "None" where there is none."""
-    return hide_secrets(repr(error))
+    return "None" if error is None else hide_secrets(words_of(error, repr))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._error_text import error_repr, error_text
+from picsellia_async._error_text import error_repr, error_text, typed_text
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 
@@ -145,7 +145,7 @@ def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
     """Return the report's line for an outcome."""
     frame = outcome.frame
     frame_id = id_of(outcome)
-    reason = "" if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"
+    reason = typed_text(outcome.error)
     if isinstance(outcome, Dropped):
         reason = f"{outcome.reason.value}; {reason}" if reason else outcome.reason.value
     name, source = ("", None) if frame is None else (frame.filename, frame.source)

@@ -21,6 +21,7 @@ from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
 from picsellia_async._delivery.ledger import FIRST_LOST_MAX, Ledger
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.trouble import Counts
+from picsellia_async._error_text import typed_text
 from picsellia_async._log_line import Line, write
 from picsellia_async.errors import (
     AuthenticationError,
@@ -220,7 +221,7 @@ class Reporter:
             self._log.changed(
                 now,
                 service,
-                _text(error),
+                typed_text(error),
                 self._counts(),
                 lasted=lasted,
                 is_sure=is_sure,
@@ -230,7 +231,7 @@ class Reporter:
             )
         if disk is not self._told_disk:
             self._told_disk = disk
-            self._log.disk_changed(now, disk, _text(self._disk_error(disk)), self._counts())
+            self._log.disk_changed(now, disk, typed_text(self._disk_error(disk)), self._counts())
         health = next(iter(self.troubles(self._signal)), Health.OK)
         if health is not self._told:
             before, self._told = self._told, health
@@ -259,7 +260,7 @@ class Reporter:
             return
         if now >= self._log.next_at:
             if self._told_service is not Health.OK:
-                self._log.still(_text(self._error))
+                self._log.still(typed_text(self._error))
             self.write(*self._log.lines(now, self._counts(), self._ledger.first_lost))
         at = min(self._log.next_at, self._callbacks.next_at)
         if self._told_disk is not Health.OK:
@@ -305,7 +306,3 @@ class Reporter:
         with _OPEN_LOCK:
             _OPEN.discard(self)
         self._loop = None
-
-
-def _text(error: BaseException | None) -> str:
-    return "" if error is None else f"{type(error).__name__}: {error}"

@@ -54,6 +54,7 @@ from picsellia_async._delivery.repeats import Repeats
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.uplink import Uplink
+from picsellia_async._error_text import typed_text
 from picsellia_async._http.loop import clock_of
 from picsellia_async.errors import RequestTimeoutError, StatusError
 
@@ -342,7 +343,7 @@ class Sender:
         self, item: Item, state: InFlight, error: BaseException, others_delivered: bool, now: float, attempt: Attempt
     ) -> None:
         self.last_error = error
-        logger.debug("attempt %d of frame %s failed: %s: %s", state.attempt, item.frame.id, type(error).__name__, error)
+        logger.debug("attempt %d of frame %s failed: %s", state.attempt, item.frame.id, typed_text(error))
         verdict = judge(error, self._rules.policy, may_be_stored=state.may_be_stored, is_repeat=state.attempt > 1)
         if verdict is not Verdict.REFUSED or not others_delivered:
             self._account.learn(item.seq, error, verdict, now, has_worked=self._ledger.delivered > 0)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
-from picsellia_async._error_text import error_text
+from picsellia_async._delivery.outcomes import Dropped, DropReason, failure_of
+from picsellia_async._error_text import error_repr, error_text
+from picsellia_async._wire.redaction import without_secrets
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,28 @@ def test_no_text_takes_long(piece: str) -> None:
 def test_an_error_without_a_message_is_its_type() -> None:
     """A bare `raise OSError`."""
     assert error_text(OSError()) == "OSError"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["token=None given", "password=null", "api_key=undefined.", "(token=None)", "token=missing", "secret=empty, retry"],
+)
+def test_no_value_is_no_secret(said: str) -> None:
+    """That nothing was given is the reason itself."""
+    assert error_text(OSError(said)) == f"OSError: {said}"
+    assert without_secrets(said.encode()).decode() == said
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise AttributeError("detail")
+
+    __repr__ = __str__
+
+
+def test_an_error_whose_text_raises_is_named() -> None:
+    """A class of the user's may have faults; what reports it must not stop by them."""
+    assert error_text(Speechless()) == "Speechless: (no text: its str() raised AttributeError)"
+    assert error_repr(Speechless()) == "(no text: its repr() raised AttributeError)"
+    lost = failure_of(Dropped(frame=None, reason=DropReason.CLOSED, error=Speechless(), damaged_id=uuid4()))
+    assert lost.reason == "closed; Speechless: (no text: its str() raised AttributeError)"
