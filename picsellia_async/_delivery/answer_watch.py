@@ -46,13 +46,13 @@ class AnswerWatch:
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """A request begins where none was under way."""
         self._loop = loop
-        self._busy_since = loop.time()
+        self._busy_since = self._reporter.heard_at = loop.time()
         if self._timer is None:  # else the one of the last requests looks again
             self._look_at(loop, self._due_at)
 
     def answered(self, now: float) -> None:
         """The service answered a request: that it has the frame, or that it refuses this one."""
-        self._answered_at = now
+        self._answered_at = self._reporter.heard_at = now
         self.is_silent = False
 
     def failed(self, now: float, *, ends_silence: bool) -> None:
@@ -62,7 +62,7 @@ class AnswerWatch:
             now: On the loop's clock.
             ends_silence: Whether a silence that was told is over: the service knows what it says, as where it refuses the account.
         """
-        self._answered_at = now
+        self._answered_at = self._reporter.heard_at = now
         self.is_silent = self.is_silent and not ends_silence
 
     def stop(self) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+import attrs
+
 from picsellia_async._delivery.callback_log import CallbackLog
 from picsellia_async._delivery.circuit_breaker import Signal
 from picsellia_async._delivery.delivery_log import BY_WEIGHT, DeliveryLog
@@ -36,6 +38,8 @@ OnHealth = Callable[[Health, Health, BaseException | None], object]
 
 _DISK_SECONDS: Final = 5.0
 """How often the disk is looked at while it is in trouble: nobody tells that there is room again."""
+_SETTLED_SECONDS: Final = 0.05
+"""After an answer, what it makes of its own frame is counted: a loss later than that is none of the answer's."""
 _REFUSALS: Final = (AuthenticationError, QuotaExceededError, PermissionDeniedError, NotFoundError)
 """They say nothing about the host; while it comes back from being down, one may come before the account counts as refused."""
 _OF_SIGNAL: Final = {
@@ -73,6 +77,20 @@ class Disk(Protocol):
     """Whether the directory was deleted, replaced or unmounted: nothing of it is on disk any more."""
 
 
+@attrs.frozen
+class _Losses:
+    """The numbers of a ledger that only losses change, by their names in `Counts`."""
+
+    rejected: int = 0
+    dropped: int = 0
+    refused: int = 0
+    may_be_stored: int = 0
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> _Losses:
+        return cls(ledger.rejected, ledger.dropped, ledger.not_accepted, ledger.may_be_stored)
+
+
 class Reporter:
     """Watches one uploader."""
 
@@ -107,7 +125,14 @@ class Reporter:
         self._told = self._told_service = self._told_disk = Health.OK
         self._is_answered = False
         """Whether what was told last is that the service answers with errors."""
+        self.heard_at = 0.0
+        """When the service answered last, or a request began where none was under way; a plain attribute, set for every answer."""
         self._lost = 0
+        self._losses = _Losses()
+        """As they were seen last."""
+        self._unheard = _Losses()
+        """As they were before the first loss behind the answer at `_unheard_since`."""
+        self._unheard_since = -math.inf
         self._is_final = False
         self._is_ending = False
         """Whether the next word is that of `close`."""
@@ -115,6 +140,7 @@ class Reporter:
     def start(self) -> None:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._losses = _Losses.of(self._ledger)
 
     def write(self, *lines: Line | None) -> None:
         """Write lines that say whose they are; None is no line. What works for the uploader, a pipeline, has its lines written here too."""
@@ -222,7 +248,7 @@ class Reporter:
                 now,
                 service,
                 typed_text(error),
-                self._counts(),
+                self._counts_unheard() if lasted else self._counts(),
                 lasted=lasted,
                 is_sure=is_sure,
                 is_final=self._is_final,
@@ -241,9 +267,20 @@ class Reporter:
                 change = before, health, None if health is Health.OK else why
                 ledger.call(lambda change: on_health(*change), change, "on_health")
         if ledger.lost != self._lost:
-            self._lost = ledger.lost
+            self._note_losses(now)
             self._log.lost(now)
         self._tell(now)
+
+    def _note_losses(self, now: float) -> None:
+        """Keep the numbers of before the first loss that no answer came after: a silence is found out when it has lasted."""
+        if now > self.heard_at + _SETTLED_SECONDS and self._unheard_since != self.heard_at:
+            self._unheard_since, self._unheard = self.heard_at, self._losses
+        self._lost, self._losses = self._ledger.lost, _Losses.of(self._ledger)
+
+    def _counts_unheard(self) -> Counts:
+        """Return the counts with the losses of when the service was heard last: later ones belong to its silence."""
+        counts = self._counts()
+        return attrs.evolve(counts, **attrs.asdict(self._unheard)) if self._unheard_since == self.heard_at else counts
 
     def _callback_raised(self, name: str, error: BaseException) -> None:
         self._callbacks.raised(name, error)

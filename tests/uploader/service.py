@@ -52,7 +52,7 @@ class Service:
             await asyncio.sleep(self.seconds)
             error = self.script(frame, self.attempts[name])
             if error is not None:
-                if getattr(error, "request_sent", False):
+                if isinstance(error, TransportError) and error.request_sent:
                     self.stored.append(name)
                 raise error
         finally:

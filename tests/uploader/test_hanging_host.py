@@ -9,10 +9,17 @@ from collections.abc import Callable
 import pytest
 
 from picsellia_async._delivery.outcomes import Health
-from picsellia_async.errors import AuthenticationError, PicselliaError, RequestTimeoutError, ServerError
+from picsellia_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    PicselliaError,
+    RequestTimeoutError,
+    ServerError,
+)
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
+from ..support.frames import make_frame
 from .service import Service, down, frames, uploader
 
 pytestmark = pytest.mark.anyio
@@ -222,3 +229,34 @@ async def test_closing_during_a_hang_names_it_and_not_the_error_before(
     assert f"; {HANGS} (TimeoutError: " in last
     assert "503" not in last.partition(", first ")[0]
     assert isinstance(up.statistics().last_error, ServerError)
+
+
+async def test_what_is_lost_in_a_hang_belongs_to_it_from_its_beginning(caplog: pytest.LogCaptureFixture) -> None:
+    """It is found out 15 seconds later, and its length counts from its beginning: so do its losses. Those before it stay before."""
+    service = Service(seconds=0.01)
+
+    async def submit_for(seconds: float, numbers: range) -> None:
+        for frame in [make_frame(number) for number in numbers][: int(seconds * 10)]:
+            await up.submit(frame)
+            await asyncio.sleep(0.1)
+
+    async with uploader(service, concurrency=2, when_full="drop_oldest", max_pending_frames=40) as up:
+        service.script = lambda frame, attempt: (
+            BadRequestError("no", 422) if attempt and len(service.arrivals) <= 3 else None
+        )
+        await submit_for(2, range(20))
+        await up.flush()
+        assert up.statistics().rejected == 3
+        await asyncio.sleep(30)
+        caplog.clear()
+        service.hold = asyncio.Event()
+        await submit_for(20, range(100, 300))
+        service.hold.set()
+        await up.flush()
+        await asyncio.sleep(60)
+    dropped = up.report.dropped
+    assert dropped > 100
+    [end] = [record for record in caplog.records if "answers again" in record.getMessage()]
+    assert f"{dropped} lost" in end.getMessage()
+    assert end.__dict__["trouble_lost"] == dropped
+    assert not any("before this began" in record.getMessage() for record in caplog.records)
