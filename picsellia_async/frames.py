@@ -332,8 +332,8 @@ def _check_extension(filename: object, encoding: Encoding) -> None:
     said = content_type_of_name(filename) if isinstance(filename, str) else None
     if said is not None and said is not encoding.content_type:
         raise ImplausibleError(
-            f"filename {shown(filename)} says {said.name}, and format={encoding.format!r}: give format={said.name.lower()!r}, or the "
-            "extension of the format"
+            f"filename {shown(filename)} says {said.name}, and the format is {encoding.format}: give the format {said.name.lower()}, or "
+            "the name its extension"
         )
 
 

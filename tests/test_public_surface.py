@@ -91,6 +91,7 @@ def test_few_modules_catch_everything():
         "_delivery/sender.py",
         "_delivery/spool/spool.py",
         "_deployment/prediction_stream.py",
+        "_error_text.py",
         "_services/remembered.py",
         "_delivery/stream.py",
         "pipeline/_model.py",

@@ -106,11 +106,11 @@ def test_pixel_masks_move_along():
         (RED, {"quality": 101}, "quality must be 1 to 100"),
         (RED, {"max_side": 0}, "max_side must be at least 1"),
         ((RED * 16.0).astype(np.uint16), {}, r"\(pixels \* \(255 / full\)\).*the same for every image"),
-        (RED, {"filename": "a.PNG"}, "filename 'a.PNG' says PNG, and format='jpeg': give format='png'"),
+        (RED, {"filename": "a.PNG"}, "filename 'a.PNG' says PNG, and the format is jpeg: give the format png"),
         (
             RED,
             {"filename": "a.jpeg", "format": "png"},
-            "filename 'a.jpeg' says JPEG, and format='png': give format='jpeg'",
+            "filename 'a.jpeg' says JPEG, and the format is png: give the format jpeg",
         ),
     ],
 )
