@@ -79,7 +79,7 @@ class AnswerWatch:
         """Return for how many seconds the requests under way have had no answer; 0.0 where that is no longer than usual."""
         if self._loop is None:
             return 0.0
-        silent = self._loop.time() - max(self._busy_since, self._answered_at)
+        silent = self._loop.time() - self._reporter.heard_at
         is_long = silent >= max(_CLOSING_SECONDS, _ROUND_TRIPS * self._limit.round_trip)
         return silent if is_long and self._in_flight() else 0.0
 
@@ -101,7 +101,7 @@ class AnswerWatch:
             return
         if not self.is_silent:
             self.is_silent = True
-            silent = now - max(self._busy_since, self._answered_at)
+            silent = now - self._reporter.heard_at
             self._reporter.silent(silent, in_flight, silent if self._reporter.is_well else now - self._answered_at)
         self._look_at(loop, now + self._patience)
 
@@ -110,6 +110,6 @@ class AnswerWatch:
         """When it is told that nothing is answered."""
         patience, usual = self._patience, _ROUND_TRIPS * self._limit.round_trip
         if self._reporter.is_well:
-            return max(self._busy_since, self._answered_at) + patience
+            return self._reporter.heard_at + patience
         # In trouble one request at a time is tried, after a pause: the silence began before that.
         return max(self._busy_since + max(_SUSPECTED_SECONDS, usual), self._answered_at + patience)

@@ -210,7 +210,7 @@ def judge(error: BaseException, policy: RetryPolicy, *, may_be_stored: bool, is_
 
 
 def _judge_before(error: StatusError | DecodeError, policy: RetryPolicy) -> Verdict:
-    """Decide what the answer to a sign-in means for the frame that was not sent. No word in it is about that frame."""
+    """Decide what the answer to a sign-in, or to what else a frame needs first, means for the frame that was not sent. No word in it is about that frame."""
     is_refusal = (
         isinstance(error, StatusError) and error.status not in policy.statuses and not _is_of_the_network(error)
     )
@@ -242,15 +242,13 @@ def signal_of(error: BaseException, verdict: Verdict, *, account_is_refused: boo
 
 def may_have_stored(error: BaseException) -> bool:
     """Return whether the service may have stored the frame although the attempt failed this way."""
-    if isinstance(error, StatusError) and _is_of_the_network(error):
+    if not isinstance(error, (StatusError, DecodeError, TransportError)) or not error.request_sent:
         return False
-    if isinstance(error, (StatusError, DecodeError)) and not error.request_sent:
-        return False
-    if isinstance(error, DecodeError):
+    if not isinstance(error, StatusError):
         return True
-    if isinstance(error, StatusError):
-        return (error.status >= 500 and error.status not in _NOT_STORED) or 200 <= error.status < 300
-    return isinstance(error, TransportError) and error.request_sent
+    if _is_of_the_network(error):
+        return False
+    return (error.status >= 500 and error.status not in _NOT_STORED) or 200 <= error.status < 300
 
 
 @attrs.define

@@ -203,18 +203,19 @@ def from_ultralytics(
     return _with_own_names(prediction, result.names, label_map)
 
 
-_FORMATS: Final[dict[str, type[PredictionFormat]]] = {
+FORMATS: Final[dict[str, type[PredictionFormat]]] = {
     "detection": DetectionPredictionFormat,
     "segmentation": SegmentationPredictionFormat,
     "mask": MaskPredictionFormat,
     "keypoint": KeypointPredictionFormat,
 }
+"""What each `kind=` makes."""
 
 
 def _nothing(kind: Kind, size: Size | None) -> PredictionFormat:
     """Return the prediction of that kind for an image without anything, of that width and height."""
-    fields: dict[str, Any] = {name: [] for name in ("detection_classes", *_FORMATS[kind].shape_fields)}
-    return counted(_FORMATS[kind](**fields), checked_size(size, "clip"))
+    fields: dict[str, Any] = {name: [] for name in ("detection_classes", *FORMATS[kind].shape_fields)}
+    return counted(FORMATS[kind](**fields), checked_size(size, "clip"))
 
 
 def _from_ultralytics_shapes(

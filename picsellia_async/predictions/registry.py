@@ -14,6 +14,7 @@ from picsellia_async.predictions.formats import (
     LinePredictionFormat,
     PointPredictionFormat,
 )
+from picsellia_async.predictions.frameworks import FORMATS
 from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
 
 PREDICTION_FORMATS: Final[dict[InferenceType, type[PredictionFormat]]] = {
@@ -31,12 +32,7 @@ PREDICTION_FORMATS: Final[dict[InferenceType, type[PredictionFormat]]] = {
 """Format of each deployment type; NOT_CONFIGURED and MULTI have none and cannot be monitored."""
 
 
-_KINDS: Final = {
-    DetectionPredictionFormat.model_type: "detection",
-    SegmentationPredictionFormat.model_type: "segmentation",
-    MaskPredictionFormat.model_type: "mask",
-    KeypointPredictionFormat.model_type: "keypoint",
-}
+_KINDS: Final = {format_.model_type: kind for kind, format_ in FORMATS.items()}
 """What `kind=` of the constructors of results makes a prediction for each of these types of deployments."""
 
 

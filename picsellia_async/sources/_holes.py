@@ -44,13 +44,9 @@ class Holes:
         """Whether units have a length, and so a packet is one picture; where pictures are told by start codes, damage may join two."""
         self._length_size = (parameters[place] & 3) + 1 if self.has_lengths else 0
 
-    def has_zeros(self, packet: bytes) -> bool:
-        """Return whether there is a long run of zeros at all, which may be padding."""
-        return self.is_known and _HOLE in packet
-
     def is_holed(self, packet: bytes) -> bool:
         """Return whether pixels of a packet are zeros that cannot be data."""
-        if not self.has_zeros(packet):
+        if not self.is_known or _HOLE not in packet:
             return False
         if not self._length_size or packet.startswith(_STARTS[1]):
             return any(self._is_in_slice(packet, one) for one in _ZEROS.finditer(packet))
