@@ -13,6 +13,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._model import Predicted
 from picsellia_async.pipeline._statistics import SourceLedger
 from picsellia_async.sources import Camera, Image
+from picsellia_async.sources.camera import call_camera
 
 Sources: TypeAlias = AsyncIterable[Image] | Iterable[AsyncIterable[Image]] | Mapping[str, AsyncIterable[Image]]
 """One source, several, or several by name."""
@@ -101,6 +102,8 @@ def feeds_of(sources: Any, when_busy: WhenBusy | None) -> dict[str, Feed]:
                 f"two sources are called {name!r}: give camera(..., source=), or a dict of sources by name"
             )
         waits = when_busy == "wait" if when_busy else not (isinstance(source, Camera) and source.policy != "wait")
+        if given is not None and isinstance(source, Camera):
+            call_camera(source, name)
         feeds[name] = Feed(name, source, given is not None, waits)
     if not feeds:
         raise ConfigurationError("a pipeline needs at least one source")

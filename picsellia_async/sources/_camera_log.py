@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._log_line import Line, LineBudget
+from picsellia_async.sources._camera_name import CameraName, name_of
 
 TOLD_SECONDS: Final = 30.0
 """Between two lines about trouble."""
@@ -32,8 +33,8 @@ DAMAGED_SECONDS: Final = 5.0
 class CameraLog:
     """Decides on the lines of one camera."""
 
-    camera: str
-    """Its address, redacted."""
+    name: CameraName = attrs.field(converter=name_of)
+    """What it is called; or its address, redacted."""
     _was_open: bool = attrs.field(default=False, init=False)
     _budget: LineBudget = attrs.field(factory=LineBudget, init=False)
     _failing_since: float | None = attrs.field(default=None, init=False)
@@ -196,8 +197,8 @@ class CameraLog:
         damaged: int | None = None,
     ) -> Line:
         fields: dict[str, object] = {
-            "camera": self.camera, "failures": failures, "ends": ends, "trouble_seconds": seconds,
+            **self.name.fields, "failures": failures, "ends": ends, "trouble_seconds": seconds,
         }  # fmt: skip
         if damaged is not None:
             fields["damaged"] = damaged
-        return Line(level, f"camera {self.camera!r} {text}", fields)
+        return Line(level, f"{self.name.in_words} {text}", fields)

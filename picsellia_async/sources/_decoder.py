@@ -208,7 +208,7 @@ class Reading:
             self._watch = self._playlist_watch()
         opened = open_video(av, settings, is_last_new=self._watch.wait())
         if self.left_out is not None:
-            write(self._watch.line_of_segments())
+            write(self._watch.line_of_segments(settings.name))
         self._watch.forget()
         return opened
 

@@ -22,6 +22,7 @@ import attrs
 from picsellia_async._log_line import Line
 from picsellia_async.sources._address import split_address
 from picsellia_async.sources._camera_http import AnswerError, answer_of, is_web, why_no_answer
+from picsellia_async.sources._camera_name import CameraName, name_of
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._playlist import END, HEAD, NESTED
 from picsellia_async.sources._video_settings import VideoSettings
@@ -126,14 +127,19 @@ class PlaylistWatch:
     segment_seconds: float = attrs.field(default=SEGMENT_SECONDS, init=False)
     """Of its longest segment, as far as is known."""
 
-    def line_of_segments(self) -> Line | None:
-        """Return the line for a policy that drops most pictures, since they come at once; None where it was told."""
+    def line_of_segments(self, camera: CameraName | None = None) -> Line | None:
+        """Return the line for a policy that drops most pictures, since they come at once; None where it was told.
+
+        Args:
+            camera: Its name; by default its address.
+        """
+        name = name_of(camera or self.shown)
         was_told, self._is_told = self._is_told, True
         text = (
-            f"camera {self.shown!r} is a live playlist: its pictures come by segments, all of one at once, and policy='drop_oldest' makes "
+            f"{name.in_words} is a live playlist: its pictures come by segments, all of one at once, and policy='drop_oldest' makes "
             "few of them, about one a second; policy='wait' gives all"
         )
-        return None if was_told else Line(logging.WARNING, text, {"camera": self.shown})
+        return None if was_told else Line(logging.WARNING, text, name.fields)
 
     def forget(self) -> None:
         """Take note that FFmpeg begins: what it will have read is not known until the next look."""

@@ -14,6 +14,7 @@ import attrs
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._address import checked_address, redacted, source_name
+from picsellia_async.sources._camera_name import CameraName
 from picsellia_async.validation import boolean, choice, epoch_seconds, real_number, whole_number
 
 Pixels: TypeAlias = Literal["rgb", "bgr"]
@@ -45,6 +46,14 @@ class VideoSettings:
     is_live: bool
     webcam: int | None = None
     """Its number, where the caller gave one."""
+    given_source: str | None = None
+    """`source`, where the caller gave it."""
+    name: CameraName = attrs.field(init=False, eq=False, repr=False)
+    """What lines of the log call it; another one with each copy of the settings."""
+
+    @name.default
+    def _begin_name(self) -> CameraName:
+        return CameraName(self.shown, self.given_source)
 
     @property
     def shown(self) -> str:
@@ -101,7 +110,7 @@ def checked_settings(
         address=text, every=every, every_seconds=every_seconds, quality=quality, pixels=pixels, orientation=orientation,
         source=source or source_name(text), started_at=None if started_at is None else epoch_seconds(started_at, "started_at"),
         timeout=timeout, options={**(options or {})}, format=format, discard_corrupted=boolean(discard_corrupted, "discard_corrupted"),
-        is_live=is_live, webcam=webcam,
+        is_live=is_live, webcam=webcam, given_source=source,
     )  # fmt: skip
 
 

@@ -121,7 +121,8 @@ class Camera(Closeable):
         self._last_error: SourceError | None = None
         self._picture_at = 0.0
         """When the last picture that was handed over came, or was due, on the monotonic clock."""
-        self._log = CameraLog(settings.shown)
+        self._log = CameraLog(settings.name)
+        settings.name.begin()
         self._next_watch: asyncio.TimerHandle | None = None
         self._turning = threading.Lock()
         """The reading thread and the loop of the reader both change the state."""
@@ -150,6 +151,7 @@ class Camera(Closeable):
         The thread that hangs in a connect or read is not waited for; it ends by itself within `timeout` seconds.
         """
         self._turn(CameraState.CLOSED)
+        self._settings.name.end()
         if self._queue is not None:
             self._queue.stop()
 
@@ -202,6 +204,7 @@ class Camera(Closeable):
                 self._next_watch.cancel()
             queue.stop()
             self._turn(CameraState.CLOSED)
+            self._settings.name.end()
 
     def _watch(self, reading: Reading, loop: asyncio.AbstractEventLoop) -> None:
         """Turn to `failing` where nothing comes: the thread that waits for it cannot."""
@@ -387,6 +390,16 @@ def camera(
     )  # fmt: skip
     choice(policy, "policy", get_args(Policy))
     return Camera(settings, policy, whole_number(buffer, "buffer", 1), reconnect, on_state)
+
+
+def call_camera(source: Camera, name: str) -> None:
+    """Have the log call a camera so: its frames, and what else is told of them, have that name in a pipeline.
+
+    Args:
+        source: The camera, before it is read.
+        name: What the pipeline calls it.
+    """
+    source._settings.name.call(name)  # noqa: SLF001 - one module
 
 
 def _marked_late(image: Image) -> Image:
