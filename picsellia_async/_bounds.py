@@ -20,7 +20,7 @@ from picsellia_async.predictions import (
 )
 from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._masks import checked_text
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import overhang
 from picsellia_async.predictions.orders import ORDER_WORDS, fitting
 
 _CUT_PERSON: Final = (
@@ -28,17 +28,12 @@ _CUT_PERSON: Final = (
 )
 
 
-def _overhang(side: int) -> float:
-    """Return by how many pixels a shape may lie beyond a side. One may always: rounding puts it there."""
-    return max(side * OVERHANG, 1.0)
-
-
 def _check_boxes(prediction: DetectionPredictionFormat, width: int, height: int, name: str) -> None:
     for top, left, bottom, right in prediction.detection_boxes:
         # Only integers have bits: a fraction that was put in afterwards is a TypeError here.
         if top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width:
             continue  # the usual case
-        over_x, over_y = _overhang(width), _overhang(height)
+        over_x, over_y = overhang(width), overhang(height)
         high_x, high_y = width + over_x, height + over_y
         if not (-over_y <= top <= bottom <= high_y and -over_x <= left <= right <= high_x):
             _refuse_box(prediction.detection_boxes, (top, left, bottom, right), (width, height), name)
@@ -53,7 +48,7 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
         what = f"its right {right} is left of its left {left}"
     else:
         what = f"it reaches beyond the image of {size[0]} x {size[1]} by more than a tenth"
-    orders = fitting(boxes, size, OVERHANG)
+    orders = fitting(boxes, size, may_overhang=True)
     if orders:
         looks = " or ".join(f"{ORDER_WORDS[order]} (DetectionPredictionFormat.from_{order})" for order in orders)
         way_out = f"It looks like {looks}"
@@ -69,7 +64,7 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
 
 def _check_points(points: Iterable[Any], width: int, height: int, field: str, way_out: str = "") -> None:
     """Check x and y of each point; a third value is let be. `way_out` is what else the message offers."""
-    over_x, over_y = _overhang(width), _overhang(height)
+    over_x, over_y = overhang(width), overhang(height)
     high_x, high_y = width + over_x, height + over_y
     for x, y, *_ in points:
         x | y

@@ -38,6 +38,11 @@ _TIMES: Final = frozenset("mM")
 _IMMUTABLE: Final = frozenset({str, int, float, bool})
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether this is one number and no list of them; 0-d arrays and tensors have a length, and raise when asked for it."""
+    return not hasattr(value, "__len__") or getattr(value, "ndim", None) == 0
+
+
 def whole_number(value: Any, name: str, minimum: int | None = None, *, rounded: bool = False) -> int:
     """Return a Python int for an int, an integral float, or a scalar of numpy or torch.
 

@@ -9,16 +9,9 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._values import (
-    OVERHANG,
-    SHARE_MAX,
-    SHARE_MIN,
-    Number,
-    Shapes,
-    are_whole_shares,
-    looks_like_shares,
-    pairs,
-)
+from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._shares import ShareWatch
+from picsellia_async.predictions._values import Number, Shapes, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box, fitting
 from picsellia_async.validation import real_number, sequence, whole_number
 
@@ -70,12 +63,8 @@ class Placement:
     """The first of these, for a message."""
     is_right_swapped: bool = True
     """Whether all points given would lie in the image as y, x."""
-    is_pixels: bool = False
-    """Whether a coordinate given was too large for a share, so that all are pixels."""
-    has_fraction: bool = False
-    """Whether a coordinate given had a fraction, or the coordinates of a shape were floats of 0 and 1, as shares of all of a side are."""
-    first: Any = None
-    """The first shape given, for a message."""
+    shares: ShareWatch = attrs.field(factory=ShareWatch)
+    """Looks for shares that nobody said are such."""
 
     @classmethod
     def of(cls, normalized: Size | None, clip: Size | None) -> Placement:
@@ -89,31 +78,15 @@ class Placement:
             raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
         return cls(scale, bounds or scale)
 
-    def look(self, numbers: Iterable[float], shape: Any) -> None:
-        """Note whether a shape's coordinates, as they were given, can be shares. One that cannot be tells it of all."""
-        if self.is_pixels or self.scale is not None:
-            return
-        for number in numbers:
-            if not SHARE_MIN <= number <= SHARE_MAX:
-                self.is_pixels = True
-                return
-            self.has_fraction = self.has_fraction or not number.is_integer()
-        if self.first is None:
-            self.first = shape
+    def look(self, numbers: Iterable[float], axes: Iterable[Iterable[float]], shape: Any) -> None:
+        """Note whether a shape can be shares, before it is moved. Parameters: `ShareWatch.look`."""
+        if self.scale is None:
+            self.shares.look(numbers, axes, shape)
 
     def look_whole(self, shape: Any) -> None:
-        """Note whether a shape is floats of 0 and 1: shares of whole sides."""
-        if not self.is_pixels and self.scale is None and are_whole_shares(shape):
-            self.has_fraction = True
-
-    def refuse_shares(self, name: str, way_out: str) -> None:
-        """Refuse shares of the image in place of pixels, before cutting and rounding make zeros and ones of them.
-
-        Raises:
-            ImplausibleError: All coordinates that were looked at can be shares, and one has a fraction.
-        """
-        if self.has_fraction and not self.is_pixels:
-            raise ImplausibleError(looks_like_shares(name, self.first, way_out))
+        """Note whether a shape, as it was given, is shares of whole sides."""
+        if self.scale is None:
+            self.shares.look_whole(shape)
 
     def corners(self, box: Box, name: str, hint: str = _PATH_HINT) -> Box:
         """Return the box in pixels, cut to the image where its size is known; one of a pixel beside it becomes a line at its edge.
@@ -135,7 +108,7 @@ class Placement:
         x1, y1, x2, y2 = box
         if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
             return box
-        over_x, over_y = width * OVERHANG, height * OVERHANG
+        over_x, over_y = overhang(width), overhang(height)
         cut = (
             min(max(x1, 0.0), width), min(max(y1, 0.0), height), max(min(x2, width), 0.0), max(min(y2, height), 0.0)
         )  # fmt: skip
@@ -210,13 +183,13 @@ class Placement:
         Raises:
             ImplausibleError: Shares that are none; no point lies in the image, or more than half of them lie far beside it.
         """
-        self.look((number for point in points for number in point), given)
+        self.look((number for point in points for number in point), zip(*points, strict=True), given)
         if self.scale is not None:
             points = [self._scaled((x, y, x, y), name)[:2] for x, y in points]
         if self.bounds is None or not points:
             return list(points)
         width, height = self.bounds
-        over_x, over_y = width * OVERHANG, height * OVERHANG
+        over_x, over_y = overhang(width), overhang(height)
         found: list[tuple[float, float] | None] = [
             (min(max(x, 0.0), width), min(max(y, 0.0), height))
             if -over_x <= x <= width + over_x and -over_y <= y <= height + over_y
@@ -245,7 +218,7 @@ class Placement:
         if not points:
             return []
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        self.look((*xs, *ys), values)
+        self.look((*xs, *ys), (xs, ys), values)
         self.look_whole(values)
         if is_area and len(points) >= POINTS_MIN and (min(xs) == max(xs) or min(ys) == max(ys)):
             raise ConfigurationError(
@@ -290,10 +263,10 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
     for i, value in enumerate(sequence(values, "boxes")):
         name = f"boxes[{i}]"
         numbers = numbers_of(value, name, 4, words)
-        place.look(numbers, value)
-        place.look_whole(value)
         rows.append(numbers)
         box = to_corners(*numbers)
+        place.look(numbers, (box[::2], box[1::2]), value)
+        place.look_whole(value)
         if box[2] < box[0] or box[3] < box[1]:
             raise ImplausibleError(
                 f"{name} is {shown(value)}: read as {words} its {'width' if box[2] < box[0] else 'height'} is below 0. "
@@ -302,7 +275,7 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
         x1, y1, x2, y2 = place.corners(box, name, other_orders(order))
         # Rounded here: what was small and is a share of nothing any more must not be taken for one.
         found.append([round(y1), round(x1), round(y2), round(x2)])
-    place.refuse_shares("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
+    place.shares.refuse("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
     if place.far:
         place.refuse_far(_fitting_orders(rows, order, place))
     return found
@@ -323,7 +296,7 @@ def other_orders(order: str) -> str:
 def paths_from(
     values: Iterable[Any], field: str, place: Placement, *, is_area: bool = False
 ) -> list[list[tuple[float, float]]]:
-    """Return `[(x, y), ...]` in pixels for each polygon or line. `refuse_shares` and `refuse_far_paths` follow when all are there."""
+    """Return `[(x, y), ...]` in pixels for each polygon or line. `shares.refuse` and `refuse_far_paths` follow when all are there."""
     return [place.path(value, f"{field}[{i}]", is_area=is_area) for i, value in enumerate(sequence(values, field))]
 
 

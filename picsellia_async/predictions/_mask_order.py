@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from picsellia_async.predictions._coco_boxes import four_numbers
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import overhang
 
 Bounds = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -45,7 +45,7 @@ def _bounds(counts: Sequence[int], length: int) -> Bounds | None:
 
 
 def _is_within(bounds: Bounds, box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
-    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
+    over_x, over_y = overhang(size[0]), overhang(size[1])
     x, y, width, height = box
     left, top, right, bottom = bounds
     return x - over_x <= left and right <= x + width + over_x and y - over_y <= top and bottom <= y + height + over_y

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Placement, numbers_of
-from picsellia_async.predictions._values import is_scalar, points_way_out
-from picsellia_async.validation import choice, real_number, sequence
+from picsellia_async.predictions._shares import points_way_out
+from picsellia_async.validation import choice, is_scalar, real_number, sequence
 
 VISIBLE: Final = 2
 """COCO's visibility of a keypoint that is seen."""
@@ -58,7 +58,7 @@ def skeletons_from(
             for skeleton in rows
         ]
     placed = [_placed(skeleton, given[i][0], f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
-    place.refuse_shares(
+    place.shares.refuse(
         "keypoints", points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
     )
     return placed

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
 
-from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.validation import real_number, sequence, text, texts, whole_number
+from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._shares import may_be_shares, points_way_out, refuse_shares
+from picsellia_async.validation import is_scalar, real_number, sequence, text, texts, whole_number
 
 Number: TypeAlias = SupportsFloat | SupportsIndex
 """A number of Python, numpy or torch."""
@@ -22,12 +23,6 @@ Path: TypeAlias = Numbers | Shapes | Iterable[Shapes]
 SCORE_ROUNDING: Final = 2**-10
 """What arithmetic in half precision puts on top of 1 or below 0: the distance of 1 to the next float16."""
 
-
-OVERHANG: Final = 0.1
-"""Share of a side by which a shape may lie beyond the image: a detector's small overhang is sent as it is, or cut where asked."""
-SHARE_MIN: Final = -1
-SHARE_MAX: Final = 2
-"""Between these, coordinates with a fraction are shares of the image: a box of shares may overhang, and no picture is so small."""
 VISIBILITIES: Final = (0, 1, 2)
 """COCO's: not there, hidden, seen."""
 
@@ -160,11 +155,19 @@ def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
                     f"{name}[{i}][{j}] has {shown(third)} as its visibility, which is 0 (not there), 1 (hidden) or 2 (seen)"
                     f"{'' if point[2] not in VISIBILITIES else '. It looks like a confidence: KeypointPredictionFormat.from_keypoints'}"
                 )
-    if found and _may_be_shares([[point[:2] for point in one] for one in found[:1]]):
-        way_out = points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
-        places = [[point[:2] for point in one] for one in found]
-        refuse_shares(places, [[list(point)[:2] for point in one] for one in given], name, way_out)
+    if found and may_be_shares(_places(found[0], found[0])):
+        refuse_shares(
+            [_places(one, one) for one in found],
+            [_places(one, whole) for one, whole in zip(given, found, strict=True)],
+            name,
+            points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))"),
+        )
     return found
+
+
+def _places(skeleton: list[Any], whole: list[list[int]]) -> list[list[Any]]:
+    """Return x and y of the points that are there; `whole` says which are."""
+    return [list(point)[:2] for point, (_, _, visibility) in zip(skeleton, whole, strict=True) if visibility]
 
 
 def mask_strings(value: Iterable[str]) -> list[str]:
@@ -236,67 +239,5 @@ def parts(value: Any) -> list[Any]:
     return [values]
 
 
-def is_scalar(value: Any) -> bool:
-    """Whether this is one number and no list of them; 0-d arrays and tensors have a length, and raise when asked for it."""
-    return not hasattr(value, "__len__") or getattr(value, "ndim", None) == 0
-
-
 def _is_wrapped(point: Any) -> bool:
     return isinstance(point, (list, tuple)) and len(point) == 1 and not is_scalar(point[0])
-
-
-def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
-    """Refuse coordinates of -1 to 2 with a fraction among them: shares of the image, which rounding makes 0 and 1.
-
-    A detector's share may lie outside, as its pixels may.
-
-    Raises:
-        ImplausibleError: They are.
-    """
-    if not found or not _may_be_shares(found):
-        return
-    numbers = list(_flat(given))
-    has_shares = any(not number.is_integer() for number in numbers) or any(map(are_whole_shares, given))
-    if has_shares and all(SHARE_MIN <= number <= SHARE_MAX for number in numbers):
-        raise ImplausibleError(looks_like_shares(name, given[0], way_out))
-
-
-def are_whole_shares(shape: Any) -> bool:
-    """Whether the coordinates of a shape are floats of 0 and 1, some 1: shares of whole sides. Integers are pixels."""
-    numbers = list(_leaves(shape))
-    return 1.0 in numbers and all(_is_float(number) and number in {0.0, 1.0} for number in numbers)
-
-
-def _is_float(number: Any) -> bool:
-    """Whether a number is a float of Python, numpy or torch."""
-    return isinstance(number, float) or "float" in str(getattr(number, "dtype", ""))
-
-
-def points_way_out(use: str) -> str:
-    """Say what to do with points that are shares. The order is named: points of y, x given to a constructor are stored swapped."""
-    return f"with x first, {use}; with y first (MoveNet; rows and columns of an array), swap each pair before"
-
-
-def looks_like_shares(name: str, example: Any, way_out: str) -> str:
-    """Say that coordinates look like shares of the image."""
-    return (
-        f"{name} are all about 0 to 1, {shown(example)} for instance, which looks like shares of the image and not "
-        f"pixels: {way_out}. Where they are pixels, round them: whole numbers are taken as such"
-    )
-
-
-def _may_be_shares(values: list[Any]) -> bool:
-    """Whether all whole pixels are -1 to 2; ends at the first that is not."""
-    return all(_may_be_shares(v) if type(v) is list else SHARE_MIN <= v <= SHARE_MAX for v in values)
-
-
-def _flat(values: Iterable[Any]) -> Iterable[float]:
-    return map(float, _leaves(values))
-
-
-def _leaves(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if is_scalar(value):
-            yield value
-        else:
-            yield from _leaves(value)

@@ -18,10 +18,11 @@ from picsellia_async.predictions._geometry import (
     whole_paths,
 )
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._skeletons import ThirdValues, skeletons_from
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, counted, with_label_map
-from picsellia_async.validation import sequence
+from picsellia_async.validation import is_scalar, sequence
 
 P = TypeVar("P", bound=PredictionFormat)
 
@@ -173,8 +174,8 @@ class LinePredictionFormat(PredictionFormat):
                 raise ConfigurationError(
                     f"lines[{i}] has one point, {line[0]}, and a line has two or more (rho and theta of HoughLines are no points)"
                 )
-        place.refuse_shares(
-            "lines", _values.points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+        place.shares.refuse(
+            "lines", points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
         )
         place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
@@ -214,12 +215,12 @@ class PointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         given = sequence(points, "points")
-        if given and _values.is_scalar(given[0]):
+        if given and is_scalar(given[0]):
             raise ConfigurationError(f"points must be a list of points, [[x, y], ...], got {shown(given)}")
         paths = paths_from([[one] for one in given], "points", place)
         found = [path[0] for path in whole_paths(paths)]
-        place.refuse_shares(
-            "points", _values.points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
+        place.shares.refuse(
+            "points", points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
         )
         place.refuse_far_paths()
         return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)

@@ -14,6 +14,7 @@ from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, c
 from picsellia_async.predictions._labels import Classes, LabelMap, Names
 from picsellia_async.predictions._masks import Parts, RunLength
 from picsellia_async.predictions._run_length import has_pixels
+from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, SplitShapes
 from picsellia_async.validation import choice, sequence
@@ -82,9 +83,9 @@ class SegmentationPredictionFormat(PredictionFormat):
             ]
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
-        place.refuse_shares(
+        place.shares.refuse(
             "polygons",
-            _values.points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"),
+            points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"),
         )
         place.refuse_far_paths()
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
@@ -205,7 +206,7 @@ class MaskPredictionFormat(PredictionFormat):
         place = Placement.of(None, known)
         given = enumerate(sequence(polygons, "polygons"))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
-        place.refuse_shares("polygons", _PIXELS)
+        place.shares.refuse("polygons", _PIXELS)
         place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
@@ -252,7 +253,7 @@ class MaskPredictionFormat(PredictionFormat):
                         f"shapes[{i}] is polygons, whose pixels need size=(width, height) of the image"
                     )
                 found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
-        place.refuse_shares("polygons", _PIXELS)
+        place.shares.refuse("polygons", _PIXELS)
         place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)

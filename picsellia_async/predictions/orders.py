@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
+from picsellia_async.predictions._overhang import overhang
+
 Box: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2: left, top, right, bottom."""
 
@@ -34,10 +36,10 @@ ORDER_WORDS: Final = {
 }
 
 
-def fitting(boxes: Iterable[Sequence[float]], size: tuple[int, int], overhang: float = 0.0) -> list[str]:
-    """Return the orders in which all boxes lie in an image of that size, or beyond it by that share of a side."""
+def fitting(boxes: Iterable[Sequence[float]], size: tuple[int, int], *, may_overhang: bool = False) -> list[str]:
+    """Return the orders in which all boxes lie in an image of that size, or beyond it as a detector's boxes may."""
     given = list(boxes)
-    over_x, over_y = size[0] * overhang, size[1] * overhang
+    over_x, over_y = (overhang(size[0]), overhang(size[1])) if may_overhang else (0, 0)
     return [
         order
         for order, corners in ORDERS.items()

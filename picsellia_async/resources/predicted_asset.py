@@ -22,7 +22,7 @@ from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import DataType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.models import PredictedAssetDescription
-from picsellia_async.predictions._values import refuse_shares
+from picsellia_async.predictions._shares import refuse_shares
 from picsellia_async.resources.data import Data, known_id
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import expect
@@ -248,7 +248,8 @@ def _check_pixels(request: ReviewRequest, given: Mapping[str, list[Any]]) -> Non
     for field, values in given.items():
         found = _of(request, field)
         if field == "rectangles":
-            rounded, drawn = [[one[side] for side in "xywh"] for one in found], [list(one[:-1]) for one in values]
+            rounded = [[one["x"], one["y"], one["x"] + one["w"], one["y"] + one["h"]] for one in found]
+            drawn = [list(one[:-1]) for one in values]
         else:
             rounded, drawn = [one[_KEYS[field]] for one in found], [one[0] for one in values]
         refuse_shares(rounded, drawn, field, "multiply x by the width and y by the height of the image")

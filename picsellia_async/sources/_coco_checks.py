@@ -16,7 +16,7 @@ from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
 from picsellia_async.predictions._coco_scale import scale_example
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import overhang
 from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._coco_images import CocoImages, ImageKey
@@ -189,7 +189,7 @@ def _mask_example(known: CocoImages, groups: Mapping[ImageKey, list[Entry]], ori
             continue
         for one, (height, width) in masks:
             x, y = _reach(one, has_boxes=True)
-            if (width, height) == told or x > width * (1 + OVERHANG) or y > height * (1 + OVERHANG):
+            if (width, height) == told or _is_beyond((x, y), (width, height)):
                 return ""
             example = example or (
                 f"{key} has bbox {shown(one['bbox'])} and a mask for height and width {shown([height, width])}, the image has "
@@ -275,7 +275,7 @@ def _check_scale(
 
 
 def _is_beyond(reach: tuple[float, float], size: tuple[int, int]) -> bool:
-    return reach[0] > size[0] * (1 + OVERHANG) or reach[1] > size[1] * (1 + OVERHANG)
+    return reach[0] > size[0] + overhang(size[0]) or reach[1] > size[1] + overhang(size[1])
 
 
 def _reach(result: Mapping[str, Any], *, has_boxes: bool) -> tuple[float, float]:
@@ -312,7 +312,7 @@ def _check_corners(
             width, height = image_file(known.path(key)).size(orientation)
         except PicselliaError:
             continue  # told when its turn comes
-        over_x, over_y = width * OVERHANG, height * OVERHANG
+        over_x, over_y = overhang(width), overhang(height)
         for x, y, x2, y2 in some:
             if min(x + over_x, y + over_y) < 0 or x2 > width + over_x or y2 > height + over_y:
                 return

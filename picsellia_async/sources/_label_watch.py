@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import OVERHANG
 from picsellia_async.sources._beyond_watch import BEYOND_MIN, BeyondWatch
 from picsellia_async.sources._errors import OnBad, SourceError
 from picsellia_async.sources._shapes import ShapeKind

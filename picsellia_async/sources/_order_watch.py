@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from picsellia_async.errors import shown
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import overhang
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS
 
 _POINTS: Final = {"detection_masks": 1, "lines": 1, "points": 0, "keypoints": 1}
@@ -147,5 +147,5 @@ def _flattened(value: Any, depth: int) -> list[Any]:
 
 def _fits(corners: Corners, size: Size) -> bool:
     x1, y1, x2, y2 = corners
-    over_x, over_y = size[0] * OVERHANG, size[1] * OVERHANG
+    over_x, over_y = overhang(size[0]), overhang(size[1])
     return -over_x <= x1 <= x2 <= size[0] + over_x and -over_y <= y1 <= y2 <= size[1] + over_y

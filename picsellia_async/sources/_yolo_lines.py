@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 
 from picsellia_async.errors import shown
-from picsellia_async.predictions._values import OVERHANG
+from picsellia_async.predictions._overhang import OVERHANG
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._shapes import Point, ShapeKind, polygon_from
 

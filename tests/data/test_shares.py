@@ -24,14 +24,17 @@ SHARES = {
     "boxes": lambda: DetectionPredictionFormat([0], [BOX], [0.9]),
     "boxes below 0": lambda: DetectionPredictionFormat([0], [[-0.2, -1, 0.5, 2]], [0.9]),
     "from_xyxy": lambda: DetectionPredictionFormat.from_xyxy([BOX], [0], [0.9]),
-    "from_xyxy, cut": lambda: DetectionPredictionFormat.from_xyxy([[-0.2, -0.1, 1, 1]], [0], [0.9], clip=SIZE),
+    "from_xyxy, cut": lambda: DetectionPredictionFormat.from_xyxy([[-0.1, -0.05, 1, 1]], [0], [0.9], clip=SIZE),
     "one of fifty overhangs": lambda: DetectionPredictionFormat.from_xyxy(
         [[0.1, 0.2, 0.5, 0.9]] * 49 + [[0, 0, 0.5, 1.12]], [0] * 50, [0.9] * 50, clip=SIZE
     ),
+    "one of two overhangs far": lambda: DetectionPredictionFormat.from_xyxy(
+        [[0.1, 0.2, 0.4, 0.9], [0.4, 0.3, 0.9, 1.4]], [0, 0], [0.9, 0.8]
+    ),
     "from_xywh": lambda: DetectionPredictionFormat.from_xywh([[0.9, 0.9, 0.9, 0.9]], [0], [0.9]),
-    "from_cxcywh": lambda: DetectionPredictionFormat.from_cxcywh([[0.5, 0.5, 1.5, 1.0]], [0], [0.9], clip=SIZE),
-    "points": lambda: PointPredictionFormat([0], [0.9], [[0.5, 1.15]]),
-    "from_points": lambda: PointPredictionFormat.from_points([[0.5, 1.15]], [0], [0.9], clip=SIZE),
+    "from_cxcywh": lambda: DetectionPredictionFormat.from_cxcywh([[0.5, 0.5, 1.1, 1.0]], [0], [0.9], clip=SIZE),
+    "points": lambda: PointPredictionFormat([0], [0.9], [[0.5, 1.08]]),
+    "from_points": lambda: PointPredictionFormat.from_points([[0.5, 1.08]], [0], [0.9], clip=SIZE),
     "lines": lambda: LinePredictionFormat([0], [0.9], [OVERHANGING]),
     "from_lines": lambda: LinePredictionFormat.from_lines([OVERHANGING], [0], [0.9], clip=SIZE),
     "polygons": lambda: SegmentationPredictionFormat([0], [0.9], [OVERHANGING]),
@@ -40,7 +43,9 @@ SHARES = {
     "from_keypoints": lambda: KeypointPredictionFormat.from_keypoints([OVERHANGING], [0], [0.9], clip=SIZE),
     "masks": lambda: MaskPredictionFormat.from_polygons([OVERHANGING], [0], [0.9], size=SIZE),
     "mixed masks": lambda: MaskPredictionFormat.from_shapes([OVERHANGING], [0], [0.9], size=SIZE),
-    "COCO boxes": lambda: from_coco([{"category_id": 1, "score": 0.9, "bbox": BOX}], categories=CATEGORIES, size=SIZE),
+    "COCO boxes": lambda: from_coco(
+        [{"category_id": 1, "score": 0.9, "bbox": [0.1, 0.2, 0.5, 0.9]}], categories=CATEGORIES, size=SIZE
+    ),
     "COCO masks": lambda: from_coco(
         [{"category_id": 1, "score": 0.9, "segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]]}],
         kind="mask",
@@ -75,9 +80,17 @@ def test_the_way_out_of_shares_names_the_order(name, way_out):
 
 
 def test_small_pixels_are_no_shares():
-    """Whole numbers, a coordinate beyond 2, and what shares of a tiny image become."""
+    """Whole numbers, a coordinate beyond the overhang of a share, and what shares of a tiny image become."""
     assert DetectionPredictionFormat([0], [[0, 0, 1.0, 2]], [1]).detection_boxes == [[0, 0, 1, 2]]
     assert DetectionPredictionFormat.from_xyxy([[0.2, 0.4, 3, 1]], [0], [1]).detection_boxes == [[0, 0, 1, 3]]
+    assert DetectionPredictionFormat.from_xyxy([[0.2, 0.3, 1.6, 1.9]], [0], [1]).detection_boxes == [[0, 0, 2, 2]]
+    assert DetectionPredictionFormat([0], [[0.3, 0.2, 1.9, 1.6]], [1]).detection_boxes == [[0, 0, 2, 2]]
+    cut = DetectionPredictionFormat.from_xywh([[-0.1, 0, 2.0, 1.5]], [0], [1], clip=(2, 2))
+    assert cut.detection_boxes == [[0, 0, 2, 2]]
+    assert PointPredictionFormat.from_points([[0.2, 1.4]], [0], [1]).points == [[0, 1]]
+    pose = KeypointPredictionFormat.from_keypoints([[[0, 0, 0], [1.2, 0.7, 2], [0, 0, 0]]], [0], [1])
+    assert pose.keypoints == [[[0, 0, 0], [1, 1, 2], [0, 0, 0]]]
+    assert KeypointPredictionFormat([0], [1], [[[0, 0, 0], [1.2, 0.7, 2]]]).keypoints == [[[0, 0, 0], [1, 1, 2]]]
     line = LinePredictionFormat.from_lines([[[0.05, 0.05], [0.1, 0.1]]], [0], [1], normalized=(10, 10))
     assert line.lines == [[[0, 0], [1, 1]]]
 

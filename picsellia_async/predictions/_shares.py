@@ -1,0 +1,137 @@
+"""Shares of the image in place of pixels: told by what the coordinates of a whole prediction are, before they are rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from picsellia_async.errors import ImplausibleError, shown
+from picsellia_async.predictions._overhang import OVERHANG
+from picsellia_async.validation import is_scalar
+
+SHARE_MIN: Final = -1
+SHARE_MAX: Final = 2
+"""No share lies beyond these, however far its shape overhangs the image; shares of one image are 0 to 1."""
+
+
+@attrs.define
+class ShareWatch:
+    """Looks at the shapes of a prediction, one after the other, and tells whether they are shares of the image."""
+
+    is_pixels: bool = False
+    """Whether a coordinate was too large for any share, so that all are pixels."""
+    has_fraction: bool = False
+    """Whether a coordinate had a fraction, or those of a shape were floats of 0 and 1, as shares of all of a side are."""
+    is_beyond: bool = False
+    """Whether a coordinate was beyond 0 to 1 by more than the overhang of a detector."""
+    is_nothing: bool = False
+    """Whether a shape would have no width or no height in whole pixels, so that pixels cannot be meant."""
+    first: Any = None
+    """The first shape, for a message."""
+
+    def look(self, numbers: Iterable[float], axes: Iterable[Iterable[float]], shape: Any) -> None:
+        """Note what one shape tells.
+
+        Args:
+            numbers: Its coordinates as they were given.
+            axes: Where its points lie, along x and along y.
+            shape: What was given, for a message.
+        """
+        if self.is_pixels:
+            return
+        for number in numbers:
+            if not SHARE_MIN <= number <= SHARE_MAX:
+                self.is_pixels = True
+                return
+            self.has_fraction = self.has_fraction or not float(number).is_integer()
+            self.is_beyond = self.is_beyond or not -OVERHANG <= number <= 1 + OVERHANG
+        self.is_nothing = self.is_nothing or any(map(_is_one_pixel, axes))
+        if self.first is None:
+            self.first = shape
+
+    def look_whole(self, shape: Any) -> None:
+        """Note whether a shape, as it was given, is floats of 0 and 1: shares of whole sides."""
+        if not self.is_pixels and _are_whole_shares(shape):
+            self.has_fraction = True
+
+    def refuse(self, name: str, way_out: str) -> None:
+        """Refuse shares, before cutting and rounding make zeros and ones of them.
+
+        Args:
+            name: The field.
+            way_out: What to do with shares.
+
+        Raises:
+            ImplausibleError: All coordinates are about 0 to 1 and one has a fraction. Some may be further out where, as pixels, a shape
+                of the prediction were none.
+        """
+        if self.has_fraction and not self.is_pixels and (self.is_nothing or not self.is_beyond):
+            raise ImplausibleError(
+                f"{name} are all about 0 to 1, {shown(self.first)} for instance, which looks like shares of the image and not "
+                f"pixels: {way_out}. Where they are pixels, round them: whole numbers are taken as such"
+            )
+
+
+def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
+    """Refuse the shapes of a field that are shares.
+
+    Args:
+        found: The shapes in whole pixels: `[x, y]`, `[[x, y], ...]`, or the four numbers of a box by its corners.
+        given: The same as they were given, in any spelling.
+        name: The field.
+        way_out: What to do with shares.
+
+    Raises:
+        ImplausibleError: They are, as `ShareWatch.refuse` tells.
+    """
+    if not found or not may_be_shares(found):
+        return
+    watch = ShareWatch()
+    for whole, shape in zip(found, given, strict=True):
+        watch.look(map(float, _leaves(shape)), _axes(whole), shape)
+        watch.look_whole(shape)
+    watch.refuse(name, way_out)
+
+
+def points_way_out(use: str) -> str:
+    """Say what to do with points that are shares. The order is named: points of y, x given to a constructor are stored swapped."""
+    return f"with x first, {use}; with y first (MoveNet; rows and columns of an array), swap each pair before"
+
+
+def _axes(shape: list[Any]) -> list[Any]:
+    """Return where the points of a shape lie along each axis."""
+    if shape and is_scalar(shape[0]):
+        return [shape[::2], shape[1::2]] if len(shape) > len(("x", "y")) else []
+    return list(zip(*shape, strict=True)) if len(shape) > 1 else []
+
+
+def _is_one_pixel(axis: Iterable[float]) -> bool:
+    """Whether several points are one in whole pixels; a lone point is no extent."""
+    values = [round(value) for value in axis]
+    return len(values) > 1 and min(values) == max(values)
+
+
+def may_be_shares(values: list[Any]) -> bool:
+    """Whether all whole pixels may be rounded shares; ends at the first that is not."""
+    return all(may_be_shares(v) if type(v) is list else SHARE_MIN <= v <= SHARE_MAX for v in values)
+
+
+def _are_whole_shares(shape: Any) -> bool:
+    """Whether the coordinates of a shape are floats of 0 and 1, some 1: shares of whole sides. Integers are pixels."""
+    numbers = list(_leaves(shape))
+    return 1.0 in numbers and all(_is_float(number) and number in {0.0, 1.0} for number in numbers)
+
+
+def _is_float(number: Any) -> bool:
+    """Whether a number is a float of Python, numpy or torch."""
+    return isinstance(number, float) or "float" in str(getattr(number, "dtype", ""))
+
+
+def _leaves(values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        if is_scalar(value):
+            yield value
+        else:
+            yield from _leaves(value)
