@@ -29,6 +29,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="keep everything here across runs (default: in memory)"
     )
+    parser.add_argument(
+        "--type",
+        metavar="TYPE",
+        help="of the deployment: segmentation, for instance (default object_detection, or that of --data-dir)",
+    )
+    parser.add_argument(
+        "--deployment",
+        action="append",
+        default=[],
+        metavar="NAME=TYPE",
+        help="a further deployment; may be given several times",
+    )
     parser.add_argument("--strict-images", action="store_true", help="refuse images that are neither JPEG nor PNG")
     parser.add_argument("--loose", action="store_true", help="ignore unknown fields instead of refusing them")
     parser.add_argument(
@@ -77,6 +89,18 @@ def _script_faults(faults: Faults, path: Path) -> None:
         raise ConfigurationError(f"{path}: {exc.message}") from None
 
 
+def _deployments(given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        name, separator, type_ = one.rpartition("=")  # a name may hold the sign, a type does not
+        if not separator:
+            raise ConfigurationError(f"--deployment must be NAME=TYPE, got {one!r}")
+        if name in found:
+            raise ConfigurationError(f"--deployment names {name!r} twice")
+        found[name] = type_
+    return found
+
+
 async def _serve(args: argparse.Namespace) -> None:
     from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
 
@@ -86,7 +110,7 @@ async def _serve(args: argparse.Namespace) -> None:
         with contextlib.suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stopped.set)
     emulator = Emulator(
-        args.port, args.data_dir, host=args.host, strict_images=args.strict_images, loose=args.loose,
+        args.port, args.data_dir, deployment_type=args.type, deployments=_deployments(args.deployment), host=args.host, strict_images=args.strict_images, loose=args.loose,
         jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,
     )  # fmt: skip
     if args.faults is not None:

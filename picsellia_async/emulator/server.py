@@ -7,10 +7,8 @@ import contextlib
 import ipaddress
 import logging
 import random
-import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
@@ -19,15 +17,14 @@ from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator import app, seed
 from picsellia_async.emulator.control import Control, prediction
 from picsellia_async.emulator.domain import predictions
-from picsellia_async.emulator.domain.fake_predictions import invent
+from picsellia_async.emulator.domain.fake_predictions import invented
 from picsellia_async.emulator.domain.ids import stable_id
-from picsellia_async.emulator.domain.predictions import Observation
 from picsellia_async.emulator.domain.state import Options, State
 from picsellia_async.emulator.domain.tokens import Tokens
+from picsellia_async.emulator.opening import Opened, opened
+from picsellia_async.emulator.seed import Beginning
 from picsellia_async.emulator.services import bucket
 from picsellia_async.emulator.store.documents import Document
-from picsellia_async.emulator.store.lock import lock_directory
-from picsellia_async.emulator.store.store import Store
 from picsellia_async.emulator.transport.fault_middleware import FaultMiddleware
 from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.journal import JOURNAL_MAX, Journal
@@ -35,7 +32,10 @@ from picsellia_async.emulator.transport.journal_middleware import JournalMiddlew
 from picsellia_async.emulator.transport.loop_thread import LoopThread
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.emulator.transport.security import SecurityMiddleware
+from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.predictions import PREDICTION_FORMATS
+from picsellia_async.validation import text, whole_number
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class EmulatorOptions(TypedDict, total=False):
     """Options of an `Emulator`, beside its port; its constructor describes them."""
 
     data_dir: str | Path | None
+    deployment_type: InferenceType | str | None
+    deployments: Mapping[str, InferenceType | str] | None
     host: str
     strict_images: bool
     loose: bool
@@ -79,6 +81,8 @@ class Emulator:
         port: int = 0,
         data_dir: str | Path | None = None,
         *,
+        deployment_type: InferenceType | str | None = None,
+        deployments: Mapping[str, InferenceType | str] | None = None,
         host: str = "127.0.0.1",
         strict_images: bool = False,
         loose: bool = False,
@@ -97,6 +101,8 @@ class Emulator:
         Args:
             port: TCP port; 0 takes a free one.
             data_dir: Directory that keeps everything across runs, made if it is not there; None keeps it in memory.
+            deployment_type: Type of the seeded deployment, of its model and its dataset; None: OBJECT_DETECTION, or that of `data_dir`.
+            deployments: Further deployments, type by name, each with a model and a dataset of its own.
             host: Address to listen on. Whoever can reach it can use the emulator, so it is the loopback by default.
             strict_images: Refuse images that begin neither as JPEG nor as PNG; the service does not look (docs/wire.md#monitor-variants).
             loose: Ignore fields and query names that docs/wire.md does not know instead of refusing them.
@@ -123,6 +129,7 @@ class Emulator:
         self._jwt_lifetime = jwt_lifetime
         self._seed = seed
         self._clock = clock
+        self._beginning = Beginning.of(deployment_type, deployments)
         self._options = Options(
             strict_images=strict_images, loose=loose, visibility_delay=visibility_delay, max_body_bytes=max_body_bytes,
             public_url=public_url,
@@ -205,8 +212,8 @@ class Emulator:
         """Start serving.
 
         Raises:
-            ConfigurationError: The data directory cannot be written, is in use by another emulator, or was written by another
-                version.
+            ConfigurationError: The data directory cannot be written, is in use by another emulator, was written by another
+                version, or has a deployment of another type than is asked for.
             OSError: The port is taken.
         """
         await self.start()
@@ -223,14 +230,8 @@ class Emulator:
         if self._running is not None:
             return
         async with contextlib.AsyncExitStack() as stack:
-            if self._directory is not None:
-                try:
-                    self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    stack.enter_context(lock_directory(self._directory))
-                except OSError as exc:
-                    raise self._unusable(exc.strerror or exc) from exc
-            state = self._open_state()
-            stack.push_async_callback(state.store.close)
+            kept = await stack.enter_async_context(opened(self._directory, self._beginning, self._clock()))
+            state = self._make_state(kept)
             listener = listen(self._host, self._port)
             if not _is_loopback(listener.getsockname()[0]):
                 _LOG.warning(
@@ -245,33 +246,18 @@ class Emulator:
             served = JournalMiddleware(safe, self.journal, self._clock)
             server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
             stack.push_async_callback(server.stop)
-            self._running = _Running(state, server, stack.pop_all())
+            self._running = _Running(state, kept, server, stack.pop_all())
             self._address = listener.getsockname()[1], self._document("user", "user")["api_token"]
 
     def close_idle_connections(self) -> int:
         """Close the connections that wait for a request, as a server does at the end of keep-alive; return how many."""
         return self._now().server.close_idle_connections()
 
-    def _open_state(self) -> State:
-        try:
-            store = Store(self._directory)
-        except ValueError as exc:
-            raise ConfigurationError(str(exc)) from None
-        except (sqlite3.Error, OSError) as exc:
-            raise self._unusable(exc) from exc
-        with store.transaction():
-            secret = store.documents.peek("secret", "jwt") or store.documents.add(
-                "secret", id="jwt", key=secrets.token_hex(32)
-            )
-            if not store.documents.list("organization"):
-                seed.add_organization(store, self._clock())
-        tokens = Tokens(bytes.fromhex(secret["key"]), self._jwt_lifetime, self._clock)
+    def _make_state(self, kept: Opened) -> State:
+        tokens = Tokens(bytes.fromhex(kept.secret["key"]), self._jwt_lifetime, self._clock)
         # Sampling is no secret: the same seed has to keep the same images.
         draws = random.Random(self._seed)  # noqa: S311
-        return State(store=store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
-
-    def _unusable(self, reason: object) -> ConfigurationError:
-        return ConfigurationError(f"the data directory {self._directory} cannot be used: {reason}")
+        return State(store=kept.store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
 
     async def stop(self) -> None:
         """Stop serving; requests under way get a second. Stopping twice is fine."""
@@ -281,14 +267,8 @@ class Emulator:
 
     async def reset(self) -> None:
         """Forget everything that arrived, was changed or scripted; ids, api token and JWTs stay good."""
-        state = self.state
-        token = self.api_token
-        secret = dict(state.store.documents.get("secret", "jwt"))
-        with state.store.transaction():
-            state.store.clear()
-            state.store.documents.add("secret", **secret)
-            seed.add_organization(state.store, self._clock(), api_token=token)
-        state.random.seed(self._seed)
+        self._now().kept.reset(self.api_token, self._clock())
+        self.state.random.seed(self._seed)
         self.journal.clear()
         self.faults.clear()
         self.faults.forget()
@@ -302,32 +282,50 @@ class Emulator:
         if self.state.store.documents.find("organization", name=name):
             raise ConfigurationError(f"there is an organization {name!r} already")
         with self.state.store.transaction():
-            user = seed.add_organization(self.state.store, self._clock(), name)
+            user = seed.add_organization(self.state.store, self._clock(), self._now().kept.beginning, name)
         return user["organization_id"], user["api_token"]
 
-    async def add_predictions(self, count: int) -> None:
-        """Store so many invented predictions for the seeded deployment, as if they had been monitored; without image contents.
+    async def add_deployment(self, name: str, deployment_type: InferenceType | str) -> str:
+        """Add a deployment of any type, with a model and a dataset of its own, until the next reset; return its id.
+
+        Raises:
+            ConfigurationError: The name is taken, or there is no such type.
+        """
+        type_ = InferenceType.of(deployment_type, "deployment_type")
+        with self.state.store.transaction():
+            deployment = seed.add_deployment(self.state.store, self._clock(), text(name, "name"), type_)
+        return str(deployment["id"])
+
+    async def add_predictions(self, count: int, *, deployment: str | None = None, empty: bool = False) -> None:
+        """Store so many invented predictions, as if they had been monitored; without image contents.
 
         Args:
             count: How many; 100,000 take some seconds.
+            deployment: Name of the deployment, whose type they have; None: the seeded one.
+            empty: Whether nothing was found in any of them. Otherwise each has one to five shapes or classes.
+
+        Raises:
+            ConfigurationError: There is no such deployment, or its type takes no predictions.
         """
-        for first in range(0, count, _PREDICTIONS_AT_ONCE):
+        target = self._target(deployment)
+        for first in range(0, whole_number(count, "count", 0), _PREDICTIONS_AT_ONCE):
             with self.state.store.transaction():
-                deployment = self._document("deployment")
+                labels = self.state.store.documents.get("model_version", target["model_version_id"])["labels"]
                 for number in range(first, min(count, first + _PREDICTIONS_AT_ONCE)):
-                    predictions.record(self.state, deployment, self._invented(deployment, number))
+                    name, draws = f"invented-{number:06}.jpg", f"{self._seed}/{number}"
+                    predictions.record(self.state, target, invented(target, len(labels), name, draws, empty=empty))
             await asyncio.sleep(0)  # requests have their turn in between
 
-    def _invented(self, deployment: Document, number: int) -> Observation:
-        raw = invent(deployment["type"], (640, 480), len(seed.LABELS), f"{self._seed}/{number}")
-        return Observation(
-            filename=f"invented-{number:06}.jpg",
-            content_type="IMAGE/JPEG",
-            width=640,
-            height=480,
-            latency=0.02,
-            raw=raw,
-        )
+    def _target(self, name: str | None) -> Document:
+        if name is None:
+            found: Document | None = self._document("deployment")
+        else:
+            found = self.state.store.documents.find("deployment", organization_id=self.organization_id, name=name)
+        if found is None:
+            raise ConfigurationError(f"there is no deployment {name!r}")
+        if found["type"] not in PREDICTION_FORMATS:
+            raise ConfigurationError(f"{found['name']!r} is of type {found['type']}, which takes no predictions")
+        return found
 
     def predictions(self) -> list[JsonObject]:
         """Return what monitoring and serving stored, oldest first, as `GET /emulator/predictions` shows it."""
@@ -428,13 +426,23 @@ class ThreadedEmulator:
         """
         self._run(self._emulator.reset())
 
-    def add_predictions(self, count: int) -> None:
+    def add_predictions(self, count: int, *, deployment: str | None = None, empty: bool = False) -> None:
         """Store so many invented predictions; see `Emulator.add_predictions`.
 
         Raises:
+            ConfigurationError: As there.
             ClosedError: It does not run any more.
         """
-        self._run(self._emulator.add_predictions(count))
+        self._run(self._emulator.add_predictions(count, deployment=deployment, empty=empty))
+
+    def add_deployment(self, name: str, deployment_type: InferenceType | str) -> str:
+        """Add a deployment of any type until the next reset; return its id.
+
+        Raises:
+            ConfigurationError: The name is taken, or there is no such type.
+            ClosedError: It does not run any more.
+        """
+        return self._run(self._emulator.add_deployment(name, deployment_type))
 
     def add_organization(self, name: str) -> tuple[str, str]:
         """Add another organization; return its id and the api token of its user.
@@ -476,7 +484,8 @@ def _not_running() -> ClosedError:
 class _Running:
     """What exists only while an emulator runs."""
 
-    def __init__(self, state: State, server: Server, stack: contextlib.AsyncExitStack) -> None:
+    def __init__(self, state: State, kept: Opened, server: Server, stack: contextlib.AsyncExitStack) -> None:
         self.state = state
+        self.kept = kept
         self.server = server
         self.stack = stack

@@ -30,12 +30,13 @@ def drawn(raw: dict[str, Any], width: int = 64, height: int = 48) -> str:
         ({"detection_boxes": [[1, 2, 11, 22], [5, 6, 7, 8]]}, ['polygon points="2,1 22,1 22,11 2,11"', 'polygon points="6,5 8,5 8,7 6,7"']),
         ({"detection_masks": [[[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 10], [11, 12]]]}, ['polygon points="1,2 3,4 5,6"', 'polygon points="7,8 9,10 11,12"']),
         ({"lines": [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]}, ['polyline points="1,2 3,4"', 'polyline points="5,6 7,8"']),
+        ({"lines": [[[1, 2], [3, 4], [5, 9]]]}, ['polyline points="1,2 3,4 5,9"']),
         ({"points": [[1, 2], [3, 4]]}, ['circle cx="1" cy="2"', 'circle cx="3" cy="4"']),
         ({"keypoints": [[[1, 2, 2], [3, 4, 1], [0, 0, 0]], []]}, ['circle cx="1" cy="2" r="1.6"/', 'circle cx="3" cy="4" r="1.6" class="hidden"/']),
         ({"detection_masks": [MASK, "no mask \x7f"]}, ['path class="mask" d="M1 15h1v33h-1zM2 0h1v17h-1z"']),
         ({}, []),
     ],
-    ids=["boxes", "polygons", "lines", "points", "skeletons", "masks", "classes"],
+    ids=["boxes", "polygons", "lines", "a line of three points", "points", "skeletons", "masks", "classes"],
 )  # fmt: skip
 def test_each_format_is_drawn(shapes: dict[str, Any], elements: list[str]) -> None:
     """In the coordinates of the prediction; x is across, y is down."""
@@ -58,6 +59,22 @@ def test_a_shape_says_its_class_and_score() -> None:
     picture = drawn(raw)
     assert "person 0.90 “&lt;b&gt;”</text>" in picture
     assert "class 8 0.26</text>" in picture
+
+
+def test_a_label_ends_within_the_image() -> None:
+    """A browser's bold letters are 0.63 of their height wide on average; beside the right edge a label begins further left."""
+    picture = drawn({"detection_classes": [0], "detection_scores": [0.9], "points": [[639, 100]]}, 640, 480)
+    found = re.search(r'font-size="([\d.]+)".*<text x="([\d.]+)"[^>]*>([^<]*)<', picture)
+    assert found is not None
+    assert float(found[2]) + float(found[1]) * 0.63 * len(found[3]) <= 640
+
+
+async def test_classes_of_a_whole_image_are_no_shapes(wire: Wire) -> None:
+    """The image's page says what they are."""
+    change(wire.emulator, "deployment", wire.emulator.deployment_id, type="CLASSIFICATION")
+    receipt = await wire.monitored(jpeg(), raw_predictions=CLASSES | {"detection_texts": None})
+    page = (await wire.http.get(f"/emulator/predictions/{receipt['id']}")).text
+    assert "2 classes of the whole image." in page
 
 
 def test_shapes_are_bounded() -> None:

@@ -253,6 +253,27 @@ def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> No
     assert facts["api_token"] not in errors
 
 
+def test_the_command_makes_deployments_of_other_types(tmp_path: Path) -> None:
+    """`--type` and `--deployment`; what is no type or no pair is said in a line."""
+    options = ("--type", "segmentation", "--deployment", "a=b=mask", "--deployment", "people=KEYPOINT")
+    process, facts = start("--port", "0", *options)
+    path = f"{facts['url']}/api/organization/{facts['organization_id']}/deployments"
+    answer = httpx.get(path, headers={"Authorization": f"Bearer {facts['api_token']}"}, trust_env=False, timeout=60)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert [(one["name"], one["type"]) for one in answer.json()["items"]] == [
+        ("awesome-deploy", "SEGMENTATION"), ("a=b", "MASK"), ("people", "KEYPOINT"),
+    ]  # fmt: skip
+    for wrong, words in (
+        (["--type", "box"], "'box' is no InferenceType; accepted are"),
+        (["--deployment", "cells"], "--deployment must be NAME=TYPE, got 'cells'"),
+        (["--deployment", "a=MASK", "--deployment", "a=LINE"], "--deployment names 'a' twice"),
+    ):
+        ended = subprocess.run([sys.executable, "-m", "picsellia_async.cli", "emulator", *wrong], capture_output=True, text=True, check=False)  # fmt: skip
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert words in ended.stderr
+
+
 async def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     """After SIGKILL and a restart every prediction that was answered with 201 is there, with its image; tokens stay good."""
     process, facts = await asyncio.to_thread(start, "--port", "0", "--data-dir", str(tmp_path))

@@ -319,12 +319,17 @@ async def read(deployment: AsyncDeployment) -> None:
 
 async def test() -> None:
     """The emulator in a user's test."""
-    async with Emulator(jwt_lifetime=5, data_dir="d") as emulator:
+    async with Emulator(
+        jwt_lifetime=5, data_dir="d", deployment_type="mask", deployments={"a": InferenceType.LINE}
+    ) as emulator:
         fault = emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor", times=2))
         assert_type(emulator.faults.fired(fault), int)
         assert_type(emulator.url, str)
+        assert_type(await emulator.add_deployment("b", "point"), str)
+        await emulator.add_predictions(3, deployment="b", empty=True)
     with Emulator.run_in_thread() as threaded:
         assert_type(threaded, ThreadedEmulator)
+        assert_type(threaded.add_deployment("b", InferenceType.MASK), str)
         threaded.wait_for("monitor", 1)
         threaded.reset()
 

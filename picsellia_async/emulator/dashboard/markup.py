@@ -11,6 +11,7 @@ _CSS: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem } caption { text-align: left; font-weight: 600 }
 td, th { padding: .2rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
+th { overflow-wrap: normal } td:not(:last-child) { min-width: 6em }
 td.number { font-variant-numeric: tabular-nums }
 p.totals span { display: inline-block; margin-right: 2rem } b { font-size: 1.4rem }
 ul.grid { list-style: none; padding: 0; display: grid; align-items: start; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)) }

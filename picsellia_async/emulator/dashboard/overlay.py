@@ -16,8 +16,8 @@ SHAPES_MAX: Final = 300
 """Shapes drawn over one image; a page stays readable, and small."""
 MASK_RUNS_MAX: Final = 20_000
 """Pieces of one mask that are drawn: each becomes a rectangle of one column."""
-_LETTER_WIDTH: Final = 0.58
-"""Of a letter, as a share of its height: by it a label is kept within the image."""
+_LETTER_WIDTH: Final = 0.66
+"""Of a bold letter, as a share of its height: by it a label is kept within the image."""
 _GOLDEN_ANGLE: Final = 137.508
 """Degrees between the hues of two classes that follow one another: far apart, and never the same again."""
 
@@ -34,6 +34,8 @@ class Shape:
     """As the wire has it; None: a class of the whole image."""
     text: str = ""
     """Recognised text."""
+    is_line: bool = False
+    """Whether points are the stops of an open line; otherwise they are the corners of a polygon."""
 
     @property
     def label(self) -> str:
@@ -57,12 +59,12 @@ def shapes_of(raw: Mapping[str, Any], labels: Mapping[str, str]) -> list[Shape]:
         raw: What was sent; a lenient emulator may have taken lists of different lengths.
         labels: Name of each class index, whose key is its text.
     """
-    geometries: Sequence[Any] = next((raw[name] for name in _GEOMETRIES if raw.get(name)), ())
+    field = next((name for name in _GEOMETRIES if raw.get(name)), "")
     columns = itertools.zip_longest(
-        raw.get("detection_classes") or (), raw.get("detection_scores") or (), geometries, raw.get("detection_texts") or ()
+        raw.get("detection_classes") or (), raw.get("detection_scores") or (), raw.get(field) or (), raw.get("detection_texts") or ()
     )  # fmt: skip
     return [
-        Shape(index or 0, labels.get(str(index), f"class {index}"), score, geometry, text or "")
+        Shape(index or 0, labels.get(str(index), f"class {index}"), score, geometry, text or "", field == "lines")
         for index, score, geometry, text in columns
     ]
 
@@ -82,7 +84,7 @@ def svg(shapes: Sequence[Shape], width: int, height: int, *, text_size: float) -
 
 
 def _shape(shape: Shape, size: float, image: tuple[int, int]) -> str:
-    elements, anchor = _elements(shape.geometry, size, image[1])
+    elements, anchor = _elements(shape, size, image[1])
     title = f"<title>{html.escape(shape.label)}</title>"
     words = ""
     if anchor is not None:
@@ -91,14 +93,15 @@ def _shape(shape: Shape, size: float, image: tuple[int, int]) -> str:
     return f'<g style="--c:{shape.colour}">{title}{"".join(elements)}{words}</g>'
 
 
-def _elements(geometry: Any, size: float, height: int) -> tuple[Iterable[str], tuple[float, float] | None]:
+def _elements(shape: Shape, size: float, height: int) -> tuple[Iterable[str], tuple[float, float] | None]:
     """Return the elements of one shape, and where its label begins."""
+    geometry = shape.geometry
     if isinstance(geometry, str):
         return _mask(geometry, height)
     if not isinstance(geometry, list) or not geometry:
         return (), None
     if isinstance(geometry[0], list):
-        return _path(geometry, size)
+        return _path(geometry, size, is_line=shape.is_line)
     if len(geometry) == 4:
         top, left, bottom, right = geometry
         points = f"{left},{top} {right},{top} {right},{bottom} {left},{bottom}"  # a rectangle of negative width is drawn as well
@@ -107,7 +110,7 @@ def _elements(geometry: Any, size: float, height: int) -> tuple[Iterable[str], t
     return (_circle(x, y, size / 3),), (x, y - size / 3)
 
 
-def _path(points: list[list[int]], size: float) -> tuple[Iterable[str], tuple[float, float]]:
+def _path(points: list[list[int]], size: float, *, is_line: bool) -> tuple[Iterable[str], tuple[float, float]]:
     """Draw a polygon or line of pairs, or a skeleton of x, y, visibility: of it the points that are there."""
     anchor = min(((point[0], point[1]) for point in points), key=lambda pair: pair[1])
     if len(points[0]) == 3:
@@ -116,7 +119,7 @@ def _path(points: list[list[int]], size: float) -> tuple[Iterable[str], tuple[fl
         dots = [_circle(x, y, size / 4, hidden[seen > 1]) for x, y, seen in there]
         return dots, min(((x, y) for x, y, _ in there), key=lambda pair: pair[1], default=anchor)
     flat = " ".join(f"{x},{y}" for x, y in points)
-    return (f'<polygon points="{flat}"/>' if len(points) > 2 else f'<polyline points="{flat}"/>',), anchor
+    return (f'<polyline points="{flat}"/>' if is_line else f'<polygon points="{flat}"/>',), anchor
 
 
 def _circle(x: float, y: float, radius: float, attribute: str = "") -> str:

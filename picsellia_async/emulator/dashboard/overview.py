@@ -27,11 +27,12 @@ def render(state: State, journal: Journal, faults: int) -> str:
     """Return the page as HTML; it loads itself anew every few seconds."""
     entries = list(journal)
     latest = state.store.predictions.select(order="seq desc", limit=LATEST)
-    names = {one["id"]: one["name"] for one in state.store.documents.list("deployment")}
+    deployments = state.store.documents.list("deployment")
+    names = {one["id"]: one["name"] for one in deployments}
     statuses = Counter((entry.service, entry.endpoint or entry.path, entry.status) for entry in entries)
     tables = [
-        table("Deployments", ("name", "id", "predictions"), (
-            (name, id_, state.store.predictions.count("deployment_id = ?", id_)) for id_, name in names.items()
+        table("Deployments", ("name", "type", "id", "predictions"), (
+            (one["name"], one["type"], one["id"], state.store.predictions.count("deployment_id = ?", one["id"])) for one in deployments
         )),
         table("Requests", ("service", "endpoint", "status", "number"), ((*key, n) for key, n in statuses.most_common(_REQUESTS))),
     ]  # fmt: skip

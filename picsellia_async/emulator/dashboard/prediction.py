@@ -84,6 +84,8 @@ def moment(seconds: float) -> datetime.datetime:
 
 
 def _side(title: str, row: PredictionRow, shapes: list[Shape]) -> str:
+    is_whole = bool(shapes) and all(one.geometry is None for one in shapes)
+    caption = f"{len(shapes)} {'classes of the whole image' if is_whole else 'shapes'}."
     rest = f" The first {SHAPES_MAX} are drawn." if len(shapes) > SHAPES_MAX else ""
     rows = (
         (number, one.name, "" if one.score is None else f"{one.score:.4g}", _numbers(one))
@@ -91,7 +93,7 @@ def _side(title: str, row: PredictionRow, shapes: list[Shape]) -> str:
     )
     return (
         f"<h2>{html.escape(title)}</h2>{_picture(row, shapes, _PAGE_TEXT)}"
-        f"{table(f'{len(shapes)} shapes.{rest}', ('shape', 'class', 'score', 'coordinates'), rows)}"
+        f"{table(caption + rest, ('shape', 'class', 'score', 'coordinates'), rows)}"
     )
 
 

@@ -36,6 +36,8 @@ class Sample:
     """Their wire forms, in the same order."""
     labels: dict[int, str]
     """Names by class index."""
+    type_: str
+    """Of the deployment."""
     reference: list[DataRow] | None
     """Data of the training reference; None where none is set."""
 
@@ -51,7 +53,7 @@ class Sample:
         if training is not None:
             assets = state.store.documents.list("asset", dataset_version_id=training["dataset_version_id"])
             reference = [row for asset in assets for row in state.store.data.select("id = ?", asset["data_id"])]
-        return cls(rows, [row.prediction() for row in rows], labels, reference)
+        return cls(rows, [row.prediction() for row in rows], labels, deployment["type"], reference)
 
     def name(self, index: int) -> str:
         """Return the label of a class index."""
@@ -69,6 +71,17 @@ Service: TypeAlias = Callable[[Sample], JsonObject]
 
 def _answer(data: Any, count: int, info: str | None = None) -> JsonObject:
     return {"data": data, "count": count, "infos": {} if info is None else {"info": info}}
+
+
+def _only_for(type_: str, service: Service, nothing: Any) -> Service:
+    """Return a service that says to deployments of other types that it has no numbers for them."""
+
+    def answer(sample: Sample) -> JsonObject:
+        if sample.type_ == type_:
+            return service(sample)
+        return _answer(nothing, 0, f"it is computed for deployments of type {type_}, and this one is of {sample.type_}")
+
+    return answer
 
 
 def metrics(sample: Sample) -> JsonObject:
@@ -275,15 +288,15 @@ def kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> JsonO
 SINGLE: Final[dict[str, Service]] = {
     "ae_outlier": outlier_scores,
     "metrics": metrics,
-    "object_detection": detection_agreement,
-    "classification": classification_agreement,
+    "object_detection": _only_for("OBJECT_DETECTION", detection_agreement, []),
+    "classification": _only_for("CLASSIFICATION", classification_agreement, []),
     "label_distribution": reviewed_label_distribution,
 }
 """Services of the route of single predictions (docs/wire.md#monitoring-endpoints)."""
 
 AGGREGATED: Final[dict[str, Service]] = {
     "label_distribution": label_distribution,
-    "object_detection": aggregated_detection_agreement,
+    "object_detection": _only_for("OBJECT_DETECTION", aggregated_detection_agreement, {}),
     "metrics": aggregated_metrics,
     "ks_drift": drift,
 }

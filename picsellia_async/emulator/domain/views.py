@@ -156,11 +156,12 @@ def _predicted_asset(state: State, caller: Caller, row: PredictionRow, data_row:
 def predictions(state: State, row: PredictionRow) -> list[JsonObject]:
     """Return the champion's prediction and the shadow model's, if there is one."""
     labels = {found["index"]: found for found in state.store.documents.list("label", deployment_id=row.deployment_id)}
+    type_: str = state.store.documents.get("deployment", row.deployment_id)["type"]
     common = {"timestamp": row.timestamp, "status": row.status}
     found = [
         {
             "id": row.id, "is_shadow": False, "model_version_id": row.model_version_id, "latency": row.latency, **common,
-            **shapes(row.prediction(), labels),
+            **shapes(row.prediction(), labels, type_),
         }
     ]  # fmt: skip
     if row.shadow_raw is not None:
@@ -168,35 +169,39 @@ def predictions(state: State, row: PredictionRow) -> list[JsonObject]:
         found.append(
             {
                 "id": row.id, "is_shadow": True, "model_version_id": row.shadow_model_version_id,
-                "latency": row.shadow_latency, **common, **shapes(shadow, labels),
+                "latency": row.shadow_latency, **common, **shapes(shadow, labels, type_),
             }
         )  # fmt: skip
     return found
 
 
-def shapes(raw: JsonObject, labels: dict[int, Document]) -> JsonObject:
+_SHAPES: Final = {
+    "SEGMENTATION": ("detection_masks", "polygon", "polygons"),
+    "MASK": ("detection_masks", "mask", "masks"),
+    "LINE": ("lines", "line", "lines"),
+    "POINT": ("points", "point", "points"),
+    "KEYPOINT": ("keypoints", "keypoints", "keypoints"),
+}
+"""Field of a prediction whose entries are shown as they are, and what one and all of them are called, by type of the deployment."""
+
+
+def shapes(raw: JsonObject, labels: dict[int, Document], type_: str) -> JsonObject:
     """Return a prediction as shapes with labels (docs/wire.md#review-shapes): boxes become x, y, w, h."""
     texts = raw.get("detection_texts") or [None] * len(raw["detection_classes"])
     common = [
         {"label": _label(index, labels), "confidence": score, "text": text}
         for index, score, text in zip(raw["detection_classes"], raw["detection_scores"], texts, strict=False)
     ]
-    if "detection_boxes" in raw:
+    if type_ == "OBJECT_DETECTION":
         boxes = [
             {"x": left, "y": top, "w": right - left, "h": bottom - top}
-            for top, left, bottom, right in raw["detection_boxes"]
+            for top, left, bottom, right in raw.get("detection_boxes", ())
         ]
         return {"rectangles": _joined(boxes, common)}
-    for field, shape, name in (
-        ("lines", "line", "lines"), ("points", "point", "points"), ("keypoints", "keypoints", "keypoints"),
-    ):  # fmt: skip
-        if field in raw:
-            return {name: _joined([{shape: value} for value in raw[field]], common)}
-    if "detection_masks" in raw:
-        is_mask = any(isinstance(value, str) for value in raw["detection_masks"])
-        shape, name = ("mask", "masks") if is_mask else ("polygon", "polygons")
-        return {name: _joined([{shape: value} for value in raw["detection_masks"]], common)}
-    return {"classifications": common}
+    if type_ not in _SHAPES:
+        return {"classifications": common}
+    field, shape, name = _SHAPES[type_]
+    return {name: _joined([{shape: value} for value in raw.get(field, ())], common)}
 
 
 def _label(index: int, labels: dict[int, Document]) -> JsonObject:
