@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Health, Outcome, Rejected, Spooled
 from picsellia_async._delivery.spool.owner import owner_of
+from picsellia_async._delivery.spool.store import Store
 from picsellia_async.errors import AuthenticationError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 
@@ -52,6 +54,34 @@ async def test_frames_of_an_outage_are_delivered_by_the_next_run_in_order(tmp_pa
     assert [(frame.id, frame.image) for frame in service.frames] == [(frame.id, frame.image) for frame in frames]
     async with uploader(service, tmp_path / "s") as up:
         assert up.report.recovered == 0
+
+
+@pytest.mark.parametrize("memory", [1_000_000, 4_000])
+async def test_what_is_left_on_disk_is_counted_after_closing(tmp_path: Path, memory: int) -> None:
+    """Frames and bytes on disk are of the same moment: an outage's frames are still there when the uploader is closed."""
+    async with uploader(Service(is_up=False), tmp_path, max_pending_bytes=memory) as up:
+        for number in range(12):
+            await up.submit(make_frame(number))
+    numbers = up.statistics()
+    assert (numbers.spool_frames, numbers.spooled, numbers.pending_frames) == (12, 12, 0)
+    assert numbers.spool_bytes > 0
+
+
+async def test_what_never_reached_the_disk_is_not_counted_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that the disk refused are dropped at closing; those on disk before are what is left there."""
+    frames = await fill(tmp_path, 3)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EIO, "disk I/O error")
+
+    async with uploader(Service(is_up=False), tmp_path, durability="interval", max_pending_bytes=20_000) as up:
+        monkeypatch.setattr(Store, "_put", refused)
+        for number in range(3, 9):
+            await up.submit(make_frame(number))
+    numbers = up.statistics()
+    assert (numbers.spool_frames, numbers.spooled, numbers.dropped) == (len(frames), 3, 6)
 
 
 async def test_memory_and_disk_drain_in_one_order(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """The queue whose far end is on disk: which accepted frames stay in memory, which are on disk only, and how those come back.
 
-Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as
-half of `max_pending_bytes` holds, and where frames are thinned a quarter of `max_spool_bytes`, since only what is on disk alone can
-be; the others are on disk only, and nothing of them is in memory but an entry of the index and the receipts that somebody
-still holds. While anything is in the index, new frames go there too: that keeps the order within a source. One task reads frames back, source by source in turn, whenever memory has room. With `order="newest"` it is the newest
-frames that are in memory: a new one always goes there, and the oldest ones leave.
+Theory of operation. With a spool every accepted frame is written. The first pending frames are in memory as well, as many as half of
+`max_pending_bytes` holds, and where frames are thinned a quarter of `max_spool_bytes`, since only what is on disk alone can be; the others
+are on disk only, and nothing of them is in memory but an entry of the index and the receipts that somebody still holds. While anything is
+in the index, new frames go there too: that keeps the order within a source. One task reads frames back, source by source in turn, whenever
+memory has room. With `order="newest"` it is the newest frames that are in memory: a new one always goes there, and the oldest ones leave.
 
 With `durability="commit"` a frame is accepted once it is on disk; while that is awaited it is `arriving`. With `"interval"` it is
 accepted, and may be sent, at once. In the index and not on disk yet, it keeps its item in `_unwritten`, and is taken from there.
@@ -84,6 +84,8 @@ class SpoolQueue:
         """Entries that are being read: neither in the index nor in memory."""
         self._receipts: WeakValueDictionary[UUID, Receipt] = WeakValueDictionary()
         """Of frames that are on disk only. Weak: a million frames on disk must not keep a million receipts in memory."""
+        self._unasked = 0
+        """Frames on disk that are neither in the index nor counted as spooled: closing is about to."""
         self._recovered_to = 0
         self._adopted: set[int] = set()
         """Orders of frames that other processes left."""
@@ -111,12 +113,12 @@ class SpoolQueue:
 
     @property
     def frames(self) -> int:
-        """Frames to be delivered that are on disk."""
+        """Frames to be delivered that are on disk; once closed, those that are left there."""
         if self._spool.is_gone:
             return 0
         # A copy, made in one step: a scrape of metrics asks from another thread.
         in_memory = sum(1 for item in list(self._ledger.known.values()) if item.disk_bytes)
-        return len(self._index) - len(self._unwritten) + in_memory
+        return len(self._index) + self._unasked - len(self._unwritten) + in_memory + self._ledger.spooled
 
     def waiting_by_source(self) -> Counter[str]:
         """Return how many pending frames are not in memory, by source."""
@@ -130,8 +132,7 @@ class SpoolQueue:
         Raises:
             SpoolError: It could not be written.
         """
-        arriving = self._arriving.get(frame_id)
-        if arriving is not None:
+        if (arriving := self._arriving.get(frame_id)) is not None:
             # Shielded: several submits may wait for one commit, and cancelling one must not cancel the others.
             return await asyncio.shield(arriving[1])
         return self._receipts.get(frame_id)
@@ -325,8 +326,7 @@ class SpoolQueue:
         for entry in entries:
             if self._taken.pop(entry.seq, None) is None:
                 continue  # closing did not wait for the disk, and has given it an outcome
-            item = self._unwritten.pop(entry.seq, None)
-            if item is not None:
+            if (item := self._unwritten.pop(entry.seq, None)) is not None:
                 if not item.disk_bytes:
                     self._ledger.memory.park(-item.size)
                 take(item)
@@ -371,8 +371,7 @@ class SpoolQueue:
     def _item(self, record: Record, frame: Frame) -> Item:
         age = max(0.0, time.time() - record.accepted_at) if record.accepted_at else 0.0
         receipt = self._receipts.pop(frame.id, Receipt(frame.id))
-        arriving = self._arriving.get(frame.id)
-        if arriving is not None:
+        if (arriving := self._arriving.get(frame.id)) is not None:
             # Submitted again while it is read back. It may have its outcome before the disk says that it knows the frame.
             receipt.call(arriving[0].receipt.resolve)
         return Item(
@@ -433,6 +432,7 @@ class SpoolQueue:
         self._taken.clear()
         for seq, item in self._unwritten.items():
             self._index.remove(seq, item.source)
+        self._unwritten.clear()
         in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
         written = [item.seq for item in in_memory if item.is_written]
         ids = await self._spool.try_ids(written, patience)
@@ -464,25 +464,26 @@ class SpoolQueue:
 
     async def _end_on_disk(self, patience: float) -> None:
         """Give the frames that are on disk only their outcome, with the disk's word that they are there."""
-        seqs = self._index.seqs()
+        seqs, found = self._index.seqs(), 0
+        self._unasked = len(seqs)
         self._index.clear()
-        asked = found = 0
-        while asked < len(seqs) and patience:
-            ids = await self._spool.try_ids(seqs[asked : asked + _IDS_AT_ONCE], patience)
+        while self._unasked and patience:
+            begin = len(seqs) - self._unasked
+            ids = await self._spool.try_ids(seqs[begin : begin + _IDS_AT_ONCE], patience)
             if ids is None:
                 break
             for _, id_ in ids:
                 frame_id = UUID(bytes=id_)
                 self._ledger.end_on_disk(self._receipts.pop(frame_id, Receipt(frame_id)), Spooled(frame_id))
-            asked += _IDS_AT_ONCE
+            self._unasked = max(0, self._unasked - _IDS_AT_ONCE)
             found += len(ids)
             await asyncio.sleep(0)
-        lost = min(asked, len(seqs)) - found
+        lost = len(seqs) - self._unasked - found
         if lost:
             text = "%(gone)d records are gone from the spool %(spool)s"
             tell(logging.ERROR, text, gone=lost, spool=str(self._spool.directory))
             self._ledger.lose(lost)
-        unlisted = len(seqs) - found - lost
+        unlisted, self._unasked = self._unasked, 0
         for receipt in list(self._receipts.values()):
             error = SpoolError(f"the spool {str(self._spool.directory)!r} could not be asked, or the record is damaged")
             if unlisted:
