@@ -26,8 +26,14 @@ TOLD_SECONDS: Final = 30.0
 
 @attrs.define
 class FailureLog:
-    """Decides on the lines about frames that fail."""
+    """Decides on the lines about frames that fail, or with which something else is wrong."""
 
+    what: str = "frames failed in the pipeline"
+    """How lines begin."""
+    field: str = "failed"
+    """The attribute of records that has the count since the last line."""
+    _told: int = attrs.field(default=0, init=False)
+    """Frames in the lines so far."""
     _untold: Counter[str] = attrs.field(factory=Counter, init=False)
     _sources: set[str] = attrs.field(factory=set, init=False)
     _last: str = attrs.field(default="", init=False)
@@ -59,8 +65,12 @@ class FailureLog:
         reasons = ", ".join(f"{reason} {number}" for reason, number in self._untold.items())
         sources = sorted(self._sources)
         names = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
-        fields: dict[str, object] = {"failed": count, "failed_by_reason": dict(self._untold), "sources": sources}
-        text = f"frames failed in the pipeline: {count} ({reasons}) of {names}, the last: {self._last}"
+        since = f" since the last line ({self._told + count} so far)" if self._told else ""
+        self._told += count
+        fields: dict[str, object] = {
+            self.field: count, f"{self.field}_by_reason": dict(self._untold), f"{self.field}_so_far": self._told, "sources": sources,
+        }  # fmt: skip
+        text = f"{self.what}{since}: {count} ({reasons}) of {names}, the last: {self._last}"
         self._untold.clear()
         self._sources.clear()
         self._told_at = now

@@ -48,6 +48,8 @@ class Sink:
         self._frame_options: FrameDetails = frame_options or {}
         self._tells_rules = tells_rules
         self._failures = FailureLog()
+        self._kept = FailureLog("a function of keep= raised, and another rule kept the frames", "keep_errors")
+        """They are no failures: the report has them among those submitted."""
         self._write = lines_of(uploader)
         self._candidates: dict[Candidate, Work] = {}
         """Frames that a rule decides on, until it has."""
@@ -102,7 +104,7 @@ class Sink:
         """Return the frame to submit; None where it cannot be meant."""
         feed, candidate = work.feed, decision.candidate
         if decision.error is not None:
-            self._write(self._failures.failed(self._clock(), "keep", feed.name, decision.error))
+            self._write(self._kept.failed(self._clock(), "keep", feed.name, decision.error))
         options: FrameDetails = {**self._frame_options}
         options.setdefault("source", feed.source_of(candidate.image))
         if self._tells_rules:
@@ -144,7 +146,7 @@ class Sink:
 
     def tell(self) -> None:
         """Tell the log of frames that failed since the last line, if it is time to: no later failure may come."""
-        self._write(self._failures.due(self._clock()))
+        self._write(self._failures.due(self._clock()), self._kept.due(self._clock()))
 
     def close(self) -> None:
         """Count frames that rules still hold back as not kept, and tell the log of failures that it has not heard of."""
@@ -152,4 +154,4 @@ class Sink:
             work = self._candidates.pop(decision.candidate)
             self._rule.settle(decision.candidate, is_kept=False)
             work.feed.ledger.skipped["stopped" if decision.is_kept else " & ".join(decision.rules)] += 1
-        self._write(self._failures.rest(self._clock()))
+        self._write(self._failures.rest(self._clock()), self._kept.rest(self._clock()))

@@ -64,6 +64,9 @@ async def test_a_frame_that_fails_is_counted_and_the_others_go_on(
     assert [line.levelno for line in lines] == [logging.WARNING] * 2
     assert f"1 ({reason} 1) of source-1" in lines[0].message
     assert f"3 ({reason} 3) of source-1" in lines[1].message, "the rest is told at the end"
+    assert "so far" not in lines[0].message
+    assert f"in the pipeline since the last line (4 so far): 3 ({reason} 3) of source-1, the last: " in lines[1].message
+    assert [line.failed_so_far for line in lines] == [1, 4]  # type: ignore[attr-defined]  # of `extra=`
 
 
 @pytest.mark.parametrize("kind", ["thread", "coroutine"])
@@ -182,6 +185,11 @@ async def test_a_function_of_keep_that_raises_fails_the_frame(caplog: pytest.Log
     assert balanced(report)
     assert (report.statistics.submitted, report.statistics.failed) == (1, 2)
     assert "KeyError" in caplog.text
+    failed = [record for record in caplog.records if hasattr(record, "failed")]
+    assert sum(record.failed for record in failed) == 2, "as the report has it"
+    (kept,) = (record for record in caplog.records if hasattr(record, "keep_errors"))
+    assert (kept.keep_errors, kept.sources) == (1, ["source-1"])
+    assert "a function of keep= raised, and another rule kept the frames: 1 (keep 1) of source-1" in kept.message
 
 
 async def test_a_frame_that_the_uploader_refuses_is_counted() -> None:
