@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +25,7 @@ from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import ERROR_BYTES_MAX, REASON, Answer
 from picsellia_async._wire.image_echo import SentImage, without_image
+from picsellia_async._wire.page import page_text
 from picsellia_async._wire.reader import READER, UNREADABLE
 from picsellia_async._wire.redaction import hidden_in, shown_reason, without_secrets
 from picsellia_async.errors import DecodeError, StatusError, status_error_class
@@ -139,7 +140,7 @@ def status_error(
         image: What the request carried: hidden as well.
     """
     answer = attrs.evolve(answer, content=_shown(answer.content, secrets, image))
-    message, detail = error_text(answer)
+    message, detail = error_text(answer, lambda text: _shown(text.encode(), secrets, image).decode("utf-8", "replace"))
     if reason := answer.header(REASON):
         message = _CONTROLS.sub("?", f"{message} {_phrase(reason, secrets)}")
     if place := hidden_in(_redirect_place(answer, url), secrets):
@@ -207,10 +208,16 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\
 """Characters that a terminal obeys, those that turn the direction of a line among them."""
 
 
-def error_text(answer: Answer) -> tuple[str, Any]:
-    """Return message and detail of an error body: `{"message", "detail"}`, else the raw text, else the bare status."""
+def error_text(answer: Answer, hide: Callable[[str], str] = str) -> tuple[str, Any]:
+    """Return message and detail of an error body: `{"message", "detail"}`, else the text, that of a page alone, else the bare status.
+
+    Args:
+        answer: What came back, without secrets.
+        hide: Returns a text without secrets: the elements of a page may have stood in the middle of one.
+    """
     try:
         message, detail = _said(answer)
+        message = hide(page_text(message)) or message
     except RecursionError:  # JSON nested so deep that it has no text
         message, detail = f"the service said, with status {answer.status}, what is nested too deep to be shown", None
     return _CONTROLS.sub("?", message), _CONTROLS.sub("?", detail) if isinstance(detail, str) else detail
