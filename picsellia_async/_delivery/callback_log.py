@@ -1,4 +1,7 @@
-"""What the log is told of callbacks of the user that raise: the first error at once, then the count, every 30 seconds. Pure."""
+"""What the log is told of callbacks of the user that raise: the first error at once, then the count, every 30 seconds. Pure.
+
+A traceback is told once of each class of errors and each place: a callback that raises for every frame fills no log with them.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,10 @@ _STEPS_SHOWN: Final = -5
 """Of a traceback: the last ones."""
 _HEAD_MAX: Final = 300
 """Characters of an error in the line's own text; more of it is in the traceback below."""
+_NEW_MAX: Final = 3
+"""Tracebacks of a line."""
+_KINDS_MAX: Final = 100
+"""Of errors of one callback whose traceback is told, so that memory stays flat."""
 
 
 @attrs.define
@@ -25,6 +32,10 @@ class _Callback:
     last: traceback.TracebackException | None = None
     """Not the exception, which holds the frame that the callback was told of."""
     told_at: float = -math.inf
+    new: list[traceback.TracebackException] = attrs.field(factory=list)
+    """Of these errors: the first of each kind that was not told before."""
+    kinds: set[tuple[type, str, int | None]] = attrs.field(factory=set)
+    """Class and place of what was told, or is about to be."""
 
 
 @attrs.define
@@ -47,7 +58,12 @@ class CallbackLog:
         """
         one = self._callbacks.setdefault(name, _Callback())
         one.untold += 1
-        one.last = traceback.TracebackException.from_exception(error, limit=_STEPS_SHOWN, lookup_lines=False)
+        one.last = last = traceback.TracebackException.from_exception(error, limit=_STEPS_SHOWN, lookup_lines=False)
+        place = last.stack[-1] if last.stack else None
+        kind = (type(error), place.filename, place.lineno) if place else (type(error), "", None)
+        if kind not in one.kinds and len(one.new) < _NEW_MAX and len(one.kinds) < _KINDS_MAX:
+            one.kinds.add(kind)
+            one.new.append(last)
 
     def due(self, now: float) -> list[Line]:
         """Return the lines for which it is time.
@@ -58,7 +74,7 @@ class CallbackLog:
         due = {name: one for name, one in self._callbacks.items() if one.untold and now >= one.told_at + LINE_SECONDS}
         lines = [_line(name, one, one.last) for name, one in due.items() if one.last is not None]
         for one in due.values():
-            one.untold, one.last, one.told_at = 0, None, now
+            one.untold, one.last, one.told_at, one.new = 0, None, now, []
         return lines
 
     def rest(self) -> list[Line]:
@@ -70,10 +86,12 @@ class CallbackLog:
 
 def _line(name: str, one: _Callback, last: traceback.TracebackException) -> Line:
     head = hide_secrets(" ".join("".join(last.format_exception_only()).split()))[:_HEAD_MAX]
-    steps = hide_secrets("".join(last.format()).rstrip())
+    steps = [hide_secrets("".join(error.format()).rstrip()) for error in one.new]
+    place = last.stack[-1] if last.stack and last not in one.new else None
+    where = f" (in {place.name}, line {place.lineno} of {place.filename})" if place else ""
     often = (
         "" if math.isinf(one.told_at) else f" {one.untold} time{'s' * (one.untold > 1)} since the last line, the last"
     )
     # Not as `exc_info`, which formatters show as it is.
-    text = f"a callback of the uploader raised{often}: {name}: {head}\n{steps}"
+    text = "\n".join([f"a callback of the uploader raised{often}: {name}: {head}{where}", *steps])
     return Line(logging.ERROR, text, {"callback": name, "raised": one.untold})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from picsellia_async._delivery.callback_log import CallbackLog
 from picsellia_async._delivery.outcomes import Health
 
 from ..support.frames import make_frame
@@ -40,6 +42,49 @@ async def test_a_callback_that_always_raises_has_few_lines_and_its_count(caplog:
     assert "a callback of the uploader raised: on_outcome: KeyError" in told[0].message
     assert "in broken\n    raise KeyError(" in told[0].message
     assert "29 times since the last line, the last: on_outcome: KeyError" in told[1].message
+
+
+def raised(log: CallbackLog, now: float, raiser: Callable[[], object]) -> str:
+    """Have a callback raise; return what is told."""
+    try:
+        raiser()
+    except Exception as error:  # noqa: BLE001 - whatever it raises
+        log.raised("on_outcome", error)
+    return "\n".join(line.text for line in log.due(now))
+
+
+def test_a_traceback_is_told_once_of_each_class_and_place() -> None:
+    """Then class, message and place alone; another place or class has its own, also where it was not the last of its period."""
+
+    def elsewhere() -> None:
+        raise KeyError("other place")
+
+    def of_another_class() -> None:
+        raise ValueError("other class")
+
+    log = CallbackLog()
+    first, *_ = told = [raised(log, now, broken) for now in (0.0, 30.0, 60.0)]
+    assert [text.count("Traceback") for text in told] == [1, 0, 0]
+    assert "in broken\n    raise KeyError(" in first
+    assert "\n" not in told[1]
+    assert f"(in broken, line {broken.__code__.co_firstlineno + 1} of {__file__})" in told[1]
+    assert raised(log, 61.0, elsewhere) == raised(log, 62.0, of_another_class) == ""
+    text = raised(log, 90.0, broken)
+    assert "3 times since the last line" in text
+    assert (text.count("Traceback"), "in elsewhere" in text, "ValueError: other class" in text) == (2, True, True)
+    assert raised(log, 120.0, of_another_class).count("Traceback") == 0
+    assert "Traceback" not in "".join(line.text for line in log.rest())
+
+
+def test_errors_of_ever_new_places_keep_little() -> None:
+    """A callback of generated code: few tracebacks a line, and no more than a hundred kinds are remembered."""
+    log = CallbackLog()
+    for number in range(1000):
+        code = compile("\n" * number + "raise KeyError", "generated.py", "exec")
+        text = raised(log, number * 10.0, lambda code=code: exec(code, {}))  # type: ignore[misc]
+        assert text.count("Traceback") <= 3
+    assert "Traceback" not in text
+    assert "KeyError" in raised(log, 20_000.0, broken)
 
 
 async def test_what_a_burst_raised_is_told_though_nothing_more_is_raised(caplog: pytest.LogCaptureFixture) -> None:
