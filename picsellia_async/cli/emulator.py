@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from picsellia_async.cli import conform
 from picsellia_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--faults", type=Path, metavar="FILE", help="script the faults of a JSON file: one object, or a list of them"
     )
     parser.set_defaults(run=run)
+    conform.add_parser(parser.add_subparsers(metavar="conform", help="instead of serving"))
 
 
 def run(args: argparse.Namespace) -> int:
