@@ -39,6 +39,8 @@ class AccountEvidence:
     """When it began to be refused, on the loop's clock; None while it is not."""
     error: BaseException | None = attrs.field(default=None, init=False)
     """The refusal that decided."""
+    latest: BaseException | None = attrs.field(default=None, init=False)
+    """The last refusal: what other frames end in meanwhile, for faults of their own, is no reason of it."""
     is_sure: bool = attrs.field(default=False, init=False)
     """Whether a single refusal would do."""
     is_clean: bool = attrs.field(default=True, init=False)
@@ -95,6 +97,7 @@ class AccountEvidence:
         """
         self.is_clean = False
         self.is_last = True
+        self.latest = error
         self._judged = 0
         self.is_sure = self.is_sure or is_sure
         self._refusals[seq] = self._refusals.get(seq, 0) + 1

@@ -211,6 +211,11 @@ class Reporter:
         self.look(is_sure=is_news)
 
     @property
+    def why(self) -> BaseException | None:
+        """The error that tells why the service keeps senders waiting; None where it does not."""
+        return None if self.is_well else self._error
+
+    @property
     def is_well(self) -> bool:
         """Whether nothing is known of the service that keeps senders waiting."""
         return self._signal is Signal.WELL

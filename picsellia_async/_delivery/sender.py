@@ -297,7 +297,8 @@ class Sender:
         is_well = self._breaker.is_closed and self._account.is_clean and not self.watch.is_silent
         is_final = not is_well and self.refused.is_set()
         signal, has_failed = Signal.WELL if is_well else self.signal, isinstance(result, Failed)
-        self._reporter.saw(signal, self.last_error, is_final=is_final, is_new=has_failed)
+        why = self._account.latest if signal is Signal.REFUSES else self.last_error
+        self._reporter.saw(signal, why, is_final=is_final, is_new=has_failed)
         if self._active < self.limit.value:
             self.start_workers()
 

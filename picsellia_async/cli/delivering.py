@@ -93,10 +93,10 @@ async def find_deployment(client: AsyncClient, name: str) -> AsyncDeployment:
 
 def is_refused(uploader: Uploader) -> bool:
     """Return whether the service refuses the account, which no waiting mends; say so on stderr."""
-    statistics = uploader.statistics()
-    if statistics.health is not Health.REFUSED:
+    if uploader.statistics().health is not Health.REFUSED:
         return False
-    print(in_options(f"the service refuses this account: {statistics.last_error}"), file=sys.stderr)
+    why = uploader._reporter.why  # noqa: SLF001 - `last_error` may be that of a frame with a fault of its own
+    print(in_options(f"the service refuses this account: {why}"), file=sys.stderr)
     return True
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from picsellia_async._delivery.delivery_log import DeliveryLog
-from picsellia_async._delivery.outcomes import Health
+from picsellia_async._delivery.outcomes import Health, Outcome, Rejected
 from picsellia_async._delivery.trouble import Counts
+from picsellia_async.cli.delivering import is_refused
 from picsellia_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -139,6 +140,39 @@ def test_a_refusal_for_good_is_told_as_such_also_behind_an_outage() -> None:
     (line, *_) = log.lines(31.0, counts, [])
     assert line.text.startswith("the service refuses this account")
     assert line.text.endswith("frames are rejected: no spool keeps them")
+
+
+async def test_the_reason_of_a_refusal_is_the_refusal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A frame tried meanwhile has a fault of its own, and is the last error: log, health and commands name what was refused."""
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        wrong = BadRequestError("a box is wrong", 422, "POST", "x")
+        return wrong if frame.filename == "frame-000001.jpg" and attempt > 9 else refused()
+
+    rejected = asyncio.Event()
+
+    def on_outcome(outcome: Outcome) -> None:
+        if not isinstance(outcome, Rejected):
+            return
+        assert isinstance(up.statistics().last_error, BadRequestError)
+        assert is_refused(up)
+        rejected.set()
+
+    service = Service(script=script)
+    async with uploader(service, close_timeout=0.1, spool=tmp_path, on_outcome=on_outcome) as up:
+        for frame in frames(3):
+            await up.submit(frame)
+        await rejected.wait()
+        for _ in range(100):
+            await asyncio.sleep(1.0)
+            up._reporter.look()
+            assert isinstance(up._reporter.why, AuthenticationError)
+    assert "the service refuses this account: 401 for POST x: who" in capsys.readouterr().err
+    lines = [record.message for record in caplog.records if "the service refuses this account" in record.message]
+    assert lines
+    assert all("AuthenticationError: 401" in line for line in lines)
 
 
 async def test_a_final_refusal_stays_one_behind_an_outage(caplog: pytest.LogCaptureFixture) -> None:
