@@ -10,11 +10,12 @@ import pytest
 
 
 @pytest.fixture
-def small_mount(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 20 MB, where this user may mount one."""
+def small_mount(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A real file system of 20 MB, or of the size that the test says, where this user may mount one."""
+    size = getattr(request, "param", "20m")
     place = tmp_path / "mount"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=20m,mode=0700", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(place)]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError:

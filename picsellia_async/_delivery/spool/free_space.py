@@ -13,6 +13,9 @@ from picsellia_async._delivery.spool.directory import SpoolDirectory
 
 _RESERVE: Final = "reserve"
 _RESERVE_BYTES: Final = 2**20
+_ENOUGH_BYTES: Final = 2 * _RESERVE_BYTES
+"""Free beyond what is left to others: with less of it a disk counts as full, and no reserve is set aside."""
+_SMALL_BYTES: Final = 2 * _ENOUGH_BYTES
 _FREE_PART, _FREE_MIN, _FREE_MAX = 0.01, 4 * 2**20, 256 * 2**20
 """Room that is left to others where nobody says how much: this part of the file system, within these bounds."""
 
@@ -37,8 +40,8 @@ class Room:
         self._min_free_bytes = min_free_bytes
         self._has_reserve = False
 
-    def _free(self) -> tuple[int, int] | None:
-        """Return the bytes that are free, and those of them that are left to others."""
+    def _free(self) -> tuple[int, int, int] | None:
+        """Return the bytes that are free, those of them that are left to others, and how many there are in all."""
         free, total = disk.free_bytes(self._directory.place), disk.total_bytes(self._directory.place)
         self.free = free
         if free is None or total is None:
@@ -47,7 +50,7 @@ class Room:
         if kept is None:
             kept = int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
         self.is_nearly_full = free < kept + min(kept, _FREE_MAX)
-        return free, kept
+        return free, kept, total
 
     def check(self, size: int) -> None:
         """Raise what a full disk raises where so many bytes would take what is left to others."""
@@ -62,11 +65,23 @@ class Room:
             self.is_full = True
         elif self.is_full or not self._has_reserve:
             room = self._free()
-            # A little more than enough: else the next frame would find it full again.
-            self.is_full = room is not None and room[0] < room[1] + 2 * _RESERVE_BYTES
-            if not self.is_full and not self._has_reserve:
+            free, kept, total = (_ENOUGH_BYTES, 0, _SMALL_BYTES) if room is None else room
+            self.is_full = free < kept + self._enough(total - kept)
+            if free >= kept + _ENOUGH_BYTES and not self._has_reserve:
                 with contextlib.suppress(OSError):
                     self.set_reserve_aside()
+
+    def _enough(self, total: int) -> int:
+        """Return how many bytes must be free: a little more than a frame takes, which else would find a disk full again.
+
+        A small file system may never have so many: there a quarter ends that it is full, and only a frame without room begins it.
+
+        Args:
+            total: Bytes that are not left to others.
+        """
+        if total >= _SMALL_BYTES:
+            return _ENOUGH_BYTES
+        return max(0, total - _RESERVE_BYTES * self._has_reserve) // 4 if self.is_full else 0
 
     def set_reserve_aside(self) -> None:
         """Take the room that `give_up_reserve` gives back."""
