@@ -2,8 +2,8 @@
 
 Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case. Of a body
 only letters and digits are compared, so that nothing that stands between them helps; and they are compared with the credential as it is, and as
-numbers, hexadecimal and base64 spell it. Where a part of it is found, its place in the body is hidden; where the place cannot be told,
-nothing of the body is shown.
+numbers, hexadecimal and base64 spell it; one that is not long also as base32, base85 and rot13 do, and from its end. Where a part of it is found,
+its place in the body is hidden; where the place cannot be told, nothing of the body is shown.
 What is not known by value (an image, another service's password) is hidden by its form; what stands behind `token` or `Bearer` only where it
 looks like a credential, since it may be the reason of the refusal.
 """
@@ -11,6 +11,7 @@ looks like a credential, since it may be the reason of the refusal.
 from __future__ import annotations
 
 import base64
+import codecs
 import functools
 import html
 import re
@@ -40,6 +41,9 @@ _LONG_FROM: Final = 129
 """Characters from which on a credential is long, a JWT: it has a thousand beginnings, where a token has a hundred."""
 _PLACES_MAX: Final = 4
 """Of one piece in a credential: more are no credential's."""
+
+_OF_BITS: Final = ((3, 4, base64.b64encode), (5, 8, base64.b32encode))
+"""Codes of so many bytes by so many characters."""
 
 _Pieces: TypeAlias = Mapping[bytes, Sequence[tuple[bytes, int, int]]]
 """Pieces of all spellings of a credential: the spelling, where in it the piece begins, and how much of it in a row is hidden."""
@@ -126,15 +130,9 @@ def _pieces(secret: str) -> _Pieces:
     """Return the pieces of a credential, in all its spellings, as `_compared` returns them."""
     value = secret.encode()
     spelled_min = _SPELLED_MIN if len(value) >= _LONG_FROM else SHOWN_MAX + 1
-    spellings = {
-        value: SHOWN_MAX + 1,
-        value.hex().encode(): spelled_min,
-        "".join(map(str, value)).encode(): spelled_min,
-    }
-    # Base64 has three ways, by what is before it; the letters at its ends are its neighbours' too.
-    for before in range(3):
-        coded = base64.b64encode(bytes(before) + value)
-        spellings[coded[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]] = SHOWN_MAX + 1
+    enciphered = () if len(value) >= _LONG_FROM else (value[::-1], codecs.encode(secret, "rot13").encode())
+    spellings = dict.fromkeys((value, *enciphered, *_coded(value)), SHOWN_MAX + 1)
+    spellings |= dict.fromkeys((value.hex().encode(), "".join(map(str, value)).encode()), spelled_min)
     pieces: dict[bytes, list[tuple[bytes, int, int]]] = {}
     for spelled, least in spellings.items():
         text = _compared(spelled)
@@ -143,6 +141,22 @@ def _pieces(secret: str) -> _Pieces:
             if len(places) < _PLACES_MAX:
                 places.append((text, at, least))
     return pieces
+
+
+def _coded(value: bytes) -> Iterator[bytes]:
+    """Yield a credential in base64, and one that is not long in base32 and base85 too, in each way that what is before it makes.
+
+    Characters that its neighbours have a share in are left out: where codes are of whole bits, at most one at each end, else a group.
+    """
+    is_long = len(value) >= _LONG_FROM
+    for size, coded_size, encode in _OF_BITS[: 1 if is_long else None]:
+        for before in range(size):
+            coded = encode(bytes(before) + value)
+            yield coded[-(-before * coded_size // size) : (before + len(value)) * coded_size // size]
+    for before in () if is_long else range(4):
+        begin, end = 5 * (before > 0), (before + len(value)) // 4 * 5
+        yield base64.b85encode(bytes(before) + value)[begin:end]
+        yield base64.a85encode(bytes(before) + value)[begin:end]
 
 
 def _compared(body: bytes) -> bytes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
+import math
+import re
 from urllib.parse import quote, unquote
 
 import pytest
@@ -64,6 +67,40 @@ def test_so_is_a_jwt(name):
     error = status_error(FIND_DEPLOYMENT, Answer(422, [], body.encode()), "u", 1, [JWT])
     for text in (str(error), error.body.decode()):
         assert not holds_a_part(text, JWT)
+
+
+CODINGS = {
+    "base32": (1.6, base64.b32encode),
+    "base85": (1.25, base64.b85encode),
+    "Ascii85": (1.25, base64.a85encode),
+    "rot13": (1, lambda text: codecs.encode(text.decode(), "rot13").encode()),
+    "from its end": (1, lambda text: text[::-1]),
+}
+
+
+@pytest.mark.parametrize(
+    "token", [TOKEN, TOKEN.upper(), "151ae8a8-eae4-5d78-800b-d1ec652eee30", "pk_live_51H8xYzAbCdEfGhIj"]
+)
+@pytest.mark.parametrize("beside", ["", "x", "Api-Token ", "Authorization: Api-Token ", "Authorization: "])
+@pytest.mark.parametrize("coding", CODINGS)
+def test_codings_of_fewer_hosts_are_known_too(coding, beside, token):
+    """Whatever stands beside the token in them: of what it was coded to, no twelve letters and digits in a row are left."""
+    width, encode = CODINGS[coding]
+    coded = encode((beside + token + beside).encode())
+    its_own = coded[math.ceil(len(beside) * width) + 5 : int((len(beside) + len(token)) * width) - 5]
+    hidden = without_secrets(b"unknown: " + coded + b" is refused", [token])
+    left, secret = (re.sub(rb"[^a-z0-9]", b"", one.lower()) for one in (hidden.replace(b"***", b"\0"), its_own))
+    assert not any(secret[at : at + 12] in left for at in range(len(secret) - 11))
+    assert hidden.startswith(b"unknown: ")
+    assert hidden.endswith(b" is refused")
+    assert b"***" in hidden
+
+
+@pytest.mark.parametrize("step", [4, 5])
+def test_a_coding_in_pieces_of_words_is_no_secret(step):
+    """Words that share a few letters with one stay."""
+    text = b" ".join(base64.b32encode(TOKEN.encode())[at : at + 2 * step] for at in range(0, 60, 30))
+    assert without_secrets(text, [TOKEN]) == text
 
 
 def test_json_stays_json():
