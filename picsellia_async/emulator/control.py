@@ -11,32 +11,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picsellia_async._wire.converter import JsonObject
-from picsellia_async.emulator.dashboard import overview
-from picsellia_async.emulator.dashboard import prediction as prediction_page
+from picsellia_async.emulator.dashboard.routes import Dashboard
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import CONTROL_PREFIX
-from picsellia_async.emulator.refusal import Refusal, bad_request, not_found
+from picsellia_async.emulator.refusal import Refusal, bad_request
 from picsellia_async.emulator.store.rows import PredictionRow
 from picsellia_async.emulator.transport.fault_register import Faults
 from picsellia_async.emulator.transport.journal import Journal
 from picsellia_async.emulator.transport.messages import json_response, read_body
-from picsellia_async.emulator.transport.security import PAGE_POLICY, SANDBOX_POLICY
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.image_header import JPEG_SIGNATURE, PNG_SIGNATURE
 
 BODY_MAX: Final = 2**20
 """Bytes of a request to the control routes."""
 
 _DIGITS_MAX: Final = 18
 """Numbers stay below 2**63, which is what the database can hold."""
-
-_IMAGES: Final = ((JPEG_SIGNATURE, "image/jpeg"), (PNG_SIGNATURE, "image/png"))
-_IMAGE_HEADERS: Final = {"content-security-policy": SANDBOX_POLICY, "cache-control": "private, max-age=3600"}
-"""An image of a prediction never changes, and is nobody's page."""
-
-
-def _html(page: str) -> Response:
-    return Response(page, media_type="text/html", headers={"content-security-policy": PAGE_POLICY})
 
 
 def prediction(row: PredictionRow) -> JsonObject:
@@ -80,51 +69,19 @@ class Control:
         self._journal = journal
         self._faults = faults
         self._reset = reset
+        self._dashboard = Dashboard(state, journal, faults)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route(CONTROL_PREFIX, self.page, methods=["GET"]),
-            Route(f"{CONTROL_PREFIX}/", self.page, methods=["GET"]),
+            *self._dashboard.routes(),
             Route(f"{CONTROL_PREFIX}/predictions", self.predictions, methods=["GET"]),
-            Route(f"{CONTROL_PREFIX}/predictions/{{id}}", self.prediction_page, methods=["GET"]),
-            Route(f"{CONTROL_PREFIX}/predictions/{{id}}/image", self.image, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/journal", self.journal, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/reset", self.reset, methods=["POST"]),
             Route(f"{CONTROL_PREFIX}/faults", self.list_faults, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/faults", self.add_faults, methods=["POST"]),
             Route(f"{CONTROL_PREFIX}/faults", self.clear_faults, methods=["DELETE"]),
         ]
-
-    async def page(self, _request: Request) -> Response:
-        """Show what arrived to a person."""
-        return _html(overview.render(self._state, self._journal, len(self._faults)))
-
-    async def prediction_page(self, request: Request) -> Response:
-        """Show one prediction to a person."""
-        row = self._state.store.predictions.get(request.path_params["id"], "prediction")
-        return _html(prediction_page.page(self._state, row))
-
-    async def image(self, request: Request) -> Response:
-        """Give the image of a prediction, if it is a JPEG or PNG by its bytes: nothing else is shown by a browser from here."""
-        row = self._state.store.predictions.get(request.path_params["id"], "prediction")
-        content = await self._state.store.blobs.get(self._sha256(row))
-        media_type = next((type_ for signature, type_ in _IMAGES if content.startswith(signature)), None)
-        if media_type is None:
-            raise Refusal(415, "the image is neither JPEG nor PNG")
-        return Response(content, media_type=media_type, headers=_IMAGE_HEADERS)
-
-    def _sha256(self, row: PredictionRow) -> str:
-        """Return what the image is stored by; of an image that lay in the storage before, its data knows it.
-
-        Raises:
-            Refusal: 404, it was never seen.
-        """
-        data = self._state.store.data.select("id = ?", row.data_id, limit=1) if row.data_id else []
-        found = row.sha256 or (data[0].sha256 if data else "")
-        if not found:
-            raise not_found("image of the prediction", row.id)
-        return found
 
     async def predictions(self, request: Request) -> Response:
         """Tell what monitoring stored, oldest first; `limit`, `offset` and `deployment_id` choose among it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from ..support.images import jpeg, png
 from .conftest import BOXES, Wire, change
 
 pytestmark = pytest.mark.anyio
+
+OWN_SCRIPT = '<script src="/emulator/static/dashboard.js" defer>'
 
 CLASSES = {"detection_classes": [0, 3], "detection_scores": [0.9, 0.25]}
 [MASK] = MaskPredictionFormat.from_rle([{"size": [48, 64], "counts": [63, 50, 2959]}], [0], [0.9]).detection_masks
@@ -142,9 +146,10 @@ async def test_nothing_that_was_uploaded_runs(wire: Wire) -> None:
     path = f"/emulator/predictions/{receipt['id']}"
     for page in ("/emulator/", path):
         answer = await wire.http.get(page)
-        assert "<script" not in answer.text
+        assert re.findall("<script[^>]*>", answer.text) == [OWN_SCRIPT]
         assert "<img>" not in answer.text
-        assert "script" not in answer.headers["content-security-policy"]
+        assert not re.search(r"\son\w+=|\sstyle=|javascript:", answer.text)
+        assert "'unsafe" not in answer.headers["content-security-policy"]
     refused = await wire.http.get(f"{path}/image")
     assert (refused.status_code, refused.headers["content-type"]) == (415, "application/json")
     shown = await wire.monitored(jpeg())
@@ -160,3 +165,43 @@ async def test_pages_bear_odd_times_and_missing_predictions(wire: Wire) -> None:
     assert "9999-12-31" in page.text
     for path in ("/emulator/predictions/none", "/emulator/predictions/none/image"):
         assert (await wire.http.get(path)).status_code == 404
+
+
+async def test_the_pages_load_their_own_files_only(wire: Wire) -> None:
+    """Script, style and icon come from the emulator with their types; no other name is a file."""
+    page = (await wire.http.get("/emulator/")).text
+    for name, type_ in (
+        ("dashboard.js", "text/javascript"),
+        ("dashboard.css", "text/css"),
+        ("icon.svg", "image/svg+xml"),
+    ):
+        assert f'"/emulator/static/{name}"' in page
+        answer = await wire.http.get(f"/emulator/static/{name}")
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, type_)
+        assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+    for name in ("..%2fpages.py", "%2e%2e/%2e%2e/pages.py", "pages.py", "", "base.html"):
+        assert (await wire.http.get(f"/emulator/static/{name}")).status_code == 404
+
+
+async def test_jinja_is_imported_with_the_first_page() -> None:
+    """An emulator whose pages nobody looks at starts without it."""
+    code = (
+        "import asyncio, sys; from picsellia_async.emulator import Emulator\n"
+        "async def main():\n"
+        "    async with Emulator(): pass\n"
+        "asyncio.run(main()); print('jinja2' in sys.modules)"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert (await process.communicate())[0].strip() == b"False"
+
+
+async def test_a_page_names_the_request_that_brought_the_prediction(wire: Wire) -> None:
+    """Its line of the journal; of two with the same image, the one that was under way at the time. An invented one has none."""
+    first = await wire.monitored(jpeg())
+    await wire.monitored(jpeg())
+    page = (await wire.http.get(f"/emulator/predictions/{first['id']}")).text
+    assert page.count("oracle monitor") == 1
+    assert "requests with this image" not in page
+    await wire.emulator.add_predictions(1)
+    [*_, invented] = wire.emulator.predictions()
+    assert "The journal does not have it" in (await wire.http.get(f"/emulator/predictions/{invented['id']}")).text

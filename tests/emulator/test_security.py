@@ -19,8 +19,10 @@ pytestmark = pytest.mark.anyio
 CONTROL = (
     ("GET", "/emulator"), ("GET", "/emulator/"), ("GET", "/emulator/predictions"), ("GET", "/emulator/journal"),
     ("GET", "/emulator/predictions/{id}"), ("GET", "/emulator/predictions/{id}/image"),
+    ("POST", "/emulator/predictions/{id}/review"), ("GET", "/emulator/static/dashboard.js"),
     ("POST", "/emulator/reset"), ("GET", "/emulator/faults"), ("POST", "/emulator/faults"), ("DELETE", "/emulator/faults"),
 )  # fmt: skip
+BODIES = {"/emulator/faults": {"kind": "html"}, "/emulator/predictions/{id}/review": {"right": []}}
 
 
 @pytest.mark.parametrize(("method", "path"), CONTROL)
@@ -35,11 +37,11 @@ CONTROL = (
 async def test_foreign_pages_are_refused(method: str, path: str, headers: dict[str, str], wire: Wire) -> None:
     """By the name that they came to, or by where they come from; nothing is read or changed."""
     receipt = await wire.monitored()
-    path = path.replace("{id}", receipt["id"])
-    answer = await wire.http.request(method, path, headers=headers, json={"kind": "html"} if method == "POST" else None)
+    body = BODIES.get(path) if method == "POST" else None
+    answer = await wire.http.request(method, path.replace("{id}", receipt["id"]), headers=headers, json=body)
     assert answer.status_code in (400, 403)
     assert "frame.jpg" not in answer.text
-    assert len(wire.emulator.state.store.predictions.select()) == 1
+    assert [row.status for row in wire.emulator.state.store.predictions.select()] == ["TO_REVIEW"]
     assert len(wire.emulator.faults) == 0
 
 
@@ -89,12 +91,15 @@ async def test_uploaded_pages_do_not_run(wire: Wire) -> None:
 
 
 async def test_every_answer_forbids_guessing_and_the_page_forbids_scripts(wire: Wire) -> None:
-    """Errors and JSON as well as the page."""
+    """Errors and JSON as well as the page, which runs the script of the emulator and no other: none that stands in the markup."""
     for path in ("/emulator/", "/nowhere", "/api/home/ping", "/storage/x/y"):
         assert (await wire.http.get(path)).headers["x-content-type-options"] == "nosniff"
     policy = (await wire.http.get("/emulator/")).headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "script" not in policy
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert (directives.pop("script-src"), directives["style-src"]) == ("'self'", "'self'")
+    assert "script" not in str(directives)
+    assert "unsafe" not in policy
 
 
 async def test_control_bodies_are_json_and_bounded(wire: Wire) -> None:

@@ -69,7 +69,7 @@ def shapes_of(raw: Mapping[str, Any], labels: Mapping[str, str]) -> list[Shape]:
     ]
 
 
-def svg(shapes: Sequence[Shape], width: int, height: int, *, text_size: float) -> str:
+def svg(shapes: Sequence[Shape], width: int, height: int, *, text_size: float, name: str = "") -> str:
     """Return the drawing over an image that the prediction says is `width` x `height`, stretched to the image's own box.
 
     Args:
@@ -77,20 +77,28 @@ def svg(shapes: Sequence[Shape], width: int, height: int, *, text_size: float) -
         width: Pixels.
         height: Pixels.
         text_size: Height of the letters, as a share of the longer side.
+        name: Makes each shape one that the keyboard reaches: it is `{name}-{index}`, as the row of its table. Empty: for the eye alone.
     """
     size = max(width, height) * text_size
-    drawn = "".join(_shape(one, size, (width, height)) for one in shapes[:SHAPES_MAX] if one.geometry is not None)
-    return f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true" font-size="{size:.1f}">{drawn}</svg>'
+    drawn = "".join(
+        _shape(one, size, (width, height), f"{name}-{index}" if name else "")
+        for index, one in enumerate(shapes[:SHAPES_MAX])
+        if one.geometry is not None
+    )
+    role = 'role="group" aria-label="shapes"' if name else 'aria-hidden="true"'
+    return f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" {role} font-size="{size:.1f}">{drawn}</svg>'
 
 
-def _shape(shape: Shape, size: float, image: tuple[int, int]) -> str:
+def _shape(shape: Shape, size: float, image: tuple[int, int], key: str) -> str:
     elements, anchor = _elements(shape, size, image[1])
     title = f"<title>{html.escape(shape.label)}</title>"
     words = ""
     if anchor is not None:
         x, y = min(anchor[0], image[0] - size * _LETTER_WIDTH * len(shape.label)), anchor[1]
         words = f'<text x="{max(x, 0):.1f}" y="{max(y - size * 0.25, size):.1f}">{html.escape(shape.label)}</text>'
-    return f'<g style="--c:{shape.colour}">{title}{"".join(elements)}{words}</g>'
+    reached = f' data-shape="{key}" tabindex="0" role="img" aria-label="{html.escape(shape.label)}"' if key else ""
+    # The colour is an attribute of SVG: the policy of the pages lets no style through that stands in the markup.
+    return f'<g color="{shape.colour}"{reached}>{title}{"".join(elements)}{words}</g>'
 
 
 def _elements(shape: Shape, size: float, height: int) -> tuple[Iterable[str], tuple[float, float] | None]:

@@ -1,57 +1,118 @@
-"""One monitored image: as a tile among the latest, and as a page of its own with all that was said of it."""
+"""The page of one prediction: its image with all shapes, the shadow's beside it, what was said of it, its request, its review."""
 
 from __future__ import annotations
 
-import datetime
-import html
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import attrs
 import orjson
 
-from picsellia_async.emulator.dashboard.markup import document, table
-from picsellia_async.emulator.dashboard.overlay import SHAPES_MAX, Shape, shapes_of, svg
+from picsellia_async.emulator.dashboard.filters import Filter, names_of, search
+from picsellia_async.emulator.dashboard.gallery import Look, check_known
+from picsellia_async.emulator.dashboard.overlay import SHAPES_MAX, Shape, shapes_of
+from picsellia_async.emulator.dashboard.pages import moment
+from picsellia_async.emulator.dashboard.pictures import Picture, coordinates, path_of, picture
+from picsellia_async.emulator.dashboard.reviewing import Reviewing, reviewing
 from picsellia_async.emulator.domain.state import State
-from picsellia_async.emulator.endpoint_index import CONTROL_PREFIX
+from picsellia_async.emulator.query.parameters import Parameters
 from picsellia_async.emulator.store.rows import PredictionRow
+from picsellia_async.emulator.transport.journal import Entry, Journal
 
-_TILE_TEXT: Final = 1 / 22
-_PAGE_TEXT: Final = 1 / 48
-"""Height of the labels, as a share of the longer side of the image."""
-_NAMED_MAX: Final = 3
-"""Classes that a tile names."""
+_ENDPOINTS: Final = frozenset({"monitor", "predict", "predict_cloud_image"})
+"""Endpoints whose requests make predictions."""
 
 
-def path_of(row: PredictionRow) -> str:
-    """Return the address of a prediction's page; its image is `/image` below it."""
-    return f"{CONTROL_PREFIX}/predictions/{row.id}"
+@attrs.frozen(kw_only=True)
+class Side:
+    """One model's prediction."""
+
+    title: str
+    name: str
+    """Part of the keys that join a shape with its row in the table."""
+    picture: Picture
+    shapes: list[tuple[Shape, str]]
+    """Those that are drawn, with their coordinates as a text."""
+    count: int
+    """All of them."""
+    is_whole: bool
+    """Whether they are classes of the whole image."""
+    latency: float | None
 
 
-def tile(state: State, row: PredictionRow, deployment: str) -> str:
-    """Return the tile of a prediction: a link to its page."""
-    shapes = shapes_of(row.prediction(), labels_of(state, row.model_version_id))
-    counts = Counter(one.name for one in shapes).most_common()
-    words = ", ".join(f"{number} {name}" for name, number in counts[:_NAMED_MAX]) or "nothing"
-    caption = f"{row.source} · {moment(row.received_at):%H:%M:%S}"
-    return (
-        f'<li><a href="{html.escape(path_of(row))}">{_picture(row, shapes, _TILE_TEXT, is_lazy=True)}'
-        f"<strong>{html.escape(row.filename)}</strong><span>{html.escape(words)}{' …' if len(counts) > _NAMED_MAX else ''}</span>"
-        f"<span>{html.escape(caption)} · {html.escape(deployment)}</span></a></li>"
+async def context(state: State, journal: Journal, row: PredictionRow, query: Parameters) -> dict[str, Any]:
+    """Return what the page shows.
+
+    Args:
+        state: Where the prediction is.
+        journal: Where its request is.
+        row: The prediction.
+        query: The filter of the grid that led here, by which the neighbours are found.
+
+    Raises:
+        Refusal: 422, the filter cannot be read.
+    """
+    wanted = Filter.of(query)
+    check_known(query)
+    look = Look.at(state)
+    seq = row.seq or 0
+    newer = await search(state.store.predictions, wanted, look.labels, 1, after=seq)
+    older = await search(state.store.predictions, wanted, look.labels, 1, before=seq)
+    names, shadow_names = names_of(row, look.labels)
+    champion = _side("Champion", "champion", row, row.prediction(), names, row.latency)
+    sides = [champion]
+    if row.shadow_raw is not None:
+        sides.append(_side("Shadow", "shadow", row, orjson.loads(row.shadow_raw), shadow_names, row.shadow_latency))
+    review: Reviewing = reviewing(state, row)
+    return {
+        "row": row,
+        "sides": sides,
+        "query": wanted.query(),
+        "newer": _href(newer, wanted),
+        "older": _href(older, wanted),
+        "facts": _facts(state, row, look),
+        "requests": requests_of(journal, row),
+        "review": review,
+    }
+
+
+def requests_of(journal: Journal, row: PredictionRow) -> list[Entry]:
+    """Return the requests that may have brought a prediction: those with its image, under way when it was written down.
+
+    It is one, unless the same image was sent at the same time; none where the journal has forgotten it, or nobody sent it.
+    """
+    return [
+        entry
+        for entry in journal
+        if entry.endpoint in _ENDPOINTS
+        and row.deployment_id in entry.path
+        and (row.sha256 in entry.images or not (row.sha256 or entry.images))
+        and entry.at <= row.received_at <= entry.at + entry.seconds
+    ]
+
+
+def _href(rows: list[PredictionRow], wanted: Filter) -> str | None:
+    return f"{path_of(rows[0])}{wanted.query()}" if rows else None
+
+
+def _side(
+    title: str, name: str, row: PredictionRow, raw: dict[str, Any], labels: Mapping[str, str], latency: float | None
+) -> Side:
+    shapes = shapes_of(raw, labels)
+    return Side(
+        title=title,
+        name=name,
+        picture=picture(row, shapes, name=name),
+        shapes=[(one, coordinates(one)) for one in shapes[:SHAPES_MAX]],
+        count=len(shapes),
+        is_whole=bool(shapes) and all(one.geometry is None for one in shapes),
+        latency=latency,
     )
 
 
-def page(state: State, row: PredictionRow) -> str:
-    """Return the page of a prediction as HTML."""
-    names = {one["id"]: one["name"] for one in state.store.documents.list("deployment")}
-    champion = shapes_of(row.prediction(), labels_of(state, row.model_version_id))
-    parts = [f'<p><a href="{CONTROL_PREFIX}/">All predictions</a></p>', _side("Prediction", row, champion)]
-    if row.shadow_raw is not None:
-        shadow = shapes_of(orjson.loads(row.shadow_raw), labels_of(state, row.shadow_model_version_id))
-        parts.append(_side("Prediction of the shadow model", row, shadow))
-    facts = [
-        ("deployment", names.get(row.deployment_id, row.deployment_id)),
+def _facts(state: State, row: PredictionRow, look: Look) -> list[tuple[str, Any]]:
+    return [
+        ("deployment", look.deployments.get(row.deployment_id, row.deployment_id)),
         ("source", row.source),
         ("tags", ", ".join(orjson.loads(row.tags)) or "none"),
         ("predicted at", f"{moment(row.timestamp):%Y-%m-%d %H:%M:%S.%f} UTC"),
@@ -65,58 +126,6 @@ def page(state: State, row: PredictionRow) -> str:
         ("predicted asset id", row.asset_id or "left out by the sample rate"),
         *_metadata(state, row),
     ]
-    parts.append(table("What was said of it", ("field", "value"), facts))
-    return document(row.filename, f"<h1>{html.escape(row.filename)}</h1>{''.join(parts)}")
-
-
-def labels_of(state: State, model_version_id: str | None) -> dict[str, str]:
-    """Return the label map of a model version: name by the text of the index."""
-    found = state.store.documents.peek("model_version", model_version_id)
-    return {} if found is None else found["labels"]
-
-
-def moment(seconds: float) -> datetime.datetime:
-    """Return a time in UTC; what no calendar holds (milliseconds sent as seconds) is the end of it."""
-    try:
-        return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime.datetime.max.replace(tzinfo=datetime.UTC)
-
-
-def _side(title: str, row: PredictionRow, shapes: list[Shape]) -> str:
-    is_whole = bool(shapes) and all(one.geometry is None for one in shapes)
-    caption = f"{len(shapes)} {'classes of the whole image' if is_whole else 'shapes'}."
-    rest = f" The first {SHAPES_MAX} are drawn." if len(shapes) > SHAPES_MAX else ""
-    rows = (
-        (number, one.name, "" if one.score is None else f"{one.score:.4g}", _numbers(one))
-        for number, one in _numbered(shapes)
-    )
-    return (
-        f"<h2>{html.escape(title)}</h2>{_picture(row, shapes, _PAGE_TEXT)}"
-        f"{table(caption + rest, ('shape', 'class', 'score', 'coordinates'), rows)}"
-    )
-
-
-def _numbered(shapes: list[Shape]) -> Iterable[tuple[int, Shape]]:
-    return enumerate(shapes[:SHAPES_MAX])
-
-
-def _numbers(shape: Shape) -> str:
-    if shape.geometry is None:
-        return ""
-    text = shape.geometry if isinstance(shape.geometry, str) else orjson.dumps(shape.geometry).decode()
-    return text if len(text) <= 200 else f"{text[:200]} …"
-
-
-def _picture(row: PredictionRow, shapes: list[Shape], text_size: float, *, is_lazy: bool = False) -> str:
-    """Return the image with its shapes over it. The drawing is stretched to the image: a wrong size is seen at once."""
-    loading = ' loading="lazy"' if is_lazy else ""
-    source = html.escape(f"{path_of(row)}/image")
-    image = f'<img src="{source}" width="{row.width}" height="{row.height}"{loading} alt="no image of {html.escape(row.filename)} is kept">'
-    drawing = svg(shapes, max(row.width, 1), max(row.height, 1), text_size=text_size)
-    whole = [one for one in shapes if one.geometry is None][:_NAMED_MAX]
-    words = "".join(f'<em style="--c:{one.colour}">{html.escape(one.label)}</em>' for one in whole)
-    return f'<div class="picture">{image}{drawing}<p>{words}</p></div>'
 
 
 def _metadata(state: State, row: PredictionRow) -> Iterable[tuple[str, Any]]:

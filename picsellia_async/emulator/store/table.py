@@ -74,6 +74,13 @@ class Table(Generic[R]):
         found: int = self._connection.execute(f"select count(*) from {self._name} where {where}", args).fetchone()[0]
         return found
 
+    def ends(self) -> tuple[int, int]:
+        """Return the first and the last `seq`; without rows, an empty range."""
+        # Two look-ups in the tree of the keys; `min` and `max` in one statement would walk all of it.
+        sql = f"select (select min(seq) from {self._name}), (select max(seq) from {self._name})"
+        first, last = self._connection.execute(sql).fetchone()
+        return (1, 0) if first is None else (first, last)
+
     def total(self, column: str, where: str = "1", *args: object) -> int:
         """Return the sum of a column over the rows that match."""
         found: int = self._connection.execute(

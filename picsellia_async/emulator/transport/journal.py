@@ -40,6 +40,11 @@ class Entry:
     images: tuple[str, ...] = ()
     """SHA-256 of the decoded images in the body."""
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the answer was an error, or none came."""
+        return not 0 < self.status < 400
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry as `GET /emulator/journal` shows it."""
         return attrs.asdict(self)
@@ -56,6 +61,8 @@ class Journal:
         """
         self.total: int = 0
         """Requests ever written down."""
+        self.failures: int = 0
+        """Those of them that were answered with an error, or not at all."""
         self._entries: deque[Entry] = deque(maxlen=maximum)
         self._lock = threading.Lock()
         """Readers may be in another thread, and a deque must not change while it is walked."""
@@ -65,6 +72,7 @@ class Journal:
         """Add an entry."""
         with self._lock:
             self.total += 1
+            self.failures += entry.is_failure
             self._entries.append(entry)
         if self._written is not None:
             self._written.set()
@@ -94,4 +102,4 @@ class Journal:
         """Forget all entries."""
         with self._lock:
             self._entries.clear()
-            self.total = 0
+            self.total = self.failures = 0
