@@ -108,6 +108,9 @@ def test_it_can_be_filled_and_reset(threaded: ThreadedEmulator) -> None:
 
 def test_after_the_block_it_says_that_it_is_closed() -> None:
     """Names stay readable; what needs it running raises."""
+    before = set(
+        threading.enumerate()
+    )  # among them that of the emulator which the fixtures of pytest share, if a test asked for it
     with Emulator.run_in_thread() as threaded:
         pass
     assert not threaded.is_running
@@ -116,7 +119,7 @@ def test_after_the_block_it_says_that_it_is_closed() -> None:
         with pytest.raises(ClosedError):
             call()
     assert threading.active_count() == len(threading.enumerate())
-    assert "picsellia-emulator" not in {thread.name for thread in threading.enumerate()}
+    assert "picsellia-emulator" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_what_stops_it_from_starting_comes_out() -> None:

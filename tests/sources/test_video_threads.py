@@ -47,7 +47,8 @@ def written(path, codec, size, change, options=None):
             if data is not None:
                 packet = av.Packet(data)
                 packet.stream, packet.pts, packet.dts, packet.time_base = stream, one.pts, one.dts, one.time_base
-                packet.is_keyframe = one.is_keyframe
+                # Without it PyAV before 18.1 writes an MP4 whose last picture has no time, which FFmpeg then leaves out.
+                packet.duration, packet.is_keyframe = one.duration, one.is_keyframe
                 other.mux(packet)
     return path
 
