@@ -66,7 +66,7 @@ def test_what_has_a_json_form_is_written_in_it(value: Any, written: Any) -> None
     "value",
     [
         b"x", {1}, 2**64, -(2**63) - 1, {1: 2}, {None: 1}, {True: 1}, "\ud800", {"\ud800": 1}, 1j, object(),
-        decimal.Decimal(1), np.datetime64("NaT"), np.array(["2024-01-02", "NaT"], "datetime64[D]"), np.ma.masked_array([1.0, 2.0], [True, False]),
+        decimal.Decimal(1), np.datetime64("NaT", "ns"), np.array(["2024-01-02", "NaT"], "datetime64[D]"), np.ma.masked_array([1.0, 2.0], [True, False]),
     ],
     ids=_name,
 )  # fmt: skip
