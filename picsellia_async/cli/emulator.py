@@ -18,6 +18,8 @@ from picsellia_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from picsellia_async.emulator import Faults
+    from picsellia_async.inference import OnnxModel
+    from picsellia_async.inference.onnx_model import Task
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +43,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         metavar="NAME=TYPE",
         help="a further deployment; may be given several times",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ONNX file of a detector or classifier that predicts (default: inventions)",
+    )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of its classes, one a line, or YAML")
+    parser.add_argument(
+        "--shadow-model", type=Path, metavar="FILE", help="another one, with the same classes, for the shadow"
     )
     parser.add_argument("--strict-images", action="store_true", help="refuse images that are neither JPEG nor PNG")
     parser.add_argument("--loose", action="store_true", help="ignore unknown fields instead of refusing them")
@@ -103,6 +115,23 @@ def _deployments(given: list[str]) -> dict[str, str]:
     return found
 
 
+def _models(args: argparse.Namespace) -> dict[str, OnnxModel | None]:
+    """Load what predicts; blocks."""
+    given = {"model": args.model, "shadow_model": args.shadow_model}
+    if args.model is None:
+        if args.labels is not None or args.shadow_model is not None:
+            raise ConfigurationError("--labels and --shadow-model belong to --model")
+        return {}
+    if args.labels is None:
+        raise ConfigurationError("--model needs --labels, the names of its classes")
+    from picsellia_async.cli.labels import read_labels  # noqa: PLC0415 - the emulator without a model needs none of it
+    from picsellia_async.inference import OnnxModel  # noqa: PLC0415 - as above
+
+    names = read_labels(args.labels)
+    task: Task = "classification" if (args.type or "").lower() == "classification" else "detection"
+    return {name: None if path is None else OnnxModel.load(path, names, task=task) for name, path in given.items()}
+
+
 async def _serve(args: argparse.Namespace) -> None:
     from picsellia_async.emulator import Emulator  # noqa: PLC0415 - an extra, imported on use
 
@@ -111,8 +140,10 @@ async def _serve(args: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stopped.set)
+    models = await asyncio.to_thread(_models, args)
     emulator = Emulator(
-        args.port, args.data_dir, deployment_type=args.type, deployments=_deployments(args.deployment), host=args.host, strict_images=args.strict_images, loose=args.loose,
+        args.port, args.data_dir, deployment_type=args.type, deployments=_deployments(args.deployment),
+        model=models.get("model"), shadow_model=models.get("shadow_model"), host=args.host, strict_images=args.strict_images, loose=args.loose,
         jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,
     )  # fmt: skip
     if args.faults is not None:

@@ -23,6 +23,7 @@ from picsellia_async.cli.delivering import (
     seconds,
 )
 from picsellia_async.cli.keep_rules import parse_rule
+from picsellia_async.cli.labels import read_labels
 from picsellia_async.cli.sending import add_sending, cache_dir_of, sending_options
 from picsellia_async.cli.status import Status, shown
 from picsellia_async.cli.wording import in_options
@@ -36,8 +37,7 @@ from picsellia_async.pipeline import Pipeline, PipelineReport, PipelineSourceSta
 from picsellia_async.pipeline._rule import as_rules, check_class_names
 from picsellia_async.pipeline._signals import SignalHandlers, SignalName
 from picsellia_async.predictions import LabelMap, PredictionFormat
-from picsellia_async.sources import Image, SourceError, camera, directory, video
-from picsellia_async.sources._name_files import read_names
+from picsellia_async.sources import Image, camera, directory, video
 
 _NAMED: Final = re.compile(r"([\w. -]+)=(.+)")
 """NAME=SOURCE; an address has `:` or `/` before its first `=`."""
@@ -103,13 +103,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Run the pipeline; 0 where all was delivered, 130 where a signal ended it."""
     check_readable(arguments.model, "--model")
-    check_readable(arguments.labels, "--labels")
-    try:
-        names = read_names(arguments.labels)
-    except SourceError as error:
-        raise ConfigurationError(f"--labels: {error}") from error
-    if not names:
-        raise ConfigurationError(f"--labels: {str(arguments.labels)!r} holds no names")
+    names = read_labels(arguments.labels)
     keep = [parse_rule(text) for text in arguments.keep]
     sources = sources_of(arguments.sources, arguments.every)
     report = asyncio.run(_run(arguments, names, keep, sources))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import attrs
@@ -22,6 +22,7 @@ from picsellia_async.emulator.store.rows import DataRow, ObjectRow
 from picsellia_async.emulator.store.store import Store
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.inference.onnx_model import names_by_number
 from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.validation import text
 
@@ -54,10 +55,15 @@ class Beginning:
     """Of the deployment `DEPLOYMENT_NAME`; None: what is there, and in a new store OBJECT_DETECTION."""
     deployments: Mapping[str, InferenceType] = attrs.field(factory=dict)
     """Further deployments: type by name."""
+    labels: Mapping[str, str] | None = None
+    """Label map of the first deployment; None: one that fits its type."""
 
     @classmethod
     def of(
-        cls, deployment_type: InferenceType | str | None, deployments: Mapping[str, InferenceType | str] | None
+        cls,
+        deployment_type: InferenceType | str | None,
+        deployments: Mapping[str, InferenceType | str] | None,
+        labels: Sequence[str] | Mapping[int, str] | None = None,
     ) -> Self:
         """Read what a user gave.
 
@@ -73,7 +79,8 @@ class Beginning:
         if DEPLOYMENT_NAME in further:
             raise ConfigurationError(f"deployments: {DEPLOYMENT_NAME!r} is there anyway; deployment_type says its type")
         type_ = None if deployment_type is None else InferenceType.of(deployment_type, "deployment_type")
-        return cls(type_, further)
+        named = None if labels is None else {str(number): name for number, name in names_by_number(labels).items()}
+        return cls(type_, further, named)
 
 
 def begin(store: Store, now: float, beginning: Beginning) -> Beginning:
@@ -88,9 +95,13 @@ def begin(store: Store, now: float, beginning: Beginning) -> Beginning:
     if not store.documents.list("organization"):
         add_organization(store, now, beginning)
     organization = _Organization(store, now, ORGANIZATION_NAME)
-    begun = attrs.evolve(beginning, deployment_type=organization.type_of(None))
+    begun = attrs.evolve(beginning, deployment_type=organization.type_of(None), labels=organization.labels)
     if beginning.deployment_type not in (None, begun.deployment_type):
         raise _other_type(DEPLOYMENT_NAME, begun.deployment_type, beginning.deployment_type)
+    if beginning.labels not in (None, begun.labels):
+        raise ConfigurationError(
+            f"{DEPLOYMENT_NAME!r} was made with the labels {shown(begun.labels)}: take another data directory"
+        )
     for name, type_ in beginning.deployments.items():
         found = organization.type_of(name)
         if found is None:
@@ -166,7 +177,9 @@ class _Organization:
         self._add("user", "reviewer", username="reviewer", api_token=None)
         self._datalake(connector)
         self._project()
-        self._deployment(DEPLOYMENT_NAME, beginning.deployment_type or InferenceType.OBJECT_DETECTION)
+        self._deployment(
+            DEPLOYMENT_NAME, beginning.deployment_type or InferenceType.OBJECT_DETECTION, labels=beginning.labels
+        )
         for name, type_ in beginning.deployments.items():
             self.add_deployment(name, type_)
         return user
@@ -196,6 +209,12 @@ class _Organization:
         owner = self._name if name is None else self._owner(name)
         found = self._store.documents.peek("model_version", stable_id(owner, "model_version", 0))
         return None if found is None else InferenceType.of(found["type"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Label map that the first deployment was made with."""
+        found: dict[str, str] = self._get("model_version", 0)["labels"]
+        return found
 
     def _datalake(self, connector: Document) -> None:
         datalake = self._add("datalake", DATALAKE_NAME, name=DATALAKE_NAME, connector_id=connector["id"])
@@ -264,10 +283,12 @@ class _Organization:
                 self._add("asset", *names, owner=owner, dataset_version_id=version["id"], data_id=row.id, tag_ids=[])
         return versions
 
-    def _deployment(self, name: str, type_: InferenceType, owner: str = "") -> Document:
+    def _deployment(
+        self, name: str, type_: InferenceType, owner: str = "", labels: Mapping[str, str] | None = None
+    ) -> Document:
         """Make a deployment with the model and the dataset that it needs."""
         prefix = name if owner else "my"
-        labels = _LABELS.get(type_, LABELS)
+        labels = dict(labels or _LABELS.get(type_, LABELS))
         dataset_versions = self._dataset(f"{prefix}-dataset", type_, labels, owner)
         project = self._get("project")
         ids = [*project["dataset_version_ids"], *(version["id"] for version in dataset_versions)]

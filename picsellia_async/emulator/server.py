@@ -8,10 +8,10 @@ import ipaddress
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack
 
 from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator import app, seed
@@ -19,9 +19,11 @@ from picsellia_async.emulator.control import Control, prediction
 from picsellia_async.emulator.domain import predictions
 from picsellia_async.emulator.domain.fake_predictions import invented
 from picsellia_async.emulator.domain.ids import stable_id
+from picsellia_async.emulator.domain.served_model import Model, Models
 from picsellia_async.emulator.domain.state import Options, State
 from picsellia_async.emulator.domain.tokens import Tokens
 from picsellia_async.emulator.opening import Opened, opened
+from picsellia_async.emulator.options import EmulatorOptions
 from picsellia_async.emulator.seed import Beginning
 from picsellia_async.emulator.services import bucket
 from picsellia_async.emulator.store.documents import Document
@@ -45,26 +47,6 @@ _PREDICTIONS_AT_ONCE: Final = 500
 """Invented predictions made in one go; other requests wait for that long."""
 
 
-class EmulatorOptions(TypedDict, total=False):
-    """Options of an `Emulator`, beside its port; its constructor describes them."""
-
-    data_dir: str | Path | None
-    deployment_type: InferenceType | str | None
-    deployments: Mapping[str, InferenceType | str] | None
-    host: str
-    strict_images: bool
-    loose: bool
-    jwt_lifetime: int
-    visibility_delay: float
-    max_body_bytes: int
-    public_url: str | None
-    seed: int
-    journal_max: int
-    keep_alive: float
-    tls: tuple[str | Path, str | Path] | None
-    clock: Callable[[], float]
-
-
 class Emulator:
     """A local server that speaks the wire of platform, monitoring, serving and object storage on one port.
 
@@ -83,6 +65,9 @@ class Emulator:
         *,
         deployment_type: InferenceType | str | None = None,
         deployments: Mapping[str, InferenceType | str] | None = None,
+        model: Model | None = None,
+        shadow_model: Model | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None,
         host: str = "127.0.0.1",
         strict_images: bool = False,
         loose: bool = False,
@@ -103,6 +88,9 @@ class Emulator:
             data_dir: Directory that keeps everything across runs, made if it is not there; None keeps it in memory.
             deployment_type: Type of the seeded deployment, of its model and its dataset; None: OBJECT_DETECTION, or that of `data_dir`.
             deployments: Further deployments, type by name, each with a model and a dataset of its own.
+            model: Predicts for the seeded deployment, in threads, on height x width x 3 of RGB, like `OnnxModel`; None invents.
+            shadow_model: Predicts for its shadow; None: `model` does.
+            labels: Label map of the seeded deployment; None: the `names` of `model`, else some that fit its type.
             host: Address to listen on. Whoever can reach it can use the emulator, so it is the loopback by default.
             strict_images: Refuse images that begin neither as JPEG nor as PNG; the service does not look (docs/wire.md#monitor-variants).
             loose: Ignore fields and query names that docs/wire.md does not know instead of refusing them.
@@ -119,8 +107,7 @@ class Emulator:
         Raises:
             ConfigurationError: A value is out of range.
         """
-        if isinstance(jwt_lifetime, bool) or not isinstance(jwt_lifetime, int) or jwt_lifetime < 0:
-            raise ConfigurationError(f"jwt_lifetime must be whole seconds, 0 or more, got {jwt_lifetime!r}")
+        whole_number(jwt_lifetime, "jwt_lifetime", 0)
         if not 0 <= port <= 65535:
             raise ConfigurationError(f"port must be 0 to 65535, got {port!r}")
         self._port = port
@@ -129,7 +116,8 @@ class Emulator:
         self._jwt_lifetime = jwt_lifetime
         self._seed = seed
         self._clock = clock
-        self._beginning = Beginning.of(deployment_type, deployments)
+        self._models = Models(self.deployment_id, model, shadow_model)
+        self._beginning = Beginning.of(self._models.type_of(deployment_type), deployments, self._models.labels(labels))
         self._options = Options(
             strict_images=strict_images, loose=loose, visibility_delay=visibility_delay, max_body_bytes=max_body_bytes,
             public_url=public_url,
@@ -257,7 +245,9 @@ class Emulator:
         tokens = Tokens(bytes.fromhex(kept.secret["key"]), self._jwt_lifetime, self._clock)
         # Sampling is no secret: the same seed has to keep the same images.
         draws = random.Random(self._seed)  # noqa: S311
-        return State(store=kept.store, tokens=tokens, clock=self._clock, random=draws, options=self._options)
+        return State(
+            store=kept.store, tokens=tokens, clock=self._clock, random=draws, models=self._models, options=self._options
+        )
 
     async def stop(self) -> None:
         """Stop serving; requests under way get a second. Stopping twice is fine."""

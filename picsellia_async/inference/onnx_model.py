@@ -14,6 +14,7 @@ import attrs
 
 from picsellia_async._error_text import error_text
 from picsellia_async._log_line import tell
+from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import (
     ClassificationPredictionFormat,
@@ -176,6 +177,11 @@ class OnnxModel:
         kind = "classifier" if self._layout is None else self._layout.name
         width, height = self._input.size
         return f"<OnnxModel {kind}, {len(self._names)} classes, {width} x {height}, {self._resize}>"
+
+    @property
+    def model_type(self) -> InferenceType:
+        """Type of the deployments that its predictions are for."""
+        return InferenceType.CLASSIFICATION if self._layout is None else InferenceType.OBJECT_DETECTION
 
     @property
     def names(self) -> dict[int, str]:

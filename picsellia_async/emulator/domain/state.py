@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from picsellia_async.emulator.domain.caller import Caller
+from picsellia_async.emulator.domain.served_model import Models
 from picsellia_async.emulator.domain.tokens import Tokens
 from picsellia_async.emulator.refusal import forbidden, not_found
 from picsellia_async.emulator.store.documents import Document
@@ -47,6 +48,8 @@ class State:
     """Epoch seconds."""
     random: random.Random
     """For sampling; seeded."""
+    models: Models = attrs.field(factory=Models)
+    """What predicts."""
     options: Options = attrs.field(factory=Options)
     """How the emulator behaves where that is a matter of choice."""
 

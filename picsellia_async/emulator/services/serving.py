@@ -1,4 +1,4 @@
-"""Handlers of the serving host (docs/wire.md#serving-endpoints), whose predictions are invented. Sign-in is in `sign_in`."""
+"""Handlers of the serving host (docs/wire.md#serving-endpoints), whose predictions are a model's or invented. Sign-in is in `sign_in`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from picsellia_async.emulator.domain import objects, predictions
 from picsellia_async.emulator.domain.fake_predictions import above_threshold, invent
 from picsellia_async.emulator.domain.pictures import Picture, inspect, size_of
 from picsellia_async.emulator.domain.predictions import Observation
+from picsellia_async.emulator.domain.served_model import Said, run
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.refusal import bad_request
 from picsellia_async.emulator.services.call import Call, Change
@@ -40,13 +41,13 @@ async def predict(state: State, call: Call) -> Change:
     if not picture.signature:
         # assumed: serving opens images, as opposed to monitoring
         raise bad_request("the image is neither JPEG nor PNG")
+    served = await _serve(state, _deployment(state, call), picture)
     content = None
     if form.monitor and predictions.may_be_kept(deployment, None):
         content = await call.stage(state.store.blobs, picture.sha256, picture.content)
 
     def change() -> JsonObject:
         deployment = _deployment(state, call)
-        served = _serve(state, deployment, picture)
         if not form.monitor:
             return served.answer(None)
         return served.answer(predictions.record(state, deployment, _observe(served, form, content)))
@@ -64,10 +65,10 @@ def _deployment(state: State, call: Call) -> Document:
 async def predict_cloud_image(state: State, call: Call, body: PredictCloudImageRequest) -> Change:
     """Predict on an image of the object storage (docs/wire.md#predict-json)."""
     picture = await _cloud_picture(state, _deployment(state, call), body.cloud_image)
+    served = await _serve(state, _deployment(state, call), picture)
 
     def change() -> JsonObject:
         deployment = _deployment(state, call)
-        served = _serve(state, deployment, picture)
         if not body.monitor:
             return served.answer(None)
         row = predictions.record(state, deployment, _observe_cloud_image(served, body))
@@ -103,19 +104,21 @@ async def predict_shadow(state: State, call: Call, body: PredictShadowRequest) -
     Raises:
         Refusal: 400, there is no shadow model; 404, no such prediction; 409, it has a shadow prediction already.
     """
-    picture = await _cloud_picture(state, _deployment(state, call), body.cloud_image)
+    deployment = _deployment(state, call)
+    picture = await _cloud_picture(state, deployment, body.cloud_image)
+    shadow_id = deployment["shadow_model_version_id"]
+    if shadow_id is None:
+        raise bad_request("this deployment has no shadow model")
+    seen = state.prediction(call, str(body.prediction_id))
+    size = size_of(picture.content) or (seen.width, seen.height)
+    said = await _ask(state, deployment, picture, size, is_shadow=True)
 
     def change() -> JsonObject:
-        deployment = _deployment(state, call)
-        shadow_id = deployment["shadow_model_version_id"]
-        if shadow_id is None:
-            raise bad_request("this deployment has no shadow model")
-        row = state.prediction(call, str(body.prediction_id))
-        size = size_of(picture.content) or (row.width, row.height)
-        raw, latency = run_model(state, deployment, shadow_id, picture, size)
+        _deployment(state, call)
+        row = state.prediction(call, seen.id)
         if body.monitor:
-            predictions.add_shadow(state, row, raw, latency, shadow_id)
-        return {"id": row.id, **raw, "latency": latency}
+            predictions.add_shadow(state, row, said.raw, said.seconds, shadow_id)
+        return {"id": row.id, **said.raw, "latency": said.seconds}
 
     return change
 
@@ -149,27 +152,32 @@ class _Served:
         return shown if row is None else {"id": row.id, **shown}
 
 
-def _serve(state: State, deployment: Document, picture: Picture) -> _Served:
+async def _serve(state: State, deployment: Document, picture: Picture) -> _Served:
     size = size_of(picture.content) or _SIZE_UNKNOWN
-    raw, latency = run_model(state, deployment, deployment["model_version_id"], picture, size)
-    shadow_raw, shadow_latency = None, None
-    if deployment["shadow_model_version_id"]:
-        shadow_id = deployment["shadow_model_version_id"]
-        shadow_raw, shadow_latency = run_model(state, deployment, shadow_id, picture, size)
-    return _Served(
-        picture=picture, size=size, raw=raw, latency=latency, shadow_raw=shadow_raw, shadow_latency=shadow_latency
+    champion = await _ask(state, deployment, picture, size)
+    shadow = (
+        await _ask(state, deployment, picture, size, is_shadow=True) if deployment["shadow_model_version_id"] else None
     )
+    return _Served(
+        picture=picture, size=champion.size, raw=champion.raw, latency=champion.seconds,
+        shadow_raw=None if shadow is None else shadow.raw, shadow_latency=None if shadow is None else shadow.seconds,
+    )  # fmt: skip
 
 
-def run_model(
-    state: State, deployment: Document, model_version_id: str, picture: Picture, size: tuple[int, int]
-) -> tuple[JsonObject, float]:
-    """Return what a model version says about an image, and the seconds it took."""
+async def _ask(
+    state: State, deployment: Document, picture: Picture, size: tuple[int, int], *, is_shadow: bool = False
+) -> Said:
+    """Return what champion or shadow say about an image; without a model behind them it is invented."""
+    model = state.models.of(deployment["id"], is_shadow=is_shadow)
+    if model is not None:
+        said = await run(model, picture.content, deployment["type"])
+        return attrs.evolve(said, raw=above_threshold(said.raw, deployment["min_threshold"]))
     started = time.perf_counter()
-    model_version = state.store.documents.get("model_version", model_version_id)
-    seed = f"{model_version_id}/{picture.sha256}"
-    raw = invent(deployment["type"], size, len(model_version["labels"]), seed)
-    return above_threshold(raw, deployment["min_threshold"]), time.perf_counter() - started
+    version = state.store.documents.get(
+        "model_version", deployment["shadow_model_version_id" if is_shadow else "model_version_id"]
+    )
+    raw = invent(deployment["type"], size, len(version["labels"]), f"{version['id']}/{picture.sha256}")
+    return Said(above_threshold(raw, deployment["min_threshold"]), time.perf_counter() - started, size)
 
 
 def _observe(served: _Served, form: PredictionForm, content: Content | None) -> Observation:
