@@ -34,7 +34,7 @@ EXTENSIONS: Final = {
     ".png": SupportedContentType.PNG,
 }
 """Content type of a file name's extension, in lower case."""
-_MIME_TYPES: Final = {member.value: member for member in SupportedContentType}
+_MIME_TYPES: Final = {text: member for member in SupportedContentType for text in (member.value, member.value.lower())}
 
 
 def content_type_of_name(filename: str) -> SupportedContentType | None:
@@ -99,6 +99,24 @@ _OPTIONAL: Final[dict[str, Callable[[Any, str], Any]]] = {
 }
 """What makes of a value that was given the one that is kept, or refuses it."""
 _optional_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_OPTIONAL)
+
+
+def has_optional(options: MonitorOptions) -> bool:
+    """Whether anything was given of `_OPTIONAL`: the frames of a camera have a timestamp at most.
+
+    Its names are spelled out: this is asked twice for every frame, and a loop over them takes ten times as long.
+    """
+    return (
+        options.source is not None
+        or options.tags is not None
+        or options.metadata is not None
+        or options.custom_metadata is not None
+        or options.upload_dir is not None
+        or options.sample is not None
+        or options.custom_metrics is not None
+        or options.shadow_latency is not None
+        or options.shadow_prediction is not None
+    )
 
 
 class MonitorDetails(TypedDict, total=False):
@@ -181,13 +199,8 @@ class MonitorOptions:
             object.__setattr__(self, "latency", seconds(self.latency, "latency"))
         if not isinstance(self.prediction, PredictionFormat):
             object.__setattr__(self, "prediction", as_prediction(self.prediction, "prediction"))
-        for given in _optional_of(self):
-            if given is not None:
-                self._take_optional()
-                break
-        # The service would drop a latency without prediction in silence.
-        if (self.shadow_latency is None) != (self.shadow_prediction is None):
-            raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")
+        if has_optional(self):
+            self._take_optional()
         if type(self.content_type) is not SupportedContentType:
             object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))
 
@@ -196,3 +209,6 @@ class MonitorOptions:
         for name, given in zip(_OPTIONAL, _optional_of(self), strict=True):
             if given is not None:
                 object.__setattr__(self, name, _OPTIONAL[name](given, name))
+        # The service would drop a latency without prediction in silence.
+        if (self.shadow_latency is None) != (self.shadow_prediction is None):
+            raise PredictionMismatchError("shadow_prediction and shadow_latency must be given together")

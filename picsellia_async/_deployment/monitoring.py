@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._services.files import file_size, read_image
+from picsellia_async._services.oracle import OracleService
 from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
@@ -57,12 +58,21 @@ class Monitoring:
             self._meaning.tell(options)
         return monitor_metadata(options, custom_metadata)
 
-    async def send_bytes(self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview) -> MonitorAnswer:
-        """Send a prediction with its image."""
+    def send_bytes(
+        self, options: MonitorOptions, raw_image: bytes | bytearray | memoryview
+    ) -> Coroutine[Any, Any, MonitorAnswer]:
+        """Check a prediction with its image; return what sends them when it is awaited."""
         oracle, image = self._hosts.oracle(), image_view(raw_image)
         metadata = self.encode(options)
-        if not self._meaning.check(options, raw_image if type(raw_image) is bytes else image):
-            await self._meaning.check_labels(options.prediction)
+        if self._meaning.check(options, raw_image if type(raw_image) is bytes else image):
+            return oracle.monitor(metadata, image)
+        return self._send_checked(oracle, metadata, image, options.prediction)
+
+    async def _send_checked(
+        self, oracle: OracleService, metadata: bytes, image: memoryview, prediction: PredictionFormat
+    ) -> MonitorAnswer:
+        """Send a prediction with its image once its labels are checked."""
+        await self._meaning.check_labels(prediction)
         return await oracle.monitor(metadata, image)
 
     async def send_file(self, options: MonitorOptions, image_path: str | Path) -> MonitorAnswer:

@@ -255,27 +255,17 @@ class Connection(asyncio.BufferedProtocol):
             self._arm(self._write_timeout)
             await self._wait()
 
-    async def receive_all(self) -> None:
-        """Wait for the whole response.
+    def more(self) -> asyncio.Future[None]:
+        """Return what ends when there is more of the response to look at: until what the caller waits for has come.
+
+        No coroutine that waits for it itself: one less on the way of every call.
 
         Raises:
-            httpx.TransportError: It will not come.
+            httpx.TransportError: No more will come.
         """
-        while not self.response.complete:
-            if self.error is not None:
-                raise self.failed()
-            await self._wait()
-
-    async def receive_head(self) -> None:
-        """Wait for status and headers.
-
-        Raises:
-            httpx.TransportError: They will not come.
-        """
-        while not self.response.head_seen:
-            if self.error is not None:
-                raise self.failed()
-            await self._wait()
+        if self.error is not None:
+            raise self.failed()
+        return self._wait()
 
     async def receive_piece(self) -> bytes:
         """Wait for the next piece of the body; empty at its end.

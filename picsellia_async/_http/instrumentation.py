@@ -27,8 +27,9 @@ _WAS_PLAIN: Final = not any(map(is_wrapped, _PLAIN))
 
 
 def httpx_is_traced() -> bool:
-    """Tell whether httpx's own transport was instrumented for the whole process, as OpenTelemetry does."""
-    return is_wrapped(httpx.AsyncHTTPTransport.handle_async_request)
+    """Tell whether httpx's own transport was instrumented for the whole process, as OpenTelemetry does. Asked before every request."""
+    transport = httpx.AsyncHTTPTransport.handle_async_request
+    return not (_WAS_PLAIN and transport is _PLAIN[0]) and is_wrapped(transport)
 
 
 def httpx_is_watched() -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import re
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterator
 from typing import Any, Final
 
 import anyio.to_thread
@@ -103,24 +103,54 @@ def pieces(head: bytes, body: bytes | ChunkedBody) -> Iterator[bytes]:
         yield from slices
 
 
-async def send_request(
+def send_request(
     connection: Connection, head: bytes, body: bytes | AsyncIterable[bytes], length: int | None, *, chunked: bool
-) -> None:
+) -> Awaitable[None] | None:
     """Send a request of httpx's, whose body is in memory or comes from an asynchronous iterable.
+
+    Returns:
+        What sends it when it is awaited; None: it is sent, as most are.
 
     Raises:
         httpx.LocalProtocolError: Content-Length says something else.
     """
     if not isinstance(body, bytes):
-        await _send_stream(connection, head, body, length, chunked=chunked)
-    elif chunked:
-        await _send_stream(connection, head, _once(body), None, chunked=True)
-    elif length != len(body):
+        return _send_stream(connection, head, body, length, chunked=chunked)
+    if chunked:
+        return _send_stream(connection, head, _once(body), None, chunked=True)
+    if length != len(body):
         raise failure(httpx.LocalProtocolError, f"Content-Length says {length}, the body has {len(body)} bytes")
-    elif length <= JOIN_BYTES:
-        connection.send(joined(head, body))
-    else:
-        await connection.send_pieces(pieces(head, body))
+    if length > JOIN_BYTES:
+        return connection.send_pieces(pieces(head, body))
+    connection.send(joined(head, body))
+    return None
+
+
+async def ask_traced(
+    connection: Connection,
+    head: bytes,
+    body: bytes | AsyncIterable[bytes],
+    length: int | None,
+    trace: Trace,
+    info: dict[str, Any],
+    *,
+    chunked: bool,
+) -> None:
+    """Send a request and wait for the head of the response, and tell httpx's trace of each step.
+
+    Raises:
+        httpx.LocalProtocolError: As `send_request`.
+        httpx.TransportError: The head will not come.
+    """
+    async with traced(trace, "http11.send_request_headers", info):
+        pass  # the head goes out together with the body
+    async with traced(trace, "http11.send_request_body", info):
+        if (rest := send_request(connection, head, body, length, chunked=chunked)) is not None:
+            await rest
+    async with traced(trace, "http11.receive_response_headers", info) as step:
+        while not connection.response.head_seen:
+            await connection.more()
+        step.return_value = head_of(connection)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
@@ -191,15 +221,16 @@ def answer_of(connection: Connection, method: bytes, target: bytes, answer_max: 
         DecodeError: The body of a success is larger than `answer_max`.
     """
     response = connection.response
-    headers = [(name.lower(), value) for name, value in response.headers]
+    headers = []
+    is_packed = False
+    for given, value in response.headers:
+        name = given.lower()
+        headers.append((name, value))
+        if name == b"content-encoding":  # unasked for, yet allowed
+            is_packed = True
     content = response.take()
     if response.too_large and response.status < 300:
         raise too_large(answer_max, response.status, method.decode("ascii"), _url(connection.origin, target))
-    is_packed = False
-    for name, _ in headers:
-        if name == b"content-encoding":  # unasked for, yet allowed
-            is_packed = True
-            break
     if not content and response.status >= 300:
         headers.append((REASON, response.reason))
     return Answer(response.status, headers, content), is_packed

@@ -137,7 +137,9 @@ class HttpSession:
         fast, router = self._fast, self._router
         is_direct = endpoint.direct and fast is not None and (router is None or router.is_direct(origin))
         if is_direct and fast is not None and not fast.is_instrumented:
-            answer = await fast.exchange(origin, method, target, headers, body, timeouts, endpoint.answer_max)
+            answer = await fast.exchange(
+                origin, method, target, headers, body, timeouts, endpoint.answer_max, self._loop
+            )
             if not redirects or answer.status not in REDIRECTS:
                 return answer
             return await self._follow(answer, endpoint, origin, target, headers, body, timeouts)

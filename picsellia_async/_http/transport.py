@@ -26,15 +26,14 @@ from picsellia_async._http.instrumentation import (
     TracedTransport,
     httpx_is_traced,
     httpx_is_watched,
-    traced,
     traced_request,
 )
 from picsellia_async._http.messages import (
     JOIN_BYTES,
     ResponseStream,
     answer_of,
+    ask_traced,
     find_origin,
-    head_of,
     joined,
     pieces,
     render,
@@ -111,6 +110,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         body: bytes | ChunkedBody | None,
         timeouts: Timeouts,
         answer_max: int = ANSWER_BYTES_MAX,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> Answer:
         r"""Send one request and return the whole answer.
 
@@ -123,6 +123,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             body: Bytes, or a body that is made while it is sent; None for none.
             timeouts: Seconds for each phase.
             answer_max: Bytes of body, unpacked, that an answer may have.
+            loop: The running event loop, of a caller that has asked for it: asking costs a system call in Python 3.11.
 
         Raises:
             httpx.TransportError: As httpx's own transport raises it, with an attribute `request_sent`.
@@ -130,7 +131,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
         pool = self._pool
-        if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
+        if pool is None or pool.loop is not (loop or asyncio.get_running_loop()) or pool.closed:
             pool = self._renew_pool()
         limit = timeouts.attempt
         size = 0
@@ -149,7 +150,8 @@ class FastTransport(httpx.AsyncBaseTransport):
                     connection.send(joined(_head(origin, method, target, headers, size), body))
                 else:
                     await connection.send_pieces(pieces(_head(origin, method, target, headers, size), body))
-                await connection.receive_all()
+                while not connection.response.complete:
+                    await connection.more()
                 answer, is_packed = answer_of(connection, method, target, answer_max)
             except Exception:
                 if not repeatable(connection, method):
@@ -206,32 +208,28 @@ class FastTransport(httpx.AsyncBaseTransport):
         pool = self._pool
         if pool is None or pool.loop is not asyncio.get_running_loop() or pool.closed:
             pool = self._renew_pool()
-        origin = find_origin(*place)
+        origin = _origin_of(place, extensions)
         timeout = extensions.get("timeout") or {}
         trace: Trace | None = extensions.get("trace")
-        if extensions.get("sni_hostname"):  # a connection would be used again for requests that name another host
-            raise failure(httpx.LocalProtocolError, "the extension sni_hostname is not supported by this transport")
         head, length, chunked, last = render(method, extensions.get("target", target), headers)
         info = {} if trace is None else {"request": traced_request(method, place, target, headers, extensions)}
         # Not joined: what is of a secret type stays so.
         body = next(iter(stream), b"") if isinstance(stream, httpx.ByteStream) else stream
         while True:
-            connection = await pool.acquire(origin, timeout.get("connect"), timeout.get("pool"), trace)
+            connection = pool.idle.take(origin) or await pool.acquire(
+                origin, timeout.get("connect"), timeout.get("pool"), trace
+            )
             connection.begin(timeout.get("read"), timeout.get("write"), head_only=method == b"HEAD", body_max=None)
             connection.last = last
             stream_out: httpx.AsyncByteStream | None = None
             try:
                 if trace is None:  # a step costs a microsecond, also where nobody is told of it
-                    await send_request(connection, head, body, length, chunked=chunked)
-                    await connection.receive_head()
+                    if (rest := send_request(connection, head, body, length, chunked=chunked)) is not None:
+                        await rest
+                    while not connection.response.head_seen:
+                        await connection.more()
                 else:
-                    async with traced(trace, "http11.send_request_headers", info):
-                        pass  # the head goes out together with the body
-                    async with traced(trace, "http11.send_request_body", info):
-                        await send_request(connection, head, body, length, chunked=chunked)
-                    async with traced(trace, "http11.receive_response_headers", info) as step:
-                        await connection.receive_head()
-                        step.return_value = head_of(connection)
+                    await ask_traced(connection, head, body, length, trace, info, chunked=chunked)
                 stream_out, facts = respond_with(connection, pool, trace, info)
             except Exception:
                 if not isinstance(body, bytes) or not repeatable(connection, method):
@@ -308,6 +306,18 @@ def _share(connections: int | None, per_host: int | None) -> float:
     if per_host is not None:
         return per_host
     return math.inf if connections is None else connections - connections // 10
+
+
+def _origin_of(place: tuple[bytes, bytes, int | None], extensions: Any) -> Origin:
+    """Return where a request goes.
+
+    Raises:
+        httpx.UnsupportedProtocol: Neither http nor https.
+        httpx.LocalProtocolError: It is to be told by another name in TLS.
+    """
+    if extensions.get("sni_hostname"):  # a connection would be used again for requests that name another host
+        raise failure(httpx.LocalProtocolError, "the extension sni_hostname is not supported by this transport")
+    return find_origin(*place)
 
 
 def _head(origin: Origin, method: bytes, target: bytes, headers: bytes, length: int | None) -> bytes:

@@ -23,7 +23,7 @@ from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.monitor_options import MonitorOptions
+from picsellia_async.monitor_options import MonitorOptions, has_optional
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import (
     boolean,
@@ -96,25 +96,23 @@ class MonitorShadowRequest:
 
 def raw_predictions(prediction: PredictionFormat) -> dict[str, Any]:
     """Return a prediction as the wire carries it: classes, texts (null when not given), then the fields of the format."""
-    names, read = _wire_fields(type(prediction))  # type: ignore[arg-type]  # classes are hashable
-    return dict(zip(names, read(prediction), strict=True))
+    names = _wire_fields(type(prediction))  # type: ignore[arg-type]  # classes are hashable
+    return {name: getattr(prediction, name) for name in names}
 
 
 @functools.cache
-def _wire_fields(kind: type[PredictionFormat]) -> tuple[tuple[str, ...], Callable[[PredictionFormat], tuple[Any, ...]]]:
-    """Return the fields of a format as the wire carries them, and what reads them all: once per format, since every frame has one."""
-    names = ("detection_classes", "detection_texts", *kind.shape_fields)
-    return names, attrgetter(*names)
+def _wire_fields(kind: type[PredictionFormat]) -> tuple[str, ...]:
+    """Return the fields of a format as the wire carries them: once per format, since every frame has one."""
+    return ("detection_classes", "detection_texts", *kind.shape_fields)
 
 
-_OPTIONS: Final = {"raw_predictions": "prediction", "shadow_raw_predictions": "shadow_prediction"}
-"""Options of fields of `MonitorRequest` that are not named after them."""
-
-_MONITOR_FIELDS: Final = tuple(
-    name for name in attrs.fields_dict(MonitorRequest) if name not in {"image", "cloud_image"}
+_OPTIONAL_FIELDS: Final = tuple(
+    field.name
+    for field in attrs.fields(MonitorRequest)
+    if field.default is UNSET and field.name not in {"image", "cloud_image"}
 )
-_read_options: Final[Callable[[MonitorOptions], tuple[Any, ...]]] = attrgetter(
-    *(_OPTIONS.get(name, name) for name in _MONITOR_FIELDS)
+_read_optional: Final[Callable[[MonitorOptions], tuple[Any, ...]]] = attrgetter(
+    *("shadow_prediction" if name == "shadow_raw_predictions" else name for name in _OPTIONAL_FIELDS)
 )
 
 
@@ -128,15 +126,29 @@ def monitor_metadata(options: MonitorOptions, custom_metadata: JsonObject | None
     Raises:
         ConfigurationError: Metadata that has no JSON form.
     """
-    values = zip(_MONITOR_FIELDS, _read_options(options), strict=True)
-    fields = {name: value for name, value in values if value is not None}
-    for name in _OPTIONS:
-        if name in fields:
-            fields[name] = raw_predictions(fields[name])
+    fields = {
+        "filename": options.filename,
+        "content_type": options.content_type,
+        "height": options.height,
+        "width": options.width,
+        "raw_predictions": raw_predictions(options.prediction),
+        "latency": options.latency,
+    }
+    if custom_metadata is not None or has_optional(options):
+        fields |= _optional_fields(options, custom_metadata)
+    elif options.timestamp is not None:
+        fields["timestamp"] = options.timestamp
+    return dump_json(fields)
+
+
+def _optional_fields(options: MonitorOptions, custom_metadata: JsonObject | None) -> dict[str, Any]:
+    """Return what was given of the fields that may be left out, in the order of the wire."""
+    fields = dict(zip(_OPTIONAL_FIELDS, _read_optional(options), strict=True))
     if custom_metadata is not None:
         fields["custom_metadata"] = custom_metadata
-        fields = {name: fields[name] for name in _MONITOR_FIELDS if name in fields}  # it may have come in last
-    return dump_json(fields)
+    if options.shadow_prediction is not None:
+        fields["shadow_raw_predictions"] = raw_predictions(options.shadow_prediction)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def monitor_body(metadata: bytes, image: memoryview | CloudImage) -> Body:

@@ -100,10 +100,9 @@ def _plain_boxes(given: list[Any]) -> tuple[list[list[int]], bool]:
     if _SEQUENCES.issuperset(map(type, given)):
         try:
             found = [[top, left, bottom, right] for top, left, bottom, right in given]
-            kinds = set(map(type, chain.from_iterable(found)))
-            if kinds <= _INTEGERS:
+            if _INTEGERS.issuperset(map(type, chain.from_iterable(found))):
                 return found, True
-            if kinds <= _NUMBERS:
+            if _NUMBERS.issuperset(map(type, chain.from_iterable(found))):
                 return [[*map(round, box)] for box in found], False
         except (ValueError, OverflowError):  # another count than four; NaN; infinity
             pass

@@ -48,6 +48,15 @@ def test_every_option_travels_in_the_order_of_the_request():
     assert {name: CONVERTER.unstructure(request)[name] for name in fields} == fields
 
 
+@pytest.mark.parametrize("option", [name for name in EVERY_OPTION if name not in MINIMAL and "shadow" not in name])
+def test_an_option_is_read_where_no_other_is_given(option):
+    """Each by itself is looked at, and travels: most frames have none, and skip all of them."""
+    fields = json.loads(monitor_metadata(MonitorOptions(**MINIMAL, **{option: EVERY_OPTION[option]})))
+    assert fields[option] == EVERY_OPTION[option]
+    with pytest.raises(ConfigurationError, match=f"^{option} must be"):
+        MonitorOptions(**MINIMAL, **{option: object()})
+
+
 def test_empty_values_are_sent_and_none_is_left_out():
     """Monitoring omits only what was not given (docs/wire.md#monitor-request)."""
     options = MonitorOptions(
