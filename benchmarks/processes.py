@@ -135,21 +135,30 @@ def stage(
 
 
 def placed(arms: list[str], against: Path | None) -> Iterator[tuple[str, str, Path]]:
-    """Name of a child, its arm, and the checkout that it runs from."""
-    if against is not None:
-        check_checkout(against)
+    """Name of a child, its arm, and the checkout that it runs from. Arms that the other checkout does not know yet are named."""
+    known = set() if against is None else arms_of(against)
     for arm in arms:
         yield arm, arm, ROOT
         if against is not None and arm.startswith("ours"):
-            yield arm + BEFORE, arm, against
+            if arm in known:
+                yield arm + BEFORE, arm, against
+            else:
+                print(f"{arm}: not in {against}, so that nothing is said of before", flush=True)
 
 
-def check_checkout(folder: Path) -> None:
-    """Refuse a folder from which the package of another one would be imported: it would be measured against itself."""
-    command = [sys.executable, "-c", "import picsellia_async; print(picsellia_async.__file__)"]
-    found = Path(subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True).stdout.strip())
-    if not found.is_relative_to(folder.resolve()):
+def arms_of(folder: Path) -> set[str]:
+    """Return the arms of another checkout.
+
+    Raises:
+        ValueError: The package of another folder would be imported there: it would be measured against itself.
+    """
+    code = "import picsellia_async, benchmarks.arms; print(picsellia_async.__file__, *benchmarks.arms.ARMS, sep='\\n')"
+    command = [sys.executable, "-c", code]
+    listed = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True).stdout
+    found, *arms = listed.splitlines()
+    if not Path(found).is_relative_to(folder.resolve()):
         raise ValueError(f"a child in {folder} imports {found}")
+    return set(arms)
 
 
 def turns(children: dict[str, Child], number: int) -> list[tuple[str, Child]]:

@@ -85,3 +85,31 @@ def test_the_command_writes_its_figures(arguments: tuple[str, ...], tmp_path: Pa
     figures = json.loads(file.read_text())
     assert figures[arguments[0]]
     assert figures["versions"]
+
+
+def placed(arms: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have it worked out which arms run from where, with `folder` as the checkout of before."""
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.processes import placed\n"
+        "for child in placed(sys.argv[2:], Path(sys.argv[1])): print(child[0])"
+    )
+    command = [sys.executable, "-c", code, str(folder), *arms]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+
+
+def test_arms_that_another_checkout_lacks_are_named(tmp_path: Path) -> None:
+    """An older checkout runs what it knows; a way that came since runs from here alone, and a line says so."""
+    for package in ("picsellia_async", "benchmarks"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "benchmarks" / "arms.py").write_text("ARMS = {'aiohttp': 1, 'ours': 2}\n")
+    done = placed(["aiohttp", "ours", "ours-new"], tmp_path)
+    remark = f"ours-new: not in {tmp_path}, so that nothing is said of before"
+    assert done.stdout.splitlines() == ["aiohttp", "ours", "ours before", "ours-new", remark], done.stderr
+
+
+def test_a_checkout_that_imports_another_package_is_refused(tmp_path: Path) -> None:
+    """It would be measured against itself, and show that nothing changed."""
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    done = placed(["ours"], tmp_path)
+    assert f"a child in {tmp_path} imports" in done.stderr
