@@ -34,6 +34,7 @@ PicselliaError                        base; never raised itself
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -157,7 +158,9 @@ class StatusError(PicselliaError):
         where = f"{self.status} for {self.method} {self.url}"
         detail = self.detail
         if isinstance(detail, list):
-            detail = "; ".join(str(item) for item in detail)
+            detail = "; ".join(reason_in(item) or str(item) for item in detail)
+        elif isinstance(detail, dict):
+            detail = reason_in(detail) or detail
         said = self.message if not detail else f"{self.message}. Detail: {detail}"
         return f"{where}: {shorten(said)}{_after(self.attempts)}"
 
@@ -343,6 +346,48 @@ def shown(value: object) -> str:
         if size > BYTES_SHOWN:
             return f"{type(value).__name__} of {size} bytes"
     return shorten(repr(value[:BODY_SHOWN] if isinstance(value, str) else value))
+
+
+_REASONS: Final = (
+    "message",
+    "detail",
+    "error_description",
+    "description",
+    "error",
+    "errors",
+    "title",
+    "msg",
+    "reason",
+    "text",
+)
+"""Fields in which services and gateways say why, the one that says most first: `{"error": "access_denied", "error_description": ...}`."""
+_REASONS_MAX: Final = 3
+"""Entries of a list of errors that a message names."""
+_REASON_DEPTH: Final = 16
+"""Lists and objects around a reason."""
+
+
+def reason_in(value: object, depth: int = 0) -> str:
+    """Return the reason that JSON gives, with its place where it has one (`loc`, as pydantic says it); empty where it gives none.
+
+    Args:
+        value: Text, a list, an object; anything else says nothing.
+        depth: Lists and objects that it is in.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if depth >= _REASON_DEPTH:
+        return ""
+    if isinstance(value, list):
+        reasons = (reason_in(entry, depth + 1) for entry in value)
+        return "; ".join(itertools.islice(filter(None, reasons), _REASONS_MAX))
+    if not isinstance(value, dict):
+        return ""
+    reasons = (reason_in(value[name], depth + 1) for name in _REASONS if name in value)
+    reason, place = next(filter(None, reasons), ""), value.get("loc")
+    if reason and isinstance(place, list) and place:
+        return f"{'.'.join(str(part) for part in place if isinstance(part, (str, int)))}: {reason}"
+    return reason
 
 
 def _after(attempts: int) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import datetime
 import functools
-import itertools
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable
@@ -28,7 +27,7 @@ from picsellia_async._wire.image_echo import SentImage, without_image
 from picsellia_async._wire.page import page_text
 from picsellia_async._wire.reader import READER, UNREADABLE
 from picsellia_async._wire.redaction import hidden_in, shown_reason, without_secrets
-from picsellia_async.errors import DecodeError, StatusError, status_error_class
+from picsellia_async.errors import DecodeError, StatusError, reason_in, status_error_class
 from picsellia_async.models import Value
 
 T = TypeVar("T")
@@ -223,23 +222,8 @@ def error_text(answer: Answer, hide: Callable[[str], str] = str) -> tuple[str, A
     return _CONTROLS.sub("?", message), _CONTROLS.sub("?", detail) if isinstance(detail, str) else detail
 
 
-_REASONS: Final = (
-    "message",
-    "detail",
-    "error_description",
-    "description",
-    "error",
-    "errors",
-    "title",
-    "msg",
-    "reason",
-    "text",
-)
-"""Fields in which services and gateways say why, the one that says most first: `{"error": "access_denied", "error_description": ...}`."""
 _HIGH_ZEROS: Final = 0.75
 """Share of zeros among every second byte from which on a body is text in UTF-16."""
-_REASONS_MAX: Final = 3
-"""Entries of a list of errors that a message names."""
 
 
 def _said(answer: Answer) -> tuple[str, Any]:
@@ -248,9 +232,9 @@ def _said(answer: Answer) -> tuple[str, Any]:
     if isinstance(body, dict):
         message, detail = body.get("message"), body.get("detail")
         if not isinstance(message, str) or not message:
-            message, detail = (str(detail) if detail else _reason(body)), None
+            message, detail = (reason_in(detail) or str(detail) if detail else reason_in(body)), None
     else:
-        message = str(body) if body else ""
+        message = reason_in(body) or str(body) if body else ""
     return message or f"the service said no more than status {answer.status}", detail
 
 
@@ -261,17 +245,6 @@ def _body(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return content.decode("utf-8", "replace").strip()
-
-
-def _reason(value: Any) -> str:
-    """Return the reason that JSON gives in other fields than the platform's own; empty where it gives none."""
-    if isinstance(value, dict):
-        reasons = (_reason(value[name]) for name in _REASONS if name in value)
-        return next(filter(None, reasons), "")
-    if isinstance(value, list):
-        reasons = (_reason(entry) for entry in value)
-        return "; ".join(itertools.islice(filter(None, reasons), _REASONS_MAX))
-    return value.strip() if isinstance(value, str) else ""
 
 
 def retry_after(answer: Answer) -> float | None:

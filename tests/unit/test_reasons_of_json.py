@@ -38,6 +38,15 @@ def said(body: bytes, reason: bytes = b"") -> str:
         ({"message": {"text": "no"}}, "no"),
         ({"message": None, "detail": None, "error": "no"}, "no"),
         ({"error": True, "msg": "no"}, "no"),
+        (
+            {"detail": [{"loc": ["body", "scores", 0], "msg": "must be below 1", "type": "x"}]},
+            "body.scores.0: must be below 1",
+        ),
+        ({"detail": [{"msg": "a"}, {"loc": [], "msg": "b"}]}, "a; b"),
+        ({"detail": {"reason": "no"}}, "no"),
+        ({"detail": {"code": 17}}, "{'code': 17}"),
+        (["a is wrong", {"error": "b is wrong"}], "a is wrong; b is wrong"),
+        ([17], "[17]"),
         ({"code": 17}, NOTHING),
         ({"error": {}}, NOTHING),
         ({}, NOTHING),
@@ -46,6 +55,17 @@ def said(body: bytes, reason: bytes = b"") -> str:
 def test_the_reason_is_found_wherever_it_stands(body: object, message: str) -> None:
     """`message` and `detail` are the platform's; what stands before it says why in other fields."""
     assert said(json.dumps(body).encode()) == message
+
+
+@pytest.mark.parametrize(
+    "detail", [[{"loc": ["body", 0], "msg": "is wrong"}], {"errors": [{"loc": ["body", 0], "msg": "is wrong"}]}]
+)
+def test_details_beside_a_message_are_readable(detail: object) -> None:
+    """They stay as they came in `detail`."""
+    body = json.dumps({"message": "invalid", "detail": detail}).encode()
+    error = status_error(FIND_DEPLOYMENT, Answer(422, [], body), "u", 1, [JWT])
+    assert str(error).endswith(": invalid. Detail: body.0: is wrong")
+    assert error.detail == detail
 
 
 def test_a_reason_phrase_is_all_that_an_empty_body_leaves() -> None:
