@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -49,6 +49,13 @@ class LineBudget:
             lines: How many.
         """
         self._paid_until = max(self._paid_until, now) + LINE_SECONDS * lines
+
+
+class Tell(Protocol):
+    """Writes a line at once, as `tell` does, or with whose it is."""
+
+    def __call__(self, level: int, text: str, **fields: object) -> None:
+        """Write it."""
 
 
 def tell(level: int, text: str, **fields: object) -> None:

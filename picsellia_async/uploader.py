@@ -51,8 +51,6 @@ from picsellia_async._services.files import file_size, read_image
 from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame, no_frame
 
-logger: logging.Logger = logging.getLogger("picsellia_async")
-
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
 
 _STOP_SECONDS: Final = 0.2
@@ -135,7 +133,9 @@ class Uploader:
             chosen.retry, chosen.max_attempts, chosen.max_age, writer is not None, chosen.ordered_by is not None
         )
         self._reporter = Reporter(self._ledger, None if writer is None else writer.spool, chosen.on_health, owner)
-        uplink = Uplink(chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed, self._ledger.raised))
+        uplink = Uplink(
+            chosen.max_bytes_per_second, chosen.allowed and Permission(chosen.allowed, self._ledger.raised, self._reporter.tell)
+        )  # fmt: skip
         self._sender = Sender(send, find, queue, self._ledger, limit, rules, random, self._reporter, uplink)
         self._spool = None
         if writer is not None:
@@ -147,7 +147,7 @@ class Uploader:
             compares=chosen.degrade is None,
         )  # fmt: skip
         self._accept = self._intake.submit if spans is None else spans.submitting(self._intake.submit)
-        self._ladder = None if chosen.degrade is None else Ladder(tuple(chosen.degrade))
+        self._ladder = None if chosen.degrade is None else Ladder(tuple(chosen.degrade), self._reporter.tell)
         if self._ladder is not None:
             self._accept = Degrading(self._ladder, self._ledger, self._sender, self._intake, files, writer).submitting(
                 self._accept
@@ -435,7 +435,7 @@ class Uploader:
     def _pause(self, *, is_paused: bool) -> None:
         self._check_open()
         if is_paused is not self._sender.uplink.is_paused:
-            logger.info("an uploader is paused" if is_paused else "an uploader sends again")
+            self._reporter.tell(logging.INFO, "an uploader is paused" if is_paused else "an uploader sends again")
             self._sender.pause(is_paused=is_paused)
 
     # Telling.

@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.options import Rung
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import Tell, tell
 
 STEP_SECONDS: Final = 5.0
 """Of waiting, from one rung to the next."""
@@ -35,6 +35,7 @@ class Ladder:
 
     rungs: Sequence[Rung]
     """From the best to the smallest."""
+    _write: Tell = tell
     level: int = attrs.field(default=0, init=False)
     """How many rungs down; 0: frames are sent as they come."""
     degraded: int = attrs.field(default=0, init=False)
@@ -90,8 +91,8 @@ class Ladder:
         if self.level and now >= self._told_at + _TOLD_SECONDS:
             self._told_at, self._told_degraded = now, self.degraded
             text = "frames are encoded smaller until the backlog is gone: a new one would wait %(wait_seconds).0f s"
-            tell(logging.WARNING, text, wait_seconds=wait)
+            self._write(logging.WARNING, text, wait_seconds=wait)
         elif not self.level and self._told_degraded is not None:
             text = "frames are sent as they come again: %(degraded)d were encoded smaller"
-            tell(logging.WARNING, text, degraded=self.degraded - self._told_degraded)
+            self._write(logging.WARNING, text, degraded=self.degraded - self._told_degraded)
             self._told_degraded = None

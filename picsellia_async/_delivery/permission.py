@@ -12,9 +12,8 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from picsellia_async._log_line import Tell, tell
 from picsellia_async.errors import ConfigurationError, shown
-
-logger = logging.getLogger("picsellia_async")
 
 _ASK_SECONDS: Final = 1.0
 """How long an answer counts."""
@@ -98,6 +97,7 @@ class Permission:
 
     _ask: Callable[[], object]
     _raised: Raised
+    _tell: Tell = tell
     is_given: bool = attrs.field(default=True, init=False)
     """The latest answer."""
     _asked_at: float = attrs.field(default=-math.inf, init=False)
@@ -126,6 +126,5 @@ class Permission:
             return
         self._has_failed = False
         if self.is_given is not before:
-            logger.info(
-                "sending is allowed again" if self.is_given else "sending is not allowed now: frames wait until it is"
-            )
+            no = "sending is not allowed now: frames wait until it is"
+            self._tell(logging.INFO, "sending is allowed again" if self.is_given else no)

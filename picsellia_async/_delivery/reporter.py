@@ -150,6 +150,10 @@ class Reporter:
             which = f"uploader {self._number}{'' if of is None else f' of deployment {of}'}: "
         write(*(line and Line(line.level, which + line.text, {**self._whose, **line.fields}) for line in lines))
 
+    def tell(self, level: int, text: str, **fields: object) -> None:
+        """Write a line that says whose it is; see `_log_line.tell`."""
+        self.write(Line(level, text % fields, fields))
+
     def opened(self) -> None:
         """The uploader takes frames."""
         with _OPEN_LOCK:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from picsellia_async._delivery.ladder import Ladder
 from picsellia_async._delivery.outcomes import Outcome
 
 from ..support.frames import make_frame
@@ -154,3 +156,34 @@ async def test_statistics_show_what_goes_on() -> None:
         service.hold.set()
         assert await up.flush() == 0
         assert up.statistics().round_trip > 0
+
+
+async def test_what_one_of_several_does_by_itself_is_told_with_its_number(caplog: pytest.LogCaptureFixture) -> None:
+    """A pause, hours in which nothing may be sent, images encoded smaller: each line says which uploader, and its record too."""
+    allowed = True
+    owner = {"deployment_id": "a"}
+    async with uploader(Service(), owner=owner), uploader(Service(), owner=owner, allowed=lambda: allowed) as up:
+        up.pause()
+        up.resume()
+        allowed = False
+        await up.submit(make_frame())
+        await up.flush(timeout=5)
+        allowed = True
+        await up.flush()
+        ladder = Ladder([(85, 64)], up._reporter.tell)
+        ladder.look(0.0, 1000, 0, lambda: 60.0, is_closed=False)
+    told = [
+        record for record in caplog.records if "deployment_id" not in vars(record) and record.name == "picsellia_async"
+    ]
+    assert not [record.message for record in told if record.levelno >= logging.INFO]
+    texts = [
+        "is paused",
+        "sends again",
+        "sending is not allowed now",
+        "sending is allowed again",
+        "encoded smaller until the backlog",
+    ]
+    for text in texts:
+        (line,) = (record for record in caplog.records if text in record.message)
+        assert line.message.startswith(f"uploader {up._reporter._number} of deployment a: ")
+        assert line.uploader == up._reporter._number  # type: ignore[attr-defined]  # of `extra=`
