@@ -234,6 +234,7 @@ class Emulator:
             served = JournalMiddleware(safe, self.journal, self._clock)
             server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
             stack.push_async_callback(server.stop)
+            stack.callback(control.close)
             self._running = _Running(state, kept, server, stack.pop_all())
             self._address = listener.getsockname()[1], self._document("user", "user")["api_token"]
 

@@ -64,7 +64,7 @@ async def test_the_grid_goes_on_by_itself(wire: Wire, monkeypatch: pytest.Monkey
     await monitored(wire, 15)
     async with open_page(viewport={"width": 390, "height": 600}) as page:
         await page.goto(f"{wire.emulator.url}/emulator/")
-        while await page.locator("#older").count():
+        while await page.locator("#older").is_visible():
             await page.mouse.wheel(0, 4000)
             await page.wait_for_timeout(50)
         names = await page.locator("#grid strong").all_text_contents()

@@ -100,7 +100,7 @@ async def test_pages_follow_one_another_without_gap_or_double(wire: Wire, monkey
         page = (await wire.http.get(path)).text
         seen += names_of(page)
         await wire.monitored(filename="later.jpg", source="x")
-        older = re.search(r'id="older" rel="next" href="([^"]+)"', page)
+        older = re.search(r'<p class="more"><a id="older" rel="next" href="([^"]+)"', page)
         path = None if older is None else older[1].replace("&amp;", "&")
         assert path is None or "source=x" in path
     assert seen == [f"{number}.jpg" for number in (9, 8, 7, 6, 4, 3, 2, 1, 0)]
@@ -137,8 +137,10 @@ async def test_others_have_their_turn_while_everything_is_searched(wire: Wire, m
     for wanted in (Filter(), Filter(score_max=1.0)):
         found = await search(table, wanted, {}, 100)
         assert [row.seq for row in found] == [19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 8, 7, 6, 1]
-        assert [row.seq for row in await search(table, wanted, {}, 3, after=5)] == [6, 7, 8]
+        assert [row.seq for row in await search(table, wanted, {}, 3, after=5, is_upward=True)] == [6, 7, 8]
         assert [row.seq for row in await search(table, wanted, {}, 2, before=6)] == [1]
+        assert [row.seq for row in await search(table, wanted, {}, 9, before=11, after=6)] == [10, 8, 7]
+        assert await search(table, wanted, {}, 9, after=19) == []
     turns = 0
     assert await search(table, Filter(label="none"), {}, 1) == []
     assert turns > 5

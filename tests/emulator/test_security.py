@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 CONTROL = (
     ("GET", "/emulator"), ("GET", "/emulator/"), ("GET", "/emulator/predictions"), ("GET", "/emulator/journal"),
     ("GET", "/emulator/predictions/{id}"), ("GET", "/emulator/predictions/{id}/image"),
-    ("POST", "/emulator/predictions/{id}/review"), ("GET", "/emulator/static/dashboard.js"),
+    ("POST", "/emulator/predictions/{id}/review"), ("GET", "/emulator/static/dashboard.js"), ("GET", "/emulator/events"),
     ("POST", "/emulator/reset"), ("GET", "/emulator/faults"), ("POST", "/emulator/faults"), ("DELETE", "/emulator/faults"),
 )  # fmt: skip
 BODIES = {"/emulator/faults": {"kind": "html"}, "/emulator/predictions/{id}/review": {"right": []}}

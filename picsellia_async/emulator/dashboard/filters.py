@@ -28,7 +28,6 @@ from picsellia_async.emulator.store.table import Table
 _WINDOW: Final = 1000
 _READ_WINDOW: Final = 200
 """Keys that are looked at before others have their turn: by the database alone, and with the predictions read."""
-_KEY_MAX: Final = 2**63 - 1
 
 Labels: TypeAlias = Mapping[str, Mapping[str, str]]
 """Name by the text of the class index, by model version."""
@@ -164,27 +163,29 @@ async def search(
     *,
     before: int | None = None,
     after: int | None = None,
+    is_upward: bool = False,
 ) -> list[PredictionRow]:
-    """Return the predictions nearest to a place in the order of arrival.
+    """Return predictions in the order of arrival, newest first.
 
     Args:
         table: Where they are.
         wanted: Which ones.
         labels: Label maps.
         limit: How many at most.
-        before: Those that came before this key, newest first; the default is from the newest on.
-        after: Those that came after this key, oldest first, in place of `before`.
+        before: Only those that came before this key; None: up to the newest.
+        after: Only those that came after this key; None: down to the oldest.
+        is_upward: Oldest first.
     """
     first, last = table.ends()
+    first = first if after is None else max(first, after + 1)
+    last = last if before is None else min(last, before - 1)
     where, matches = wanted.where(), wanted.matches(labels)
     condition = f"seq between ? and ? and {where.text()}"
     window = _WINDOW if matches is None else _READ_WINDOW
-    is_up = after is not None
-    place = max(first, after + 1) if after is not None else min(last, _KEY_MAX if before is None else before - 1)
+    order = "seq" if is_upward else "seq desc"
     found: list[PredictionRow] = []
-    while first <= place <= last:
-        low, high = (place, place + window - 1) if is_up else (place - window + 1, place)
-        order = "seq" if is_up else "seq desc"
+    while first <= last:
+        low, high = (first, min(last, first + window - 1)) if is_upward else (max(first, last - window + 1), last)
         # Without a further test the database may stop as soon as the page is full.
         most = limit - len(found) if matches is None else -1
         for row in table.iterate(condition, low, high, *where.values, order=order, limit=most):
@@ -192,7 +193,7 @@ async def search(
                 found.append(row)
                 if len(found) == limit:
                     return found
-        place = high + 1 if is_up else low - 1
+        first, last = (high + 1, last) if is_upward else (first, low - 1)
         await asyncio.sleep(0)
     return found
 

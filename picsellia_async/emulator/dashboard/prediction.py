@@ -56,7 +56,7 @@ async def context(state: State, journal: Journal, row: PredictionRow, query: Par
     check_known(query)
     look = Look.at(state)
     seq = row.seq or 0
-    newer = await search(state.store.predictions, wanted, look.labels, 1, after=seq)
+    newer = await search(state.store.predictions, wanted, look.labels, 1, after=seq, is_upward=True)
     older = await search(state.store.predictions, wanted, look.labels, 1, before=seq)
     names, shadow_names = names_of(row, look.labels)
     champion = _side("Champion", "champion", row, row.prediction(), names, row.latency)

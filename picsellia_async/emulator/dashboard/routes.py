@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from picsellia_async.emulator.dashboard import gallery, prediction, reviewing
+from picsellia_async.emulator.dashboard.filters import Filter
+from picsellia_async.emulator.dashboard.live import Live
 from picsellia_async.emulator.dashboard.pages import STATIC, Pages, read_static
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.endpoint_index import CONTROL_PREFIX
@@ -24,6 +27,8 @@ from picsellia_async.emulator.transport.security import PAGE_POLICY, SANDBOX_POL
 from picsellia_async.image_header import JPEG_SIGNATURE, PNG_SIGNATURE
 
 _BODY_MAX: Final = 2**20
+_DIGITS_MAX: Final = 18
+"""Keys stay below 2**63, which is what the database can hold."""
 _IMAGES: Final = ((JPEG_SIGNATURE, "image/jpeg"), (PNG_SIGNATURE, "image/png"))
 _IMAGE_HEADERS: Final = {"content-security-policy": SANDBOX_POLICY, "cache-control": "private, max-age=3600"}
 """An image of a prediction never changes, and is nobody's page."""
@@ -44,6 +49,7 @@ class Dashboard:
         self._journal = journal
         self._faults = faults
         self._pages = Pages()
+        self._live = Live(state, journal, faults, self._pages)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -54,17 +60,35 @@ class Dashboard:
             Route(one, self.prediction, methods=["GET"]),
             Route(f"{one}/image", self.image, methods=["GET"]),
             Route(f"{one}/review", self.review, methods=["POST"]),
+            Route(f"{CONTROL_PREFIX}/events", self.events, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/static/{{name}}", self.static, methods=["GET"]),
         ]
 
     async def overview(self, request: Request) -> Response:
         """Show the grid of what arrived."""
-        return await self._page("overview.html", await gallery.context(self._state, _query(request)))
+        return await self._page("overview.html", gallery.context(self._state, _query(request)))
 
     async def prediction(self, request: Request) -> Response:
         """Show one prediction."""
-        found = await prediction.context(self._state, self._journal, self._row(request), _query(request))
+        found = prediction.context(self._state, self._journal, self._row(request), _query(request))
         return await self._page("prediction.html", found)
+
+    async def events(self, request: Request) -> Response:
+        """Tell an open page what is new: the filter of its address, and the last key that it knows of as `after`."""
+        query = _query(request)
+        wanted, after = Filter.of(query), query.integer("after")
+        query.integer("before")  # of the address of a page further down
+        gallery.check_known(query)
+        # A browser that comes back has the address that it began with, and tells how far it got.
+        reached = request.headers.get("last-event-id", "")
+        if reached.isascii() and reached.isdecimal() and len(reached) <= _DIGITS_MAX:
+            after = int(reached)
+        last = self._state.store.predictions.ends()[1]
+        return self._live.stream(wanted, last if after is None else after)
+
+    def close(self) -> None:
+        """End what open pages are told."""
+        self._live.close()
 
     async def image(self, request: Request) -> Response:
         """Give the image of a prediction, if it is a JPEG or PNG by its bytes: nothing else is shown by a browser from here."""
@@ -95,9 +119,11 @@ class Dashboard:
             raise not_found("file", name)
         return Response(read_static(name), media_type=STATIC[name], headers={"cache-control": "no-cache"})
 
-    async def _page(self, template: str, context: dict[str, Any]) -> Response:
+    async def _page(self, template: str, context: Awaitable[dict[str, Any]]) -> Response:
+        last = self._state.store.predictions.ends()[1]  # before the page is looked up: what comes meanwhile is told
+        found = await context
         numbers = gallery.counters(self._state, self._journal, len(self._faults))
-        page = await self._pages.render(template, counters=numbers, **context)
+        page = await self._pages.render(template, counters=numbers, last=last, **found)
         headers = {
             "content-security-policy": PAGE_POLICY,
             "referrer-policy": "same-origin",

@@ -96,6 +96,11 @@ class Store:
         self._undo: list[Callable[[], object]] = []
         """What takes back the changes of the transaction that SQLite does not know of, newest last."""
 
+    @property
+    def changes(self) -> int:
+        """How many rows were ever changed: as long as it stays, so does everything here."""
+        return self._connection.total_changes
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make changes that all hold or none. They are committed at the end of the block; nothing may be awaited inside.

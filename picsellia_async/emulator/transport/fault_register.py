@@ -189,6 +189,11 @@ class Faults:
         """Return what fired so far, in order."""
         return tuple(self._account)
 
+    @property
+    def acted(self) -> int:
+        """How often faults acted: the length of the account."""
+        return len(self._account)
+
     def fired(self, fault: Fault | str) -> int:
         """Return how often one fault acted, by itself or by its id."""
         fault_id = fault if isinstance(fault, str) else fault.id

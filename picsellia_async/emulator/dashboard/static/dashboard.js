@@ -57,7 +57,7 @@ const older = $("#older");
 if (older) {
   let isLoading = false;
   new IntersectionObserver(async ([seen]) => {
-    if (!seen.isIntersecting || isLoading || !older.isConnected) return;
+    if (!seen.isIntersecting || isLoading || older.parentElement.hidden) return;
     isLoading = true;
     try {
       const answer = await fetch(older.href);
@@ -65,7 +65,8 @@ if (older) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       $("#grid").append(...all("#grid > li", page));
       const next = $("#older", page);
-      if (next) older.href = next.getAttribute("href"); else older.parentElement.remove();
+      older.href = next.getAttribute("href");
+      older.parentElement.hidden = next.parentElement.hidden;
     } catch { say("The older predictions could not be read."); } finally { isLoading = false; }
   }, { rootMargin: "600px" }).observe(older);
 }
@@ -92,3 +93,80 @@ $("#reviewing")?.addEventListener("click", async (event) => {
     buttons.forEach((button) => { button.disabled = false; });
   }
 });
+
+// ---- what arrives by itself
+const grid = $("#grid[data-live]");
+const part = $("[data-refresh]");
+const KEPT = 600; // pictures; beyond, the oldest make room, and can be paged to
+
+function follow(isCut) {
+  const link = $("#older");
+  const last = grid.lastElementChild;
+  if (!link || !last) return;
+  const address = new URL(link.href, location.href);
+  address.searchParams.set("before", last.dataset.key);
+  link.href = address.pathname + address.search;
+  if (isCut) link.parentElement.hidden = false;
+}
+
+function arrive({ html, replaces }) {
+  const box = document.createElement("template");
+  box.innerHTML = html; // made and escaped by the emulator, as the page itself is
+  const tiles = all("li", box.content);
+  tiles.forEach((tile) => tile.classList.add("new"));
+  if (replaces) grid.replaceChildren();
+  grid.prepend(...tiles);
+  while (grid.children.length > KEPT) grid.lastElementChild.remove();
+  $("#nothing").hidden = true;
+  follow(replaces || grid.children.length === KEPT);
+}
+
+// A page whose numbers have changed is asked for anew, once a second at most; what is focused and what is open stays so.
+let isRefreshing = false, isStale = false;
+async function refresh() {
+  isStale = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isStale) {
+    isStale = false;
+    try {
+      const answer = await fetch(location.href);
+      if (answer.ok) {
+        const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const one of all("[data-refresh]")) {
+          const other = found.getElementById(one.id);
+          if (other && other.innerHTML !== one.innerHTML) one.innerHTML = other.innerHTML;
+        }
+      }
+    } catch { break; }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  isRefreshing = false;
+}
+
+let events = null, last = document.body.dataset.last;
+function listen() {
+  if (events || document.hidden) return;
+  const query = new URLSearchParams(grid ? location.search : "");
+  query.set("after", last);
+  events = new EventSource(`${document.body.dataset.events}?${query}`);
+  const on = (name, act) => events.addEventListener(name, (event) => { last = event.lastEventId; act(JSON.parse(event.data)); });
+  on("counters", (numbers) => {
+    for (const [name, number] of Object.entries(numbers)) {
+      const shown = $(`[data-counter=${name}]`);
+      if (shown) shown.textContent = number;
+    }
+    if (part && !part.dataset.fresh) refresh();
+    if (part) part.dataset.fresh = "";
+  });
+  on("predictions", (told) => { if (grid) arrive(told); });
+  on("reset", () => location.reload());
+  events.onopen = () => { document.body.dataset.live = "on"; };
+  events.onerror = () => { document.body.dataset.live = "off"; };
+}
+function stop() { events?.close(); events = null; document.body.dataset.live = "off"; }
+
+// Browsers open six connections to one address: a page in the background gives its own back.
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
+window.addEventListener("pagehide", stop);
+window.addEventListener("pageshow", listen);
