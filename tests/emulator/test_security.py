@@ -20,6 +20,7 @@ CONTROL = (
     ("GET", "/emulator"), ("GET", "/emulator/"), ("GET", "/emulator/predictions"), ("GET", "/emulator/journal"),
     ("GET", "/emulator/predictions/{id}"), ("GET", "/emulator/predictions/{id}/image"),
     ("POST", "/emulator/predictions/{id}/review"), ("GET", "/emulator/static/dashboard.js"), ("GET", "/emulator/events"),
+    ("GET", "/emulator/requests"), ("GET", "/emulator/trouble"), ("POST", "/emulator/connection"),
     ("POST", "/emulator/reset"), ("GET", "/emulator/faults"), ("POST", "/emulator/faults"), ("DELETE", "/emulator/faults"),
 )  # fmt: skip
 BODIES = {"/emulator/faults": {"kind": "html"}, "/emulator/predictions/{id}/review": {"right": []}}
@@ -41,6 +42,7 @@ async def test_foreign_pages_are_refused(method: str, path: str, headers: dict[s
     answer = await wire.http.request(method, path.replace("{id}", receipt["id"]), headers=headers, json=body)
     assert answer.status_code in (400, 403)
     assert "frame.jpg" not in answer.text
+    assert wire.api_token not in answer.text
     assert [row.status for row in wire.emulator.state.store.predictions.select()] == ["TO_REVIEW"]
     assert len(wire.emulator.faults) == 0
 
@@ -100,6 +102,17 @@ async def test_every_answer_forbids_guessing_and_the_page_forbids_scripts(wire: 
     assert (directives.pop("script-src"), directives["style-src"]) == ("'self'", "'self'")
     assert "script" not in str(directives)
     assert "unsafe" not in policy
+
+
+async def test_the_token_is_given_to_the_button_alone(wire: Wire) -> None:
+    """No page has it, the journal neither; the answer that has it is kept by nobody, and no link leads to it."""
+    await wire.monitored()
+    settings = await wire.http.post("/emulator/connection")
+    assert settings.json()["env"] == f"PICSELLIA_HOST={wire.emulator.url}\nPICSELLIA_TOKEN={wire.api_token}\n"
+    assert settings.headers["cache-control"] == "no-store"
+    assert (await wire.http.get("/emulator/connection")).status_code == 405
+    for path in ("", "requests", "trouble", "journal", "predictions", "faults"):
+        assert wire.api_token not in (await wire.http.get(f"/emulator/{path}")).text
 
 
 async def test_control_bodies_are_json_and_bounded(wire: Wire) -> None:

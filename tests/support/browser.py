@@ -23,7 +23,7 @@ async def open_page(**options: Any) -> AsyncIterator[Any]:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         try:
             page = await (await browser.new_context(**options)).new_page()
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(60_000)
             page.complaints = []
             page.on("pageerror", lambda error: page.complaints.append(str(error)))
             page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))

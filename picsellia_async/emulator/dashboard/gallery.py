@@ -56,6 +56,7 @@ async def context(state: State, query: Parameters) -> dict[str, Any]:
     rows = await search(state.store.predictions, wanted, look.labels, PAGE + 1, before=before)
     shown = rows[:PAGE]
     return {
+        "here": "",
         "tiles": await asyncio.to_thread(look.tiles, shown, wanted),
         "filter": wanted,
         "values": wanted.pairs(),

@@ -61,11 +61,11 @@ class Live:
         """End all streams, at once."""
         self._closing.set()
 
-    def stream(self, wanted: Filter, after: int) -> Response:
+    def stream(self, wanted: Filter | None, after: int) -> Response:
         """Return the answer that tells a page what is new.
 
         Args:
-            wanted: What its grid shows.
+            wanted: What its grid shows; None: it has none.
             after: The last key that it knows of.
 
         Raises:
@@ -83,7 +83,7 @@ class Live:
         finally:
             self._count -= 1
 
-    async def _told(self, wanted: Filter, after: int) -> AsyncIterator[bytes]:
+    async def _told(self, wanted: Filter | None, after: int) -> AsyncIterator[bytes]:
         """Yield the events of one page."""
         with self._counted():
             seen, quiet = None, 0
@@ -95,7 +95,7 @@ class Live:
                     yield _event("reset", after, {})  # what the page shows is gone
                     return
                 if last > after:
-                    if (told := await self._arrived(wanted, after, last)) is not None:
+                    if wanted is not None and (told := await self._arrived(wanted, after, last)) is not None:
                         yield _event("predictions", last, told)
                     after = last
                 if now != seen:

@@ -65,6 +65,7 @@ async def context(state: State, journal: Journal, row: PredictionRow, query: Par
         sides.append(_side("Shadow", "shadow", row, orjson.loads(row.shadow_raw), shadow_names, row.shadow_latency))
     review: Reviewing = reviewing(state, row)
     return {
+        "here": "prediction",
         "row": row,
         "sides": sides,
         "query": wanted.query(),

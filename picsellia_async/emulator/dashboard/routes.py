@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from picsellia_async.emulator.dashboard import gallery, prediction, reviewing
+from picsellia_async.emulator.dashboard import gallery, prediction, reviewing, trouble
 from picsellia_async.emulator.dashboard.filters import Filter
 from picsellia_async.emulator.dashboard.live import Live
 from picsellia_async.emulator.dashboard.pages import STATIC, Pages, read_static
@@ -60,6 +60,9 @@ class Dashboard:
             Route(one, self.prediction, methods=["GET"]),
             Route(f"{one}/image", self.image, methods=["GET"]),
             Route(f"{one}/review", self.review, methods=["POST"]),
+            Route(f"{CONTROL_PREFIX}/requests", self.requests, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/trouble", self.trouble, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/connection", self.connection, methods=["POST"]),
             Route(f"{CONTROL_PREFIX}/events", self.events, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/static/{{name}}", self.static, methods=["GET"]),
         ]
@@ -73,10 +76,33 @@ class Dashboard:
         found = prediction.context(self._state, self._journal, self._row(request), _query(request))
         return await self._page("prediction.html", found)
 
+    async def requests(self, request: Request) -> Response:
+        """Show the latest requests, and why the failed ones failed."""
+        return await self._page("requests.html", trouble.requests(self._journal, self._faults, _query(request)))
+
+    async def trouble(self, request: Request) -> Response:
+        """Show scripted faults, what they did, and switches for common ones."""
+        gallery.check_known(_query(request))
+        return await self._page("trouble.html", trouble.faults(self._faults))
+
+    async def connection(self, request: Request) -> Response:
+        """Give the settings of a client. In a POST: no address that is followed, prefetched or kept has the token in its answer."""
+        user = next((one for one in self._state.store.documents.list("user") if one["api_token"]), None)
+        if user is None:
+            raise not_found("user with a token")
+        lines = {
+            "PICSELLIA_HOST": origin_of(request, self._state.options.public_url),
+            "PICSELLIA_TOKEN": user["api_token"],
+        }
+        answer = json_response({"env": "".join(f"{name}={value}\n" for name, value in lines.items())})
+        answer.headers["cache-control"] = "no-store"
+        return answer
+
     async def events(self, request: Request) -> Response:
         """Tell an open page what is new: the filter of its address, and the last key that it knows of as `after`."""
         query = _query(request)
         wanted, after = Filter.of(query), query.integer("after")
+        has_grid = query.boolean("grid") is not False
         query.integer("before")  # of the address of a page further down
         gallery.check_known(query)
         # A browser that comes back has the address that it began with, and tells how far it got.
@@ -84,7 +110,7 @@ class Dashboard:
         if reached.isascii() and reached.isdecimal() and len(reached) <= _DIGITS_MAX:
             after = int(reached)
         last = self._state.store.predictions.ends()[1]
-        return self._live.stream(wanted, last if after is None else after)
+        return self._live.stream(wanted if has_grid else None, last if after is None else after)
 
     def close(self) -> None:
         """End what open pages are told."""

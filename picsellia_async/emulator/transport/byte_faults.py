@@ -174,6 +174,11 @@ class FaultyConnection:
         """Whether bytes are held back in either direction."""
         return self._up.is_holding or self._down.is_holding
 
+    @property
+    def acted(self) -> list[str]:
+        """Ids of the faults that acted on the request under way; it grows as they do."""
+        return [] if self._request is None else self._request.acted
+
     def abort(self) -> None:
         """Reset the connection to the client."""
         self.end()

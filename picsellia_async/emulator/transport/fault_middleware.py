@@ -15,7 +15,7 @@ import orjson
 from picsellia_async.emulator.endpoint_index import is_control
 from picsellia_async.emulator.transport.fault import Fault, FaultKind
 from picsellia_async.emulator.transport.fault_register import Faults, Request, Script
-from picsellia_async.emulator.transport.faulty_protocol import ABORT_EXTENSION
+from picsellia_async.emulator.transport.faulty_protocol import ABORT_EXTENSION, ACTED_EXTENSION
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -47,7 +47,8 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
             return
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        request = self._faults.request(scope["method"], scope["path"], authorization)
+        acted = scope.get("extensions", {}).get(ACTED_EXTENSION)
+        request = self._faults.request(scope["method"], scope["path"], authorization, acted)
         draw = self._faults.draw(request, byte_level=False)
 
         async def rest(scope: Scope, receive: Receive, send: Send) -> None:

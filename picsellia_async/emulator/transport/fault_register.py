@@ -37,6 +37,8 @@ class Request:
     """Path without the query."""
     target: Target = attrs.field(factory=Target)
     """Service and endpoint, as far as the table of endpoints knows them."""
+    acted: list[str] = attrs.field(factory=list, eq=False)
+    """Ids of the faults that acted on it, in their order."""
 
 
 @attrs.frozen
@@ -232,9 +234,18 @@ class Faults:
         self.add(*faults)
         return faults
 
-    def request(self, method: str, path: str, authorization: bytes = b"") -> Request:
-        """Return a request with its service and endpoint named."""
-        return Request(method, path, resolve(method, path, is_jwt=has_jwt(authorization)))
+    def request(self, method: str, path: str, authorization: bytes = b"", acted: list[str] | None = None) -> Request:
+        """Return a request with its service and endpoint named.
+
+        Args:
+            method: Verb.
+            path: Without the query.
+            authorization: Header; platform and monitoring share paths.
+            acted: Where the faults of another level have written down that they acted on it; None: nowhere yet.
+        """
+        return Request(
+            method, path, resolve(method, path, is_jwt=has_jwt(authorization)), [] if acted is None else acted
+        )
 
     def draw(self, request: Request, *, byte_level: bool) -> Iterator[tuple[Fault, Script]]:
         """Yield the faults of one level that fire at a request, in order; the caller stops when one ends it."""
@@ -246,6 +257,7 @@ class Faults:
     def record(self, fault: Fault, request: Request) -> None:
         """Enter into the account that a fault acted."""
         self._account.append(Firing(fault.id, fault.kind, request, self._clock()))
+        request.acted.append(fault.id)
 
     def now(self) -> float:
         """Return the register's clock."""

@@ -18,6 +18,9 @@ from picsellia_async.emulator.transport.fault_register import Faults
 ABORT_EXTENSION: Final = "picsellia_async.abort"
 """Key in the ASGI scope's `extensions`: a function without arguments that resets the connection."""
 
+ACTED_EXTENSION: Final = "picsellia_async.acted"
+"""Key in the ASGI scope's `extensions`: the list of the ids of the faults that acted on the request, which grows as they do."""
+
 _STANDS_FOR_XGET: Final = b"REPORT"
 """A verb that httptools knows and that nobody sends here."""
 
@@ -93,7 +96,9 @@ def faulty_protocol(faults: Faults) -> type[HttpToolsProtocol]:  # noqa: C901 - 
         def on_message_begin(self) -> None:
             super().on_message_begin()
             link = self._seen.link
-            extensions: dict[Any, Any] = {ABORT_EXTENSION: lambda: reset(link)}
+            faulty = self._seen.faulty
+            acted: list[str] = [] if faulty is None else faulty.acted
+            extensions: dict[Any, Any] = {ABORT_EXTENSION: lambda: reset(link), ACTED_EXTENSION: acted}
             self.scope["extensions"] = extensions
 
         def on_response_complete(self) -> None:

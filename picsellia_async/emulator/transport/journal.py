@@ -39,6 +39,9 @@ class Entry:
     """Size of the body sent."""
     images: tuple[str, ...] = ()
     """SHA-256 of the decoded images in the body."""
+    faults: list[str] = attrs.field(factory=list)
+    """Ids of the scripted faults that acted on it. One that spoils the answer on its way acts after the entry was written down, and is
+    here then."""
 
     @property
     def is_failure(self) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from picsellia_async.emulator.endpoint_index import Target, has_jwt, is_control, resolve
+from picsellia_async.emulator.transport.faulty_protocol import ACTED_EXTENSION
 from picsellia_async.emulator.transport.journal import Entry, Journal
 
 EXCHANGE_KEY: Final = "picsellia_async.exchange"
@@ -105,6 +106,7 @@ class _Exchange:
                 request_bytes=self._received,
                 response_bytes=self._sent,
                 images=tuple(images),
+                faults=self._scope.get("extensions", {}).get(ACTED_EXTENSION, []),
             )
         )
 

@@ -72,8 +72,8 @@ if (older) {
 }
 
 // ---- buttons that change something
-async function send(url, body) {
-  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+async function send(url, body, method = "POST") {
+  const answer = await fetch(url, { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) });
   const found = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(found.message || `status ${answer.status}`);
   return found;
@@ -94,9 +94,53 @@ $("#reviewing")?.addEventListener("click", async (event) => {
   }
 });
 
+async function copy(text) {
+  if (navigator.clipboard) { await navigator.clipboard.writeText(text); return; }
+  const box = document.createElement("textarea"); // pages without TLS have no clipboard, except on this machine's own addresses
+  box.value = text;
+  document.body.append(box);
+  box.select();
+  const isDone = document.execCommand("copy");
+  box.remove();
+  if (!isDone) throw new Error("the browser does not let the page copy");
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  const data = button?.dataset ?? {};
+  try {
+    if (data.copy) {
+      await copy((await send(data.copy)).env);
+      say("PICSELLIA_HOST and PICSELLIA_TOKEN are in the clipboard.");
+    } else if (data.reset) {
+      if (!confirm("Forget everything that arrived, was changed or scripted? Ids and tokens stay.")) return;
+      stop(); // or the page would load itself anew first
+      await send(data.reset);
+      location.assign($(".home").href);
+    } else if (data.fault) {
+      const url = button.closest("[data-faults]").dataset.faults;
+      const endpoint = $("#endpoint").value;
+      if (button.getAttribute("aria-checked") === "true") await send(`${url}?id=${button.id}`, undefined, "DELETE");
+      else await send(url, { ...JSON.parse(data.fault), id: button.id, ...(endpoint && { endpoint }) });
+      await refresh();
+      document.getElementById(button.id).focus();
+    } else if (data.remove !== undefined) {
+      const url = button.closest("[data-faults]").dataset.faults;
+      await send(data.remove ? `${url}?${new URLSearchParams({ id: data.remove })}` : url, undefined, "DELETE");
+      await refresh();
+    } else if (button?.id === "script") {
+      await send(data.faults, JSON.parse($("#json").value));
+      await refresh();
+      say("Scripted.");
+    }
+  } catch (error) {
+    say(`That was refused: ${error.message}`);
+    listen();
+  }
+});
+
 // ---- what arrives by itself
 const grid = $("#grid[data-live]");
-const part = $("[data-refresh]");
 const KEPT = 600; // pictures; beyond, the oldest make room, and can be paged to
 
 function follow(isCut) {
@@ -121,34 +165,34 @@ function arrive({ html, replaces }) {
   follow(replaces || grid.children.length === KEPT);
 }
 
-// A page whose numbers have changed is asked for anew, once a second at most; what is focused and what is open stays so.
-let isRefreshing = false, isStale = false;
+// Parts of a page whose numbers have changed are asked for anew, once a second at most; what is open or focused there stays so.
 async function refresh() {
-  isStale = true;
-  if (isRefreshing) return;
-  isRefreshing = true;
-  while (isStale) {
-    isStale = false;
-    try {
-      const answer = await fetch(location.href);
-      if (answer.ok) {
-        const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const one of all("[data-refresh]")) {
-          const other = found.getElementById(one.id);
-          if (other && other.innerHTML !== one.innerHTML) one.innerHTML = other.innerHTML;
-        }
-      }
-    } catch { break; }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  isRefreshing = false;
+  try {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const one of all("[data-refresh]")) {
+      const other = found.getElementById(one.id);
+      if (!other || other.innerHTML === one.innerHTML) continue;
+      const open = all("details[open]", one).map((details) => details.id);
+      const focused = one.contains(document.activeElement) ? document.activeElement.id : "";
+      one.replaceChildren(...other.childNodes);
+      open.forEach((id) => { const details = document.getElementById(id); if (details) details.open = true; });
+      if (focused) document.getElementById(focused)?.focus();
+    }
+  } catch { /* the emulator is away; the stream says when it is back */ }
 }
 
+let due = null;
+function refreshSoon() { due ??= setTimeout(async () => { due = null; await refresh(); }, 1000); }
+
+let isTold = false; // the first numbers of a stream are those of the page
 let events = null, last = document.body.dataset.last;
 function listen() {
   if (events || document.hidden) return;
   const query = new URLSearchParams(grid ? location.search : "");
   query.set("after", last);
+  if (!grid) query.set("grid", "0");
   events = new EventSource(`${document.body.dataset.events}?${query}`);
   const on = (name, act) => events.addEventListener(name, (event) => { last = event.lastEventId; act(JSON.parse(event.data)); });
   on("counters", (numbers) => {
@@ -156,8 +200,8 @@ function listen() {
       const shown = $(`[data-counter=${name}]`);
       if (shown) shown.textContent = number;
     }
-    if (part && !part.dataset.fresh) refresh();
-    if (part) part.dataset.fresh = "";
+    if (isTold && $("[data-refresh]")) refreshSoon();
+    isTold = true;
   });
   on("predictions", (told) => { if (grid) arrive(told); });
   on("reset", () => location.reload());
