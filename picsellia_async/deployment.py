@@ -698,6 +698,9 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             data: The data, a JPEG or PNG image. An earlier prediction of this deployment on it is dismissed, the vendor says.
+            height: Where the platform knows the size of the data, it must be that one. With the sides exchanged it is sent, since a
+                photo may be turned by its EXIF, and told once in the log.
+            width: See `height`.
 
         Returns:
             What `monitor_bytes` returns.

@@ -173,7 +173,7 @@ class Frame(MonitorOptions):
             to read: width, height and content type are taken as they are given. No `upload_dir`. For an image that the platform
             has as data, it ignores `source`, `metadata` and `custom_metadata`.
         data: In place of `image`: data of that datalake (`datalake.iter_data()`), which gives `object_name` and `content_type`; a
-            size that the platform knows must be that of the frame, upright or turned.
+            size that the platform knows must be that of the frame; turned, it is told once in the log.
         filename: Name of the image on the platform; by default that of the file, or the last part of `object_name`.
         prediction: What the model said. Copied: changing your own lists afterwards changes nothing here.
         shadow_prediction: What the shadow model said. Copied.

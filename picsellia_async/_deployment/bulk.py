@@ -87,6 +87,7 @@ class Bulk:
             return send(frame, metadata)
 
         def encode(frame: Frame) -> bytes:
+            self._tell_swapped(frame)
             marks = with_frame_id(frame) if is_marked else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))
@@ -97,6 +98,11 @@ class Bulk:
         follows = self._record.account.remembers  # the description may be an old one, and the host of now come later
         sender = send_to_the_host_of_now if follows else send
         return Uploader(sender, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
+
+    def _tell_swapped(self, frame: Frame) -> None:
+        """Say it here, where the data is at hand: a spool keeps its name alone."""
+        if frame.data is not None and frame.checks == "on":
+            self._meaning.tell_swapped(frame, frame.data)
 
     async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
         """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
@@ -132,6 +138,7 @@ class Bulk:
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         self._monitoring.encode(frame)
+        self._tell_swapped(frame)
         await self._checked_content(frame)
 
     async def is_stored(self, frame: Frame) -> bool:

@@ -19,6 +19,7 @@ from picsellia_async._services.remembered import Kind
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ImplausibleError, PicselliaError, UndefinedObjectError
+from picsellia_async.frames import StoredData
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.plausibility import (
@@ -224,6 +225,23 @@ class Meaning:
                 "%(image)r is shown turned, as its EXIF says, and width and height are those of its stored pixels (%(width)d x %(height)d): "
                 "coordinates in these lie beside their objects; image_size(image) is the size to predict in",
                 image=options.filename,
+                width=options.width,
+                height=options.height,
+            )
+
+    def tell_swapped(self, options: MonitorOptions, data: StoredData) -> None:
+        """Say once that the platform knows data by the other side first: of a picture that no viewer turns, the sides are swapped."""
+        known = (data.width, data.height)
+        if (
+            self.is_checked
+            and "swapped" not in self._told
+            and (options.width, options.height) != known == (options.height, options.width)
+        ):
+            self._told.add("swapped")
+            self._warn(
+                "width and height for the data %(image)r are %(width)d x %(height)d, and the platform knows it as %(height)d x %(width)d: "
+                "right for a picture that its EXIF turns, swapped for any other, whose coordinates then lie beside their objects",
+                image=data.object_name,
                 width=options.width,
                 height=options.height,
             )

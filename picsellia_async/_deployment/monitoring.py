@@ -102,7 +102,10 @@ class Monitoring:
         oracle, metadata = self._hosts.oracle(), self.encode(options)
         if data is not None and self._meaning.is_checked:
             check_known_size(data, options.width, options.height)
-        if not self._meaning.check(options):
+        has_labels = self._meaning.check(options)
+        if data is not None:
+            self._meaning.tell_swapped(options, data)
+        if not has_labels:
             await self._meaning.check_labels(options.prediction)
         return await oracle.monitor(metadata, await self._hosts.cloud_image(object_name))
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from picsellia_async import (
+    AsyncClient,
     AsyncDeployment,
     ConfigurationError,
+    Data,
     DetectionPredictionFormat,
     Frame,
     ImplausibleError,
@@ -194,3 +196,32 @@ async def test_the_stored_size_of_a_turned_photo_is_told_once(
         "'a.jpg' is shown turned, as its EXIF says, and width and height are those of its stored pixels (64 x 48)"
         in told[0]
     )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["call", "frame", "spooled frame", "check"])
+async def test_sides_of_data_the_other_way_round_are_told_once(
+    client: AsyncClient, deployment: AsyncDeployment, caplog: pytest.LogCaptureFixture, tmp_path: Path, way: str
+) -> None:
+    """The platform may know the size of a turned photo as stored, so that it is sent; at the size that is known, nothing is told."""
+    first, *others = await (await client.get_datalake()).list_data(limit=3)
+
+    async def send(data: Data, width: int, height: int) -> None:
+        if way == "call":
+            await deployment.monitor_data(data, 0.1, height, width, boxes())
+            return
+        frame = Frame(data=data, width=width, height=height, latency=0.1, prediction=boxes())
+        if way == "check":
+            await deployment.check(frame)
+            return
+        spool = tmp_path / "spool" if way == "spooled frame" else None
+        assert (await deployment.monitor_many([frame], spool=spool)).is_complete
+
+    with caplog.at_level(logging.WARNING, "picsellia_async"):
+        await send(first, WIDTH, HEIGHT)
+        assert not ours(caplog)
+        for data in others:
+            await send(data, HEIGHT, WIDTH)
+    told = [one.getMessage() for one in ours(caplog)]
+    assert len(told) == 1
+    assert "are 48 x 64, and the platform knows it as 64 x 48" in told[0]
