@@ -20,7 +20,9 @@ from picsellia_async.predictions import (
 )
 from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._masks import checked_text
+from picsellia_async.predictions._outlines import is_flat
 from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._run_length import has_pixels
 from picsellia_async.predictions.orders import ORDER_WORDS, fitting
 
 _CUT_PERSON: Final = (
@@ -93,6 +95,11 @@ def _check_polygons(prediction: SegmentationPredictionFormat, width: int, height
                 f"{name}.detection_masks[{i}] has {len(polygon)} points, {shown(polygon)}, and a polygon has three or more{corners}. "
                 f'Leave the shape out, as SegmentationPredictionFormat.from_polygons does; checks="off" sends it'
             )
+        if is_flat(polygon):
+            raise ImplausibleError(
+                f"{name}.detection_masks[{i}] is a polygon without width or height, which is no object: {shown(polygon)}. Leave the shape out; "
+                'checks="off" sends it'
+            )
         _check_points(polygon, width, height, f"{name}.detection_masks[{i}]")
 
 
@@ -104,6 +111,11 @@ def _check_masks(prediction: MaskPredictionFormat, width: int, height: int, name
             checked_text(counts, (width, height), f"{name}.detection_masks[{i}]")
         except ConfigurationError as error:
             raise ImplausibleError(f"{error}. It is COCO's compressed text over {height} x {width} pixels") from None
+        if not has_pixels(counts):
+            raise ImplausibleError(
+                f"{name}.detection_masks[{i}] is a mask without a pixel, which is no object. Leave the shape out, as "
+                'MaskPredictionFormat.from_rle does; checks="off" sends it'
+            )
 
 
 def _check_lines(prediction: LinePredictionFormat, width: int, height: int, name: str) -> None:

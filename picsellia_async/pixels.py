@@ -150,7 +150,7 @@ def encode_smaller(
 
 
 def _moved(prediction: PredictionFormat, old: tuple[int, int], new: tuple[int, int]) -> PredictionFormat:
-    moved = scaled(prediction, old, new)
+    moved = scaled(prediction, old, new, keeps_area=False)
     if has_flat_shapes(moved) and not has_flat_shapes(prediction):
         raise ConfigurationError("a shape is too small for so few pixels")
     return moved

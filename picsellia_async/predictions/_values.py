@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
 
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.predictions._outlines import is_flat, whole_outline
 from picsellia_async.predictions._shares import may_be_shares, points_way_out, refuse_shares
 from picsellia_async.validation import is_scalar, real_number, sequence, text, texts, whole_number
 
@@ -116,8 +117,15 @@ def optional_boxes(value: Shapes | None) -> list[list[int]] | None:
 
 def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return polygons of whole pixels."""
+    name = "detection_masks"
     way_out = points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))")
-    return _paths(value, "detection_masks", way_out)
+    given = sequence(value, name)
+    return [
+        one
+        if len(one) < 3 or not is_flat(one)
+        else whole_outline([(float(x), float(y)) for x, y in pairs(given[i], name)])
+        for i, one in enumerate(_paths(given, name, way_out))
+    ]
 
 
 def lines(value: Iterable[Path]) -> list[list[list[int]]]:

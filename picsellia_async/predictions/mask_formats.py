@@ -10,9 +10,10 @@ import attrs
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.predictions import _masks, _values
-from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, checked_size, paths_from, whole_paths
+from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, checked_size, paths_from
 from picsellia_async.predictions._labels import Classes, LabelMap, Names
 from picsellia_async.predictions._masks import Parts, RunLength
+from picsellia_async.predictions._outlines import is_flat, whole_outline
 from picsellia_async.predictions._run_length import has_pixels
 from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._values import Numbers, Path, Shapes
@@ -61,7 +62,8 @@ class SegmentationPredictionFormat(PredictionFormat):
 
         Args:
             polygons: One per shape, in any spelling that `detection_masks` takes; or COCO's list of flat polygons, each of
-                which becomes a shape of its own, with class and score of the whole. Fewer than three points are left out.
+                which becomes a shape of its own, with class and score of the whole. Fewer than three points are left out. One that is
+                thinner than a pixel becomes the box of the pixels that it touches.
             classes: One per shape.
             scores: One per shape.
             normalized: See `PredictionFormat`.
@@ -78,8 +80,8 @@ class SegmentationPredictionFormat(PredictionFormat):
         found = [
             [
                 path
-                for path in whole_paths(paths_from(_values.parts(one), f"polygons[{i}]", place, is_area=True))
-                if len(path) >= POINTS_MIN
+                for path in map(whole_outline, paths_from(_values.parts(one), f"polygons[{i}]", place, is_area=True))
+                if len(path) >= POINTS_MIN and not is_flat(path)  # flat: less than a pixel of it lay in the image
             ]
             for i, one in enumerate(sequence(polygons, "polygons"))
         ]
@@ -322,7 +324,8 @@ def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple
     """Return the compressed counts of the pixels inside the polygons of one shape; nothing where none has three points."""
     paths = paths_from(_values.parts(polygons), name, place, is_area=True)
     kept = [path for path in paths if len(path) >= POINTS_MIN]
-    return [_masks.encode_polygons(kept, size)] if kept else []
+    counts = _masks.encode_polygons(kept, size) if kept else ""
+    return [counts] if counts and has_pixels(counts) else []
 
 
 def _required_size(size: Size) -> tuple[int, int]:

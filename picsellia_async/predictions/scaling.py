@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from picsellia_async.predictions import _masks
+from picsellia_async.predictions._outlines import is_flat, whole_outline
 from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     DetectionPredictionFormat,
@@ -19,13 +20,14 @@ from picsellia_async.predictions.mask_formats import MaskPredictionFormat, Segme
 P = TypeVar("P", bound=PredictionFormat)
 
 
-def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
+def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int], *, keeps_area: bool = True) -> P:
     """Return the prediction in pixels of the resized image. Coordinates are rounded; pixel masks need the extra `masks`.
 
     Args:
         prediction: In pixels of the image before.
         old: (width, height) before.
         new: (width, height) now.
+        keeps_area: Whether a polygon that gets thinner than a pixel becomes the box of the pixels that it touches; else it becomes flat.
     """
     x_factor, y_factor = new[0] / old[0], new[1] / old[1]
 
@@ -39,7 +41,10 @@ def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int]) -> P:
             for top, left, bottom, right in prediction.detection_boxes
         ]
     elif isinstance(prediction, SegmentationPredictionFormat):
-        changes["detection_masks"] = [path(one) for one in prediction.detection_masks]
+        changes["detection_masks"] = [
+            whole_outline((x * new[0] / old[0], y * new[1] / old[1]) for x, y in one) if keeps_area else path(one)
+            for one in prediction.detection_masks
+        ]
     elif isinstance(prediction, LinePredictionFormat):
         changes["lines"] = [path(one) for one in prediction.lines]
     elif isinstance(prediction, PointPredictionFormat):
@@ -62,7 +67,5 @@ def has_flat_shapes(prediction: PredictionFormat) -> bool:
     if isinstance(prediction, DetectionPredictionFormat):
         return any(left >= right or top >= bottom for top, left, bottom, right in prediction.detection_boxes)
     if isinstance(prediction, SegmentationPredictionFormat):
-        return any(
-            len({x for x, *_ in one}) < 2 or len({y for _, y, *_ in one}) < 2 for one in prediction.detection_masks
-        )
+        return any(not one or is_flat(one) for one in prediction.detection_masks)
     return False

@@ -58,7 +58,7 @@ def test_a_frame_that_cannot_be_meant_is_refused(name):
         {"latency": 42.21},
         {"latency": 9},
         {"latency": 30.0},
-        {"prediction": MaskPredictionFormat([0], [0.5], ["PPTl0"])},
+        {"prediction": MaskPredictionFormat([0], [0.5], ["5koSl0"])},
         {"timestamp": None},
         {"timestamp": time.time() + 80_000},
     ],

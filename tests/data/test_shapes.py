@@ -18,6 +18,7 @@ from picsellia_async import (
     PointPredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.plausibility import check_prediction
 
 pytest.importorskip("faster_coco_eval")
 
@@ -293,3 +294,21 @@ def test_the_threshold_of_logits_is_not_that_of_probabilities(make):
         make.from_binary_masks([logits], [0], [0.9])
     with pytest.raises(ConfigurationError, match=r"masks\[0\] holds NaN"):
         make.from_binary_masks([np.full((10, 10), NAN)], [0], [0.9])
+
+
+def test_a_polygon_thinner_than_a_pixel_keeps_an_area():
+    """Rounding would leave a line, which is refused as no object: it becomes the box of the pixels that it touches."""
+    thin = [[3.1, 5.2], [3.3, 9.9], [3.2, 7.0]]
+    found = [[3, 5], [4, 5], [4, 10], [3, 10]]
+    for prediction in (
+        SegmentationPredictionFormat([0], [0.5], [thin]),
+        SegmentationPredictionFormat.from_polygons([thin], [0], [0.5]),
+        SegmentationPredictionFormat.from_polygons([thin], [0], [0.5], clip=(40, 30)),
+    ):
+        assert prediction.detection_masks == [found]
+        check_prediction(prediction, 40, 30)
+    # At the edge the box stays in the image, and of less than a pixel beside it nothing is left.
+    at_edge = SegmentationPredictionFormat.from_polygons([[[39.8, 1], [40.4, 9], [39.9, 5]]], [0], [0.5], clip=(40, 30))
+    assert at_edge.detection_masks == [[[39, 1], [40, 1], [40, 9], [39, 9]]]
+    beside = SegmentationPredictionFormat.from_polygons([[[40.1, 1], [40.6, 9], [40.3, 5]]], [0], [0.5], clip=(40, 30))
+    assert (beside.detection_masks, beside.left_out) == ([], 1)

@@ -76,7 +76,7 @@ async def test_a_repeated_id_names_both_lines(tmp_path, make_image):
     [
         ({"detection_classes": [1], "detection_scores": [0.5]}, "Classification"),
         ({"detection_classes": [1], "detection_scores": [0.5], "detection_masks": [[[0, 0], [1, 1], [2, 0]]]}, "Segmentation"),
-        ({"detection_classes": [1], "detection_scores": [0.5], "detection_masks": ["PP3"]}, "Mask"),
+        ({"detection_classes": [1], "detection_scores": [0.5], "detection_masks": ["5ko2"]}, "Mask"),
         ({"type": "MASK", "detection_classes": [], "detection_scores": [], "detection_masks": []}, "Mask"),
         ({"detection_classes": [1], "detection_scores": [0.5], "lines": [[[0, 0], [1, 1]]]}, "Line"),
         ({"detection_classes": [1], "detection_scores": [0.5], "points": [[0, 0]]}, "Point"),

@@ -14,6 +14,7 @@ from picsellia_async import (
     PointPredictionFormat,
     SegmentationPredictionFormat,
 )
+from picsellia_async.predictions._run_length import text_from_counts
 
 from .images import jpeg, png
 
@@ -37,6 +38,9 @@ MISTAKES = {
     "polygon beyond": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[[1, 2], [3, 4], [5, 900]]])}, r"detection_masks\[0\]"),
     "polygon of nothing": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[]])}, r"detection_masks\[0\] has 0 points.*three or more.*from_polygons"),
     "box as polygon": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[200, 100, 400, 500]])}, r"detection_masks\[0\] has 2 points.*the two corners of a box.*all four"),
+    "flat polygon": ({"prediction": SegmentationPredictionFormat([0], [0.5], [[(100, 80), (200, 80), (300, 80)]])}, r"detection_masks\[0\] is a polygon without width or height.*Leave the shape out"),
+    "one point thrice": ({"prediction": SegmentationPredictionFormat([0, 0], [0.5, 0.5], [[(1, 2), (30, 4), (50, 90)], [(100, 80)] * 3])}, r"detection_masks\[1\] is a polygon without width or height"),
+    "mask without a pixel": ({"prediction": MaskPredictionFormat([0], [0.5], [text_from_counts([WIDTH * HEIGHT])])}, r"detection_masks\[0\] is a mask without a pixel.*from_rle"),
     "line beyond": ({"prediction": LinePredictionFormat([0], [0.5], [[[1, 2], [1500, 4]]])}, r"lines\[0\]"),
     "skeleton beyond": ({"prediction": KeypointPredictionFormat([0], [0.5], [[[1, 2, 2], [-200, 4, 1]]])}, r"keypoints\[0\]"),
     "PNG as JPEG": ({"image": png(WIDTH, HEIGHT)}, r'holds a PNG.*content_type="image/png"'),

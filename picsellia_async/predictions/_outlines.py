@@ -1,0 +1,30 @@
+"""Outlines of polygons in whole pixels: one that is thinner than a pixel keeps an area. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def is_flat(outline: Sequence[Sequence[float]]) -> bool:
+    """Return whether all points lie on one upright or level line. Of others the first two or three tell."""
+    x, y = outline[0]
+    return all(point[0] == x for point in outline) or all(point[1] == y for point in outline)
+
+
+def whole_outline(points: Iterable[tuple[float, float]]) -> list[list[int]]:
+    """Return an outline in whole pixels; of one that rounding would flatten the box of the pixels that it touches.
+
+    One that is flat as it is given stays so, as does one of fewer than three points: these are told where they are refused.
+    """
+    given = list(points)
+    found = [[round(x), round(y)] for x, y in given]
+    if len(found) < 3 or not is_flat(found) or is_flat(given):
+        return found
+    (left, right), (top, bottom) = (_pixels(side) for side in zip(*given, strict=True))
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def _pixels(side: Sequence[float]) -> tuple[int, int]:
+    low = math.floor(min(side))
+    return low, max(math.ceil(max(side)), low + 1)
