@@ -92,6 +92,54 @@ def test_pixel_masks_move_along():
 
 
 @pytest.mark.parametrize(
+    ("width", "height", "side"), [(1280, 720, 640), (1920, 1080, 640), (1000, 750, 333), (900, 600, 31)]
+)
+def test_pixel_masks_stay_where_they_are(width, height, side):
+    """Pixels of the small image are those that a mask covers by half or more: taken at one corner of each, it moved by half a pixel."""
+    pytest.importorskip("faster_coco_eval")
+    cv2 = pytest.importorskip("cv2")
+    middles = [(300, 200, 90, 40), (505, 333, 60, 150), (640, 411, 77, 77), (411, 300, 200, 131)]
+    masks = [
+        cv2.ellipse(np.zeros((height, width), np.uint8), (x, y), (a, b), 20, 0, 360, 1, -1) for x, y, a, b in middles
+    ]
+    prediction = MaskPredictionFormat.from_binary_masks(masks, [0] * 4, [0.5] * 4)
+    frame = Frame.from_array(np.zeros((height, width), np.uint8), prediction=prediction, latency=0.02, max_side=side)
+    size = frame.width, frame.height
+    shifts = []
+    for mask, found in zip(masks, frame.prediction.to_binary_masks(size), strict=True):
+        truth = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        assert (found == (truth >= 0.5)).mean() > 0.999  # no other mask of whole pixels is nearer to it
+        shifts.append(
+            [
+                (np.nonzero(found)[axis] + 0.5).mean() - (np.nonzero(mask)[axis] + 0.5).mean() * scale
+                for axis, scale in ((0, size[1] / height), (1, size[0] / width))
+            ]
+        )
+    if side > 100:  # with fewer, a shape has some ten pixels, and each of them moves its middle
+        assert np.abs(shifts).mean() < 0.05
+        assert np.abs(shifts).max() < 0.1
+    assert np.abs(np.mean(shifts, axis=0)).max() < 0.1
+
+
+def test_what_is_thinner_than_a_pixel_of_the_smaller_image_stays():
+    """A line of one pixel, a single pixel and a flat triangle: none is an object without an area afterwards."""
+    pytest.importorskip("faster_coco_eval")
+    line, dot = np.zeros((600, 800), bool), np.zeros((600, 800), bool)
+    line[101, 100:700] = True
+    dot[599, 799] = True
+    pixels = np.zeros((600, 800), np.uint8)
+    masks = MaskPredictionFormat.from_binary_masks([line, dot], [0, 1], [0.5, 0.5])
+    frame = Frame.from_array(pixels, prediction=masks, latency=0.02, max_side=80)
+    found = frame.prediction.to_binary_masks((80, 60))
+    assert [one.sum() for one in found] == [60, 1]
+    assert found[0][10].sum() == 60
+    assert found[1][59, 79] == 1
+    polygon = SegmentationPredictionFormat([0], [0.5], [[[100, 101], [400, 102], [700, 103]]])
+    frame = Frame.from_array(pixels, prediction=polygon, latency=0.02, max_side=80)
+    assert frame.prediction.detection_masks == [[[10, 10], [70, 10], [70, 11], [10, 11]]]
+
+
+@pytest.mark.parametrize(
     ("pixels", "options", "message"),
     [
         (RED / 255, {}, r"multiply by 255 and convert with astype\(numpy\.uint8\)"),
