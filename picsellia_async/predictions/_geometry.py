@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._overhang import overhang
-from picsellia_async.predictions._shares import ShareWatch
+from picsellia_async.predictions._shares import SHARE_MAX, SHARE_MIN, TINY, ShareWatch
 from picsellia_async.predictions._values import Number, Shapes, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box, fitting
 from picsellia_async.validation import real_number, sequence, whole_number
@@ -78,14 +78,18 @@ class Placement:
             raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
         return cls(scale, bounds or scale)
 
-    def look(self, numbers: Iterable[float], axes: Iterable[Iterable[float]], shape: Any) -> None:
+    @property
+    def _looks_for_shares(self) -> bool:
+        return self.scale is None and (self.bounds is None or min(self.bounds) > TINY)
+
+    def look(self, numbers: Sequence[float], shape: Any, corners: Sequence[float] = ()) -> None:
         """Note whether a shape can be shares, before it is moved. Parameters: `ShareWatch.look`."""
-        if self.scale is None:
-            self.shares.look(numbers, axes, shape)
+        if self._looks_for_shares:
+            self.shares.look(numbers, shape, corners)
 
     def look_whole(self, shape: Any) -> None:
         """Note whether a shape, as it was given, is shares of whole sides."""
-        if self.scale is None:
+        if self._looks_for_shares:
             self.shares.look_whole(shape)
 
     def corners(self, box: Box, name: str, hint: str = _PATH_HINT) -> Box:
@@ -172,6 +176,17 @@ class Placement:
         """As `refuse_far`, of points."""
         self.refuse_far("points are x, y, and these look like y, x" if self.is_right_swapped else "")
 
+    def refuse_far_joints(self) -> None:
+        """As `refuse_far_paths`, of several skeletons, most of which reach far beyond: a lone person is often cut by the border."""
+        if self.placed > 1 and self.far > self.placed * (1 - KEPT_MIN) and self.is_right_swapped:
+            self.refuse_far_paths()
+
+    def _note_swapped(self, xs: list[float], ys: list[float]) -> None:
+        """Note whether the points of a shape would lie in the image as y, x."""
+        if self.bounds is not None and self.is_right_swapped:
+            width, height = self.bounds
+            self.is_right_swapped = self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
+
     def joints(self, points: list[tuple[float, float]], name: str, given: Any) -> list[tuple[float, float] | None]:
         """Return the points of a skeleton in pixels; None for one that is far beyond the image: a person may be cut by its border.
 
@@ -183,9 +198,9 @@ class Placement:
         Raises:
             ImplausibleError: Shares that are none; no point lies in the image, or more than half of them lie far beside it.
         """
-        self.look((number for point in points for number in point), zip(*points, strict=True), given)
+        self.look([number for point in points for number in point], given)
         if self.scale is not None:
-            points = [self._scaled((x, y, x, y), name)[:2] for x, y in points]
+            points = self._scaled_joints(points, name)
         if self.bounds is None or not points:
             return list(points)
         width, height = self.bounds
@@ -205,6 +220,11 @@ class Placement:
                 f"{shown(points)}. Leave it out, or give the size of the image that the model saw. {_PATH_HINT}"
             )
         self.clipped += found != points
+        self.placed += 1
+        if None in found:
+            self.far += 1
+            self.far_shape = self.far_shape or f"{name} is {shown(points)}"
+        self._note_swapped([x for x, _ in points], [y for _, y in points])
         return found
 
     def path(self, values: Any, name: str, *, is_area: bool = False) -> list[tuple[float, float]]:
@@ -218,18 +238,14 @@ class Placement:
         if not points:
             return []
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        self.look((*xs, *ys), (xs, ys), values)
+        self.look((*xs, *ys), values)
         self.look_whole(values)
         if is_area and len(points) >= POINTS_MIN and (min(xs) == max(xs) or min(ys) == max(ys)):
             raise ConfigurationError(
                 f"{name} is a polygon without width or height, which is no object: {shown(points)}"
             )
         if self.scale is not None or self.bounds is not None:
-            if self.bounds is not None and self.is_right_swapped:
-                width, height = self.bounds
-                self.is_right_swapped = (
-                    self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
-                )
+            self._note_swapped(xs, ys)
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
             if self.scale is not None:
@@ -239,14 +255,21 @@ class Placement:
                 xs, ys = [min(max(x, 0.0), width) for x in xs], [min(max(y, 0.0), height) for y in ys]
         return list(zip(xs, ys, strict=True))
 
+    def _scaled_joints(self, points: list[tuple[float, float]], name: str) -> list[tuple[float, float]]:
+        """Return the points in pixels. Some may be far beyond the image, as those of a person are whom its border cuts."""
+        far = [point for point in points if not _are_shares(point)]
+        if len(far) > len(points) * (1 - KEPT_MIN):
+            self._scaled((*far[0], *far[0]), name)  # says so
+        width, height = self.scale or (1, 1)
+        return [(x * width, y * height) for x, y in points]
+
     def _scaled(self, box: Box, name: str) -> Box:
         if self.scale is None:
             return box
-        low, high = -SHARE_OVERHANG, 1 + SHARE_OVERHANG
-        if not all(low <= number <= high for number in box):
-            raise ImplausibleError(
-                f"{name} has {_numbers(box)}, which are no shares of the image (0 to 1): leave normalized= out for pixels"
-            )
+        if not _are_shares(box):
+            is_far = all(SHARE_MIN <= number <= SHARE_MAX for number in box)
+            way_out = "cut it to 0 to 1 before, or leave it out" if is_far else "leave normalized= out for pixels"
+            raise ImplausibleError(f"{name} has {_numbers(box)}, which are no shares of the image (0 to 1): {way_out}")
         width, height = self.scale
         return box[0] * width, box[1] * height, box[2] * width, box[3] * height
 
@@ -265,7 +288,7 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
         numbers = numbers_of(value, name, 4, words)
         rows.append(numbers)
         box = to_corners(*numbers)
-        place.look(numbers, (box[::2], box[1::2]), value)
+        place.look(numbers, value, box)
         place.look_whole(value)
         if box[2] < box[0] or box[3] < box[1]:
             raise ImplausibleError(
@@ -313,6 +336,10 @@ def numbers_of(value: Any, name: str, count: int, words: str) -> Any:
     if set(map(type, values)) <= {float} and all(map(math.isfinite, values)):
         return tuple(values)
     return tuple(real_number(v, f"{name}[{i}]") for i, v in enumerate(values))
+
+
+def _are_shares(numbers: Iterable[float]) -> bool:
+    return all(-SHARE_OVERHANG <= number <= 1 + SHARE_OVERHANG for number in numbers)
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -12,8 +12,12 @@ from picsellia_async.predictions._overhang import OVERHANG
 from picsellia_async.validation import is_scalar
 
 SHARE_MIN: Final = -1
-SHARE_MAX: Final = 2
-"""No share lies beyond these, however far its shape overhangs the image; shares of one image are 0 to 1."""
+SHARE_MAX: Final = 3
+"""No share lies beyond these, however far its shape overhangs the image: the feet of a person whose head is in it, for instance."""
+MANY: Final = 3
+"""Boxes, or points of other shapes, that do not all lie in the first pixels of an image."""
+TINY: Final = 3
+"""Pixels of a side of an image in which they may."""
 
 
 @attrs.define
@@ -23,21 +27,25 @@ class ShareWatch:
     is_pixels: bool = False
     """Whether a coordinate was too large for any share, so that all are pixels."""
     has_fraction: bool = False
-    """Whether a coordinate had a fraction, or those of a shape were floats of 0 and 1, as shares of all of a side are."""
+    """Whether a coordinate had a fraction."""
+    has_whole: bool = False
+    """Whether the coordinates of a shape were floats of 0 and 1, as shares of all of a side are."""
     is_beyond: bool = False
     """Whether a coordinate was beyond 0 to 1 by more than the overhang of a detector."""
     is_nothing: bool = False
-    """Whether a shape would have no width or no height in whole pixels, so that pixels cannot be meant."""
+    """Whether a box would have no width or no height in whole pixels, so that pixels cannot be meant."""
+    places: int = 0
+    """Boxes, and points of other shapes, so far."""
     first: Any = None
     """The first shape, for a message."""
 
-    def look(self, numbers: Iterable[float], axes: Iterable[Iterable[float]], shape: Any) -> None:
+    def look(self, numbers: Sequence[float], shape: Any, corners: Sequence[float] = ()) -> None:
         """Note what one shape tells.
 
         Args:
             numbers: Its coordinates as they were given.
-            axes: Where its points lie, along x and along y.
             shape: What was given, for a message.
+            corners: Of a box.
         """
         if self.is_pixels:
             return
@@ -47,14 +55,17 @@ class ShareWatch:
                 return
             self.has_fraction = self.has_fraction or not float(number).is_integer()
             self.is_beyond = self.is_beyond or not -OVERHANG <= number <= 1 + OVERHANG
-        self.is_nothing = self.is_nothing or any(map(_is_one_pixel, axes))
+        if corners:
+            first, second, third, fourth = map(round, corners)
+            self.is_nothing = self.is_nothing or first == third or second == fourth
+        self.places += 1 if corners else len(numbers) // 2
         if self.first is None:
             self.first = shape
 
     def look_whole(self, shape: Any) -> None:
         """Note whether a shape, as it was given, is floats of 0 and 1: shares of whole sides."""
         if not self.is_pixels and _are_whole_shares(shape):
-            self.has_fraction = True
+            self.has_whole = True
 
     def refuse(self, name: str, way_out: str) -> None:
         """Refuse shares, before cutting and rounding make zeros and ones of them.
@@ -64,13 +75,15 @@ class ShareWatch:
             way_out: What to do with shares.
 
         Raises:
-            ImplausibleError: All coordinates are about 0 to 1 and one has a fraction. Some may be further out where, as pixels, a shape
-                of the prediction were none.
+            ImplausibleError: All coordinates are about 0 to 1, and one has a fraction or a shape is a whole side. Some may be further out
+                where one has a fraction and there are many, or a box were none as pixels.
         """
-        if self.has_fraction and not self.is_pixels and (self.is_nothing or not self.is_beyond):
+        is_told = self.is_nothing or self.places >= MANY
+        are_shares = (self.has_fraction and is_told) or ((self.has_fraction or self.has_whole) and not self.is_beyond)
+        if are_shares and not self.is_pixels:
             raise ImplausibleError(
                 f"{name} are all about 0 to 1, {shown(self.first)} for instance, which looks like shares of the image and not "
-                f"pixels: {way_out}. Where they are pixels, round them: whole numbers are taken as such"
+                f"pixels: {way_out}. Where they are pixels, give integers (.round().astype(int) of an array): these are taken as such"
             )
 
 
@@ -90,7 +103,7 @@ def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -
         return
     watch = ShareWatch()
     for whole, shape in zip(found, given, strict=True):
-        watch.look(map(float, _leaves(shape)), _axes(whole), shape)
+        watch.look([float(number) for number in _leaves(shape)], shape, whole if _is_box(whole) else ())
         watch.look_whole(shape)
     watch.refuse(name, way_out)
 
@@ -100,17 +113,9 @@ def points_way_out(use: str) -> str:
     return f"with x first, {use}; with y first (MoveNet; rows and columns of an array), swap each pair before"
 
 
-def _axes(shape: list[Any]) -> list[Any]:
-    """Return where the points of a shape lie along each axis."""
-    if shape and is_scalar(shape[0]):
-        return [shape[::2], shape[1::2]] if len(shape) > len(("x", "y")) else []
-    return list(zip(*shape, strict=True)) if len(shape) > 1 else []
-
-
-def _is_one_pixel(axis: Iterable[float]) -> bool:
-    """Whether several points are one in whole pixels; a lone point is no extent."""
-    values = [round(value) for value in axis]
-    return len(values) > 1 and min(values) == max(values)
+def _is_box(shape: list[Any]) -> bool:
+    """Whether whole pixels are the four numbers of a box, and no points."""
+    return len(shape) > len(("x", "y")) and type(shape[0]) is int
 
 
 def may_be_shares(values: list[Any]) -> bool:
