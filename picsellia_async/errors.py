@@ -124,7 +124,9 @@ class TransportError(PicselliaError):
     """Status of an answer whose body broke off; 0: no answer began."""
 
     def __str__(self) -> str:
-        """Return what failed, where, and after how many attempts."""
+        """Return what failed, where, and after how many attempts; the message alone where nothing was asked."""
+        if not self.url:
+            return self.message
         return f"{self.message} for {self.method} {self.url}{_after(self.attempts)}"
 
 
@@ -154,7 +156,9 @@ class StatusError(PicselliaError):
     """Whether the request of the call was sent. False: it is the answer to the sign-in before it, or to what else it needs first."""
 
     def __str__(self) -> str:
-        """Return status, place and the service's words, shortened."""
+        """Return status, place and the service's words, shortened; the message alone where nobody was asked."""
+        if not self.url:
+            return self.message
         where = f"{self.status} for {self.method} {self.url}"
         detail = self.detail
         if isinstance(detail, list):
@@ -178,10 +182,6 @@ class PredictionMismatchError(ConfigurationError, BadRequestError):
 
     Also a `BadRequestError`, which the vendor's SDK raises here without asking the service; its `status` is 0.
     """
-
-    def __str__(self) -> str:
-        """Return what is wrong; there was no answer to tell of."""
-        return self.message
 
 
 class AuthenticationError(StatusError):
@@ -317,6 +317,10 @@ class UploadError(PicselliaError):
     """A file could not be stored in the object storage."""
 
 
+class UnprocessableData(UploadError):
+    """The platform could not process what was uploaded."""
+
+
 class DownloadError(PicselliaError):
     """A file could not be fetched from the object storage."""
 
@@ -431,7 +435,8 @@ def status_error_class(status: int, family: type[StatusError] | None = None) -> 
 
     Args:
         status: HTTP status of the answer.
-        family: `MonitorError` or `PredictionError` where the call belongs to one, `AuthenticationError` for sign-ins, else None.
+        family: `MonitorError` or `PredictionError` where the call belongs to one, `MonitoringConnectionError` for statistics,
+            `AuthenticationError` for sign-ins, else None.
 
     Returns:
         The class of the status; within a family, one that derives from both.
@@ -443,9 +448,14 @@ def status_error_class(status: int, family: type[StatusError] | None = None) -> 
     if family is None or kind is AuthenticationError:
         return kind
     parents: tuple[type[StatusError], ...] = (family, kind)
+    if family is MonitoringConnectionError:
+        if status <= 500:
+            return kind
+        if kind is ServerError:
+            return family
     if kind is StatusError:
         return family
-    if status > 500:
+    if status > 500 and family is not MonitoringConnectionError:
         parents = (family, MonitoringConnectionError) if kind is ServerError else (*parents, MonitoringConnectionError)
     key = (family, kind)
     if key not in _FAMILIES:

@@ -18,6 +18,7 @@ from picsellia_async._http.auth import Credential, JwtCredential
 from picsellia_async._http.service import Service, anonymous, bearer
 from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
+from picsellia_async._services.downloaded_files import DownloadedFiles
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.raw_request import QueryArgument, request
 from picsellia_async._services.remembered import Kind, Memory
@@ -55,6 +56,7 @@ class _Shared:
     connecting: SingleFlight[Organization] = attrs.field(factory=SingleFlight)
     credentials: dict[tuple[str, Origin, UUID], JwtCredential] = attrs.field(factory=dict)
     memory: Memory | None = None
+    downloads: DownloadedFiles = attrs.field(factory=DownloadedFiles)
 
 
 @attrs.frozen(eq=False)
@@ -72,6 +74,11 @@ class Account:
         self.session.secrets.add(self.settings.api_token)
         if self.settings.cache_dir is not None and self._shared.memory is None:
             self._shared.memory = Memory(self.settings.cache_dir, self.settings)
+
+    @property
+    def downloads(self) -> DownloadedFiles:
+        """Which object each downloaded file is of."""
+        return self._shared.downloads
 
     @property
     def remembers(self) -> bool:

@@ -17,7 +17,7 @@ from picsellia_async._wire import platform_requests as r
 from picsellia_async._wire import serving_requests as v
 from picsellia_async._wire import storage_requests as s
 from picsellia_async._wire.endpoint import ENDPOINTS, Endpoint, Host, Pipeline, register
-from picsellia_async.errors import AuthenticationError, MonitorError, PredictionError
+from picsellia_async.errors import AuthenticationError, MonitorError, MonitoringConnectionError, PredictionError
 
 __all__ = ["ENDPOINTS", "Endpoint", "Host", "Pipeline"]  # the constants of the table are used by name
 
@@ -176,9 +176,9 @@ COMPLETE_PART_UPLOAD: Final = register(Host.PLATFORM, "complete_part_upload", "P
 RETRIEVE_PRESIGNED_URL: Final = register(Host.PLATFORM, "retrieve_presigned_url", "POST", "/api/object-storage/{connector_id}/retrieve_presigned_url", s.PresignedDownload, s.DownloadRequest, idempotent=True, ok=frozenset({200}))
 
 # Monitoring host (docs/wire.md#monitoring-endpoints): success is exactly 201 for predictions. Reading checks the status, unlike the vendor's SDK.
-RETRIEVE_INFORMATION: Final = register(Host.ORACLE, "retrieve_information", "GET", "/api/deployment/{deployment_id}", dict[str, Any])
-GET_PREDICTION_STATS: Final = register(Host.ORACLE, "get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any])
-GET_AGGREGATED_STATS: Final = register(Host.ORACLE, "get_aggregated_stats", "GET", "/api/deployment/{deployment_id}/stats", dict[str, Any])
+RETRIEVE_INFORMATION: Final = register(Host.ORACLE, "retrieve_information", "GET", "/api/deployment/{deployment_id}", dict[str, Any], errors=MonitoringConnectionError)
+GET_PREDICTION_STATS: Final = register(Host.ORACLE, "get_prediction_stats", "GET", "/api/deployment/{deployment_id}/predictions/stats", dict[str, Any], errors=MonitoringConnectionError)
+GET_AGGREGATED_STATS: Final = register(Host.ORACLE, "get_aggregated_stats", "GET", "/api/deployment/{deployment_id}/stats", dict[str, Any], errors=MonitoringConnectionError)
 MONITOR: Final = register(Host.ORACLE, "monitor", "POST", "/api/deployment/{deployment_id}/predictions", dict[str, Any], o.MonitorRequest, ok=frozenset({201}), errors=MonitorError)
 MONITOR_SHADOW: Final = register(Host.ORACLE, "monitor_shadow", "POST", "/api/prediction/{prediction_id}/shadow", Nothing, o.MonitorShadowRequest, ok=frozenset({201}), errors=MonitorError)
 

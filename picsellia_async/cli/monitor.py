@@ -227,6 +227,10 @@ def _categories(text: str | None) -> dict[int | str, int] | None:
         raise ConfigurationError(f"--categories must be JSON or a file of it: {error}") from error
     if not isinstance(found, dict) or not all(type(value) is int for value in found.values()):
         raise ConfigurationError('--categories must map classes to indexes: {"car": 0}')
+    numbers = [int(key) for key in found if key.isdecimal()]
+    twice = next((number for number in numbers if numbers.count(number) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(f"--categories has the class number {twice} twice, in two spellings")
     return {int(key) if key.isdecimal() else key: value for key, value in found.items()}
 
 

@@ -11,7 +11,7 @@ from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import DELETE_DATA, GET_DATA, GET_DATA_URL, UPDATE_CUSTOM_METADATA, UPDATE_DATA
 from picsellia_async._wire.platform_requests import UpdateCustomMetadataRequest, UpdateDataRequest
 from picsellia_async.enums import DataType, DataUploadStatus, TagTarget
-from picsellia_async.errors import UndefinedObjectError
+from picsellia_async.errors import UndefinedObjectError, UnprocessableData, shown
 from picsellia_async.models import AssetData, DataDescription
 from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.downloadable import Downloadable
@@ -164,7 +164,7 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     ) -> DataUploadStatus | None:
-        """Fetch this data until the platform is done with it, or gave up, and return its status. Idempotent.
+        """Fetch this data until the platform is done with it, and return its status. Idempotent.
 
         Args:
             blocking_time_increment: Seconds between two looks.
@@ -173,6 +173,7 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
 
         Raises:
             WaitingAttemptsTimeout: It was not done at the last look.
+            UnprocessableData: The platform gave up.
 
         Wire: GET {platform}/api/data/{data_id}, 2xx.
         """
@@ -181,8 +182,10 @@ class Data(Taggable[DataDescription], Downloadable[DataDescription]):
             await self.sync()
             return self.upload_status
 
-        states = {"DONE", "ERROR"}
+        states = {DataUploadStatus.DONE, DataUploadStatus.ERROR}
         await wait_for_state(f"data {self.id}", look, states, blocking_time_increment, attempts, sleep)
+        if self.upload_status == DataUploadStatus.ERROR:
+            raise UnprocessableData(f"the platform could not process {shown(self.filename)}, data {self.id}")
         return self.upload_status
 
 

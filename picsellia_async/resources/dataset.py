@@ -23,7 +23,7 @@ from picsellia_async._wire.endpoints import (
 from picsellia_async._wire.platform_requests import FilterRequest, identifier
 from picsellia_async._wire.queries import Listing, metadata_filter, query_of_tags, simple_query, values_in_chunks
 from picsellia_async.enums import InferenceType, TagTarget
-from picsellia_async.errors import NoDataError
+from picsellia_async.errors import ConfigurationError, NoDataError, shown
 from picsellia_async.models import (
     AssetDescription,
     DataDescription,
@@ -217,7 +217,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
     ) -> list[Path]:
         """Write the images of this version into a directory, a few at a time, and return where they are. Idempotent.
 
-        Those that are there already are left alone.
+        Those that are there already are left alone, as by `Data.download`.
 
         Args:
             target_path: The directory; `./NAME OF THE DATASET/NAME OF THE VERSION` by default.
@@ -227,6 +227,7 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
 
         Raises:
             NoDataError: The version is empty.
+            ConfigurationError: Images have one name, and `use_id` does not tell them apart. Nothing was fetched.
             DownloadError: An image could not be fetched; the files before it are there.
 
         Wire: GET or XGET {platform}/api/dataset/version/{dataset_version_id}/assets, 2xx, then GET of each address.
@@ -237,9 +238,10 @@ class DatasetVersion(Taggable[DatasetVersionDescription]):
             target = Path(*(safe_file_name(part) or str(self.id) for part in (self.name, self.version)))
         else:
             target = directory_of(target_path)
-        jobs = [
-            functools.partial(asset.data.download, target, force_replace, use_id) for asset in await self.list_assets()
-        ]
+        assets = await self.list_assets()
+        if not use_id:
+            _refuse_namesakes(assets)
+        jobs = [functools.partial(asset.data.download, target, force_replace, use_id) for asset in assets]
         paths: list[Path] = []
         await concurrently(jobs, paths.append, at_once)
         return paths
@@ -329,6 +331,22 @@ class Dataset(Taggable[DatasetDescription]):
         query = simple_query(limit, offset, order_by)
         page = await self._account.call(LIST_DATASET_VERSIONS, query=query, dataset_id=self.id)
         return [DatasetVersion(item, self._account) for item in page.items[:limit]]
+
+
+def _refuse_namesakes(assets: list[Asset]) -> None:
+    """Refuse to write two images into one file.
+
+    Raises:
+        ConfigurationError: Two have one name.
+    """
+    owners: dict[str, UUID | None] = {}
+    for asset in assets:
+        name = safe_file_name(asset.data.filename or "")
+        if name and owners.setdefault(name, asset.data_id) != asset.data_id:
+            raise ConfigurationError(
+                f"several images of this version are called {shown(name)}, and one file would hold only one of them: use_id=True names "
+                "files by id"
+            )
 
 
 def _listing(

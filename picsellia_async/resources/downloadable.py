@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
+from picsellia_async._log_line import tell
 from picsellia_async._services.file_names import safe_file_name
 from picsellia_async._services.files import UnfinishedFile, is_file
 from picsellia_async._services.storage import fetch_object
@@ -39,7 +41,10 @@ class Downloadable(Handle[D]):
         raise NotImplementedError
 
     async def download(self, target_path: str | Path = "./", force_replace: bool = False, use_id: bool = False) -> Path:
-        """Write the file into a directory, and return where it is. Idempotent. One that is there already is left alone.
+        """Write the file into a directory, and return where it is. Idempotent.
+
+        One that is there already under that name is taken for this one and left alone; the first in a directory is told with a warning.
+        Where this client has written it for another object, that is an error: names need not be unique.
 
         The file is written piece by piece and appears under its name only when it is whole; after a failure or a cancellation
         nothing is left. Directories in the name that the platform says are left out; what cannot be in a name on every system is
@@ -48,11 +53,12 @@ class Downloadable(Handle[D]):
         Args:
             target_path: The directory; made where it does not exist.
             force_replace: Fetch it even where there is a file of that name.
-            use_id: Name it by `id` and extension instead: names need not be unique.
+            use_id: Name it by `id` and extension instead, which is unique.
 
         Raises:
             ConfigurationError: Nothing can be written in this directory. Nothing was sent.
             DownloadError: The storage refused, could not be reached, or sent what cannot be used, or the disk is full; the cause says how.
+                Or the file is another object's.
             NoUrlAvailable: The platform did not say where it is.
 
         Wire: GET of the address; GET {platform}/api/data/{data_id}/presigned-url, 2xx, where it is not known or has run out.
@@ -62,9 +68,23 @@ class Downloadable(Handle[D]):
         if boolean(use_id, "use_id") or not name:
             name = f"{self.id}{Path(name).suffix}"
         path = directory / name
-        if boolean(force_replace, "force_replace") or not await is_file(path):
-            async with UnfinishedFile(path, "target_path") as file:
-                await self._fetch(file)
+        is_known = self._account.downloads.claim(path, self.id, may_replace=boolean(force_replace, "force_replace"))
+        try:
+            if force_replace or not await is_file(path):
+                async with UnfinishedFile(path, "target_path") as file:
+                    await self._fetch(file)
+            elif not is_known and self._account.downloads.is_first(directory):
+                tell(
+                    logging.WARNING,
+                    "%(image)s was in %(directory)s before and is taken for the image of that name, as others there are, whatever it shows: "
+                    "force_replace=True fetches it anew, use_id=True tells images of one name apart",
+                    image=shown(name),
+                    directory=shown(str(directory)),
+                )
+        except BaseException:  # also a cancellation
+            if not is_known:
+                self._account.downloads.release(path)
+            raise
         return path
 
     async def _fetch(self, file: UnfinishedFile) -> None:

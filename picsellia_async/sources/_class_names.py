@@ -78,9 +78,11 @@ class ClassIndex:
         """
         name = category if isinstance(category, str) else self.names.get(category)
         if self.categories is not None:
-            for key in (category, name):
-                if key is not None and key in self.categories:
-                    return self.categories[key]
+            told = {key: self.categories[key] for key in (category, name) if key is not None and key in self.categories}
+            if len(set(told.values())) > 1:
+                raise SourceError(f"categories gives class {_called(category, name)} two indexes: {shown(told)}")
+            if told:
+                return next(iter(told.values()))
             raise SourceError(f"categories has no entry for class {_called(category, name)}")
         if self.label_map is not None and not self.are_indexes:
             if name is None:

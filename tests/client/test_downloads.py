@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import pytest
 
 from picsellia_async import AsyncClient, ConfigurationError, DetectionPredictionFormat, DownloadError, RetryPolicy
@@ -75,3 +78,62 @@ async def test_a_directory_that_is_none(asset, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigurationError, match=r"target_path: .*cannot be written"):
         await asset.download(tmp_path / "file")
+
+
+@pytest.fixture
+async def namesakes(emulator):
+    """Two images of one name, as two cameras give them."""
+    async with AsyncClient(emulator.api_token, host=emulator.url, retry=QUICK) as client:
+        deployment = await client.get_deployment(emulator.deployment_name)
+        found = []
+        for end in (b"one", b"two"):
+            answer = await deployment.monitor_bytes(
+                PNG + end, "png", "0001.png", 0.1, 4, 4, DetectionPredictionFormat([], [], [])
+            )
+            found.append(await deployment.find_predicted_asset(oracle_prediction_id=answer["id"]))
+        yield found
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_another_image_of_the_name_is_not_taken_for_this_one(namesakes, tmp_path, at_once):
+    """Neither after the other nor with it: a path with another picture behind it would be wrong data."""
+    one, other = namesakes
+    if at_once:
+        paths = await asyncio.gather(one.download(tmp_path), other.download(tmp_path), return_exceptions=True)
+        [refusal] = [found for found in paths if isinstance(found, BaseException)]
+    else:
+        await one.download(tmp_path)
+        with pytest.raises(DownloadError) as raised:
+            await other.download(tmp_path)
+        refusal = raised.value
+    assert isinstance(refusal, DownloadError)
+    assert re.search("'0001.png' in .* is another picture, .* same name: use_id=True names files by id", str(refusal))
+    assert (tmp_path / "0001.png").read_bytes() == PNG + b"one"
+    assert (await one.download(tmp_path)).read_bytes() == PNG + b"one"
+    assert (await other.download(tmp_path, use_id=True)).read_bytes() == PNG + b"two"
+    assert (await other.download(tmp_path, force_replace=True)).read_bytes() == PNG + b"two"
+
+
+async def test_a_file_whose_download_failed_is_free(namesakes, emulator, tmp_path):
+    """Another image may have its name."""
+    one, other = namesakes
+    emulator.faults.add(Fault(kind="status", service="storage", status=500, times=QUICK.attempts))
+    with pytest.raises(DownloadError, match="could not be downloaded"):
+        await one.download(tmp_path)
+    assert (await other.download(tmp_path)).read_bytes() == PNG + b"two"
+
+
+async def test_what_was_there_before_is_told_once_for_a_directory(namesakes, tmp_path, caplog):
+    """Nothing tells whose it is. A second download of this client's own file says nothing."""
+    one, other = namesakes
+    (tmp_path / "0001.png").write_bytes(b"mine")
+    (tmp_path / f"{other.id}.png").write_bytes(b"mine")
+    for _ in range(2):
+        await one.download(tmp_path)
+        await other.download(tmp_path, use_id=True)
+    [line] = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "picsellia_async" and record.levelname == "WARNING"
+    ]
+    assert line.startswith(f"'0001.png' was in '{tmp_path}' before and is taken for the image of that name")

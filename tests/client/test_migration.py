@@ -12,9 +12,13 @@ from picsellia_async import (
     DataType,
     DataUploadStatus,
     JobRunStatus,
+    MonitoringConnectionError,
     PointPredictionFormat,
     PredictionMismatchError,
+    UnprocessableData,
+    UploadError,
 )
+from picsellia_async.emulator import Fault
 from picsellia_async.emulator.domain.pictures import make_png
 
 from ..support.client import PREDICTION, calls, monitor
@@ -100,6 +104,45 @@ async def test_a_dataset_version_is_downloaded(client, tmp_path):
     assets = await version.list_assets()
     assert sorted(path.name for path in paths) == sorted(asset.filename for asset in assets)
     assert all(path.stat().st_size for path in paths)
+
+
+async def test_images_of_one_name_are_not_written_into_one_file(client, emulator, tmp_path):
+    """Two cameras in one dataset version: the vendor's SDK loses one. Nothing is fetched."""
+    version = await (await client.get_dataset("my-dataset")).get_version("latest")
+    [first, second, _] = await version.list_assets()
+    emulator.state.store.data.update(str(second.data_id), filename=first.filename)
+    before = len(emulator.journal.of("storage"))
+    with pytest.raises(
+        ConfigurationError, match=f"several images of this version are called {first.filename!r}.*use_id=True"
+    ):
+        await version.download(tmp_path)
+    assert len(emulator.journal.of("storage")) == before
+    assert len(set(await version.download(tmp_path, use_id=True))) == 3
+
+
+async def test_data_that_the_platform_cannot_process_is_an_error(client, emulator):
+    """A script that waits for it goes on only with what is good."""
+    [data] = await (await client.get_datalake()).list_data(limit=1)
+    emulator.state.store.data.update(str(data.id), upload_status="ERROR")
+    with pytest.raises(UnprocessableData, match="could not process 'data-"):
+        await data.wait_for_upload_done(0.0)
+    assert issubclass(UnprocessableData, UploadError)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 520])
+async def test_a_monitoring_host_that_fails_is_a_monitoring_connection_error(quick, emulator, status):
+    """In information and statistics too, whatever the class of the status."""
+    deployment = await quick.get_deployment(emulator.deployment_name)
+    for endpoint, call in (
+        ("retrieve_information", deployment.retrieve_information),
+        ("get_prediction_stats", lambda: deployment.get_stats("PREDICTIONS_DATA")),
+        ("get_aggregated_stats", lambda: deployment.get_stats("AGGREGATED_PREDICTIONS_DATA")),
+    ):
+        emulator.faults.add(Fault(kind="status", status=status, retry_after=0, endpoint=endpoint))
+        with pytest.raises(MonitoringConnectionError) as raised:
+            await call()
+        assert raised.value.status == status
+        emulator.faults.clear()
 
 
 async def test_a_client_names_its_organization(client, emulator):

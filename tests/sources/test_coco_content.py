@@ -249,6 +249,16 @@ async def test_classes_are_found_by_name(read):
     assert frames[0].prediction.detection_classes == [4, 5]
 
 
+async def test_two_indexes_for_one_class_are_refused(read):
+    """By its number and by its name: which one was meant nobody can tell."""
+    content = {"annotations": [result(category_id=3)], "categories": CATEGORIES}
+    for categories in ({"car": 0, 3: 1}, {3: 1, "car": 0}):
+        with pytest.raises(SourceError, match=r"categories gives class 3 .car. two indexes: "):
+            await read(content, categories=categories)
+    frames, _ = await read(content, categories={"car": 1, 3: 1})
+    assert frames[0].prediction.detection_classes == [1]
+
+
 async def test_an_id_with_a_name_is_no_index(read):
     """1 is a person in the file, whatever 1 is in the label map: the file is refused unless somebody says what its ids are."""
     content = {"annotations": [result(category_id=1)], "categories": CATEGORIES}

@@ -82,6 +82,12 @@ def test_monitoring_names_what_the_vendor_names():
     """Above 500 the vendor raises `MonitoringConnectionError`; a 401 stays the sign-in's error, in any family."""
     assert issubclass(status_error_class(503, MonitorError), MonitoringConnectionError)
     assert not issubclass(status_error_class(500, MonitorError), MonitoringConnectionError)
+    assert [str(kind("mine")) for kind in (StatusError, ConflictError, TransportError)] == ["mine"] * 3
+    assert status_error_class(503, MonitoringConnectionError) is MonitoringConnectionError
+    assert issubclass(status_error_class(502, MonitoringConnectionError), BadGatewayError)
+    assert issubclass(status_error_class(502, MonitoringConnectionError), MonitoringConnectionError)
+    for status in (400, 404, 500):
+        assert status_error_class(status, MonitoringConnectionError) is status_error_class(status)
     assert status_error_class(401, PredictionError) is AuthenticationError
     assert status_error_class(404, AuthenticationError) is AuthenticationError
     assert status_error_class(503, AuthenticationError) is ServerError
