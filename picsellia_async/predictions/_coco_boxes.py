@@ -17,6 +17,9 @@ _AREA_OFF: Final = 0.01
 EDGE_OFF: Final = 2.0
 """Pixels by which an outline may be off: tools differ by one at each end."""
 
+NOT_MET: Final = "which do not meet: one of them is of another object, or of an image of another size"
+"""What is said of a box and an outline that lie apart."""
+
 Box: TypeAlias = tuple[float, float, float, float]
 """Four numbers; those of an outline are left, top, right and bottom."""
 
@@ -59,10 +62,15 @@ def repeated(results: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[int, int
     return None
 
 
-def lie_apart(result: Mapping[str, Any]) -> str:
-    """Say where box and outline of a result are, if they do not even touch, however the box is read; "" where they do, or one is missing."""
-    box, outline = four_numbers(result.get("bbox")), outline_of(result.get("segmentation"))
-    if box is None or outline is None:
+def lie_apart(result: Mapping[str, Any], outline: Box | None = None) -> str:
+    """Say where box and outline of a result are, if they do not even touch, however the box is read; "" where they do, or one is missing.
+
+    Args:
+        result: With `bbox`; one without width or height is none, as Mask2Former's [0, 0, 0, 0] beside a mask.
+        outline: Of its run lengths; None: that of its polygons.
+    """
+    box, outline = four_numbers(result.get("bbox")), outline or outline_of(result.get("segmentation"))
+    if box is None or outline is None or not all(box[2:]):
         return ""
     x, y, third, fourth = box
     left, top, right, bottom = outline

@@ -63,15 +63,29 @@ def scale_example(results: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
                 outlines.append(_Outlined(name, (x, y, x + width, y + height), outline, one["bbox"]))
         elif area is not None:
             areas.append(_Measured(name, area / (width * height), one["bbox"], area))
-    return _by_outlines(outlines) or _by_areas(areas)
+    return _by_outlines(outlines)[0] or _by_areas(areas)
 
 
-def _by_outlines(found: list[_Outlined]) -> str:
+def outline_scale_example(results: Iterable[tuple[str, Mapping[str, Any], Box]]) -> tuple[str, bool]:
+    """Return a result whose outline is at another scale than its box, as `scale_example` does, and whether outlines are the smaller ones.
+
+    Args:
+        results: Each with how messages call it, and its outline.
+    """
+    found = []
+    for name, one, outline in results:
+        box = four_numbers(one.get("bbox"))
+        if box is not None and min(box[2:]) >= _SIDE_MIN and min(outline[2:]) > 0:
+            found.append(_Outlined(name, (box[0], box[1], box[0] + box[2], box[1] + box[3]), outline, one["bbox"]))
+    return _by_outlines(found)
+
+
+def _by_outlines(found: list[_Outlined]) -> tuple[str, bool]:
     if not found:
-        return ""
+        return "", False
     scales = [statistics.median(one.box[i] / one.outline[i] for one in found) for i in (2, 3)]
     if all(abs(one - 1) <= _SCALE_OFF for one in scales):
-        return ""
+        return "", False
     scaled = [
         one for one in found
         if all(
@@ -80,12 +94,13 @@ def _by_outlines(found: list[_Outlined]) -> str:
         ) and all(abs(one.box[i] - one.outline[i]) > 2 * EDGE_OFF for i in (0, 1) if abs(scales[i] - 1) > _SCALE_OFF)
     ]  # fmt: skip
     if len(scaled) <= len(found) * _MOST:
-        return ""
+        return "", False
     first = scaled[0]
-    return (
+    example = (
         f"{first.name} has bbox {shown(first.bbox)} and {shown_outline(first.outline)}, {1 / scales[0]:.3g} and {1 / scales[1]:.3g} times as "
         "far"
     )
+    return example, max(scales) > 1 + _SCALE_OFF
 
 
 def _by_areas(found: list[_Measured]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from picsellia_async.predictions._coco_boxes import four_numbers
+from picsellia_async.errors import ConfigurationError
+from picsellia_async.predictions._coco_boxes import Box, four_numbers
 from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._run_length import counts_from_text
 
 Bounds = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -24,14 +26,34 @@ def goes_along_rows(counts: Sequence[int], bbox: Any, size: tuple[int, int]) -> 
     if box is None:
         return False
     width, height = size
-    columns = _bounds(counts, height)
+    columns = run_bounds(counts, height)
     if columns is None or _is_within(columns, box, size):
         return False
-    rows = _bounds(counts, width)
+    rows = run_bounds(counts, width)
     return rows is not None and _is_within((rows[1], rows[0], rows[3], rows[2]), box, size)
 
 
-def _bounds(counts: Sequence[int], length: int) -> Bounds | None:
+def outline_of_runs(result: Mapping[str, Any]) -> Box | None:
+    """Return left, top, right and bottom of a result's run lengths with their size; None where there are none, or they cannot be used."""
+    segmentation = result.get("segmentation")
+    if not isinstance(segmentation, Mapping):
+        return None
+    counts, size = segmentation.get("counts"), segmentation.get("size")
+    if not isinstance(size, list) or len(size) != 2 or not all(type(one) is int and one > 0 for one in size):
+        return None
+    if isinstance(counts, str):
+        try:
+            counts = counts_from_text(counts)
+        except ConfigurationError:  # told when its turn comes
+            return None
+    if not isinstance(counts, list) or not all(type(one) is int and one >= 0 for one in counts):
+        return None
+    if goes_along_rows(counts, result.get("bbox"), (size[1], size[0])):
+        return None
+    return run_bounds(counts, size[0])
+
+
+def run_bounds(counts: Sequence[int], length: int) -> Bounds | None:
     """Return the bounds of the pixels that are set, where lines of that length follow each other from left to right; None: none is."""
     start, lines, places = 0, [], []
     for index, count in enumerate(counts):

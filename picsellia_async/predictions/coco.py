@@ -7,10 +7,10 @@ from typing import Any, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._coco_boxes import corners_example, lie_apart, repeated
+from picsellia_async.predictions._coco_boxes import NOT_MET, corners_example, lie_apart, repeated
 from picsellia_async.predictions._geometry import Size
 from picsellia_async.predictions._labels import LabelMap, index_of
-from picsellia_async.predictions._mask_order import goes_along_rows
+from picsellia_async.predictions._mask_order import goes_along_rows, run_bounds
 from picsellia_async.predictions._run_length import counts_from_text
 from picsellia_async.predictions.base import PredictionFormat, with_label_map
 from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
@@ -80,7 +80,7 @@ def _prediction(
             _values(found, "keypoints"), classes, scores, third_values="visibility", clip=size
         )
     shapes = _values(found, "segmentation")
-    _check_mask_order(found)
+    _check_mask_places(found)
     if kind == "mask":
         return MaskPredictionFormat.from_shapes(shapes, classes, scores, size=size)
     polygons = [_polygons(one, f"annotations[{i}] segmentation") for i, one in enumerate(shapes)]
@@ -110,13 +110,11 @@ def _check_places(annotations: list[Mapping[str, Any]]) -> None:
     for i, one in enumerate(annotations):
         apart = lie_apart(one)
         if apart:
-            raise ImplausibleError(
-                f"annotations[{i}] has {apart}, which do not meet: one of them is of another object, or of an image of another size"
-            )
+            raise ImplausibleError(f"annotations[{i}] has {apart}, {NOT_MET}")
 
 
-def _check_mask_order(annotations: list[Mapping[str, Any]]) -> None:
-    """Refuse run lengths that go along rows, as the boxes of their own annotations say.
+def _check_mask_places(annotations: list[Mapping[str, Any]]) -> None:
+    """Refuse run lengths that go along rows, or are of another object, as the boxes of their own annotations say.
 
     Raises:
         ImplausibleError: They do.
@@ -126,11 +124,17 @@ def _check_mask_order(annotations: list[Mapping[str, Any]]) -> None:
         if not isinstance(mask, Mapping) or one.get("bbox") is None:
             continue
         counts, size = _masks.compressed(mask, f"annotations[{i}] segmentation", None)
-        if size is not None and goes_along_rows(counts_from_text(counts), one["bbox"], size):
+        if size is None:
+            continue
+        runs = counts_from_text(counts)
+        if goes_along_rows(runs, one["bbox"], size):
             raise ImplausibleError(
                 f"annotations[{i}] segmentation: its runs go along rows by bbox {shown(one['bbox'])} of the same annotation, and COCO's "
                 "go down columns; encode the mask in that order (numpy.asfortranarray)"
             )
+        apart = lie_apart(one, run_bounds(runs, size[1]))
+        if apart:
+            raise ImplausibleError(f"annotations[{i}] has {apart}, {NOT_MET}")
 
 
 def category_indexes(categories: Categories | None, label_map: LabelMap | None) -> dict[int, int]:

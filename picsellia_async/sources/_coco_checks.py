@@ -14,9 +14,10 @@ import attrs
 
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.predictions._coco_boxes import corners_example, four_numbers
-from picsellia_async.predictions._coco_scale import scale_example
-from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._coco_boxes import NOT_MET, Box, corners_example, four_numbers, lie_apart, outline_of
+from picsellia_async.predictions._coco_scale import outline_scale_example, scale_example
+from picsellia_async.predictions._mask_order import outline_of_runs
+from picsellia_async.predictions._overhang import OVERHANG, overhang
 from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._class_names import ClassIndex
 from picsellia_async.sources._coco_images import CocoImages, ImageKey
@@ -32,6 +33,8 @@ Entry: TypeAlias = tuple[int, dict[str, Any]]
 
 _LOOKED_AT: Final = 64
 """Images that are opened before the first frame, to look at outlines, or at boxes where the file tells no sizes."""
+_DECODED: Final = 512
+"""Run-length masks that are decoded before the first frame."""
 
 
 @attrs.define
@@ -128,14 +131,16 @@ def check_shapes(
     groups: Mapping[ImageKey, list[Entry]],
     path: Path,
     orientation: OrientationRule,
+    problems: Problems,
     *,
-    has_boxes: bool,
-) -> None:
-    """Refuse a file whose shapes together contradict the images or what else the file says.
+    kind: str,
+) -> bool:
+    """Refuse a file whose shapes together contradict the images or what else the file says; return whether a box tells where its outline is.
 
     Raises:
         SourceError: They do.
     """
+    has_boxes = kind == "detection"
     if has_boxes:
         _check_box_order(groups, path)
         _check_corners(known, groups, path, orientation)
@@ -143,6 +148,75 @@ def check_shapes(
     else:
         _check_outlines(known, groups, path, orientation)
     _check_scale(known, groups, path, orientation, has_boxes=has_boxes)
+    return has_boxes or _check_places(known, groups, path, orientation, problems, has_runs=kind == "mask")
+
+
+def _check_places(
+    known: CocoImages,
+    groups: Mapping[ImageKey, list[Entry]],
+    path: Path,
+    orientation: OrientationRule,
+    problems: Problems,
+    *,
+    has_runs: bool,
+) -> bool:
+    """Refuse a file whose outlines are not where its boxes are; return whether the boxes tell that of a single outline.
+
+    Outlines are sent, and fit the images. So boxes that reach beyond these, or less far than the outlines, are the ones in other pixels: that
+    is told. Outlines that reach less far than boxes which fit are in pixels of a smaller size.
+
+    Raises:
+        SourceError: It is one.
+    """
+    beyond, apart, sizes, runs = BeyondWatch(), BeyondWatch(), _Sizes(known, orientation), itertools.count(1)
+    outlined: list[tuple[str, Mapping[str, Any], Box]] = []
+    for key, results in groups.items():
+        found = []
+        for _, one in results:
+            shape = one.get("segmentation")
+            if isinstance(shape, dict):
+                # Not of all: a mask takes a good part of a millisecond.
+                outline = outline_of_runs(one) if next(runs) <= _DECODED else None
+            else:
+                outline = None if has_runs and not _is_nested(shape) else outline_of(shape)
+            # Shares are refused for that, one by one.
+            if outline is not None and max(outline) > 1 + OVERHANG and four_numbers(one.get("bbox")):
+                found.append((str(key), one, outline))
+        size = sizes.of(key) if found else None
+        # Masks of another size are refused for that, one by one.
+        found = [one for one in found if (of := _mask_size(one[1])) is None or of[::-1] == size]
+        if not found:
+            continue
+        outlined += found
+        apart.see(next((told for _, one, outline in found if (told := lie_apart(one, outline))), ""))
+        if size is not None:
+            far = (_reach(one, has_boxes=True) for _, one, _ in found)
+            beyond.see(next((f"{key} has a bbox to {x:g}, {y:g}" for x, y in far if _is_beyond((x, y), size)), ""))
+    example, are_smaller = outline_scale_example(outlined)
+    if beyond.is_whole or (example and not are_smaller):
+        why = (
+            example or f"those of {beyond.beyond} of {beyond.seen} images reach beyond their images ({beyond.example})"
+        )
+        problems.warn(
+            f"the boxes may be in pixels of another size than the images', and only the outlines, which fit them, are sent: {why}",
+            os.fspath(path),
+        )
+        return False
+    if example:
+        raise SourceError(
+            f"{os.fspath(path)}: the outlines may be in pixels of another size than the images', as those of a network's input: {example}; scale "
+            "them to the images, or leave bbox out where that is not so"
+        )
+    if apart.is_whole:
+        raise SourceError(
+            f"{os.fspath(path)}: in {apart.beyond} of {apart.seen} images a result has a box and an outline ({apart.example}), {NOT_MET}"
+        )
+    return True
+
+
+def _is_nested(segmentation: object) -> bool:
+    """Return whether a segmentation is a list of polygons; a list of numbers may be run lengths."""
+    return isinstance(segmentation, list) and bool(segmentation) and isinstance(segmentation[0], list)
 
 
 def _check_box_order(groups: Mapping[ImageKey, list[Entry]], path: Path) -> None:

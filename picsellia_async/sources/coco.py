@@ -14,9 +14,9 @@ from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.plausibility import check_prediction
 from picsellia_async.predictions import MaskPredictionFormat, SegmentationPredictionFormat
-from picsellia_async.predictions._coco_boxes import repeated
+from picsellia_async.predictions._coco_boxes import NOT_MET, Box, lie_apart, repeated
 from picsellia_async.predictions._geometry import POINTS_MIN
-from picsellia_async.predictions._mask_order import goes_along_rows
+from picsellia_async.predictions._mask_order import goes_along_rows, run_bounds
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
 from picsellia_async.predictions._values import pairs
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
@@ -134,7 +134,8 @@ def coco_results(
         check_numbers(known, groups, file)
         turns = TurnWatch(orientation)
         check_orientation(known, groups, file, turns, problems)
-        check_shapes(known, groups, file, turns.orientation, has_boxes=kind == "detection")
+        heeds_boxes = check_shapes(known, groups, file, turns.orientation, problems, kind=kind)
+        reader = attrs.evolve(reader, heeds_boxes=heeds_boxes)
         same = known.named_twice(groups)
         seen: dict[Path, ImageKey] = {}
         problems.total = None if empty else len(groups)
@@ -150,10 +151,14 @@ def coco_results(
                 refuse_repeated(one)
             _refuse_twice(results)
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
-            return Frame(
+            made = Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
                 prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified, content_type=image.content_type,
             )  # fmt: skip
+            # Last, since it says less than what an outline alone does: that it is in shares, for instance.
+            for number, one in results:
+                reader.check_place(number, one)
+            return made
 
         for key in list(groups):
             made = None
@@ -253,6 +258,8 @@ class _Reading:
     classes: ClassIndex
     kind: CocoKind
     score: float | None
+    heeds_boxes: bool = True
+    """Whether `bbox` tells where an outline must be; not so where all of the file's are in other pixels."""
 
     def shapes(self, number: int, result: dict[str, Any], size: tuple[int, int]) -> Iterator[Shape]:
         """Yield the shapes of one result.
@@ -268,13 +275,38 @@ class _Reading:
             score = checked_score(result.get("score"), self.score)
             if self.kind == "detection":
                 yield Shape(label, score, box=_box(result.get("bbox")))
-            elif self.kind == "segmentation":
+                return
+            bbox = result.get("bbox") if self.heeds_boxes else None
+            if self.kind == "segmentation":
                 for polygon in _polygons(result.get("segmentation")):
                     yield Shape(label, score, polygon=polygon)
             else:
-                yield Shape(label, score, mask=_mask(result.get("segmentation"), result.get("bbox"), size))
+                yield Shape(label, score, mask=_mask(result.get("segmentation"), bbox, size))
         except (SourceError, ConfigurationError) as error:
             raise SourceError(f"result {number}: {error}") from None
+
+    def check_place(self, number: int, result: dict[str, Any]) -> None:
+        """Refuse a polygon that is not where the box of its result is. Masks are looked at where they are read.
+
+        Raises:
+            SourceError: It is not; the message has its place in the file.
+        """
+        if self.heeds_boxes and self.kind == "segmentation":
+            try:
+                _refuse_apart(result)
+            except SourceError as error:
+                raise SourceError(f"result {number}: {error}") from None
+
+
+def _refuse_apart(result: Mapping[str, Any], outline: Box | None = None) -> None:
+    """Refuse a result whose box and outline are of two objects, as `from_coco` does.
+
+    Raises:
+        SourceError: They are.
+    """
+    apart = lie_apart(result, outline)
+    if apart:
+        raise SourceError(f"{apart}, {NOT_MET}")
 
 
 def _category(value: object) -> int:
@@ -320,6 +352,7 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
             raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")
         if not any(counts_from_text(filled.detection_masks[0])[1::2]):
             raise SourceError(f"segmentation has no pixel, and is no object, got {shown(value)}")
+        _refuse_apart({"segmentation": value, "bbox": bbox})
         return filled.detection_masks[0]
     counts = value
     if isinstance(value, dict):
@@ -341,4 +374,5 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
             f"segmentation: its runs go along rows by bbox {shown(bbox)} of the same result, and COCO's go down columns; encode the mask "
             "in that order (numpy.asfortranarray)"
         )
+    _refuse_apart({"bbox": bbox}, run_bounds(numbers, height))
     return counts if isinstance(counts, str) else text_from_counts(numbers)

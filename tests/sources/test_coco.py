@@ -54,7 +54,8 @@ async def test_coco_names_come_from_the_annotations(tmp_path, make_image):
 async def test_coco_polygons(tmp_path, make_image):
     """Each polygon of an object is a shape of its class and score."""
     make_image(tmp_path / "a.jpg")
-    result = coco_result("a.jpg", segmentation=[[0, 0, 10.4, 0, 10, 10], [1, 1, 2, 1, 2, 2]])
+    polygons = [[0, 0, 10.4, 0, 10, 10], [1, 1, 2, 1, 2, 2]]
+    result = coco_result("a.jpg", segmentation=polygons, bbox=[0, 0, 10.4, 10])
     (tmp_path / "r.json").write_text(json.dumps([result]))
     (frame,) = await listed(coco_results(tmp_path / "r.json", tmp_path, kind="segmentation"))
     polygons = [[[0, 0], [10, 0], [10, 10]], [[1, 1], [2, 1], [2, 2]]]
@@ -78,7 +79,7 @@ async def test_bad_coco_results_are_named_or_skipped(tmp_path, make_image, resul
     """The error names file and image; skipping leaves the other images."""
     make_image(tmp_path / "a.jpg")
     make_image(tmp_path / "b.jpg")
-    good = coco_result("b", category_id=1, segmentation=[[0, 0, 1, 0, 1, 1]])
+    good = coco_result("b", category_id=1, segmentation=[[0, 0, 1, 0, 1, 1]], bbox=[0, 0, 1, 1])
     (tmp_path / "r.json").write_text(json.dumps([*results, good]))
     with pytest.raises(SourceError, match=r"r\.json") as caught:
         await listed(coco_results(tmp_path / "r.json", tmp_path, **options))

@@ -132,7 +132,7 @@ async def test_run_lengths_become_masks(read, segmentation):
         segmentation = text
     elif isinstance(segmentation, dict) and segmentation["counts"] == "TEXT":
         segmentation = {**segmentation, "counts": text}
-    frames, _ = await read([result(segmentation=segmentation, iscrowd=1)], kind="mask")
+    frames, _ = await read([result(segmentation=segmentation, bbox=[5, 10, 59, 21], iscrowd=1)], kind="mask")
     assert frames[0].prediction == MaskPredictionFormat([0], [0.5], [text])
 
 
@@ -164,7 +164,11 @@ def runs(pixels):
 async def test_polygons_among_run_lengths_become_masks(read):
     """Annotation tools mix them in one file: the platform gets the pixels inside."""
     frames, _ = await read(
-        [result(segmentation=[[10, 10, 10, 20, 20, 20, 20, 10]]), result(segmentation=encoded_text())], kind="mask"
+        [
+            result(segmentation=[[10, 10, 10, 20, 20, 20, 20, 10]], bbox=[10, 10, 10, 10]),
+            result(segmentation=encoded_text(), bbox=[5, 10, 59, 21]),
+        ],
+        kind="mask",
     )
     prediction = frames[0].prediction
     assert prediction.detection_masks[1] == encoded_text()

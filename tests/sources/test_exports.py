@@ -118,7 +118,9 @@ async def test_masks_of_cvat(tmp_path, make_image):
     export = {
         "categories": [{"id": 1, "name": "belt", "supercategory": ""}],
         "images": [{"id": 1, "width": 64, "height": 48, "file_name": "frame.png"}],
-        "annotations": [annotation(1, 1, segmentation={"counts": counts, "size": [48, 64]}, iscrowd=1)],
+        "annotations": [
+            annotation(1, 1, segmentation={"counts": counts, "size": [48, 64]}, bbox=[0, 0, 2, 28], iscrowd=1)
+        ],
     }
     path = written(tmp_path / "instances_default.json", export)
     (frame,) = await listed(coco_results(path, tmp_path, kind="mask", label_map={"belt": 0}, score=1.0))
