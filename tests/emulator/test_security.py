@@ -20,7 +20,7 @@ CONTROL = (
     ("GET", "/emulator"), ("GET", "/emulator/"), ("GET", "/emulator/predictions"), ("GET", "/emulator/journal"),
     ("GET", "/emulator/predictions/{id}"), ("GET", "/emulator/predictions/{id}/image"),
     ("POST", "/emulator/predictions/{id}/review"), ("GET", "/emulator/static/dashboard.js"), ("GET", "/emulator/events"),
-    ("GET", "/emulator/requests"), ("GET", "/emulator/trouble"), ("POST", "/emulator/connection"),
+    ("GET", "/emulator/sources"), ("GET", "/emulator/statistics"), ("GET", "/emulator/requests"), ("GET", "/emulator/trouble"), ("POST", "/emulator/connection"),
     ("POST", "/emulator/reset"), ("GET", "/emulator/faults"), ("POST", "/emulator/faults"), ("DELETE", "/emulator/faults"),
 )  # fmt: skip
 BODIES = {"/emulator/faults": {"kind": "html"}, "/emulator/predictions/{id}/review": {"right": []}}
@@ -111,7 +111,7 @@ async def test_the_token_is_given_to_the_button_alone(wire: Wire) -> None:
     assert settings.json()["env"] == f"PICSELLIA_HOST={wire.emulator.url}\nPICSELLIA_TOKEN={wire.api_token}\n"
     assert settings.headers["cache-control"] == "no-store"
     assert (await wire.http.get("/emulator/connection")).status_code == 405
-    for path in ("", "requests", "trouble", "journal", "predictions", "faults"):
+    for path in ("", "sources", "statistics", "requests", "trouble", "journal", "predictions", "faults"):
         assert wire.api_token not in (await wire.http.get(f"/emulator/{path}")).text
 
 

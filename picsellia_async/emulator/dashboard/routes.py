@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from picsellia_async.emulator.dashboard import gallery, prediction, reviewing, trouble
+from picsellia_async.emulator.dashboard import figures, gallery, prediction, reviewing, trouble
 from picsellia_async.emulator.dashboard.filters import Filter
 from picsellia_async.emulator.dashboard.live import Live
 from picsellia_async.emulator.dashboard.pages import STATIC, Pages, read_static
@@ -60,6 +60,8 @@ class Dashboard:
             Route(one, self.prediction, methods=["GET"]),
             Route(f"{one}/image", self.image, methods=["GET"]),
             Route(f"{one}/review", self.review, methods=["POST"]),
+            Route(f"{CONTROL_PREFIX}/sources", self.sources, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/statistics", self.statistics, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/requests", self.requests, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/trouble", self.trouble, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/connection", self.connection, methods=["POST"]),
@@ -75,6 +77,14 @@ class Dashboard:
         """Show one prediction."""
         found = prediction.context(self._state, self._journal, self._row(request), _query(request))
         return await self._page("prediction.html", found)
+
+    async def sources(self, request: Request) -> Response:
+        """Show every source with its last picture."""
+        return await self._page("sources.html", figures.sources(self._state, _query(request)))
+
+    async def statistics(self, request: Request) -> Response:
+        """Show volume, latency, labels, scores and drift of what a filter chooses."""
+        return await self._page("statistics.html", figures.charts(self._state, _query(request)))
 
     async def requests(self, request: Request) -> Response:
         """Show the latest requests, and why the failed ones failed."""

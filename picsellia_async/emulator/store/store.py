@@ -32,6 +32,7 @@ create index if not exists data_by_name on data (datalake_id, filename);
 create index if not exists data_by_object on data (datalake_id, object_name);
 create index if not exists prediction_by_deployment on prediction (deployment_id, seq);
 create index if not exists asset_by_deployment on prediction (deployment_id, seq) where asset_id is not null;
+create index if not exists prediction_by_source on prediction (source, seq);
 create index if not exists prediction_by_asset on prediction (asset_id);
 create index if not exists prediction_by_data on prediction (data_id);
 create index if not exists prediction_by_name on prediction (filename);

@@ -81,6 +81,11 @@ class Table(Generic[R]):
         first, last = self._connection.execute(sql).fetchone()
         return (1, 0) if first is None else (first, last)
 
+    def groups(self, column: str) -> list[tuple[Any, int, int]]:
+        """Return the values of a column, each with its newest `seq` and the number of its rows."""
+        sql = f"select {column}, max(seq), count(*) from {self._name} group by {column}"
+        return self._connection.execute(sql).fetchall()
+
     def total(self, column: str, where: str = "1", *args: object) -> int:
         """Return the sum of a column over the rows that match."""
         found: int = self._connection.execute(

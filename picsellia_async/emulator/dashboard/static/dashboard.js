@@ -184,6 +184,9 @@ async function refresh() {
 }
 
 let due = null;
+// What counts the seconds since something goes on where nothing arrives: a camera that stands still is seen by that.
+if ($("[data-ages]")) setInterval(() => document.hidden || refreshSoon(), 5000);
+
 function refreshSoon() { due ??= setTimeout(async () => { due = null; await refresh(); }, 1000); }
 
 let isTold = false; // the first numbers of a stream are those of the page
