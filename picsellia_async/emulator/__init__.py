@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec as _find_spec
 
-for _name in ("jwt", "python_multipart", "starlette", "uvicorn"):
+for _name in ("jinja2", "jwt", "python_multipart", "starlette", "uvicorn"):
     if _find_spec(_name) is None:
         raise ModuleNotFoundError(
             f"the emulator needs {_name}, which is part of an extra: pip install 'picsellia-async[emulator]'",
