@@ -133,9 +133,7 @@ async def test_requests_appear_by_themselves(wire: Wire) -> None:
     async with open_page() as page:
         await page.goto(f"{wire.emulator.url}/emulator/requests")
         await page.click("#kinds summary")
-        await page.wait_for_selector("body[data-live=on]")
-        await page.wait_for_timeout(300)
-        await wire.monitor(raw_predictions={})
+        await wire.monitor(raw_predictions={})  # before or after the stream is there
         await page.wait_for_selector("td:text('prediction of another type') >> nth=1")
         assert await page.locator("details[open]").count() == 1
         assert page.complaints == []

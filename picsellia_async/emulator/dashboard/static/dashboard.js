@@ -189,7 +189,7 @@ if ($("[data-ages]")) setInterval(() => document.hidden || refreshSoon(), 5000);
 
 function refreshSoon() { due ??= setTimeout(async () => { due = null; await refresh(); }, 1000); }
 
-let isTold = false; // the first numbers of a stream are those of the page
+let isTold = false;
 let events = null, last = document.body.dataset.last;
 function listen() {
   if (events || document.hidden) return;
@@ -199,11 +199,14 @@ function listen() {
   events = new EventSource(`${document.body.dataset.events}?${query}`);
   const on = (name, act) => events.addEventListener(name, (event) => { last = event.lastEventId; act(JSON.parse(event.data)); });
   on("counters", (numbers) => {
+    let isNew = isTold; // the first numbers of a stream may be those that the page was made with
     for (const [name, number] of Object.entries(numbers)) {
       const shown = $(`[data-counter=${name}]`);
-      if (shown) shown.textContent = number;
+      if (!shown || shown.textContent === String(number)) continue;
+      shown.textContent = number;
+      isNew = true;
     }
-    if (isTold && $("[data-refresh]")) refreshSoon();
+    if (isNew && $("[data-refresh]")) refreshSoon();
     isTold = true;
   });
   on("predictions", (told) => { if (grid) arrive(told); });
