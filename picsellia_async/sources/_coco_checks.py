@@ -58,10 +58,11 @@ class _Sizes:
                 size = image_file(self._known.path(key)).size(self._orientation)
         return size
 
-    def other(self, key: ImageKey) -> tuple[int, int] | None:
-        """Return width and height of an image's file the other way, as stored or as shown; None where it cannot be read."""
+    def of_file(self, key: ImageKey) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return width and height of an image's file, and those the other way, as stored or as shown; None where it cannot be read."""
         with contextlib.suppress(PicselliaError):
-            return image_file(self._known.path(key)).size("stored" if self._orientation == "shown" else "shown")
+            file = image_file(self._known.path(key))
+            return file.size(self._orientation), file.size("stored" if self._orientation == "shown" else "shown")
         return None
 
 
@@ -320,7 +321,8 @@ def _check_scale(
     """
     watch, sizes = BeyondWatch(), _Sizes(known, orientation)
     are_swapped = True
-    are_turned: bool | None = None
+    are_turned = are_misnamed = True
+    misnamed = ""
     for key, results in groups.items():
         if not sizes.may_tell(key):
             continue
@@ -334,15 +336,21 @@ def _check_scale(
         is_beyond = _is_beyond((x, y), size)
         watch.see(f"{key} reaches {x:g}, {y:g} on {size[0]} x {size[1]} pixels" if is_beyond else "")
         are_swapped = are_swapped and not _is_beyond((y, x), size)
-        if is_beyond and are_turned is not False:
-            other = sizes.other(key)
-            are_turned = other is not None and other != size and not _is_beyond((x, y), other)
+        if is_beyond and (are_turned or are_misnamed):
+            own, other = sizes.of_file(key) or (size, size)
+            are_turned = are_turned and own == size != other and not _is_beyond((x, y), other)
+            are_misnamed = are_misnamed and size not in {own, other} and not _is_beyond((x, y), own)
+            misnamed = misnamed or f"{key} has {own[0]} x {own[1]} pixels, the COCO file says {size[0]} x {size[1]}"
     if not watch.is_whole:
         return
     why = OTHER_PIXELS
     if are_turned:
         other_way = "stored" if orientation == "shown" else "shown"
         why = f"all of these have an EXIF turn, and fit the picture as {other_way}: orientation={other_way!r} reads them so"
+    elif are_misnamed:
+        why = (
+            f"all of these fit their pictures, whose sizes are others than the file says, stored and shown: {misnamed}"
+        )
     elif are_swapped:
         why = "every shape fits with x and y changed: bbox must be [x, y, width, height], and a polygon x, y, x, y, ..."
     raise SourceError(f"{os.fspath(path)}: {watch.told('images')}: {why}")

@@ -141,6 +141,25 @@ async def test_boxes_beyond_their_images_are_told_by_what_they_may_be(tmp_path, 
     assert await frames_before(source, f"the shapes of 3 of 3 images reach beyond their images .*{why}") == []
 
 
+@pytest.mark.parametrize("orientation", [None, "stored", "shown"])
+@pytest.mark.parametrize("turn", [1, 6])
+async def test_sizes_that_no_picture_has_are_no_turn(tmp_path, turn, orientation):
+    """Swapped sides of pictures without a turn, or sides of others: what is told is the size, and no option that does not mend it."""
+    told = (48, 64) if turn == 1 else (60, 40)
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": told[0], "height": told[1]} for n in range(3)]
+    for n in range(3):
+        (tmp_path / f"{n}.jpg").write_bytes(turned(64, 48, turn))
+    box = [30, 10, 32, 30] if turn == 1 else [10, 20, 30, 27]
+    results = [{"image_id": n, "category_id": 0, "bbox": box, "score": 0.5 + n / 10} for n in range(3)]
+    (tmp_path / "r.json").write_text(json.dumps({"images": images, "annotations": results}))
+    source = coco_results(tmp_path / "r.json", tmp_path, categories="indexes", on_bad="skip", orientation=orientation)
+    size = "48 x 64" if turn == 6 and orientation != "stored" else "64 x 48"
+    message = (
+        f"sizes are others than the file says.*image_id 0 has {size} pixels, the COCO file says {told[0]} x {told[1]}$"
+    )
+    assert await frames_before(source, message) == []
+
+
 @pytest.mark.parametrize("field", ["detection_boxes", "detection_masks", "points"])
 @pytest.mark.parametrize(("good", "is_whole"), [(18, True), (19, False)])
 async def test_a_tenth_of_a_manifest_beyond_its_images_refuses_it(tmp_path, field, good, is_whole):
