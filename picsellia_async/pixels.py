@@ -26,6 +26,8 @@ QUALITY: Final = 85
 """Of a JPEG, 1 to 100; what is lost at 85 is not seen."""
 BYTE_MAX: Final = 255
 """Highest value of a channel."""
+_NORMALIZED_MAX: Final = 16
+"""Highest value up to which floats are not taken for 0 to 255: a picture so dark is rarer than one that was normalised for a model."""
 JPEG_SIDE_MAX: Final = 65_500
 """Pixels of a side that libjpeg encodes; the format itself ends at 65,535."""
 
@@ -167,9 +169,18 @@ def _conversion(array: Any) -> str:
     """Say how an array of another type becomes bytes without wrapping round."""
     if array.dtype.kind == "b":
         return "pixels.astype(numpy.uint8) * 255"
-    highest = array.max() if array.size and array.dtype.kind in "fiu" else 0
-    if array.dtype.kind == "f" and highest <= 1:
+    lowest, highest = (array.min(), array.max()) if array.size and array.dtype.kind in "fiu" else (0, 0)
+    is_float = array.dtype.kind == "f"
+    if highest != highest:  # noqa: PLR0124 - NaN is what is not itself
+        return "it holds NaN, which is no pixel"
+    if is_float and lowest >= 0 and highest <= 1:
         return "multiply by 255 and convert with astype(numpy.uint8)"
+    if lowest < 0 or (is_float and (highest <= _NORMALIZED_MAX or BYTE_MAX < highest <= 2 * BYTE_MAX)):
+        return (
+            f"its values go from {lowest:.4g} to {highest:.4g}, as an image that was normalised for a model: undo that first (pixels * std + mean, "
+            "with those of the model's preprocessing), multiply by 255 where it gives 0 to 1, then "
+            "numpy.clip(pixels, 0, 255).astype(numpy.uint8)"
+        )
     if highest <= BYTE_MAX:
         return "astype(numpy.uint8)"
     return (
@@ -178,10 +189,24 @@ def _conversion(array: Any) -> str:
     )
 
 
+def _refuse_bytes(pixels: Any) -> None:
+    """Refuse bytes in place of an array: nothing says their height and width.
+
+    Raises:
+        ConfigurationError: They are bytes.
+    """
+    if isinstance(pixels, (bytes, bytearray)) or (isinstance(pixels, memoryview) and pixels.ndim == 1):
+        raise ConfigurationError(
+            f"pixels is {len(pixels)} bytes, and no array: an encoded image is given as Frame(image=...) or to monitor_bytes, and raw "
+            "pixels as numpy.frombuffer(pixels, numpy.uint8).reshape(height, width, 3)"
+        )
+
+
 def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
     refuse_masked(pixels, "pixels")
+    _refuse_bytes(pixels)
     if hasattr(
         pixels, "getbands"
     ):  # Pillow's: it knows its channels, and the order that is said may not contradict them

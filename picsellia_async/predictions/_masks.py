@@ -21,6 +21,13 @@ _HALF: Final = 0.5
 """From which a pixel between those of a mask belongs to it."""
 _FULL: Final = 255
 """Of a pixel that a mask covers wholly, where its share is a byte."""
+_END: Final = 32
+"""How far from 0 and from 255 values count as these, of a mask that was resized or blurred."""
+_STEPS_MIN: Final = 3
+"""Values between them that it has; a map of few instances has fewer."""
+_HIGH_MIN: Final = 0.3
+"""Share of the pixels of such a mask that has the full value."""
+_SOFT_EDGES: Final = "holds values between 0 and 255, which looks like a mask of 0 and 255 with soft edges: masks > 127"
 
 Parts: TypeAlias = Literal["all", "largest"]
 """Which separate pieces of a mask become polygons."""
@@ -44,13 +51,23 @@ def _libraries(*names: str) -> list[Any]:
         raise ConfigurationError(f"masks need {error.name}: pip install 'picsellia-async[masks]'") from error
 
 
-def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
+def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> list[NDArray[np.uint8]]:
     """Return one array of height x width of 0 and 1 per mask.
+
+    Args:
+        masks: The arrays, or one of all.
+        name: How messages call it.
+        count: How many there should be, where that is known: it tells which axis counts them.
 
     Raises:
         ConfigurationError: Not masks of one image, or other numbers than 0 and 1: probabilities or logits, whose threshold only the caller knows.
     """
     (numpy,) = _libraries("numpy")
+    shape = tuple(getattr(masks, "shape", ()))
+    if len(shape) == 3 and shape[0] != count == shape[2]:
+        raise ConfigurationError(
+            f"{name} has shape {shape}, which looks like height x width x masks: numpy.moveaxis({name}, -1, 0) puts the masks first"
+        )
     found: list[NDArray[np.uint8]] = []
     refuse_masked(masks, name)
     for i, one in enumerate(masks):
@@ -64,9 +81,12 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
         if found and mask.shape != found[0].shape:
             raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")
         is_set = mask != 0
-        if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()):
-            raise ConfigurationError(f"{name}[{i}] {_no_mask(float(mask.min()), float(mask.max()))}")
+        # Floats of 0 and 255 are what integers of these are.
+        if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()) and bool((is_set & (mask != _FULL)).any()):
+            raise ConfigurationError(f"{name}[{i}] {_no_mask(mask)}")
         if mask.dtype.kind not in "bf" and bool((is_set & (mask != mask.max())).any()):
+            if _has_soft_edges(mask):
+                raise ConfigurationError(f"{name}[{i}] {_SOFT_EDGES}")
             raise ConfigurationError(
                 f"{name}[{i}] holds more than one value beside 0, which looks like a map of classes or of instances: one mask "
                 f"for each, masks=[pixels == value for value in ...]"
@@ -75,10 +95,30 @@ def mask_arrays(masks: Any, name: str = "masks") -> list[NDArray[np.uint8]]:
     return found
 
 
-def _no_mask(low: float, high: float) -> str:
-    """Say what a mask of other numbers than 0 and 1 may be. NaN makes both ends NaN."""
-    if low != low:  # noqa: PLR0124 - NaN is what is not itself
+def _has_soft_edges(mask: Any) -> bool:
+    """Whether values of 0 to 255 lie at the two ends, with steps between them: a mask of 0 and 255 that was resized or blurred.
+
+    A map of classes or instances lacks the middle, as where 255 is "ignore" beside a few classes, or has little at the upper end.
+    """
+    if mask.min() < 0 or mask.max() > _FULL:
+        return False
+    is_set, is_high = mask > 0, mask >= _FULL - _END
+    steps = mask[(mask > _END) & (mask < _FULL - _END)]
+    is_at_an_end = is_high | (mask <= _END)
+    return bool(
+        len(set(steps.tolist())) >= _STEPS_MIN
+        and is_high.sum() >= is_set.sum() * _HIGH_MIN
+        and is_at_an_end.sum() * 2 > mask.size
+    )
+
+
+def _no_mask(mask: Any) -> str:
+    """Say what a mask of floats other than 0 and 1 may be."""
+    low, high = float(mask.min()), float(mask.max())
+    if low != low:  # noqa: PLR0124 - NaN is what is not itself, and makes both ends NaN
         return "holds NaN: what the model gave is no mask"
+    if _has_soft_edges(mask):
+        return _SOFT_EDGES
     return (
         f"holds values from {low:.4g} to {high:.4g}, and a mask is 0 and 1: compare with the model's threshold first, masks > 0 for "
         "logits, masks > 0.5 for probabilities"

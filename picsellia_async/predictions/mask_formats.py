@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, ClassVar, Final, Self, get_args
 
 import attrs
@@ -120,7 +120,7 @@ class SegmentationPredictionFormat(PredictionFormat):
             ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
         """
         choice(parts, "parts", get_args(Parts))
-        arrays = _masks.mask_arrays(masks)
+        arrays = _masks.mask_arrays(masks, count=_count_of(scores))
         found = [_masks.outlines(mask, parts) for mask in arrays]
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return kept.prediction(cls, _masks.image_size(arrays))
@@ -172,7 +172,7 @@ class MaskPredictionFormat(PredictionFormat):
         Raises:
             ConfigurationError: Probabilities in place of masks, other shapes, or the extra is not installed.
         """
-        arrays = _masks.mask_arrays(masks)
+        arrays = _masks.mask_arrays(masks, count=_count_of(scores))
         found = [[_masks.encode(mask)] if mask.any() else [] for mask in arrays]
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, _masks.image_size(arrays))
@@ -326,6 +326,10 @@ def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple
     kept = [path for path in paths if len(path) >= POINTS_MIN]
     counts = _masks.encode_polygons(kept, size) if kept else ""
     return [counts] if counts and has_pixels(counts) else []
+
+
+def _count_of(scores: Numbers) -> int | None:
+    return len(scores) if isinstance(scores, Sized) else None
 
 
 def _required_size(size: Size) -> tuple[int, int]:

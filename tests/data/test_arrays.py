@@ -25,6 +25,7 @@ from picsellia_async.sources import directory
 pytest.importorskip("simplejpeg")
 
 WIDTH, HEIGHT = 64, 48
+NORMALIZED = np.linspace(-2.5, 2.6, HEIGHT * WIDTH * 3, dtype=np.float32).reshape(HEIGHT, WIDTH, 3)
 RED = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 RED[:, :, 2] = 255
 BOX = DetectionPredictionFormat([0], [[4, 8, 24, 32]], [0.5])
@@ -144,6 +145,18 @@ def test_what_is_thinner_than_a_pixel_of_the_smaller_image_stays():
     [
         (RED / 255, {}, r"multiply by 255 and convert with astype\(numpy\.uint8\)"),
         (RED.astype(np.int32), {}, r"got int32: astype"),
+        (RED.astype(np.int32) - 300, {}, r"go from -300 to .*undo that first.*clip"),
+        (
+            NORMALIZED,
+            {},
+            r"got float32: its values go from -2\.\d+ to 2\.\d+, as an image that was normalised.*pixels \* std \+ mean",
+        ),
+        (np.abs(NORMALIZED), {}, r"normalised.*pixels \* std \+ mean"),
+        (NORMALIZED * 60 + 128, {}, r"normalised.*pixels \* std \+ mean"),
+        (NORMALIZED * np.nan, {}, "it holds NaN"),
+        (RED.tobytes(), {}, r"pixels is 9216 bytes, and no array.*Frame\(image=\.\.\.\).*frombuffer.*reshape"),
+        (bytearray(RED), {}, "and no array"),
+        (memoryview(RED.tobytes()), {}, "and no array"),
         (RED.transpose(2, 0, 1), {}, r"channels first: pixels\.transpose\(1, 2, 0\)"),
         (np.zeros((4, 4, 4), np.uint8), {}, "drop the alpha channel"),
         (np.zeros((4, 4, 2), np.uint8), {}, "must be height x width x 3"),

@@ -312,3 +312,38 @@ def test_a_polygon_thinner_than_a_pixel_keeps_an_area():
     assert at_edge.detection_masks == [[[39, 1], [40, 1], [40, 9], [39, 9]]]
     beside = SegmentationPredictionFormat.from_polygons([[[40.1, 1], [40.6, 9], [40.3, 5]]], [0], [0.5], clip=(40, 30))
     assert (beside.detection_masks, beside.left_out) == ([], 1)
+
+
+@pytest.mark.parametrize("make", [MaskPredictionFormat, SegmentationPredictionFormat])
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32])
+def test_a_mask_with_soft_edges_is_told_its_threshold(make, kind):
+    """Resized or blurred, 0 and 255 have steps between them: `> 127` gives the object, a mask for each value a dozen of rings."""
+    cv2 = pytest.importorskip("cv2")
+    small = np.zeros((36, 64), np.uint8)
+    small[10:25, 20:45] = 255
+    for soft in (cv2.resize(small, (128, 72)), cv2.GaussianBlur(small, (5, 5), 0)):
+        with pytest.raises(
+            ConfigurationError, match=r"masks\[0\] holds values between 0 and 255, .*soft edges: masks > 127$"
+        ):
+            make.from_binary_masks([soft.astype(kind)], [0], [0.9])
+    assert make.from_binary_masks([small.astype(kind)], [0], [0.9]) == make.from_binary_masks([small > 0], [0], [0.9])
+
+
+@pytest.mark.parametrize(
+    "values", [(1, 2, 3), (1, 15, 255), (100, 240), (60, 120, 240), (7, 80, 160, 240), tuple(range(1, 256))]
+)
+def test_a_map_of_instances_is_no_mask_with_soft_edges(values):
+    """Nor is one of classes where 255 is "ignore": one mask for each."""
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[8:40, 8:40] = np.resize(np.array(values, np.uint8), (32, 32))
+    with pytest.raises(ConfigurationError, match="a map of classes or of instances: one mask for each"):
+        MaskPredictionFormat.from_binary_masks([pixels], [0], [0.9])
+
+
+@pytest.mark.parametrize("make", [MaskPredictionFormat, SegmentationPredictionFormat])
+def test_masks_along_the_last_axis_are_told_so(make):
+    """Height x width x masks: each row of pixels was taken for a mask."""
+    masks = np.stack([MASK, MASK], axis=-1)
+    with pytest.raises(ConfigurationError, match=r"shape \(30, 40, 2\).*numpy\.moveaxis\(masks, -1, 0\)"):
+        make.from_binary_masks(masks, [0, 1], [0.9, 0.8])
+    assert len(make.from_binary_masks(np.moveaxis(masks, -1, 0), [0, 1], [0.9, 0.8]).detection_masks) == 2
