@@ -228,7 +228,7 @@ class Frame(MonitorOptions):
                 self.check_image(image)
             elif self.data is not None:
                 check_known_size(self.data, self.width, self.height)
-            check_options(self)
+            check_options(self, is_size_known=isinstance(image, bytes))
 
     def _take_place(self) -> None:
         """Fill in what is known of an image in the storage, where it was not given.

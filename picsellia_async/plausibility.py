@@ -134,19 +134,22 @@ def is_right_at_a_glance(
         return False
 
 
-def check_options(options: MonitorOptions, now: float | None = None) -> None:
+def check_options(options: MonitorOptions, now: float | None = None, *, is_size_known: bool = True) -> None:
     """Check what is said about an image, except for the image itself.
 
     Args:
         options: As they were given.
         now: Epoch seconds; by default the clock's.
+        is_size_known: Whether width and height were held against the image. Else a message about coordinates that would fit with the
+            two exchanged says so: boxes in another order look the same.
 
     Raises:
         ImplausibleError: A value cannot be meant.
     """
     if options.latency >= LATENCY_INTEGER_MAX:
         check_latency(options.latency, "latency")
-    check_prediction(options.prediction, options.width, options.height, "prediction")
+    check = check_prediction if is_size_known else _check_without_image
+    check(options.prediction, options.width, options.height, "prediction")
     if options.timestamp is not None:
         check_timestamp(options.timestamp, now)
     check_labels_of_data(options)
@@ -154,7 +157,7 @@ def check_options(options: MonitorOptions, now: float | None = None) -> None:
     if place is not None:
         raise ImplausibleError(f'{without_number(place)}; checks="off" sends null')
     if options.shadow_prediction is not None:
-        check_prediction(options.shadow_prediction, options.width, options.height, "shadow_prediction")
+        check(options.shadow_prediction, options.width, options.height, "shadow_prediction")
         check_latency(options.shadow_latency or 0.0, "shadow_latency")
 
 
@@ -367,6 +370,22 @@ def check_prediction(prediction: PredictionFormat, width: int, height: int, name
         raise
     except (AttributeError, TypeError, ValueError):  # the caller has changed its lists since it was made
         raise _changed(name) from None
+
+
+def _check_without_image(prediction: PredictionFormat, width: int, height: int, name: str) -> None:
+    """As `check_prediction`, where nothing tells whether the size is right."""
+    try:
+        check_prediction(prediction, width, height, name)
+    except ImplausibleError as error:
+        if prediction.image_size is not None:
+            raise  # the size that it was made for tells
+        try:
+            check_prediction(prediction, height, width, name)
+        except ImplausibleError:
+            raise error from None
+        raise ImplausibleError(
+            f"{error}. Or width and height are swapped: it fits an image of {height} x {width}, and image_size(image) tells which is right"
+        ) from None
 
 
 def _check_prediction(prediction: PredictionFormat, width: int, height: int, name: str) -> None:

@@ -109,7 +109,7 @@ class Meaning:
         # The image first: where its size is wrong, all coordinates seem so.
         if image is not None:
             check_image(image, options.content_type, (options.width, options.height))  # type: ignore[arg-type]
-        check_options(options)
+        check_options(options, is_size_known=image is not None)
         if image is not None:
             self.tell_turned(options, image)
         return self.fits(options.prediction)

@@ -17,7 +17,7 @@ from picsellia_async._wire.bodies import image_view
 from picsellia_async._wire.encoding import Query
 from picsellia_async._wire.oracle_requests import MonitorShadowRequest, monitor_metadata, raw_predictions
 from picsellia_async.enums import InferenceType, ServiceMetrics, SupportedContentType
-from picsellia_async.errors import ConfigurationError, FileNotFoundException, shown
+from picsellia_async.errors import ConfigurationError, FileNotFoundException, ImplausibleError, shown
 from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.monitor_options import MonitorOptions, content_type_of_name
@@ -79,13 +79,29 @@ class Monitoring:
         """Send a prediction with its image file, read off the event loop."""
         oracle, metadata = self._hosts.oracle(), self.encode(options)
         # Checked before the file is read: meanwhile the caller may change the prediction, which is encoded already.
-        has_labels = self._meaning.check(options)
+        try:
+            has_labels = self._meaning.check(options)
+        except ImplausibleError:
+            await self._check_with_image(options, image_path)
+            raise
         prediction = options.prediction if has_labels else copied(options.prediction)
         image = image_view(await read_image(image_path))
         self._meaning.check_image_of(options, image)
         if not has_labels:
             await self._meaning.check_labels(prediction)
         return await oracle.monitor(metadata, image)
+
+    async def _check_with_image(self, options: MonitorOptions, image_path: str | Path) -> None:
+        """Check what was refused once more with its image: it tells whether the size or the coordinates are wrong, as with bytes.
+
+        Raises:
+            ImplausibleError: What is wrong.
+        """
+        try:
+            image = image_view(await read_image(image_path))
+        except ConfigurationError:
+            return  # what is wrong without it counts
+        self._meaning.check(options, image)
 
     async def send_array(self, make: Callable[[Checks], Frame]) -> MonitorAnswer:
         """Make a frame of an array of pixels off the event loop, and send it."""

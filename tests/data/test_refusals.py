@@ -83,6 +83,49 @@ async def test_files_are_checked_when_they_are_read(deployment, emulator, tmp_pa
     assert arrived(emulator) == 0
 
 
+BOX = box(200, 600, 650, 900)
+"""Right on 1280 x 720; with the sides exchanged it looks like x1, y1, x2, y2."""
+
+
+async def test_swapped_sides_of_a_file_are_said_before_an_order_of_boxes(deployment, emulator, tmp_path):
+    """The image is there and tells: what is right is not advised away. Where it cannot be read, both are named."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(WIDTH, HEIGHT))
+    with pytest.raises(
+        ImplausibleError, match=r"width and height are 720 and 1280, but the header of image says 1280 x 720.*swapped"
+    ):
+        await deployment.monitor(path, 0.02, WIDTH, HEIGHT, BOX)
+    with pytest.raises(
+        ImplausibleError, match=r"It looks like x1, y1, x2, y2 \(DetectionPredictionFormat\.from_xyxy\)$"
+    ):
+        await deployment.monitor(path, 0.02, HEIGHT, WIDTH, box(700, 20, 1200, 220))
+    with pytest.raises(
+        ImplausibleError, match=r"It looks like x1, y1.*Or width and height are swapped: it fits an image of 1280 x 720"
+    ):
+        await deployment.monitor(tmp_path / "none.jpg", 0.02, WIDTH, HEIGHT, BOX)
+    await deployment.monitor(path, 0.02, HEIGHT, WIDTH, BOX)
+    assert arrived(emulator) == 1
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+@pytest.mark.parametrize("place", ["image", "object_name"])
+def test_swapped_sides_are_named_beside_an_order_of_boxes(tmp_path, place, shadow):
+    """A frame that names an image does not open it: which of the two is wrong shows there alone."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(WIDTH, HEIGHT))
+    common = {"latency": 0.02, place: path if place == "image" else "folder/a.jpg"}
+    said = {"prediction": BOX}
+    if shadow:
+        said = {"prediction": box(1, 2, 30, 40), "shadow_prediction": BOX, "shadow_latency": 0.1}
+    with pytest.raises(
+        ImplausibleError, match=r"It looks like x1, y1.*Or width and height are swapped: it fits an image of 1280 x 720"
+    ):
+        Frame(width=HEIGHT, height=WIDTH, **said, **common)
+    with pytest.raises(ImplausibleError, match=r"from_xywh, from_cxcywh|cut with clip=\(width, height\)$"):
+        Frame(width=WIDTH, height=HEIGHT, prediction=box(1, 2, 30, 4000), **common)
+    Frame(width=WIDTH, height=HEIGHT, **said, **common)
+
+
 async def test_the_uploader_refuses_what_the_label_map_lacks(deployment, emulator, tmp_path):
     """A frame is told its class is no label, with and without a spool, and the others are delivered."""
     strange = DetectionPredictionFormat([99], [[1, 2, 3, 4]], [0.5])
