@@ -292,9 +292,10 @@ class Frame(MonitorOptions):
             ImplausibleError: The extension of `filename` says another format, or what `Frame` refuses.
         """
         encoding = Encoding(order=order, format=format, quality=quality, max_side=max_side)
-        if options.get("checks", "on") == "on":
+        is_checked = options.get("checks", "on") == "on"
+        if is_checked:
             _check_extension(filename, encoding)
-        made = encode(pixels, encoding, prediction, options.get("shadow_prediction"))
+        made = encode(pixels, encoding, prediction, options.get("shadow_prediction"), is_checked=is_checked)
         id_ = options.get("id") or _new_id()
         extension = "jpg" if format == "jpeg" else format
         options["id"], options["shadow_prediction"] = id_, made.shadow_prediction

@@ -74,7 +74,12 @@ class EncodedImage:
 
 
 def encode(
-    pixels: Any, encoding: Encoding, prediction: PredictionFormat, shadow_prediction: PredictionFormat | None = None
+    pixels: Any,
+    encoding: Encoding,
+    prediction: PredictionFormat,
+    shadow_prediction: PredictionFormat | None = None,
+    *,
+    is_checked: bool = True,
 ) -> EncodedImage:
     """Encode an array.
 
@@ -83,9 +88,11 @@ def encode(
         encoding: Order of its channels, and what it becomes.
         prediction: In pixels of the array.
         shadow_prediction: Likewise.
+        is_checked: Whether a prediction that was made for another size than the array's is refused before it is moved along.
 
     Raises:
         ConfigurationError: No such array, a side too long for a JPEG, or the extra `images` is not installed.
+        ImplausibleError: A prediction was made for another size.
     """
     predictions = [as_prediction(prediction, "prediction")]
     if shadow_prediction is not None:
@@ -97,11 +104,27 @@ def encode(
         factor = side / max(width, height)
         new = max(round(width * factor), 1), max(round(height * factor), 1)
         (cv2,) = _libraries("cv2")
+        for name, one in zip(("prediction", "shadow_prediction"), predictions if is_checked else (), strict=False):
+            _check_size(one, (width, height), name)  # here, where the size is the caller's
         array = cv2.resize(array, new, interpolation=cv2.INTER_AREA)
         predictions = [scaled(one, (width, height), new) for one in predictions]
         width, height = new
     content = _jpeg(array, encoding) if encoding.format == "jpeg" else _png(array, encoding)
     return EncodedImage(content, width, height, predictions[0], predictions[1] if len(predictions) > 1 else None)
+
+
+def _check_size(prediction: PredictionFormat, size: tuple[int, int], name: str) -> None:
+    """Refuse a prediction of another image before it is moved along.
+
+    Raises:
+        ImplausibleError: It was made for another size.
+    """
+    made_for = prediction.image_size
+    if made_for is not None and made_for != size:
+        raise ImplausibleError(
+            f"{name} was made for an image of {made_for[0]} x {made_for[1]} (normalized=, clip=, size= or its masks), and pixels is "
+            f"{size[0]} x {size[1]}: with max_side= it is in pixels of the array as it is given"
+        )
 
 
 def encode_smaller(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HALF: Final = 0.5
 """From which a pixel between those of a mask belongs to it."""
-_FULL: Final = 255
+FULL: Final = 255
 """Of a pixel that a mask covers wholly, where its share is a byte."""
 _END: Final = 32
 """How far from 0 and from 255 values count as these, of a mask that was resized or blurred."""
@@ -82,7 +82,7 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
             raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")
         is_set = mask != 0
         # Floats of 0 and 255 are what integers of these are.
-        if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()) and bool((is_set & (mask != _FULL)).any()):
+        if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()) and bool((is_set & (mask != FULL)).any()):
             raise ConfigurationError(f"{name}[{i}] {_no_mask(mask)}")
         if mask.dtype.kind not in "bf" and bool((is_set & (mask != mask.max())).any()):
             if _has_soft_edges(mask):
@@ -100,10 +100,10 @@ def _has_soft_edges(mask: Any) -> bool:
 
     A map of classes or instances lacks the middle, as where 255 is "ignore" beside a few classes, or has little at the upper end.
     """
-    if mask.min() < 0 or mask.max() > _FULL:
+    if mask.min() < 0 or mask.max() > FULL:
         return False
-    is_set, is_high = mask > 0, mask >= _FULL - _END
-    steps = mask[(mask > _END) & (mask < _FULL - _END)]
+    is_set, is_high = mask > 0, mask >= FULL - _END
+    steps = mask[(mask > _END) & (mask < FULL - _END)]
     is_at_an_end = is_high | (mask <= _END)
     return bool(
         len(set(steps.tolist())) >= _STEPS_MIN
@@ -236,7 +236,7 @@ def resized(counts: str, old: tuple[int, int], new: tuple[int, int]) -> str:
     checked_text(counts, old, "detection_masks")
     mask = decode(counts, old)
     # The share of each pixel, in steps of a byte: where to take one pixel out of several shifts a mask by half of one.
-    found = (cv2.resize(mask * _FULL, new, interpolation=cv2.INTER_AREA) > _FULL // 2).astype(mask.dtype)
+    found = (cv2.resize(mask * FULL, new, interpolation=cv2.INTER_AREA) > FULL // 2).astype(mask.dtype)
     if not found.any():
         rows, columns = mask.nonzero()
         found[rows * new[1] // old[1], columns * new[0] // old[0]] = 1

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Size, checked_size
 from picsellia_async.predictions._labels import LabelMap, Names
-from picsellia_async.predictions._masks import mask_arrays, without_letterbox
+from picsellia_async.predictions._masks import FULL, mask_arrays, without_letterbox
 from picsellia_async.predictions._skeletons import with_visibilities
+from picsellia_async.predictions._values import SCORE_ROUNDING
 from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     ClassificationPredictionFormat,
@@ -115,7 +116,8 @@ def _from_supervision(
         common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
         scores = _scores(detections.confidence, len(detections.xyxy), score)
         if chosen == "detection":
-            return DetectionPredictionFormat.from_xyxy(detections.xyxy, scores=scores, clip=clip, **common)
+            boxes = DetectionPredictionFormat.from_xyxy(detections.xyxy, scores=scores, clip=clip, **common)
+            return boxes if clip is not None else counted(boxes, _size_of_masks(mask), label_map=label_map)
         if chosen == "keypoint":
             raise ConfigurationError("supervision.Detections has no keypoints: give supervision.KeyPoints")
         if mask is None:
@@ -144,6 +146,12 @@ def _from_supervision(
     raise ConfigurationError(
         f"from_supervision takes Detections, KeyPoints or Classifications, got {shown(detections)}"
     )
+
+
+def _size_of_masks(masks: Any) -> tuple[int, int] | None:
+    """Return width and height of the image that masks beside boxes cover; None: there are none."""
+    shape: tuple[int, ...] = getattr(masks, "shape", ())
+    return (int(shape[2]), int(shape[1])) if len(shape) == 3 else None
 
 
 def _kind_of_masks(detections: Any) -> Kind:
@@ -238,7 +246,12 @@ def _from_ultralytics_shapes(
             found.xy, confidences=confidences, clip=(width, height), **common
         )
     if kind == "mask":  # not from the polygons, which fill holes and join pieces
-        masks = (without_letterbox(one, (width, height)) for one in mask_arrays(found.data, "result.masks.data"))
+        inputs = mask_arrays(found.data, "result.masks.data", len(boxes.cls))
+        masks = [without_letterbox(one, (width, height)) for one in inputs]
+        # A pixel of the network's input is several of the image.
+        apart = _APART * max(width / inputs[0].shape[1], height / inputs[0].shape[0], 1.0) if inputs else 0.0
+        for i, (box, mask) in enumerate(zip(boxes.xyxy, masks, strict=False)):
+            _check_meeting(_bounds_of_mask(mask), box, f"result.masks[{i}]", f"result.boxes[{i}]", apart)
         return MaskPredictionFormat.from_binary_masks(masks, **common)
     # Those of a mask that is one pixel wide are left out with the empty ones: the model's other shapes are sent.
     polygons = [one if _has_area(one) else [] for one in found.xy]
@@ -297,7 +310,24 @@ def from_torchvision(
         skeletons = [[point[:2] for point in one] for one in sequence(output["keypoints"], "output['keypoints']")]
         return KeypointPredictionFormat.from_keypoints(skeletons, scores=output["scores"], clip=clip, **common)
     threshold = real_number(mask_threshold, "mask_threshold", 0.0)
+    if threshold > 0:
+        _refuse_logits(output["masks"])
     return _from_masks(chosen, [mask > threshold for mask in output["masks"]], output["scores"], common)
+
+
+def _refuse_logits(masks: Any) -> None:
+    """Refuse masks that a threshold of probabilities does not cut where it should. 0 and 255 are cut rightly by any.
+
+    Raises:
+        ImplausibleError: Values are below 0, or above 1 and other than 255.
+    """
+    for i, mask in enumerate(masks):
+        low, high = float(mask.min()), float(mask.max())
+        if low < 0 or (high > 1 + SCORE_ROUNDING and high != FULL):
+            raise ImplausibleError(
+                f"output['masks'][{i}] holds values from {low:.4g} to {high:.4g}, and torchvision's are probabilities, 0 to 1: apply the "
+                "sigmoid to logits, or give mask_threshold=0 with them"
+            )
 
 
 def _torchvision_classes(
@@ -338,26 +368,36 @@ def _torchvision_classes(
 
 
 def _check_places(boxes: Any, masks: Any) -> None:
-    """Refuse masks that do not meet the boxes of their own shapes: lists in two orders, or masks of another size.
-
-    Raises:
-        ImplausibleError: One does not, by more than rounding.
-    """
+    """Refuse masks of supervision that do not meet the boxes of their own shapes."""
     for i, (box, mask) in enumerate(zip(boxes, masks, strict=False)):  # another count is told later
         if getattr(mask, "ndim", 0) != 2:
             return
-        left, top, right, bottom = box
-        across, down = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
-        if len(across) and (
-            across[0] > right + _APART
-            or across[-1] < left - _APART
-            or down[0] > bottom + _APART
-            or down[-1] < top - _APART
-        ):
-            raise ImplausibleError(
-                f"detections.mask[{i}] is at {across[0]}, {down[0]} to {across[-1]}, {down[-1]}, and detections.xyxy[{i}] is {shown(box)}, "
-                "which do not meet: one of them is of another object, or of an image of another size"
-            )
+        _check_meeting(_bounds_of_mask(mask), box, f"detections.mask[{i}]", f"detections.xyxy[{i}]", _APART)
+
+
+def _bounds_of_mask(mask: Any) -> tuple[float, float, float, float] | None:
+    """Return left, top, right and bottom of the pixels that are set; None: none is."""
+    across, down = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
+    return (across[0], down[0], across[-1], down[-1]) if len(across) else None
+
+
+def _check_meeting(
+    bounds: tuple[float, float, float, float] | None, box: Any, name: str, box_name: str, apart: float
+) -> None:
+    """Refuse an outline or mask that does not meet the box of its own shape: lists in two orders, or masks of another size.
+
+    Raises:
+        ImplausibleError: It does not, by more pixels than `apart`.
+    """
+    if bounds is None:
+        return
+    left, top, right, bottom = (float(one) for one in box)
+    x1, y1, x2, y2 = bounds
+    if x1 > right + apart or x2 < left - apart or y1 > bottom + apart or y2 < top - apart:
+        raise ImplausibleError(
+            f"{name} is at {x1:.4g}, {y1:.4g} to {x2:.4g}, {y2:.4g}, and {box_name} is {shown(box)}, "
+            "which do not meet: one of them is of another object, or of an image of another size"
+        )
 
 
 def _from_masks(kind: str, masks: Any, scores: Any, common: dict[str, Any]) -> PredictionFormat:

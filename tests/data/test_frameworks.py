@@ -115,7 +115,8 @@ def test_ultralytics_masks_of_a_letterbox(size, network):
     truth[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2 + 1] = 1
     data = np.ones((1, network_height, network_width), np.uint8)  # the padding must not show
     data[0, top : top + inner[1], left : left + inner[0]] = cv2.resize(truth, inner, interpolation=cv2.INTER_AREA)
-    result = one_box(masks=SimpleNamespace(xy=[], data=data), orig_shape=(height, width))
+    boxes = SimpleNamespace(xyxy=np.array([[0, 0, width, height]]), cls=np.array([1]), conf=np.array([0.75]))
+    result = ultralytics(boxes=boxes, masks=SimpleNamespace(xy=[], data=data), orig_shape=(height, width))
     [found] = from_ultralytics(result, kind="mask").to_binary_masks(size)
     edge = cv2.dilate(truth, None, iterations=max(1, round(1 / gain))) - cv2.erode(
         truth, None, iterations=max(1, round(1 / gain))
@@ -207,6 +208,46 @@ def test_supervision_detections():
     assert from_supervision(detections(confidence=None), score=0.75) == plain
     cut = from_supervision(detections(xyxy=BOXES[1:]), clip=(1280, 720))
     assert (cut.detection_boxes, cut.clipped) == ([[5, 0, 700, 1280]], 1)
+
+
+def test_masks_and_boxes_of_ultralytics_meet():
+    """Masks in another order than the boxes would get the classes and scores of others."""
+    pytest.importorskip("faster_coco_eval")
+    masks = np.zeros((2, 720, 1280), np.uint8)
+    masks[0, 30:200, 20:100] = masks[1, 400:600, 700:900] = 1
+    boxes = SimpleNamespace(
+        xyxy=np.array([[20.0, 30, 100, 200], [700, 400, 900, 600]]), cls=np.array([1, 0]), conf=np.array([0.75, 0.5])
+    )
+    right = ultralytics(boxes=boxes, masks=SimpleNamespace(xy=[], data=masks))
+    assert len(from_ultralytics(right, kind="mask").detection_masks) == 2
+    exchanged = ultralytics(boxes=boxes, masks=SimpleNamespace(xy=[], data=masks[::-1]))
+    with pytest.raises(
+        ImplausibleError, match=r"result\.masks\[0\] is at 700, 400 to 899, 599, and result\.boxes\[0\].*do not meet"
+    ):
+        from_ultralytics(exchanged, kind="mask")
+
+
+def test_the_size_of_masks_is_that_of_the_boxes_beside_them():
+    """Boxes of a network's size are refused for a larger image, as masks are."""
+    pytest.importorskip("faster_coco_eval")
+    both = detections(mask=np.ones((1, 360, 640), bool), xyxy=np.array([[10, 20, 110, 220]]))
+    for kind in ("detection", "mask", "segmentation"):
+        assert from_supervision(both, kind=kind).image_size == (640, 360)
+    assert from_supervision(both, kind="detection", clip=(1280, 720)).image_size == (1280, 720)
+    assert from_supervision(detections()).image_size is None
+
+
+def test_logits_of_torchvision_are_told_so():
+    """A threshold of probabilities cuts them elsewhere; 0 is theirs."""
+    pytest.importorskip("faster_coco_eval")
+    logits = np.where(MASK, 4.0, -4.0).astype(np.float32)[None, None]
+    output = {"boxes": BOXES[:1], "labels": [1], "scores": [0.5], "masks": logits}
+    with pytest.raises(
+        ImplausibleError, match=r"output\['masks'\]\[0\] holds values from -4 to 4.*sigmoid.*mask_threshold=0"
+    ):
+        from_torchvision(output, kind="mask", first_label=1)
+    found = from_torchvision(output, kind="mask", first_label=1, mask_threshold=0)
+    assert found == from_torchvision({**output, "masks": MASK[None, None]}, kind="mask", first_label=1)
 
 
 def test_masks_and_boxes_of_supervision_meet():

@@ -69,6 +69,19 @@ def test_a_prediction_made_for_the_smaller_image_is_not_made_smaller_again():
         Frame.from_array(pixels, prediction=MADE["cut"](32, 24), latency=0.02, max_side=32)
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_the_message_has_the_callers_numbers(name):
+    """And not those of the smaller image, nor how a mask is decoded."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    shadow = {"shadow_prediction": MADE[name](128, 96), "shadow_latency": 0.1}
+    message = "prediction was made for an image of 128 x 96 .*, and pixels is 64 x 48"
+    for fields in ({"prediction": MADE[name](128, 96)}, {"prediction": MADE[name](WIDTH, HEIGHT), **shadow}):
+        with pytest.raises(ImplausibleError, match=message):
+            Frame.from_array(pixels, latency=0.02, max_side=32, **fields)
+    if name in {"shares", "cut"}:  # masks of another size cannot be moved along
+        assert Frame.from_array(pixels, latency=0.02, max_side=32, prediction=MADE[name](128, 96), checks="off")
+
+
 def test_a_text_of_runs_is_held_against_its_size():
     """Compressed counts are checked like plain ones."""
     with pytest.raises(ValueError, match="its runs cover 3072 pixels, its image has 100"):
