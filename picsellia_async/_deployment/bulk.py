@@ -28,7 +28,7 @@ from picsellia_async.errors import (
     TransportError,
     shown,
 )
-from picsellia_async.frames import Frame
+from picsellia_async.frames import Frame, StoredData
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
 
@@ -87,7 +87,8 @@ class Bulk:
             return send(frame, metadata)
 
         def encode(frame: Frame) -> bytes:
-            self._tell_swapped(frame)
+            if frame.data is not None:
+                self._tell_swapped(frame, frame.data)
             marks = with_frame_id(frame) if is_marked else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))
@@ -99,10 +100,10 @@ class Bulk:
         sender = send_to_the_host_of_now if follows else send
         return Uploader(sender, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
-    def _tell_swapped(self, frame: Frame) -> None:
+    def _tell_swapped(self, frame: Frame, data: StoredData) -> None:
         """Say it here, where the data is at hand: a spool keeps its name alone."""
-        if frame.data is not None and frame.checks == "on":
-            self._meaning.tell_swapped(frame, frame.data)
+        if frame.checks == "on":
+            self._meaning.tell_swapped(frame, data)
 
     async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
         """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
@@ -138,7 +139,8 @@ class Bulk:
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         self._monitoring.encode(frame)
-        self._tell_swapped(frame)
+        if frame.data is not None:
+            self._tell_swapped(frame, frame.data)
         await self._checked_content(frame)
 
     async def is_stored(self, frame: Frame) -> bool:

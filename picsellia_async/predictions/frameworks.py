@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
@@ -179,6 +179,7 @@ def from_ultralytics(
 
     Raises:
         ConfigurationError: No such result, it lacks what `kind` needs, or its boxes are oriented.
+        ImplausibleError: A mask or polygon and the box of one shape do not meet.
     """
     _check_kind(kind)
     if isinstance(result, (list, tuple)):
@@ -248,14 +249,29 @@ def _from_ultralytics_shapes(
     if kind == "mask":  # not from the polygons, which fill holes and join pieces
         inputs = mask_arrays(found.data, "result.masks.data", len(boxes.cls))
         masks = [without_letterbox(one, (width, height)) for one in inputs]
-        # A pixel of the network's input is several of the image.
-        apart = _APART * max(width / inputs[0].shape[1], height / inputs[0].shape[0], 1.0) if inputs else 0.0
-        for i, (box, mask) in enumerate(zip(boxes.xyxy, masks, strict=False)):
-            _check_meeting(_bounds_of_mask(mask), box, f"result.masks[{i}]", f"result.boxes[{i}]", apart)
+        _check_order(result, map(_bounds_of_mask, masks))
         return MaskPredictionFormat.from_binary_masks(masks, **common)
     # Those of a mask that is one pixel wide are left out with the empty ones: the model's other shapes are sent.
     polygons = [one if _has_area(one) else [] for one in found.xy]
+    _check_order(result, map(_bounds_of_polygon, polygons))
     return SegmentationPredictionFormat.from_polygons(polygons, clip=(width, height), **common)
+
+
+def _bounds_of_polygon(polygon: Any) -> tuple[float, float, float, float] | None:
+    points = sequence(polygon, "result.masks.xy")
+    if not points:
+        return None
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _check_order(result: Any, bounds: Iterable[tuple[float, float, float, float] | None]) -> None:
+    """Refuse masks of ultralytics that do not meet the boxes of their own shapes."""
+    shape = getattr(getattr(result.masks, "data", None), "shape", ())
+    # A pixel of the network's input is several of the image, and one of the masks before they were enlarged four of that.
+    scale = max(1.0, *(a / b for a, b in zip(result.orig_shape, shape[1:], strict=True))) if len(shape) == 3 else 1.0
+    for i, (box, one) in enumerate(zip(result.boxes.xyxy, bounds, strict=False)):  # another count is told later
+        _check_meeting(one, box, f"result.masks[{i}]", f"result.boxes[{i}]", 2 * _APART * scale)
 
 
 def _has_area(polygon: Any) -> bool:
@@ -289,6 +305,7 @@ def from_torchvision(
 
     Raises:
         ConfigurationError: No such output, it lacks what `kind` needs, or nothing says which label is which class.
+        ImplausibleError: Masks are no probabilities.
     """
     _check_kind(kind)
     if not isinstance(output, Mapping) or not {"boxes", "labels", "scores"} <= set(output):

@@ -225,6 +225,11 @@ def test_masks_and_boxes_of_ultralytics_meet():
         ImplausibleError, match=r"result\.masks\[0\] is at 700, 400 to 899, 599, and result\.boxes\[0\].*do not meet"
     ):
         from_ultralytics(exchanged, kind="mask")
+    corners = [np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) for x1, y1, x2, y2 in boxes.xyxy]
+    polygons = ultralytics(boxes=boxes, masks=SimpleNamespace(xy=corners))
+    assert len(from_ultralytics(polygons).detection_masks) == 2
+    with pytest.raises(ImplausibleError, match=r"result\.masks\[0\] is at 700, 400 to 900, 600, .*do not meet"):
+        from_ultralytics(ultralytics(boxes=boxes, masks=SimpleNamespace(xy=corners[::-1])))
 
 
 def test_the_size_of_masks_is_that_of_the_boxes_beside_them():

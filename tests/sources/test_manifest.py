@@ -103,6 +103,24 @@ BAD_LINES = [
     ({**GOOD, "image": ["a.jpg"]}, "image must be a str or Path"),
     ({**GOOD, "image": "broken.jpg"}, "cannot be used as JPEG or PNG"),
     ({**GOOD, "latency": "fast"}, "latency"),
+    (
+        {
+            "image": "a.jpg",
+            "prediction": {
+                "detection_classes": [1],
+                "detection_scores": [0.5],
+                "detection_masks": [[[0, 9], [1, 9], [20, 9]]],
+            },
+        },
+        "a polygon without width or height",
+    ),
+    (
+        {
+            "image": "a.jpg",
+            "prediction": {"detection_classes": [1], "detection_scores": [0.5], "detection_masks": ["PP3"]},
+        },
+        "a mask without a pixel",
+    ),
     ({**GOOD, "timestamp": "yesterday"}, "ISO 8601"),
     ({**GOOD, "timestamp": 1_764_290_000_000}, "looks like milliseconds"),
     ({**GOOD, "image": "../other/a.jpg"}, "leads out of"),
