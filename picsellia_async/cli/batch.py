@@ -133,7 +133,11 @@ class Batch:
         if self._is_told:
             return
         self._is_told = True
-        items = "items" if self.total is None else f"{self.total} item{'s' if self.total != 1 else ''}"
+        items = (
+            "items, how many only reading tells"
+            if self.total is None
+            else f"{self.total} item{'s' if self.total != 1 else ''}"
+        )
         job = self.job
         # Without a number: a journal that was copied or kept for long has items that are in this input no more.
         before = (

@@ -362,11 +362,15 @@ async def _deliver(
                 result.error = error
 
 
-def _lines(manifest: Path) -> int:
-    """Return how many lines there are that are not blank."""
+def _lines(manifest: Path) -> int | None:
+    """Return how many lines there are that are not blank; None of another JSON file, whose lines are no items."""
     try:
         with manifest.open("rb") as file:
-            return sum(not line.isspace() for line in file)
+            lines = (line for line in file if not line.isspace())
+            first = next(lines, b"").strip()
+            if first == b"{" or first.startswith(b"["):
+                return None
+            return bool(first) + sum(1 for _ in lines)
     except OSError as error:
         raise ConfigurationError(f"--manifest: {error}") from error
 

@@ -28,7 +28,10 @@ _RULES: Final = [
             r"\. Of a person whom the border cuts: KeypointPredictionFormat\.from_keypoints\(\.\.\., clip=\(width, height\)\)",
             "",
         ),
-        (r": constructors such as from_xyxy take names with label_map=await deployment\.label_map\(\)", ""),
+        (
+            r": constructors such as from_xyxy take names with label_map=await deployment\.label_map\(\)",
+            "; a manifest holds numbers: --coco and --yolo look names up in the label map",
+        ),
         (r"; pairs: KeypointPredictionFormat\.from_keypoints", ""),
         (r"\. It looks like a confidence: KeypointPredictionFormat\.from_keypoints", ". It looks like a confidence"),
         (r" \(normalized=, clip=, size= or its masks\)", ""),
@@ -49,7 +52,7 @@ _RULES: Final = [
         # Classes are looked up by name unless an option says otherwise.
         (
             r"looked up by name: label_map=await deployment\.label_map\(\)",
-            "looked up by name, without --class-numbers; --categories says their indexes",
+            "looked up by name with --coco and --yolo, without --class-numbers, or --categories says their indexes; a manifest holds indexes",
         ),
         (
             r"; give label_map= where predictions are made, so that classes are found by name",
