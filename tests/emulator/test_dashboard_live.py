@@ -182,3 +182,12 @@ async def test_pictures_arrive_on_an_open_page(wire: Wire) -> None:
         await page.wait_for_selector("#nothing:visible")
         assert await page.evaluate("window.stays") is None
         assert page.complaints == []
+
+
+async def test_the_head_of_the_stream_is_an_answer_of_its_own(wire: Wire) -> None:
+    """It holds no place of a page, and the connection goes on."""
+    for _ in range(50):
+        answer = await wire.http.head(EVENTS)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    async with listening(wire, EVENTS) as events:
+        assert (await events.next("counters"))[1]["predictions"] == 0

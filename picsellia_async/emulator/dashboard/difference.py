@@ -62,6 +62,8 @@ def _overlap(one: list[int], other: list[int]) -> float:
     if one == other:
         return 1.0  # boxes without an area as well
     top, left, bottom, right = other
+    if top >= one[2] or bottom <= one[0] or left >= one[3] or right <= one[1]:
+        return 0.0  # the usual case, in a tenth of the time
     return overlap(one, {"x": left, "y": top, "w": right - left, "h": bottom - top})
 
 

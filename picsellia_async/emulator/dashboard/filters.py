@@ -1,19 +1,21 @@
 """`Filter`: which predictions the pages show. It is read from the query of a URL and written back to it, so that a view can be shared.
 
 Theory of operation. What columns tell is looked for by the database, what stands in the JSON of a prediction by Python. Either may have
-to go through all rows, and the database lives on the thread of the event loop; so `search` walks the key in windows, and lets others have
-their turn between two of them. No answer waits for a count of everything.
+to go through all rows, and the database lives on the thread of the event loop; so `search` walks the key in windows, lets others have
+their turn between two of them, and looks into predictions in a thread. No answer waits for a count of everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlencode
 
+import anyio.to_thread
 import attrs
 import orjson
 
@@ -188,14 +190,20 @@ async def search(
         low, high = (first, min(last, first + window - 1)) if is_upward else (max(first, last - window + 1), last)
         # Without a further test the database may stop as soon as the page is full.
         most = limit - len(found) if matches is None else -1
-        for row in table.iterate(condition, low, high, *where.values, order=order, limit=most):
-            if matches is None or matches(row):
-                found.append(row)
-                if len(found) == limit:
-                    return found
+        rows = list(table.iterate(condition, low, high, *where.values, order=order, limit=most))
+        if matches is not None:
+            # Comparing hundreds of shapes takes a while, and other requests go on.
+            rows = await anyio.to_thread.run_sync(_matching, rows, matches, limit - len(found))
+        found += rows
+        if len(found) >= limit:
+            return found
         first, last = (high + 1, last) if is_upward else (first, low - 1)
         await asyncio.sleep(0)
     return found
+
+
+def _matching(rows: list[PredictionRow], matches: Callable[[PredictionRow], bool], limit: int) -> list[PredictionRow]:
+    return list(itertools.islice(filter(matches, rows), limit))
 
 
 def _moment(query: Parameters, name: str) -> float | None:

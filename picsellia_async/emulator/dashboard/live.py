@@ -135,6 +135,10 @@ class _Stream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
         abort: Callable[[], object] = scope.get("extensions", {}).get(ABORT_EXTENSION, lambda: None)
         async with anyio.create_task_group() as group:
             group.start_soon(_until_gone, receive, group.cancel_scope.cancel)
