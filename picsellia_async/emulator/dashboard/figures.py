@@ -64,7 +64,8 @@ async def sources(state: State, query: Parameters) -> dict[str, Any]:
     found = []
     for name, _, count in groups[:SOURCES_MAX]:
         rows = state.store.predictions.select("source = ?", name, order="seq desc", limit=_RECENT)
-        found.append(_source(rows, count, state.clock(), look))
+        if rows:  # others may have deleted them meanwhile
+            found.append(_source(rows, count, state.clock(), look))
         await asyncio.sleep(0)  # others have their turn in between
     return {"here": "sources", "sources": found, "more": max(0, len(groups) - SOURCES_MAX)}
 

@@ -7,6 +7,7 @@ cannot be computed, `infos.info` says why, the one key that the vendor's SDK kno
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -32,8 +33,6 @@ class Sample:
 
     rows: list[PredictionRow]
     """Predictions, oldest first."""
-    predictions: list[JsonObject]
-    """Their wire forms, in the same order."""
     labels: dict[int, str]
     """Names by class index."""
     type_: str
@@ -52,8 +51,14 @@ class Sample:
         reference = None
         if training is not None:
             assets = state.store.documents.list("asset", dataset_version_id=training["dataset_version_id"])
-            reference = [row for asset in assets for row in state.store.data.select("id = ?", asset["data_id"])]
-        return cls(rows, [row.prediction() for row in rows], labels, deployment["type"], reference)
+            ids = orjson.dumps([asset["data_id"] for asset in assets]).decode()
+            reference = state.store.data.select("id in (select value from json_each(?))", ids)
+        return cls(rows, labels, deployment["type"], reference)
+
+    @functools.cached_property
+    def predictions(self) -> list[JsonObject]:
+        """Wire forms of the rows, in the same order; read at first use, which may be in a thread."""
+        return [row.prediction() for row in self.rows]
 
     def name(self, index: int) -> str:
         """Return the label of a class index."""
