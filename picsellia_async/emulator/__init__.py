@@ -20,7 +20,7 @@ for _name in ("jinja2", "jwt", "python_multipart", "starlette", "uvicorn"):
             name=_name,
         )
 
-from picsellia_async.emulator.options import EmulatorOptions  # noqa: E402 - the message above comes first
+from picsellia_async.emulator.emulator_options import EmulatorOptions  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.server import Emulator, ThreadedEmulator  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.fault import Fault, FaultKind  # noqa: E402 - the message above comes first
 from picsellia_async.emulator.transport.fault_register import Faults, Firing  # noqa: E402 - the message above comes first

@@ -22,8 +22,8 @@ from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.served_model import Model, Models
 from picsellia_async.emulator.domain.state import Options, State
 from picsellia_async.emulator.domain.tokens import Tokens
+from picsellia_async.emulator.emulator_options import EmulatorOptions
 from picsellia_async.emulator.opening import Opened, opened
-from picsellia_async.emulator.options import EmulatorOptions
 from picsellia_async.emulator.seed import Beginning
 from picsellia_async.emulator.services import bucket
 from picsellia_async.emulator.store.documents import Document

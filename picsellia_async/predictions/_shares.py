@@ -14,8 +14,8 @@ from picsellia_async.validation import is_scalar
 SHARE_MIN: Final = -1
 SHARE_MAX: Final = 3
 """No share lies beyond these, however far its shape overhangs the image: the feet of a person whose head is in it, for instance."""
-MANY: Final = 3
-"""Boxes, or points of other shapes, that do not all lie in the first pixels of an image."""
+MANY: Final = 2
+"""Boxes, single points, or stretches between points of other shapes, that do not all lie in the first pixels of an image."""
 TINY: Final = 3
 """Pixels of a side of an image in which they may."""
 
@@ -35,7 +35,7 @@ class ShareWatch:
     is_nothing: bool = False
     """Whether a box would have no width or no height in whole pixels, so that pixels cannot be meant."""
     places: int = 0
-    """Boxes, and points of other shapes, so far."""
+    """Boxes, single points, and stretches between points, so far."""
     first: Any = None
     """The first shape, for a message."""
 
@@ -58,7 +58,7 @@ class ShareWatch:
         if corners:
             first, second, third, fourth = map(round, corners)
             self.is_nothing = self.is_nothing or first == third or second == fourth
-        self.places += 1 if corners else len(numbers) // 2
+        self.places += 1 if corners else max(1, len(numbers) // 2 - 1)
         if self.first is None:
             self.first = shape
 

@@ -119,7 +119,7 @@ def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return polygons of whole pixels."""
     name = "detection_masks"
     way_out = points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))")
-    given = sequence(value, name)
+    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(sequence(value, name))]
     return [
         one
         if len(one) < 3 or not is_flat(one)

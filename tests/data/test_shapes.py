@@ -347,3 +347,12 @@ def test_masks_along_the_last_axis_are_told_so(make):
     with pytest.raises(ConfigurationError, match=r"shape \(30, 40, 2\).*numpy\.moveaxis\(masks, -1, 0\)"):
         make.from_binary_masks(masks, [0, 1], [0.9, 0.8])
     assert len(make.from_binary_masks(np.moveaxis(masks, -1, 0), [0, 1], [0.9, 0.8]).detection_masks) == 2
+
+
+def test_an_outline_thinner_than_a_pixel_may_be_read_once():
+    """`zip(xs, ys)` gives its points one time; read twice, nothing of the outline was left."""
+    points = [(100.1, 10), (100.3, 50), (100.2, 30)]
+    listed = SegmentationPredictionFormat([0], [0.9], [points])
+    assert listed.detection_masks[0]
+    for once in (zip(*zip(*points, strict=True), strict=True), (point for point in points)):
+        assert SegmentationPredictionFormat([0], [0.9], [once]) == listed

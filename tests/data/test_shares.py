@@ -33,6 +33,10 @@ SHARES = {
     "one of two overhangs far": lambda: DetectionPredictionFormat.from_xyxy(
         [[0.1, 0.2, 0.4, 0.9], [0.4, 0.3, 0.9, 1.4]], [0, 0], [0.9, 0.8]
     ),
+    "two, both far": lambda: DetectionPredictionFormat.from_xyxy(
+        [[0.1, 0.2, 0.9, 1.2], [0.1, 0.1, 1.2, 0.9]], [0, 0], [0.9, 0.8]
+    ),
+    "two points, one far": lambda: PointPredictionFormat([0, 0], [0.9, 0.8], [[0.2, 0.1], [0.6, 1.15]]),
     "many, one far": lambda: DetectionPredictionFormat.from_xyxy([[0.1, 0.2, 0.9, 2.4]] * 3, [0] * 3, [0.9] * 3),
     "feet below the image": lambda: KeypointPredictionFormat.from_keypoints([LEGS_BELOW], [0], [0.9], clip=SIZE),
     "keypoints, feet below the image": lambda: KeypointPredictionFormat(
@@ -49,7 +53,7 @@ SHARES = {
     "from_lines": lambda: LinePredictionFormat.from_lines([OVERHANGING], [0], [0.9], clip=SIZE),
     "polygons": lambda: SegmentationPredictionFormat([0], [0.9], [OVERHANGING]),
     "from_polygons": lambda: SegmentationPredictionFormat.from_polygons([OVERHANGING], [0], [0.9], clip=SIZE),
-    "keypoints": lambda: KeypointPredictionFormat([0], [0.9], [[[0.5, 1.08, 2], [0.1, 0.2, 2]]]),
+    "keypoints": lambda: KeypointPredictionFormat([0], [0.9], [[[0.5, 1.15, 2], [0.1, 0.2, 2], [0.3, 0.4, 1]]]),
     "from_keypoints": lambda: KeypointPredictionFormat.from_keypoints([OVERHANGING], [0], [0.9], clip=SIZE),
     "masks": lambda: MaskPredictionFormat.from_polygons([OVERHANGING], [0], [0.9], size=SIZE),
     "mixed masks": lambda: MaskPredictionFormat.from_shapes([OVERHANGING], [0], [0.9], size=SIZE),

@@ -47,7 +47,7 @@ EXAMPLES: Final[dict[str, Callable[[Any], Any]]] = {
     "LinePredictionFormat": lambda api: api.LinePredictionFormat(**ONE, lines=[[[1, 2], [3, 4]]]),
     "PointPredictionFormat": lambda api: api.PointPredictionFormat(**ONE, points=[[1, 2]]),
     "KeypointPredictionFormat": lambda api: api.KeypointPredictionFormat(**ONE, keypoints=[[[1, 2, 2], [3, 4, 0]]]),
-    "MaskPredictionFormat": lambda api: api.MaskPredictionFormat(**ONE, detection_masks=["PP3"]),
+    "MaskPredictionFormat": lambda api: api.MaskPredictionFormat(**ONE, detection_masks=["01oo2"]),
 }
 """One of each format that fits an image of 64 x 48."""
 
