@@ -1,10 +1,13 @@
-"""Which object each downloaded file is of: names need not be unique, and one picture must not be taken for another. Pure."""
+"""Which object each downloaded file is of: names need not be unique, and one picture must not be taken for another."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import contextlib
+import os
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import attrs
@@ -15,40 +18,68 @@ _FILES_MAX: Final = 100_000
 """Files that are remembered; the oldest are forgotten first."""
 
 
+@attrs.frozen
+class File:
+    """Where an object is to be written."""
+
+    path: Path
+    key: str
+    """The same for all spellings of one place."""
+    is_there: bool
+    """Whether there is a file."""
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Look at a place; blocks."""
+        return cls(path, os.path.normcase(os.path.realpath(path)), path.is_file())
+
+
 @attrs.define(eq=False)
 class DownloadedFiles:
     """The files that the handles of one account have written, or are writing."""
 
     _owners: OrderedDict[str, UUID] = attrs.field(factory=OrderedDict, init=False)
+    _writing: Counter[str] = attrs.field(factory=Counter, init=False)
     _told: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
 
-    def claim(self, path: Path, owner: UUID, *, may_replace: bool) -> bool:
-        """Take a file for an object; return whether it has been the object's before.
+    @contextlib.contextmanager
+    def claimed(self, file: File, owner: UUID, *, may_replace: bool) -> Iterator[bool]:
+        """Take a file for an object while it is written; yield whether it has been the object's before.
+
+        After a failure it is whose it was.
 
         Args:
-            path: The file.
+            file: Which.
             owner: Id of the object.
             may_replace: Whether another object's file may be taken.
 
         Raises:
-            DownloadError: It is another object's. Nothing was sent.
+            DownloadError: It is another object's, and is there or on its way. Nothing was sent.
         """
-        key = str(path.absolute())
-        before = self._owners.get(key)
-        if before not in (None, owner) and not may_replace:
+        before = self._owners.get(file.key)
+        is_others = before not in (None, owner) and (file.is_there or file.key in self._writing)
+        if is_others and not may_replace:
             raise DownloadError(
-                f"{path.name!r} in {str(path.parent)!r} is another picture, {before}, which was downloaded before, and {owner} has the "
-                "same name: use_id=True names files by id, which are unique; force_replace=True replaces it"
+                f"{file.path.name!r} in {str(file.path.parent)!r} is another picture, {before}, which was downloaded before, and {owner} has "
+                "the same name: use_id=True names files by id, which are unique; force_replace=True replaces it"
             )
-        self._owners[key] = owner
-        self._owners.move_to_end(key)
+        self._set(file.key, owner)
+        self._writing[file.key] += 1
+        try:
+            yield before == owner
+        except BaseException:  # also a cancellation
+            if self._owners.get(file.key) == owner:
+                self._set(file.key, before)
+            raise
+        finally:
+            self._writing -= Counter([file.key])
+
+    def _set(self, key: str, owner: UUID | None) -> None:
+        self._owners.pop(key, None)
+        if owner is not None:
+            self._owners[key] = owner
         if len(self._owners) > _FILES_MAX:
             self._owners.popitem(last=False)
-        return before == owner
-
-    def release(self, path: Path) -> None:
-        """Give a file back that was not written."""
-        self._owners.pop(str(path.absolute()), None)
 
     def is_first(self, directory: Path) -> bool:
         """Return whether this is the first file that was in a directory before anything was downloaded."""

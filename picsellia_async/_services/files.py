@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, ParamSpec, Self, TypeVar
 
 import aiofiles.os
 
+from picsellia_async._services.downloaded_files import File
 from picsellia_async.config import IMAGE_BYTES_MAX
 from picsellia_async.errors import (
     ConfigurationError,
@@ -86,9 +87,9 @@ async def read_slice(path: Path, start: int, size: int, name: str = "path") -> b
     return content
 
 
-async def is_file(path: Path) -> bool:
-    """Say whether there is a file."""
-    return bool(await aiofiles.os.path.isfile(path))
+async def look_at(path: Path) -> File:
+    """Say where a file is to be written, and whether there is one."""
+    return await _off_loop(_file_at_in_thread, File.at, path)
 
 
 class UnfinishedFile:
@@ -245,6 +246,7 @@ def _read_version(path: str | Path) -> tuple[bytes, tuple[int, int]]:
 _read_version_in_thread = aiofiles.os.wrap(_read_version)
 _read_in_thread = aiofiles.os.wrap(_read)
 _stat = aiofiles.os.wrap(os.stat)
+_file_at_in_thread = aiofiles.os.wrap(File.at)
 
 
 async def _off_loop(

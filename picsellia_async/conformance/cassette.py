@@ -11,13 +11,17 @@ import attrs
 import orjson
 
 from picsellia_async._version import __version__
+from picsellia_async._wire.endpoints import ENDPOINTS
 from picsellia_async.conformance.shapes import Shape, merged
 from picsellia_async.errors import ConfigurationError, shown
 
 FORMAT: Final = "picsellia-async cassette 1"
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-_FIXED: Final = re.compile(r"[a-z][a-z_]{0,39}")
+_FIXED: Final = frozenset(
+    segment for endpoint in ENDPOINTS.values() for segment in endpoint.path.split("/") if not segment.startswith("{")
+)
+"""Segments of the paths of all endpoints."""
 
 
 @attrs.frozen
@@ -29,7 +33,7 @@ class RecordedAnswer:
     method: str
     """HTTP verb."""
     path: str
-    """With `{id}` for each id and `{text}` for each other segment that is no plain word."""
+    """With `{id}` for each id and `{text}` for each other segment that no endpoint of this SDK has."""
     query: tuple[str, ...]
     """Names of the query, in order, without values; `service=` of statistics keeps its value."""
     status: int
@@ -120,6 +124,6 @@ def template_of(path: str) -> str:
 
 
 def _segment(text: str) -> str:
-    if not text or _FIXED.fullmatch(text):
+    if text in _FIXED:
         return text
     return "{id}" if _UUID.fullmatch(text) or text.isdecimal() else "{text}"

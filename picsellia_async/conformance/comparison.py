@@ -7,20 +7,12 @@ from typing import Final
 
 import attrs
 
-from picsellia_async import enums
 from picsellia_async.conformance.cassette import Cassette, RecordedAnswer
-from picsellia_async.conformance.shapes import ANY_KEY, Shape
+from picsellia_async.conformance.shapes import ANY_KEY, KNOWN_WORDS, Shape
 
 _SIMILAR: Final = ({"integer", "number"}, {"text", "empty text", "word"})
 """Types that are told apart by their values alone: 1.0 is written as 1."""
 _NOTHING: Final = {"null"}
-KNOWN_WORDS: Final = frozenset(
-    member.value.upper()
-    for kind in vars(enums).values()
-    if isinstance(kind, type) and issubclass(kind, enums.WireEnum)
-    for member in kind
-)
-"""Every word of the enums of this SDK."""
 
 
 @attrs.frozen

@@ -56,8 +56,8 @@ def _recorded(exchange: Exchange) -> RecordedAnswer:
     shape = None
     if exchange.content_type == "application/json":
         with contextlib.suppress(orjson.JSONDecodeError):
-            # The keys of statistics may be names of labels.
-            shape = Shape.of(orjson.loads(exchange.content), is_record="service" not in dict(exchange.query))
+            is_record = "service" not in dict(exchange.query)
+            shape = Shape.of(orjson.loads(exchange.content), is_record=is_record, has_records=is_record)
     query = [f"service={value}" if key == "service" else key for key, value in exchange.query]
     return RecordedAnswer(
         service=signs_in_at or ("oracle" if exchange.is_jwt else "platform"), method=exchange.method,

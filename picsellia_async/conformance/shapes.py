@@ -10,12 +10,12 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async import campaign_models, models, responses
+from picsellia_async import campaign_models, enums, models, responses
 from picsellia_async.errors import ConfigurationError, shown
 
 ANY_KEY: Final = "*"
 """Stands for keys that are the account's own words: labels, classes, names of custom metadata."""
-FREE: Final = frozenset({"custom_metadata", "custom_metrics", "labels", "parameters"})
+FREE: Final = frozenset({"custom_metadata", "custom_metrics", "labels", "metadata", "parameters"})
 """Objects whose keys are the account's own."""
 WORDS: Final = frozenset(
     {
@@ -49,7 +49,16 @@ TYPES: Final = (
 """Every type that a shape tells."""
 
 _KEY: Final = re.compile(r"[a-z][a-zA-Z0-9_]{0,39}")
-_WORD: Final = re.compile(r"[A-Za-z][A-Za-z_/-]{0,39}")
+_WORD: Final = re.compile(r"[A-Z][A-Z_/-]{0,39}")
+
+
+KNOWN_WORDS: Final = frozenset(
+    member.value.upper()
+    for kind in vars(enums).values()
+    if isinstance(kind, type) and issubclass(kind, enums.WireEnum)
+    for member in kind
+)
+"""Every word of the enums of this SDK."""
 
 
 def _vocabulary() -> frozenset[str]:
@@ -83,20 +92,22 @@ class Shape:
     """The service's own words that stood here."""
 
     @classmethod
-    def of(cls, value: Any, key: str = "", *, is_record: bool = False) -> Self:
+    def of(cls, value: Any, key: str = "", *, is_record: bool = False, has_records: bool = True) -> Self:
         """Return the shape of a JSON value.
 
         Args:
             value: What `json.loads` gives.
             key: The field that it stands in.
             is_record: Whether all of its keys are surely the service's own, as those of an answer to one object are.
+            has_records: Whether keys that this SDK does not read may be the service's own; those of statistics may be names of labels.
         """
         if isinstance(value, dict):
-            return cls({"object"}, {} if key in FREE else _fields(value, is_record=is_record))
+            fields = {} if key in FREE else _fields(value, is_record=is_record, has_records=has_records)
+            return cls({"object"}, fields)
         if isinstance(value, list):
-            return cls({"array"}, items=merged(Shape.of(one, key) for one in value))
+            return cls({"array"}, items=merged(Shape.of(one, key, has_records=has_records) for one in value))
         type_ = _type(value)
-        is_word = type_ == "text" and key in WORDS and _WORD.fullmatch(value)
+        is_word = type_ == "text" and key in WORDS and (_WORD.fullmatch(value) or value.upper() in KNOWN_WORDS)
         return cls({"word"}, words={value}) if is_word else cls({type_})
 
     @classmethod
@@ -147,12 +158,12 @@ def _merged(shapes: list[Shape]) -> Shape:
     return merged(shapes) or Shape()
 
 
-def _fields(value: Mapping[str, Any], *, is_record: bool) -> dict[str, Shape]:
+def _fields(value: Mapping[str, Any], *, is_record: bool, has_records: bool) -> dict[str, Shape]:
     known = VOCABULARY.intersection(value)
-    if is_record or "id" in known or {"count", "items"} <= known or len(known) >= _RECORD:
+    if has_records and (is_record or "id" in known or {"count", "items"} <= known or len(known) >= _RECORD):
         known = frozenset(key for key in value if _KEY.fullmatch(key))
-    fields = {key: Shape.of(value[key], key) for key in known}
-    others = merged(Shape.of(value[key]) for key in value if key not in known)
+    fields = {key: Shape.of(value[key], key, has_records=has_records) for key in known}
+    others = merged(Shape.of(value[key], has_records=has_records) for key in value if key not in known)
     return fields if others is None else {**fields, ANY_KEY: others}
 
 

@@ -176,17 +176,6 @@ class Placement:
         """As `refuse_far`, of points."""
         self.refuse_far("points are x, y, and these look like y, x" if self.is_right_swapped else "")
 
-    def refuse_far_joints(self) -> None:
-        """As `refuse_far_paths`, of several skeletons, most of which reach far beyond: a lone person is often cut by the border."""
-        if self.placed > 1 and self.far > self.placed * (1 - KEPT_MIN) and self.is_right_swapped:
-            self.refuse_far_paths()
-
-    def _note_swapped(self, xs: list[float], ys: list[float]) -> None:
-        """Note whether the points of a shape would lie in the image as y, x."""
-        if self.bounds is not None and self.is_right_swapped:
-            width, height = self.bounds
-            self.is_right_swapped = self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
-
     def joints(self, points: list[tuple[float, float]], name: str, given: Any) -> list[tuple[float, float] | None]:
         """Return the points of a skeleton in pixels; None for one that is far beyond the image: a person may be cut by its border.
 
@@ -220,11 +209,6 @@ class Placement:
                 f"{shown(points)}. Leave it out, or give the size of the image that the model saw. {_PATH_HINT}"
             )
         self.clipped += found != points
-        self.placed += 1
-        if None in found:
-            self.far += 1
-            self.far_shape = self.far_shape or f"{name} is {shown(points)}"
-        self._note_swapped([x for x, _ in points], [y for _, y in points])
         return found
 
     def path(self, values: Any, name: str, *, is_area: bool = False) -> list[tuple[float, float]]:
@@ -245,7 +229,11 @@ class Placement:
                 f"{name} is a polygon without width or height, which is no object: {shown(points)}"
             )
         if self.scale is not None or self.bounds is not None:
-            self._note_swapped(xs, ys)
+            if self.bounds is not None and self.is_right_swapped:
+                width, height = self.bounds
+                self.is_right_swapped = (
+                    self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
+                )
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
             if self.scale is not None:
@@ -258,8 +246,10 @@ class Placement:
     def _scaled_joints(self, points: list[tuple[float, float]], name: str) -> list[tuple[float, float]]:
         """Return the points in pixels. Some may be far beyond the image, as those of a person are whom its border cuts."""
         far = [point for point in points if not _are_shares(point)]
-        if len(far) > len(points) * (1 - KEPT_MIN):
-            self._scaled((*far[0], *far[0]), name)  # says so
+        no_share = next((point for point in far if not all(SHARE_MIN <= number <= SHARE_MAX for number in point)), None)
+        if no_share is not None or len(far) > len(points) * (1 - KEPT_MIN):
+            first = no_share or far[0]
+            self._scaled((*first, *first), name)  # says so
         width, height = self.scale or (1, 1)
         return [(x * width, y * height) for x, y in points]
 

@@ -61,7 +61,6 @@ def skeletons_from(
     place.shares.refuse(
         "keypoints", points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
     )
-    place.refuse_far_joints()
     return placed
 
 

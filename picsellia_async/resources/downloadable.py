@@ -8,7 +8,7 @@ from typing import Any
 
 from picsellia_async._log_line import tell
 from picsellia_async._services.file_names import safe_file_name
-from picsellia_async._services.files import UnfinishedFile, is_file
+from picsellia_async._services.files import UnfinishedFile, look_at
 from picsellia_async._services.storage import fetch_object
 from picsellia_async.errors import (
     ConfigurationError,
@@ -68,11 +68,13 @@ class Downloadable(Handle[D]):
         if boolean(use_id, "use_id") or not name:
             name = f"{self.id}{Path(name).suffix}"
         path = directory / name
-        is_known = self._account.downloads.claim(path, self.id, may_replace=boolean(force_replace, "force_replace"))
-        try:
-            if force_replace or not await is_file(path):
-                async with UnfinishedFile(path, "target_path") as file:
-                    await self._fetch(file)
+        file = await look_at(path)
+        with self._account.downloads.claimed(
+            file, self.id, may_replace=boolean(force_replace, "force_replace")
+        ) as is_known:
+            if force_replace or not file.is_there:
+                async with UnfinishedFile(path, "target_path") as unfinished:
+                    await self._fetch(unfinished)
             elif not is_known and self._account.downloads.is_first(directory):
                 tell(
                     logging.WARNING,
@@ -81,10 +83,6 @@ class Downloadable(Handle[D]):
                     image=shown(name),
                     directory=shown(str(directory)),
                 )
-        except BaseException:  # also a cancellation
-            if not is_known:
-                self._account.downloads.release(path)
-            raise
         return path
 
     async def _fetch(self, file: UnfinishedFile) -> None:

@@ -97,10 +97,12 @@ async def namesakes(emulator):
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_another_image_of_the_name_is_not_taken_for_this_one(namesakes, tmp_path, at_once):
     """Neither after the other nor with it: a path with another picture behind it would be wrong data."""
-    one, other = namesakes
+    (one, first), (other, second) = zip(namesakes, (PNG + b"one", PNG + b"two"), strict=True)
     if at_once:
         paths = await asyncio.gather(one.download(tmp_path), other.download(tmp_path), return_exceptions=True)
         [refusal] = [found for found in paths if isinstance(found, BaseException)]
+        if isinstance(paths[0], BaseException):  # either may be the first
+            (one, first), (other, second) = (other, second), (one, first)
     else:
         await one.download(tmp_path)
         with pytest.raises(DownloadError) as raised:
@@ -108,10 +110,40 @@ async def test_another_image_of_the_name_is_not_taken_for_this_one(namesakes, tm
         refusal = raised.value
     assert isinstance(refusal, DownloadError)
     assert re.search("'0001.png' in .* is another picture, .* same name: use_id=True names files by id", str(refusal))
-    assert (tmp_path / "0001.png").read_bytes() == PNG + b"one"
+    assert (tmp_path / "0001.png").read_bytes() == first
+    assert (await one.download(tmp_path)).read_bytes() == first
+    assert (await other.download(tmp_path, use_id=True)).read_bytes() == second
+    assert (await other.download(tmp_path, force_replace=True)).read_bytes() == second
+
+
+async def test_a_file_that_is_gone_is_free(namesakes, tmp_path):
+    """Download, use, delete, the next: a loop over cameras."""
+    for image, content in zip(namesakes, (b"one", b"two"), strict=True):
+        path = await image.download(tmp_path)
+        assert path.read_bytes() == PNG + content
+        path.unlink()
+
+
+async def test_a_file_that_could_not_be_replaced_is_whose_it_was(namesakes, emulator, tmp_path):
+    """Not free for the one who failed: the picture there is another's."""
+    one, other = namesakes
+    await one.download(tmp_path)
+    emulator.faults.add(Fault(kind="status", service="storage", status=500, times=QUICK.attempts))
+    with pytest.raises(DownloadError, match="could not be downloaded"):
+        await other.download(tmp_path, force_replace=True)
+    with pytest.raises(DownloadError, match="is another picture"):
+        await other.download(tmp_path)
     assert (await one.download(tmp_path)).read_bytes() == PNG + b"one"
-    assert (await other.download(tmp_path, use_id=True)).read_bytes() == PNG + b"two"
-    assert (await other.download(tmp_path, force_replace=True)).read_bytes() == PNG + b"two"
+
+
+async def test_another_spelling_of_a_directory_is_the_same_file(namesakes, tmp_path):
+    one, other = namesakes
+    await one.download(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    for spelling in (tmp_path / "x" / "..", tmp_path / "link"):
+        with pytest.raises(DownloadError, match="is another picture"):
+            await other.download(spelling)
 
 
 async def test_a_file_whose_download_failed_is_free(namesakes, emulator, tmp_path):

@@ -191,3 +191,13 @@ async def test_the_head_of_the_stream_is_an_answer_of_its_own(wire: Wire) -> Non
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     async with listening(wire, EVENTS) as events:
         assert (await events.next("counters"))[1]["predictions"] == 0
+
+
+async def test_a_reset_is_told_where_pictures_go_on_coming(wire: Wire) -> None:
+    """Keys go on after it, so that the last one tells nothing."""
+    await wire.emulator.add_predictions(2)
+    async with listening(wire, f"{EVENTS}?after=2") as events:
+        assert (await events.next("counters"))[1]["predictions"] == 2
+        await wire.emulator.reset()
+        await wire.emulator.add_predictions(1)
+        await events.next("reset")

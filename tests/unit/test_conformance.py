@@ -76,6 +76,19 @@ def test_nothing_of_the_account_is_in_a_shape(value):
     assert SECRET not in json.dumps(Shape.of([value]).to_json())
 
 
+def test_labels_that_are_called_as_fields_are_do_not_show_the_others():
+    """Statistics have them as keys."""
+    value = {"data": {"id": 3, "count": 1, "items": 2, "name": 4, "passport": 5}}
+    shape = Shape.of(value, is_record=False, has_records=False)
+    assert "passport" not in json.dumps(shape.to_json())
+    assert "patient" not in json.dumps(Shape.of({"id": 1, "metadata": {"id": 1, "patient": "x"}}).to_json())
+
+
+@pytest.mark.parametrize(("word", "types"), [("acmenet", {"text"}), ("image/jpeg", {"word"}), ("BRAND_NEW", {"word"})])
+def test_a_word_of_the_account_is_a_text(word, types):
+    assert Shape.of({"id": 1, "framework": word}).fields["framework"].types == types
+
+
 def test_new_fields_and_words_of_records_are_kept():
     """They are what a recording is for."""
     shape = Shape.of({"id": "1", "brandNew": 1, "status": "SOMETHING_NEW", "name": "zebra"})
@@ -87,7 +100,7 @@ def test_new_fields_and_words_of_records_are_kept():
     ("path", "template"),
     [
         ("/api/deployment/3f2b8a52-6c1e-4e53-9a41-0d8f5b7c9e10/labels", "/api/deployment/{id}/labels"),
-        ("/api/thing/12", "/api/thing/{id}"), ("/api/thing/Zebra 7", "/api/thing/{text}"),
+        ("/api/data/12", "/api/data/{id}"), ("/api/data/zebra", "/api/data/{text}"),
     ],
 )  # fmt: skip
 def test_paths_hold_no_names(path, template):

@@ -56,6 +56,7 @@ class Live:
         self._pages = pages
         self._closing = asyncio.Event()
         self._count = 0
+        self._counters: tuple[tuple[int, ...] | None, dict[str, Any]] = None, {}
 
     def close(self) -> None:
         """End all streams, at once."""
@@ -88,10 +89,10 @@ class Live:
         with self._counted():
             seen, quiet = None, 0
             while not self._closing.is_set():
-                last = self._state.store.predictions.ends()[1]
+                first, last = self._state.store.predictions.ends()
                 now = (self._journal.total, self._faults.acted, len(self._faults), self._state.store.changes)
                 quiet = quiet + 1 if now == seen else 0
-                if last < after:
+                if last < after or first > after > 0:
                     yield _event("reset", after, {})  # what the page shows is gone
                     return
                 if last > after:
@@ -99,7 +100,9 @@ class Live:
                         yield _event("predictions", last, told)
                     after = last
                 if now != seen:
-                    yield _event("counters", after, gallery.counters(self._state, self._journal, len(self._faults)))
+                    if self._counters[0] != now:  # counted once for all pages
+                        self._counters = now, gallery.counters(self._state, self._journal, len(self._faults))
+                    yield _event("counters", after, self._counters[1])
                     seen = now
                 elif quiet >= _BEAT:
                     quiet = 0
