@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlencode
 
-import anyio.to_thread
 import attrs
 import orjson
 
@@ -193,7 +192,7 @@ async def search(
         rows = list(table.iterate(condition, low, high, *where.values, order=order, limit=most))
         if matches is not None:
             # Comparing hundreds of shapes takes a while, and other requests go on.
-            rows = await anyio.to_thread.run_sync(_matching, rows, matches, limit - len(found))
+            rows = await asyncio.to_thread(_matching, rows, matches, limit - len(found))
         found += rows
         if len(found) >= limit:
             return found
