@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -42,7 +43,11 @@ def test_a_program_that_ends_in_an_outage_tells_what_was_lost(picsellia_emulator
     picsellia_emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
     done = run("undelivered", picsellia_emulator)
     assert done.returncode == 0, done.stderr
-    assert "was closed then: 10 accepted, 10 dropped. " in done.stderr
+    # An attempt may be under way at the deadline, and the line says so.
+    assert re.search(
+        r"was closed then: 10 accepted, 10 dropped(, \d+ of the rejected and dropped may be stored all the same)?\. ",
+        done.stderr,
+    )
     assert "deliver" not in done.stderr.partition("main thread ended")[2].partition("\n")[0]
 
 
