@@ -43,8 +43,8 @@ class DownloadedFiles:
     _told: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
 
     @contextlib.contextmanager
-    def claimed(self, file: File, owner: UUID, *, may_replace: bool) -> Iterator[bool]:
-        """Take a file for an object while it is written; yield whether it has been the object's before.
+    def claimed(self, file: File, owner: UUID, *, may_replace: bool) -> Iterator[UUID | None]:
+        """Take a file for an object while it is written; yield whose it was before.
 
         After a failure it is whose it was.
 
@@ -57,22 +57,29 @@ class DownloadedFiles:
             DownloadError: It is another object's, and is there or on its way. Nothing was sent.
         """
         before = self._owners.get(file.key)
-        is_others = before not in (None, owner) and (file.is_there or file.key in self._writing)
-        if is_others and not may_replace:
-            raise DownloadError(
-                f"{file.path.name!r} in {str(file.path.parent)!r} is another picture, {before}, which was downloaded before, and {owner} has "
-                "the same name: use_id=True names files by id, which are unique; force_replace=True replaces it"
-            )
+        if file.key in self._writing and not may_replace:
+            _refuse_anothers(file.path, before, owner)
+        self.check(file, before, owner, may_replace=may_replace)
         self._set(file.key, owner)
         self._writing[file.key] += 1
         try:
-            yield before == owner
+            yield before
         except BaseException:  # also a cancellation
             if self._owners.get(file.key) == owner:
                 self._set(file.key, before)
             raise
         finally:
             self._writing -= Counter([file.key])
+
+    @staticmethod
+    def check(file: File, before: UUID | None, owner: UUID, *, may_replace: bool) -> None:
+        """Refuse a file that is there and another object's. Parameters: `claimed`; `before` is whose it is.
+
+        Raises:
+            DownloadError: It is.
+        """
+        if file.is_there and not may_replace:
+            _refuse_anothers(file.path, before, owner)
 
     def _set(self, key: str, owner: UUID | None) -> None:
         self._owners.pop(key, None)
@@ -90,3 +97,11 @@ class DownloadedFiles:
         if len(self._told) > _FILES_MAX:
             self._told.popitem(last=False)
         return True
+
+
+def _refuse_anothers(path: Path, before: UUID | None, owner: UUID) -> None:
+    if before not in (None, owner):
+        raise DownloadError(
+            f"{path.name!r} in {str(path.parent)!r} is another picture, {before}, which was downloaded before, and {owner} has the same "
+            "name: use_id=True names files by id, which are unique; force_replace=True replaces it"
+        )

@@ -68,14 +68,16 @@ class Downloadable(Handle[D]):
         if boolean(use_id, "use_id") or not name:
             name = f"{self.id}{Path(name).suffix}"
         path = directory / name
+        downloads, may_replace = self._account.downloads, boolean(force_replace, "force_replace")
         file = await look_at(path)
-        with self._account.downloads.claimed(
-            file, self.id, may_replace=boolean(force_replace, "force_replace")
-        ) as is_known:
+        with downloads.claimed(file, self.id, may_replace=may_replace) as before:
+            if before not in (None, self.id):  # its download may have ended after the look
+                file = await look_at(path)
+                downloads.check(file, before, self.id, may_replace=may_replace)
             if force_replace or not file.is_there:
                 async with UnfinishedFile(path, "target_path") as unfinished:
                     await self._fetch(unfinished)
-            elif not is_known and self._account.downloads.is_first(directory):
+            elif before != self.id and downloads.is_first(directory):
                 tell(
                     logging.WARNING,
                     "%(image)s was in %(directory)s before and is taken for the image of that name, as others there are, whatever it shows: "
