@@ -80,12 +80,20 @@ class Found:
 
 @attrs.define
 class Interrupted:
-    """The attempt was cancelled; the service may have the frame."""
+    """The attempt was cancelled."""
+
+    request_sent: bool = True
+    """Whether the service may have the whole request; so it is also where nobody knows."""
 
 
 INTERRUPTED: Final = Interrupted()
 Result: TypeAlias = Answered | Failed | Found | Interrupted
 """How an attempt ended."""
+
+
+def ended_in(error: BaseException) -> Failed | Interrupted:
+    """Return how an attempt ended that raised this. A cancellation says whether the request was sent, where the transport knows."""
+    return Failed(error) if isinstance(error, Exception) else Interrupted(getattr(error, "request_sent", True))
 
 
 class Verdict(enum.Enum):
@@ -335,7 +343,7 @@ class InFlight:
         if isinstance(result, Found):
             return Delivered(frame, {}, self.attempt, is_duplicate=True, seconds=age)
         if isinstance(result, Interrupted):
-            return Queued(self.attempt, may_be_stored=True, error=self.error)
+            return Queued(self.attempt, self.may_be_stored or result.request_sent, self.error)
         return self._after(frame, result.error, rules, now, age, random, others_delivered)
 
     def delivered(self, frame: Frame, answer: Answered, age: float) -> Delivered:

@@ -42,6 +42,7 @@ from picsellia_async._delivery.frame_state import (
     Rules,
     Verdict,
     Waiting,
+    ended_in,
     judge,
     signal_of,
 )
@@ -259,13 +260,12 @@ class Sender:
         result: Result = INTERRUPTED
         try:
             found = await look_up(self._find, item.frame, self._rules.policy) if state.may_be_stored else None
-            if found is not None:
-                result = found
-            else:
-                try:
-                    result = Answered(await self._send(item.frame, item.request))
-                except Exception as error:  # noqa: BLE001 - the one place: every error becomes an outcome or a repeat
-                    result = Failed(error)
+            try:
+                result = found or Answered(await self._send(item.frame, item.request))
+            except BaseException as error:  # the one place: every error becomes an outcome or a repeat
+                result = ended_in(error)
+                if isinstance(result, Interrupted):
+                    raise
         finally:
             # Also on cancellation and on errors that end the program: an item must never be lost.
             under_way.discard(attempt)

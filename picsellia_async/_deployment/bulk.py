@@ -14,6 +14,7 @@ from picsellia_async._deployment.deduplication import is_among, is_or_may_be, lo
 from picsellia_async._deployment.hosts import Hosts
 from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.monitoring import Monitoring
+from picsellia_async._http.failures import before_sending
 from picsellia_async._services.files import read_image
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._wire.bodies import image_view
@@ -77,7 +78,9 @@ class Bulk:
             return once.monitor(metadata, image_view(image, "image"))  # type: ignore[return-value]
 
         async def send_checked(frame: Frame, metadata: bytes) -> dict[str, Any]:
-            return await once.monitor(metadata, await self._checked_content(frame))  # type: ignore[return-value]
+            with before_sending():
+                content = await self._checked_content(frame)
+            return await once.monitor(metadata, content)  # type: ignore[return-value]
 
         def send_to_the_host_of_now(frame: Frame, metadata: bytes) -> Awaitable[dict[str, Any]]:
             nonlocal oracle, once

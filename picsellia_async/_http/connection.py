@@ -249,6 +249,15 @@ class Connection(asyncio.BufferedProtocol):
         response = self.response
         return response.complete or self.error is not None or response.status >= NO_BODY_TO_COME
 
+    @property
+    def may_have_left(self) -> bool:
+        """Whether a peer may have the whole request when the exchange is given up now.
+
+        What waits in our buffer is lost with the connection. What the kernel holds goes out behind us, also where the peer has had no
+        room for it yet.
+        """
+        return (self.sent and not self._paused) or self.response.touched
+
     async def drain(self) -> None:
         """Wait until the kernel has taken all that was written, or the peer has answered, or all is lost."""
         while self._paused and not self.answered:

@@ -1,7 +1,10 @@
-"""httpx's exceptions, made the way the transport raises them: with `request_sent`. No decision is made here."""
+"""What ends an exchange, with `request_sent`: httpx's exceptions as the transport raises them, and cancellations. No decision is made here."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import TypeVar
 
 E = TypeVar("E", bound=Exception)
@@ -17,6 +20,21 @@ def failure(kind: type[E], message: str, *, request_sent: bool = False, status: 
         status: Of an answer whose body broke off; 0 where none began.
     """
     error = kind(message)
-    error.request_sent = request_sent  # type: ignore[attr-defined]
+    note_sent(error, request_sent=request_sent)
     error.status = status  # type: ignore[attr-defined]
     return error
+
+
+def note_sent(error: BaseException, *, request_sent: bool) -> None:
+    """Note on what ends an exchange whether the whole request may have reached the peer."""
+    error.request_sent = request_sent  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def before_sending() -> Iterator[None]:
+    """Note on a cancellation within that the request was not sent: it still waits for something."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        note_sent(error, request_sent=False)
+        raise

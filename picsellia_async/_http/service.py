@@ -29,6 +29,7 @@ import attrs
 
 from picsellia_async._http.auth import Credential, JwtCredential, StaticCredential
 from picsellia_async._http.call_span import CallSpan
+from picsellia_async._http.failures import before_sending
 from picsellia_async._http.httpx_family import errors
 from picsellia_async._http.observation import Exchange
 from picsellia_async._http.retry import is_refused, next_delay, speaks_no_tls, within
@@ -290,7 +291,8 @@ class Service:
 
     async def _sign_in(self, timeouts: Timeouts) -> bytes:
         try:
-            return await self.credential.acquire(timeouts)
+            with before_sending():
+                return await self.credential.acquire(timeouts)
         except TransportError as exc:
             # The request that it is for was not sent: any call may be repeated, and no frame was stored.
             exc.request_sent, exc.status = False, 0

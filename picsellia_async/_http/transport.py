@@ -20,7 +20,7 @@ import httpx
 
 from picsellia_async._http.connection import Connection
 from picsellia_async._http.early_closes import closed_unanswered
-from picsellia_async._http.failures import failure
+from picsellia_async._http.failures import before_sending, failure, note_sent
 from picsellia_async._http.instrumentation import (
     Trace,
     TracedTransport,
@@ -127,6 +127,7 @@ class FastTransport(httpx.AsyncBaseTransport):
 
         Raises:
             httpx.TransportError: As httpx's own transport raises it, with an attribute `request_sent`.
+            asyncio.CancelledError: With that attribute too, unless the answer was there.
             ClosedError: `aclose` was called.
             DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
@@ -140,7 +141,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             if limit is not None:
                 limit += size / ATTEMPT_BYTES_PER_SECOND
         while True:
-            connection = pool.idle.take(origin) or await pool.acquire(origin, timeouts.connect, timeouts.pool)
+            connection = pool.idle.take(origin) or await _acquired(pool, origin, timeouts)
             connection.begin(timeouts.read, timeouts.write, limit, head_only=method == b"HEAD", body_max=answer_max)
             try:
                 # The head is in no variable: it may hold a token, and tracebacks may show variables.
@@ -153,8 +154,8 @@ class FastTransport(httpx.AsyncBaseTransport):
                 while not connection.response.complete:
                     await connection.more()
                 answer, is_packed = answer_of(connection, method, target, answer_max)
-            except Exception:
-                if not repeatable(connection, method):
+            except BaseException as error:
+                if not _is_repeated(error, connection, method):
                     raise
                 continue
             finally:
@@ -306,6 +307,18 @@ def _share(connections: int | None, per_host: int | None) -> float:
     if per_host is not None:
         return per_host
     return math.inf if connections is None else connections - connections // 10
+
+
+async def _acquired(pool: Pool, origin: Origin, timeouts: Timeouts) -> Connection:
+    with before_sending():
+        return await pool.acquire(origin, timeouts.connect, timeouts.pool)
+
+
+def _is_repeated(error: BaseException, connection: Connection, method: bytes) -> bool:
+    """Return whether a request is sent again behind this; note on a cancellation what becomes of it."""
+    if isinstance(error, asyncio.CancelledError):
+        note_sent(error, request_sent=connection.may_have_left)
+    return isinstance(error, Exception) and repeatable(connection, method)
 
 
 def _origin_of(place: tuple[bytes, bytes, int | None], extensions: Any) -> Origin:

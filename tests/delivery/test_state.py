@@ -189,6 +189,13 @@ def test_found_and_interrupted() -> None:
     assert end(InFlight(1), Interrupted()) == Queued(1, may_be_stored=True)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_an_interrupted_request_that_was_not_sent(before: bool) -> None:
+    """It stores nothing; an answer that was lost before stays lost."""
+    unsent = Interrupted(request_sent=False)
+    assert end(InFlight(2, may_be_stored=before), unsent) == Queued(2, may_be_stored=before)
+
+
 def test_bounds_end_the_repeating() -> None:
     """`max_attempts` and `max_age` reject with the last error."""
     assert isinstance(end(InFlight(3), Failed(lost()), Rules(max_attempts=3)), Rejected)
