@@ -52,10 +52,13 @@ class AccountEvidence:
     _refusals: dict[int, int] = attrs.field(factory=dict, init=False)
     """Refusals by the order of the frame, since the last delivery."""
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether the account is refused, and the service says so still."""
-        return self.refused_since is not None and self.is_last
+    def is_heard(self, *, is_asked: bool) -> bool:
+        """Return whether the account is refused, and the service says so still.
+
+        Args:
+            is_asked: Whether a frame is tried, or about to be, to see if it still is: an answer to one that was under way before does not tell.
+        """
+        return self.is_last and (self.refused_since is not None or is_asked)
 
     def delivered(self) -> None:
         """The service took a frame."""

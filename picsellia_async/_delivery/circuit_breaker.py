@@ -71,6 +71,8 @@ class CircuitBreaker:
     """Whether the service itself asked for the pause."""
     is_answered: bool = attrs.field(default=True, init=False)
     """Whether the service answered since the circuit opened: then it is half open, and the load grows."""
+    is_refused: bool = attrs.field(default=False, init=False)
+    """Whether it opened last since the account is refused, and nothing was answered since."""
     _permits: int = attrs.field(default=1, init=False)
     _spread_over: float = attrs.field(default=0.0, init=False)
     """Seconds over which the first `_permits` requests begin."""
@@ -118,7 +120,7 @@ class CircuitBreaker:
             return
         self._in_flight -= 1
         self._pauses = 0
-        self.is_answered = True
+        self.is_answered, self.is_refused = True, False
         self._permits += 1
         self.is_closed = self._permits >= usual
 
@@ -146,7 +148,7 @@ class CircuitBreaker:
             self._in_flight -= 1
         if retry_after is not None:
             pause = min(retry_after, RETRY_AFTER_MAX)
-            self._open(now + self._spread(pause), is_asked=True, permits=permits)
+            self._open(now + self._spread(pause), is_asked=True, is_refused=signal is Signal.REFUSES, permits=permits)
             self._spread_over = spread_over
             return
         if not is_current:
@@ -158,7 +160,7 @@ class CircuitBreaker:
             is_guess = signal is Signal.REFUSES and not self._pauses
             pause = 0.0 if is_guess else min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
             self._pauses += 1
-            self._open(now + self._spread(pause), is_asked=False)
+            self._open(now + self._spread(pause), is_asked=False, is_refused=signal is Signal.REFUSES)
 
     def closing(self, now: float) -> None:
         """Probe at once, and from now on about twice a second, unless the service asks for a pause.
@@ -172,11 +174,11 @@ class CircuitBreaker:
     def _spread(self, pause: float) -> float:
         return pause + self.random() * min(pause * _SPREAD, _SPREAD_SECONDS)
 
-    def _open(self, until: float, *, is_asked: bool, permits: int = 1) -> None:
+    def _open(self, until: float, *, is_asked: bool, is_refused: bool, permits: int = 1) -> None:
         if not self.is_closed and until < self.until:
             return
         self.until = until
-        self.is_asked = is_asked
+        self.is_asked, self.is_refused = is_asked, is_refused
         self.is_closed = False
         self.epoch += 1
         self._permits, self._in_flight, self.failures, self._spread_over = permits, 0, 0, 0.0

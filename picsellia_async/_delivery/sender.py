@@ -492,7 +492,7 @@ class Sender:
     @property
     def signal(self) -> Signal:
         """What keeps senders waiting; WELL where nothing does: also while the load grows again after an outage."""
-        if not (self._account.is_clean or self.watch.is_silent) and self._account.is_heard:
+        if not self.watch.is_silent and self._account.is_heard(is_asked=self._breaker.is_refused):
             return Signal.REFUSES
         if self._breaker.is_closed or self._breaker.is_answered:
             return Signal.DOWN if self.watch.is_silent else Signal.WELL

@@ -125,6 +125,28 @@ async def test_a_token_that_worked_is_believed_for_a_while() -> None:
         assert isinstance(await (await up.submit(make_frame(2))), Rejected)
 
 
+async def test_a_refusal_that_is_over_at_once_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A frame is refused once, and one that was under way beside it is delivered: the service answers, and was never down."""
+    seen: list[tuple[Health, BaseException | None]] = []
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        is_refused = frame.filename == "frame-000000.jpg" and attempt == 1
+        return AuthenticationError("who", 401, "POST", "x") if is_refused else None
+
+    service = Service(seconds=5.0, script=script)
+    async with uploader(service, concurrency=2, on_health=lambda old, new, why: seen.append((new, why))) as up:
+        await (await up.submit(make_frame(10)))  # the account worked before
+        for frame in frames(10):
+            await up.submit(frame)
+        await up.flush()
+    assert up.report.delivered == 11
+    assert [health for health, _ in seen] == [Health.REFUSED, Health.OK]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told[0].startswith("the service refuses this account (AuthenticationError: ")
+    assert "does not answer" not in caplog.text
+    assert "the service accepts this account again" in told[-1]
+
+
 async def test_a_refusal_is_not_believed_longer_than_it_is_heard(caplog: pytest.LogCaptureFixture) -> None:
     """Behind a refusal of the account a host fails, and then hangs: it is down, and refuses again when it says so again."""
     begun = asyncio.get_running_loop().time()
