@@ -21,6 +21,9 @@ _PERCENT = "where % is a character of user or password, it is written %25"
 
 _PERCENT_CODE: re.Pattern[str] = re.compile(r"%[0-9A-Fa-f]{2}")
 
+_VALUE_MIN = 4
+"""Characters of a value from which on it is looked for wherever it stands."""
+
 _DRIVE: re.Pattern[str] = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -76,10 +79,17 @@ def split_address(address: str) -> SplitResult:
 
 
 def secrets_of(address: str) -> set[str]:
-    """Return what a camera may repeat of its address that nobody else may read: the password, and values of its query."""
+    """Return what a camera may repeat of its address that nobody else may read: the password, and the values of its query.
+
+    Makers call the field of the password as they like, so that each value may be one: those that are too short to be looked for
+    alone are with their name.
+    """
     parts = split_address(address)
-    named = (unquote(found[0].rpartition("=")[2]) for found in _PARAMETER.finditer(f"{parts.path}?{parts.query}"))
-    return {*secrets_of_user(parts.netloc.rpartition("@")[0]), *named}
+    named = {unquote(found[0].rpartition("=")[2]) for found in _PARAMETER.finditer(parts.path)}
+    fields = [field for field in re.split("[&;]", parts.query) if field]
+    values = {field.partition("=")[2] for field in fields}
+    long = {spelling for value in values for spelling in (value, unquote(value)) if len(value) >= _VALUE_MIN}
+    return {*secrets_of_user(parts.netloc.rpartition("@")[0]), *named, *long, *fields}
 
 
 def source_name(address: str) -> str:

@@ -20,6 +20,14 @@ pytestmark = pytest.mark.anyio
         ("admin:p%40ss%2Fw0rd", "/live", "no p@ss/w0rd here", "HTTP 403 no *** here"),
         ("admin:ebenholz", "/live", base64.b64encode(b"admin:ebenholz").decode(), "HTTP 403 ***"),
         ("admin:", "/live?pwd=w0rd-of-it", "w0rd-of-it is unknown", "HTTP 403 *** is unknown"),
+        (
+            "admin:",
+            "/a?channel=1&loginpas=w0rd-of-it",
+            "GET /a?channel=1&loginpas=w0rd-of-it",
+            "HTTP 403 GET /a?***&***",
+        ),
+        ("admin:", "/a?k=caf%C3%A9s", "wrong: caf%C3%A9s", "HTTP 403 wrong: ***"),
+        ("admin:", "/a?p=xyz", "bad p=xyz given", "HTTP 403 bad *** given"),
         ("admin:hunter2-long", "/live", "Forbidden", "HTTP 403 Forbidden"),
     ],
 )
