@@ -382,6 +382,13 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
         _one(lambda s: s.failures),
     ),
     Metric(
+        "picsellia.camera.callback.errors",
+        "counter",
+        "{error}",
+        "Times that `on_state` raised.",
+        _one(lambda s: s.callback_errors),
+    ),
+    Metric(
         "picsellia.camera.state",
         "gauge",
         "1",

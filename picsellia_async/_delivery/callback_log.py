@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import traceback
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -42,6 +43,8 @@ class _Callback:
 class CallbackLog:
     """Decides on the lines. Each callback has its own: one that raises for each frame must not hide another."""
 
+    _owner: Callable[[], str] = lambda: "the uploader"
+    """Whose callbacks they are."""
     _callbacks: dict[str, _Callback] = attrs.field(factory=dict, init=False)
 
     @property
@@ -72,7 +75,7 @@ class CallbackLog:
             now: Monotonic seconds.
         """
         due = {name: one for name, one in self._callbacks.items() if one.untold and now >= one.told_at + LINE_SECONDS}
-        lines = [_line(name, one, one.last) for name, one in due.items() if one.last is not None]
+        lines = [self._line(name, one, one.last) for name, one in due.items() if one.last is not None]
         for one in due.values():
             one.untold, one.last, one.told_at, one.new = 0, None, now, []
         return lines
@@ -80,18 +83,17 @@ class CallbackLog:
     def rest(self) -> list[Line]:
         """Return the lines for all that was not told yet; whatever comes later is told at once."""
         lines = self.due(math.inf)
-        self._callbacks.clear()
+        for one in self._callbacks.values():
+            one.told_at = -math.inf
         return lines
 
-
-def _line(name: str, one: _Callback, last: traceback.TracebackException) -> Line:
-    head = hide_secrets(" ".join("".join(last.format_exception_only()).split()))[:_HEAD_MAX]
-    steps = [hide_secrets("".join(error.format()).rstrip()) for error in one.new]
-    place = last.stack[-1] if last.stack and last not in one.new else None
-    where = f" (in {place.name}, line {place.lineno} of {place.filename})" if place else ""
-    often = (
-        "" if math.isinf(one.told_at) else f" {one.untold} time{'s' * (one.untold > 1)} since the last line, the last"
-    )
-    # Not as `exc_info`, which formatters show as it is.
-    text = "\n".join([f"a callback of the uploader raised{often}: {name}: {head}{where}", *steps])
-    return Line(logging.ERROR, text, {"callback": name, "raised": one.untold})
+    def _line(self, name: str, one: _Callback, last: traceback.TracebackException) -> Line:
+        head = hide_secrets(" ".join("".join(last.format_exception_only()).split()))[:_HEAD_MAX]
+        steps = [hide_secrets("".join(error.format()).rstrip()) for error in one.new]
+        place = last.stack[-1] if last.stack and last not in one.new else None
+        where = f" (in {place.name}, line {place.lineno} of {place.filename})" if place else ""
+        count = f"{one.untold} time{'s' * (one.untold > 1)}"
+        often = "" if math.isinf(one.told_at) else f" {count} since the last line, the last"
+        # Not as `exc_info`, which formatters show as it is.
+        text = "\n".join([f"a callback of {self._owner()} raised{often}: {name}: {head}{where}", *steps])
+        return Line(logging.ERROR, text, {"callback": name, "raised": one.untold})

@@ -17,8 +17,9 @@ from typing import Final, get_args
 import anyio.to_thread
 import attrs
 
+from picsellia_async._delivery.callback_log import CallbackLog
 from picsellia_async._http.retry import backoff
-from picsellia_async._log_line import write
+from picsellia_async._log_line import Line, write
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
@@ -93,6 +94,8 @@ class CameraStatistics:
     """Times that opening failed or the stream broke off."""
     ends: int
     """Times that the camera ended its stream by itself, without an error."""
+    callback_errors: int
+    """Times that `on_state` raised."""
     last_error: SourceError | None
     """The latest failure."""
 
@@ -117,7 +120,7 @@ class Camera(Closeable):
         self._queue: ThreadQueue[Image] | None = None
         self._reading: Reading | None = None
         self._state = CameraState.IDLE
-        self._connects = self._failures = self._ends = 0
+        self._connects = self._failures = self._ends = self._callback_errors = 0
         self._last_error: SourceError | None = None
         self._picture_at = 0.0
         """When the last picture that was handed over came, or was due, on the monotonic clock."""
@@ -130,6 +133,8 @@ class Camera(Closeable):
         """States that `on_state` was not called with yet, in their order."""
         self._is_telling = False
         """Whether a thread calls `on_state` with them."""
+        self._raised = CallbackLog(lambda: settings.name.in_words)
+        """What it raised; for who holds `_turning`."""
 
     def __repr__(self) -> str:
         """Return address and state; user, password and query are not shown."""
@@ -150,10 +155,13 @@ class Camera(Closeable):
 
         The thread that hangs in a connect or read is not waited for; it ends by itself within `timeout` seconds.
         """
-        self._turn(CameraState.CLOSED)
-        self._settings.name.end()
-        if self._queue is not None:
-            self._queue.stop()
+        try:
+            self._turn(CameraState.CLOSED)
+        finally:  # `on_state` may end the program
+            self._tell_raised(is_end=True)
+            self._settings.name.end()
+            if self._queue is not None:
+                self._queue.stop()
 
     def statistics(self) -> CameraStatistics:
         """Return a snapshot of the numbers."""
@@ -171,6 +179,7 @@ class Camera(Closeable):
             connects=self._connects,
             failures=self._failures,
             ends=self._ends,
+            callback_errors=self._callback_errors,
             last_error=self._last_error,
         )
 
@@ -203,13 +212,13 @@ class Camera(Closeable):
             if self._next_watch is not None:
                 self._next_watch.cancel()
             queue.stop()
-            self._turn(CameraState.CLOSED)
-            self._settings.name.end()
+            await self.aclose()
 
     def _watch(self, reading: Reading, loop: asyncio.AbstractEventLoop) -> None:
         """Turn to `failing` where nothing comes: the thread that waits for it cannot."""
         if self._is_silent(reading):
             self._turn(CameraState.FAILING, CameraState.LIVE)
+        self._tell_raised()
         self._next_watch = loop.call_later(self._silent_seconds / _WATCHES, self._watch, reading, loop)
 
     @property
@@ -316,15 +325,30 @@ class Camera(Closeable):
                 if self._is_telling or not self._untold or self._on_state is None:
                     return
                 state, self._is_telling = self._untold.popleft(), True
+            raised: BaseException | None = None
             try:
                 self._on_state(state)
+            except BaseException as error:  # what it raises must not end the camera
+                raised = error
+                if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                    raise
             finally:
                 with self._turning:
                     self._is_telling = False
+                    if raised is not None:
+                        self._callback_errors += 1
+                        self._raised.raised("on_state", raised)
+            self._tell_raised()
+
+    def _tell_raised(self, *, is_end: bool = False) -> None:
+        """Tell the log what `on_state` raised, if it is time to."""
+        with self._turning:
+            lines = self._raised.rest() if is_end else self._raised.due(time.monotonic())
+        write(*(Line(line.level, line.text, {**self._settings.name.fields, **line.fields}) for line in lines))
 
 
 OnState = Callable[[CameraState], object]
-"""Called with each new state, from the thread that reads or the loop that takes; must be quick and must not raise."""
+"""Called with each new state, from the thread that reads or the loop that takes; must be quick. What it raises is logged and counted."""
 
 
 def camera(
@@ -375,7 +399,8 @@ def camera(
         format: FFmpeg's name of the input format, where it cannot be told from the address.
         discard_corrupted: Whether to leave out pictures that build on a damaged or missing one, up to the next key frame; else they are
             given with `Image.is_corrupted`. Both are counted.
-        on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick and not raise.
+        on_state: Called with each new state, from the thread that reads or the loop that takes; must be quick.
+            What it raises is logged, and counted in `callback_errors`.
 
     Raises:
         ConfigurationError: An argument is of the wrong kind or out of range. While iterating: PyAV is not installed, or `url` is a

@@ -289,3 +289,29 @@ async def test_a_camera_that_comes_back_says_so(mjpeg, caplog):
     assert "fails, and is opened again: " in told[0]
     assert any("is back after" in one for one in told)
     assert "failed, and is not opened again: " in told[-1]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("pager"), pytest.fail.Exception("pager")], ids=["Exception", "other"])
+async def test_on_state_that_raises_is_told_and_counted_and_ends_no_camera(mjpeg, caplog, error):
+    """In the thread, as the camera breaks off, and in the loop: one traceback, the count, and frames go on coming."""
+    mjpeg.plays, states = [3], []
+
+    def on_state(state):
+        states.append(state)
+        raise error
+
+    retry = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.0)
+    with caplog.at_level(logging.ERROR, logger="picsellia_async"):
+        async with camera(mjpeg.url, reconnect=retry, policy="wait", source="gate", on_state=on_state) as source:
+            images = aiter(source)
+            for _ in range(10):
+                await anext(images)
+        await images.aclose()
+    assert CameraState.WAITING in states
+    assert states[-1] is CameraState.CLOSED
+    assert source.statistics().callback_errors == len(states)
+    records = [record for record in caplog.records if record.name == "picsellia_async"]
+    assert sum(record.raised for record in records) == len(states)
+    assert {record.camera for record in records} == {"gate"}
+    assert records[0].getMessage().startswith("a callback of camera 'gate' at ")
+    assert caplog.text.count("Traceback") == 1
