@@ -303,13 +303,13 @@ class Uploader:
         self._closed_at = asyncio.get_running_loop().time()
         self._phase = "closed"
         self._watch.detach()
+        if self._progress is not None:  # before the last lines, which tell what it raises
+            self._ledger.call(self._progress, self.statistics(), "progress")
         self._reporter.close()
         if self._spans is not None:
             self._spans.close()
         if self._progress_task is not None:
             self._progress_task.cancel()
-        if self._progress is not None:
-            self._ledger.call(self._progress, self.statistics(), "progress")
 
     # Submitting.
 

@@ -117,6 +117,8 @@ class Ledger:
     undelivered: list[Dropped | Spooled] = attrs.field(factory=list, init=False)
     """Outcomes of the frames that were in memory when closing ended."""
     _flushes: list[_Flush] = attrs.field(factory=list, init=False)
+    _ends_program: bool = attrs.field(default=False, init=False)
+    """Whether a callback has ended the program. A second time would end the loop in which closing gives every frame its outcome."""
 
     @property
     def pending(self) -> int:
@@ -254,16 +256,18 @@ class Ledger:
             self.delivered += 1
             self.bytes_delivered += size
             self.duplicates += outcome.is_duplicate
-            for record in self.durations:
-                self.call(record, outcome.seconds, "metrics")
         else:
             self._count_undelivered(outcome)
         if self._flushes:
             self._count_flushes(seq, 1)
-        receipt.resolve(outcome)
+        self.ended.set()
+        # From here on code of the user runs; all that is ours is settled.
+        self.call(receipt.resolve, outcome, "add_done_callback of a receipt")
+        if isinstance(outcome, Delivered):
+            for record in self.durations:
+                self.call(record, outcome.seconds, "metrics")
         if self.on_outcome is not None:
             self.call(self.on_outcome, outcome)
-        self.ended.set()
 
     def _count_undelivered(self, outcome: Rejected | Dropped | Spooled) -> None:
         if isinstance(outcome, Rejected):
@@ -297,12 +301,12 @@ class Ledger:
         """
         try:
             callback(value)
-        # The latter from a future that it looked at: nobody cancelled this task.
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, it is told
+        # A CancelledError too: it is of a future that the callback looked at; nobody cancelled this task.
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told; `raised` lets out what ends the program
             self.raised(name, error)
 
     def raised(self, name: str, error: BaseException, *, is_repeat: bool = False) -> None:
-        """Count what a callback raised, and tell it.
+        """Count what a callback raised, and tell it. What is meant to end the program is let out, once.
 
         Args:
             name: What the log calls it.
@@ -312,6 +316,17 @@ class Ledger:
         self.callback_errors += 1
         if self.on_callback_error is not None and not is_repeat:
             self.on_callback_error(name, error)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and not self._ends_program:
+            self._ends_program = True
+            self._let_out(error)
+
+    def _let_out(self, error: BaseException) -> None:
+        """Raise an error out of the event loop, which lets these two pass: here it would end a worker in the middle of its account."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise error from None
+        loop.call_soon(_raise, error)
 
     # Waiting for the end.
 
@@ -360,6 +375,10 @@ class Ledger:
             refused=self.not_accepted,
             may_be_stored=self.may_be_stored,
         )
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def tell_unclosed(ledger: Ledger) -> None:

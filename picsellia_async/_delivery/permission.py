@@ -118,7 +118,7 @@ class Permission:
         before = self.is_given
         try:
             self.is_given = bool(self._ask())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
             # Nothing is lost by waiting, and what may not be sent may cost.
             self.is_given = False
             self._raised("allowed (nothing is sent until it tells that it may be)", error, is_repeat=self._has_failed)

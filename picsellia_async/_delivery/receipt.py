@@ -86,8 +86,14 @@ class Receipt:
             return
         self._outcome = outcome
         callbacks, self._callbacks = self._callbacks, None
+        raised: BaseException | None = None
         for callback in callbacks or ():
-            callback(outcome)
+            try:
+                callback(outcome)
+            except BaseException as error:  # noqa: BLE001 - a user's behind a `SyncReceipt`; the others hear all the same
+                raised = raised or error
+        if raised is not None:
+            raise raised
 
 
 @attrs.define(eq=False)

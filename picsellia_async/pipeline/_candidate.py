@@ -38,5 +38,5 @@ class Decision:
     is_kept: bool
     rules: tuple[str, ...]
     """Names of the rules that let it through, or of the one that did not."""
-    error: Exception | None = None
+    error: BaseException | None = None
     """What a function of the user's raised; such a frame is kept only if another rule, joined by `|`, keeps it."""

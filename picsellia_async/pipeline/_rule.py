@@ -60,10 +60,13 @@ class Rule:
 
     def feed(self, candidate: Candidate) -> Iterator[Decision]:
         """Yield what is decided now, of this frame and of those held back."""
-        is_kept, error = False, None
+        is_kept = False
+        error: BaseException | None = None
         try:
             is_kept = self.allows(candidate)
-        except Exception as raised:  # noqa: BLE001 - a function of the user's; counted by who asked
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as raised:  # noqa: BLE001 - a function of the user's; counted by who asked
             error = raised
         yield Decision(candidate, is_kept, (self.name,), error)
 
@@ -104,7 +107,7 @@ class AllOf(Rule):
         self.needs_picture = any(rule.needs_picture for rule in self._rules)
         self.holds_back = any(rule.holds_back for rule in self._rules)
         self.classes = frozenset[str | int]().union(*(rule.classes for rule in self._rules))
-        self._through: dict[Candidate, tuple[tuple[str, ...], Exception | None]] = {}
+        self._through: dict[Candidate, tuple[tuple[str, ...], BaseException | None]] = {}
         """Rules that have let a candidate through so far, and what one raised, for all that are on their way."""
         self._asked: dict[Candidate, int] = {}
         """Rules that have decided on a candidate whose decision is not settled."""
@@ -157,7 +160,7 @@ class _Vote:
     """Whether the decision was given."""
     is_kept: bool | None = None
     """What became of it in the end, once that is known."""
-    error: Exception | None = None
+    error: BaseException | None = None
     """What one of the rules raised."""
 
 

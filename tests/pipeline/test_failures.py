@@ -168,6 +168,24 @@ async def test_a_plain_function_that_returns_a_coroutine_is_told_so(caplog: pyte
     assert "give a coroutine function" in caplog.text
 
 
+@pytest.mark.parametrize("joined", [False, True], ids=["alone", "all of"])
+async def test_a_function_of_keep_may_raise_what_is_no_exception(*, joined: bool) -> None:
+    """`pytest.fail`, a cancelled future that it looked at: the frame has failed, and the run goes on."""
+    errors: list[BaseException] = [pytest.fail.Exception("no"), asyncio.CancelledError(), GeneratorExit()]
+
+    def broken(_candidate: Candidate) -> bool:
+        if errors:
+            raise errors.pop()
+        return True
+
+    keep = [broken, every(3600)] if joined else broken
+    stored = Stored()
+    async with Pipeline(at_once("cam", 4), same, stored.uploader(), keep=keep) as pipeline:
+        report = await pipeline.run()
+    assert balanced(report)
+    assert (report.statistics.failed_by_reason, len(stored.frames)) == ({"keep": 3}, 1)
+
+
 async def test_a_function_of_keep_that_raises_fails_the_frame(caplog: pytest.LogCaptureFixture) -> None:
     """It is counted; where another rule keeps the frame all the same, it is sent and the log tells."""
 
