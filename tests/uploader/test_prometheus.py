@@ -70,6 +70,10 @@ tests:
         values: '0x14'
       - series: 'picsellia_uploader_frames_accepted_total{{uploader="yard"}}'
         values: '0+100x14'
+      - series: 'picsellia_uploader_frames_refused_total{{uploader="yard"}}'
+        values: '0 0 0 2 77 77 77 77 77 77 77 77 77 77 77'
+      - series: 'picsellia_uploader_callback_errors_total{{uploader="yard"}}'
+        values: '0 0 0 1 1 1 1 1 1 1 1 1 1 1 1'
       - series: 'picsellia_client_requests_waiting{{client="main"}}'
         values: '0 0 0 0 3 3 3 3 3 3 3 3 3 3 3'
       - series: 'picsellia_client_sign_ins_total{{client="main"}}'
@@ -96,6 +100,13 @@ tests:
       - {{alertname: FramesDropped, eval_time: 2m, exp_alerts: []}}
       - {{alertname: FramesDropped, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard, reason: closed}},
           exp_annotations: {{summary: "yard dropped frames (closed): they are gone"}}}}]}}
+      - {{alertname: FramesNotTaken, eval_time: 2m, exp_alerts: []}}
+      - {{alertname: FramesNotTaken, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard}},
+          exp_annotations: {{summary: "yard did not take frames: submit raised, and they are gone unless its caller keeps them"}}}}]}}
+      - {{alertname: FramesNotTaken, eval_time: 11m, exp_alerts: []}}
+      - {{alertname: CallbackRaises, eval_time: 2m, exp_alerts: []}}
+      - {{alertname: CallbackRaises, eval_time: 5m, exp_alerts: [{{exp_labels: {{uploader: yard}},
+          exp_annotations: {{summary: "a callback of yard raises: what it should do is not done, the log has its place"}}}}]}}
       - {{alertname: NothingAccepted, eval_time: 5m, exp_alerts: []}}
       - {{alertname: NothingAccepted, eval_time: 8m, exp_alerts: [{{exp_labels: {{uploader: refuses}},
           exp_annotations: {{summary: "refuses has taken no frame for 15 minutes: none was made, or each was refused"}}}}]}}
