@@ -109,7 +109,7 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         f"{_PREFIX}.frames.may_be_stored",
         "counter",
         "{frame}",
-        "Of the frames rejected and dropped, those of which an answer was lost: the service may have them.",
+        "Of the frames rejected and dropped, those of which an answer was lost or unclear: the service may have them.",
         _one(lambda s: s.may_be_stored),
     ),
     Metric(

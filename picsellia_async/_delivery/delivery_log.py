@@ -227,7 +227,7 @@ class DeliveryLog:
             counts: As they are at the start.
             directory: Of the spool; empty for none.
         """
-        found = f", with {counts.pending} frames of a former run to deliver" if counts.pending else ""
+        found = f", with {_frames(counts.pending)} of a former run to deliver" if counts.pending else ""
         text = (
             f"an uploader opened on the spool {directory}{found}"
             if directory
@@ -245,7 +245,7 @@ class DeliveryLog:
             silent: For how long the requests under way have had no answer; 0.0 where that is no longer than usual.
         """
         seconds, silent = round(seconds, 1), round(silent, 1)
-        text = f"closing: up to {seconds:.0f} s more for {counts.pending} frames{self._named()}"
+        text = f"closing: up to {seconds:.0f} s more for {_frames(counts.pending)}{self._named()}"
         fields = {**self._fields(counts, max(self._lasted(now), silent)), "seconds": seconds}
         if silent and self._service.health is Health.OK:
             text += f"; no answer for {silent:.0f} s"
@@ -272,14 +272,13 @@ class DeliveryLog:
                 lines += self._recovery(trouble, counts, first_lost, now)
         missing = counts.lost + counts.refused + counts.spooled
         if not missing:
-            done = f"all {counts.delivered} frames were delivered" if counts.delivered else "it had no frames"
-            text = f"an uploader closed: {done}"
+            text = f"an uploader closed: {_all_delivered(counts.delivered)}"
             return [*lines, Line(logging.INFO, text, self._fields(counts))]
         parts = _parts(rejected=counts.rejected, dropped=counts.dropped, refused=counts.refused)
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
         stored = _may_be_stored(counts.may_be_stored)
-        text = f"an uploader closed with {missing} frames not delivered: {', '.join(parts)}{stored}{self._named()}{_names(first_of_all)}"
+        text = f"an uploader closed with {_frames(missing)} not delivered: {', '.join(parts)}{stored}{self._named()}{_names(first_of_all)}"
         fields = {**self._fields(counts, self._lasted(now)), "not_delivered": missing}
         return [*lines, Line(logging.WARNING, text, fields)]
 
@@ -343,7 +342,7 @@ class DeliveryLog:
         lost_since, stored = counts.lost - before.lost, counts.may_be_stored - before.may_be_stored
         end = trouble.end(none_is_taken=lost_since > 0 and not delivered)
         text = (
-            f"{end} after {seconds:.0f} s: {delivered} frames were delivered since it began, "
+            f"{end} after {seconds:.0f} s: {_frames(delivered)} {'was' if delivered == 1 else 'were'} delivered since it began, "
             f"{lost_since} lost{_may_be_stored(stored)}, {f'{refused} not taken, ' if refused else ''}"
             f"{counts.pending} wait"
         )
@@ -396,7 +395,7 @@ class DeliveryLog:
         if health is Health.DISK_FULL:
             return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
         if health is Health.DEGRADED:
-            return f"what can be read is delivered; {counts.pending} frames wait{self._places(counts)}"
+            return f"what can be read is delivered; {_frames(counts.pending)} wait{'s' if counts.pending == 1 else ''}{self._places(counts)}"
         if health is Health.REFUSED and not self.has_spool:
             return _rejected(counts.pending, is_sure=trouble.is_sure or trouble.is_final)
         disk = self._disk.health
@@ -418,13 +417,23 @@ class DeliveryLog:
         return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _all_delivered(count: int) -> str:
+    if count == 1:
+        return "its one frame was delivered"
+    return f"all {count} frames were delivered" if count else "it had no frames"
+
+
 def _parts(**counts: int) -> list[str]:
     names = {"refused": "not taken (`submit` raised)"}
     return [f"{count} {names.get(name, name)}" for name, count in counts.items() if count]
 
 
 def _may_be_stored(count: int) -> str:
-    return f" ({count} may be stored all the same: an answer was lost)" if count else ""
+    return f" ({count} may be stored all the same: an answer was lost or unclear)" if count else ""
 
 
 def _rejected(pending: int, *, is_sure: bool) -> str:

@@ -99,7 +99,7 @@ class Ledger:
     not_accepted: int = attrs.field(default=0, init=False)
     """Frames for which `submit` raised."""
     may_be_stored: int = attrs.field(default=0, init=False)
-    """Of the rejected and dropped: those of which an answer was lost."""
+    """Of the rejected and dropped: those of which an answer was lost or unclear."""
     duplicates: int = attrs.field(default=0, init=False)
     """Deliveries that were there already."""
     bytes_delivered: int = attrs.field(default=0, init=False)

@@ -93,7 +93,7 @@ class Dropped:
     error: BaseException | None = None
     """What the last attempt ended in, if there was one."""
     may_be_stored: bool = False
-    """Whether an answer was lost, so that the service may have it all the same."""
+    """Whether an answer was lost or unclear, so that the service may have it all the same."""
     damaged_id: UUID | None = attrs.field(default=None, repr=False)
     """`Frame.id` of a frame whose record was damaged."""
 
@@ -129,7 +129,7 @@ class Failure:
     reason: str
     """The error's text, or the rule."""
     may_be_stored: bool = False
-    """As of the outcome: an answer was lost, so that sending it once more may store it twice."""
+    """As of the outcome: an answer was lost or unclear, so that sending it once more may store it twice."""
 
 
 def id_of(outcome: Outcome) -> UUID:
@@ -295,7 +295,7 @@ class UploadReport:
     """Frames that were not taken, as `submit` raised: part of none of the other numbers. Those count that waited for room when closing
     began; those that came after that do not, nor those whose `submit` was cancelled by its caller."""
     may_be_stored: int = 0
-    """Of the rejected and dropped: those of which an answer was lost, so that the service may have them all the same."""
+    """Of the rejected and dropped: those of which an answer was lost or unclear, so that the service may have them all the same."""
     error: BaseException | None = attrs.field(default=None, repr=error_repr)
     """What the iterable given to `monitor_many` raised, or that it gave something that is no `Frame`; the frames before were delivered.
     None elsewhere."""

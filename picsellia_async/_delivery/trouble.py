@@ -28,7 +28,7 @@ class Counts:
     spool_frames: int | None = None
     """On disk now; None where there is no spool."""
     may_be_stored: int = 0
-    """Of the rejected and dropped: those of which an answer was lost."""
+    """Of the rejected and dropped: those of which an answer was lost or unclear."""
 
     @property
     def lost(self) -> int:

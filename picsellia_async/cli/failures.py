@@ -108,7 +108,7 @@ class FailureFile:
         """Write a frame and what stood against it, and whether sending it once more may store it twice."""
         reason = error_text(error) if isinstance(error, BaseException) else str(error)
         if may_be_stored:
-            reason += " (may be stored all the same: an answer was lost)"
+            reason += " (may be stored all the same: an answer was lost or unclear)"
         self._write({**manifest_line(frame, self._folder), "reason": reason})
 
     def skipped(self, message: str, text: str) -> None:

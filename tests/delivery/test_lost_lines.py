@@ -28,7 +28,7 @@ def test_lines_say_how_many_lost_frames_may_be_stored() -> None:
     log.lost(0.0)
     (first,) = follow(log, 5.0, Counts(0, 0, 6, 2, may_be_stored=5))
     assert first.text == (
-        "frames were not delivered: 6 rejected and 2 dropped so far (5 may be stored all the same: an answer was lost)"
+        "frames were not delivered: 6 rejected and 2 dropped so far (5 may be stored all the same: an answer was lost or unclear)"
     )
     assert (first.fields["may_be_stored"], first.fields["new_may_be_stored"]) == (5, 5)
     log.changed(10.0, Health.DOWN, "", Counts(0, 0, 6, 2, may_be_stored=5))
@@ -36,7 +36,7 @@ def test_lines_say_how_many_lost_frames_may_be_stored() -> None:
     log.changed(30.0, Health.OK, "", NONE)
     (end,) = follow(log, 36.0, Counts(0, 3, 9, 2, may_be_stored=6))
     assert (
-        "3 frames were delivered since it began, 3 lost (1 may be stored all the same: an answer was lost), 0 wait"
+        "3 frames were delivered since it began, 3 lost (1 may be stored all the same: an answer was lost or unclear), 0 wait"
         in end.text
     )
     assert end.fields["trouble_may_be_stored"] == 1
@@ -44,8 +44,25 @@ def test_lines_say_how_many_lost_frames_may_be_stored() -> None:
     (last,) = log.closing(40.0, Counts(0, 3, 9, 2, may_be_stored=6), [], [failure], "")
     assert last.text == (
         "an uploader closed with 11 frames not delivered: 9 rejected, 2 dropped (6 may be stored all the same: an answer was "
-        "lost), first a.jpg (bad)"
+        "lost or unclear), first a.jpg (bad)"
     )
+
+
+def test_one_frame_is_not_called_frames() -> None:
+    """In the lines about opening, closing, and the end of trouble."""
+    log = DeliveryLog(has_spool=False)
+    one = Counts(1, 0, 0, 0)
+    assert "with 1 frame of a former run" in log.opening(one, "/spool").text
+    assert "7 s more for 1 frame" in log.closing_waits(0.0, one, 7.0).text
+    log.changed(1.0, Health.DOWN, "", one)
+    follow(log, 2.0, one)
+    log.changed(3.0, Health.OK, "", one)
+    (end,) = follow(log, 9.0, Counts(0, 1, 0, 0))
+    assert ": 1 frame was delivered since it began" in end.text
+    (last,) = log.closing(10.0, Counts(0, 1, 0, 1), [], [], "")
+    assert last.text == "an uploader closed with 1 frame not delivered: 1 dropped"
+    (last,) = log.closing(10.0, Counts(0, 1, 0, 0), [], [], "")
+    assert last.text == "an uploader closed: its one frame was delivered"
 
 
 @pytest.mark.parametrize(
