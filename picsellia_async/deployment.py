@@ -694,13 +694,11 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
     ) -> MonitorAnswer:
         """Send a prediction on data of the target datalake. Not idempotent: see `monitor_bytes`.
 
-        Further arguments: `MonitorOptions`.
+        Further arguments: `MonitorOptions`. Where the platform knows the size of the data, `height` and `width` must be it. With the
+        sides exchanged it is sent, since a photo may be turned by its EXIF, and told once in the log.
 
         Args:
             data: The data, a JPEG or PNG image. An earlier prediction of this deployment on it is dismissed, the vendor says.
-            height: Where the platform knows the size of the data, it must be that one. With the sides exchanged it is sent, since a
-                photo may be turned by its EXIF, and told once in the log.
-            width: See `height`.
 
         Returns:
             What `monitor_bytes` returns.

@@ -107,7 +107,8 @@ class Emulator:
         Raises:
             ConfigurationError: A value is out of range.
         """
-        whole_number(jwt_lifetime, "jwt_lifetime", 0)
+        if isinstance(jwt_lifetime, bool) or not isinstance(jwt_lifetime, int) or jwt_lifetime < 0:
+            raise ConfigurationError(f"jwt_lifetime must be whole seconds, 0 or more, got {jwt_lifetime!r}")
         if not 0 <= port <= 65535:
             raise ConfigurationError(f"port must be 0 to 65535, got {port!r}")
         self._port = port

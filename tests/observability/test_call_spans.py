@@ -139,9 +139,9 @@ class Recording(FastTransport):
 
     lines: list[bytes]
 
-    async def exchange(self, origin, method, target, headers, body, timeouts, answer_max=2**26):
+    async def exchange(self, origin, method, target, headers, body, timeouts, answer_max=2**26, loop=None):
         self.lines.append(headers)
-        return await super().exchange(origin, method, target, headers, body, timeouts, answer_max)
+        return await super().exchange(origin, method, target, headers, body, timeouts, answer_max, loop)
 
     async def respond(self, method, place, target, headers, stream, extensions):
         self.lines.append(b"".join(b"%b: %b\r\n" % pair for pair in headers))

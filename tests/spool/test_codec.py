@@ -25,7 +25,7 @@ PREDICTIONS = [
     LinePredictionFormat([1], [0.5], [[[1, 2], [3, 4]]]),
     PointPredictionFormat([1], [0.5], [[1, 2]]),
     KeypointPredictionFormat([1], [0.5], [[[1, 2, 1]]]),
-    MaskPredictionFormat([1], [0.5], ["PP3"]),
+    MaskPredictionFormat([1], [0.5], ["01oo2"]),
 ]
 
 
