@@ -15,6 +15,7 @@ from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError
 from picsellia_async.image_header import read_header
 from picsellia_async.predictions import PredictionFormat, as_prediction
+from picsellia_async.predictions.base import said_of_size
 from picsellia_async.predictions.scaling import has_flat_shapes, scaled
 from picsellia_async.validation import choice, refuse_masked, whole_number
 
@@ -122,8 +123,7 @@ def _check_size(prediction: PredictionFormat, size: tuple[int, int], name: str) 
     made_for = prediction.image_size
     if made_for is not None and made_for != size:
         raise ImplausibleError(
-            f"{name} was made for an image of {made_for[0]} x {made_for[1]} (normalized=, clip=, size= or its masks), and pixels is "
-            f"{size[0]} x {size[1]}: with max_side= it is in pixels of the array as it is given"
+            f"{said_of_size(name, made_for)}, and pixels is {size[0]} x {size[1]}: with max_side= it is in pixels of the array as it is given"
         )
 
 

@@ -38,6 +38,7 @@ from picsellia_async.predictions import (
     DetectionPredictionFormat,
     PredictionFormat,
 )
+from picsellia_async.predictions.base import said_of_size
 from picsellia_async.validation import choice, place_without_number, without_number
 
 Checks: TypeAlias = Literal["on", "off"]
@@ -400,8 +401,8 @@ def _check_prediction(prediction: PredictionFormat, width: int, height: int, nam
     if made_for is not None and made_for != (width, height):
         swapped = ": they look swapped" if made_for == (height, width) else ""
         raise ImplausibleError(
-            f"{name} was made for an image of {made_for[0]} x {made_for[1]} (normalized=, clip=, size= or its masks), and width "
-            f"and height are {width} and {height}{swapped}. Give width and height of the image that is sent, and masks of its size"
+            f"{said_of_size(name, made_for)}, and width and height are {width} and {height}{swapped}. Give width and height of the image "
+            "that is sent, and masks of its size"
         )
     check = SHAPE_CHECKS.get(prediction.model_type)
     if check is not None:

@@ -99,6 +99,11 @@ def field_names(kind: type[PredictionFormat]) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(kind) if field.init)
 
 
+def said_of_size(name: str, size: tuple[int, int]) -> str:
+    """Return how messages begin that are about the width and height that a prediction was made for."""
+    return f"{name} was made for an image of {size[0]} x {size[1]} (normalized=, clip=, size= or its masks)"
+
+
 def counted(
     prediction: P,
     image_size: tuple[int, int] | None,
