@@ -1,6 +1,6 @@
 """What the recorder answers: one short, valid body per endpoint, the same for every caller.
 
-Here belong ids, names and bodies. A body has the fields that the vendor's SDK 6.37.0 reads (docs/wire.md#shapes) and
+Here belong tokens and the table; ids.py and bodies.py hold what the answers carry. A body has the fields that the vendor's SDK 6.37.0 reads (docs/wire.md#shapes) and
 no more. Not here: any state, and the errors (tests/client has those).
 """
 
@@ -13,45 +13,12 @@ from typing import Any, Final
 
 import attrs
 
+from . import bodies, ids
+
 API_TOKEN: Final = "0123456789abcdef0123456789abcdef01234567"
 ORACLE_JWT: Final = "oracle.jwt.signature"
 SERVING_JWT: Final = "serving.jwt.signature"
 
-
-def _uuid(number: int) -> str:
-    return f"{number:08x}-1111-4222-8333-444444444444"
-
-
-ORGANIZATION: Final = _uuid(1)
-CONNECTOR: Final = _uuid(2)
-DEPLOYMENT: Final = _uuid(3)
-MODEL: Final = _uuid(4)
-MODEL_VERSION: Final = _uuid(5)
-SHADOW_MODEL_VERSION: Final = _uuid(6)
-DATASET: Final = _uuid(7)
-DATASET_VERSION: Final = _uuid(8)
-PROJECT: Final = _uuid(9)
-EXPERIMENT: Final = _uuid(10)
-DATALAKE: Final = _uuid(11)
-DATA: Final = _uuid(12)
-PREDICTED_ASSET: Final = _uuid(13)
-ORACLE_PREDICTION: Final = _uuid(14)
-CAMPAIGN: Final = _uuid(15)
-STEP: Final = _uuid(16)
-ASSIGNMENT: Final = _uuid(17)
-TAG: Final = _uuid(18)
-DATA_TAG: Final = _uuid(19)
-SOURCE: Final = _uuid(20)
-USER: Final = _uuid(21)
-LABEL: Final = _uuid(22)
-JOB: Final = _uuid(23)
-LOG: Final = _uuid(24)
-CONTEXT: Final = _uuid(25)
-SECOND_TAG: Final = _uuid(26)
-ASSET: Final = _uuid(27)
-SECOND_DATA: Final = _uuid(28)
-PUBLIC_MODEL_VERSION: Final = _uuid(29)
-"""A model version of another organization: its context is forbidden, its public context is not."""
 
 BY_FORMAT: Final = {
     "classification": "CLASSIFICATION",
@@ -120,15 +87,15 @@ def _deployment(request: Request) -> Any:
     name = request.query.get("name", "awesome-deploy")
     hosts = None if name == NOT_CONNECTED else request.url
     return {
-        "id": DEPLOYMENT,
+        "id": ids.DEPLOYMENT,
         "name": name,
         "type": BY_FORMAT.get(name, "OBJECT_DETECTION"),
         "oracle_host": hosts,
         "serving_host": hosts,
-        "review_campaign_id": None if name == NO_CAMPAIGN else CAMPAIGN,
-        "tags": [_TAG],
-        "model_version_id": MODEL_VERSION,
-        "shadow_model_version_id": SHADOW_MODEL_VERSION,
+        "review_campaign_id": None if name == NO_CAMPAIGN else ids.CAMPAIGN,
+        "tags": [bodies.TAG],
+        "model_version_id": ids.MODEL_VERSION,
+        "shadow_model_version_id": ids.SHADOW_MODEL_VERSION,
     }
 
 
@@ -138,7 +105,7 @@ def _deployments(request: Request) -> Any:
 
 def _deployment_or_information(request: Request) -> Any:
     if request.token == ORACLE_JWT:
-        return {"id": DEPLOYMENT, "name": "awesome-deploy", "active": True}
+        return {"id": ids.DEPLOYMENT, "name": "awesome-deploy", "active": True}
     return _deployment(request)
 
 
@@ -152,91 +119,20 @@ def _part_url(request: Request) -> Any:
 
 
 def _model_version(request: Request) -> Any:
-    return _MODEL_VERSION | {"id": request.query.get("id", MODEL_VERSION)}
+    return bodies.MODEL_VERSION | {"id": request.query.get("id", ids.MODEL_VERSION)}
 
 
 def _connector(request: Request) -> Any:
-    return {"id": CONNECTOR, "client_type": "AWS", "bucket_name": "bkt"}
+    return {"id": ids.CONNECTOR, "client_type": "AWS", "bucket_name": "bkt"}
 
-
-_TAG: Final = {"id": TAG, "name": "cool", "target_type": "DEPLOYMENT"}
-_SECOND_TAG: Final = {"id": SECOND_TAG, "name": "warm", "target_type": "DEPLOYMENT"}
-_DATA_TAG: Final = {"id": DATA_TAG, "name": "bicycle", "target_type": "DATA"}
-_SOURCE: Final = {"id": SOURCE, "name": "camera-1"}
-_MODEL: Final = {"id": MODEL, "name": "my-model", "private": True, "tags": []}
-_MODEL_VERSION: Final = {
-    "id": MODEL_VERSION,
-    "name": "latest",
-    "version": 0,
-    "type": "OBJECT_DETECTION",
-    "framework": "ONNX",
-    "labels": {"0": "person"},
-    "origin": _MODEL,
-    "tags": [],
-}
-_DATASET: Final = {"id": DATASET, "name": "my-dataset", "tags": []}
-_DATASET_VERSION: Final = {
-    "id": DATASET_VERSION,
-    "origin_name": "my-dataset",
-    "origin_id": DATASET,
-    "version": "latest",
-    "type": "OBJECT_DETECTION",
-    "tags": [],
-}
-_PROJECT: Final = {"id": PROJECT, "name": "my-project"}
-_EXPERIMENT: Final = {"id": EXPERIMENT, "name": "first", "project_id": PROJECT, "status": "SUCCESS"}
-_DATALAKE: Final = {"id": DATALAKE, "name": "default", "connector_id": CONNECTOR}
-_DATA: Final = {
-    "id": DATA,
-    "datalake_id": DATALAKE,
-    "object_name": "dir/o.jpeg",
-    "filename": "o.jpeg",
-    "type": "IMAGE",
-    "content_type": "image/jpeg",
-    "upload_status": "DONE",
-    "meta": {"width": 20, "height": 10},
-    "tags": [_DATA_TAG],
-    "data_source": _SOURCE,
-    "metadata": None,
-    "custom_metadata": None,
-}
-_PREDICTED_ASSET: Final = {
-    "id": PREDICTED_ASSET,
-    "oracle_prediction_id": ORACLE_PREDICTION,
-    "data": _DATA,
-    "predictions": [{"id": ORACLE_PREDICTION, "is_shadow": False}],
-    "reviews": [],
-}
-_CAMPAIGN: Final = {"id": CAMPAIGN, "deployment_id": DEPLOYMENT}
-_STEP: Final = {"id": STEP, "name": "review", "order": 0, "type": "REVIEW"}
-_ASSIGNMENT: Final = {
-    "id": ASSIGNMENT,
-    "asset_id": PREDICTED_ASSET,
-    "assigned_user_id": None,
-    "step_id": STEP,
-    "status": "TO_DO",
-    "data": {"id": DATA, "filename": "o.jpeg", "object_name": "dir/o.jpeg", "presigned_url": None},
-}
-_USER: Final = {"id": USER, "username": "ada"}
-_LABEL: Final = {"id": LABEL, "name": "person", "group_id": None}
-_JOB: Final = {"id": JOB, "status": "RUNNING"}
-_LOG: Final = {"id": LOG, "name": "parameters", "type": "TABLE", "data": {"epochs": 3}}
-_CONTEXT: Final = {
-    "id": CONTEXT,
-    "experiment_id": EXPERIMENT,
-    "datas": [{"name": "train", "version_id": DATASET_VERSION, "repartition": {}}],
-    "parameters": {},
-}
-_ORGANIZATION: Final = {"id": ORGANIZATION, "name": "my org", "default_connector_id": CONNECTOR}
-_PING: Final = {"sdk_version": "6.37.0", "default_organization": ORGANIZATION, "username": "ada"}
 
 _OK = _constant({})
 
 # name, verb, path, status, body. "{id}" stands for one path segment; the first line that fits answers.
 _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
-    ("ping", "GET", "/api/home/ping", 200, _constant(_PING)),
-    ("find_organization", "GET", "/api/organizations/find", 200, _constant(_ORGANIZATION)),
-    ("get_organization", "GET", "/api/organization/{id}", 200, _constant(_ORGANIZATION)),
+    ("ping", "GET", "/api/home/ping", 200, _constant(bodies.PING)),
+    ("find_organization", "GET", "/api/organizations/find", 200, _constant(bodies.ORGANIZATION)),
+    ("get_organization", "GET", "/api/organization/{id}", 200, _constant(bodies.ORGANIZATION)),
     ("oracle_login", "POST", "/api/auth/login", 200, _constant({"jwt": ORACLE_JWT, "expires": 3600})),
     ("serving_login", "POST", "/api/login", 200, _constant({"jwt": SERVING_JWT, "expires": 3600})),
     ("find_deployment", "GET", "/api/organization/{id}/deployments/find", 200, _deployment),
@@ -248,7 +144,7 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     ("delete_deployment", "DELETE", "/api/deployment/{id}", 204, None),
     ("set_model", "POST", "/api/deployment/{id}/model", 200, _OK),
     ("set_shadow_model", "POST", "/api/deployment/{id}/shadow", 200, _OK),
-    ("list_labels", "GET", "/api/deployment/{id}/labels", 200, _items(_LABEL)),
+    ("list_labels", "GET", "/api/deployment/{id}/labels", 200, _items(bodies.LABEL)),
     ("setup_feedback_loop", "POST", "/api/deployment/{id}/pipeline/fl/setup", 200, _OK),
     ("toggle_feedback_loop", "PUT", "/api/deployment/{id}/pipeline/fl", 200, _OK),
     ("attach_feedback_loop_dataset", "POST", "/api/deployment/{id}/fl/datasets", 201, _OK),
@@ -258,7 +154,7 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         "GET",
         "/api/deployment/{id}/fl/datasets",
         200,
-        _items({"dataset_version": _DATASET_VERSION}),
+        _items({"dataset_version": bodies.DATASET_VERSION}),
     ),
     ("set_training_data", "POST", "/api/deployment/{id}/pipeline/td/setup", 200, _OK),
     ("check_training_data", "GET", "/api/deployment/{id}/pipeline/td/check", 200, _constant({"status": "DONE"})),
@@ -270,34 +166,40 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     ("setup_continuous_deployment", "POST", "/api/deployment/{id}/pipeline/cd", 200, _OK),
     ("toggle_continuous_deployment", "PUT", "/api/deployment/{id}/pipeline/cd", 200, _OK),
     ("get_target_connector", "GET", "/api/deployment/{id}/datalake/connector", 200, _connector),
-    ("find_predicted_asset", "GET", "/api/deployment/{id}/predictedassets/find", 200, _constant(_PREDICTED_ASSET)),
-    ("list_predicted_assets", "GET", "/api/deployment/{id}/predictedassets", 200, _page(_PREDICTED_ASSET)),
-    ("list_resource_users", "GET", "/api/access/deployment/{id}/users", 200, _constant({"users": [_USER]})),
+    (
+        "find_predicted_asset",
+        "GET",
+        "/api/deployment/{id}/predictedassets/find",
+        200,
+        _constant(bodies.PREDICTED_ASSET),
+    ),
+    ("list_predicted_assets", "GET", "/api/deployment/{id}/predictedassets", 200, _page(bodies.PREDICTED_ASSET)),
+    ("list_resource_users", "GET", "/api/access/deployment/{id}/users", 200, _constant({"users": [bodies.USER]})),
     ("add_resource_user", "POST", "/api/access/deployment/{id}/users", 201, _OK),
-    ("create_campaign", "POST", "/api/deployment/{id}/campaigns", 201, _constant(_CAMPAIGN)),
-    ("monitor", "POST", "/api/deployment/{id}/predictions", 201, _constant({"id": ORACLE_PREDICTION})),
+    ("create_campaign", "POST", "/api/deployment/{id}/campaigns", 201, _constant(bodies.CAMPAIGN)),
+    ("monitor", "POST", "/api/deployment/{id}/predictions", 201, _constant({"id": ids.ORACLE_PREDICTION})),
     ("monitor_shadow", "POST", "/api/prediction/{id}/shadow", 201, _OK),
     ("prediction_stats", "GET", "/api/deployment/{id}/predictions/stats", 200, _constant({"count": 1})),
     ("aggregated_stats", "GET", "/api/deployment/{id}/stats", 200, _constant({"count": 1})),
     ("predict", "POST", "/api/deployments/{id}/predict", 200, _constant({"detection_classes": []})),
     ("predict_cloud", "POST", "/api/v2/deployments/{id}/predict", 200, _constant({"detection_classes": []})),
     ("predict_shadow", "POST", "/api/v2/deployments/{id}/predict/shadow", 200, _constant({"detection_classes": []})),
-    ("get_predicted_asset", "GET", "/api/predicted/asset/{id}", 200, _constant(_PREDICTED_ASSET)),
+    ("get_predicted_asset", "GET", "/api/predicted/asset/{id}", 200, _constant(bodies.PREDICTED_ASSET)),
     ("delete_predicted_asset", "DELETE", "/api/predicted/asset/{id}", 204, None),
-    ("add_review", "POST", "/api/predicted/asset/{id}/reviews", 201, _constant({"id": LABEL})),
-    ("list_review_campaigns", "GET", "/api/organization/{id}/reviewcampaigns", 200, _items(_CAMPAIGN)),
-    ("update_campaign_step", "PATCH", "/api/campaigns/review/steps/{id}", 200, _constant(_STEP)),
-    ("get_campaign_step", "GET", "/api/campaigns/review/steps/{id}", 200, _constant(_STEP)),
+    ("add_review", "POST", "/api/predicted/asset/{id}/reviews", 201, _constant({"id": ids.LABEL})),
+    ("list_review_campaigns", "GET", "/api/organization/{id}/reviewcampaigns", 200, _items(bodies.CAMPAIGN)),
+    ("update_campaign_step", "PATCH", "/api/campaigns/review/steps/{id}", 200, _constant(bodies.STEP)),
+    ("get_campaign_step", "GET", "/api/campaigns/review/steps/{id}", 200, _constant(bodies.STEP)),
     ("delete_campaign_step", "DELETE", "/api/campaigns/review/steps/{id}", 204, None),
     ("redistribute_step", "POST", "/api/campaigns/review/steps/{id}/assignments/redistribute", 200, _OK),
     ("campaign_issue_counts", "GET", "/api/campaigns/review/analytics/{id}/issues/counts/users", 200, _constant([])),
-    ("get_campaign", "GET", "/api/campaigns/review/{id}", 200, _constant(_CAMPAIGN)),
-    ("update_campaign", "PATCH", "/api/campaigns/review/{id}", 200, _constant(_CAMPAIGN)),
+    ("get_campaign", "GET", "/api/campaigns/review/{id}", 200, _constant(bodies.CAMPAIGN)),
+    ("update_campaign", "PATCH", "/api/campaigns/review/{id}", 200, _constant(bodies.CAMPAIGN)),
     ("delete_campaign", "DELETE", "/api/campaigns/review/{id}", 204, None),
     ("close_campaign", "POST", "/api/campaigns/review/{id}/close", 200, _OK),
     ("reopen_campaign", "POST", "/api/campaigns/review/{id}/reopen", 200, _OK),
-    ("add_campaign_step", "POST", "/api/campaigns/review/{id}/steps", 201, _constant(_STEP)),
-    ("list_campaign_steps", "GET", "/api/campaigns/review/{id}/steps", 200, _items(_STEP)),
+    ("add_campaign_step", "POST", "/api/campaigns/review/{id}/steps", 201, _constant(bodies.STEP)),
+    ("list_campaign_steps", "GET", "/api/campaigns/review/{id}/steps", 200, _items(bodies.STEP)),
     (
         "campaign_sync_available",
         "GET",
@@ -310,36 +212,36 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         "POST",
         "/api/campaigns/review/{id}/assignments/sync",
         200,
-        _constant({"campaign": _CAMPAIGN, "job": _JOB}),
+        _constant({"campaign": bodies.CAMPAIGN, "job": bodies.JOB}),
     ),
     (
         "reassign_campaign",
         "POST",
         "/api/campaigns/review/{id}/assignments/reassign",
         200,
-        _constant({"processed_ids": [ASSIGNMENT]}),
+        _constant({"processed_ids": [ids.ASSIGNMENT]}),
     ),
-    ("list_campaign_assignments", "GET", "/api/campaigns/review/{id}/assignments", 200, _page(_ASSIGNMENT)),
-    ("get_assignment", "GET", "/api/campaigns/review/assignments/{id}", 200, _constant(_ASSIGNMENT)),
-    ("no_endpoint", "GET", "/api//api/campaigns/review/assignments/{id}", 200, _constant(_ASSIGNMENT)),
-    ("create_tag", "POST", "/api/organization/{id}/tags", 201, _constant(_TAG)),
-    ("find_tag", "GET", "/api/organization/{id}/tags/find", 200, _constant(_TAG)),
-    ("list_tags", "GET", "/api/organization/{id}/tags", 200, _constant({"items": [_TAG, _SECOND_TAG]})),
-    ("get_tag", "GET", "/api/tag/{id}", 200, _constant(_TAG)),
-    ("update_tag", "PATCH", "/api/tag/{id}", 200, _constant(_TAG)),
+    ("list_campaign_assignments", "GET", "/api/campaigns/review/{id}/assignments", 200, _page(bodies.ASSIGNMENT)),
+    ("get_assignment", "GET", "/api/campaigns/review/assignments/{id}", 200, _constant(bodies.ASSIGNMENT)),
+    ("no_endpoint", "GET", "/api//api/campaigns/review/assignments/{id}", 200, _constant(bodies.ASSIGNMENT)),
+    ("create_tag", "POST", "/api/organization/{id}/tags", 201, _constant(bodies.TAG)),
+    ("find_tag", "GET", "/api/organization/{id}/tags/find", 200, _constant(bodies.TAG)),
+    ("list_tags", "GET", "/api/organization/{id}/tags", 200, _constant({"items": [bodies.TAG, bodies.SECOND_TAG]})),
+    ("get_tag", "GET", "/api/tag/{id}", 200, _constant(bodies.TAG)),
+    ("update_tag", "PATCH", "/api/tag/{id}", 200, _constant(bodies.TAG)),
     ("delete_tag", "DELETE", "/api/tag/{id}", 204, None),
-    ("attach_tag", "POST", "/api/tag/{id}/attach", 200, _constant({"tag": _TAG, "count": 1})),
-    ("detach_tag", "POST", "/api/tag/{id}/detach", 200, _constant({"tag": _TAG, "count": 1})),
-    ("create_source", "POST", "/api/organization/{id}/datasources", 201, _constant(_SOURCE)),
-    ("find_source", "GET", "/api/organization/{id}/datasources/find", 200, _constant(_SOURCE)),
-    ("list_sources", "GET", "/api/organization/{id}/datasources", 200, _items(_SOURCE)),
-    ("get_source", "GET", "/api/data/source/{id}", 200, _constant(_SOURCE)),
-    ("update_source", "PATCH", "/api/data/source/{id}", 200, _constant(_SOURCE)),
+    ("attach_tag", "POST", "/api/tag/{id}/attach", 200, _constant({"tag": bodies.TAG, "count": 1})),
+    ("detach_tag", "POST", "/api/tag/{id}/detach", 200, _constant({"tag": bodies.TAG, "count": 1})),
+    ("create_source", "POST", "/api/organization/{id}/datasources", 201, _constant(bodies.SOURCE)),
+    ("find_source", "GET", "/api/organization/{id}/datasources/find", 200, _constant(bodies.SOURCE)),
+    ("list_sources", "GET", "/api/organization/{id}/datasources", 200, _items(bodies.SOURCE)),
+    ("get_source", "GET", "/api/data/source/{id}", 200, _constant(bodies.SOURCE)),
+    ("update_source", "PATCH", "/api/data/source/{id}", 200, _constant(bodies.SOURCE)),
     ("delete_source", "DELETE", "/api/data/source/{id}", 204, None),
-    ("find_model", "GET", "/api/organization/{id}/models/find", 200, _constant(_MODEL)),
-    ("list_models", "GET", "/api/organization/{id}/models", 200, _items(_MODEL)),
-    ("find_model_version", "GET", "/api/model/{id}/versions/find", 200, _constant(_MODEL_VERSION)),
-    ("list_model_versions", "GET", "/api/model/{id}/versions", 200, _items(_MODEL_VERSION)),
+    ("find_model", "GET", "/api/organization/{id}/models/find", 200, _constant(bodies.MODEL)),
+    ("list_models", "GET", "/api/organization/{id}/models", 200, _items(bodies.MODEL)),
+    ("find_model_version", "GET", "/api/model/{id}/versions/find", 200, _constant(bodies.MODEL_VERSION)),
+    ("list_model_versions", "GET", "/api/model/{id}/versions", 200, _items(bodies.MODEL_VERSION)),
     (
         "find_model_version_by_id",
         "GET",
@@ -350,51 +252,57 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
     (
         "get_model_context",
         "GET",
-        f"/api/model/version/{PUBLIC_MODEL_VERSION}/context",
+        f"/api/model/version/{ids.PUBLIC_MODEL_VERSION}/context",
         403,
         _constant({"message": "not yours"}),
     ),
-    ("get_public_model_context", "GET", "/api/model/version/{id}/public/context", 200, _constant(_CONTEXT)),
-    ("get_model_context", "GET", "/api/model/version/{id}/context", 200, _constant(_CONTEXT)),
-    ("get_context", "GET", "/api/model/context/{id}", 200, _constant(_CONTEXT)),
-    ("get_model_version", "GET", "/api/model/version/{id}", 200, _constant(_MODEL_VERSION)),
-    ("get_model", "GET", "/api/model/{id}", 200, _constant(_MODEL)),
-    ("find_experiment", "GET", "/api/organization/{id}/experiments/find", 200, _constant(_EXPERIMENT)),
-    ("find_log", "GET", "/api/experiment/{id}/logs/find", 200, _constant(_LOG)),
-    ("get_experiment", "GET", "/api/experiment/{id}", 200, _constant(_EXPERIMENT)),
-    ("find_dataset", "GET", "/api/organization/{id}/datasets/find", 200, _constant(_DATASET)),
-    ("list_datasets", "GET", "/api/organization/{id}/datasets", 200, _items(_DATASET)),
-    ("find_dataset_version", "GET", "/api/dataset/{id}/versions/find", 200, _constant(_DATASET_VERSION)),
-    ("list_dataset_versions", "GET", "/api/dataset/{id}/versions", 200, _items(_DATASET_VERSION)),
+    ("get_public_model_context", "GET", "/api/model/version/{id}/public/context", 200, _constant(bodies.CONTEXT)),
+    ("get_model_context", "GET", "/api/model/version/{id}/context", 200, _constant(bodies.CONTEXT)),
+    ("get_context", "GET", "/api/model/context/{id}", 200, _constant(bodies.CONTEXT)),
+    ("get_model_version", "GET", "/api/model/version/{id}", 200, _constant(bodies.MODEL_VERSION)),
+    ("get_model", "GET", "/api/model/{id}", 200, _constant(bodies.MODEL)),
+    ("find_experiment", "GET", "/api/organization/{id}/experiments/find", 200, _constant(bodies.EXPERIMENT)),
+    ("find_log", "GET", "/api/experiment/{id}/logs/find", 200, _constant(bodies.LOG)),
+    ("get_experiment", "GET", "/api/experiment/{id}", 200, _constant(bodies.EXPERIMENT)),
+    ("find_dataset", "GET", "/api/organization/{id}/datasets/find", 200, _constant(bodies.DATASET)),
+    ("list_datasets", "GET", "/api/organization/{id}/datasets", 200, _items(bodies.DATASET)),
+    ("find_dataset_version", "GET", "/api/dataset/{id}/versions/find", 200, _constant(bodies.DATASET_VERSION)),
+    ("list_dataset_versions", "GET", "/api/dataset/{id}/versions", 200, _items(bodies.DATASET_VERSION)),
     (
         "find_dataset_version_by_id",
         "GET",
         "/api/organization/{id}/datasetversions/find",
         200,
-        _constant(_DATASET_VERSION),
+        _constant(bodies.DATASET_VERSION),
     ),
-    ("get_dataset_version", "GET", "/api/dataset/version/{id}", 200, _constant(_DATASET_VERSION)),
-    ("list_assets", "GET", "/api/dataset/version/{id}/assets", 200, _page({"id": ASSET, "data": _DATA})),
-    ("list_assets_by_ids", "XGET", "/api/dataset/version/{id}/assets", 200, _items({"id": ASSET, "data": _DATA})),
-    ("get_dataset", "GET", "/api/dataset/{id}", 200, _constant(_DATASET)),
-    ("find_project", "GET", "/api/organization/{id}/projects/find", 200, _constant(_PROJECT)),
-    ("list_projects", "GET", "/api/organization/{id}/projects", 200, _items(_PROJECT)),
-    ("list_project_datasets", "GET", "/api/project/{id}/datasets", 200, _items(_DATASET_VERSION)),
-    ("get_project", "GET", "/api/project/{id}", 200, _constant(_PROJECT)),
-    ("find_datalake", "GET", "/api/organization/{id}/datalake", 200, _constant(_DATALAKE)),
-    ("list_datalakes", "GET", "/api/organization/{id}/datalakes", 200, _items(_DATALAKE)),
-    ("get_datalake", "GET", "/api/datalake/{id}", 200, _constant(_DATALAKE)),
-    ("find_data", "GET", "/api/datalake/{id}/datas/find", 200, _constant(_DATA)),
-    ("list_data", "GET", "/api/datalake/{id}/datas", 200, _page(_DATA)),
-    ("list_data_by_ids", "XGET", "/api/datalake/{id}/datas", 200, _items(_DATA)),
-    ("create_data", "POST", "/api/datalake/{id}/datas", 201, _constant(_DATA)),
+    ("get_dataset_version", "GET", "/api/dataset/version/{id}", 200, _constant(bodies.DATASET_VERSION)),
+    ("list_assets", "GET", "/api/dataset/version/{id}/assets", 200, _page({"id": ids.ASSET, "data": bodies.DATA})),
+    (
+        "list_assets_by_ids",
+        "XGET",
+        "/api/dataset/version/{id}/assets",
+        200,
+        _items({"id": ids.ASSET, "data": bodies.DATA}),
+    ),
+    ("get_dataset", "GET", "/api/dataset/{id}", 200, _constant(bodies.DATASET)),
+    ("find_project", "GET", "/api/organization/{id}/projects/find", 200, _constant(bodies.PROJECT)),
+    ("list_projects", "GET", "/api/organization/{id}/projects", 200, _items(bodies.PROJECT)),
+    ("list_project_datasets", "GET", "/api/project/{id}/datasets", 200, _items(bodies.DATASET_VERSION)),
+    ("get_project", "GET", "/api/project/{id}", 200, _constant(bodies.PROJECT)),
+    ("find_datalake", "GET", "/api/organization/{id}/datalake", 200, _constant(bodies.DATALAKE)),
+    ("list_datalakes", "GET", "/api/organization/{id}/datalakes", 200, _items(bodies.DATALAKE)),
+    ("get_datalake", "GET", "/api/datalake/{id}", 200, _constant(bodies.DATALAKE)),
+    ("find_data", "GET", "/api/datalake/{id}/datas/find", 200, _constant(bodies.DATA)),
+    ("list_data", "GET", "/api/datalake/{id}/datas", 200, _page(bodies.DATA)),
+    ("list_data_by_ids", "XGET", "/api/datalake/{id}/datas", 200, _items(bodies.DATA)),
+    ("create_data", "POST", "/api/datalake/{id}/datas", 201, _constant(bodies.DATA)),
     ("delete_datas", "DELETE", "/api/datalake/{id}/datas", 204, None),
     ("update_datas", "PATCH", "/api/datalake/{id}/data/bulk", 200, _OK),
-    ("create_data_tag", "POST", "/api/datalake/{id}/tags", 201, _constant(_DATA_TAG)),
-    ("find_data_tag", "GET", "/api/datalake/{id}/tags/find", 200, _constant(_DATA_TAG)),
-    ("list_data_tags", "GET", "/api/datalake/{id}/tags", 200, _items(_DATA_TAG)),
-    ("update_data", "PATCH", "/api/data/{id}", 200, _constant(_DATA)),
-    ("get_data", "GET", "/api/data/{id}", 200, _constant(_DATA)),
+    ("create_data_tag", "POST", "/api/datalake/{id}/tags", 201, _constant(bodies.DATA_TAG)),
+    ("find_data_tag", "GET", "/api/datalake/{id}/tags/find", 200, _constant(bodies.DATA_TAG)),
+    ("list_data_tags", "GET", "/api/datalake/{id}/tags", 200, _items(bodies.DATA_TAG)),
+    ("update_data", "PATCH", "/api/data/{id}", 200, _constant(bodies.DATA)),
+    ("get_data", "GET", "/api/data/{id}", 200, _constant(bodies.DATA)),
     ("delete_data", "DELETE", "/api/data/{id}", 204, None),
     (
         "presigned_data_url",
@@ -410,18 +318,18 @@ _LINES: Final[list[tuple[str, str, str, int, Body | None]]] = [
         200,
         _constant({"custom_metadata": {"a": 1}}),
     ),
-    ("list_organization_users", "GET", "/api/access/organization/{id}/users", 200, _constant({"users": [_USER]})),
-    ("find_job", "GET", "/api/organization/{id}/jobv2s/find", 200, _constant(_JOB)),
-    ("get_job", "GET", "/api/v2/job/{id}", 200, _constant(_JOB)),
-    ("get_label", "GET", "/api/label/{id}", 200, _constant(_LABEL)),
-    ("update_label", "PATCH", "/api/label/{id}", 200, _constant(_LABEL)),
+    ("list_organization_users", "GET", "/api/access/organization/{id}/users", 200, _constant({"users": [bodies.USER]})),
+    ("find_job", "GET", "/api/organization/{id}/jobv2s/find", 200, _constant(bodies.JOB)),
+    ("get_job", "GET", "/api/v2/job/{id}", 200, _constant(bodies.JOB)),
+    ("get_label", "GET", "/api/label/{id}", 200, _constant(bodies.LABEL)),
+    ("update_label", "PATCH", "/api/label/{id}", 200, _constant(bodies.LABEL)),
     ("delete_label", "DELETE", "/api/label/{id}", 204, None),
     (
         "import_bucket_objects",
         "POST",
         "/api/datalake/{id}/objects",
         201,
-        _constant({"datalake": _DATALAKE, "job": _JOB | {"status": "SUCCEEDED"}}),
+        _constant({"datalake": bodies.DATALAKE, "job": bodies.JOB | {"status": "SUCCEEDED"}}),
     ),
     (
         "generate_object_name",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import answers
+from . import ids
 from .bad_input import BadInput
 from .bad_inputs_sending import MANY, MONITOR, PREDICT
 
@@ -32,7 +32,7 @@ SETTINGS: Final = [
     BadInput("update: name of the wrong type", lambda deployment: deployment.update(name=3), ("name", "3")),
     BadInput(
         "update: id in place of a datalake",
-        lambda deployment: deployment.update(target_datalake=answers.DATALAKE),
+        lambda deployment: deployment.update(target_datalake=ids.DATALAKE),
         ("target_datalake", "Datalake"),
     ),
     BadInput(
@@ -84,7 +84,7 @@ PIPELINES: Final = [
     ),
     BadInput(
         "detach_dataset_version_from_feedback_loop: an id",
-        lambda deployment: deployment.detach_dataset_version_from_feedback_loop(answers.DATASET_VERSION),
+        lambda deployment: deployment.detach_dataset_version_from_feedback_loop(ids.DATASET_VERSION),
         ("dataset_version", "DatasetVersion"),
     ),
     BadInput("toggle_feedback_loop: text", lambda deployment: deployment.toggle_feedback_loop("on"), ("active",)),
@@ -333,7 +333,7 @@ CLIENT: Final = [
     BadInput("find_data: nothing given", lambda datalake: datalake.find_data(), ("filename",)),
     BadInput(
         "list_data: two filters of which one may be given",
-        lambda datalake: datalake.list_data(ids=[answers.DATA], filenames=["f.jpg"]),
+        lambda datalake: datalake.list_data(ids=[ids.DATA], filenames=["f.jpg"]),
         ("ids", "filenames"),
     ),
     BadInput("list_data: empty list of ids", lambda datalake: datalake.list_data(ids=[]), ("ids",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import answers
+from . import answers, ids
 from .bad_input import NAIVE, BadInput, boxes, monitored
 from .row import RAW
 
@@ -40,7 +40,7 @@ PREDICT: Final = [
         ("object_name",),
     ),
     BadInput("predict_data: an asset", lambda deployment, asset: deployment.predict_data(asset), ("data", "Data")),
-    BadInput("predict_data: an id", lambda deployment: deployment.predict_data(answers.DATA), ("data", "Data")),
+    BadInput("predict_data: an id", lambda deployment: deployment.predict_data(ids.DATA), ("data", "Data")),
     BadInput(
         "predict_shadow: a data",
         lambda deployment, data: deployment.predict_shadow(data),
@@ -200,7 +200,7 @@ MONITOR: Final = [
     BadInput(
         "monitor_shadow_from_oracle_prediction_id: latency as text",
         lambda deployment, api: deployment.monitor_shadow_from_oracle_prediction_id(
-            answers.ORACLE_PREDICTION, "slow", boxes(api)
+            ids.ORACLE_PREDICTION, "slow", boxes(api)
         ),
         ("shadow_latency",),
     ),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from . import answers
+from . import ids
 
 DATE: Final = dt.date(2026, 12, 31)
 
@@ -86,7 +86,7 @@ def everything(api: Any, deployment: str = "awesome-deploy") -> dict[str, Any]:
         "source": "camera 1",
         "tags": ["a", "b c", ""],
         "metadata": {"latitude": 1.5, "weather": "\u2602"},
-        "custom_metadata": {"at": MOMENT, "id": UUID(answers.TAG), "nested": {"list": [1, None, True]}},
+        "custom_metadata": {"at": MOMENT, "id": UUID(ids.TAG), "nested": {"list": [1, None, True]}},
         "timestamp": 1700000000.5,
         "shadow_latency": 0.125,
         "shadow_prediction": made(api, deployment),

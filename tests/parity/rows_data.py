@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from . import answers
+from . import ids
 from .row import DATE, ONE, TYPED, Row
 
 DATALAKES: Final = [
     Row("get_datalake_default", "Client.get_datalake", lambda client: client.get_datalake()),
     Row("get_datalake_name", "Client.get_datalake", lambda client: client.get_datalake(name="target-datalake")),
-    Row("get_datalake_id", "Client.get_datalake", lambda client: client.get_datalake(id=UUID(answers.DATALAKE))),
+    Row("get_datalake_id", "Client.get_datalake", lambda client: client.get_datalake(id=UUID(ids.DATALAKE))),
     Row("list_datalakes", "Client.list_datalakes", lambda client: client.list_datalakes()),
     Row("datalake_sync", "Datalake.sync", lambda datalake: datalake.sync(), differs=TYPED),
     Row("list_data", "Datalake.list_data", lambda datalake: datalake.list_data()),
@@ -29,7 +29,7 @@ DATALAKES: Final = [
     Row(
         "list_data_ids",
         "Datalake.list_data",
-        lambda datalake: datalake.list_data(ids=[answers.DATA, UUID(answers.SECOND_DATA)], q="x = 1", order_by=["id"]),
+        lambda datalake: datalake.list_data(ids=[ids.DATA, UUID(ids.SECOND_DATA)], q="x = 1", order_by=["id"]),
     ),
     Row("list_data_filenames", "Datalake.list_data", lambda datalake: datalake.list_data(filenames=["a.jpg", "b"])),
     Row(
@@ -40,7 +40,7 @@ DATALAKES: Final = [
     Row(
         "find_data_everything",
         "Datalake.find_data",
-        lambda datalake: datalake.find_data("o.jpeg", "dir/o.jpeg", answers.DATA),
+        lambda datalake: datalake.find_data("o.jpeg", "dir/o.jpeg", ids.DATA),
     ),
     Row("create_data_tag", "Datalake.create_data_tag", lambda datalake: datalake.create_data_tag("t")),
     Row("get_data_tag", "Datalake.get_data_tag", lambda datalake: datalake.get_data_tag("t")),
@@ -80,7 +80,7 @@ DATALAKES: Final = [
         "update_multiple_data",
         "Datalake.update_multiple_data",
         lambda datalake: datalake.update_multiple_data(
-            {UUID(answers.DATA): {"metadata": {"weather": "rain"}, "tags": ["t"]}}
+            {UUID(ids.DATA): {"metadata": {"weather": "rain"}, "tags": ["t"]}}
         ),
     ),
     Row(
@@ -178,7 +178,7 @@ REVIEWS: Final = [
     Row(
         "campaign_list_assignments_everything",
         "ReviewCampaign.list_assignments",
-        lambda campaign, users: campaign.list_assignments(UUID(answers.STEP), "DONE", users[0], {"a": 1}, "x = 1"),
+        lambda campaign, users: campaign.list_assignments(UUID(ids.STEP), "DONE", users[0], {"a": 1}, "x = 1"),
     ),
     Row(
         "campaign_list_assignments_unassigned",
@@ -211,7 +211,7 @@ REVIEWS: Final = [
         lambda assignments: assignments[0].sync(),
         differs=TYPED
         | {"requests": "the vendor doubles the prefix of this path (docs/wire.md#predicted-asset-endpoints)"},
-        instead=(f"GET /api/campaigns/review/assignments/{answers.ASSIGNMENT}",),
+        instead=(f"GET /api/campaigns/review/assignments/{ids.ASSIGNMENT}",),
     ),
     Row("assignment_reset_url", "ReviewCampaignAssignment.reset_url", lambda assignments: assignments[0].reset_url()),
     Row("step_sync", "ReviewCampaignStep.sync", lambda steps: steps[0].sync(), differs=TYPED),
@@ -220,7 +220,7 @@ REVIEWS: Final = [
         "ReviewCampaignStep.update",
         lambda steps, users: steps[0].update("n", [(users[0], 2.0)], 0.5),
     ),
-    Row("step_delete", "ReviewCampaignStep.delete", lambda steps: steps[0].delete(UUID(answers.STEP))),
+    Row("step_delete", "ReviewCampaignStep.delete", lambda steps: steps[0].delete(UUID(ids.STEP))),
     Row(
         "step_redistribute",
         "ReviewCampaignStep.redistribute_assignments",
@@ -228,9 +228,9 @@ REVIEWS: Final = [
     ),
     Row("list_organization_users", "Client.list_users", lambda client: client.list_users()),
     Row("find_organization_user", "Client.list_users", lambda client: client.list_users("ada")),
-    Row("get_job_by_id", "Client.get_job_by_id", lambda client: client.get_job_by_id(answers.JOB)),
+    Row("get_job_by_id", "Client.get_job_by_id", lambda client: client.get_job_by_id(ids.JOB)),
     Row("job_sync", "Job.sync", lambda job: job.sync(), differs=TYPED),
-    Row("label_update", "Label.update", lambda labels: labels[0].update("n", UUID(answers.LABEL))),
+    Row("label_update", "Label.update", lambda labels: labels[0].update("n", UUID(ids.LABEL))),
     Row("label_delete", "Label.delete", lambda labels: labels[0].delete()),
     Row("label_sync", "Label.sync", lambda labels: labels[0].sync(), differs=TYPED),
 ]

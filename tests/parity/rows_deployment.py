@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from . import answers
+from . import answers, ids
 from .row import DATE, TYPED, Row
 
 SERVICES: Final = (
@@ -209,11 +209,11 @@ DEPLOYMENT: Final = [
         "find_predicted_asset_everything",
         "Deployment.find_predicted_asset",
         lambda deployment: deployment.find_predicted_asset(
-            answers.PREDICTED_ASSET,
-            UUID(answers.ORACLE_PREDICTION),
+            ids.PREDICTED_ASSET,
+            UUID(ids.ORACLE_PREDICTION),
             "dir/o.jpeg",
             "o.jpeg",
-            answers.DATA,
+            ids.DATA,
         ),
     ),
     Row(
@@ -239,8 +239,8 @@ DEPLOYMENT: Final = [
             offset=2,
             q='data.filename = "a b"',
             assignment_status="DONE",
-            assignment_step_id=UUID(answers.STEP),
-            assignment_user_id=answers.USER,
+            assignment_step_id=UUID(ids.STEP),
+            assignment_user_id=ids.USER,
             custom_metadata={"a": {"b": [1, 2]}},
         ),
     ),

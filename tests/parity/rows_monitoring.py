@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from . import answers
+from . import ids
 from .row import FORMATS, MOMENT, RAW, TEXTS, Row, everything, made
 
 
@@ -56,7 +56,7 @@ def _by_format() -> list[Row]:
                 f"monitor_shadow_{short}",
                 "Deployment.monitor_shadow_from_oracle_prediction_id",
                 lambda deployment, api, name=name: deployment.monitor_shadow_from_oracle_prediction_id(
-                    answers.ORACLE_PREDICTION, 0.5, made(api, name, **TEXTS)
+                    ids.ORACLE_PREDICTION, 0.5, made(api, name, **TEXTS)
                 ),
                 deployment=name,
             ),
@@ -214,7 +214,7 @@ MONITOR: Final = [
         "monitor_shadow_uuid",
         "Deployment.monitor_shadow_from_oracle_prediction_id",
         lambda deployment, api: deployment.monitor_shadow_from_oracle_prediction_id(
-            UUID(answers.ORACLE_PREDICTION), 0.5, made(api)
+            UUID(ids.ORACLE_PREDICTION), 0.5, made(api)
         ),
     ),
     *_by_format(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from . import answers
+from . import ids
 from .row import TYPED, Row
 
 CLIENT: Final = [
@@ -14,12 +14,12 @@ CLIENT: Final = [
     Row(
         "get_deployment_by_id",
         "Client.get_deployment_by_id",
-        lambda client: client.get_deployment_by_id(answers.DEPLOYMENT),
+        lambda client: client.get_deployment_by_id(ids.DEPLOYMENT),
     ),
     Row(
         "get_deployment_by_uuid",
         "Client.get_deployment_by_id",
-        lambda client: client.get_deployment_by_id(UUID(answers.DEPLOYMENT)),
+        lambda client: client.get_deployment_by_id(UUID(ids.DEPLOYMENT)),
     ),
     Row("list_deployments", "Client.list_deployments", lambda client: client.list_deployments()),
     Row(
@@ -79,7 +79,7 @@ TAGS: Final = [
 
 MODELS: Final = [
     Row("get_model", "Client.get_model", lambda client: client.get_model("my-model")),
-    Row("get_model_by_id", "Client.get_model_by_id", lambda client: client.get_model_by_id(answers.MODEL)),
+    Row("get_model_by_id", "Client.get_model_by_id", lambda client: client.get_model_by_id(ids.MODEL)),
     Row("list_models", "Client.list_models", lambda client: client.list_models()),
     Row("model_get_version_name", "Model.get_version", lambda model: model.get_version("latest")),
     Row("model_get_version_number", "Model.get_version", lambda model: model.get_version(0)),
@@ -87,7 +87,7 @@ MODELS: Final = [
     Row(
         "get_model_version_by_id",
         "Client.get_model_version_by_id",
-        lambda client: client.get_model_version_by_id(answers.MODEL_VERSION),
+        lambda client: client.get_model_version_by_id(ids.MODEL_VERSION),
     ),
     Row("model_version_sync", "ModelVersion.sync", lambda model_version: model_version.sync(), differs=TYPED),
     Row("model_version_get_tags", "ModelVersion.get_tags", lambda model_version: model_version.get_tags()),
@@ -115,7 +115,7 @@ MODELS: Final = [
     Row(
         "get_experiment_by_id",
         "Client.get_experiment_by_id",
-        lambda client: client.get_experiment_by_id(answers.EXPERIMENT),
+        lambda client: client.get_experiment_by_id(ids.EXPERIMENT),
     ),
     Row("experiment_sync", "Experiment.sync", lambda experiment: experiment.sync(), differs=TYPED),
     Row("experiment_get_log", "Experiment.get_log", lambda experiment: experiment.get_log("parameters")),
@@ -124,26 +124,26 @@ MODELS: Final = [
 
 DATASETS: Final = [
     Row("get_dataset", "Client.get_dataset", lambda client: client.get_dataset("my-dataset")),
-    Row("get_dataset_by_id", "Client.get_dataset_by_id", lambda client: client.get_dataset_by_id(answers.DATASET)),
+    Row("get_dataset_by_id", "Client.get_dataset_by_id", lambda client: client.get_dataset_by_id(ids.DATASET)),
     Row("list_datasets", "Client.list_datasets", lambda client: client.list_datasets()),
     Row("dataset_get_version", "Dataset.get_version", lambda dataset: dataset.get_version("latest")),
     Row(
         "dataset_get_version_by_id",
         "Dataset.get_version_by_id",
-        lambda dataset: dataset.get_version_by_id(answers.DATASET_VERSION),
+        lambda dataset: dataset.get_version_by_id(ids.DATASET_VERSION),
     ),
     Row("dataset_list_versions", "Dataset.list_versions", lambda dataset: dataset.list_versions()),
     Row(
         "get_dataset_version_by_id",
         "Client.get_dataset_version_by_id",
-        lambda client: client.get_dataset_version_by_id(answers.DATASET_VERSION),
+        lambda client: client.get_dataset_version_by_id(ids.DATASET_VERSION),
     ),
     Row("dataset_sync", "Dataset.sync", lambda dataset: dataset.sync(), differs=TYPED),
     Row("list_assets", "DatasetVersion.list_assets", lambda dataset_version: dataset_version.list_assets(limit=2)),
     Row(
         "list_assets_data_ids",
         "DatasetVersion.list_assets",
-        lambda dataset_version: dataset_version.list_assets(data_ids=[answers.DATA]),
+        lambda dataset_version: dataset_version.list_assets(data_ids=[ids.DATA]),
     ),
     Row(
         "list_assets_by_start",
@@ -152,7 +152,7 @@ DATASETS: Final = [
     ),
     Row("dataset_version_sync", "DatasetVersion.sync", lambda dataset_version: dataset_version.sync(), differs=TYPED),
     Row("get_project", "Client.get_project", lambda client: client.get_project("my-project")),
-    Row("get_project_by_id", "Client.get_project_by_id", lambda client: client.get_project_by_id(answers.PROJECT)),
+    Row("get_project_by_id", "Client.get_project_by_id", lambda client: client.get_project_by_id(ids.PROJECT)),
     Row("list_projects", "Client.list_projects", lambda client: client.list_projects()),
     Row("project_sync", "Project.sync", lambda project: project.sync(), differs=TYPED),
     Row(

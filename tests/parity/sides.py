@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from . import answers
+from . import ids
 
 VENDOR_VERSION: Final = "6.37.0"
 
@@ -28,7 +28,7 @@ FETCH: Final[Mapping[str, Callable[..., Any]]] = {
     "source": lambda client: client.get_datasource("camera-1"),
     "model": lambda client: client.get_model("my-model"),
     "model_version": lambda model: model.get_version("latest"),
-    "public_model_version": lambda client: client.get_model_version_by_id(answers.PUBLIC_MODEL_VERSION),
+    "public_model_version": lambda client: client.get_model_version_by_id(ids.PUBLIC_MODEL_VERSION),
     "context": lambda model_version: model_version.get_context(),
     "experiment": lambda context: context.get_experiment(),
     "dataset": lambda client: client.get_dataset("my-dataset"),
@@ -43,7 +43,7 @@ FETCH: Final[Mapping[str, Callable[..., Any]]] = {
     "assignments": lambda campaign: campaign.list_assignments(),
     "users": lambda client: client.list_users(),
     "labels": lambda deployment: deployment.list_labels(),
-    "job": lambda client: client.get_job_by_id(answers.JOB),
+    "job": lambda client: client.get_job_by_id(ids.JOB),
 }
 """How to get each thing that a row may ask for, from other such things."""
 

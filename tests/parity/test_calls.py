@@ -9,7 +9,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from . import answers, sides
+from . import answers, ids, sides
 from .compare import comparable, identity, outline, requests
 from .recorder import Recorder
 from .row import Row
@@ -57,7 +57,7 @@ async def test_the_same_call_is_the_same_request(
     "options",
     [
         pytest.param({}, id="default organization"),
-        pytest.param({"organization_id": answers.ORGANIZATION}, id="organization by id"),
+        pytest.param({"organization_id": ids.ORGANIZATION}, id="organization by id"),
         pytest.param({"organization_name": "my org"}, id="organization by name"),
     ],
 )

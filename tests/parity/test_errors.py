@@ -12,7 +12,7 @@ import pytest
 
 from picsellia_async import errors
 
-from . import answers, sides
+from . import answers, ids, sides
 from .recorder import Recorder
 from .row import FORMATS, RAW
 
@@ -43,7 +43,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
     ),
     "monitor_shadow": (
         lambda deployment, api: deployment.monitor_shadow_from_oracle_prediction_id(
-            answers.ORACLE_PREDICTION, 0.5, _prediction(api)
+            ids.ORACLE_PREDICTION, 0.5, _prediction(api)
         ),
         MONITORING,
     ),

@@ -6,7 +6,7 @@ import inspect
 from collections import Counter
 from typing import Any
 
-from . import answers, sides
+from . import ids, sides
 from .recorder import Recorder
 from .table import NOT_ON_THE_WIRE, ROWS
 
@@ -47,6 +47,6 @@ def test_what_has_no_row_sends_nothing(recorder: Recorder, vendor_client: Any, v
     """`refresh` is the one method without a row, and it does stay off the wire."""
     deployment = vendor_client.get_deployment("awesome-deploy")
     recorder.take()
-    deployment.refresh({"id": answers.DEPLOYMENT, "name": "n", "type": "POINT"})
+    deployment.refresh({"id": ids.DEPLOYMENT, "name": "n", "type": "POINT"})
     assert recorder.take() == []
     assert list(NOT_ON_THE_WIRE) == ["refresh"]

@@ -15,7 +15,8 @@ import picsellia_async
 from picsellia_async import AsyncClient
 from picsellia_async.emulator import Emulator
 
-from .examples import EXAMPLES, Example
+from .example import Example
+from .examples import EXAMPLES
 
 pytestmark = pytest.mark.anyio
 
