@@ -19,9 +19,9 @@ from typing import Any
 
 from benchmarks.arms import LagProbe
 from picsellia_async._delivery.spool import codec
-from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import Recovery
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory, prepare
 from picsellia_async._delivery.spool.store import Store
 from picsellia_async.errors import TransportError
 from picsellia_async.frames import Frame

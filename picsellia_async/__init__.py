@@ -178,9 +178,6 @@ if TYPE_CHECKING:
         Dataset,
         DatasetVersion,
     )
-    from picsellia_async.resources.job import (
-        Job,
-    )
     from picsellia_async.resources.label import (
         Label,
     )
@@ -188,6 +185,9 @@ if TYPE_CHECKING:
         Model,
         ModelContext,
         ModelVersion,
+    )
+    from picsellia_async.resources.platform_job import (
+        Job,
     )
     from picsellia_async.resources.predicted_asset import (
         PredictedAsset,
@@ -386,7 +386,7 @@ _MODULES = {
     "resources.data_source": "DataSource",
     "resources.datalake": "Datalake",
     "resources.dataset": "Asset Dataset DatasetVersion",
-    "resources.job": "Job",
+    "resources.platform_job": "Job",
     "resources.label": "Label",
     "resources.model": "Model ModelContext ModelVersion",
     "resources.predicted_asset": "PredictedAsset",

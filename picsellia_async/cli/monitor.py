@@ -27,7 +27,7 @@ from picsellia_async.cli.delivering import (
     seconds,
 )
 from picsellia_async.cli.deployment_type import check_type
-from picsellia_async.cli.failures import FailureFile, check_failures
+from picsellia_async.cli.failure_file import FailureFile, check_failures
 from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output
 from picsellia_async.cli.result import Result, print_result, tell_way_on, to_json

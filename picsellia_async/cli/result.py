@@ -15,7 +15,7 @@ from picsellia_async._delivery.outcomes import UploadReport
 from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import Batch
 from picsellia_async.cli.delivering import LINES_SHOWN, print_failures
-from picsellia_async.cli.failures import FailureFile
+from picsellia_async.cli.failure_file import FailureFile
 from picsellia_async.cli.resuming import tell_end
 from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import ConfigurationError, PicselliaError

@@ -55,7 +55,7 @@ from picsellia_async.errors import ConfigurationError, NoDataError, NoUrlAvailab
 from picsellia_async.models import Page
 from picsellia_async.resources.downloadable import Downloadable
 from picsellia_async.resources.handle import Handle, expect, expect_all
-from picsellia_async.resources.job import Job
+from picsellia_async.resources.platform_job import Job
 from picsellia_async.resources.user import User
 from picsellia_async.validation import real_number, sequence, text
 

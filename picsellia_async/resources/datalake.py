@@ -50,7 +50,7 @@ from picsellia_async.resources.data import Data
 from picsellia_async.resources.data_arguments import changes_of, metas_of, per_path
 from picsellia_async.resources.data_source import DataSource, source_name
 from picsellia_async.resources.handle import Handle, expect_all
-from picsellia_async.resources.job import Job
+from picsellia_async.resources.platform_job import Job
 from picsellia_async.resources.tag import Tag, tag_names
 from picsellia_async.validation import boolean, json_object, sequence, text, texts
 

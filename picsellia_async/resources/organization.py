@@ -39,8 +39,8 @@ from picsellia_async.resources.campaign import ReviewCampaign
 from picsellia_async.resources.data_source import DataSource
 from picsellia_async.resources.datalake import Datalake
 from picsellia_async.resources.dataset import Dataset, DatasetVersion
-from picsellia_async.resources.job import Job
 from picsellia_async.resources.model import Model, ModelVersion
+from picsellia_async.resources.platform_job import Job
 from picsellia_async.resources.project import Experiment, Project
 from picsellia_async.resources.tag import Tag
 from picsellia_async.resources.user import User

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from picsellia_async.cli.failures import FailureFile
+from picsellia_async.cli.failure_file import FailureFile
 from picsellia_async.cli.main import main
 from picsellia_async.jobs import predict
 

@@ -25,9 +25,9 @@ from picsellia_async.resources import (
     data_source,
     datalake,
     dataset,
-    job,
     label,
     model,
+    platform_job,
     predicted_asset,
     project,
     tag,
@@ -62,7 +62,19 @@ async def test_handles_act_and_values_are_frozen(client, deployment):
 HANDLES = sorted(
     {
         value
-        for module in (campaign, data, data_source, datalake, dataset, job, label, model, predicted_asset, project, tag)
+        for module in (
+            campaign,
+            data,
+            data_source,
+            datalake,
+            dataset,
+            platform_job,
+            label,
+            model,
+            predicted_asset,
+            project,
+            tag,
+        )
         for _, value in inspect.getmembers(module, inspect.isclass)
         if issubclass(value, Handle) and value not in {Handle, Downloadable}
     }

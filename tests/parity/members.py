@@ -42,7 +42,7 @@ PAIRS: Final[dict[str, tuple[str, str]]] = {
     "DatasetVersion": ("picsellia.sdk.dataset_version", "picsellia_async.resources.dataset:DatasetVersion"),
     "Asset": ("picsellia.sdk.asset", "picsellia_async.resources.dataset:Asset"),
     "Experiment": ("picsellia.sdk.experiment", "picsellia_async.resources.project:Experiment"),
-    "Job": ("picsellia.sdk.job", "picsellia_async.resources.job:Job"),
+    "Job": ("picsellia.sdk.job", "picsellia_async.resources.platform_job:Job"),
     "Label": ("picsellia.sdk.label", "picsellia_async.resources.label:Label"),
     "Log": ("picsellia.sdk.log", "picsellia_async.models:Log"),
     "Model": ("picsellia.sdk.model", "picsellia_async.resources.model:Model"),

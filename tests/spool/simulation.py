@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 from picsellia_async._delivery.spool.store import Store
 
 from ..support.virtual_time import VirtualLoop

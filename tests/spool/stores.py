@@ -11,9 +11,9 @@ from pathlib import Path
 
 import attrs
 
-from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import DeadLetter, Recovery
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory, prepare
 from picsellia_async._delivery.spool.store import Store
 
 from .makers import OWNER

@@ -9,8 +9,8 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.free_space import Room
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 
 from ..support.frames import make_frame
 from .makers import Service, uploader

@@ -148,7 +148,7 @@ def test_merging_that_is_interrupted_loses_and_doubles_nothing(
         shutil.copytree(tmp_path, tmp_path / "killed", ignore=shutil.ignore_patterns("lock", "killed"))
         raise Killed
 
-    directory = "picsellia_async._delivery.spool.directory.SpoolDirectory"
+    directory = "picsellia_async._delivery.spool.spool_directory.SpoolDirectory"
     with pytest.raises(Killed), monkeypatch.context() as patch:
         if step == "before the name":
             patch.setattr(f"{directory}.rename", kill)

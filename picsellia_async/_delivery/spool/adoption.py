@@ -21,11 +21,11 @@ import attrs
 
 from picsellia_async._delivery.ledger import Ledger
 from picsellia_async._delivery.spool.contents import SpoolChanges, SpooledFrame
-from picsellia_async._delivery.spool.directory import slots_of
 from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
+from picsellia_async._delivery.spool.spool_directory import slots_of
 from picsellia_async._log_line import tell
 from picsellia_async.errors import ConfigurationError, SpoolError
 

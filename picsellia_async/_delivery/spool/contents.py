@@ -20,11 +20,11 @@ import orjson
 
 from picsellia_async._delivery.spool import disk
 from picsellia_async._delivery.spool.codec import decode
-from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Header, Segment
 from picsellia_async._delivery.spool.segments import Segments, damaged_in
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 from picsellia_async.errors import SpoolError
 from picsellia_async.frames import Frame
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 
 _RESERVE: Final = "reserve"
 _RESERVE_BYTES: Final = 2**20

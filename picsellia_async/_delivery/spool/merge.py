@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.record import unpack_reason
 from picsellia_async._delivery.spool.segment import FIRST_AT, PENDING, REJECTED, SLOTS, Segment, new_nonce
 from picsellia_async._delivery.spool.segments import Segments
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 
 
 def find_run(segments: Segments, segment_bytes: int) -> list[Segment]:

@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory, slots_of
 from picsellia_async._delivery.spool.segment import FIRST_AT, OWNER_BYTES_MAX, VERSION, read_header
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory, slots_of
 from picsellia_async.errors import ConfigurationError, SpoolError
 
 _OWNER: Final = "spool.json"

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.segment import VERSION, Header, Segment, new_nonce
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 
 logger = logging.getLogger("picsellia_async")
 

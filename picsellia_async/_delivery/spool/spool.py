@@ -32,9 +32,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 
 from picsellia_async._delivery.options import Durability
-from picsellia_async._delivery.spool.directory import SpoolDirectory, prepare, take_slot
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import Committed, Recovery
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory, prepare, take_slot
 from picsellia_async._delivery.spool.store import Found, Store
 from picsellia_async.errors import SpoolError
 

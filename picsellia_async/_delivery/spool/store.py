@@ -33,7 +33,6 @@ from typing import Final
 import orjson
 
 from picsellia_async._delivery.spool import disk
-from picsellia_async._delivery.spool.directory import SpoolDirectory
 from picsellia_async._delivery.spool.free_space import Room
 from picsellia_async._delivery.spool.merge import find_run, merge
 from picsellia_async._delivery.spool.owner import read_owner, write_owner
@@ -41,6 +40,7 @@ from picsellia_async._delivery.spool.record import HEAD_BYTES, RECORD_BYTES_MAX,
 from picsellia_async._delivery.spool.results import Committed, DeadLetter, Recovery
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Segment
 from picsellia_async._delivery.spool.segments import Segments
+from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
 from picsellia_async.errors import SpoolError
 
 logger = logging.getLogger("picsellia_async")

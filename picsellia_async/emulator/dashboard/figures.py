@@ -10,11 +10,11 @@ import attrs
 
 from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator.dashboard.charts import bins, columns
+from picsellia_async.emulator.dashboard.drawn_prediction import Tile, tile
 from picsellia_async.emulator.dashboard.filters import Filter, search
 from picsellia_async.emulator.dashboard.gallery import Look, check_known
 from picsellia_async.emulator.dashboard.overlay import shapes_of
 from picsellia_async.emulator.dashboard.pages import moment
-from picsellia_async.emulator.dashboard.pictures import Tile, tile
 from picsellia_async.emulator.domain import statistics
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query.parameters import Parameters

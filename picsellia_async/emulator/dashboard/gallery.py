@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import attrs
 
+from picsellia_async.emulator.dashboard.drawn_prediction import Tile, tile
 from picsellia_async.emulator.dashboard.filters import Filter, Labels, search
-from picsellia_async.emulator.dashboard.pictures import Tile, tile
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query.parameters import Parameters
 from picsellia_async.emulator.refusal import unprocessable

@@ -8,11 +8,11 @@ from typing import Any, Final
 import attrs
 import orjson
 
+from picsellia_async.emulator.dashboard.drawn_prediction import Picture, coordinates, path_of, picture
 from picsellia_async.emulator.dashboard.filters import Filter, names_of, search
 from picsellia_async.emulator.dashboard.gallery import Look, check_known
 from picsellia_async.emulator.dashboard.overlay import SHAPES_MAX, Shape, shapes_of
 from picsellia_async.emulator.dashboard.pages import moment
-from picsellia_async.emulator.dashboard.pictures import Picture, coordinates, path_of, picture
 from picsellia_async.emulator.dashboard.reviewing import Reviewing, reviewing
 from picsellia_async.emulator.domain.state import State
 from picsellia_async.emulator.query.parameters import Parameters

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from picsellia_async.emulator.dashboard import figures, gallery, prediction, reviewing, trouble
+from picsellia_async.emulator.dashboard import figures, gallery, prediction, requests_and_faults, reviewing
 from picsellia_async.emulator.dashboard.filters import Filter
 from picsellia_async.emulator.dashboard.live import Live
 from picsellia_async.emulator.dashboard.pages import STATIC, Pages, read_static
@@ -88,12 +88,14 @@ class Dashboard:
 
     async def requests(self, request: Request) -> Response:
         """Show the latest requests, and why the failed ones failed."""
-        return await self._page("requests.html", trouble.requests(self._journal, self._faults, _query(request)))
+        return await self._page(
+            "requests.html", requests_and_faults.requests(self._journal, self._faults, _query(request))
+        )
 
     async def trouble(self, request: Request) -> Response:
         """Show scripted faults, what they did, and switches for common ones."""
         gallery.check_known(_query(request))
-        return await self._page("trouble.html", trouble.faults(self._faults))
+        return await self._page("trouble.html", requests_and_faults.faults(self._faults))
 
     async def connection(self, request: Request) -> Response:
         """Give the settings of a client. In a POST: no address that is followed, prefetched or kept has the token in its answer."""

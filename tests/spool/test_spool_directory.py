@@ -14,9 +14,9 @@ import orjson
 import pytest
 
 from picsellia_async._delivery.outcomes import Dropped, Health, Outcome, Spooled
-from picsellia_async._delivery.spool import directory as directory_module
-from picsellia_async._delivery.spool.directory import prepare
+from picsellia_async._delivery.spool import spool_directory as directory_module
 from picsellia_async._delivery.spool.owner import owner_of
+from picsellia_async._delivery.spool.spool_directory import prepare
 from picsellia_async.errors import SpoolError
 
 from ..support.frames import make_frame
@@ -33,7 +33,7 @@ async def test_a_second_process_is_told_who_holds_the_spool(tmp_path: Path) -> N
         with pytest.raises(SpoolError, match=rf"in use by process {os.getpid()} \(this process\)"):
             await uploader(Service(), tmp_path).__aenter__()
         code = (
-            "import sys; from pathlib import Path; from picsellia_async._delivery.spool.directory import SpoolDirectory\n"
+            "import sys; from pathlib import Path; from picsellia_async._delivery.spool.spool_directory import SpoolDirectory\n"
             "try: SpoolDirectory(Path(sys.argv[1])).lock()\nexcept Exception as error: print(error)"
         )
         told = await asyncio.to_thread(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from picsellia_async.emulator import Fault
-from picsellia_async.emulator.dashboard.trouble import PRESETS, meaning
+from picsellia_async.emulator.dashboard.requests_and_faults import PRESETS, meaning
 
 from ..support.browser import open_page
 from .conftest import JPEG, Wire
