@@ -22,7 +22,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.outcomes import Failure, Health
-from picsellia_async._delivery.trouble import STATE, Counts, Trouble
+from picsellia_async._delivery.trouble import Counts, Trouble
 from picsellia_async._log_line import Line, LineBudget
 
 SUMMARY_SECONDS: Final = 30.0
@@ -123,7 +123,7 @@ class DeliveryLog:
             trouble.changed_at, trouble.is_sure = -math.inf, True
         self._plan()
 
-    def disk_changed(self, now: float, health: Health, why: str, counts: Counts) -> None:
+    def disk_changed(self, now: float, health: Health, why: str, counts: Counts, *, is_gone: bool = False) -> None:
         """How the spool's disk is changed.
 
         Args:
@@ -131,29 +131,39 @@ class DeliveryLog:
             health: `ok`, `disk_full` or `degraded`.
             why: The error, as text; empty where there is none.
             counts: As they are now.
+            is_gone: Whether the directory was deleted, replaced or unmounted.
         """
-        self._change(self._disk, now, health, why, counts, 0.0)
+        self._change(self._disk, now, health, why, counts, 0.0, is_gone=is_gone)
         self._plan()
 
     @staticmethod
     def _change(
-        part: _Part, now: float, health: Health, why: str, counts: Counts, lasted: float, *, is_answered: bool = False
+        part: _Part,
+        now: float,
+        health: Health,
+        why: str,
+        counts: Counts,
+        lasted: float,
+        *,
+        is_answered: bool = False,
+        is_gone: bool = False,
     ) -> None:
         trouble = part.trouble
         if health is Health.OK:
             if trouble is not None and trouble.well_since is None:
-                trouble.well_since = now
+                trouble.leave(now, counts)
             return
         if trouble is None:
-            part.trouble = trouble = Trouble(now - lasted, counts, health, why, now - lasted, is_answered=is_answered)
+            part.trouble = trouble = Trouble(
+                now - lasted, counts, health, why, now - lasted, is_answered=is_answered, is_gone=is_gone
+            )
         if trouble.well_since is not None:
-            trouble.well_since, trouble.is_sure = None, False
-            trouble.returned += 1
+            trouble.enter(counts)
             if health in _PATIENCE:
                 # Short pauses, one after the other, are no long one.
                 trouble.changed_at = now
-        if trouble.kind != (health, is_answered):
-            trouble.health, trouble.is_answered = health, is_answered
+        if trouble.kind != (health, is_answered, is_gone):
+            trouble.health, trouble.is_answered, trouble.is_gone = health, is_answered, is_gone
             trouble.changed_at, trouble.why = now - lasted, why
             trouble.is_sure, trouble.has_changed = False, True
             trouble.is_told = trouble.kind == trouble.told
@@ -338,18 +348,18 @@ class DeliveryLog:
         if not trouble.was_told:
             return []
         seconds, before = round((trouble.well_since or now) - trouble.since, 1), trouble.before
-        refused, delivered = counts.refused - before.refused, counts.delivered - before.delivered
-        lost_since, stored = counts.lost - before.lost, counts.may_be_stored - before.may_be_stored
-        end = trouble.end(none_is_taken=lost_since > 0 and not delivered)
+        delivered, lost_since, refused = counts.delivered - before.delivered, trouble.lost, trouble.refused
+        end = trouble.end(none_is_taken=counts.lost > before.lost and not delivered)
         text = (
-            f"{end} after {seconds:.0f} s: {_frames(delivered)} {'was' if delivered == 1 else 'were'} delivered since it began, "
-            f"{lost_since} lost{_may_be_stored(stored)}, {f'{refused} not taken, ' if refused else ''}"
+            f"{end} after {f'{seconds:.0f} s' if seconds >= 1 else 'less than a second'}: "
+            f"{_frames(delivered)} {'was' if delivered == 1 else 'were'} delivered since it began, "
+            f"{lost_since} lost meanwhile{_may_be_stored(trouble.may_be_stored)}, {f'{refused} not taken, ' if refused else ''}"
             f"{counts.pending} wait"
         )
         since = {
             "trouble_delivered": delivered,
             "trouble_lost": lost_since,
-            "trouble_may_be_stored": stored,
+            "trouble_may_be_stored": trouble.may_be_stored,
             "trouble_refused": refused,
         }
         lost, numbers = self._lost_part(counts, first_lost, now)
@@ -394,15 +404,18 @@ class DeliveryLog:
         health = trouble.health
         if health is Health.DISK_FULL:
             return f"no more frames are spooled until there is room; {counts.pending} wait to be delivered"
+        if trouble.is_gone:
+            return f"no more frames are spooled until an uploader is opened anew; {counts.pending} wait{self._places(counts)}"
         if health is Health.DEGRADED:
             return f"what can be read is delivered; {_frames(counts.pending)} wait{'s' if counts.pending == 1 else ''}{self._places(counts)}"
         if health is Health.REFUSED and not self.has_spool:
             return _rejected(counts.pending, is_sure=trouble.is_sure or trouble.is_final)
-        disk = self._disk.health
-        if disk is Health.OK:
+        disk = self._disk.trouble
+        if disk is None or self._disk.health is Health.OK:
             return f"frames wait {'in the spool' if self.has_spool else 'in memory'}, {counts.pending} so far"
-        more = ", and no more are spooled until there is room" if disk is Health.DISK_FULL else ""
-        return f"frames wait, {counts.pending} so far{self._places(counts)}; {STATE[disk]}{more}"
+        until = "there is room" if disk.health is Health.DISK_FULL else "an uploader is opened anew"
+        more = f", and no more are spooled until {until}" if disk.is_gone or disk.health is Health.DISK_FULL else ""
+        return f"frames wait, {counts.pending} so far{self._places(counts)}; {disk.state}{more}"
 
     @staticmethod
     def _places(counts: Counts) -> str:

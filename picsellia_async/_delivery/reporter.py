@@ -123,6 +123,8 @@ class Reporter:
         self._signal = Signal.WELL
         self._error: BaseException | None = None
         self._told = self._told_service = self._told_disk = Health.OK
+        self._is_gone = False
+        """Whether what was told last is that nothing of the spool is on disk any more."""
         self._is_answered = False
         """Whether what was told last is that the service answers with errors."""
         self.heard_at = 0.0
@@ -257,16 +259,18 @@ class Reporter:
                 now,
                 service,
                 typed_text(error),
-                self._counts_unheard() if lasted else self._counts(),
+                self._counts_unheard() if lasted else self._counts_before(),
                 lasted=lasted,
                 is_sure=is_sure,
                 is_final=self._is_final,
                 is_ours=service is Health.REFUSED and not isinstance(error, StatusError),
                 is_answered=is_answered,
             )
-        if disk is not self._told_disk:
-            self._told_disk = disk
-            self._log.disk_changed(now, disk, typed_text(self._disk_error(disk)), self._counts())
+        is_gone = disk is Health.DEGRADED and self._spool is not None and self._spool.is_gone
+        if disk is not self._told_disk or is_gone is not self._is_gone:
+            self._told_disk, self._is_gone = disk, is_gone
+            said = typed_text(self._disk_error(disk))
+            self._log.disk_changed(now, disk, said, self._counts_before(), is_gone=is_gone)
         health = next(iter(self.troubles(self._signal)), Health.OK)
         if health is not self._told:
             before, self._told = self._told, health
@@ -285,6 +289,10 @@ class Reporter:
         if now > self.heard_at + _SETTLED_SECONDS and self._unheard_since != self.heard_at:
             self._unheard_since, self._unheard = self.heard_at, self._losses
         self._lost, self._losses = self._ledger.lost, _Losses.of(self._ledger)
+
+    def _counts_before(self) -> Counts:
+        """Return the counts without the losses of this very moment: the frame that an outage ends by was not lost to it."""
+        return attrs.evolve(self._counts(), **attrs.asdict(self._losses))
 
     def _counts_unheard(self) -> Counts:
         """Return the counts with the losses of when the service was heard last: later ones belong to its silence."""

@@ -56,25 +56,59 @@ class Trouble:
     """Whether it is told at once: an account was found to be refused for good."""
     is_final: bool = False
     """Whether an account is refused for good."""
-    told: tuple[Health, bool] | None = None
+    told: tuple[Health, bool, bool] | None = None
     """The kind that was told last."""
     is_ours: bool = False
     is_answered: bool = False
     """Whether the service does answer, with an error: that is another kind of being down."""
+    is_gone: bool = False
+    """Whether nothing of the spool is on disk any more: that is another kind of being degraded, and stays so."""
     returned: int = 0
     """Times that it came back within `WELL_SECONDS`."""
     well_since: float | None = None
+    lost: int = 0
+    """While it lasted, without its breaks: rejected and dropped, as of when it was well last. What is lost behind it is not its doing."""
+    refused: int = 0
+    """The same of frames that were not taken."""
+    may_be_stored: int = 0
+    """The same of those lost of which an answer was lost or unclear."""
+    _entered: Counts = attrs.field(default=attrs.Factory(lambda self: self.before, takes_self=True), init=False)
+    """The numbers when it began, or came back last."""
 
     @property
-    def kind(self) -> tuple[Health, bool]:
+    def kind(self) -> tuple[Health, bool, bool]:
         """What tells one kind of trouble from another."""
-        return self.health, self.is_answered
+        return self.health, self.is_answered, self.is_gone
+
+    def leave(self, now: float, counts: Counts) -> None:
+        """It is well from now on.
+
+        Args:
+            now: Monotonic seconds.
+            counts: As they are now.
+        """
+        self.well_since = now
+        self.lost += counts.lost - self._entered.lost
+        self.refused += counts.refused - self._entered.refused
+        self.may_be_stored += counts.may_be_stored - self._entered.may_be_stored
+
+    def enter(self, counts: Counts) -> None:
+        """It is back, before anybody believed that it was over.
+
+        Args:
+            counts: As they are now.
+        """
+        self.well_since, self.is_sure = None, False
+        self.returned += 1
+        self._entered = counts
 
     @property
     def state(self) -> str:
         """What is so, in words."""
-        if self.kind == (Health.DOWN, True):
+        if self.health is Health.DOWN and self.is_answered:
             return "the monitoring host fails"
+        if self.is_gone:
+            return "the directory of the spool is gone"
         return "no request can be sent" if self.is_ours else STATE[self.health]
 
     def end(self, *, none_is_taken: bool) -> str:
@@ -86,7 +120,7 @@ class Trouble:
         if none_is_taken and not self.is_ours and self.health in _OF_SERVICE:
             return "the monitoring host answers again"
         # Where it was of several kinds, the time beside it is that of all together.
-        if self.kind == (Health.DOWN, True) or (self.has_changed and self.health in _OF_SERVICE):
+        if (self.health is Health.DOWN and self.is_answered) or (self.has_changed and self.health in _OF_SERVICE):
             return "the monitoring host takes frames again"
         return "requests can be sent again" if self.is_ours else _END[self.health]
 

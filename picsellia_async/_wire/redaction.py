@@ -2,7 +2,7 @@
 
 Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case. Of a body
 only letters and digits are compared, so that nothing that stands between them helps; and they are compared with the credential as it is, and as
-numbers, hexadecimal and base64 spell it; one that is not long also as base32, base85 and rot13 do, and from its end. Where a part of it is found,
+numbers, hexadecimal and base64 spell it; one that is not long also as base32 and base85 (in each alphabet) and rot13 do, and from its end. Where a part of it is found,
 its place in the body is hidden; where the place cannot be told, nothing of the body is shown.
 What is not known by value (an image, another service's password) is hidden by its form; what stands behind `token` or `Bearer` only where it
 looks like a credential, since it may be the reason of the refusal.
@@ -42,8 +42,17 @@ _LONG_FROM: Final = 129
 _PLACES_MAX: Final = 4
 """Of one piece in a credential: more are no credential's."""
 
-_OF_BITS: Final = ((3, 4, base64.b64encode), (5, 8, base64.b32encode))
-"""Codes of so many bytes by so many characters."""
+_BASE32: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_OTHER_BASE32: Final = (
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUV",  # base32hex of RFC 4648
+    b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",  # Crockford's
+    b"ybndrfg8ejkmcpqxot1uwisza345h769",  # z-base-32
+)
+_BASE85: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_Z85: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+"""Alphabets of the codes: all that tells codes of the same number of bits apart."""
+_OF_BITS: Final = ((3, 4, base64.b64encode, ()), (5, 8, base64.b32encode, _OTHER_BASE32))
+"""Codes of so many bytes by so many characters, and the other alphabets that they are written in."""
 
 _Pieces: TypeAlias = Mapping[bytes, Sequence[tuple[bytes, int, int]]]
 """Pieces of all spellings of a credential: the spelling, where in it the piece begins, and how much of it in a row is hidden."""
@@ -149,13 +158,18 @@ def _coded(value: bytes) -> Iterator[bytes]:
     Characters that its neighbours have a share in are left out: where codes are of whole bits, at most one at each end, else a group.
     """
     is_long = len(value) >= _LONG_FROM
-    for size, coded_size, encode in _OF_BITS[: 1 if is_long else None]:
+    for size, coded_size, encode, others in _OF_BITS[: 1 if is_long else None]:
         for before in range(size):
             coded = encode(bytes(before) + value)
-            yield coded[-(-before * coded_size // size) : (before + len(value)) * coded_size // size]
+            coded = coded[-(-before * coded_size // size) : (before + len(value)) * coded_size // size]
+            yield coded
+            for alphabet in others:
+                yield coded.translate(bytes.maketrans(_BASE32, alphabet))
     for before in () if is_long else range(4):
         begin, end = 5 * (before > 0), (before + len(value)) // 4 * 5
-        yield base64.b85encode(bytes(before) + value)[begin:end]
+        coded = base64.b85encode(bytes(before) + value)[begin:end]
+        yield coded
+        yield coded.translate(bytes.maketrans(_BASE85, _Z85))
         yield base64.a85encode(bytes(before) + value)[begin:end]
 
 

@@ -30,7 +30,7 @@ def test_an_outage_has_a_beginning_summaries_and_an_end() -> None:
     (end,) = follow(log, 1000.0, Counts(7, 380, 0, 0))
     assert (
         end.text
-        == "the monitoring host answers again after 65 s: 370 frames were delivered since it began, 0 lost, 7 wait"
+        == "the monitoring host answers again after 65 s: 370 frames were delivered since it began, 0 lost meanwhile, 7 wait"
     )
 
 
@@ -44,7 +44,7 @@ def test_frames_that_are_not_taken_are_told() -> None:
     assert early.text.endswith("0 wait to be delivered; 5 not taken (`submit` raised) so far")
     log.changed(20.0, Health.OK, "", Counts(0, 0, 0, 0, refused=221))
     (end,) = follow(log, 26.0, Counts(2, 25, 0, 0, refused=221))
-    assert "25 frames were delivered since it began, 0 lost, 221 not taken, 2 wait" in end.text
+    assert "25 frames were delivered since it began, 0 lost meanwhile, 221 not taken, 2 wait" in end.text
     assert end.text.endswith("; 216 not taken (`submit` raised) since the last line")
     (last,) = log.closing(30.0, Counts(0, 27, 0, 0, refused=221), [], [], "/spool")
     assert last.level == logging.WARNING

@@ -134,8 +134,10 @@ def lose(directory: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
-async def test_a_directory_that_is_gone_is_told_and_loses_nothing_in_memory(tmp_path: Path, how: str) -> None:
-    """Nothing is accepted as being on disk any more; what is in memory is delivered."""
+async def test_a_directory_that_is_gone_is_told_and_loses_nothing_in_memory(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is accepted as being on disk any more; what is in memory is delivered. Each line calls it gone, none damaged."""
     service = Service(is_up=False)
     directory = tmp_path / "spool"
     outcomes: list[Outcome] = []
@@ -148,6 +150,8 @@ async def test_a_directory_that_is_gone_is_told_and_loses_nothing_in_memory(tmp_
         service.is_up = True
         assert await up.flush(timeout=300) == 0
     assert (up.report.delivered, len(outcomes), up.report.is_balanced) == (10, 10, True)
+    assert "the directory of the spool is gone (SpoolError: " in caplog.text
+    assert "damaged records" not in caplog.text
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])

@@ -7,6 +7,7 @@ import codecs
 import json
 import math
 import re
+import string
 from urllib.parse import quote, unquote
 
 import pytest
@@ -69,9 +70,20 @@ def test_so_is_a_jwt(name):
         assert not holds_a_part(text, JWT)
 
 
+BASE32 = string.ascii_uppercase.encode() + b"234567"
+CROCKFORD = bytes.maketrans(BASE32, b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+Z_BASE_32 = bytes.maketrans(BASE32, b"ybndrfg8ejkmcpqxot1uwisza345h769")
+BASE85 = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
+Z85 = bytes.maketrans(BASE85, BASE85.swapcase())
+"""Of its letters: signs between them are compared by nobody."""
+
 CODINGS = {
     "base32": (1.6, base64.b32encode),
+    "base32hex": (1.6, base64.b32hexencode),
+    "Crockford's base32": (1.6, lambda text: base64.b32encode(text).translate(CROCKFORD)),
+    "z-base-32": (1.6, lambda text: base64.b32encode(text).translate(Z_BASE_32)),
     "base85": (1.25, base64.b85encode),
+    "Z85": (1.25, lambda text: base64.b85encode(text).translate(Z85)),
     "Ascii85": (1.25, base64.a85encode),
     "rot13": (1, lambda text: codecs.encode(text.decode(), "rot13").encode()),
     "from its end": (1, lambda text: text[::-1]),

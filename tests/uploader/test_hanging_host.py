@@ -64,7 +64,7 @@ async def test_a_hang_of_half_a_minute_is_told_once_and_so_is_its_end(
     under_way = "the request under way was not" if concurrency == 1 else "none of 32 requests under way was"
     assert told(caplog) == [
         f"{HANGS} (TimeoutError: {under_way} answered for 15 s): frames wait in memory, 125 so far",
-        "the monitoring host answers again after 30 s: 125 frames were delivered since it began, 0 lost, 0 wait",
+        "the monitoring host answers again after 30 s: 125 frames were delivered since it began, 0 lost meanwhile, 0 wait",
     ]
     (down_at, *down_change), (well_at, *well_change) = changes
     assert (down_change, well_change) == (
@@ -123,7 +123,7 @@ async def test_slow_answers_are_told_once_and_then_usual(caplog: pytest.LogCaptu
         await up.flush()
     assert [line.partition(" (")[0] for line in told(caplog)] == [
         HANGS,
-        "the monitoring host answers again after 40 s: 4 frames were delivered since it began, 0 lost, 36 wait",
+        "the monitoring host answers again after 40 s: 4 frames were delivered since it began, 0 lost meanwhile, 36 wait",
     ]
 
 
@@ -257,6 +257,6 @@ async def test_what_is_lost_in_a_hang_belongs_to_it_from_its_beginning(caplog: p
     dropped = up.report.dropped
     assert dropped > 100
     [end] = [record for record in caplog.records if "answers again" in record.getMessage()]
-    assert f"{dropped} lost" in end.getMessage()
+    assert f"{dropped} lost meanwhile" in end.getMessage()
     assert end.__dict__["trouble_lost"] == dropped
     assert not any("before this began" in record.getMessage() for record in caplog.records)

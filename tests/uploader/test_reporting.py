@@ -187,3 +187,25 @@ async def test_frames_told_as_lost_that_may_be_stored_are_counted(caplog: pytest
     last = warnings(caplog)[-1]
     assert "3 rejected (2 may be stored all the same: an answer was lost or unclear)" in last.message
     assert last.may_be_stored == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+async def test_frames_refused_for_their_content_are_not_lost_to_an_outage_beside_them(
+    caplog: pytest.LogCaptureFixture, seconds: float
+) -> None:
+    """Half of all frames have a 422, and the host fails for a moment: none of the refused ones is told as that moment's."""
+    loop = asyncio.get_running_loop()
+
+    def script(frame: Frame, attempt: int) -> BaseException | None:
+        if 3.0 < loop.time() - begun < 3.0 + seconds:
+            return ServerError("busy", 503, "POST", "http://x")
+        is_bad = int(frame.filename[6:12]) % 2
+        return BadRequestError("bad box", 422, "POST", "http://x") if is_bad else None
+
+    begun = loop.time()
+    await run(Service(script=script), 20)
+    (end,) = [record for record in warnings(caplog) if "takes frames again" in record.getMessage()]
+    assert (end.trouble_lost, end.trouble_refused) == (0, 0)  # type: ignore[attr-defined]
+    assert "after 0 s" not in end.getMessage()
+    assert " 0 lost meanwhile, " in end.getMessage()
+    assert end.new_rejected > 0  # type: ignore[attr-defined]
