@@ -12,6 +12,7 @@ from typing import Final
 _RUN: Final = re.compile(r"\S+")
 _AUTHORITY: Final = re.compile(r"(?<=://)[^\s/?#]*")
 _NO_PORT: Final = re.compile(r":(?!\d+[/?#])")
+_BARE_PASSWORD: Final = re.compile(r":|%3a", re.IGNORECASE)
 _NAMED_QUERY: Final = re.compile(r"\?(?=[\w.%\[\]-]+=)")
 """Of a path as clients of HTTP show it."""
 _QUERY_BEGIN: Final = re.compile(r"[?#]")
@@ -65,6 +66,22 @@ def hide_secrets(text: str) -> str:
         text += f" (and more: {_TEXT_MAX} characters are shown)"
     text = _RUN.sub(lambda run: _without_query(_without_user(run[0])), text)
     return _without_values(_without_values(text, _FIELD), _BEARER)
+
+
+def shown_name(name: str) -> str:
+    """Return a name that the user gave, of a source or a thing that is measured, as logs and labels show it: some give the address for it.
+
+    Args:
+        name: Perhaps an address, with or without scheme.
+    """
+    return _RUN.sub(_without_bare_user, hide_secrets(name))
+
+
+def _without_bare_user(run: re.Match[str]) -> str:
+    """Return a text without spaces without `user:password` before an `@`, where no scheme says that it is an address."""
+    before, at, host = run[0].rpartition("@")
+    is_user = at and "://" not in run[0] and _BARE_PASSWORD.search(before) is not None
+    return f"***@{host}" if is_user else run[0]
 
 
 def _without_user(run: str) -> str:

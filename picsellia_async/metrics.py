@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
+from picsellia_async._error_text import shown_name
 from picsellia_async._histogram import Histogram
 from picsellia_async._measured import (
     ATTEMPT_DURATION,
@@ -37,7 +38,7 @@ from picsellia_async._measured import (
 from picsellia_async._version import __version__
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.client import AsyncClient, record_attempts
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline import Pipeline
 from picsellia_async.pipeline.pipeline import record_durations as record_pipeline_durations
 from picsellia_async.sources import Camera, CameraState
@@ -86,9 +87,49 @@ class _Watched(Generic[S]):
         return {name: statistics for name, statistics in found if statistics is not None}
 
     def read(self, metric: Metric[S], snapshots: Mapping[str, S]) -> Iterator[tuple[Attributes, float]]:
+        """Yield the values; those of sources whose names are shown alike in one sum, for a series comes once."""
         for name, statistics in snapshots.items():
+            shown: dict[tuple[object, ...], tuple[Attributes, float]] = {}
             for attributes, value in metric.read(statistics):
-                yield {self.label: name, **attributes}, value
+                if (source := attributes.get("source")) is None:
+                    yield {self.label: name, **attributes}, value
+                    continue
+                attributes = {self.label: name, **attributes, "source": shown_name(str(source))}  # noqa: PLW2901
+                key = tuple(attributes.values())
+                shown[key] = attributes, value + (shown[key][1] if key in shown else 0)
+            yield from shown.values()
+
+
+T = TypeVar("T")
+
+
+def _named(things: Mapping[str, T] | None, argument: str, kinds: tuple[type, ...]) -> dict[str, T]:
+    """Return what is to be measured, by the names that labels get: without the password of an address that one took for a name.
+
+    Raises:
+        ConfigurationError: It is no mapping of names to things of these kinds.
+    """
+    one = argument.removesuffix("s")
+    if things is None:
+        return {}
+    if not isinstance(things, Mapping):
+        raise ConfigurationError(
+            f"{argument} must be a mapping of names to {argument}, {argument}={{'name': {one}}}, got {shown(things)}"
+        )
+    named: dict[str, T] = {}
+    for name, thing in things.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(f"the names of {argument} must be text, got {shown(name)}")
+        if not isinstance(thing, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise ConfigurationError(f"{argument}[{shown(shown_name(name))}] must be {wanted}, got {shown(thing)}")
+        label = text = shown_name(name)
+        number = 1
+        while label in named:
+            number += 1
+            label = f"{text} ({number})"
+        named[label] = thing
+    return named
 
 
 def _statistics(thing: Any) -> Any:
@@ -195,7 +236,7 @@ class _PipelineFrames:
     def delivered(self, source: str, seconds: float) -> None:
         self.record_delivery(seconds, {"pipeline": self.pipeline})
         if self.record_delivery_of_source is not None:
-            self.record_delivery_of_source(seconds, {"pipeline": self.pipeline, "source": source})
+            self.record_delivery_of_source(seconds, {"pipeline": self.pipeline, "source": shown_name(source)})
 
 
 def _with_attributes(record: Record, attributes: Attributes, seconds: float) -> None:
@@ -230,10 +271,12 @@ class PrometheusCollector:
                 can be; the others need an uploader with the option `by_source=True`.
 
         Raises:
-            ConfigurationError: There is nothing to measure, or `prometheus_client` is not installed.
+            ConfigurationError: There is nothing to measure, something is not what its argument is about, or `prometheus_client` is not installed.
         """
-        uploaders, clients, pipelines = uploaders or {}, clients or {}, pipelines or {}
-        self._watched = _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source)
+        uploaders = _named(uploaders, "uploaders", (Uploader, SyncUploader))
+        clients, cameras = _named(clients, "clients", (AsyncClient,)), _named(cameras, "cameras", (Camera,))
+        pipelines = _named(pipelines, "pipelines", (Pipeline,))
+        self._watched = _watched(uploaders, clients, cameras, pipelines, by_source=by_source)
         try:
             import prometheus_client.core  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -386,7 +429,7 @@ def register_opentelemetry(
         meter_provider: Whose meter makes the instruments; by default the global one.
 
     Raises:
-        ConfigurationError: There is nothing to measure, a name is that of another one that is measured and not closed, or
+        ConfigurationError: There is nothing to measure, something is not what its argument is about, a name is that of another one that is measured and not closed, or
             OpenTelemetry's API is not installed.
     """
     try:
@@ -409,8 +452,10 @@ def register_opentelemetry(
             metric.name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.bounds
         ).record
 
-    uploaders, clients, pipelines = uploaders or {}, clients or {}, pipelines or {}
-    found = _watched(uploaders, clients, cameras or {}, pipelines, by_source=by_source)
+    uploaders = _named(uploaders, "uploaders", (Uploader, SyncUploader))
+    clients, cameras = _named(clients, "clients", (AsyncClient,)), _named(cameras, "cameras", (Camera,))
+    pipelines = _named(pipelines, "pipelines", (Pipeline,))
+    found = _watched(uploaders, clients, cameras, pipelines, by_source=by_source)
     with _LOCK:
         instruments = _instruments_of(provider, is_global=provider is metrics.get_meter_provider())
         instruments.add(found)

@@ -26,7 +26,7 @@ from picsellia_async._delivery.from_thread import SyncReceipt, UploaderFromThrea
 from picsellia_async._delivery.options import Options, UploaderOptions, check_names
 from picsellia_async._delivery.outcomes import UploaderStatistics, UploadReport
 from picsellia_async._http.httpx_family import AsyncHttpClient, AsyncTransport
-from picsellia_async._log_line import Line, write
+from picsellia_async._log_line import Line, logger, write
 from picsellia_async._wire.secret import hide
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
@@ -37,8 +37,6 @@ from picsellia_async.tracing import Tracing
 from picsellia_async.uploader import Uploader
 from picsellia_async.uploader import record_durations as record_uploader_durations
 from picsellia_async.validation import text, uuid
-
-logger: Final = logging.getLogger("picsellia_async")
 
 _ABORT_SECONDS: Final = 0.05
 """Between two cancellations of the uploader's closing: the second one ends it at once."""

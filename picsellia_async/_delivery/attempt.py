@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -11,11 +10,10 @@ import attrs
 
 from picsellia_async._delivery.frame_state import Failed, Found, Verdict, judge
 from picsellia_async._delivery.receipt import Item
+from picsellia_async._log_line import logger
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
-
-logger = logging.getLogger("picsellia_async")
 
 Send: TypeAlias = Callable[[Frame, bytes], Awaitable[dict[str, Any]]]
 """Makes exactly one attempt to deliver a frame, with the request that was made of it, and raises the errors of

@@ -95,5 +95,5 @@ class CallbackLog:
         count = f"{one.untold} time{'s' * (one.untold > 1)}"
         often = "" if math.isinf(one.told_at) else f" {count} since the last line, the last"
         # Not as `exc_info`, which formatters show as it is.
-        text = "\n".join([f"a callback of {self._owner()} raised{often}: {name}: {head}{where}", *steps])
-        return Line(logging.ERROR, text, {"callback": name, "raised": one.untold})
+        text = f"a callback of {self._owner()} raised{often}: {name}: {head}{where}"
+        return Line(logging.ERROR, text, {"callback": name, "raised": one.untold}, "\n".join(steps))

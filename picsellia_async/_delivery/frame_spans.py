@@ -15,6 +15,7 @@ import attrs
 
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, id_of
 from picsellia_async._delivery.receipt import Receipt
+from picsellia_async._error_text import shown_name
 from picsellia_async._http.observation import SENDS, Sends
 from picsellia_async.frames import Frame
 from picsellia_async.tracing import Tracing, error_type
@@ -107,7 +108,7 @@ class FrameSpans:
     def _begin(self, frame: Frame, *, is_root: bool) -> _Life:
         attributes = {"picsellia.frame.id": str(frame.id), "picsellia.frame.filename": frame.filename}
         if frame.source:
-            attributes["picsellia.frame.source"] = frame.source
+            attributes["picsellia.frame.source"] = shown_name(frame.source)
         span = self._tracing.start("picsellia.frame", "internal", attributes, is_root=is_root)
         life = self._lives[frame.id] = _Life(span, self._tracing.below(span), Sends(self._endpoint))
         return life

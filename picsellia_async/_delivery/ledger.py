@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -30,9 +29,8 @@ from picsellia_async._delivery.outcomes import (
     failure_of,
 )
 from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._log_line import logger
 from picsellia_async.frames import Frame
-
-logger = logging.getLogger("picsellia_async")
 
 T = TypeVar("T")
 

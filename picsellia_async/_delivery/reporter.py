@@ -150,7 +150,12 @@ class Reporter:
         if self._is_one_of_several:
             of = self._whose.get("deployment_id")
             which = f"uploader {self._number}{'' if of is None else f' of deployment {of}'}: "
-        write(*(line and Line(line.level, which + line.text, {**self._whose, **line.fields}) for line in lines))
+        write(
+            *(
+                line and Line(line.level, which + line.text, {**self._whose, **line.fields}, line.below)
+                for line in lines
+            )
+        )
 
     def tell(self, level: int, text: str, **fields: object) -> None:
         """Write a line that says whose it is; see `_log_line.tell`."""

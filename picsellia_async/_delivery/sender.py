@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import math
 from collections.abc import Callable
 from typing import Final
@@ -57,9 +56,8 @@ from picsellia_async._delivery.retry_budget import RetryBudget
 from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._error_text import typed_text
 from picsellia_async._http.loop import clock_of
+from picsellia_async._log_line import logger
 from picsellia_async.errors import RequestTimeoutError, StatusError
-
-logger = logging.getLogger("picsellia_async")
 
 _START_AFTER_CANCEL: Final = 0.01  # seconds until a cancelled worker is replaced
 

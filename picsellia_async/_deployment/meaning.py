@@ -13,7 +13,7 @@ import attrs
 
 from picsellia_async._deployment.class_names import check_class_names
 from picsellia_async._http.single_flight import SingleFlight
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import logger, tell
 from picsellia_async._services.account import Account
 from picsellia_async._services.remembered import Kind
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
@@ -36,8 +36,6 @@ from picsellia_async.plausibility import (
 )
 from picsellia_async.predictions import PredictionFormat, copied
 from picsellia_async.resources.handle import Record
-
-logger = logging.getLogger("picsellia_async")
 
 FETCH_SECONDS: Final = 5.0
 """How long the first call of a deployment waits for the label map; afterwards it goes on without one."""

@@ -32,7 +32,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import os
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -51,10 +50,9 @@ from picsellia_async._http.instrumentation import NetworkStream, Trace, traced
 from picsellia_async._http.pending_connection import Opening, Waiter, attach, open_socket
 from picsellia_async._http.resolver import Resolver
 from picsellia_async._http.tls import TlsLayer
+from picsellia_async._log_line import logger
 from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ClosedError
-
-logger = logging.getLogger("picsellia_async")
 
 READ_BYTES: Final = 1 << 16
 """Size of the buffer into which all connections of a pool read."""

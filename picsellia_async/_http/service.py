@@ -34,6 +34,7 @@ from picsellia_async._http.httpx_family import errors
 from picsellia_async._http.observation import Exchange
 from picsellia_async._http.retry import is_refused, next_delay, speaks_no_tls, within
 from picsellia_async._http.session import HttpSession
+from picsellia_async._log_line import logger
 from picsellia_async._version import __version__
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
@@ -57,7 +58,6 @@ from picsellia_async.models import LoginReceipt
 
 T = TypeVar("T")
 
-logger = logging.getLogger("picsellia_async")
 
 USER_AGENT: Final = f"picsellia-async/{__version__}"
 """What the services read as the client's name."""

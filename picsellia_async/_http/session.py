@@ -28,7 +28,7 @@ from picsellia_async._http.pool import PoolCounts
 from picsellia_async._http.proxies import Proxies, ProxyRouter
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import logger, tell
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.common_requests import LoginRequest
 from picsellia_async._wire.endpoints import Endpoint, Host
@@ -36,8 +36,6 @@ from picsellia_async._wire.exchange import DEFAULT_PORTS, Answer, Origin
 from picsellia_async.config import Timeouts
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.tracing import Tracing
-
-logger = logging.getLogger("picsellia_async")
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """Statuses that send the caller elsewhere."""

@@ -7,7 +7,6 @@ with the user's token.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar, cast
 from uuid import UUID
@@ -18,6 +17,7 @@ from picsellia_async._http.auth import Credential, JwtCredential
 from picsellia_async._http.service import Service, anonymous, bearer
 from picsellia_async._http.session import HttpSession
 from picsellia_async._http.single_flight import SingleFlight
+from picsellia_async._log_line import logger
 from picsellia_async._services.downloaded_files import DownloadedFiles
 from picsellia_async._services.oracle import OracleService
 from picsellia_async._services.raw_request import QueryArgument, request
@@ -44,8 +44,6 @@ from picsellia_async.plausibility import Checks
 
 T = TypeVar("T")
 V = TypeVar("V", bound=Value)
-
-logger = logging.getLogger("picsellia_async")
 
 
 @attrs.define(eq=False)

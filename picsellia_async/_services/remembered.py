@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import logging
 import os
 import secrets
 import stat
@@ -28,13 +27,13 @@ import attrs
 import orjson
 
 from picsellia_async._http.retry import is_repeatable
+from picsellia_async._log_line import logger
 from picsellia_async._services.settings import Settings
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import PicselliaError
 
 T = TypeVar("T")
 
-logger = logging.getLogger("picsellia_async")
 
 START_SECONDS: Final = 0.5
 """How long the platform may take to answer where the answer is remembered."""

@@ -16,14 +16,12 @@ from cattrs import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.orjson import OrjsonConverter
 
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import logger, tell
 from picsellia_async._wire.converter import make
 from picsellia_async._wire.redaction import hidden_in
 from picsellia_async.enums import WireEnum
 from picsellia_async.errors import shown
 from picsellia_async.models import Page, Value
-
-logger = logging.getLogger("picsellia_async")
 
 UNREADABLE: Final = (BaseValidationError, ValueError, TypeError, KeyError, AttributeError)
 """What reading a value raises where the value is another than was expected."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ from picsellia_async._delivery.options import UploaderOptions
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, UploadReport
 from picsellia_async._error_text import error_text
 from picsellia_async._http.retry import is_repeatable
+from picsellia_async._log_line import logger
 from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, PicselliaError, shown
@@ -39,8 +39,6 @@ from picsellia_async.jobs._read_ahead import ReadAhead
 from picsellia_async.jobs.parts import Partition
 from picsellia_async.uploader import Uploader, deliver_all
 from picsellia_async.validation import choice
-
-logger: Final = logging.getLogger("picsellia_async")
 
 T = TypeVar("T")
 

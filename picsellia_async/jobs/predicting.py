@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
 import time
@@ -26,6 +25,7 @@ from picsellia_async import _file_lock
 from picsellia_async._delivery.iterables import check, each
 from picsellia_async._deployment.prediction_stream import Predicted
 from picsellia_async._image_version import ImageVersion
+from picsellia_async._log_line import logger
 from picsellia_async._video_version import VideoVersion
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.enums import InferenceType
@@ -36,8 +36,6 @@ from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.predictions.base import field_names
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.tag import Tags
-
-logger: logging.Logger = logging.getLogger("picsellia_async")
 
 _FAILURES_KEPT: Final = 10_000
 

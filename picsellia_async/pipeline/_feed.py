@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from picsellia_async._error_text import shown_name
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._model import Predicted
 from picsellia_async.pipeline._statistics import SourceLedger
@@ -28,7 +29,7 @@ ORDERED_FRAMES: Final = 64
 class Feed:
     """A source, and what is known of its frames."""
 
-    name: str
+    name: str = attrs.field(repr=lambda name: repr(shown_name(name)))
     """In the statistics."""
     source: AsyncIterable[Image]
     is_named: bool
@@ -52,6 +53,11 @@ class Feed:
             return None
         self.flying.remove(first)
         return first
+
+    @property
+    def shown(self) -> str:
+        """The name as logs and messages show it."""
+        return shown_name(self.name)
 
     def source_of(self, image: Image) -> str:
         """Return `Frame.source` of a frame."""
@@ -99,7 +105,7 @@ def feeds_of(sources: Any, when_busy: WhenBusy | None) -> dict[str, Feed]:
         name = given or getattr(source, "source", None) or f"source-{number}"
         if not isinstance(name, str) or name in feeds:
             raise ConfigurationError(
-                f"two sources are called {name!r}: give camera(..., source=), or a dict of sources by name"
+                f"two sources are called {shown(shown_name(name) if isinstance(name, str) else name)}: give camera(..., source=), or a dict of sources by name"
             )
         waits = when_busy == "wait" if when_busy else not (isinstance(source, Camera) and source.policy != "wait")
         if given is not None and isinstance(source, Camera):
@@ -117,16 +123,16 @@ def check_image(image: Any, feed: Feed, *, needs_pixels: bool) -> None:
         ConfigurationError: It is no `Image`, or has no pixels, or pixels of another size than its picture.
     """
     if not isinstance(image, Image):
-        raise ConfigurationError(f"{feed.name}: a source of a pipeline gives Image, got {shown(image)}")
+        raise ConfigurationError(f"{feed.shown}: a source of a pipeline gives Image, got {shown(image)}")
     if needs_pixels and image.pixels is None:
         raise ConfigurationError(
-            f'{feed.name} gives no pixels: ask for them, camera(..., pixels="rgb") or "bgr", whichever the model takes; or give '
+            f'{feed.shown} gives no pixels: ask for them, camera(..., pixels="rgb") or "bgr", whichever the model takes; or give '
             'the pipeline input="image" for a model that takes the Image'
         )
     shape = getattr(image.pixels, "shape", None)
     if needs_pixels and shape is not None and tuple(shape[:2]) != (image.height, image.width):
         raise ConfigurationError(
-            f"{feed.name} gives pixels of {shape[1]} x {shape[0]} beside a picture of {image.width} x {image.height}: what the model "
+            f"{feed.shown} gives pixels of {shape[1]} x {shape[0]} beside a picture of {image.width} x {image.height}: what the model "
             'finds in the ones would lie beside the objects of the other. Give both in one size; or input="image", and a model that '
             "moves its results to the picture"
         )

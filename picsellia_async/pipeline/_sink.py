@@ -104,7 +104,7 @@ class Sink:
         """Return the frame to submit; None where it cannot be meant."""
         feed, candidate = work.feed, decision.candidate
         if decision.error is not None:
-            self._write(self._kept.failed(self._clock(), "keep", feed.name, decision.error))
+            self._write(self._kept.failed(self._clock(), "keep", feed.shown, decision.error))
         options: FrameDetails = {**self._frame_options}
         options.setdefault("source", feed.source_of(candidate.image))
         if self._tells_rules:
@@ -142,7 +142,7 @@ class Sink:
             error: What went wrong.
         """
         feed.ledger.failed[reason] += 1
-        self._write(self._failures.failed(self._clock(), reason, feed.name, error))
+        self._write(self._failures.failed(self._clock(), reason, feed.shown, error))
 
     def tell(self) -> None:
         """Tell the log of frames that failed since the last line, if it is time to: no later failure may come."""

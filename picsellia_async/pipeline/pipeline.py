@@ -392,7 +392,7 @@ class Pipeline:
             feed.ledger.error = (
                 error if isinstance(error, Exception) else RuntimeError("the source was cancelled by itself")
             )
-            self._tell(logging.ERROR, f"the source {feed.name} of the pipeline ended: {error_text(error)}")
+            self._tell(logging.ERROR, f"the source {feed.shown} of the pipeline ended: {error_text(error)}")
         finally:
             # A source that is left in the middle must let go of its camera now, not when it is collected.
             if isinstance(iterator, AsyncGenerator):
@@ -410,7 +410,7 @@ class Pipeline:
         while self._error is None and (batch := await self._slots.take(self._batch_size, self._max_batch_wait)):
             for work in batch:
                 work.feed.flying.append(work)
-            call = self._calls.begin(self._now(), [work.feed.name for work in batch])
+            call = self._calls.begin(self._now(), [work.feed.shown for work in batch])
             try:
                 results = await self._model.predict([work.image for work in batch])
             except ModelProcessError:

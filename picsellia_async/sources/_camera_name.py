@@ -1,4 +1,4 @@
-"""What lines of the log call a camera: two cameras of one recorder differ in the query of their addresses, which is shown nowhere."""
+"""What lines of the log call a camera or a video of the web: those of one recorder differ in the query of their addresses, which is shown nowhere."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Final
 
 import attrs
 
-from picsellia_async._error_text import hide_secrets
+from picsellia_async._error_text import shown_name
 
 _NUMBERS: Final = itertools.count(1)
 _CAMERAS: Final[weakref.WeakValueDictionary[int, CameraName]] = weakref.WeakValueDictionary()
-"""The names of all cameras of the process that may still tell something, by their numbers."""
+"""The names of all of the process that may still tell something, by their numbers."""
 
 
 @attrs.define(eq=False)
 class CameraName:
-    """The name of one camera, and how it is told from others."""
+    """The name of one camera, or video of the web, and how it is told from others."""
 
     address: str
     """Redacted."""
     given: str | None = None
     """By the user: to the camera, or to the pipeline, which calls its frames so too."""
     _number: int = attrs.field(default=0, init=False)
-    """In the process, in the order in which cameras were made; 0 where it tells nothing yet."""
+    """In the process, in the order in which they were made; 0 where it tells nothing yet."""
     _is_one_of_several: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Hide what looks like a credential in the name: one may give the address for it."""
-        self.given = hide_secrets(self.given) if self.given else None
+        self.given = shown_name(self.given) if self.given else None
 
     def call(self, given: str) -> None:
         """Take another name, before anything is told.
@@ -37,7 +37,7 @@ class CameraName:
         Args:
             given: By the user.
         """
-        self.given = hide_secrets(given)
+        self.given = shown_name(given)
 
     def begin(self) -> None:
         """Be told from all others from now on."""

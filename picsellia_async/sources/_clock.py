@@ -67,7 +67,7 @@ class Clock:
         """Of the latest frame."""
         self._told: set[bool] = set()
         """Whether a step ahead, and one back, of the clock were told."""
-        self._shown = settings.name.label if settings.is_live else settings.shown
+        self._shown = settings.told
         self._came: dict[int | None, float] = {}
         """When packets came, by their time in the stream: a decoder that puts frames in order gives them back later."""
 

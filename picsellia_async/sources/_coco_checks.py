@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from picsellia_async._log_line import logger
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.predictions._coco_boxes import NOT_MET, Box, corners_example, four_numbers, lie_apart, outline_of
@@ -25,8 +25,6 @@ from picsellia_async.sources._errors import Problems, SourceError
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._order_watch import OrderWatch
 from picsellia_async.sources._turn_watch import TurnWatch
-
-logger: logging.Logger = logging.getLogger("picsellia_async")
 
 Entry: TypeAlias = tuple[int, dict[str, Any]]
 """A result, after its place in the file."""

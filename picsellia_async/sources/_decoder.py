@@ -175,7 +175,7 @@ class Reading:
         try:
             stream = best_stream(av, container, settings)
             self.connected()
-            told = tell_what_lacks(playlist, settings.shown)
+            told = tell_what_lacks(playlist, settings.told)
             self.damaged += told
             if container.format.name in _BARE_JPEG and is_file(settings.address):
                 rate = stream.guessed_rate

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar, get_args
 import anyio.to_thread
 import attrs
 
-from picsellia_async._log_line import Line, write
+from picsellia_async._log_line import Line, logger, write
 from picsellia_async.frames import Frame
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -23,7 +23,6 @@ from picsellia_async.validation import choice
 
 T = TypeVar("T")
 
-logger = logging.getLogger("picsellia_async")
 
 BATCH_ITEMS: Final = 32
 """Items that one visit to a thread brings at most: what a source may be ahead of its reader."""

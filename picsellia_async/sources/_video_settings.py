@@ -11,9 +11,10 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import attrs
 
+from picsellia_async._error_text import shown_name
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.image_header import OrientationRule
-from picsellia_async.sources._address import checked_address, redacted, source_name
+from picsellia_async.sources._address import checked_address, is_url, redacted, source_name
 from picsellia_async.sources._camera_name import CameraName
 from picsellia_async.validation import boolean, choice, epoch_seconds, real_number, whole_number
 
@@ -61,9 +62,14 @@ class VideoSettings:
         return redacted(self.address) if self.webcam is None else f"webcam {self.webcam}"
 
     @property
+    def told(self) -> str:
+        """What lines of the log call it, where they need not say what it is."""
+        return self.name.label if self.is_live or is_url(self.address) else self.shown
+
+    @property
     def file_stem(self) -> str:
         """The source's name as every file system takes it: without their special characters, and not too long."""
-        safe = _UNSAFE.sub("-", self.source).encode()[:STEM_BYTES_MAX].decode(errors="ignore")
+        safe = _UNSAFE.sub("-", shown_name(self.source)).encode()[:STEM_BYTES_MAX].decode(errors="ignore")
         return safe.strip("-.") or "video"
 
 

@@ -344,7 +344,9 @@ class Camera(Closeable):
         """Tell the log what `on_state` raised, if it is time to."""
         with self._turning:
             lines = self._raised.rest() if is_end else self._raised.due(time.monotonic())
-        write(*(Line(line.level, line.text, {**self._settings.name.fields, **line.fields}) for line in lines))
+        write(
+            *(Line(line.level, line.text, {**self._settings.name.fields, **line.fields}, line.below) for line in lines)
+        )
 
 
 OnState = Callable[[CameraState], object]

@@ -12,6 +12,7 @@ from typing import Final
 import anyio.to_thread
 
 from picsellia_async.image_header import OrientationRule
+from picsellia_async.sources._address import is_url
 from picsellia_async.sources._closeable import Closeable
 from picsellia_async.sources._decoder import Reading
 from picsellia_async.sources._image import Image
@@ -82,6 +83,8 @@ class Video(Closeable):
     def __init__(self, settings: VideoSettings) -> None:
         """Store the settings; nothing is opened before the iteration begins. See `video`."""
         self._settings = settings
+        if is_url(settings.address):
+            settings.name.begin()
         self._reading: Reading | None = None
         self._passes: set[ThreadQueue[Image]] = set()
 

@@ -50,7 +50,7 @@ def raised(log: CallbackLog, now: float, raiser: Callable[[], object]) -> str:
         raiser()
     except Exception as error:  # noqa: BLE001 - whatever it raises
         log.raised("on_outcome", error)
-    return "\n".join(line.text for line in log.due(now))
+    return "\n".join(f"{line.text}\n{line.below}".rstrip("\n") for line in log.due(now))
 
 
 def test_a_traceback_is_told_once_of_each_class_and_place() -> None:

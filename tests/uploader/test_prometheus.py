@@ -80,6 +80,12 @@ tests:
         values: '1 1 1 1 4 8 12 12 12 12 12 12 12 12 12'
       - series: 'picsellia_camera_state{{camera="gate", state="live"}}'
         values: '1 1 1 1 1 1 1 1 1 1 1 0 0 0 0'
+      - series: 'picsellia_camera_state{{camera="gate", state="closed"}}'
+        values: '0x14'
+      - series: 'picsellia_camera_state{{camera="yard", state="live"}}'
+        values: '1 1 0x12'
+      - series: 'picsellia_camera_state{{camera="yard", state="closed"}}'
+        values: '0 0 1x12'
       - series: 'picsellia_pipeline_frames_received_total{{pipeline="yard"}}'
         values: '0+100x14'
       - series: 'picsellia_pipeline_frames_total{{pipeline="yard", outcome="failed", reason="model"}}'
@@ -136,7 +142,7 @@ tests:
       - {{alertname: PipelineLate, eval_time: 85m, exp_alerts: [{{exp_labels: {{pipeline: night}},
           exp_annotations: {{summary: "frames of the pipeline night reach the service 4m 46s after they came"}}}}]}}
       - {{alertname: CameraSilent, eval_time: 13m, exp_alerts: [{{exp_labels: {{camera: gate, state: live}},
-          exp_annotations: {{summary: "no pictures come from gate"}}}}]}}
+          exp_annotations: {{summary: "no pictures come from gate"}}}}]}}  # `yard` was closed by its program
 """
 
 

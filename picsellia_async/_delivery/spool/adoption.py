@@ -26,10 +26,8 @@ from picsellia_async._delivery.spool.queue import SpoolQueue
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.spool_directory import slots_of
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import logger, tell
 from picsellia_async.errors import ConfigurationError, SpoolError
-
-logger = logging.getLogger("picsellia_async")
 
 T = TypeVar("T")
 

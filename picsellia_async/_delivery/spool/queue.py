@@ -33,11 +33,9 @@ from picsellia_async._delivery.spool.index import Entry, Index
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.spool import Claimed
-from picsellia_async._log_line import tell
+from picsellia_async._log_line import logger, tell
 from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
-
-logger = logging.getLogger("picsellia_async")
 
 _TRY_AGAIN_SECONDS: Final = 1.0
 """Pause after the disk failed to be read."""

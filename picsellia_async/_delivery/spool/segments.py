@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from bisect import bisect_right
 from collections import OrderedDict
@@ -12,8 +11,7 @@ from typing import Final
 
 from picsellia_async._delivery.spool.segment import VERSION, Header, Segment, new_nonce
 from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
-
-logger = logging.getLogger("picsellia_async")
+from picsellia_async._log_line import logger
 
 _DAMAGED_BYTES_MAX: Final = 64 * 2**20
 """Files that hold nothing but damage; beyond, the oldest are deleted."""

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -36,9 +35,8 @@ from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.results import Committed, Recovery
 from picsellia_async._delivery.spool.spool_directory import SpoolDirectory, prepare, take_slot
 from picsellia_async._delivery.spool.store import Found, Store
+from picsellia_async._log_line import logger
 from picsellia_async.errors import SpoolError
-
-logger = logging.getLogger("picsellia_async")
 
 Written: TypeAlias = Callable[[BaseException | None, bool], None]
 """Called in the loop with what stood against a record, and whether its id was on disk already."""

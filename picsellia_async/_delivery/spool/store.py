@@ -23,7 +23,6 @@ The parts: `segments` (the files in their order), `segment` (one file), `record`
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import time
 from collections import Counter
@@ -41,9 +40,8 @@ from picsellia_async._delivery.spool.results import Committed, DeadLetter, Recov
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Segment
 from picsellia_async._delivery.spool.segments import Segments
 from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
+from picsellia_async._log_line import logger
 from picsellia_async.errors import SpoolError
-
-logger = logging.getLogger("picsellia_async")
 
 SEGMENT_BYTES: Final = 16 * 2**20
 """A segment that is as long takes no more records."""

@@ -1,0 +1,182 @@
+"""Names that a user gave, as logs, labels and spans show them: some give the address of a camera, with its password."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry, generate_latest
+
+from picsellia_async import AsyncDeployment, ConfigurationError
+from picsellia_async._error_text import shown_name
+from picsellia_async.metrics import PrometheusCollector, register_opentelemetry
+from picsellia_async.pipeline import Pipeline
+from picsellia_async.sources import camera, video
+from picsellia_async.sources._camera_log import CameraLog
+from picsellia_async.sources._playlist import Playlist, tell_what_lacks
+from picsellia_async.uploader import Uploader
+
+from ..support.frames import make_frame
+from ..uploader.service import Service, uploader
+
+pytestmark = pytest.mark.anyio
+
+NAMES = [
+    ("admin:hunter22@cam/x", "***@cam/x"),
+    ("admin:hunter22@10.0.0.7:554/x", "***@10.0.0.7:554/x"),
+    ("admin%3Ahunter22@cam/x", "***@cam/x"),
+    ("admin:p@ss:hunter22@cam", "***@cam"),
+    ("rtsp://admin:hunter22@cam/x", "rtsp://***@cam/x"),
+    ("rtsp://cam/x?password=hunter22", "rtsp://cam/x?***"),
+    ("gate of admin:hunter22@cam", "gate of ***@cam"),
+    ("gate", "gate"),
+    ("a@b", "a@b"),
+    ("hall: left", "hall: left"),
+    ("10:30", "10:30"),
+]
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES)
+def test_a_name_is_shown_without_its_password(name: str, shown: str) -> None:
+    """With a scheme and without; what is no address stays."""
+    assert shown_name(name) == shown
+
+
+@pytest.mark.parametrize("name", [name for name, _ in NAMES if "hunter22" in name])
+async def test_no_label_and_no_span_has_the_password(
+    name: str, provider: TracerProvider, collector: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The frame, and the account of the user, have what the user gave."""
+    registry, service = CollectorRegistry(), Service()
+    async with uploader(service, by_source=True) as up:
+        registry.register(PrometheusCollector({name: up}, cameras={name: camera("rtsp://cam/1")}, by_source=True))
+        await up.submit(make_frame(source=name))
+        await up.flush()
+        text = generate_latest(registry).decode()
+    assert "hunter22" not in text
+    assert f'source="{shown_name(name)}"' in text
+    assert list(up.statistics().by_source) == [name]
+    assert "hunter22" not in caplog.text
+
+
+async def test_a_span_has_no_password(traced_deployment: AsyncDeployment, collector: InMemorySpanExporter) -> None:
+    """That of a frame's life has its source."""
+    async with traced_deployment.uploader() as up:
+        await up.submit(make_frame(source="admin:hunter22@cam/x"))
+        assert await up.flush() == 0
+    found = [one.attributes for one in collector.get_finished_spans() if "picsellia.frame.source" in one.attributes]
+    assert [one["picsellia.frame.source"] for one in found] == ["***@cam/x"]
+
+
+async def test_sources_that_are_shown_alike_are_one_series() -> None:
+    """Two of the same labels would be refused by Prometheus, with all the others of the scrape."""
+    registry = CollectorRegistry()
+    async with uploader(Service(), by_source=True) as up:
+        collector = PrometheusCollector({"yard": up}, by_source=True)
+        registry.register(collector)
+        for number, source in enumerate(["rtsp://a:b1@cam/x", "rtsp://a:b2@cam/x", "rtsp://a:b2@cam/x"]):
+            await up.submit(make_frame(number, source=source))
+        await up.flush()
+        labels = {"uploader": "yard", "source": "rtsp://***@cam/x", "outcome": "delivered"}
+        assert registry.get_sample_value("picsellia_uploader_source_frames_total", labels) == 3
+        text = [line.rpartition(" ")[0] for line in generate_latest(registry).decode().splitlines() if line[0] != "#"]
+    assert len(text) == len(set(text))
+
+
+async def test_things_that_are_shown_alike_have_numbers() -> None:
+    """Two cameras, and not one."""
+    registry = CollectorRegistry()
+    cameras = {f"rtsp://cam/x?channel={number}": camera(f"rtsp://cam/x?channel={number}") for number in (1, 2)}
+    registry.register(PrometheusCollector(cameras=cameras))
+    text = generate_latest(registry).decode()
+    assert 'camera="rtsp://cam/x?***"' in text
+    assert 'camera="rtsp://cam/x?*** (2)"' in text
+
+
+@pytest.mark.parametrize("name", ["admin:hunter22@cam/x", "rtsp://admin:hunter22@cam/x"])
+async def test_lines_of_cameras_and_pipelines_have_no_password(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A camera with the name, a source that fails, a model that fails; nor have names of files that are made of it."""
+    one = camera("rtsp://cam/1", source=name)
+    assert "hunter22" not in CameraLog(one._settings.name).opened(0.0).text
+    assert "hunter22" not in one._settings.file_stem
+    assert one.source == name
+
+    class Ends:
+        async def __aiter__(self) -> Any:
+            raise OSError("away")
+            yield
+
+    with caplog.at_level(logging.INFO, "picsellia_async"):
+        async with Pipeline({name: Ends()}, lambda _: None, uploader(Service()), workers=1) as pipeline:
+            report = await asyncio.wait_for(pipeline.run(), 30)
+    assert list(report.statistics.by_source) == [name]
+    assert "the source " in caplog.text
+    assert "hunter22" not in caplog.text
+
+
+def test_videos_of_one_recorder_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+    """Their addresses differ in the query alone, which is shown nowhere; so are a video and a camera. One alone has no number."""
+    gc.collect()
+    first = video("http://recorder.example/play.m3u8?channel=1&psw=hunter22")
+    assert first._settings.told == "http://recorder.example/play.m3u8"
+    others = [
+        video("http://recorder.example/play.m3u8?channel=2"),
+        camera("http://recorder.example/play.m3u8?channel=3"),
+    ]
+    with caplog.at_level(logging.INFO, "picsellia_async"):
+        for one in (first, *others):
+            tell_what_lacks(Playlist((), segments=1, is_readable=True, has_end=False), one._settings.told)
+    told = {record.video for record in caplog.records}  # type: ignore[attr-defined]
+    assert len(told) == 3
+    assert all(name.startswith("http://recorder.example/play.m3u8 (") for name in told)
+    assert "hunter22" not in caplog.text
+    assert video("/day/a.mp4")._settings.told == video("/day/a.mp4")._settings.told == "/day/a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "nothing to measure"),
+        ({"uploaders": None}, "nothing to measure"),
+        ({"uploaders": {}}, "nothing to measure"),
+        ({"uploaders": "yard"}, "uploaders must be a mapping of names to uploaders"),
+        ({"uploaders": 3}, "uploaders must be a mapping"),
+        ({"uploaders": [1]}, "uploaders must be a mapping"),
+        ({"uploaders": {"yard": None}}, r"uploaders\['yard'\] must be Uploader or SyncUploader, got None"),
+        ({"uploaders": {"yard": "yard"}}, r"uploaders\['yard'\] must be Uploader or SyncUploader"),
+        ({"uploaders": {"a:hunter22@b": 3}}, r"uploaders\['\*\*\*@b'\] must be"),
+        ({"uploaders": {None: 3}}, "names of uploaders must be text, got None"),
+        ({"uploaders": {" ": 3}}, "names of uploaders must be text"),
+        ({"clients": {"a": 3}}, r"clients\['a'\] must be AsyncClient"),
+        ({"cameras": {"a": 3}}, r"cameras\['a'\] must be Camera"),
+        ({"pipelines": {"a": 3}}, r"pipelines\['a'\] must be Pipeline"),
+    ],
+)
+@pytest.mark.parametrize("measure", [PrometheusCollector, register_opentelemetry])
+def test_odd_arguments_are_refused_in_words(measure: Any, arguments: dict[str, Any], said: str) -> None:
+    """Where they are given, not at the first scrape."""
+    with pytest.raises(ConfigurationError, match=said):
+        measure(**arguments)
+
+
+@pytest.mark.parametrize("measure", [PrometheusCollector, register_opentelemetry])
+def test_a_thing_without_a_name_is_told_how(measure: Any) -> None:
+    """The usual slip."""
+    with pytest.raises(ConfigurationError, match=r"uploaders=\{'name': uploader\}, got <Uploader new"):
+        measure(Uploader(Service().send))
+
+
+async def test_an_uploader_that_is_closed_has_its_final_numbers() -> None:
+    """A job pushes them behind its run; what is only so while one is open has no series any more."""
+    async with uploader(Service()) as up:
+        await up.submit(make_frame())
+    registry = CollectorRegistry()
+    registry.register(PrometheusCollector({"yard": up}))
+    labels = {"uploader": "yard"}
+    assert registry.get_sample_value("picsellia_uploader_frames_accepted_total", labels) == 1
+    assert registry.get_sample_value("picsellia_uploader_health", {**labels, "state": "ok"}) is None
