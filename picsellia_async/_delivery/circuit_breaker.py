@@ -30,6 +30,8 @@ RETRY_AFTER_MAX: Final = 3600.0
 CLOSING_PAUSE: Final = 0.5
 """Longest pause of our own while closing, in seconds."""
 
+_EARLY: Final = 60.0
+"""Seconds of an outage in which it is probed more often: each probe sends a whole image, over an uplink that may be thin."""
 _FAILURES: Final = 5
 """Failures in a row that mean an outage."""
 _SPREAD: Final = 0.2
@@ -59,8 +61,10 @@ class CircuitBreaker:
     """Returns a number in [0, 1)."""
     pause_initial: float = 0.5
     """Seconds of the first pause of an outage; each further one is twice as long."""
+    pause_early: float = 5.0
+    """Longest pause of our own in the first minute of an outage, in seconds: a service may be well for seconds only."""
     pause_max: float = 15.0
-    """Longest pause of our own, in seconds."""
+    """Longest pause of our own after that, and where the account is refused, which no waiting of seconds mends."""
     is_closed: bool = attrs.field(default=True, init=False)
     """Whether everybody may send; a plain attribute, read before every attempt."""
     epoch: int = attrs.field(default=0, init=False)
@@ -80,6 +84,8 @@ class CircuitBreaker:
     failures: int = attrs.field(default=0, init=False)
     """Failures in a row, since the last opening."""
     _pauses: int = attrs.field(default=0, init=False)
+    _out_since: float = attrs.field(default=0.0, init=False)
+    """When the first of these pauses began."""
 
     def admit(self, now: float) -> float:
         """Ask to send while the circuit is not closed.
@@ -154,13 +160,20 @@ class CircuitBreaker:
         if not is_current:
             return
         self.failures += 1
-        is_probe = not self.is_closed and not self.is_answered
-        if is_probe or self.failures >= _FAILURES or signal is Signal.REFUSES:
+        if self.is_probe(epoch) or self.failures >= _FAILURES or signal is Signal.REFUSES:
             # That the account is refused is a guess from a few frames: another one is asked at once.
             is_guess = signal is Signal.REFUSES and not self._pauses
-            pause = 0.0 if is_guess else min(self.pause_max, self.pause_initial * 2.0 ** min(self._pauses, 62))
+            if not self._pauses:
+                self._out_since = now
+            is_early = signal is not Signal.REFUSES and now - self._out_since < _EARLY
+            longest = min(self.pause_early, self.pause_max) if is_early else self.pause_max
+            pause = 0.0 if is_guess else min(longest, self.pause_initial * 2.0 ** min(self._pauses, 62))
             self._pauses += 1
             self._open(now + self._spread(pause), is_asked=False, is_refused=signal is Signal.REFUSES)
+
+    def is_probe(self, epoch: int) -> bool:
+        """Return whether an attempt of this epoch is the one that asks whether the service is back, before any answer."""
+        return epoch == self.epoch and not self.is_closed and not self.is_answered
 
     def closing(self, now: float) -> None:
         """Probe at once, and from now on about twice a second, unless the service asks for a pause.

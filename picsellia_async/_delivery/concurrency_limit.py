@@ -112,6 +112,9 @@ class Limit(Protocol):
     def paused(self, now: float, in_flight: int, *, is_rate: bool, rate: float = math.inf) -> None:
         """The service asked for a pause."""
 
+    def refused_alone(self) -> None:
+        """The service refused, or did not answer, a request that nothing else was sent beside: its load is not the reason."""
+
 
 @attrs.define
 class FixedLimit:
@@ -138,6 +141,9 @@ class FixedLimit:
     def paused(self, now: float, in_flight: int, *, is_rate: bool, rate: float = math.inf) -> None:
         """Learn nothing."""
 
+    def refused_alone(self) -> None:
+        """Learn nothing."""
+
 
 class Phase(enum.Enum):
     """What an `AdaptiveLimit` is doing."""
@@ -158,6 +164,19 @@ class Cohort:
     """When the round began."""
     levels: dict[int, Level] = attrs.field(factory=dict)
     """What came of them so far."""
+
+
+@attrs.frozen
+class Standing:
+    """What an `AdaptiveLimit` makes of refusals; put back where they turn out to be an outage."""
+
+    limit: float
+    carried: float
+    ceiling: float
+    probe_step: float
+    memory: float
+    memory_refused: float
+    phase: Phase
 
 
 @attrs.define
@@ -201,6 +220,10 @@ class AdaptiveLimit:
     _memory: float = attrs.field(default=0.0, init=False)
     """Answers behind `_memory_refused`; both fade."""
     _memory_refused: float = attrs.field(default=0.0, init=False)
+    _before: Standing | None = attrs.field(default=None, init=False)
+    """How it stood before the refusals of now."""
+    _is_out: bool = attrs.field(default=False, init=False)
+    """Whether the service is away: what it refuses says nothing about load until it takes something."""
     _paused_at: float = attrs.field(default=-math.inf, init=False)
     """When the service asked for a pause last."""
     _taken: Counter[int] = attrs.field(factory=Counter, init=False)
@@ -224,8 +247,11 @@ class AdaptiveLimit:
             now: Monotonic seconds.
             round_trip: Seconds from request to answer.
             in_flight: Requests in flight when this one was sent, itself included.
-            refused: Whether the service said, by status or by silence, that it was too much.
+            refused: Whether the service said, by status or by silence, that it was too much. Not heeded in an outage.
         """
+        if self._is_out and refused:
+            return
+        self._is_out = False
         if not self._cohorts:
             self._generation_at = self._dipped_at = now
             self._cohorts.append(Cohort(-math.inf))
@@ -283,12 +309,39 @@ class AdaptiveLimit:
         if is_rate and (enough := 1.0 + _SPARE * rate * self.round_trip) < self._limit:
             self._limit = max(enough, self._limit / 2.0)
             self.phase = Phase.FOLLOWING
-        if not is_rate:
+        if not is_rate and not self._is_out:
+            self._remember()
             self._memory += 1
             self._memory_refused += 1
             self._limit = float(self.value)
             self._fall_below(in_flight)
             self._limit = max(self._limit, 1.0)
+
+    def refused_alone(self) -> None:
+        """An outage: stand as before the refusals that it began with. The circuit breaker feels its way back when it is over.
+
+        Without this a service that is away now and then would be taken for one that bears little: with a limit of one, and
+        no more tried as long as refusals are not rare.
+        """
+        before, self._before, self._is_out = self._before, None, True
+        self._count = self._refused = self._refused_at = self._busiest = 0
+        if before is not None:
+            self._limit, self._carried, self._ceiling = before.limit, before.carried, before.ceiling
+            self._probe_step, self.phase = before.probe_step, before.phase
+            self._memory, self._memory_refused = before.memory, before.memory_refused
+
+    def _remember(self) -> None:
+        """Keep how things stand where refusals begin."""
+        if self._before is None:
+            self._before = Standing(
+                self._limit,
+                self._carried,
+                self._ceiling,
+                self._probe_step,
+                self._memory,
+                self._memory_refused,
+                self.phase,
+            )
 
     def _level(self, sent: float, in_flight: int) -> Level:
         """Return where an answer counts: with the round in which its request was sent."""
@@ -303,6 +356,10 @@ class AdaptiveLimit:
 
     def _judge(self, now: float) -> None:
         is_refused, is_full, refused_at = self._is_refused(), self._busiest >= self.value, self._refused_at
+        if is_refused:
+            self._remember()
+        elif not self._refused:
+            self._before = None
         fade = math.exp(-self._count / _MEMORY_ANSWERS)
         self._memory = self._memory * fade + self._count
         self._memory_refused = self._memory_refused * fade + self._refused

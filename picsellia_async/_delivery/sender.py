@@ -358,6 +358,8 @@ class Sender:
         else:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
+            if self._breaker.is_probe(attempt.epoch):
+                self.limit.refused_alone()
             pause, is_rate = self._refusals.pause(now, error, attempt)
             start = self._refusals.start_behind(error, is_rate=is_rate)
             self._breaker.failed(now, attempt.epoch, signal, pause, *start)

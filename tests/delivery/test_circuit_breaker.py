@@ -89,6 +89,31 @@ def test_an_outage_is_probed_with_growing_pauses() -> None:
     assert pauses == [1.0, 2.0, 4.0, 5.0]
 
 
+def test_a_refused_account_is_probed_less_often() -> None:
+    """No waiting of seconds mends it."""
+    breaker = make_breaker()
+    now, pauses = 0.0, []
+    for _ in range(8):
+        breaker.failed(now, breaker.epoch, Signal.REFUSES, None)
+        pauses.append(breaker.until - now)
+        now = breaker.until
+        assert breaker.admit(now) == 0.0
+    assert pauses == [0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
+
+
+def test_an_outage_is_probed_less_often_after_a_minute() -> None:
+    """A service that is well for seconds only is met; one that stays away costs the uplink little."""
+    breaker = make_breaker()
+    outage(breaker, 0.0)
+    now, pauses = 0.0, []
+    while now < 120.0:
+        pauses.append(breaker.until - now)
+        now = breaker.until
+        assert breaker.admit(now) == 0.0
+        breaker.failed(now, breaker.epoch, Signal.DOWN, None)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, *[5.0] * 11, *[15.0] * 4]
+
+
 def test_a_failure_while_half_open_after_a_success_opens_nothing() -> None:
     """After a successful probe single failures are again what they are everywhere: single."""
     breaker = make_breaker()

@@ -237,3 +237,22 @@ def test_auto_does_not_grow_towards_a_rate_limit() -> None:
         assert limit.value <= held
     service.run(service.now + 2.0)
     assert limit.value > held
+
+
+def test_an_outage_is_no_load_that_was_too_much() -> None:
+    """Where one that is alone is refused too, the limit is what it was; a service that refuses many and takes one is overloaded."""
+    for is_outage in (True, False):
+        service = Service(AdaptiveLimit(), 40)
+        service.run(10.0)
+        limit, before = service.limit, service.limit.value
+        for number in range(before, 0, -1):
+            limit.sample(service.now, 0.002, number, refused=True)
+        assert limit.value < before
+        if is_outage:
+            limit.refused_alone()
+            for number in range(before, 0, -1):
+                limit.sample(service.now, 0.002, number, refused=True)  # what was under way meanwhile
+            assert limit.value == before
+        else:
+            limit.sample(service.now, 0.05, 1, refused=False)
+            assert limit.value < before

@@ -10,9 +10,7 @@ from typing import Any
 
 import attrs
 
-from picsellia_async.errors import (
-    TransportError,
-)
+from picsellia_async.errors import ServerError, TransportError
 from picsellia_async.frames import Frame
 from picsellia_async.uploader import Uploader
 
@@ -25,6 +23,10 @@ def down() -> TransportError:
 
 def lost() -> TransportError:
     return TransportError("ReadError: reset", "POST", "http://x", 1, request_sent=True)
+
+
+def busy() -> ServerError:
+    return ServerError("busy", 503, "POST", "http://x")
 
 
 @attrs.define

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from typing import Literal
 
 import pytest
 
@@ -18,7 +19,7 @@ from picsellia_async.errors import (
 )
 from picsellia_async.frames import Frame
 
-from .service import Service, down, frames, lost, uploader
+from .service import Service, busy, down, frames, lost, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +62,7 @@ async def test_an_outage_is_probed_not_hammered() -> None:
         assert up.statistics().health is Health.OK
     during = [name for at, name in service.arrivals if at < back_at]
     assert len(during) - len(set(during)) <= 0.1 * 400
-    assert len(during) <= 32 + 15
+    assert len(during) <= 32 + 20, "probes 5 seconds apart"
     assert up.report.delivered == 400
 
 
@@ -77,7 +78,7 @@ async def test_an_outage_is_probed_not_hammered() -> None:
     ids=["refused", "reset", "timeout", "502", "503"],
 )
 async def test_one_probe_at_a_time_while_the_service_is_down(error: PicselliaError) -> None:
-    """Whatever an outage looks like: of 64 in flight one is left, its pauses grow to 15 seconds, and then all are back."""
+    """Whatever an outage looks like: of 64 in flight one is left, its pauses grow to 5 and after a minute to 15 seconds, and then all are back."""
     service = Service(seconds=0.2, script=lambda frame, attempt: error if is_out else None)
     is_out = True
     async with uploader(service, concurrency=64) as up:
@@ -91,7 +92,8 @@ async def test_one_probe_at_a_time_while_the_service_is_down(error: PicselliaErr
         probes = [at for at, _ in service.arrivals[begun:]]
         pauses = [after - before for before, after in itertools.pairwise(probes)]
         assert all(0.5 <= pause <= 15.0 * 1.2 + 0.3 for pause in pauses)
-        assert min(pauses[5:]) >= 15.0
+        assert max(pauses[:10]) <= 5.0 * 1.2 + 0.3
+        assert min(pauses[15:]) >= 15.0
         is_out = False
         assert await up.flush(timeout=60) == 0
     assert up.report.delivered == 200
@@ -119,3 +121,23 @@ async def test_repeats_stay_within_the_budget(concurrency: int) -> None:
     assert firsts >= 80
     assert len(early) - firsts <= 0.1 * firsts + 21, "a tenth, and what was saved up"
     assert up.report.is_complete
+
+
+@pytest.mark.parametrize("concurrency", [32, "auto"])
+@pytest.mark.parametrize(("bad", "well", "seconds"), [(9.0, 8.0, 0.6), (9.0, 8.0, 0.02), (40.0, 4.0, 0.05)])
+async def test_a_service_that_comes_and_goes_takes_what_it_can(
+    bad: float, well: float, seconds: float, concurrency: int | Literal["auto"]
+) -> None:
+    """Five frames a second to one that is well for seconds only: what waits is what came since it was well, not ever more.
+
+    An outage is no load that was too much: a limit that took it for one stayed at a request at a time.
+    """
+    loop = asyncio.get_running_loop()
+    service = Service(seconds, lambda frame, attempt: busy() if loop.time() % (bad + well) < bad else None)
+    async with uploader(service, concurrency=concurrency) as up:
+        for frame in frames(3000):
+            await up.submit(frame)
+            await asyncio.sleep(0.2)
+        assert up.statistics().pending_frames <= 5 * (bad + well)
+        await asyncio.sleep(bad + well)
+    assert up.report.delivered == 3000
