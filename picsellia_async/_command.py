@@ -8,27 +8,31 @@ import sys
 from typing import Final, NoReturn
 
 INTERRUPTED: Final = 130
-"""Exit code of a command that Ctrl-C ended."""
+"""Exit code of a command that Ctrl-C or SIGTERM ended."""
 
 
 def run() -> NoReturn:
-    """Run the command and exit; Ctrl-C before it begins and after its end is told by the exit code alone."""
-    is_ours = (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )  # a shell lets those in the background ignore it
-    if is_ours:
-        signal.signal(signal.SIGINT, _exit)
+    """Run the command and exit; a signal before it begins and after its end is told by the exit code alone."""
+    # Not those that are ignored: a shell has what runs in its background ignore Ctrl-C.
+    ours = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) in {signal.default_int_handler, signal.SIG_DFL}
+    ]
+    for number in ours:
+        signal.signal(number, _exit)
     from picsellia_async.cli.main import main  # noqa: PLC0415 - see above
 
     try:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            # By itself SIGTERM, which service managers and containers send, ends Python without closing anything.
+            signal.signal(number, signal.default_int_handler)
         code = main()
     except KeyboardInterrupt:  # while it reads its arguments
         code = INTERRUPTED
     finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, _exit)
+        for number in ours:
+            signal.signal(number, _exit)
     sys.exit(code)
 
 

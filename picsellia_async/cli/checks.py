@@ -29,6 +29,7 @@ from picsellia_async._wire.decode import decode
 from picsellia_async._wire.encoding import encode_body
 from picsellia_async._wire.endpoints import PING, SERVING_LOGIN
 from picsellia_async._wire.exchange import Answer, Origin, without_user
+from picsellia_async.cli.delivering import find_deployment
 from picsellia_async.client import AsyncClient
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.deployment import AsyncDeployment
@@ -110,7 +111,7 @@ class Examination:
         Args:
             api_token: Else PICSELLIA_TOKEN.
             host: Else PICSELLIA_HOST, else the default.
-            deployment: Name of a deployment to check, or None.
+            deployment: Name or id of a deployment to check, or None.
             timeout: Seconds for each step.
             show: Called with each check as it ends.
             clock: Epoch seconds.
@@ -319,7 +320,7 @@ class Examination:
 
     async def _hosts(self, client: AsyncClient, name: str) -> None:
         try:
-            deployment = await client.get_deployment(name)
+            deployment = await find_deployment(client, name)
         except NotFoundError:
             self._add("deployment", Level.FAILED, f"there is no deployment {name!r}", "see the names above")
             return

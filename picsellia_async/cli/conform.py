@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from pathlib import Path
 
 import orjson
 
+from picsellia_async.cli.interrupts import run as run_interruptible
 from picsellia_async.errors import ConfigurationError
 
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     account = Cassette.load(args.file)
     try:
-        emulator = asyncio.run(emulated())
+        emulator = run_interruptible(emulated())
     except ModuleNotFoundError as exc:
         raise ConfigurationError(str(exc)) from None
     found, unknown = compare(account, emulator), undecided(account, emulator)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
+from picsellia_async._error_text import hide_secrets
 from picsellia_async._wire.secret import hide
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
@@ -98,6 +99,19 @@ def is_refused(uploader: Uploader) -> bool:
     why = uploader._reporter.why  # noqa: SLF001 - `last_error` may be that of a frame with a fault of its own
     print(in_options(f"the service refuses this account: {why}"), file=sys.stderr)
     return True
+
+
+def doctor_of(deployment: str | None, host: str | None) -> str:
+    """Return the command that tells what is wrong with a token, its rights, or the way to a host.
+
+    Args:
+        deployment: Name or id; None: it is not known.
+        host: As it was given or noted down; None: that of the environment.
+    """
+    words = ["picsellia-async", "doctor"]
+    words += [] if host is None else ["--host", hide_secrets(host)]
+    words += [] if deployment is None else ["--deployment", deployment]
+    return f"`{shlex.join(words)}`"
 
 
 def pending_in(spool: Path) -> int:

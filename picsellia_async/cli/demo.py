@@ -7,7 +7,6 @@ over a real socket; then the emulator is asked what arrived, and that is compare
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import json
 import statistics
@@ -25,6 +24,7 @@ import attrs
 
 from picsellia_async._delivery.outcomes import Delivered, Outcome
 from picsellia_async._http.transport import FastTransport
+from picsellia_async.cli.interrupts import run as run_interruptible
 from picsellia_async.cli.motion import MotionDetector, images, open_cv
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     emulator = _emulator()
     if arguments.source is None:
         print("no --source given: making moving frames of our own", file=sys.stderr)
-    result = asyncio.run(_demo(emulator, arguments.source, arguments.frames, arguments.concurrency))
+    result = run_interruptible(_demo(emulator, arguments.source, arguments.frames, arguments.concurrency))
     if arguments.json:
         print(json.dumps(result))
     else:

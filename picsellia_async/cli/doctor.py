@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 
 from picsellia_async._wire.secret import hide
 from picsellia_async.cli.checks import Check, Examination, Level
+from picsellia_async.cli.interrupts import run as run_interruptible
 
 _MARKS = {Level.OK: "ok      ", Level.WARNING: "warning ", Level.FAILED: "failed  ", Level.SKIPPED: "skipped "}
 
@@ -16,7 +16,9 @@ _MARKS = {Level.OK: "ok      ", Level.WARNING: "warning ", Level.FAILED: "failed
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser("doctor", help="check token, host, clock, TLS, proxy, and a deployment")
-    parser.add_argument("--deployment", metavar="NAME", help="check monitoring and serving of this deployment too")
+    parser.add_argument(
+        "--deployment", metavar="NAME", help="check monitoring and serving of this deployment (name or id) too"
+    )
     parser.add_argument("--api-token", type=hide, metavar="TOKEN", help="token of the user (default: PICSELLIA_TOKEN)")
     parser.add_argument("--host", metavar="URL", help="platform (default: PICSELLIA_HOST, else Picsellia's)")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="of each step (default 10)")
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"        -> {check.advice}", flush=True)
 
     examination = Examination(args.api_token, args.host, args.deployment, args.timeout, show)
-    checks = asyncio.run(examination.run())
+    checks = run_interruptible(examination.run())
     is_well = not any(check.level is Level.FAILED for check in checks)
     if args.record is not None:
         checks.append(
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def _record(args: argparse.Namespace) -> Check:
     from picsellia_async.conformance.recording import record  # noqa: PLC0415 - checking needs none of it
 
-    cassette = asyncio.run(record(args.api_token, args.host, args.deployment, args.timeout))
+    cassette = run_interruptible(record(args.api_token, args.host, args.deployment, args.timeout))
     cassette.save(args.record)
     return Check(
         "record", Level.OK, f"the shapes of {len(cassette.answers)} answers are in {args.record}",

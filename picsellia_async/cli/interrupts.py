@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from picsellia_async.pipeline._signals import SignalHandlers, SignalName
+
+T = TypeVar("T")
 
 
 async def wait_interruptible(work: asyncio.Task[Any], interrupted: Callable[[], object]) -> None:
@@ -22,11 +26,48 @@ async def wait_interruptible(work: asyncio.Task[Any], interrupted: Callable[[], 
         work.cancel()
 
     loop = asyncio.get_running_loop()
+    before = {}
     for number in (signal.SIGINT, signal.SIGTERM):
+        former = signal.getsignal(number)
         # Windows: asyncio.run turns Ctrl-C into a cancellation itself. RuntimeError: signals are the main thread's, and this is none.
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, interrupt)
+            before[number] = former
     try:
         await asyncio.wait([work])
     finally:
         work.cancel()
+        for number, former in before.items():
+            # The loop would leave SIGTERM ending Python without a word, while the report is printed.
+            loop.remove_signal_handler(number)
+            signal.signal(number, former)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine as `asyncio.run` does, with SIGTERM as Ctrl-C: each signal cancels it.
+
+    Args:
+        work: What is done.
+
+    Raises:
+        KeyboardInterrupt: A signal ended it.
+    """
+    signals: list[SignalName] = []
+
+    async def interruptible() -> T:
+        task = asyncio.current_task()
+
+        def interrupt(name: SignalName) -> None:
+            signals.append(name)
+            if task is not None:
+                task.cancel()
+
+        with SignalHandlers(interrupt):
+            return await work
+
+    try:
+        return asyncio.run(interruptible())
+    except asyncio.CancelledError:
+        if not signals:
+            raise
+        raise KeyboardInterrupt from None

@@ -21,11 +21,13 @@ from picsellia_async.cli.delivering import (
     add_account,
     add_concurrency,
     concurrency_of,
+    doctor_of,
     is_refused,
     pending_in,
     print_failures,
     seconds,
 )
+from picsellia_async.cli.interrupts import run as run_interruptible
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.config import RetryPolicy
@@ -49,7 +51,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--deduplicate", action="store_true", help="look frames up by their ids before sending them")
     end = parser.add_mutually_exclusive_group()
     end.add_argument(
-        "--timeout", type=seconds, metavar="SECONDS", help="stop after so long; the rest stays in the spool"
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="end after so long, also where nothing was reached; the rest stays in the spool",
     )
     end.add_argument(
         "--wait", action="store_true", help="stay until all is delivered, also where the platform cannot be reached yet"
@@ -61,16 +66,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Deliver; 0 where everything was delivered, 1 where something was refused or stays in the spool."""
     owner, concurrency = owner_of(args.spool), concurrency_of(args)
+    replay = _Replay(args, owner, concurrency)
     try:
-        report = asyncio.run(_replay(args, owner, concurrency))
+        report = run_interruptible(replay.deliver())
     except (ConfigurationError, SpoolError):
         raise
     except KeyboardInterrupt:
-        _tell_left(args, _pending(args.spool), "")
+        replay.tell_left(_pending(args.spool), "")
         raise
     except PicselliaError as error:
+        replay.is_refused = not is_repeatable(RetryPolicy(), error, idempotent=True)
         print(in_options(f"picsellia-async replay: {error_text(error)}"), file=sys.stderr)
-        _tell_left(args, _pending(args.spool), "")
+        replay.tell_left(_pending(args.spool), "")
+        return 1
+    if report is None:
+        print(
+            f"picsellia-async replay: the platform did not answer within {args.timeout} s (--timeout)", file=sys.stderr
+        )
+        replay.tell_left(_pending(args.spool), "")
         return 1
     if args.json:
         print(json.dumps(report.to_json()))
@@ -80,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             f"spool, {report.quarantined} damaged"
         )
         print_failures(report, None)
-    _tell_left(args, report.spooled, next((one.reason for one in report.failures if one.outcome == "spooled"), ""))
+    replay.tell_left(report.spooled, next((one.reason for one in report.failures if one.outcome == "spooled"), ""))
     if report.rejected:
         spool = shlex.quote(str(args.spool))
         print(f"  refused frames are kept: `picsellia-async spool show {spool} --state rejected`", file=sys.stderr)
@@ -94,34 +107,56 @@ def _pending(spool: Path) -> int:
         return 0
 
 
-def _tell_left(args: argparse.Namespace, count: int, reason: str) -> None:
-    """Say on stderr that what is left is safe, and how to go on."""
-    if count:
+class _Replay:
+    """One run of the command."""
+
+    def __init__(self, args: argparse.Namespace, owner: dict[str, str], concurrency: int | Literal["auto"]) -> None:
+        """Store what was given, and what the spool says of itself."""
+        self._args = args
+        self._owner = owner
+        self._concurrency = concurrency
+        self._host = args.host or os.environ.get("PICSELLIA_HOST") or owner.get("host")
+        self.is_refused = False
+        """Whether it ended by what no waiting mends: a token, rights, a name."""
+
+    def tell_left(self, count: int, reason: str) -> None:
+        """Say on stderr that what is left is safe, and how to go on."""
+        if not count:
+            return
+        args = self._args
         command = f"`picsellia-async replay {shlex.quote(str(args.spool))}{' --wait' if args.wait else ''}`"
         stays = "" if args.wait else ", with --wait until all is delivered"
-        print(
-            f"  {count} frames are safe in the spool{f' ({reason})' if reason else ''}: {command} goes on{stays}",
-            file=sys.stderr,
-        )
+        way_on = f"{command} goes on{stays}"
+        if self.is_refused:
+            host = None if args.host is None and os.environ.get("PICSELLIA_HOST") else self._host
+            doctor = doctor_of(args.deployment or self._owner.get("deployment_id"), host)
+            way_on = f"waiting mends nothing, {doctor} tells what to mend; then {command} delivers them"
+        print(f"  {count} frames are safe in the spool{f' ({reason})' if reason else ''}: {way_on}", file=sys.stderr)
 
-
-async def _replay(args: argparse.Namespace, owner: dict[str, str], concurrency: int | Literal["auto"]) -> UploadReport:
-    host = args.host or os.environ.get("PICSELLIA_HOST") or owner.get("host")
-    if args.deployment is None and "deployment_id" not in owner:
-        raise ConfigurationError("the spool does not say which deployment its frames are for: give --deployment")
-    async with contextlib.aclosing(AsyncClient(args.api_token, args.organization_id, host=host)) as client:
-        deployment = await _find(args, client, owner)
-        with TerminalProgress() as progress:
-            uploader = deployment.uploader(
-                spool=args.spool,
-                concurrency=concurrency,
-                deduplicate=args.deduplicate,
-                close_timeout=2.0,
-                progress=progress,
-            )
-            async with uploader:
-                await _drain(uploader, args.timeout)
-    return uploader.report
+    async def deliver(self) -> UploadReport | None:
+        """Deliver; None where the time was over before the platform answered."""
+        args = self._args
+        if args.deployment is None and "deployment_id" not in self._owner:
+            raise ConfigurationError("the spool does not say which deployment its frames are for: give --deployment")
+        deadline = None if args.timeout is None else asyncio.get_running_loop().time() + args.timeout
+        async with contextlib.aclosing(AsyncClient(args.api_token, args.organization_id, host=self._host)) as client:
+            try:
+                # Calls are tried again for minutes where a host refuses connections.
+                async with asyncio.timeout_at(deadline):
+                    deployment = await _find(args, client, self._owner)
+            except TimeoutError:
+                return None
+            with TerminalProgress() as progress:
+                uploader = deployment.uploader(
+                    spool=args.spool,
+                    concurrency=self._concurrency,
+                    deduplicate=args.deduplicate,
+                    close_timeout=2.0,
+                    progress=progress,
+                )
+                async with uploader:
+                    self.is_refused = await _drain(uploader, deadline)
+        return uploader.report
 
 
 async def _find(args: argparse.Namespace, client: AsyncClient, owner: dict[str, str]) -> AsyncDeployment:
@@ -141,10 +176,19 @@ async def _find(args: argparse.Namespace, client: AsyncClient, owner: dict[str, 
         wait = min(2 * wait, _CONNECT_AGAIN_SECONDS_MAX)
 
 
-async def _drain(uploader: Uploader, limit: float | None) -> None:
-    """Wait for the end of everything, unless the time is over or the service refuses the account."""
+async def _drain(uploader: Uploader, deadline: float | None) -> bool:
+    """Wait for the end of everything, unless the time is over; return whether the service refuses the account.
+
+    Args:
+        uploader: Open.
+        deadline: Of the loop's clock; None: there is none.
+    """
     loop = asyncio.get_running_loop()
-    deadline = None if limit is None else loop.time() + limit
-    while await uploader.flush(timeout=LOOK_SECONDS):
-        if is_refused(uploader) or (deadline is not None and loop.time() >= deadline):
-            return
+    while True:
+        left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, deadline - loop.time())
+        if not await uploader.flush(timeout=max(0.0, left)):
+            return False
+        if is_refused(uploader):
+            return True
+        if deadline is not None and loop.time() >= deadline:
+            return False

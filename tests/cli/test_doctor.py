@@ -48,7 +48,7 @@ def levels(out):
 async def test_all_is_well(emulator):
     """Every check in order, a line each; exit code 0; the token is nowhere."""
     variables = {"PICSELLIA_TOKEN": emulator.api_token, "PICSELLIA_HOST": emulator.url}
-    code, out = await doctor("--deployment", emulator.deployment_name, **variables)
+    code, out = await doctor("--deployment", emulator.deployment_id, **variables)
     assert code == 0
     lines = out.splitlines()
     assert [line[8:].partition(":")[0] for line in lines] == [

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -83,16 +84,27 @@ async def test_what_the_time_does_not_allow_stays(
 ) -> None:
     """With --timeout the command ends though the service is down, and says in a line what is left; the next one delivers it."""
     emulator.faults.add(Fault(kind="status", status=503, endpoint="monitor"))
-    assert await replay(emulator, spool, "--timeout", 0.1) == 1
+    assert await replay(emulator, spool, "--timeout", 3) == 1
     (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  ")]
     assert told.startswith("  12 frames are safe in the spool (MonitorServerError: 503")
     assert told.endswith(f": `picsellia-async replay {spool}` goes on, with --wait until all is delivered")
-    assert await replay(emulator, spool, "--timeout", 0.1, "--json") == 1
-    report = json.loads(capsys.readouterr().out)
-    assert (report["delivered"], report["spooled"]) == (0, 12)
     emulator.faults.clear()
     assert await replay(emulator, spool, "--deduplicate") == 0
     assert len(await names(deployment)) == 12
+
+
+async def test_the_time_is_over_although_the_platform_was_never_reached(
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A refused port, to which calls are tried again for two minutes: --timeout counts from the start of the command."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+    assert await replay(emulator, spool, "--host", host, "--timeout", 1) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    *_, over, told = err.splitlines()
+    assert over == "picsellia-async replay: the platform did not answer within 1 s (--timeout)"
+    assert told.startswith(f"  12 frames are safe in the spool: `picsellia-async replay {spool}` goes on")
 
 
 async def test_deduplicate_takes_no_frame_of_another_run_for_one_of_the_spool(
@@ -121,12 +133,18 @@ async def test_a_refused_account_ends_it_at_once(
     assert "the service refuses this account: " in err
     assert str(status) in err
     assert json.loads(out)["spooled"] == 12
+    doctor = f"`picsellia-async doctor --host {emulator.url} --deployment {emulator.deployment_id}`"
+    assert err.splitlines()[-1].endswith(
+        f": waiting mends nothing, {doctor} tells what to mend; then `picsellia-async replay {spool}` delivers them"
+    )
 
 
 async def test_a_wrong_token_is_told(spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """The platform's refusal is one line on stderr, and costs no frame."""
     assert await replay(emulator, spool, token="wrong") == 1
-    assert capsys.readouterr().err.startswith("picsellia-async replay: AuthenticationError: ")
+    error, told = capsys.readouterr().err.splitlines()
+    assert error.startswith("picsellia-async replay: AuthenticationError: ")
+    assert told.startswith("  12 frames are safe in the spool: waiting mends nothing, `picsellia-async doctor --host ")
     assert await replay(emulator, spool) == 0
 
 
@@ -176,10 +194,11 @@ async def test_a_directory_without_a_spool_is_told(
 
 
 async def test_a_platform_that_is_away_ends_it_and_the_frames_are_safe(
-    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    spool: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything was sent: the error, how many frames there are, and the command that goes on."""
-    emulator.faults.add(Fault(kind="status", status=403, service="platform"))
+    monkeypatch.setattr("picsellia_async.cli.replay.AsyncClient", partial(AsyncClient, retry=RetryPolicy.none()))
+    emulator.faults.add(Fault(kind="status", status=503, service="platform"))
     assert await replay(emulator, spool) == 1
     error, told = capsys.readouterr().err.splitlines()
     assert error.startswith("picsellia-async replay: ")
@@ -212,7 +231,7 @@ async def test_an_interrupted_replay_tells_what_is_safe(
     async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("picsellia_async.cli.replay._replay", interrupted)
+    monkeypatch.setattr("picsellia_async.cli.replay._Replay.deliver", interrupted)
     assert await replay(emulator, spool) == 130
     assert capsys.readouterr().err.startswith("  12 frames are safe in the spool: `picsellia-async replay ")
 
