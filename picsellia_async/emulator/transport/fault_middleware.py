@@ -175,6 +175,9 @@ class _Exchange:
         abort = self.scope.get("extensions", {}).get(ABORT_EXTENSION)
         if self.fault.kind is FaultKind.STORED_THEN_DROPPED and abort is not None:
             abort()
+            # Else uvicorn reports, as an error of ours, that there was no answer.
+            while (await self.receive())["type"] != "http.disconnect":
+                pass
             return
         body = body[: len(body) // 2]
         # In another server, the nearest to a cut that ASGI allows: a head that promises a body that never comes.

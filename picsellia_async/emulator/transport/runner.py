@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any, Final, Self
 
@@ -46,6 +47,16 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _quiet_at_the_end(application: Any) -> Any:
+    """Return an application whose requests `Server.stop` can cancel: uvicorn would show each with a traceback, as an error of ours."""
+
+    async def quiet(scope: Any, receive: Any, send: Any) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await application(scope, receive, send)
+
+    return quiet
+
+
 class Server(uvicorn.Server):
     """uvicorn inside the running event loop: it touches no signal handlers, and what fails is raised."""
 
@@ -64,7 +75,7 @@ class Server(uvicorn.Server):
         """
         certfile, keyfile = tls or (None, None)
         config = uvicorn.Config(
-            application, http=faulty_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
+            _quiet_at_the_end(application), http=faulty_protocol(faults), ws="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, timeout_keep_alive=keep_alive,  # type: ignore[arg-type] # fractions work as well
             ssl_certfile=certfile, ssl_keyfile=keyfile, backlog=_BACKLOG,
         )  # fmt: skip
