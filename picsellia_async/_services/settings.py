@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 import attrs
@@ -15,6 +15,9 @@ from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.plausibility import Checks, checked_checks
 from picsellia_async.validation import text, uuid
+
+_TOKEN_LENGTH: Final = 16
+"""A token that is as long stands in no host's name by chance."""
 
 
 def _timeouts(value: Any) -> Timeouts:
@@ -78,9 +81,13 @@ class Settings:
             organization_id = _environment("PICSELLIA_ORGANIZATION_ID")
         if organization_name is None:
             organization_name = _environment("PICSELLIA_ORGANIZATION_NAME")
+        api_token = _token(_environment("PICSELLIA_TOKEN") if api_token is None else api_token)
+        origin = Origin.parse(host or _environment("PICSELLIA_HOST") or DEFAULT_HOST)
+        if len(api_token) >= _TOKEN_LENGTH and api_token.lower() in origin.host:
+            raise ConfigurationError("host must not have the API token in it: it would be shown (the value is not)")
         return cls(
-            api_token=_token(_environment("PICSELLIA_TOKEN") if api_token is None else api_token),
-            origin=Origin.parse(host or _environment("PICSELLIA_HOST") or DEFAULT_HOST),
+            api_token=api_token,
+            origin=origin,
             organization_id=None if organization_id is None else uuid(organization_id, "organization_id"),
             organization_name=None if organization_name is None else text(organization_name, "organization_name"),
             timeouts=timeout,

@@ -23,6 +23,8 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-f:.]+(%25[a-z0-9._-]+)?")
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
+_TOKEN: Final = re.compile(r"[\w+=-]{20,}")
+"""What may be a token in the wrong place; names have dots between shorter parts."""
 
 
 @attrs.frozen(eq=False, weakref_slot=True)
@@ -100,7 +102,7 @@ def without_user(url: str) -> str:
 
 def _without_password(url: object) -> str:
     text = repr(url)
-    return text if "@" not in text else "a URL with user information"
+    return _TOKEN.sub("***", text) if "@" not in text else "a URL with user information"
 
 
 REASON: Final = b":reason"

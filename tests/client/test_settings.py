@@ -24,6 +24,35 @@ def test_a_host_that_is_none_is_refused(url):
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "http://127.0.0.1:9 {}",
+        "{}",
+        "http://127.0.0.1:{}",
+        "http://{}:9",
+        "http://x.{}.y",
+        "http://u:{}@h",
+        "https://h/ {}/",
+    ],
+)
+def test_a_token_in_the_place_of_the_host_is_not_shown(host):
+    """Neither in an error nor in what the client shows."""
+    token = "5e1f09c7d2a84b6f93e0a17bc4d85f62310ab9ce"
+    try:
+        shown = repr(AsyncClient(token, host=host.format(token)))
+    except ConfigurationError as error:
+        shown = f"{error} {error!r}"
+    assert token not in shown
+
+
+def test_a_wrong_host_is_shown():
+    """Long names too, which have dots."""
+    name = "monitoring.a-rather-long-part.example"
+    with pytest.raises(ConfigurationError, match=name):
+        Origin.parse(name)
+
+
+@pytest.mark.parametrize(
     ("url", "origin"),
     [
         ("HTTPS://App.X.com/path/?q", "https://app.x.com"),
