@@ -20,6 +20,7 @@ from picsellia_async.sources import CameraState, CameraStatistics
 S = TypeVar("S")
 
 Attributes: TypeAlias = dict[str, str | int]
+Value: TypeAlias = tuple[Attributes, float]
 Kind: TypeAlias = Literal["counter", "up_down_counter", "gauge", "histogram"]
 
 
@@ -35,31 +36,29 @@ class Metric(Generic[S]):
     """A unit of UCUM, as OpenTelemetry writes them: `s`, `By`, `{frame}`."""
     description: str
     """One sentence."""
-    read: Callable[[S], Iterable[tuple[Attributes, float]]] = attrs.field(default=lambda _: (), repr=False)
+    read: Callable[[S], Iterable[Value]] = attrs.field(default=lambda _: (), repr=False)
     """Returns values, each with the attributes that tell it from the others; a histogram has none to read."""
     bounds: tuple[float, ...] = ()
     """Of a histogram's buckets."""
 
 
-def _one(read: Callable[[S], float]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+def _one(read: Callable[[S], float]) -> Callable[[S], Iterable[Value]]:
     return lambda statistics: [({}, read(statistics))]
 
 
-def _known(read: Callable[[S], float | None]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+def _known(read: Callable[[S], float | None]) -> Callable[[S], Iterable[Value]]:
     """Return the value where there is one."""
     return lambda statistics: [] if (value := read(statistics)) is None else [({}, value)]
 
 
-def _outcomes(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, float]]:
+def _outcomes(statistics: UploaderStatistics) -> Iterator[Value]:
     yield {"outcome": "delivered"}, statistics.delivered
     yield {"outcome": "rejected"}, statistics.rejected
     yield {"outcome": "spooled"}, statistics.spooled
     yield from _by_reason("dropped", statistics.dropped_by_reason, DropReason)
 
 
-def _by_reason(
-    outcome: str, counts: Mapping[str, int], known: Iterable[str] = ()
-) -> Iterator[tuple[Attributes, float]]:
+def _by_reason(outcome: str, counts: Mapping[str, int], known: Iterable[str] = ()) -> Iterator[Value]:
     """Yield one value per reason, those that are known from the beginning.
 
     `increase()` of Prometheus does not see the first frames of a series that begins with them.
@@ -68,21 +67,19 @@ def _by_reason(
         yield {"outcome": outcome, "reason": reason}, count
 
 
-def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+def _each(label: str, read: Callable[[S], Mapping[str, int]]) -> Callable[[S], Iterable[Value]]:
     """Return one value per entry of a count by something."""
     return lambda statistics: [({label: name}, count) for name, count in read(statistics).items()]
 
 
-def _states(
-    states: Iterable[StrEnum], read: Callable[[S], Collection[StrEnum]]
-) -> Callable[[S], Iterable[tuple[Attributes, float]]]:
+def _states(states: Iterable[StrEnum], read: Callable[[S], Collection[StrEnum]]) -> Callable[[S], Iterable[Value]]:
     """Return 1 for each state that holds, and 0 for each of the others."""
     return lambda statistics: [({"state": one.value}, float(one in read(statistics))) for one in states]
 
 
 def _while_open(
-    read: Callable[[UploaderStatistics], Iterable[tuple[Attributes, float]]],
-) -> Callable[[UploaderStatistics], Iterable[tuple[Attributes, float]]]:
+    read: Callable[[UploaderStatistics], Iterable[Value]],
+) -> Callable[[UploaderStatistics], Iterable[Value]]:
     """Return no value once the uploader is closed: how things are now has an end, and an alert about it would go on for ever."""
     return lambda statistics: [] if statistics.is_closed else read(statistics)
 
@@ -227,8 +224,20 @@ UPLOADER_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
         "Which step of `degrade` counts now, from 1; 0: frames are sent as they come.",
         _while_open(_one(lambda s: s.degrade_level)),
     ),
-    Metric(f"{_PREFIX}.spool.frames", "up_down_counter", "{frame}", "Frames on disk.", _one(lambda s: s.spool_frames)),
-    Metric(f"{_PREFIX}.spool", "up_down_counter", "By", "Room that they take.", _one(lambda s: s.spool_bytes)),
+    Metric(
+        f"{_PREFIX}.spool.frames",
+        "up_down_counter",
+        "{frame}",
+        "Frames on disk to be delivered, without refused ones that are kept.",
+        _one(lambda s: s.spool_frames),
+    ),
+    Metric(
+        f"{_PREFIX}.spool",
+        "up_down_counter",
+        "By",
+        "Room that these take, and refused ones that are kept.",
+        _one(lambda s: s.spool_bytes),
+    ),
     Metric(
         f"{_PREFIX}.spool.free",
         "gauge",
@@ -256,7 +265,7 @@ FRAME_DURATION: Final[Metric[UploaderStatistics]] = Metric(
 """Recorded for each delivered frame. The last buckets are for what waits out an outage."""
 
 
-def _source_outcomes(statistics: UploaderStatistics) -> Iterator[tuple[Attributes, float]]:
+def _source_outcomes(statistics: UploaderStatistics) -> Iterator[Value]:
     for source, counts in statistics.by_source.items():
         yield {"source": source, "outcome": "delivered"}, counts.delivered
         yield {"source": source, "outcome": "rejected"}, counts.rejected
@@ -291,7 +300,7 @@ SOURCE_METRICS: Final[tuple[Metric[UploaderStatistics], ...]] = (
 uploader's option of that name too."""
 
 
-def _connections(statistics: ClientStatistics) -> Iterator[tuple[Attributes, float]]:
+def _connections(statistics: ClientStatistics) -> Iterator[Value]:
     for state, counts in (("active", statistics.connections_active), ("idle", statistics.connections_idle)):
         for place, count in counts.items():
             host, _, port = place.rpartition(":")
@@ -399,7 +408,7 @@ CAMERA_METRICS: Final[tuple[Metric[CameraStatistics], ...]] = (
 """What is read from `Camera.statistics()`; each value has the attribute `camera`."""
 
 
-def _stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
+def _stages(statistics: PipelineStatistics) -> Iterator[Value]:
     yield {"outcome": "submitted"}, statistics.submitted
     yield from _by_reason("skipped", statistics.skipped_by_reason)  # rules have any name
     yield from _by_reason("failed", statistics.failed_by_reason, FAIL_REASONS)
@@ -456,7 +465,7 @@ PIPELINE_FRAME_DURATION: Final[Metric[PipelineStatistics]] = Metric(
 """Recorded for each frame that is delivered, but for those that had to be read back from disk."""
 
 
-def _source_stages(statistics: PipelineStatistics) -> Iterator[tuple[Attributes, float]]:
+def _source_stages(statistics: PipelineStatistics) -> Iterator[Value]:
     for source, counts in statistics.by_source.items():
         yield {"source": source, "outcome": "submitted"}, counts.submitted
         yield {"source": source, "outcome": "skipped"}, counts.skipped

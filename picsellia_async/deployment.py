@@ -782,7 +782,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
             max_spool_bytes: Bytes of frames in the spool, those of earlier runs included: 10 GiB. The files take at most a tenth
                 more, and 64 MiB.
             min_free_bytes: Room on the spool's file system that is left to others: with less than that the disk is full. None: 1 % of
-                the file system, at least 4 MiB, at most 256 MiB.
+                the file system, at least 4 MiB (but no more than half of it), at most 256 MiB.
             durability: "commit": a frame is accepted once it is on disk. "interval": it is on disk at most `commit_interval` later.
             commit_interval: Seconds between commits in interval mode.
             deduplicate: Send each frame's id along, in its custom metadata as `picsellia_async_frame_id`, and after a lost answer

@@ -48,7 +48,7 @@ from picsellia_async._delivery.throughput import Throughput
 from picsellia_async._delivery.uplink import Uplink
 from picsellia_async._http.loop import running_loop
 from picsellia_async._services.files import file_size, read_image
-from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError
+from picsellia_async.errors import ClosedError, ConfigurationError, PicselliaError, SpoolError
 from picsellia_async.frames import Frame, no_frame
 
 __all__ = ["Uploader", "UploaderOptions", "deliver_all"]
@@ -337,16 +337,16 @@ class Uploader:
         self._check(frame)
         try:
             return await self._accept(frame)
-        except PicselliaError:  # also that of closing, for those that waited: they came before it
-            self._intake.refuse()
+        except PicselliaError as error:  # also that of closing, for those that waited: they came before it
+            self._intake.refuse(error, frame)
             raise
 
     async def _submit_of_iterable(self, frame: Frame) -> Receipt:
         self._check(frame)
         try:
             return await self._accept(frame)
-        except ClosedError:  # other refusals become an outcome there
-            self._intake.refuse()
+        except (ClosedError, SpoolError) as error:  # other refusals become an outcome there
+            self._intake.refuse(error, frame)
             raise
 
     def _check(self, frame: Frame) -> None:

@@ -256,12 +256,27 @@ class DeliveryLog:
         """
         seconds, silent = round(seconds, 1), round(silent, 1)
         text = f"closing: up to {seconds:.0f} s more for {_frames(counts.pending)}{self._named()}"
+        level = logging.WARNING
+        if self._service.health is Health.REFUSED:
+            level = logging.WARNING if self._service.is_told else logging.ERROR
+            text += "" if self.has_spool else ": rejected before, if that lasts"
+        self._note_told(now)
         fields = {**self._fields(counts, max(self._lasted(now), silent)), "seconds": seconds}
         if silent and self._service.health is Health.OK:
             text += f"; no answer for {silent:.0f} s"
             if self.health is not Health.DISK_FULL:
                 fields["health"] = Health.DOWN.value
-        return Line(logging.WARNING, text, fields)
+        return Line(level, text, fields)
+
+    def _note_told(self, now: float) -> None:
+        """Take note that a line named all trouble there is: another line for its beginning would be the same again, and late."""
+        for part in (self._service, self._disk):
+            trouble = part.trouble
+            if trouble is not None and trouble.well_since is None and not trouble.is_told:
+                trouble.is_told = trouble.was_told = True
+                trouble.told = trouble.kind
+                part.told_at, part.summary_at = now, now + SUMMARY_SECONDS
+        self._plan()
 
     def closing(
         self, now: float, counts: Counts, first_lost: list[Failure], first_of_all: list[Failure], directory: str
@@ -288,7 +303,8 @@ class DeliveryLog:
         if counts.spooled:
             parts.append(f"{counts.spooled} left in the spool {directory} for the next run")
         stored = _may_be_stored(counts.may_be_stored)
-        text = f"an uploader closed with {_frames(missing)} not delivered: {', '.join(parts)}{stored}{self._named()}{_names(first_of_all)}"
+        why = self._named()
+        text = f"an uploader closed with {_frames(missing)} not delivered: {', '.join(parts)}{stored}{why}{_names(first_of_all, told=why)}"
         fields = {**self._fields(counts, self._lasted(now)), "not_delivered": missing}
         return [*lines, Line(logging.WARNING, text, fields)]
 
@@ -459,7 +475,11 @@ def _reason(why: str) -> str:
     return f" ({why})" if why else ""
 
 
-def _names(first_lost: list[Failure]) -> str:
+def _names(first_lost: list[Failure], *, told: str = "") -> str:
+    """Name the first frames that were lost, with the reasons that the line does not have already."""
     groups = itertools.groupby(first_lost, key=lambda one: one.reason)
-    named = "; ".join(f"{', '.join(one.filename or str(one.frame_id) for one in lost)} ({why})" for why, lost in groups)
+    named = "; ".join(
+        ", ".join(one.filename or str(one.frame_id) for one in lost) + ("" if f"({why})" in told else f" ({why})")
+        for why, lost in groups
+    )
     return f", first {named}" if named else ""

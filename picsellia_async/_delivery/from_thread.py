@@ -117,7 +117,7 @@ class HandOver:
         self,
         accept: Callable[[Frame], Awaitable[Receipt]],
         end: Callable[[Frame, Rejected | Dropped], Receipt],
-        refuse: Callable[[], None],
+        refuse: Callable[[BaseException, Frame | None], None],
         ledger: Ledger,
         *,
         waits_for_word: bool,
@@ -300,7 +300,7 @@ class HandOver:
             given = await self._accept(handed.frame)
         except BaseException as error:  # a cancellation too: the thread must not wait for ever
             if isinstance(error, PicselliaError):
-                self._refuse()
+                self._refuse(error, handed.frame)
             is_told = isinstance(error, Exception)
             accepted.set_exception(error if is_told else closed())
             if is_told:
@@ -334,14 +334,14 @@ class HandOver:
             self._is_open = False
             self._changed.notify_all()
         for _ in range(waiting):
-            self._refuse()
+            self._refuse(closed(), None)
 
     def end(self) -> None:
         """Closing is over: what is still in the buffer is dropped, and counted."""
         self._task.cancel()
         for task in self._tasks:
             if task.cancel():
-                self._refuse()  # here: the account is final before the task runs again
+                self._refuse(closed(), None)  # here: the account is final before the task runs again
         self._shut()
 
     def _shut(self) -> None:
@@ -351,7 +351,7 @@ class HandOver:
         for handed in rest:
             item = self._ledger.known.get(handed.frame.id.int)
             if handed.accepted is not None:
-                self._refuse()
+                self._refuse(closed(), handed.frame)
                 handed.accepted.set_exception(closed())
             elif item is not None:  # accepted a moment ago; its task was cancelled before it heard of that
                 handed.receipt.follow(item.receipt)

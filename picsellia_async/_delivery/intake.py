@@ -138,9 +138,9 @@ class Intake:
             raise closed()
         return twin
 
-    def refuse(self) -> None:
+    def refuse(self, error: BaseException, frame: Frame | None = None) -> None:
         """Count a frame whose submitter is told an error, if only that closing ended its wait."""
-        self._ledger.refuse()
+        self._ledger.refuse(error, frame)
         self._reporter.look()
 
     def end(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:

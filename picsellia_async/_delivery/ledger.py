@@ -29,6 +29,7 @@ from picsellia_async._delivery.outcomes import (
     failure_of,
 )
 from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._error_text import typed_text
 from picsellia_async._log_line import logger
 from picsellia_async.frames import Frame
 
@@ -111,7 +112,9 @@ class Ledger:
     failures: list[Failure] = attrs.field(factory=list, init=False)
     """The first lines about frames that were not delivered."""
     first_lost: list[Failure] = attrs.field(factory=list, init=False)
-    """The first frames that were rejected or dropped since the log told of some; emptied then."""
+    """The first frames that were rejected, dropped or not taken since the log told of some; emptied then."""
+    first_refused: list[Failure] = attrs.field(factory=list, init=False)
+    """The first frames that were not taken, and so are in no report's `failures`."""
     undelivered: list[Dropped | Spooled] = attrs.field(factory=list, init=False)
     """Outcomes of the frames that were in memory when closing ended."""
     _flushes: list[_Flush] = attrs.field(factory=list, init=False)
@@ -148,9 +151,19 @@ class Ledger:
         self._end(receipt, outcome, 0, self.last_seq + 1)
         return receipt
 
-    def refuse(self) -> None:
-        """Count a frame that is not taken: `submit` raises."""
+    def refuse(self, error: BaseException, frame: Frame | None = None) -> None:
+        """Count a frame that is not taken: `submit` raises.
+
+        Args:
+            error: What it raises.
+            frame: Which one, where that is known here.
+        """
         self.not_accepted += 1
+        if frame is None:
+            return
+        for lines in (self.first_lost, self.first_refused):
+            if len(lines) < FIRST_LOST_MAX:
+                lines.append(Failure(frame.id, frame.filename, frame.source, "refused", typed_text(error)))
 
     def recover(self, frames: int, last_seq: int, quarantined: int) -> None:
         """Take in the frames that a spool held when it was opened.

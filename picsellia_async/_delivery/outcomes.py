@@ -220,9 +220,9 @@ class UploaderStatistics:
     health: Health
     """How delivery goes: the worst of `troubles`."""
     spool_frames: int
-    """Frames on disk."""
+    """Frames on disk that are to be delivered. Those that the service refused, and that are kept, are not counted."""
     spool_bytes: int
-    """Bytes of their records."""
+    """Bytes of their records, and of those that the service refused: `max_spool_bytes` bounds both."""
     quarantined: int
     """Records of the spool that were damaged."""
     callback_errors: int

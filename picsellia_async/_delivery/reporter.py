@@ -360,7 +360,7 @@ class Reporter:
         self.write(*self._callbacks.rest())
         ledger = self._ledger
         lost = (one for one in ledger.failures if one.outcome != "spooled")
-        first = list(itertools.islice(lost, FIRST_LOST_MAX))
+        first = list(itertools.islice(itertools.chain(lost, ledger.first_refused), FIRST_LOST_MAX))
         self.write(*self._log.closing(self._now(), self._counts(), ledger.first_lost, first, self._directory))
         with _OPEN_LOCK:
             _OPEN.discard(self)

@@ -20,5 +20,5 @@ def follow(log: DeliveryLog, until: float, counts: Counts = NONE, first: list[Fa
     return lines
 
 
-def lost(name: str) -> Failure:
-    return Failure(UUID(int=1), name, None, "rejected", "BadRequestError: bad")
+def lost(name: str, reason: str = "BadRequestError: bad") -> Failure:
+    return Failure(UUID(int=1), name, None, "rejected", reason)

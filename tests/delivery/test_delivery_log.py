@@ -197,6 +197,26 @@ def test_the_first_loss_of_an_outage_is_not_left_to_its_summary() -> None:
     assert len(follow(log, 36.0)) == 1
 
 
+def test_closing_tells_a_refusal_that_was_not_told_yet_and_nothing_says_it_again() -> None:
+    """With what becomes of the frames; the last line has each reason once."""
+    log = DeliveryLog(has_spool=False)
+    waiting = Counts(30, 0, 0, 0)
+    log.changed(0.0, Health.REFUSED, "403", waiting)
+    line = log.closing_waits(1.0, waiting, 29.0)
+    assert (line.level, line.text) == (
+        logging.ERROR,
+        "closing: up to 29 s more for 30 frames; the service refuses this account (403): rejected before, if that lasts",
+    )
+    log.changed(2.0, Health.REFUSED, "403", waiting, is_sure=True, is_final=True)
+    assert log.lines(2.0, waiting, []) == []
+    assert log.closing_waits(2.0, waiting, 28.0).level == logging.WARNING
+    failure = lost("a.jpg", "403")
+    (last,) = log.closing(3.0, Counts(0, 0, 30, 0), [failure], [failure], "")
+    assert last.text == (
+        "an uploader closed with 30 frames not delivered: 30 rejected; the service refuses this account (403), first a.jpg"
+    )
+
+
 def test_a_refused_account_is_an_error_and_is_told_once_it_lasts() -> None:
     """Or at once, when it is final; other troubles are warnings."""
     log = DeliveryLog(has_spool=False)

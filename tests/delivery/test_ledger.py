@@ -89,7 +89,7 @@ def test_no_order_of_events_unbalances_the_account(steps: list[str]) -> None:
             frame = make_frame(number)
             ledger.accept_ended(frame, Rejected(frame, REFUSAL))
         elif step == "refuse":
-            ledger.refuse()
+            ledger.refuse(REFUSAL)
         elif step == "recover":
             ledger.recover(2, ledger.last_seq + 2, 0)
             on_disk += 2

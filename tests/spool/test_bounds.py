@@ -29,6 +29,8 @@ async def test_a_refused_frame_becomes_a_dead_letter(tmp_path: Path) -> None:
     service = Service(is_up=False, error=BadRequestError("bad box", 400, "POST", "http://x"))
     async with uploader(service, tmp_path, close_timeout=5.0, max_spool_bytes=10_000) as up:
         assert isinstance(await (await up.submit(make_frame(1, 3000))), Rejected)
+        numbers = up.statistics()
+        assert (numbers.spool_frames, numbers.spool_bytes > 3000) == (0, True), "its bytes count, and it does not"
     (letter,) = peek(tmp_path)[1]
     assert "bad box" in letter.reason
     service.error = None

@@ -118,7 +118,9 @@ async def test_health_tells_a_full_disk_until_there_is_room(
         await up.submit(make_frame(2, 100_000))
         assert up.statistics().health is Health.OK
     assert (service.stored, up.report.is_balanced) == (["frame-000002.jpg"], True)
-    assert "1 not taken (`submit` raised)" in caplog.text
+    (closed,) = [line for line in caplog.messages if line.startswith("an uploader closed")]
+    assert "1 not taken (`submit` raised), first frame-000001.jpg (SpoolError: " in closed
+    assert "No space left" in closed
 
 
 async def test_min_free_bytes_is_left_to_others(tmp_path: Path, small_disk: SmallDisk) -> None:

@@ -50,9 +50,9 @@ async def test_a_small_disk_that_was_full_has_room_again(small_mount: Path) -> N
 
 
 @pytest.mark.parametrize("size", [MEBI, 3 * MEBI, 5 * MEBI, 8 * MEBI, 2**30])
-@pytest.mark.parametrize("kept", [0, 100_000])
+@pytest.mark.parametrize("kept", [0, 100_000, None])
 def test_an_empty_file_system_of_any_size_is_not_full(
-    size: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int, kept: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither at the beginning, nor after it was full; the reserve is set aside only where it leaves as much."""
     monkeypatch.setattr(disk, "total_bytes", lambda _: size)

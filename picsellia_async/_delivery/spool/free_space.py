@@ -18,6 +18,8 @@ _ENOUGH_BYTES: Final = 2 * _RESERVE_BYTES
 _SMALL_BYTES: Final = 2 * _ENOUGH_BYTES
 _FREE_PART, _FREE_MIN, _FREE_MAX = 0.01, 4 * 2**20, 256 * 2**20
 """Room that is left to others where nobody says how much: this part of the file system, within these bounds."""
+_FREE_PART_MAX: Final = 0.5
+"""Of a small file system no more than this part is left to others, or a spool there would never take a frame."""
 
 
 class Room:
@@ -28,7 +30,7 @@ class Room:
 
         Args:
             directory: Open, and locked by this process.
-            min_free_bytes: Room that is left to others; None: 1 % of the file system, at least 4 MiB, at most 256 MiB.
+            min_free_bytes: Room that is left to others; None: 1 % of the file system, at least 4 MiB, but no more than half of it, at most 256 MiB.
         """
         self.is_full = False
         """Whether there was no room when somebody looked last."""
@@ -48,7 +50,7 @@ class Room:
             return None
         kept = self._min_free_bytes
         if kept is None:
-            kept = int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX))
+            kept = int(min(max(total * _FREE_PART, _FREE_MIN), _FREE_MAX, total * _FREE_PART_MAX))
         self.is_nearly_full = free < kept + min(kept, _FREE_MAX)
         return free, kept, total
 
@@ -56,7 +58,7 @@ class Room:
         """Raise what a full disk raises where so many bytes would take what is left to others."""
         room = self._free()
         if room is not None and room[0] - size < room[1]:
-            text = f"{os.strerror(errno.ENOSPC)}: {room[0]} bytes are free, and {room[1]} are left to others"
+            text = f"{os.strerror(errno.ENOSPC)}: {room[0]} bytes are free, and {room[1]} are left to others (min_free_bytes)"
             raise OSError(errno.ENOSPC, text)
 
     def look(self, errors: Sequence[Exception] = ()) -> None:
