@@ -16,7 +16,7 @@ from picsellia_async._error_text import error_text
 from picsellia_async.cli.batch import Batch
 from picsellia_async.cli.delivering import LINES_SHOWN, print_failures
 from picsellia_async.cli.failure_file import FailureFile
-from picsellia_async.cli.resuming import tell_end
+from picsellia_async.cli.resuming import has_journal, tell_end
 from picsellia_async.cli.wording import in_options
 from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame
@@ -60,7 +60,8 @@ class Result:
         if self.job is not None:
             known = self.job.delivered + self.job.rejected + self.job.left
         else:
-            known = 0 if self.report is None else self.report.accepted
+            # What a former run left in the spool is not of this input.
+            known = 0 if self.report is None else self.report.accepted - self.report.recovered
         return self.batch.unread(known, self.skipped)
 
     @property
@@ -135,7 +136,7 @@ def tell_way_on(args: argparse.Namespace, result: Result) -> None:
     """Say on stderr how to go on, where something was refused or is left."""
     if result.job is not None and result.journal is not None:
         tell_end(result.job, result.journal, result.unread, _way_on(args, result))
-    elif args.no_journal and result.report is not None and result.unread != 0:
+    elif not has_journal(args) and result.report is not None and result.unread != 0:
         rest = "the rest" if result.unread is None else result.unread
         print(f"{rest} not read: {_way_on(args, result)}", file=sys.stderr)
     elif (
@@ -154,7 +155,9 @@ def tell_way_on(args: argparse.Namespace, result: Result) -> None:
 
 def _way_on(args: argparse.Namespace, result: Result) -> str:
     """Return what the same command does with what is left."""
-    again = "" if not args.no_journal else "; without a journal it sends all from the beginning"
+    again = "" if has_journal(args) else "; without a journal it sends all from the beginning"
+    if result.report is not None and result.report.spooled:
+        again += ", once the spool is delivered"
     if isinstance(result.error, SourceError):
         # What is wrong with the whole of a file --skip-bad does not pass over either.
         skip = ", and --skip-bad goes on behind it" if result.error.is_of_item and not args.skip_bad else ""

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import attrs
 
+from picsellia_async._error_text import shown_name
+from picsellia_async._log_line import one_line
 from picsellia_async.cli.batch import count
 from picsellia_async.cli.delivering import seconds
 from picsellia_async.errors import ConfigurationError
@@ -78,9 +80,8 @@ def _list(args: argparse.Namespace) -> int:
         print(f"{path}: {_whose(contents)}{_use(contents)}")
         for row in rows:
             ages = f"oldest {_age(row['oldest_seconds'])}, newest {_age(row['newest_seconds'])}"
-            print(
-                f"  {row['state']} {row['source'] or '(no source)'}: {row['frames']} frames, {_size(row['bytes'])}, {ages}"
-            )
+            source = _shown(row["source"]) or "(no source)"
+            print(f"  {row['state']} {source}: {row['frames']} frames, {_size(row['bytes'])}, {ages}")
         print(f"  {_sum(contents)}")
     return 0
 
@@ -126,9 +127,9 @@ def _show(args: argparse.Namespace) -> int:
             fields = attrs.asdict(one) | {"id": str(one.id), "accepted_at": _time(one.accepted_at)}
             print(json.dumps(fields))
         else:
-            reason = f": {one.reason}" if one.reason else ""
+            reason = f": {_shown(one.reason)}" if one.reason else ""
             print(
-                f"{one.id} {one.state} {_age(now - one.accepted_at)} {one.source or '-'} {one.filename or '-'} "
+                f"{one.id} {one.state} {_age(now - one.accepted_at)} {_shown(one.source) or '-'} {_shown(one.filename) or '-'} "
                 f"{_size(one.size)}{reason}"
             )
     if args.limit is not None and len(frames) > args.limit:
@@ -198,16 +199,16 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
     spool = shlex.quote(str(contents.path))
-    source = f", from source {frame.source}" if frame.source else ""
+    source = f", from source {_shown(frame.source)}" if frame.source else ""
     age = _age(time.time() - frame.accepted_at)
     lines = [
-        f"frame {frame.id}: {frame.filename or '(no name can be read)'}",
+        f"frame {frame.id}: {_shown(frame.filename) or '(no name can be read)'}",
         f"  accepted {_time(frame.accepted_at)} ({age} ago){source}, as number {frame.number}, for {_whose(contents)}",
         f"  kept in {frame.file} of {str(contents.path)!r}, {_size(frame.size)}",
     ]
     if frame.state == "pending":
         if frame.reason:
-            lines.append(f"  was refused ({frame.reason}), and queued again")
+            lines.append(f"  was refused ({_shown(frame.reason)}), and queued again")
         next_ = (
             f"process {contents.holder} delivers it"
             if contents.holder is not None
@@ -216,7 +217,10 @@ def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
         lines.append(f"  is pending: {next_}")
     elif frame.state == "rejected":
         actions = f"`picsellia-async spool requeue {spool} {frame.id}` (or `export`, `drop`)"
-        lines += [f"  was refused by the service: {frame.reason}", f"  is kept until its room is needed: {actions}"]
+        lines += [
+            f"  was refused by the service: {_shown(frame.reason)}",
+            f"  is kept until its room is needed: {actions}",
+        ]
     elif frame.state == "damaged":
         lines.append("  is damaged: its image or description cannot be read")
     else:
@@ -245,6 +249,11 @@ def _chosen(frames: Iterable[SpooledFrame], args: argparse.Namespace, states: Se
             f"the spool {str(args.spool)!r} has no frame {min(missing)!r} that is {' or '.join(states)} and fits the options"
         )
     return chosen
+
+
+def _shown(text: str | None) -> str:
+    """Return a name or reason for a line of a terminal: in one line, and where it is an address without its password."""
+    return one_line(shown_name(text or ""))
 
 
 def _time(epoch: float) -> str:

@@ -168,6 +168,14 @@ async def test_what_was_delivered_can_be_verified(monitor, emulator, client, man
     assert (code, report["verified"]["seen"], len(report["verified"]["missing"])) == (1, 5, 1)
 
 
+async def test_what_is_there_twice_is_counted_and_no_failure(monitor, manifest_file):
+    """`--fresh` sends everything again, as it was asked to: nothing is missing."""
+    assert (await monitor("--manifest", manifest_file))[0] == 0
+    code, report, err = await monitor("--manifest", manifest_file, "--fresh", "--verify")
+    assert (code, report["verified"]["more_than_once"]) == (0, 6)
+    assert "verified: 6 delivered, 6 of them seen on the platform, 0 not, 6 more than once\n" in err
+
+
 async def test_progress_is_told_where_there_is_no_terminal(monitor, emulator, manifest_file, monkeypatch):
     """A line from time to time: of how many, what is under way, what was refused."""
     monkeypatch.setattr(batch, "TOLD_SECONDS", 0.01)

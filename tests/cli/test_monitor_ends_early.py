@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from picsellia_async._delivery.spool import disk
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Fault
 
@@ -195,3 +196,23 @@ async def test_where_the_first_item_is_bad_all_may_be(tmp_path, monitor, place, 
     _, _, err = await monitor(*arguments)
     assert "the same command stops there again, and --skip-bad goes on behind it" in err
     assert ("unless all are bad like this first one: --skip-bad --dry-run counts them" in err) == is_first
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_what_a_full_disk_keeps_from_a_spool_is_counted_as_not_read(
+    tmp_path, monitor, monkeypatch, caplog, as_text
+):
+    """Of the items that there are; the frame that found no room is told with the error, and how to go on."""
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 0)
+    manifest = write_manifest(tmp_path / "day")
+    count = len(manifest.read_text().splitlines())
+    code, report, err = await monitor(
+        "--manifest", manifest, "--spool", tmp_path / "spool", "--close-timeout", "1", as_text=as_text
+    )
+    assert code == 1
+    if not as_text:
+        assert (report["accepted"], report["refused"], report["not_read"]) == (0, 1, count)
+    assert (
+        f"{count} not read: the same command tries them again; without a journal it sends all from the beginning" in err
+    )
+    assert "an uploader closed with 1 frame not delivered: 1 not taken (`submit` raised)" in caplog.text

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 
+import attrs
 import pytest
 
 from picsellia_async.cli.main import main
@@ -100,6 +101,25 @@ async def test_refused_frames_are_exported_sent_by_monitor_and_dropped(left, emu
     assert capsys.readouterr().out.endswith("2 frames deleted from the spool\n")
     assert await call("replay", spool, "--api-token", emulator.api_token) == 0
     assert stored(emulator) == digests(0, 1, 2, 3)
+
+
+async def test_names_and_reasons_are_shown_in_one_line_without_passwords(tmp_path, deployment, emulator, capsys):
+    """A source is whatever the program called it; JSON has it as it is."""
+    source = "user:pass-7xk@gate/1\nforged\x1b[31m\u202e"
+    body = json.dumps({"detail": "no\x1b[2J\u2028line"}, ensure_ascii=False)
+    emulator.faults.add(Fault(kind="status", status=422, endpoint="monitor", times=1, body=body))
+    spool = tmp_path / "spool"
+    async with deployment.uploader(spool=spool, close_timeout=0.0) as uploader:
+        one = attrs.evolve(frame(0), source=source)
+        await (await uploader.submit(one))
+    for action in (["list"], ["show"], ["explain"]):
+        assert await call("spool", *action, spool, *([one.id] if action == ["explain"] else [])) == 0
+        out = capsys.readouterr().out
+        assert r"***@gate/1\nforged\x1b[31m\u202e" in out
+        assert "pass-7xk" not in out
+        assert all(line.isprintable() for line in out.split("\n"))
+    assert await call("spool", "show", spool, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["source"] == source
 
 
 async def test_requeued_frames_are_delivered_by_replay(left, emulator, capsys):
