@@ -36,7 +36,7 @@ from picsellia_async.plausibility import (
     is_right_at_a_glance,
 )
 from picsellia_async.predictions import PredictionFormat, copied
-from picsellia_async.validation import buffer
+from picsellia_async.validation import buffer, checked_path
 from picsellia_async.validation import uuid as as_uuid
 
 _SIGNATURES: Final = ((b"\xff\xd8\xff", SupportedContentType.JPEG), (b"\x89PNG", SupportedContentType.PNG))
@@ -71,7 +71,7 @@ def _image(
     elif value is None:
         return None
     elif isinstance(value, os.PathLike):
-        return Path(os.fsdecode(value))
+        return checked_path(value, "image")
     else:
         image = bytes(buffer(value, "image"))
     if not 0 < len(image) <= IMAGE_BYTES_MAX:
@@ -158,6 +158,10 @@ class FrameFields(FrameDetails, total=False):
     content_type: SupportedContentType | str | None
 
 
+_TOLD_BY_AN_ARRAY: Final = frozenset({"image", "object_name", "data", "width", "height", "content_type"})
+"""Fields of a frame that are not given beside an array."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Frame(MonitorOptions):
     """One prediction and its image, for the uploader. Checked when made; two frames are equal if their ids are.
@@ -220,7 +224,7 @@ class Frame(MonitorOptions):
         if self.shadow_prediction is not None:
             object.__setattr__(self, "shadow_prediction", copied(self.shadow_prediction))
         image = self.image
-        if (self.checks == "on" or checked_checks(self.checks) == "on") and not (
+        if checked_checks(self.checks) == "on" and not (
             isinstance(image, bytes) and is_right_at_a_glance(self, image, None)
         ):
             # Its size first: where that is wrong, all coordinates seem so.
@@ -291,17 +295,21 @@ class Frame(MonitorOptions):
             ConfigurationError: No such array, a value cannot be used, or the extra is not installed.
             ImplausibleError: The extension of `filename` says another format, or what `Frame` refuses.
         """
+        told = sorted(_TOLD_BY_AN_ARRAY & options.keys())
+        if told:  # as Python refuses what is no argument, which of `Frame` it is
+            raise TypeError(f"an array takes no {', '.join(told)}: its pixels and the format say it")
         encoding = Encoding(order=order, format=format, quality=quality, max_side=max_side)
-        is_checked = options.get("checks", "on") == "on"
+        is_checked = checked_checks(options.get("checks", "on")) == "on"
         if is_checked:
             _check_extension(filename, encoding)
         made = encode(pixels, encoding, prediction, options.get("shadow_prediction"), is_checked=is_checked)
-        id_ = options.get("id") or _new_id()
+        said = options.get("id")
+        id_ = _new_id() if said is None else _id(said)
         extension = "jpg" if format == "jpeg" else format
         options["id"], options["shadow_prediction"] = id_, made.shadow_prediction
         return cls(
             image=made.content, width=made.width, height=made.height, prediction=made.prediction, latency=latency,
-            filename=f"{id_}.{extension}" if filename is None or filename == "" else filename, content_type=encoding.content_type, **options,
+            filename=f"{id_}.{extension}" if filename is None or _is_left_out(filename) else filename, content_type=encoding.content_type, **options,
         )  # fmt: skip
 
     def check_image(self, image: bytes) -> None:

@@ -22,7 +22,7 @@ from picsellia_async.errors import (
     FileNotReadableError,
     shown,
 )
-from picsellia_async.validation import choice
+from picsellia_async.validation import checked_path, choice
 
 ImageFormat: TypeAlias = Literal["JPEG", "PNG", "CgBI"]
 """CgBI: the PNG of iPhone apps, which Apple's tools write and nobody else decodes."""
@@ -137,8 +137,9 @@ def image_size(
     """
     choice(orientation, "orientation", get_args(OrientationRule))
     if isinstance(image, (str, os.PathLike)):
-        name = repr(os.fspath(image))
-        header, start = _read_file(Path(image))
+        path = checked_path(image, "image")
+        name = repr(os.fspath(path))
+        header, start = _read_file(path)
     elif isinstance(image, (bytes, bytearray, memoryview)):
         name = "image"
         header, start = read_header(image), bytes(_flat(image)[:SIGNATURE_BYTES])

@@ -6,13 +6,14 @@ on use, and belong to the extra `images`.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from picsellia_async.enums import SupportedContentType
-from picsellia_async.errors import ConfigurationError, ImplausibleError
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import read_header
 from picsellia_async.predictions import PredictionFormat, as_prediction
 from picsellia_async.predictions.base import said_of_size
@@ -29,6 +30,8 @@ BYTE_MAX: Final = 255
 """Highest value of a channel."""
 _NORMALIZED_MAX: Final = 16
 """Highest value up to which floats are not taken for 0 to 255: a picture so dark is rarer than one that was normalised for a model."""
+_NUMERIC: Final = frozenset("biuf")
+"""Kinds of numpy's arrays of true or false, integers and floats."""
 JPEG_SIDE_MAX: Final = 65_500
 """Pixels of a side that libjpeg encodes; the format itself ends at 65,535."""
 
@@ -43,14 +46,14 @@ class Encoding:
     max_side: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no such setting."""
+        """Refuse what is no such setting; numbers of numpy and torch become Python's."""
         choice(self.order, "order", get_args(ChannelOrder))
         choice(self.format, "format", get_args(EncodedFormat))
-        whole_number(self.quality, "quality", 1)
+        object.__setattr__(self, "quality", whole_number(self.quality, "quality", 1))
         if self.quality > 100:
             raise ConfigurationError(f"quality must be 1 to 100, got {self.quality}")
         if self.max_side is not None:
-            whole_number(self.max_side, "max_side", 1)
+            object.__setattr__(self, "max_side", whole_number(self.max_side, "max_side", 1))
 
     @property
     def content_type(self) -> SupportedContentType:
@@ -188,36 +191,46 @@ def _libraries(*names: str) -> list[Any]:
         raise ConfigurationError(f"arrays need {error.name}: pip install 'picsellia-async[images]'") from error
 
 
-def _conversion(array: Any) -> str:
-    """Say how an array of another type becomes bytes without wrapping round."""
+def _conversion(array: Any, *, is_tensor: bool) -> str:
+    """Say how an array of another type becomes bytes without wrapping round, in the words of the library that it is of."""
+    to_bytes = "to(torch.uint8)" if is_tensor else "astype(numpy.uint8)"
+    clip = "pixels.clip(0, 255)" if is_tensor else "numpy.clip(pixels, 0, 255)"
     if array.dtype.kind == "b":
-        return "pixels.astype(numpy.uint8) * 255"
+        return f"pixels.{to_bytes} * 255"
     lowest, highest = (array.min(), array.max()) if array.size and array.dtype.kind in "fiu" else (0, 0)
     is_float = array.dtype.kind == "f"
     if highest != highest:  # noqa: PLR0124 - NaN is what is not itself
         return "it holds NaN, which is no pixel"
     if is_float and lowest >= 0 and highest <= 1:
-        return "multiply by 255 and convert with astype(numpy.uint8)"
+        return f"multiply by 255 and convert with {to_bytes}"
     if lowest < 0 or (is_float and (highest <= _NORMALIZED_MAX or BYTE_MAX < highest <= 2 * BYTE_MAX)):
         return (
             f"its values go from {lowest:.4g} to {highest:.4g}, as an image that was normalised for a model: undo that first (pixels * std + mean, "
             "with those of the model's preprocessing), multiply by 255 where it gives 0 to 1, then "
-            "numpy.clip(pixels, 0, 255).astype(numpy.uint8)"
+            f"{clip}.{to_bytes}"
         )
     if highest <= BYTE_MAX:
-        return "astype(numpy.uint8)"
+        return to_bytes
     return (
-        f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / full)).astype(numpy.uint8), where full is the highest "
+        f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / full)).{to_bytes}, where full is the highest "
         "value that the camera can give (65535 of 16 bits, 4095 of 12), the same for every image: each one's own makes brightness jump"
     )
 
 
-def _refuse_bytes(pixels: Any) -> None:
-    """Refuse bytes in place of an array: nothing says their height and width.
+def _refuse_others(pixels: Any) -> None:
+    """Refuse what often stands in place of an array: nothing, a path, and bytes, whose height and width nothing says.
 
     Raises:
-        ConfigurationError: They are bytes.
+        ConfigurationError: It is one of these.
     """
+    if pixels is None:
+        raise ConfigurationError(
+            "pixels is None, and no array: cv2.imread gives None for a path that it cannot read, and VideoCapture.read at the end"
+        )
+    if isinstance(pixels, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"pixels is {shown(pixels)}, and no array: an image in a file is given as Frame(image=Path(...)), or its path to monitor"
+        )
     if isinstance(pixels, (bytes, bytearray)) or (isinstance(pixels, memoryview) and pixels.ndim == 1):
         raise ConfigurationError(
             f"pixels is {len(pixels)} bytes, and no array: an encoded image is given as Frame(image=...) or to monitor_bytes, and raw "
@@ -225,11 +238,31 @@ def _refuse_bytes(pixels: Any) -> None:
         )
 
 
+def _array_of(pixels: Any) -> Any:
+    """Return the pixels as an array of numbers.
+
+    Raises:
+        ConfigurationError: They are none.
+    """
+    (numpy,) = _libraries("numpy")
+    try:
+        array = numpy.asarray(pixels)
+    except (TypeError, ValueError, OverflowError):  # rows of different lengths, for instance
+        array = None
+    if array is None or array.dtype.kind not in _NUMERIC:
+        raise ConfigurationError(
+            f"pixels must be an array of height x width x 3, or height x width for gray, got {shown(pixels)}"
+        )
+    return array
+
+
 def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
-    refuse_masked(pixels, "pixels")
-    _refuse_bytes(pixels)
+    refuse_masked(
+        pixels, "pixels", "say by pixels.filled(0) that they are black, or give pixels.data, what lies behind the mask"
+    )
+    _refuse_others(pixels)
     if hasattr(
         pixels, "getbands"
     ):  # Pillow's: it knows its channels, and the order that is said may not contradict them
@@ -241,16 +274,20 @@ def _checked(pixels: Any, order: str) -> Any:
             raise ImplausibleError(
                 f'pixels is an image of Pillow\'s, whose channels are red, green, blue: order="rgb", not {order!r}'
             )
-    array = numpy.asarray(pixels.detach().cpu() if hasattr(pixels, "detach") else pixels)
+    is_tensor = hasattr(pixels, "detach")
+    array = _array_of(pixels.detach().cpu() if is_tensor else pixels)
     shape = array.shape
     if array.dtype != numpy.uint8:
-        raise ConfigurationError(f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {_conversion(array)}")
+        raise ConfigurationError(
+            f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {_conversion(array, is_tensor=is_tensor)}"
+        )
     if array.ndim == 3 and shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim == 3 and shape[2] == 4:
         raise ConfigurationError(f"pixels has four channels, shape {shape}: drop the alpha channel, pixels[:, :, :3]")
     if array.ndim == 3 and shape[2] != 3 and shape[0] in {1, 3}:
-        raise ImplausibleError(f"pixels has shape {shape}, which looks like channels first: pixels.transpose(1, 2, 0)")
+        turn = "permute" if is_tensor else "transpose"
+        raise ImplausibleError(f"pixels has shape {shape}, which looks like channels first: pixels.{turn}(1, 2, 0)")
     is_gray = array.ndim == 2
     if not array.size or not (is_gray or (array.ndim == 3 and shape[2] == 3)):
         raise ConfigurationError(f"pixels must be height x width x 3, or height x width for gray, got shape {shape}")

@@ -9,10 +9,12 @@ import dataclasses
 import datetime
 import io
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -67,7 +69,7 @@ def _to_int(value: Any, name: str, *, rounded: bool) -> int:
         return number
     if number is not None and math.isfinite(number) and (rounded or number.is_integer()):
         return round(number)
-    raise ConfigurationError(f"{name} must be a whole number, got {shown(value)}")
+    raise ConfigurationError(f"{name} must be a {'finite' if rounded else 'whole'} number, got {shown(value)}")
 
 
 def real_number(value: Any, name: str, minimum: float | None = None) -> float:
@@ -162,16 +164,16 @@ def is_masked(array: Any) -> bool:
     return hasattr(array, "filled") and bool(array.mask.any())
 
 
-def refuse_masked(array: Any, name: str) -> None:
-    """Refuse an array of numpy of which values are masked.
+def refuse_masked(
+    array: Any, name: str, way: str = "leave their shapes out, or say by filled(...) what they are"
+) -> None:
+    """Refuse an array of numpy of which values are masked; `way` is what the message advises.
 
     Raises:
         ConfigurationError: One is; an array with a mask that masks nothing is taken.
     """
     if is_masked(array):
-        raise ConfigurationError(
-            f"{name} has masked values, which stand for nothing: leave their shapes out, or say by filled(...) what they are"
-        )
+        raise ConfigurationError(f"{name} has masked values, which stand for nothing: {way}")
 
 
 def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:
@@ -252,6 +254,24 @@ def file_name(value: Any, name: str) -> str:
     raise ConfigurationError(
         f"{name} {problem}, got {shown(found)}: monitor_bytes, predict_bytes and Frame take another filename="
     )
+
+
+def checked_path(value: Any, name: str) -> Path:
+    """Return the path of a file or a folder.
+
+    Raises:
+        ConfigurationError: The value is no path, is empty, or has what no path can have: NUL, or half of a surrogate pair.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ConfigurationError(f"{name} must be a str or Path, got {shown(value)}")
+    found = os.fsdecode(value)
+    try:
+        is_possible = b"\0" not in os.fsencode(found)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise ConfigurationError(f"{name} has a character that no path can have, got {shown(found)}")
+    return Path(found)
 
 
 def texts(value: Any, name: str) -> list[str]:
@@ -454,14 +474,14 @@ def epoch_seconds(value: Any, name: str) -> float:
                 ".replace(tzinfo=datetime.timezone.utc)"
             )
         return value.timestamp()
-    if isinstance(value, str):
+    if _plain(value) is None:
+        way = ""
+        if isinstance(value, str):
+            way = f": {_datetime_of(value)}"
+        elif _array_kind(value) == "M":
+            way = ': .astype("datetime64[us]").item().replace(tzinfo=datetime.timezone.utc)'
         raise ConfigurationError(
-            f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: {_datetime_of(value)}"
-        )
-    if _array_kind(value) == "M":
-        raise ConfigurationError(
-            f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}: "
-            '.astype("datetime64[us]").item().replace(tzinfo=datetime.timezone.utc)'
+            f"{name} must be a number of epoch seconds or an aware datetime, got {shown(value)}{way}"
         )
     return real_number(value, name)
 

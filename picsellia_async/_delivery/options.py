@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-import os
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ import attrs
 
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.validation import checked_path
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics
@@ -104,8 +104,8 @@ def _is_bound(instance: object, attribute: attrs.Attribute[Any], value: object) 
 
 
 def _is_directory(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and (value == "" or not isinstance(value, (str, os.PathLike))):
-        raise ConfigurationError(f"{attribute.name} must be the path of a directory, got {shown(value)}")
+    if value is not None:
+        checked_path(value, attribute.name)
 
 
 def _is_seed(_: object, attribute: attrs.Attribute[Any], value: object) -> None:

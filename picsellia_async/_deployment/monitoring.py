@@ -27,7 +27,7 @@ from picsellia_async.resources.data import Data
 from picsellia_async.resources.handle import Record, expect
 from picsellia_async.resources.model import ModelVersion
 from picsellia_async.responses import DeploymentInformation, MonitorAnswer, Statistics
-from picsellia_async.validation import epoch_seconds, seconds, sequence, text, whole_number
+from picsellia_async.validation import checked_path, epoch_seconds, seconds, sequence, text, whole_number
 
 
 class Monitoring:
@@ -179,9 +179,9 @@ async def image_name(image_path: str | Path, content_type: SupportedContentType 
         ConfigurationError: The value is no path of a file; where nothing tells the content type, also: it is a directory, or has no
             extension and is not there.
     """
-    if not isinstance(image_path, (str, Path)) or not Path(image_path).name:
+    name = checked_path(image_path, "image_path").name
+    if not name:
         raise ConfigurationError(f"image_path must be the str or Path of a file, got {shown(image_path)}")
-    name = Path(image_path).name
     if content_type is None and content_type_of_name(name) is None:
         try:
             await file_size(image_path, "image_path")  # a directory is told as one, not as a file without an extension

@@ -22,8 +22,8 @@ from picsellia_async.errors import (
     FileIsDirectoryError,
     FileNotFoundException,
     FileNotReadableError,
-    shown,
 )
+from picsellia_async.validation import checked_path
 
 WRITE_BYTES: Final = 1 << 20
 """Bytes of a download that are collected in memory and written at once."""
@@ -63,8 +63,7 @@ async def file_size(path: str | Path, name: str) -> int:
     Raises:
         ConfigurationError: As for `read_image`, whatever the size.
     """
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ConfigurationError(f"{name} must be a str or Path, got {shown(path)}")
+    checked_path(path, name)
     with _explained(path, name):
         status = await _off_loop(_stat, os.stat, path)
     if stat.S_ISDIR(status.st_mode):

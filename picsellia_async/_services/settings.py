@@ -14,7 +14,7 @@ from picsellia_async._wire.secret import SecretStr, hide
 from picsellia_async.config import DEFAULT_HOST, RetryPolicy, Timeouts
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.plausibility import Checks, checked_checks
-from picsellia_async.validation import text, uuid
+from picsellia_async.validation import checked_path, text, uuid
 
 _TOKEN_LENGTH: Final = 16
 """A token that is as long stands in no host's name by chance."""
@@ -25,11 +25,7 @@ def _timeouts(value: Any) -> Timeouts:
 
 
 def _directory(value: Any) -> Path | None:
-    if value is None:
-        return None
-    if value == "" or not isinstance(value, (str, os.PathLike)):
-        raise ConfigurationError(f"cache_dir must be the path of a directory, got {shown(value)}")
-    return Path(os.fsdecode(value))
+    return None if value is None else checked_path(value, "cache_dir")
 
 
 def _policy(value: RetryPolicy) -> RetryPolicy:

@@ -22,6 +22,7 @@ from picsellia_async.predictions import (
     LabelMap,
     PredictionFormat,
 )
+from picsellia_async.predictions._labels import checked_label_map
 from picsellia_async.validation import choice, real_number, whole_number
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class OnnxModel:
         self._session = session
         self._output_names = [output.name for output in session.get_outputs()]
         self._names = names_by_number(names)
-        self._label_map = label_map or None
+        self._label_map = None if label_map is None else checked_label_map(label_map) or None
         self._wanted = self._chosen(only)
         told = session.get_modelmeta().custom_metadata_map
         _check_names(self._names, _told_names(told))

@@ -44,6 +44,7 @@ from picsellia_async.pipeline._slots import Slots
 from picsellia_async.pipeline._statistics import EndedBy, PipelineReport, PipelineStatistics, total
 from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.predictions import Kind, LabelMap, Names
+from picsellia_async.predictions._labels import checked_label_map
 from picsellia_async.uploader import Uploader
 from picsellia_async.validation import boolean, choice, real_number, whole_number
 
@@ -140,6 +141,7 @@ class Pipeline:
         self._feeds = feeds_of(sources, when_busy)
         rule = as_rules(keep)
         if label_map is not None:
+            label_map = checked_label_map(label_map)
             own = names.values() if isinstance(names, Mapping) else names or ()
             check_class_names(rule, {**label_map, **dict.fromkeys(own)}, label_map.values())
         self._sink = Sink(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -87,7 +88,7 @@ def known_labels(label_map: LabelMap, used: Iterable[Any]) -> KnownLabels:
         and known.still_says(used)
     ):
         return known
-    by_name = _checked_map(label_map)
+    by_name = checked_label_map(label_map)
     known = KnownLabels(label_map, by_name, {index: name for name, index in by_name.items()})
     for old in list(_KNOWN)[: max(0, len(_KNOWN) - _KNOWN_MAX + 1)]:
         _KNOWN.pop(old, None)  # another thread may have
@@ -139,9 +140,15 @@ def indexes_shown(label_map: LabelMap) -> str:
     return f"{found[0]} to {found[-1]}" if is_range and len(found) > 1 else shown(found)
 
 
-def _checked_map(label_map: Any) -> dict[str, int]:
+def checked_label_map(label_map: Any) -> dict[str, int]:
+    """Return a label map as a dict.
+
+    Raises:
+        ConfigurationError: It is no mapping of name to index; an `await` that was forgotten is told as one.
+    """
     if not isinstance(label_map, Mapping):
-        raise ConfigurationError(f"label_map must be a mapping of name to index, got {shown(label_map)}")
+        way = f": {_WAY}" if inspect.isawaitable(label_map) else ""
+        raise ConfigurationError(f"label_map must be a mapping of name to index, got {shown(label_map)}{way}")
     if (
         label_map
         and all(isinstance(value, str) for value in label_map.values())

@@ -51,6 +51,24 @@ def _libraries(*names: str) -> list[Any]:
         raise ConfigurationError(f"masks need {error.name}: pip install 'picsellia-async[masks]'") from error
 
 
+def _check_axes(masks: Any, name: str, count: int | None) -> None:
+    """Refuse what is no list of masks.
+
+    Raises:
+        ConfigurationError: One mask alone, one number, or an array whose last axis counts the masks.
+    """
+    if not isinstance(masks, Iterable) or getattr(masks, "ndim", None) == 0:
+        raise ConfigurationError(f"{name} must be arrays of height x width, one per shape, got {shown(masks)}")
+    shape = tuple(getattr(masks, "shape", ()))
+    if len(shape) == 2:
+        raise ConfigurationError(f"{name} has shape {shape}, as one mask alone: [{name}] makes a list of it")
+    if len(shape) == 3 and shape[0] != count == shape[2]:
+        way = f"{name}.movedim(-1, 0)" if hasattr(masks, "detach") else f"numpy.moveaxis({name}, -1, 0)"
+        raise ConfigurationError(
+            f"{name} has shape {shape}, which looks like height x width x masks: {way} puts the masks first"
+        )
+
+
 def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> list[NDArray[np.uint8]]:
     """Return one array of height x width of 0 and 1 per mask.
 
@@ -63,11 +81,7 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
         ConfigurationError: Not masks of one image, or other numbers than 0 and 1: probabilities or logits, whose threshold only the caller knows.
     """
     (numpy,) = _libraries("numpy")
-    shape = tuple(getattr(masks, "shape", ()))
-    if len(shape) == 3 and shape[0] != count == shape[2]:
-        raise ConfigurationError(
-            f"{name} has shape {shape}, which looks like height x width x masks: numpy.moveaxis({name}, -1, 0) puts the masks first"
-        )
+    _check_axes(masks, name, count)
     found: list[NDArray[np.uint8]] = []
     refuse_masked(masks, name)
     for i, one in enumerate(masks):
@@ -77,7 +91,8 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
         if mask.ndim == 3 and mask.shape[0] == 1:
             mask = mask[0]
         if mask.ndim != 2 or not mask.size:
-            raise ConfigurationError(f"{name}[{i}] must be an array of height x width, got shape {mask.shape}")
+            way = f", as one mask alone: [{name}] makes a list of it" if mask.ndim == 1 else ""
+            raise ConfigurationError(f"{name}[{i}] must be an array of height x width, got shape {mask.shape}{way}")
         if found and mask.shape != found[0].shape:
             raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")
         is_set = mask != 0
@@ -177,7 +192,7 @@ def compressed(value: Any, name: str, size: tuple[int, int] | None) -> tuple[str
     if not isinstance(value, str):
         if not isinstance(value, Mapping) or not {"size", "counts"} <= set(value):
             raise ConfigurationError(
-                f"{name} must be a run-length mask {{'size': [height, width], 'counts': ...}}, got {shown(value)}"
+                f"{name} must be a run-length mask {{'size': [height, width], 'counts': ...}}, got {shown(value)}{_polygons_way(value)}"
             )
         counts = value["counts"]
         sides = [whole_number(one, f"{name} size", 1) for one in sequence(value["size"], f"{name} size")]
@@ -197,6 +212,12 @@ def compressed(value: Any, name: str, size: tuple[int, int] | None) -> tuple[str
     if size is not None:
         check_counts(found, size, name)
     return text_from_counts(found), size
+
+
+def _polygons_way(value: Any) -> str:
+    if isinstance(value, (list, tuple)) or hasattr(value, "tolist"):
+        return ": polygons are for MaskPredictionFormat.from_shapes, which takes both, or SegmentationPredictionFormat.from_polygons"
+    return ""
 
 
 def checked_text(counts: str, size: tuple[int, int], name: str) -> None:

@@ -8,15 +8,15 @@ from typing import Any, TypeAlias, get_args
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _masks
 from picsellia_async.predictions._coco_boxes import NOT_MET, corners_example, lie_apart, repeated
-from picsellia_async.predictions._geometry import Size
-from picsellia_async.predictions._labels import LabelMap, index_of
+from picsellia_async.predictions._geometry import Size, checked_size
+from picsellia_async.predictions._labels import LabelMap, index_of, known_labels
 from picsellia_async.predictions._mask_order import goes_along_rows, run_bounds
 from picsellia_async.predictions._run_length import counts_from_text
 from picsellia_async.predictions.base import PredictionFormat, with_label_map
 from picsellia_async.predictions.formats import DetectionPredictionFormat, KeypointPredictionFormat
 from picsellia_async.predictions.frameworks import Kind
 from picsellia_async.predictions.mask_formats import MaskPredictionFormat, SegmentationPredictionFormat
-from picsellia_async.validation import choice, sequence, text, whole_number
+from picsellia_async.validation import choice, real_number, sequence, text, whole_number
 
 Categories: TypeAlias = Iterable[Mapping[str, Any]] | Mapping[int, str] | Mapping[int, int]
 """`categories` of a COCO file, or name or index of the label map by category id."""
@@ -49,6 +49,9 @@ def from_coco(
         ImplausibleError: Box and outline of an annotation do not meet; run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
+    checked_size(size, "size")
+    if score is not None:
+        real_number(score, "score")
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
     images = {repr(one["image_id"]) for one in found if one.get("image_id") is not None}
     if len(images) > 1:
@@ -155,15 +158,18 @@ def category_indexes(categories: Categories | None, label_map: LabelMap | None) 
         for i, one in enumerate(sequence(categories, "categories")):
             if not isinstance(one, Mapping) or not {"id", "name"} <= set(one):
                 raise ConfigurationError(f"categories[{i}] must have id and name, got {shown(one)}")
-            by_id[one["id"]] = text(one["name"], f"categories[{i}] name")
+            by_id[whole_number(one["id"], f"categories[{i}] id")] = text(one["name"], f"categories[{i}] name")
+    known = None
+    if label_map is not None:
+        known = known_labels(label_map, [one for one in by_id.values() if isinstance(one, str)]).by_name
     found = {}
     for category, value in by_id.items():
         if isinstance(value, str):
-            if label_map is None:
+            if known is None:
                 raise ConfigurationError(
                     f"category {category} is named {value!r}: give label_map=await deployment.label_map()"
                 )
-            value = index_of(value, f"category {category}", label_map)  # noqa: PLW2901 - a name becomes its index
+            value = index_of(value, f"category {category}", known)  # noqa: PLW2901 - a name becomes its index
         found[whole_number(category, "category id")] = whole_number(value, f"categories[{category}]", 0)
     return found
 

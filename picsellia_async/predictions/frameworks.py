@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Size, checked_size
-from picsellia_async.predictions._labels import LabelMap, Names
+from picsellia_async.predictions._labels import LabelMap, Names, indexes, known_labels
 from picsellia_async.predictions._masks import FULL, mask_arrays, without_letterbox
 from picsellia_async.predictions._skeletons import with_visibilities
 from picsellia_async.predictions._values import SCORE_ROUNDING
@@ -66,6 +66,15 @@ def from_supervision(
             ids and names contradict each other, or `names`.
     """
     _check_kind(kind)
+    checked_size(clip, "clip")
+    if score is not None:
+        real_number(score, "score")
+    if label_map is not None:
+        known_labels(label_map, ())
+    if not any(hasattr(detections, name) for name in ("xyxy", "xy", "class_id")):
+        raise ConfigurationError(
+            f"from_supervision takes Detections, KeyPoints or Classifications, got {shown(detections)}"
+        )
     own = _carried_names(detections, names, label_map)
     found = _from_supervision(detections, kind, names, label_map, clip, score)
     return found if label_map is not None else with_class_names(found, own)
@@ -77,10 +86,14 @@ def _carried_names(detections: Any, names: Names | None, label_map: LabelMap | N
     Raises:
         ConfigurationError: It calls one id by two names, or by another name of the label map than `names` does.
     """
-    called, ids = (getattr(detections, "data", None) or {}).get("class_name"), getattr(detections, "class_id", None)
+    called, ids = _data_of(detections).get("class_name"), getattr(detections, "class_id", None)
     if called is None or ids is None:
         return {}
-    said = names if isinstance(names, Mapping) else dict(enumerate(() if names is None else names))
+    if len(called) != len(ids):
+        raise ConfigurationError(
+            f"data['class_name'] must have one entry per shape: got {len(called)} for {len(ids)} in class_id"
+        )
+    said = names if isinstance(names, Mapping) else dict(enumerate([] if names is None else sequence(names, "names")))
     own: dict[int, str] = {}
     for index, name in zip(map(int, ids), map(str, called), strict=True):
         first, given = own.setdefault(index, name), said.get(index, name)
@@ -94,6 +107,12 @@ def _carried_names(detections: Any, names: Names | None, label_map: LabelMap | N
     return own
 
 
+def _data_of(detections: Any) -> Mapping[str, Any]:
+    """Return `data` of a result of supervision; other results have tensors of that name."""
+    found = getattr(detections, "data", None)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _from_supervision(
     detections: Any,
     kind: Kind | None,
@@ -105,9 +124,9 @@ def _from_supervision(
     shapes = getattr(detections, "xyxy", getattr(detections, "xy", None))
     if shapes is not None and not len(shapes):  # without masks, often without classes and confidences too
         by_itself: Kind = "keypoint" if not hasattr(detections, "xyxy") else _kind_of_masks(detections)
-        return _nothing(kind or by_itself, clip)
+        return _nothing(kind or by_itself, clip, names, label_map)
     if hasattr(detections, "xyxy"):
-        data = getattr(detections, "data", None) or {}
+        data = _data_of(detections)
         if "xyxyxyxy" in data:
             where = 'detections.data["xyxyxyxy"]'
             raise ConfigurationError(_ORIENTED.format(corners=where, upright="detections.xyxy"))
@@ -127,7 +146,7 @@ def _from_supervision(
     if hasattr(detections, "keypoint_confidence") or hasattr(detections, "xy"):
         confidences = getattr(detections, "keypoint_confidence", None)
         found = getattr(detections, "detection_confidence", None)
-        data = getattr(detections, "data", None) or {}
+        data = _data_of(detections)
         common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
         scores = _scores(found, len(detections.xy), score)
         visible = getattr(detections, "visible", None)
@@ -139,13 +158,9 @@ def _from_supervision(
         return KeypointPredictionFormat.from_keypoints(
             detections.xy, scores=scores, confidences=confidences, clip=clip, **common
         )
-    if hasattr(detections, "class_id"):
-        common = _labelled(detections.class_id, names, None, label_map)
-        scores = _scores(detections.confidence, len(detections.class_id), score)
-        return ClassificationPredictionFormat.from_classes(scores=scores, **common)
-    raise ConfigurationError(
-        f"from_supervision takes Detections, KeyPoints or Classifications, got {shown(detections)}"
-    )
+    common = _labelled(detections.class_id, names, None, label_map)
+    scores = _scores(detections.confidence, len(detections.class_id), score)
+    return ClassificationPredictionFormat.from_classes(scores=scores, **common)
 
 
 def _size_of_masks(masks: Any) -> tuple[int, int] | None:
@@ -182,6 +197,7 @@ def from_ultralytics(
         ImplausibleError: A mask or polygon and the box of one shape do not meet.
     """
     _check_kind(kind)
+    count = whole_number(top, "top", 1)
     if isinstance(result, (list, tuple)):
         raise ConfigurationError(
             "from_ultralytics takes one result: model(image) returns a list of them, one per image"
@@ -193,7 +209,7 @@ def from_ultralytics(
     names = result.names if label_map is not None else None
     if getattr(result, "probs", None) is not None:
         scores = sequence(result.probs.data, "result.probs.data")
-        best = sorted(range(len(scores)), key=lambda i: -scores[i])[: whole_number(top, "top", 1)]
+        best = sorted(range(len(scores)), key=lambda i: -scores[i])[:count]
         found = ClassificationPredictionFormat.from_classes(
             best, [scores[i] for i in best], names=names, label_map=label_map
         )
@@ -221,8 +237,13 @@ FORMATS: Final[dict[str, type[PredictionFormat]]] = {
 """What each `kind=` makes."""
 
 
-def _nothing(kind: Kind, size: Size | None) -> PredictionFormat:
-    """Return the prediction of that kind for an image without anything, of that width and height."""
+def _nothing(kind: Kind, size: Size | None, names: Names | None, label_map: LabelMap | None) -> PredictionFormat:
+    """Return the prediction of that kind for an image without anything, of that width and height.
+
+    Raises:
+        ConfigurationError: Names or label map are none: better told here than at the first image with something.
+    """
+    indexes((), names, label_map)
     fields: dict[str, Any] = {name: [] for name in ("detection_classes", *FORMATS[kind].shape_fields)}
     return counted(FORMATS[kind](**fields), checked_size(size, "clip"))
 
@@ -234,7 +255,7 @@ def _from_ultralytics_shapes(
     boxes = result.boxes
     common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
     if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
-        return _nothing(kind, (width, height))
+        return _nothing(kind, (width, height), names, label_map)
     needed = {"segmentation": "masks", "mask": "masks", "keypoint": "keypoints"}.get(kind)
     if needed is None:
         return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=(width, height), **common)
@@ -308,6 +329,8 @@ def from_torchvision(
         ImplausibleError: Masks are no probabilities.
     """
     _check_kind(kind)
+    checked_size(clip, "clip")
+    threshold = real_number(mask_threshold, "mask_threshold", 0.0)
     if not isinstance(output, Mapping) or not {"boxes", "labels", "scores"} <= set(output):
         raise ConfigurationError(
             f"from_torchvision takes one output with boxes, labels and scores, got {shown(output)}"
@@ -316,7 +339,7 @@ def from_torchvision(
     chosen = kind or by_itself
     common = _torchvision_classes(output["labels"], names, label_map, first_label)
     if not len(output["boxes"]):
-        return _nothing(chosen, clip)
+        return _nothing(chosen, clip, names, label_map)
     if chosen == "detection":
         return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
     key = "keypoints" if chosen == "keypoint" else "masks"
@@ -326,7 +349,6 @@ def from_torchvision(
         # The third value is 1 for every point; what the model thinks of each stands beside it, as a logit.
         skeletons = [[point[:2] for point in one] for one in sequence(output["keypoints"], "output['keypoints']")]
         return KeypointPredictionFormat.from_keypoints(skeletons, scores=output["scores"], clip=clip, **common)
-    threshold = real_number(mask_threshold, "mask_threshold", 0.0)
     if threshold > 0:
         _refuse_logits(output["masks"])
     return _from_masks(chosen, [mask > threshold for mask in output["masks"]], output["scores"], common)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
-from typing import TYPE_CHECKING, ClassVar, Final, Self, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args
 
 import attrs
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError
+from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions import _masks, _values
 from picsellia_async.predictions._geometry import POINTS_MIN, Placement, Size, checked_size, paths_from
 from picsellia_async.predictions._labels import Classes, LabelMap, Names
@@ -18,7 +18,7 @@ from picsellia_async.predictions._run_length import has_pixels
 from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, SplitShapes
-from picsellia_async.validation import choice, sequence
+from picsellia_async.validation import choice, is_scalar, sequence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ class SegmentationPredictionFormat(PredictionFormat):
                 for path in map(whole_outline, paths_from(_values.parts(one), f"polygons[{i}]", place, is_area=True))
                 if len(path) >= POINTS_MIN and not is_flat(path)  # flat: less than a pixel of it lay in the image
             ]
-            for i, one in enumerate(sequence(polygons, "polygons"))
+            for i, one in enumerate(_polygons_in(polygons, "polygons", scores))
         ]
         place.shares.refuse(
             "polygons",
@@ -206,7 +206,7 @@ class MaskPredictionFormat(PredictionFormat):
         """
         known = _required_size(size)
         place = Placement.of(None, known)
-        given = enumerate(sequence(polygons, "polygons"))
+        given = enumerate(_polygons_in(polygons, "polygons", scores))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
         place.shares.refuse("polygons", _PIXELS)
         place.refuse_far_paths()
@@ -240,7 +240,7 @@ class MaskPredictionFormat(PredictionFormat):
             ConfigurationError: A mask of another image, runs that do not fill it, or polygons of an image whose size is not known.
             ImplausibleError: A polygon that is wholly or mostly beside the image.
         """
-        given = sequence(shapes, "shapes")
+        given = _polygons_in(shapes, "shapes", scores)
         known = checked_size(size, "size")
         found: list[list[str]] = [[] for _ in given]
         for i, one in enumerate(given):  # run lengths first: they may say the size that polygons need
@@ -320,6 +320,23 @@ class MaskPredictionFormat(PredictionFormat):
         return [{"size": [height, width], "counts": one} for one in counts]
 
 
+def _polygons_in(value: Any, name: str, scores: Numbers) -> list[Any]:
+    """Return the polygons as a list.
+
+    Raises:
+        ConfigurationError: It is no list, or one polygon alone, whose points would each be taken for a polygon.
+    """
+    given = sequence(value, name)
+    is_flat = bool(given) and is_scalar(given[0])
+    if is_flat or (len(given) >= POINTS_MIN and _count_of(scores) == 1 and all(map(_is_point, given))):
+        raise ConfigurationError(f"{name} is one polygon alone, got {shown(value)}: [{name}] makes a list of it")
+    return given
+
+
+def _is_point(value: Any) -> bool:
+    return not is_scalar(value) and len(value) == len(("x", "y")) and all(map(is_scalar, value))
+
+
 def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple[int, int]) -> list[str]:
     """Return the compressed counts of the pixels inside the polygons of one shape; nothing where none has three points."""
     paths = paths_from(_values.parts(polygons), name, place, is_area=True)
@@ -329,7 +346,7 @@ def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple
 
 
 def _count_of(scores: Numbers) -> int | None:
-    return len(scores) if isinstance(scores, Sized) else None
+    return None if is_scalar(scores) else len(scores)  # type: ignore[arg-type] # it has a length
 
 
 def _required_size(size: Size) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from picsellia_async._services.file_names import safe_file_name
 from picsellia_async._services.files import UnfinishedFile, look_at
 from picsellia_async._services.storage import fetch_object
 from picsellia_async.errors import (
-    ConfigurationError,
     DecodeError,
     DownloadError,
     PermissionDeniedError,
@@ -20,7 +19,7 @@ from picsellia_async.errors import (
     shown,
 )
 from picsellia_async.resources.handle import D, Handle
-from picsellia_async.validation import boolean
+from picsellia_async.validation import boolean, checked_path
 
 
 class Downloadable(Handle[D]):
@@ -106,6 +105,4 @@ def directory_of(target_path: str | Path) -> Path:
     Raises:
         ConfigurationError: The value is no path.
     """
-    if not isinstance(target_path, (str, Path)) or not str(target_path):
-        raise ConfigurationError(f"target_path must be a str or Path, got {shown(target_path)}")
-    return Path(target_path)
+    return checked_path(target_path, "target_path")

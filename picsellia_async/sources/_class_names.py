@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.predictions._labels import index_of
+from picsellia_async.predictions._labels import checked_label_map, index_of
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._name_files import NoNamesError, names_beside, read_names, refuse_repeated_names
 from picsellia_async.validation import whole_number
@@ -119,18 +119,19 @@ def checked_classes(categories: Categories | None, label_map: Mapping[str, int] 
     Raises:
         ConfigurationError: Both are given, or one is no mapping.
     """
-    if categories is not None and categories != "indexes" and label_map is not None:
+    are_indexes = isinstance(categories, str) and categories == "indexes"
+    if categories is not None and not are_indexes and label_map is not None:
         raise ConfigurationError('categories and label_map must not be given together, but for categories="indexes"')
-    for name, value in (("categories", categories), ("label_map", label_map)):
-        if value is not None and (name, value) != ("categories", "indexes") and not isinstance(value, Mapping):
-            raise ConfigurationError(f"{name} must be a mapping, got {shown(value)}")
-    if categories == "indexes":
-        return ClassIndex(label_map=label_map, are_indexes=True)
+    known = None if label_map is None else checked_label_map(label_map)
+    if are_indexes:
+        return ClassIndex(label_map=known, are_indexes=True)
+    if categories is not None and not isinstance(categories, Mapping):
+        raise ConfigurationError(f'categories must be a mapping, or "indexes", got {shown(categories)}')
     return ClassIndex(
         None
         if categories is None
         else {key: whole_number(to, f"categories[{key!r}]") for key, to in categories.items()},
-        label_map,
+        known,
     )
 
 

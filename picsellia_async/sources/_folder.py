@@ -31,24 +31,16 @@ _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _SET: Final = re.compile(r"\[(!?)([^/]+?)\]")
 
 
-def checked_path(value: object, name: str) -> Path:
-    """Return the path.
-
-    Raises:
-        ConfigurationError: The value is no path.
-    """
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ConfigurationError(f"{name} must be a str or Path, got {shown(value)}")
-    return Path(value)
-
-
 def checked_patterns(value: str | Iterable[str]) -> tuple[str, ...]:
     """Return the shell patterns.
 
     Raises:
         ConfigurationError: It is neither a text nor several.
     """
-    patterns = (value,) if isinstance(value, str) else tuple(value)
+    try:
+        patterns = (value,) if isinstance(value, str) else tuple(value)
+    except TypeError:
+        patterns = ()
     if not patterns or not all(isinstance(one, str) and one for one in patterns):
         raise ConfigurationError(f"pattern must be a text or several, got {shown(value)}")
     return patterns

@@ -29,7 +29,6 @@ from picsellia_async.sources._coco_checks import (
 )
 from picsellia_async.sources._coco_images import CocoImages, ImageKey, refuse_shared
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import image_file, open_source, parsed_json
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._repeated_keys import refuse_repeated
@@ -43,7 +42,7 @@ from picsellia_async.sources._shapes import (
 )
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
-from picsellia_async.validation import choice, real_number, sequence, whole_number
+from picsellia_async.validation import checked_path, choice, real_number, sequence, whole_number
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 """What the results become: boxes, polygons or run-length masks."""

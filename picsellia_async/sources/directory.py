@@ -10,7 +10,6 @@ from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._errors import OnBad, Problems
 from picsellia_async.sources._folder import (
     IMAGE_PATTERNS,
-    checked_path,
     checked_patterns,
     matcher,
     pattern_doubts,
@@ -19,7 +18,7 @@ from picsellia_async.sources._folder import (
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._source import Source
-from picsellia_async.validation import choice
+from picsellia_async.validation import checked_path, choice
 
 
 def directory(

@@ -22,14 +22,13 @@ from picsellia_async.image_header import ImageHeader, OrientationRule
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._folder import checked_path
 from picsellia_async.sources._image_files import GZIP, image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._order_watch import NUMBER_END, OrderWatch, has_coordinates, shape_beyond
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
-from picsellia_async.validation import uuid
+from picsellia_async.validation import checked_path, uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""

@@ -17,7 +17,7 @@ from picsellia_async.frames import Frame
 from picsellia_async.image_header import OrientationRule
 from picsellia_async.sources._class_names import Categories, ClassIndex, Names, checked_classes, names_for
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._folder import checked_path, matcher, walk
+from picsellia_async.sources._folder import matcher, walk
 from picsellia_async.sources._image_files import image_file, open_source, text_encoding
 from picsellia_async.sources._label_watch import LabelWatch
 from picsellia_async.sources._lookup import ImageLookup
@@ -32,7 +32,7 @@ from picsellia_async.sources._shapes import (
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
 from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, objects
-from picsellia_async.validation import choice
+from picsellia_async.validation import checked_path, choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
 """Text files that tools put beside labels: names of classes, lists of images."""

@@ -39,7 +39,7 @@ NO_IDS = ["x", b"x", 3, [3], [None], {"a": 1}, [], ["17"]]
 NO_TAGS = [3, b"x", [3], [None], [b"x"], {"a": 1}, True, [""], np.array([1])]
 NO_JSON = ["x", [1], 3, {1: 2}, True, b"x"]
 UNWRITABLE = [{"a": object()}, {"a": {1, 2}}]
-NO_PATH = [3, b"x", True, "", ["x"], PNG, Path("/"), Path("no/such.png")]
+NO_PATH = [3, b"x", True, "", ["x"], PNG, Path("/"), Path("no/such.png"), "\x00.png", "\ud800.png", Path("a\x00")]
 NO_BYTES = ["raw", b"", 3, [1], bytearray(), np.zeros(3), memoryview(b"abcdef")[::2]]
 NO_MEMBER = ["NOPE", 3, b"x", "", ["a"], True]
 NO_PREDICTION = [{}, "x", 3, [], PNG, ClassificationPredictionFormat([0], [0.5])]
@@ -92,7 +92,7 @@ WRONG: dict[str, list[Any]] = {
     "Taggable[Any] | list[Taggable[Any]]": ["x", [], 3, [None]],
     "bytes | bytearray | memoryview": NO_BYTES,
     "str | Path": NO_PATH,
-    "str | Path | list[str | Path]": [3, b"x", True, [], [3], "no/such.png", {"a": 1}],
+    "str | Path | list[str | Path]": [3, b"x", True, [], [3], "no/such.png", {"a": 1}, "a\x00.png", ["\ud800"]],
     "tuple[int, int] | list[tuple[int, int]]": ["x", 3, [], (1,), (0, 1), ("a", 1), [(1, 2), (3, 4)]],
     "datetime.date": ["tomorrow", 3, 3.5, True, b"x"],
     "PredictionFormat": NO_PREDICTION,
@@ -123,7 +123,7 @@ BY_NAME: dict[str, list[Any]] = {
     **{name: [*NO_WHOLE, 0] for name in ("height", "width", "limit", "page_size", "threshold", "attempts")},
     "name": [*NO_TEXT, ""],
     "scan_config": NO_JSON,
-    "target_path": [3, b"x", True, "", ["x"], PNG],
+    "target_path": [3, b"x", True, "", ["x"], PNG, "\x00", "\ud800"],
 }
 """The same for arguments that take less than their annotation says."""
 

@@ -261,7 +261,7 @@ def test_a_mask_from_a_polygon_covers_it():
     [
         (lambda: MaskPredictionFormat.from_binary_masks([MASK * 0.7], [0], [1]), "values from 0 to 0.7, and a mask is 0 and 1: compare with the model's threshold"),
         (lambda: MaskPredictionFormat.from_binary_masks([MASK, MASK.T], [0, 0], [1, 1]), "has shape"),
-        (lambda: MaskPredictionFormat.from_binary_masks(MASK, [0], [1]), "must be an array of height x width"),
+        (lambda: MaskPredictionFormat.from_binary_masks(MASK, [0], [1]), r"as one mask alone: \[masks\]"),
         (lambda: MaskPredictionFormat.from_rle([{"size": [7, 9], "counts": [3, 4]}], [0], [1]), "its runs cover 7 pixels, its image has 63"),
         (lambda: MaskPredictionFormat.from_rle([{"size": [7, 9], "counts": "0"}], [0], [1], size=(7, 9)), "of an image of 9 x 7, not of 7 x 9"),
         (lambda: MaskPredictionFormat.from_rle([{"counts": "0"}], [0], [1]), "must be a run-length mask"),
