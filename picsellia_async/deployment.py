@@ -21,7 +21,7 @@ from picsellia_async._deployment.meaning import Meaning
 from picsellia_async._deployment.model_versions import ModelVersions
 from picsellia_async._deployment.monitoring import Monitoring, image_name, shadow_of
 from picsellia_async._deployment.pipelines import Pipelines
-from picsellia_async._deployment.predicting import Predicting, predict_request
+from picsellia_async._deployment.predicting import Predicting
 from picsellia_async._deployment.reviews import Reviews
 from picsellia_async._services.account import Account
 from picsellia_async._services.raw_request import QueryArgument
@@ -284,7 +284,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(
+        request = self._predicting.request(
             tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
             upload_dir=upload_dir, postprocess=postprocess,
         )  # fmt: skip
@@ -321,11 +321,12 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Raises:
             HostNotConfiguredError: The deployment has no serving host.
+            ImplausibleError: A blank tag or source, an `upload_dir` that leads out of its own, or an image that is neither JPEG nor PNG.
             PredictionError: The host refused; also of the class of its status.
 
         Wire: POST {serving}/api/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(
+        request = self._predicting.request(
             tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
             upload_dir=upload_dir, postprocess=postprocess,
         )  # fmt: skip
@@ -360,7 +361,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(
+        request = self._predicting.request(
             tags=tags, source=source, metadata=metadata, monitor=monitor, custom_metadata=custom_metadata,
             postprocess=postprocess,
         )  # fmt: skip
@@ -387,7 +388,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: GET {platform}/api/deployment/{deployment_id}/datalake/connector (once),
             POST {serving}/api/v2/deployments/{deployment_id}/predict, 200.
         """
-        request = predict_request(tags=tags, monitor=monitor, postprocess=postprocess)
+        request = self._predicting.request(tags=tags, monitor=monitor, postprocess=postprocess)
         return await self._predicting.on_stored(expect(data, Data, "data").object_name, request)
 
     async def predict_many(
@@ -422,7 +423,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         """
         from picsellia_async._deployment.prediction_stream import PredictionStream  # noqa: PLC0415 - who predicts on one does not need it
 
-        request = predict_request(tags=tags, source=source, monitor=monitor, postprocess=postprocess)
+        request = self._predicting.request(tags=tags, source=source, monitor=monitor, postprocess=postprocess)
         stream = PredictionStream(self._predicting, request, concurrency)
         async with contextlib.aclosing(stream.results(images)) as results:
             async for result in results:
@@ -1076,7 +1077,7 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
 
         Args:
             description: Free text.
-            instructions_file_path: File that is stored as instructions; see `ReviewCampaign.upload_instructions_file`.
+            instructions_file_path: File that is stored as instructions; see `ReviewCampaign.upload_instructions_file`. Empty is none.
             instructions_text: What reviewers are to do.
             end_date: Last day.
             auto_add_new_assets: Whether new predicted assets become tasks.

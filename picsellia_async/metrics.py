@@ -45,6 +45,7 @@ from picsellia_async.sources import Camera, CameraState
 from picsellia_async.sync_uploader import SyncUploader, statistics_here
 from picsellia_async.sync_uploader import record_durations as record_sync_durations
 from picsellia_async.uploader import Uploader, record_durations
+from picsellia_async.validation import boolean
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -149,6 +150,7 @@ def _watched(
             "nothing to measure: give uploaders={'name': uploader}, clients={'name': client}, cameras={'name': camera}, "
             "or pipelines={'name': pipeline}"
         )
+    boolean(by_source, "by_source")
     metrics = (*UPLOADER_METRICS, *SOURCE_METRICS) if by_source else UPLOADER_METRICS
     stages = (*PIPELINE_METRICS, *PIPELINE_SOURCE_METRICS) if by_source else PIPELINE_METRICS
     return (

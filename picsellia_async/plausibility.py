@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -153,7 +153,7 @@ def check_options(options: MonitorOptions, now: float | None = None, *, is_size_
     check(options.prediction, options.width, options.height, "prediction")
     if options.timestamp is not None:
         check_timestamp(options.timestamp, now)
-    check_labels_of_data(options)
+    check_labels_of_data(options.tags or (), options.source, options.upload_dir)
     place = _without_number(options)
     if place is not None:
         raise ImplausibleError(f'{without_number(place)}; checks="off" sends null')
@@ -162,18 +162,26 @@ def check_options(options: MonitorOptions, now: float | None = None, *, is_size_
         check_latency(options.shadow_latency or 0.0, "shadow_latency")
 
 
-def check_labels_of_data(options: MonitorOptions) -> None:
+def check_labels_of_data(tags: Iterable[str], source: str | None, upload_dir: str | None) -> None:
     """Refuse names of tags and sources that nobody can see, and a directory that leads out of its own. Empty is "none", as the vendor sends it.
 
     Raises:
         ImplausibleError: There is one.
     """
-    blank = [f"tags[{i}]" for i, tag in enumerate(options.tags or ()) if not tag.strip()]
-    if options.source and options.source.isspace():
+    blank = [f"tags[{i}]" for i, tag in enumerate(tags) if not tag.strip()]
+    if source and source.isspace():
         blank.append("source")
     if blank:
         raise ImplausibleError(f'{blank[0]} is blank: give a name, or leave it out; checks="off" sends it')
-    directory = options.upload_dir or ""
+    check_upload_dir(upload_dir or "")
+
+
+def check_upload_dir(directory: str) -> None:
+    """Refuse a prefix of names in the storage that leads out of its own, or that nobody can see.
+
+    Raises:
+        ImplausibleError: It does.
+    """
     if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable() or directory.isspace():
         raise ImplausibleError(
             f"upload_dir {shown(directory)} is no prefix of names: no part may be '..', and no character a control character; "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from picsellia_async._version import __version__
 from picsellia_async.errors import ConfigurationError
+from picsellia_async.validation import boolean
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -44,14 +45,14 @@ class Tracing:
                 join. Addresses of a storage never get them: a third party reads those.
 
         Raises:
-            ConfigurationError: OpenTelemetry's API is not installed.
+            ConfigurationError: `propagate` is no bool, or OpenTelemetry's API is not installed.
         """
         try:
             from opentelemetry import context, trace  # noqa: PLC0415 - an extra
             from opentelemetry.trace.propagation import tracecontext  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise ConfigurationError("tracing needs the extra 'otel': pip install 'picsellia-async[otel]'") from error
-        self.propagate = propagate
+        self.propagate: bool = boolean(propagate, "propagate")
         self._context = context
         self._trace = trace
         self._tracer = trace.get_tracer("picsellia_async", __version__, tracer_provider)

@@ -17,7 +17,7 @@ import attrs
 
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
-from picsellia_async.validation import checked_path
+from picsellia_async.validation import boolean, checked_path
 
 if TYPE_CHECKING:
     from picsellia_async._delivery.outcomes import Health, Outcome, UploaderStatistics
@@ -108,6 +108,10 @@ def _is_directory(_: object, attribute: attrs.Attribute[Any], value: object) -> 
         checked_path(value, attribute.name)
 
 
+def _is_boolean(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    boolean(value, attribute.name)
+
+
 def _is_seed(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise ConfigurationError(f"{attribute.name} must be a whole number, got {shown(value)}")
@@ -160,7 +164,7 @@ class Options:
     min_free_bytes: int | None = attrs.field(default=None, validator=_is_bound)
     durability: Durability = attrs.field(default="commit", validator=_one_of("commit", "interval"))
     commit_interval: float = attrs.field(default=0.1, validator=_is_bound)
-    deduplicate: bool = False
+    deduplicate: bool = attrs.field(default=False, validator=_is_boolean)
     close_timeout: float = attrs.field(default=30.0, validator=_is_amount)
     on_outcome: Callable[[Outcome], object] | None = attrs.field(default=None, validator=_is_plain_function)
     on_health: Callable[[Health, Health, BaseException | None], object] | None = attrs.field(
@@ -170,13 +174,13 @@ class Options:
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
     max_attempts: int | None = attrs.field(default=None, validator=_is_bound)
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
-    by_source: bool = False
+    by_source: bool = attrs.field(default=False, validator=_is_boolean)
     max_bytes_per_second: float | None = attrs.field(default=None, validator=_is_bound)
     order: Order = attrs.field(default="oldest", validator=_one_of("oldest", "newest"))
     allowed: Callable[[], object] | None = attrs.field(default=None, validator=_is_plain_function)
     seed: int | None = attrs.field(default=None, validator=_is_seed)
     degrade: Iterable[Rung] | None = attrs.field(default=None, converter=_rungs, validator=_are_rungs)
-    shared_spool: bool = False
+    shared_spool: bool = attrs.field(default=False, validator=_is_boolean)
 
     def __attrs_post_init__(self) -> None:
         """Refuse options that contradict each other."""

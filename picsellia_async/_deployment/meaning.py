@@ -17,6 +17,7 @@ from picsellia_async._log_line import logger, tell
 from picsellia_async._services.account import Account
 from picsellia_async._services.remembered import Kind
 from picsellia_async._wire.endpoints import GET_DEPLOYMENT, GET_MODEL_VERSION
+from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.config import RetryPolicy, Timeouts
 from picsellia_async.errors import ImplausibleError, PicselliaError, UndefinedObjectError
 from picsellia_async.frames import StoredData
@@ -26,6 +27,7 @@ from picsellia_async.plausibility import (
     LATENCY_TOLD,
     check_classes,
     check_image,
+    check_labels_of_data,
     check_latency,
     check_options,
     check_prediction,
@@ -131,6 +133,15 @@ class Meaning:
         """
         if self.is_checked:
             check_image(image, name=name)
+
+    def check_labels_of_data(self, tags: list[str], source: str | Unset, upload_dir: str | Unset) -> None:
+        """Check what is said about the data that a prediction makes.
+
+        Raises:
+            ImplausibleError: A blank tag or source, or a directory that leads out of its own.
+        """
+        if self.is_checked:
+            check_labels_of_data(tags, None if source is UNSET else source, None if upload_dir is UNSET else upload_dir)
 
     def check_shadow(self, prediction: PredictionFormat, latency: float, size: tuple[int, int] | None) -> None:
         """Check a prediction of the shadow model that comes later.

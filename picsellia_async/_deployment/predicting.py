@@ -28,6 +28,35 @@ class Predicting:
         self._hosts = hosts
         self._meaning = meaning
 
+    def request(
+        self,
+        *,
+        tags: Tags,
+        source: str | DataSource | None = None,
+        metadata: dict[str, Any] | None = None,
+        monitor: bool,
+        custom_metadata: dict[str, Any] | None = None,
+        upload_dir: str | None = None,
+        postprocess: bool,
+    ) -> PredictRequest:
+        """Make the request of one prediction; what is None is left out.
+
+        Raises:
+            ConfigurationError: A value is of the wrong kind.
+            ImplausibleError: What is said about the data cannot be meant.
+        """
+        request = PredictRequest(
+            tags=tag_names(tags, "tags"),
+            monitor=monitor,
+            postprocess=postprocess,
+            source=given(source_name(source, "source")),
+            upload_dir=given(upload_dir),
+            metadata=given(metadata),
+            custom_metadata=given(custom_metadata),
+        )
+        self._meaning.check_labels_of_data(request.tags, request.source, request.upload_dir)
+        return request
+
     async def on_file(self, file_path: str | Path, request: PredictRequest) -> PredictionAnswer:
         """Predict on an image file, read off the event loop."""
         serving = self._hosts.serving()
@@ -69,25 +98,3 @@ class Predicting:
             prediction_id=asset.oracle_prediction_id, monitor=monitor, cloud_image=cloud_image
         )
         return await serving.predict_stored(request)
-
-
-def predict_request(
-    *,
-    tags: Tags,
-    source: str | DataSource | None = None,
-    metadata: dict[str, Any] | None = None,
-    monitor: bool,
-    custom_metadata: dict[str, Any] | None = None,
-    upload_dir: str | None = None,
-    postprocess: bool,
-) -> PredictRequest:
-    """Make the request of one prediction; what is None is left out."""
-    return PredictRequest(
-        tags=tag_names(tags, "tags"),
-        monitor=monitor,
-        postprocess=postprocess,
-        source=given(source_name(source, "source")),
-        upload_dir=given(upload_dir),
-        metadata=given(metadata),
-        custom_metadata=given(custom_metadata),
-    )

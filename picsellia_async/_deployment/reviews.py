@@ -43,7 +43,7 @@ class Reviews:
             auto_close_on_completion=auto_close_on_completion,
         )
         record = self._record
-        if instructions_file_path is not None:
+        if instructions_file_path is not None and not _is_empty(instructions_file_path):
             stored = await upload_instructions(
                 record.account, instructions_file_path, record.id, "instructions_file_path"
             )
@@ -65,3 +65,8 @@ class Reviews:
             record.change(review_campaign_id=None)
             raise
         return ReviewCampaign(found, record.account)
+
+
+def _is_empty(path: str | Path) -> bool:
+    """Whether this is the empty text, which is no file, as in the vendor's SDK."""
+    return isinstance(path, str) and not path

@@ -37,7 +37,7 @@ from picsellia_async.emulator.transport.security import SecurityMiddleware
 from picsellia_async.enums import InferenceType
 from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.predictions import PREDICTION_FORMATS
-from picsellia_async.validation import text, whole_number
+from picsellia_async.validation import boolean, text, whole_number
 
 T = TypeVar("T")
 
@@ -107,6 +107,8 @@ class Emulator:
         Raises:
             ConfigurationError: A value is out of range.
         """
+        boolean(strict_images, "strict_images")
+        boolean(loose, "loose")
         if isinstance(jwt_lifetime, bool) or not isinstance(jwt_lifetime, int) or jwt_lifetime < 0:
             raise ConfigurationError(f"jwt_lifetime must be whole seconds, 0 or more, got {jwt_lifetime!r}")
         if not 0 <= port <= 65535:
@@ -297,8 +299,9 @@ class Emulator:
             empty: Whether nothing was found in any of them. Otherwise each has one to five shapes or classes.
 
         Raises:
-            ConfigurationError: There is no such deployment, or its type takes no predictions.
+            ConfigurationError: There is no such deployment, its type takes no predictions, or a value is of the wrong kind.
         """
+        boolean(empty, "empty")
         target = self._target(deployment)
         for first in range(0, whole_number(count, "count", 0), _PREDICTIONS_AT_ONCE):
             with self.state.store.transaction():

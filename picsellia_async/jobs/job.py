@@ -29,7 +29,7 @@ from picsellia_async._http.retry import is_repeatable
 from picsellia_async._log_line import logger
 from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
-from picsellia_async.errors import ConfigurationError, PicselliaError, shown
+from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.frames import Frame, StatedId, with_id
 from picsellia_async.jobs._identity import key_of, said_by
 from picsellia_async.jobs._items import Ending, Entry, Item, State
@@ -38,7 +38,7 @@ from picsellia_async.jobs._pictures import pictures
 from picsellia_async.jobs._read_ahead import ReadAhead
 from picsellia_async.jobs.parts import Partition
 from picsellia_async.uploader import Uploader, deliver_all
-from picsellia_async.validation import choice
+from picsellia_async.validation import boolean, checked_path, choice
 
 T = TypeVar("T")
 
@@ -135,8 +135,11 @@ class Job:
         """
         if options.get("spool") is not None:
             raise ConfigurationError("a job has no spool: what is not delivered is read again from its input")
-        if not isinstance(journal, (str, Path)) or not str(journal):
-            raise ConfigurationError(f"journal must be the path of a file, got {shown(journal)}")
+        self.journal: Path = checked_path(journal, "journal")
+        """The file."""
+        found = None if base is None else checked_path(base, "base")
+        boolean(fresh, "fresh")
+        boolean(look_up, "look_up")
         self._on_outcome = options.get("on_outcome")
         options["on_outcome"], options["deduplicate"] = self._ended, True
         self.uploader: Uploader = deployment.uploader(**options)
@@ -145,11 +148,7 @@ class Job:
         choice(identity, "identity", get_args(Identity))
         self._by_id = identity == "id"
         owner = owner_of(deployment, input, identity)
-        self.journal: Path = Path(journal)
-        """The file."""
-        self._journal = Journal(
-            self.journal, owner, fresh=fresh, look_up=look_up, base=None if base is None else Path(base)
-        )
+        self._journal = Journal(self.journal, owner, fresh=fresh, look_up=look_up, base=found)
         # One thread, in order: a call that is cancelled goes on in its thread, and the next one must not run beside it.
         self._thread = ThreadPoolExecutor(1, "picsellia-journal")
         self._endings: list[Ending] = []

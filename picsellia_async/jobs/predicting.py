@@ -36,6 +36,7 @@ from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.predictions.base import field_names
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.tag import Tags
+from picsellia_async.validation import boolean, checked_path
 
 _FAILURES_KEPT: Final = 10_000
 
@@ -126,8 +127,10 @@ class Prediction:
         Raises:
             ConfigurationError: The type of the deployment has no format of predictions.
         """
-        if not isinstance(results, (str, Path)) or not str(results):
-            raise ConfigurationError(f"results must be the path of a file, got {shown(results)}")
+        self.path: Path = checked_path(results, "results")
+        """The file of results."""
+        boolean(fresh, "fresh")
+        boolean(monitor, "monitor")
         check(images, "images must be an iterable of images of a source")
         self._format = PREDICTION_FORMATS.get(deployment.type)
         if self._format is None:
@@ -136,8 +139,6 @@ class Prediction:
         self._fields = field_names(self._format)  # type: ignore[arg-type]  # classes are hashable
         self._images = images
         self._deployment = deployment
-        self.path: Path = Path(results)
-        """The file of results."""
         self._folder = os.path.abspath(self.path.parent)  # noqa: PTH100 - Path.absolute keeps `..`
         self._fresh = fresh
         self._concurrency = concurrency

@@ -19,6 +19,7 @@ from picsellia_async.predictions import (
     from_torchvision,
     from_ultralytics,
 )
+from picsellia_async.predictions._labels import checked_label_map
 
 
 @attrs.frozen
@@ -27,7 +28,7 @@ class Conversion:
 
     kind: Kind | None = None
     names: Names | None = None
-    label_map: LabelMap | None = None
+    label_map: LabelMap | None = attrs.field(default=None, converter=attrs.converters.optional(checked_label_map))
     first_label: int | None = None
 
     def prediction(self, result: Any, size: Size) -> PredictionFormat | None:

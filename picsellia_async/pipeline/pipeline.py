@@ -44,7 +44,6 @@ from picsellia_async.pipeline._slots import Slots
 from picsellia_async.pipeline._statistics import EndedBy, PipelineReport, PipelineStatistics, total
 from picsellia_async.pipeline._watch import ModelWatch
 from picsellia_async.predictions import Kind, LabelMap, Names
-from picsellia_async.predictions._labels import checked_label_map
 from picsellia_async.uploader import Uploader
 from picsellia_async.validation import boolean, choice, real_number, whole_number
 
@@ -140,8 +139,8 @@ class Pipeline:
         """What frames are submitted to."""
         self._feeds = feeds_of(sources, when_busy)
         rule = as_rules(keep)
+        conversion = Conversion(kind, names, label_map, first_label)
         if label_map is not None:
-            label_map = checked_label_map(label_map)
             own = names.values() if isinstance(names, Mapping) else names or ()
             check_class_names(rule, {**label_map, **dict.fromkeys(own)}, label_map.values())
         self._sink = Sink(
@@ -153,13 +152,7 @@ class Pipeline:
         self._max_batch_wait = real_number(max_batch_wait, "max_batch_wait", 0.0)
         self._needs_pixels = input == "pixels"
         self._max_age = None if max_age is None else real_number(max_age, "max_age", 0.0)
-        call = Call(
-            model,
-            input,
-            self._batch_size > 1,
-            Conversion(kind, names, label_map, first_label),
-            rule.needs_picture,
-        )
+        call = Call(model, input, self._batch_size > 1, conversion, rule.needs_picture)
         self._model = ModelRunner(call, self._workers, run_in)
         self._calls = ModelWatch()
         self._write = lines_of(uploader)
@@ -267,7 +260,11 @@ class Pipeline:
 
         Args:
             at_once: Whether to wait for nothing. What is not delivered is dropped, or stays in the spool.
+
+        Raises:
+            ConfigurationError: `at_once` is no bool.
         """
+        boolean(at_once, "at_once")
         if self._loop is None or self._loop.is_closed():
             return
         self._loop.call_soon_threadsafe(self._stop, "stop", at_once)

@@ -18,7 +18,7 @@ from picsellia_async.predictions._run_length import has_pixels
 from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, SplitShapes
-from picsellia_async.validation import choice, is_scalar, sequence
+from picsellia_async.validation import boolean, choice, is_scalar, sequence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -313,10 +313,14 @@ class MaskPredictionFormat(PredictionFormat):
             compressed: Whether counts are a text, or the list of the lengths of runs.
 
         Raises:
-            ConfigurationError: Uncompressed: the masks are not of an image of that size.
+            ConfigurationError: Uncompressed: the masks are not of an image of that size. Or a value is of the wrong kind.
         """
         width, height = known = _required_size(size)
-        counts = self.detection_masks if compressed else _masks.uncompressed(self.detection_masks, known)
+        counts = (
+            self.detection_masks
+            if boolean(compressed, "compressed")
+            else _masks.uncompressed(self.detection_masks, known)
+        )
         return [{"size": [height, width], "counts": one} for one in counts]
 
 

@@ -46,6 +46,7 @@ from picsellia_async._wire.unset import given
 from picsellia_async.enums import DataType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError, shown
 from picsellia_async.models import DataDescription, DatalakeDescription, Page
+from picsellia_async.plausibility import check_upload_dir
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.data_arguments import changes_of, metas_of, per_path
 from picsellia_async.resources.data_source import DataSource, source_name
@@ -268,6 +269,7 @@ class Datalake(Handle[DatalakeDescription]):
 
         Raises:
             ConfigurationError: No path, or a file that is missing or not readable.
+            ImplausibleError: `upload_dir` leads out of its own directory by `..`, or has a control character.
             UploadError: A file could not be stored; `items_read` of the error holds the data made before it.
 
         Wire: POST {platform}/api/datalake/{datalake_id}/datas, 2xx.
@@ -281,6 +283,8 @@ class Datalake(Handle[DatalakeDescription]):
             per_path(custom_metadata, len(paths), "custom_metadata"),
         )
         prefix = None if upload_dir is None else text(upload_dir, "upload_dir", empty=True)
+        if prefix is not None and self._account.settings.checks == "on":
+            check_upload_dir(prefix)
         common = await self._origin(tags, source)
         jobs = [
             functools.partial(

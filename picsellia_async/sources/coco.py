@@ -42,7 +42,7 @@ from picsellia_async.sources._shapes import (
 )
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
-from picsellia_async.validation import checked_path, choice, real_number, sequence, whole_number
+from picsellia_async.validation import boolean, checked_path, choice, real_number, sequence, whole_number
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 """What the results become: boxes, polygons or run-length masks."""
@@ -110,6 +110,8 @@ def coco_results(
     file, folder = checked_path(json, "json"), checked_path(images, "images")
     names_file = None if annotations is None else checked_path(annotations, "annotations")
     choice(kind, "kind", _KINDS)
+    boolean(empty, "empty")
+    boolean(outside, "outside")
     check_orientation_rule(orientation)
     classes = checked_classes(categories, label_map)
     reading = _Reading(classes, kind, checked_default_score(score))

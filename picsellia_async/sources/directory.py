@@ -18,7 +18,7 @@ from picsellia_async.sources._folder import (
 from picsellia_async.sources._image import Image
 from picsellia_async.sources._image_files import image_file
 from picsellia_async.sources._source import Source
-from picsellia_async.validation import checked_path, choice
+from picsellia_async.validation import boolean, checked_path, choice
 
 
 def directory(
@@ -57,6 +57,8 @@ def directory(
     patterns = checked_patterns(pattern)
     matches = matcher(patterns)
     choice(orientation, "orientation", get_args(OrientationRule))
+    boolean(recursive, "recursive")
+    boolean(hidden, "hidden")
 
     def read(problems: Problems) -> Generator[Image, None, None]:
         for file in walk(root, matches, problems, recursive=recursive, hidden=hidden):

@@ -28,7 +28,7 @@ from picsellia_async.sources._order_watch import NUMBER_END, OrderWatch, has_coo
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
-from picsellia_async.validation import checked_path, uuid
+from picsellia_async.validation import boolean, checked_path, uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
@@ -79,6 +79,7 @@ def manifest(
         ConfigurationError: An argument is of the wrong kind. While iterating: the manifest is not there.
     """
     file = checked_path(path, "path")
+    boolean(outside, "outside")
     check_orientation_rule(orientation)
 
     def read(problems: Problems) -> Generator[Frame, None, None]:

@@ -32,7 +32,7 @@ from picsellia_async.sources._shapes import (
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
 from picsellia_async.sources._yolo_lines import Object, check_last_number, has_line_end, objects
-from picsellia_async.validation import checked_path, choice
+from picsellia_async.validation import boolean, checked_path, choice
 
 _NO_LABELS: Final = frozenset({"classes", "labels", "obj", "predefined_classes", "train", "val", "valid", "test"})
 """Text files that tools put beside labels: names of classes, lists of images."""
@@ -99,6 +99,7 @@ def yolo_labels(
     """
     labels, folder = checked_path(dir, "dir"), checked_path(images, "images")
     choice(kind, "kind", get_args(ShapeKind))
+    boolean(empty, "empty")
     check_orientation_rule(orientation)
     classes = checked_classes(categories, label_map)
     default = checked_default_score(score)

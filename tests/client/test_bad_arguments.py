@@ -123,6 +123,7 @@ BY_NAME: dict[str, list[Any]] = {
     **{name: [*NO_WHOLE, 0] for name in ("height", "width", "limit", "page_size", "threshold", "attempts")},
     "name": [*NO_TEXT, ""],
     "scan_config": NO_JSON,
+    "instructions_file_path": [one for one in NO_PATH if one != ""],
     "target_path": [3, b"x", True, "", ["x"], PNG, "\x00", "\ud800"],
 }
 """The same for arguments that take less than their annotation says."""

@@ -49,6 +49,13 @@ async def test_a_deployment_has_one_campaign(client, deployment):
     assert (described.auto_add_new_assets, described.auto_close_on_completion) == (True, True)
 
 
+async def test_an_empty_path_is_no_file(deployment, emulator):
+    """As in the vendor's SDK: the campaign is made without instructions, and nothing is stored."""
+    made = await deployment.create_campaign("look", "")
+    assert made.deployment_id == deployment.id
+    assert not [entry for entry in emulator.journal if "storage" in entry.path]
+
+
 async def test_a_deleted_campaign_is_forgotten(deployment, campaign):
     """The first `get_campaign` after it says 404, the next one asks the deployment again."""
     await campaign.delete()

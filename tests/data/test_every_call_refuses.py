@@ -36,6 +36,8 @@ OF_BOXES: Final = [
 OF_IMAGES: Final = [name for name in OF_BOXES if "image" in MISTAKES[name][0]]
 SEEN_WITHOUT_A_SIZE: Final = [name for name in OF_IMAGES if name != "PNG as JPEG" and name != "raw pixels"]
 """Predicting says neither content type nor size."""
+OF_DATA: Final = ["blank source", "directory above"]
+"""What is said about the data that a prediction makes too."""
 STATED: Final = [name for name in OF_BOXES if name not in {*OF_IMAGES, "swapped sizes", "another size"}]
 """Those that show without the image."""
 OF_STORED: Final = [name for name in STATED if name not in {"blank tag", "blank source", "directory above"}]
@@ -97,11 +99,15 @@ async def frame_of_a_spool(_: AsyncClient, deployment: AsyncDeployment, folder: 
 async def predict(_: AsyncClient, deployment: AsyncDeployment, folder: Path, fields: dict[str, Any]) -> object:
     path = folder / "a.jpg"
     path.write_bytes(fields["image"])
-    return await deployment.predict(path)
+    return await deployment.predict(path, **said_of_data(fields))
 
 
 async def predict_bytes(_: AsyncClient, deployment: AsyncDeployment, __: Path, fields: dict[str, Any]) -> object:
-    return await deployment.predict_bytes("a.jpg", fields["image"])
+    return await deployment.predict_bytes("a.jpg", fields["image"], **said_of_data(fields))
+
+
+def said_of_data(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: fields[name] for name in ("source", "upload_dir") if name in fields}
 
 
 CALLS: Final[dict[Call, list[str]]] = {
@@ -112,8 +118,8 @@ CALLS: Final[dict[Call, list[str]]] = {
     frame_of_bytes: OF_BOXES,
     frame_of_a_file: OF_BOXES,
     frame_of_a_spool: OF_BOXES,
-    predict: SEEN_WITHOUT_A_SIZE,
-    predict_bytes: SEEN_WITHOUT_A_SIZE,
+    predict: [*SEEN_WITHOUT_A_SIZE, *OF_DATA],
+    predict_bytes: [*SEEN_WITHOUT_A_SIZE, *OF_DATA],
 }
 """Each call, and the mistakes that it can see."""
 
@@ -169,3 +175,20 @@ def test_some_mistakes_show_before_there_is_a_call(classes: list[Any], boxes: li
     """A prediction of shares, or of names in place of indexes, cannot be made: there is nothing to give to a call."""
     with pytest.raises(ConfigurationError, match=message):
         DetectionPredictionFormat(classes, boxes, [0.5])
+
+
+async def test_an_upload_and_many_predictions_refuse_what_monitoring_does(
+    client: AsyncClient, deployment: AsyncDeployment, emulator: Emulator, tmp_path: Path
+) -> None:
+    """Wherever a name in the storage is made, a directory above is none; without checks it is sent."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(GOOD["image"])
+    datalake = await client.get_datalake()
+    before = len(emulator.journal)
+    with pytest.raises(ImplausibleError, match=r"upload_dir '\.\./x' is no prefix"):
+        await datalake.upload_data(path, upload_dir="../x")
+    with pytest.raises(ImplausibleError, match="source is blank"):
+        await anext(deployment.predict_many([path], source=" "))
+    assert len(emulator.journal) == before
+    unchecked = await client.with_options(checks="off").get_datalake()
+    assert (await unchecked.upload_data(path, upload_dir="../x")).object_name.startswith("../x")

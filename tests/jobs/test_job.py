@@ -302,7 +302,7 @@ async def test_options_that_a_job_cannot_have_are_refused(tmp_path, deployment):
     """A spool, and what is no path."""
     with pytest.raises(ConfigurationError, match="no spool"):
         Job(deployment, journal=tmp_path / "j", spool=tmp_path / "s")
-    with pytest.raises(ConfigurationError, match="journal must be the path"):
+    with pytest.raises(ConfigurationError, match="journal must be a str or Path"):
         Job(deployment, journal=3)
 
 

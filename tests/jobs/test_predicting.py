@@ -167,7 +167,7 @@ async def test_a_file_that_holds_something_else_is_kept(tmp_path, deployment, fo
     assert other.read_text() == "notes\n"
     for images, results, message in (
         ([min(folder.iterdir())], tmp_path / "r", "names images that are files"),
-        (directory(folder), 3, "results must be the path"),
+        (directory(folder), 3, "results must be a str or Path"),
         (3, tmp_path / "r", "images must be an iterable"),
         (directory(folder), tmp_path, "results: "),
     ):

@@ -215,3 +215,14 @@ def test_checkers_know_every_field() -> None:
         "prediction",
         "latency",
     }
+
+
+@pytest.mark.parametrize(("name", "format_"), [("z.webp", "WebP"), ("a/b.TIF", "TIFF"), ("x.heic", "HEIC")])
+def test_a_name_of_another_format_is_told_as_one(name, format_):
+    """To say another type would be refused with the image."""
+    with pytest.raises(
+        ContentTypeUnknown, match=f"is {format_} by its name, and the service takes JPEG and PNG: encode it"
+    ):
+        MonitorOptions(**MINIMAL | {"filename": name})
+    with pytest.raises(ContentTypeUnknown, match=r"cannot tell the content type of 'a\.dat'"):
+        content_type_of(None, "a.dat")

@@ -14,7 +14,7 @@ from picsellia_async._wire.endpoints import Host
 from picsellia_async.emulator.endpoint_index import FAULT_NAMES
 from picsellia_async.emulator.transport.safe_pattern import compile_safely
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.validation import choice, real_number, whole_number
+from picsellia_async.validation import boolean, choice, real_number, whole_number
 
 
 class FaultKind(enum.StrEnum):
@@ -160,6 +160,7 @@ class Fault:
             raise ConfigurationError(f"Fault.endpoint {self.endpoint!r} is unknown; accepted are {accepted}")
         if self.match is not None:
             compile_safely(self.match, "Fault.match")
+        boolean(self.early, "Fault.early")
         self._check_numbers()
         self._check_fields()
 
