@@ -316,8 +316,8 @@ class Uploader:
     async def submit(self, frame: Frame) -> Receipt:
         """Accept a frame for delivery.
 
-        Returns once the frame is accepted: with a spool and `durability="commit"`, once it is on disk. Cancelling the call while it
-        waits for room leaves the frame out, uncounted; once it was accepted, it is delivered. A frame whose id is still on its way is
+        Returns once the frame is accepted: with a spool and `durability="commit"`, once it is on disk. Cancelling the call leaves the
+        frame out, uncounted, and takes it back from the disk; once it has returned, the frame is delivered. A frame whose id is still on its way is
         not accepted a second time; its receipt is returned.
 
         Args:

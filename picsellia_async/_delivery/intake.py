@@ -82,7 +82,7 @@ class Intake:
         """Accept a frame; see `Uploader.submit`."""
         if frame.id.int in self._ledger.known and (twin := self._twin(frame)) is not None:
             return twin
-        known = None if self._spool is None else await self._spool[1].find(frame.id)
+        known = None if self._spool is None else await self._spool[1].find(frame.id, self._accept)
         if known is not None:
             return known
         try:
@@ -173,7 +173,7 @@ class Intake:
             return self.end(frame, Dropped(frame, dropped))
         try:
             # Others ran meanwhile, and may have submitted the same frame or closed the uploader.
-            known = self._twin(frame) or await queue.find(frame.id)
+            known = self._twin(frame) or await queue.find(frame.id, self._accept)
             if known is None and self.is_closed:
                 raise closed()
         except BaseException:

@@ -6,7 +6,8 @@ are on disk only, and nothing of them is in memory but an entry of the index and
 in the index, new frames go there too: that keeps the order within a source. One task reads frames back, source by source in turn, whenever
 memory has room. With `order="newest"` it is the newest frames that are in memory: a new one always goes there, and the oldest ones leave.
 
-With `durability="commit"` a frame is accepted once it is on disk; while that is awaited it is `arriving`. With `"interval"` it is
+With `durability="commit"` a frame is accepted once it is on disk, in the step in which `submit` returns; until then it is `arriving`. One
+whose `submit` was cancelled is taken back from the disk: its caller may submit it again, or never. With `"interval"` it is
 accepted, and may be sent, at once. In the index and not on disk yet, it keeps its item in `_unwritten`, and is taken from there.
 """
 
@@ -29,12 +30,13 @@ from picsellia_async._delivery.receipt import Item, Receipt, last_outcome, memor
 from picsellia_async._delivery.reporter import Reporter
 from picsellia_async._delivery.sender import Sender
 from picsellia_async._delivery.spool import codec
+from picsellia_async._delivery.spool.arrival import Arrivals
 from picsellia_async._delivery.spool.index import Entry, Index
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.spool import Claimed
 from picsellia_async._log_line import logger, tell
-from picsellia_async.errors import ClosedError, ConfigurationError, SpoolError
+from picsellia_async.errors import ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
 
 _TRY_AGAIN_SECONDS: Final = 1.0
@@ -76,7 +78,7 @@ class SpoolQueue:
         self._sender = sender
         self._encode = encode
         self._index = Index(newest_first=newest_first)
-        self._arriving: dict[UUID, tuple[Item, asyncio.Future[Receipt]]] = {}
+        self._arriving = Arrivals(writer, ledger, reporter, self._join)
         self._unwritten: dict[int, Item] = {}
         self._taken: dict[int, Entry] = {}
         """Entries that are being read: neither in the index nor in memory."""
@@ -124,15 +126,19 @@ class SpoolQueue:
 
     # Coming in.
 
-    async def find(self, frame_id: UUID) -> Receipt | None:
+    async def find(self, frame_id: UUID, accept: Callable[[Item], None]) -> Receipt | None:
         """Return the receipt of a frame that is on disk or on its way there, or None.
+
+        Args:
+            frame_id: Its id.
+            accept: Accepts it, where it is on its way, and whoever submitted it first was cancelled.
 
         Raises:
             SpoolError: It could not be written.
+            ClosedError: The uploader closed before it was on disk.
         """
-        if (arriving := self._arriving.get(frame_id)) is not None:
-            # Shielded: several submits may wait for one commit, and cancelling one must not cancel the others.
-            return await asyncio.shield(arriving[1])
+        if (arrival := self._arriving.get(frame_id)) is not None:
+            return await self._arriving.arrive(arrival, accept)
         return self._receipts.get(frame_id)
 
     async def accept(self, item: Item, record: Record, accept: Callable[[Item], None]) -> Receipt:
@@ -141,48 +147,18 @@ class SpoolQueue:
         Args:
             item: Its room in memory and on disk is taken.
             record: What is written.
-            accept: Accepts it. Called from here in interval mode, else when the commit ends, since `submit` may be cancelled
-                before: what is on disk is accepted whoever waits.
+            accept: Accepts it. Called at once in interval mode, else when the commit has ended, if this was not cancelled meanwhile.
 
         Raises:
             SpoolError: It could not be written, and is not accepted.
-            ClosedError: The uploader closed before it was on disk.
+            ClosedError: The uploader closed before it was on disk, and it is not there.
         """
         item.disk_bytes = record.size
         if self._spool.durability == "interval":
             accept(item)
             self._spool.put(record, partial(self._written, item))
             return item.receipt
-        arriving: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._arriving[item.frame.id] = item, arriving
-        self._spool.put(record, partial(self._committed, item, accept))
-        return await asyncio.shield(arriving)
-
-    def _committed(
-        self, item: Item, accept: Callable[[Item], None], error: BaseException | None, is_known: bool
-    ) -> None:
-        """The commit of a frame in `commit` mode ended: only now it is accepted."""
-        _, arriving = self._arriving.pop(item.frame.id)
-        if error is not None:
-            self._reporter.look()
-        if error is None and self._is_closed:
-            error = ClosedError("the uploader was closed before the frame was accepted")
-        item.is_written = error is None
-        if error is None and not is_known:
-            accept(item)
-        else:
-            self._ledger.memory.release(item.size)
-            self._writer.room.release(item.disk_bytes)
-            if is_known:
-                self._join(item.receipt)
-        self._ledger.end_passing(item)
-        if arriving.done():
-            return
-        if error is None:
-            arriving.set_result(item.receipt)
-        else:
-            arriving.set_exception(error)
-            arriving.exception()  # the submitter may have been cancelled, and nobody else asks
+        return await self._arriving.arrive(self._arriving.put(item, record), accept)
 
     def _written(self, item: Item, error: BaseException | None, is_known: bool) -> None:
         """The commit of a frame in `interval` mode ended."""
@@ -369,9 +345,9 @@ class SpoolQueue:
     def _item(self, record: Record, frame: Frame) -> Item:
         age = max(0.0, time.time() - record.accepted_at) if record.accepted_at else 0.0
         receipt = self._receipts.pop(frame.id, Receipt(frame.id))
-        if (arriving := self._arriving.get(frame.id)) is not None:
+        if (arrival := self._arriving.get(frame.id)) is not None:
             # Submitted again while it is read back. It may have its outcome before the disk says that it knows the frame.
-            receipt.call(arriving[0].receipt.resolve)
+            receipt.call(arrival.item.receipt.resolve)
         return Item(
             frame,
             b"",
@@ -424,6 +400,7 @@ class SpoolQueue:
             self._reader.cancel()
             await asyncio.wait([self._reader])
         is_synced = await self._sync(patience)
+        self._arriving.settle()
         for entry in self._taken.values():
             # Whoever waits for the disk to read these waits in vain; it finds them gone from `_taken`.
             self._index.put_back(entry)

@@ -6,6 +6,7 @@ way to the disk at once. Dead letters (frames that the service refused) keep the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -81,7 +82,11 @@ class SpoolQuota:
         """Delete the oldest dead letters until a record of this size fits, as far as they go."""
         if self.room.fits(size) or not self._rejected_bytes:
             return
-        count, freed = await self.spool.drop_rejected(size - (self.room.max_bytes - self.room.used_bytes))
+        freeing = asyncio.ensure_future(self._free_dead_letters(size - (self.room.max_bytes - self.room.used_bytes)))
+        await asyncio.shield(freeing)  # a submit that is cancelled must not leave their room taken
+
+    async def _free_dead_letters(self, min_bytes: int) -> None:
+        count, freed = await self.spool.drop_rejected(min_bytes)
         self._rejected_bytes = max(0, self._rejected_bytes - freed)
         if count:
             tell(
