@@ -77,6 +77,11 @@ def shown_name(name: str) -> str:
     return _RUN.sub(_without_bare_user, hide_secrets(name))
 
 
+def name_repr(name: str | None) -> str:
+    """Return the `repr` of such a name, for those of what holds one."""
+    return repr(name if name is None else shown_name(name))
+
+
 def _without_bare_user(run: re.Match[str]) -> str:
     """Return a text without spaces without `user:password` before an `@`, where no scheme says that it is an address."""
     before, at, host = run[0].rpartition("@")

@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 
 import attrs
 
+from picsellia_async._error_text import name_repr
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ContentTypeUnknown, PredictionMismatchError, shown
 from picsellia_async.predictions import PredictionFormat, as_prediction
@@ -183,7 +184,7 @@ class MonitorOptions:
     latency: float
     prediction: PredictionFormat = attrs.field(repr=False)
     content_type: SupportedContentType | str | None = None
-    source: str | None = None
+    source: str | None = attrs.field(default=None, repr=name_repr)
     tags: list[str] | None = attrs.field(default=None, repr=False)
     timestamp: float | None = attrs.field(default=None, converter=timestamp_of)
     metadata: dict[str, Any] | None = attrs.field(default=None, repr=False)

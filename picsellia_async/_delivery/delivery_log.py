@@ -23,6 +23,7 @@ import attrs
 
 from picsellia_async._delivery.outcomes import Failure, Health
 from picsellia_async._delivery.trouble import Counts, Trouble
+from picsellia_async._error_text import shown_name
 from picsellia_async._log_line import Line, LineBudget
 
 SUMMARY_SECONDS: Final = 30.0
@@ -479,7 +480,8 @@ def _names(first_lost: list[Failure], *, told: str = "") -> str:
     """Name the first frames that were lost, with the reasons that the line does not have already."""
     groups = itertools.groupby(first_lost, key=lambda one: one.reason)
     named = "; ".join(
-        ", ".join(one.filename or str(one.frame_id) for one in lost) + ("" if f"({why})" in told else f" ({why})")
+        ", ".join(shown_name(one.filename) or str(one.frame_id) for one in lost)
+        + ("" if f"({why})" in told else f" ({why})")
         for why, lost in groups
     )
     return f", first {named}" if named else ""

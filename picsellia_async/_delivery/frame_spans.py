@@ -106,7 +106,7 @@ class FrameSpans:
     # One life.
 
     def _begin(self, frame: Frame, *, is_root: bool) -> _Life:
-        attributes = {"picsellia.frame.id": str(frame.id), "picsellia.frame.filename": frame.filename}
+        attributes = {"picsellia.frame.id": str(frame.id), "picsellia.frame.filename": shown_name(frame.filename)}
         if frame.source:
             attributes["picsellia.frame.source"] = shown_name(frame.source)
         span = self._tracing.start("picsellia.frame", "internal", attributes, is_root=is_root)

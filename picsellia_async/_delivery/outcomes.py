@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._error_text import error_repr, error_text, typed_text
+from picsellia_async._error_text import error_repr, error_text, name_repr, shown_name, typed_text
 from picsellia_async.errors import PicselliaError
 from picsellia_async.frames import Frame
 
@@ -122,7 +122,7 @@ class Failure:
     """`Frame.id`."""
     filename: str
     """`Frame.filename`; empty where the frame was on disk only."""
-    source: str | None
+    source: str | None = attrs.field(repr=name_repr)
     """`Frame.source`."""
     outcome: str
     """`rejected`, `dropped` or `spooled`."""
@@ -321,7 +321,7 @@ class UploadReport:
         missing = self.accepted - self.delivered
         text = f"{missing} of {self.accepted} frames were not delivered: {self.rejected} rejected, {self.dropped} dropped, {self.spooled} left in the spool"
         text += f" ({self.may_be_stored} may be stored all the same)" if self.may_be_stored else ""
-        first = "; ".join(f"{line.filename or line.frame_id} ({line.reason})" for line in self.failures[:3])
+        first = "; ".join(f"{shown_name(line.filename) or line.frame_id} ({line.reason})" for line in self.failures[:3])
         text += f", first {first}" if first else ""
         text += f"; {self.quarantined} records of the spool were damaged" if self.quarantined else ""
         if self.error is not None:

@@ -11,6 +11,7 @@ import attrs
 
 from picsellia_async._delivery.frame_state import FRESH, InFlight, Queued
 from picsellia_async._delivery.outcomes import Dropped, DropReason, Outcome, Rejected, Spooled
+from picsellia_async._error_text import name_repr
 from picsellia_async.frames import Frame
 
 _OBJECTS: Final = 1024
@@ -112,7 +113,7 @@ class Item:
     """Bytes reserved for it in memory."""
     accepted_at: float
     """When, on the loop's clock."""
-    source: str = ""
+    source: str = attrs.field(default="", repr=name_repr)
     """`Frame.source`, empty for none."""
     state: Queued | InFlight = FRESH
     """Where it stands; `Waiting` is a `Queued`."""

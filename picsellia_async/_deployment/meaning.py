@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from picsellia_async._deployment.class_names import check_class_names
+from picsellia_async._error_text import shown_name
 from picsellia_async._http.single_flight import SingleFlight
 from picsellia_async._log_line import logger, tell
 from picsellia_async._services.account import Account
@@ -222,7 +223,7 @@ class Meaning:
             self._warn(
                 "shapes of the prediction for %(image)r had nothing to send, an empty mask or a polygon of fewer than "
                 "three points, and were left out (%(left_out)d, prediction.left_out)",
-                image=options.filename,
+                image=shown_name(options.filename),
                 left_out=options.prediction.left_out,
             )
 
@@ -233,7 +234,7 @@ class Meaning:
             self._warn(
                 "%(image)r is shown turned, as its EXIF says, and width and height are those of its stored pixels (%(width)d x %(height)d): "
                 "coordinates in these lie beside their objects; image_size(image) is the size to predict in",
-                image=options.filename,
+                image=shown_name(options.filename),
                 width=options.width,
                 height=options.height,
             )

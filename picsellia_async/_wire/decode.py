@@ -141,8 +141,8 @@ def status_error(
     answer = attrs.evolve(answer, content=_shown(answer.content, secrets, image))
     message, detail = error_text(answer, lambda text: _shown(text.encode(), secrets, image).decode("utf-8", "replace"))
     if reason := answer.header(REASON):
-        message = _CONTROLS.sub("?", f"{message} {_phrase(reason, secrets)}")
-    if place := hidden_in(_redirect_place(answer, url), secrets):
+        message = _CONTROLS.sub("?", f"{message} {_phrase(reason, secrets, image)}")
+    if place := _without_image(hidden_in(_redirect_place(answer, url), secrets), image):
         message, detail = f"it redirects to {place}, which is not followed", None
         if url.startswith("http://") and place.startswith("https://"):
             message += "; give the address of the host as https://"
@@ -198,9 +198,15 @@ def _redirect_place(answer: Answer, url: str) -> str:
         return ""
 
 
-def _phrase(reason: str, secrets: Iterable[str]) -> str:
-    """Return a reason phrase, which a proxy or a gateway may have put a credential into, as text to be shown."""
-    return without_secrets(shown_reason(reason.encode("latin-1")), secrets).decode("utf-8", "replace")
+def _phrase(reason: str, secrets: Iterable[str], image: SentImage | None) -> str:
+    """Return a reason phrase, which a proxy or a gateway may have put a credential or an image into, as text to be shown."""
+    content = reason.encode("latin-1")
+    content = content if image is None else without_image(content, image)  # before words of it are hidden by their form
+    return without_secrets(shown_reason(content), secrets).decode("utf-8", "replace")
+
+
+def _without_image(text: str, image: SentImage | None) -> str:
+    return text if image is None else without_image(text.encode(), image).decode("utf-8", "replace")
 
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -26,12 +26,12 @@ _BASES: Final = (0, 16, 10, 8)
 """Of its digits, by their group."""
 _BETWEEN: Final = re.compile(
     rb"(?:\x1b|(?<!\\)\\++(?:u00|x)?(?:1b|033|e))\[[0-9;]{0,16}[a-z]|(?<!\\)\\++[nrt]|<[a-z/ ]{1,8}>"
-    rb"|&(?:amp;)*(?:shy|zwsp|zwnj|zwj|nbsp|ensp|emsp|thinsp|newline|tab|zerowidthspace|sol|plus|equals|quot|apos|lt|gt|bsol);",
+    rb"|(?<![a-z0-9])0x(?=[0-9a-f]{2}(?![0-9a-z]))|&(?:amp;)*(?:shy|zwsp|zwnj|zwj|nbsp|ensp|emsp|thinsp|newline|tab|zerowidthspace|sol|plus|equals|quot|apos|lt|gt|bsol);",
     re.IGNORECASE,
 )
-"""What letters may stand between the characters of a credential: colours of a terminal, line ends of JSON, elements of HTML, and its
-names of spaces and signs."""
-_LETTERED: Final = (b"\\", b"<", b"&", b"\x1b")
+"""What letters may stand between the characters of a credential: colours of a terminal, line ends of JSON, elements of HTML, what is
+before the bytes of a list in hexadecimal, and HTML's names of spaces and signs."""
+_LETTERED: Final = (b"\\", b"<", b"&", b"\x1b", b"0x", b"0X")
 """What they begin with."""
 _READ: Final = re.compile(
     rb"%b|%b|[^a-z0-9\\%%&<\x1b]+|[\\%%&<\x1b]" % (_BETWEEN.pattern, _NUMBER.pattern), re.IGNORECASE

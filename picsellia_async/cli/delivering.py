@@ -12,7 +12,8 @@ from typing import Final, Literal
 from uuid import UUID
 
 from picsellia_async._delivery.outcomes import Health, UploadReport
-from picsellia_async._error_text import hide_secrets
+from picsellia_async._error_text import hide_secrets, shown_name
+from picsellia_async._log_line import one_line
 from picsellia_async._wire.secret import hide
 from picsellia_async.cli.wording import in_options
 from picsellia_async.client import AsyncClient
@@ -127,7 +128,12 @@ def print_failures(report: UploadReport, spool: Path | None) -> None:
     """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered."""
     for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
         stored = " (may be stored)" if line.may_be_stored else ""
-        print(in_options(f"  {line.outcome} {line.filename or line.frame_id}: {line.reason}{stored}"), file=sys.stderr)
+        print(
+            in_options(
+                f"  {line.outcome} {one_line(shown_name(line.filename)) or line.frame_id}: {line.reason}{stored}"
+            ),
+            file=sys.stderr,
+        )
     if report.spooled and spool is not None:
         reason = next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
         print(

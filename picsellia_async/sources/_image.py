@@ -7,6 +7,7 @@ from typing import Any, Final, Unpack
 
 import attrs
 
+from picsellia_async._error_text import name_repr
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.frames import Frame, FrameFields
 from picsellia_async.predictions import PredictionFormat
@@ -40,7 +41,7 @@ class Image:
     content_type: SupportedContentType | None = None
     """What the file holds, whatever the extension of its name says; None: the name tells, or the first bytes. It counts while `image`
     is that file: of bytes put in its place, name and first bytes tell."""
-    source: str | None = None
+    source: str | None = attrs.field(default=None, repr=name_repr)
     """Name of the camera or folder."""
     position: float | None = None
     """Seconds from the beginning of the video, by its own clock; None elsewhere, and where the video does not tell."""

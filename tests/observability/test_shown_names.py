@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import logging
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, generate_latest
 
-from picsellia_async import AsyncDeployment, ConfigurationError
+from picsellia_async import AsyncDeployment, ConfigurationError, DeliveryError
 from picsellia_async._error_text import shown_name
+from picsellia_async._wire.decode import REASON, status_error
+from picsellia_async._wire.endpoints import MONITOR
+from picsellia_async._wire.exchange import Answer
+from picsellia_async._wire.image_echo import SentImage
+from picsellia_async.cli.main import main
+from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.metrics import PrometheusCollector, register_opentelemetry
 from picsellia_async.pipeline import Pipeline
 from picsellia_async.sources import camera, video
@@ -22,7 +31,8 @@ from picsellia_async.sources._playlist import Playlist, tell_what_lacks
 from picsellia_async.uploader import Uploader
 
 from ..support.frames import make_frame
-from ..uploader.service import Service, uploader
+from ..support.image_spellings import part_read
+from ..uploader.service import Service, down, uploader
 
 pytestmark = pytest.mark.anyio
 
@@ -180,3 +190,62 @@ async def test_an_uploader_that_is_closed_has_its_final_numbers() -> None:
     labels = {"uploader": "yard"}
     assert registry.get_sample_value("picsellia_uploader_frames_accepted_total", labels) == 1
     assert registry.get_sample_value("picsellia_uploader_health", {**labels, "state": "ok"}) is None
+
+
+async def test_names_of_files_have_no_password_in_lines_and_spans(
+    traced_deployment: AsyncDeployment,
+    emulator: Emulator,
+    collector: InMemorySpanExporter,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A web application names files by what its clients call their cameras. The service and the report have the name as it is."""
+    name = "rtsp:admin:hunter22@cam-main.jpg"
+    emulator.faults.add(Fault(kind="status", status=422, endpoint="monitor"))
+    with caplog.at_level(logging.DEBUG, "picsellia_async"):
+        async with traced_deployment.uploader() as up:
+            await up.submit(make_frame(filename=name))
+            assert await up.flush() == 0
+    assert up.report.failures[0].filename == name
+    assert "first ***@cam-main.jpg" in caplog.text
+    assert "hunter22" not in caplog.text
+    assert "hunter22" not in "".join(span.to_json() for span in collector.get_finished_spans())
+    with pytest.raises(DeliveryError) as told:
+        up.report.raise_for_failures()
+    assert "hunter22" not in str(told.value)
+
+
+async def test_a_spool_is_shown_in_lines_without_passwords(
+    tmp_path: Path, deployment: AsyncDeployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sources come from whoever names them: a line of the command is one frame."""
+    source = "rtsp://admin:hunter22@cam\nWARNING forged\x1b[31m\u2028\u202e"
+    async with Uploader(Service(script=lambda *_: down()).send, spool=tmp_path / "spool", close_timeout=0.0) as up:
+        await up.submit(make_frame(source=source))
+    for action in ("list", "show", "explain"):
+        words = [str(tmp_path / "spool"), *(["frame-000000.jpg"] if action == "explain" else [])]
+        assert await asyncio.to_thread(main, ["spool", action, *words]) == 0
+        out = capsys.readouterr().out
+        assert "hunter22" not in out
+        assert not any(one in out for one in "\x1b\u2028\u202e")
+        assert "rtsp://***@cam\\nWARNING forged\\x1b[31m\\u2028\\u202e" in out
+
+
+@pytest.mark.parametrize("where", ["reason", "location"])
+@pytest.mark.parametrize("coding", ["base64", "rows", "hexadecimal", "numbers", "0x"])
+def test_the_image_is_hidden_in_reason_and_location_too(where: str, coding: str) -> None:
+    """A gateway that echoes it into its status line, or into the address that it sends one to."""
+    content = bytes(range(256)) * 12
+    text = base64.b64encode(content).decode()
+    spelled = {
+        "base64": text,
+        "rows": " ".join(text[at : at + 8] for at in range(0, len(text), 8)),
+        "hexadecimal": content.hex(" "),
+        "numbers": ", ".join(map(str, content)),
+        "0x": ", ".join(f"0x{one:02x}" for one in content),
+    }[coding][:3000]
+    header = (
+        (REASON, f"bad {spelled}") if where == "reason" else (b"location", f"http://other.example/{quote(spelled)}")
+    )
+    answer = Answer(400 if where == "reason" else 307, [(header[0], header[1].encode())], b"")
+    error = status_error(MONITOR, answer, "http://h/x", image=SentImage(memoryview(content)))
+    assert part_read(str(error), content) < 0.02

@@ -55,6 +55,8 @@ def spellings(token: str) -> dict[str, str]:
         "invisible characters": "\u200b".join(token),
         "wide letters": "".join(chr(ord(one) + 0xFEE0) for one in token),
         "a list of bytes": str(list(token.encode())),
+        "a list of bytes in hexadecimal": ", ".join(f"0x{one:02x}" for one in token.encode()),
+        "the same in capitals": "{" + ",".join(f"0X{one:02X}" for one in token.encode()) + "}",
         "hexadecimal with colons": token.encode().hex(":"),
         "numbers of HTML without their end": _numbers("&#%d", token),
         "HTML in HTML": _numbers("&amp;#%d;", token),
@@ -82,7 +84,7 @@ def _plainly(text: str) -> str:
         text = unquote(html.unescape(text))
         text = re.sub(r"(?:%|\\+)[uUx]\{?0*([2-7][0-9a-f])\}?", lambda found: chr(int(found[1], 16)), text)
         text = re.sub(r"\\+([01][0-7]{2})", lambda found: chr(int(found[1], 8)), text)
-        text = re.sub(r"\\+[nrt]|<wbr>", "", text)
+        text = re.sub(r"\\+[nrt]|<wbr>|\b0[xX](?=[0-9a-fA-F]{2}\b)", "", text)
     return re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKC", text).lower())
 
 

@@ -25,6 +25,7 @@ from picsellia_async._delivery.spool.record import Record
 from picsellia_async._delivery.spool.segment import ASIDE, DONE, PENDING, REJECTED, VERSION, Header, Segment
 from picsellia_async._delivery.spool.segments import Segments, damaged_in
 from picsellia_async._delivery.spool.spool_directory import SpoolDirectory
+from picsellia_async._error_text import name_repr
 from picsellia_async.errors import SpoolError
 from picsellia_async.frames import Frame
 
@@ -43,7 +44,7 @@ class SpooledFrame:
     state: FrameState
     filename: str
     """`Frame.filename`; empty where it cannot be read."""
-    source: str
+    source: str = attrs.field(repr=name_repr)
     """`Frame.source`; empty where it has none."""
     accepted_at: float
     """Epoch seconds."""

@@ -16,6 +16,8 @@ from typing import Final, Self
 
 import attrs
 
+from picsellia_async._error_text import name_repr
+
 _HEAD: Final = struct.Struct("<4s8sQHHQ16sdIIII")
 _REASON: Final = struct.Struct("<HI")
 REASON_AT: Final = _HEAD.size
@@ -42,7 +44,7 @@ class Record:
     """`codec.encode`."""
     image: bytes
     """Encoded image."""
-    source: str = ""
+    source: str = attrs.field(default="", repr=name_repr)
     """`Frame.source`, empty for none."""
     accepted_at: float = 0.0
     """When it was accepted, in seconds since 1970."""
@@ -72,7 +74,7 @@ class Head:
     """`Record.id`."""
     accepted_at: float
     """`Record.accepted_at`."""
-    source: str
+    source: str = attrs.field(repr=name_repr)
     """`Record.source`."""
     body_at: int
     """Where the description begins, from the record's beginning."""
