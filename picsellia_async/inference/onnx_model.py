@@ -23,7 +23,7 @@ from picsellia_async.predictions import (
     PredictionFormat,
 )
 from picsellia_async.predictions._labels import checked_label_map
-from picsellia_async.validation import choice, real_number, whole_number
+from picsellia_async.validation import choice, real_number, sequence, whole_number
 
 if TYPE_CHECKING:
     from picsellia_async.inference.fitting import Resize
@@ -267,8 +267,8 @@ def names_by_number(names: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
     Raises:
         ConfigurationError: There are none, one is no text, or numbers are left out.
     """
-    found = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
-    if isinstance(names, str) or not found or not all(isinstance(name, str) and name for name in found.values()):
+    found = dict(names) if isinstance(names, Mapping) else dict(enumerate(sequence(names, "names")))
+    if not found or not all(isinstance(name, str) and name for name in found.values()):
         raise ConfigurationError(f"names must be the names of the model's classes, got {shown(names)}")
     if sorted(found) != list(range(len(found))):
         raise ConfigurationError(

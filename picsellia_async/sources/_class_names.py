@@ -13,7 +13,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._labels import checked_label_map, index_of
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._name_files import NoNamesError, names_beside, read_names, refuse_repeated_names
-from picsellia_async.validation import whole_number
+from picsellia_async.validation import sequence, whole_number
 
 Categories: TypeAlias = Mapping[int, int] | Mapping[str, int] | Literal["indexes"]
 """Index into the label map by class number or class name of the file; "indexes": its numbers are such indexes already."""
@@ -159,6 +159,6 @@ def _given_names(value: Names) -> dict[int, str]:
         return {whole_number(key, "names"): str(name) for key, name in value.items()}
     if isinstance(value, (str, os.PathLike)):
         return read_names(Path(value))
-    found = {number: str(name) for number, name in enumerate(value)}
+    found = {number: str(name) for number, name in enumerate(sequence(value, "names"))}
     refuse_repeated_names(found, "names")
     return found

@@ -19,7 +19,9 @@ from picsellia_async import (
     PicselliaError,
     SegmentationPredictionFormat,
 )
+from picsellia_async.inference.onnx_model import names_by_number
 from picsellia_async.predictions import from_coco, from_supervision, from_torchvision, from_ultralytics
+from picsellia_async.sources._class_names import ClassIndex, names_for
 
 from .framework_results import BOXES, CATEGORIES, detections, one_box
 
@@ -60,6 +62,8 @@ def frame_of(pixels: Any) -> Frame:
         (lambda: from_supervision(BOXES), "takes Detections"),
         (lambda: from_supervision(SimpleNamespace(data=np.zeros((3, 4)))), "takes Detections"),
         (lambda: from_supervision(detections(data={"class_name": ["car", "car"]})), r"one entry per shape: got 2 for 1"),
+        (lambda: names_for(ClassIndex(), 5, Path()), "names must be a list, got 5"),  # type: ignore[arg-type]
+        (lambda: names_by_number(5), "names must be a list, got 5"),  # type: ignore[arg-type]
         (lambda: frame_of(None), "pixels is None.*cv2.imread gives None"),
         (lambda: frame_of("a.jpg"), r"pixels is 'a.jpg'.*Frame\(image=Path"),
         (lambda: frame_of(Path("a.jpg")), r"pixels is PosixPath.*Frame\(image=Path|pixels is WindowsPath"),

@@ -70,7 +70,7 @@ MONITOR: Final = [
     BadInput(
         "monitor: extension of another format",
         lambda deployment, api: deployment.monitor("f.webp", 0.5, 1, 1, boxes(api)),
-        ("f.webp", "image/jpeg", "image/png"),
+        ("f.webp", "is WebP", "JPEG and PNG"),
         "ContentTypeUnknown",
     ),
     BadInput(
