@@ -78,6 +78,18 @@ def _check_points(points: Iterable[Any], width: int, height: int, field: str, wa
             )
 
 
+KNOWN_SIDE_MIN: Final = 8
+"""Pixels. A side that an answer says is shorter is a placeholder, or a mistake: nobody predicts on such an image."""
+
+
+def known_size(data: Any) -> tuple[int, int] | None:
+    """Return the width and height that the platform says of an image; None where it says none, or none that an image has."""
+    width, height = getattr(data, "width", None), getattr(data, "height", None)
+    if type(width) is not int or type(height) is not int or min(width, height) < KNOWN_SIDE_MIN:
+        return None
+    return width, height
+
+
 def check_drawn(field: str, points: Iterable[tuple[int, int]], size: tuple[int, int]) -> None:
     """Check the corners or points of a shape that a reviewer drew.
 

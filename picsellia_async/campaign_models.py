@@ -101,20 +101,12 @@ class JobReceipt(Value):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ReassignReceipt(Value):
-    """Answer to a reassignment."""
-
-    processed_ids: list[UUID] = attrs.field(factory=list)
-    """Assignments that changed hands."""
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class IssueCount(Value):
     """Issues that one reviewer raised in a campaign."""
 
     user_id: UUID | None = None
     """The reviewer; None for tasks of nobody."""
-    opened: int
-    """Issues still open."""
-    closed: int
-    """Issues closed."""
+    opened: int | None = None
+    """Issues still open; None where the platform does not say."""
+    closed: int | None = None
+    """Issues closed; None where the platform does not say."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 from uuid import UUID
 
+from picsellia_async._bounds import known_size
 from picsellia_async._delivery.options import UploaderOptions, shows_options
 from picsellia_async._deployment.assets import PredictedAssets, assignment_filters
 from picsellia_async._deployment.bulk import Bulk
@@ -742,8 +743,8 @@ class AsyncDeployment(Taggable[DeploymentDescription]):
         Wire: POST {oracle}/api/prediction/{prediction_id}/shadow, 201.
         """
         asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
-        size = (asset.width, asset.height) if asset.width and asset.height else None
-        await self._monitoring.send_shadow(asset.oracle_prediction_id, shadow_latency, shadow_prediction, size)
+        prediction_id, size = asset.oracle_prediction_id, known_size(asset)
+        await self._monitoring.send_shadow(prediction_id, shadow_latency, shadow_prediction, size)
 
     async def monitor_shadow_from_oracle_prediction_id(
         self, oracle_prediction_id: str | UUID, shadow_latency: float, shadow_prediction: PredictionFormat

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from picsellia_async._bounds import SHAPE_CHECKS
+from picsellia_async._bounds import SHAPE_CHECKS, known_size
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import (
@@ -359,8 +359,8 @@ def check_known_size(data: Any, width: int, height: int) -> None:
     Raises:
         ImplausibleError: It is another one.
     """
-    known = (getattr(data, "width", None), getattr(data, "height", None))
-    if None not in known and (width, height) not in {known, known[::-1]}:
+    known = known_size(data)
+    if known is not None and (width, height) not in {known, known[::-1]}:
         raise ImplausibleError(
             f"width and height are {width} x {height}, and the platform knows the data {data.object_name!r} as "
             f"{known[0]} x {known[1]}: give the size of the image that the prediction is for"

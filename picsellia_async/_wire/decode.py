@@ -95,9 +95,9 @@ def _read(endpoint: Endpoint[T], answer: Answer, url: str, subject: object) -> T
 
 @functools.cache
 def _shape(returns: Hashable) -> tuple[bool, bool]:
-    """Return whether a type is read from a JSON object, and whether it is that object itself."""
+    """Return whether a type is read from a JSON object, and whether it is the JSON itself."""
     kind = get_origin(returns) or returns
-    return kind is dict or attrs.has(cast("type", kind)), kind is dict
+    return kind is dict or attrs.has(cast("type", kind)), kind in {dict, object}
 
 
 def _problems(exc: Exception) -> list[str]:

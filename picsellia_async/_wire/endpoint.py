@@ -59,7 +59,7 @@ class Endpoint(Generic[T]):
     host: Host
     """Which service answers."""
     returns: type[T]
-    """What the body is read as; `NoneType` where it is not read."""
+    """What the body is read as; `NoneType` where it is not read, `object` where any JSON is handed on."""
     takes: Any = None
     """Request class (or type) of the JSON body; None: no body, or a multipart form."""
     ok: frozenset[int] = SUCCESS

@@ -69,7 +69,7 @@ FIND_PREDICTED_ASSET: Final = register(Host.PLATFORM, "find_predicted_asset", "G
 LIST_PREDICTED_ASSETS: Final = register(Host.PLATFORM, "list_predicted_assets", "GET", "/api/deployment/{deployment_id}/predictedassets", m.Page[m.PredictedAssetDescription])
 GET_PREDICTED_ASSET: Final = register(Host.PLATFORM, "get_predicted_asset", "GET", "/api/predicted/asset/{predicted_asset_id}", m.PredictedAssetDescription)
 DELETE_PREDICTED_ASSET: Final = register(Host.PLATFORM, "delete_predicted_asset", "DELETE", "/api/predicted/asset/{predicted_asset_id}", Nothing)
-ADD_REVIEW: Final = register(Host.PLATFORM, "add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", dict[str, Any], r.ReviewRequest)
+ADD_REVIEW: Final = register(Host.PLATFORM, "add_review", "POST", "/api/predicted/asset/{predicted_asset_id}/reviews", object, r.ReviewRequest)
 
 # Review campaigns (docs/wire.md#predicted-asset-endpoints).
 CREATE_CAMPAIGN: Final = register(Host.PLATFORM, "create_campaign", "POST", "/api/deployment/{deployment_id}/campaigns", c.ReviewCampaignDescription, r.CreateCampaignRequest)
@@ -88,7 +88,7 @@ REDISTRIBUTE_ASSIGNMENTS: Final = register(Host.PLATFORM, "redistribute_assignme
 CHECK_ASSIGNMENTS_SYNC: Final = register(Host.PLATFORM, "check_assignments_sync", "GET", "/api/campaigns/review/{campaign_id}/assignments/sync/available", c.SyncAvailability)
 SYNC_ASSIGNMENTS: Final = register(Host.PLATFORM, "sync_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/sync", c.JobReceipt, r.EmptyRequest)
 LIST_ASSIGNMENTS: Final = register(Host.PLATFORM, "list_assignments", "GET", "/api/campaigns/review/{campaign_id}/assignments", m.Page[c.AssignmentDescription])
-REASSIGN_ASSIGNMENTS: Final = register(Host.PLATFORM, "reassign_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/reassign", c.ReassignReceipt, r.ReassignRequest, idempotent=True)
+REASSIGN_ASSIGNMENTS: Final = register(Host.PLATFORM, "reassign_assignments", "POST", "/api/campaigns/review/{campaign_id}/assignments/reassign", Nothing, r.ReassignRequest, idempotent=True)
 GET_ASSIGNMENT: Final = register(Host.PLATFORM, "get_assignment", "GET", "/api/campaigns/review/assignments/{assignment_id}", c.AssignmentDescription)
 COUNT_CAMPAIGN_ISSUES: Final = register(Host.PLATFORM, "count_campaign_issues", "GET", "/api/campaigns/review/analytics/{campaign_id}/issues/counts/users", list[c.IssueCount])
 
@@ -154,7 +154,7 @@ FIND_DATA_TAG: Final = register(Host.PLATFORM, "find_data_tag", "GET", "/api/dat
 LIST_DATA_TAGS: Final = register(Host.PLATFORM, "list_data_tags", "GET", "/api/datalake/{datalake_id}/tags", m.Page[m.TagDescription])
 GET_DATA: Final = register(Host.PLATFORM, "get_data", "GET", "/api/data/{data_id}", m.DataDescription)
 UPDATE_DATA: Final = register(Host.PLATFORM, "update_data", "PATCH", "/api/data/{data_id}", m.DataDescription, r.UpdateDataRequest)
-UPDATE_CUSTOM_METADATA: Final = register(Host.PLATFORM, "update_custom_metadata", "PATCH", "/api/data/{data_id}/custom-metadata", dict[str, Any], r.UpdateCustomMetadataRequest)
+UPDATE_CUSTOM_METADATA: Final = register(Host.PLATFORM, "update_custom_metadata", "PATCH", "/api/data/{data_id}/custom-metadata", Nothing, r.UpdateCustomMetadataRequest)
 DELETE_DATA: Final = register(Host.PLATFORM, "delete_data", "DELETE", "/api/data/{data_id}", Nothing)
 GET_DATA_URL: Final = register(Host.PLATFORM, "get_data_url", "GET", "/api/data/{data_id}/presigned-url", s.PresignedDownload)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
+from picsellia_async.predictions._thin_masks import keep_whole
 from picsellia_async.validation import refuse_masked, sequence, whole_number
 
 if TYPE_CHECKING:
@@ -251,16 +252,14 @@ def decode(counts: str, size: tuple[int, int], name: str = "detection_masks") ->
 def resized(counts: str, old: tuple[int, int], new: tuple[int, int]) -> str:
     """Return the compressed counts of a mask on a smaller image: the pixels that it covers by half or more.
 
-    Of one that covers none so far, those that it touches: it is there, however thin.
+    Of what is too thin to cover any so far, those that it touches: a crack of one pixel stays one line, however small the image gets.
     """
     (cv2,) = _libraries("cv2")
     checked_text(counts, old, "detection_masks")
     mask = decode(counts, old)
     # The share of each pixel, in steps of a byte: where to take one pixel out of several shifts a mask by half of one.
     found = (cv2.resize(mask * FULL, new, interpolation=cv2.INTER_AREA) > FULL // 2).astype(mask.dtype)
-    if not found.any():
-        rows, columns = mask.nonzero()
-        found[rows * new[1] // old[1], columns * new[0] // old[0]] = 1
+    keep_whole(mask, found)
     return encode(found)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from picsellia_async._bounds import check_drawn
+from picsellia_async._bounds import check_drawn, known_size
 from picsellia_async._services.account import Account
 from picsellia_async._wire.endpoints import (
     ADD_REVIEW,
@@ -182,7 +182,7 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
             points: `([x, y], label)` each.
 
         Returns:
-            The review, as the platform says it.
+            What the platform answers, as it came: the review, as far as is known.
 
         Raises:
             ConfigurationError: A shape that cannot be read; the message names field and index. Nothing was sent.
@@ -203,10 +203,10 @@ class PredictedAsset(Downloadable[PredictedAssetDescription]):
         )
         if self._account.settings.checks == "on":
             _check_pixels(request, given)
-            if self.width and self.height:
-                _check_drawn(request, (self.width, self.height))
-        answer = await self._account.call(ADD_REVIEW, request, predicted_asset_id=self.id)
-        return cast("AssetReview", answer)
+            if size := known_size(self):
+                _check_drawn(request, size)
+        # Whatever JSON it is: the review is there, and cannot be taken back.
+        return cast("AssetReview", await self._account.call(ADD_REVIEW, request, predicted_asset_id=self.id))
 
 
 def _last_prediction(description: PredictedAssetDescription, *, shadow: bool) -> AssetPrediction | None:

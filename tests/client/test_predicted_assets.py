@@ -7,9 +7,11 @@ from uuid import uuid4
 import attrs
 import pytest
 
-from picsellia_async import ConfigurationError, NotFoundError, StatusError
+from picsellia_async import ConfigurationError, DetectionPredictionFormat, NotFoundError, StatusError
+from picsellia_async._wire.reader import READER
 from picsellia_async.errors import UndefinedObjectError
-from picsellia_async.models import AssetDescription
+from picsellia_async.models import AssetDescription, PredictedAssetDescription
+from picsellia_async.resources.data import Data
 from picsellia_async.resources.dataset import Asset
 from picsellia_async.resources.predicted_asset import PredictedAsset
 
@@ -91,6 +93,34 @@ async def test_reviews_that_are_refused(deployment, emulator):
         with pytest.raises(ConfigurationError, match=message):
             await asset.add_review(**shapes)
     assert calls(emulator, "add_review") == []
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"width": 5},
+        {"width": 5, "height": 20},
+        {"width": 20, "height": 0},
+        {"width": -1, "height": -1},
+    ],
+)
+async def test_a_size_that_no_image_has_holds_up_no_call(deployment, client, meta):
+    """What the platform says of the size is held against shapes; where that is odd or a placeholder, nothing is."""
+    prediction = DetectionPredictionFormat([0], [[100, 200, 130, 240]], [0.5])
+    [stored] = await (await client.get_datalake()).list_data(limit=1)
+    await monitor(deployment, "cam.png")
+    found = await deployment.find_predicted_asset(filename="cam.png")
+    said = READER.structure({**found.raw, "data": {**found.raw["data"], "meta": meta}}, PredictedAssetDescription)
+    asset = PredictedAsset(said, client._account, deployment.id)
+    [label, *_] = await deployment.list_labels()
+    await asset.add_review(rectangles=[(100, 200, 30, 40, label)])
+    await deployment.monitor_shadow(asset, 0.1, prediction)
+    data = Data(attrs.evolve(stored.description, meta=said.data.meta), client._account)
+    assert await deployment.monitor_data(data, 0.1, 480, 640, prediction)
 
 
 async def test_an_asset_whose_data_has_no_id(deployment, client, emulator):

@@ -356,6 +356,9 @@ _COMPILED: Final = [
     (name, verb, re.compile(path.replace("{id}", "[^/]+")), status, body) for name, verb, path, status, body in _LINES
 ]
 
+ENDPOINTS: Final = frozenset(name for name, *_ in _LINES)
+"""All that has an answer."""
+
 
 def answer_to(
     url: str,

@@ -88,9 +88,11 @@ def changes_of(good: Any) -> Iterator[tuple[str, bytes]]:
                 yield f"{'.'.join(map(str, field))} is {kind}", changed(good, field, value)
 
 
-def vendor_failure(row: Row, content: tuple[str, bytes] | None, recorder: Recorder, client: Any, names: Any) -> str:
+def vendor_failure(
+    row: Row, content: tuple[str, bytes] | None, recorder: Recorder, client: Any, names: Any, **files: Any
+) -> str:
     """Make the vendor's call and return what it raised; what it needs before is answered well."""
-    scope = {"deployment_name": row.deployment, "client": client, "api": names}
+    scope = {"deployment_name": row.deployment, "client": client, "api": names, **files}
     try:
         sides.call_vendor(row.call, scope, lambda: recorder.change(content))
     except Exception as error:  # noqa: BLE001 - whatever it raises, it has not survived
@@ -100,9 +102,11 @@ def vendor_failure(row: Row, content: tuple[str, bytes] | None, recorder: Record
     return ""
 
 
-async def our_failure(row: Row, content: tuple[str, bytes], recorder: Recorder, client: Any, names: Any) -> str:
+async def our_failure(
+    row: Row, content: tuple[str, bytes], recorder: Recorder, client: Any, names: Any, **files: Any
+) -> str:
     """Make our call and return what it raised."""
-    scope = {"deployment_name": row.deployment, "client": client, "api": names}
+    scope = {"deployment_name": row.deployment, "client": client, "api": names, **files}
     try:
         await sides.call_ours(row.ours or row.call, scope, lambda: recorder.change(content))
     except Exception as error:  # noqa: BLE001 - all of them are gathered
