@@ -142,6 +142,11 @@ def _check_single_points(prediction: PointPredictionFormat, width: int, height: 
 def _check_skeletons(prediction: KeypointPredictionFormat, width: int, height: int, name: str) -> None:
     for i, skeleton in enumerate(prediction.keypoints):
         there = [point for point in skeleton if point[2]]
+        if not there:
+            raise ImplausibleError(
+                f"{name}.keypoints[{i}] is a skeleton of which no point is there, which is no object. Leave the shape out, as "
+                'KeypointPredictionFormat.from_keypoints does; checks="off" sends it'
+            )
         _check_points(there, width, height, f"{name}.keypoints[{i}]", _CUT_PERSON)
 
 

@@ -221,8 +221,8 @@ class Meaning:
         if options.prediction.left_out and "left_out" not in self._told:
             self._told.add("left_out")
             self._warn(
-                "shapes of the prediction for %(image)r had nothing to send, an empty mask or a polygon of fewer than "
-                "three points, and were left out (%(left_out)d, prediction.left_out)",
+                "shapes of the prediction for %(image)r had nothing to send, an empty mask, a polygon of fewer than "
+                "three points or a skeleton without a point, and were left out (%(left_out)d, prediction.left_out)",
                 image=shown_name(options.filename),
                 left_out=options.prediction.left_out,
             )

@@ -22,7 +22,7 @@ _RULES: Final = [
             "write pixels: multiply x by the width and y by the height",
         ),
         (r" \(\w+PredictionFormat\.from_\w+\)", ""),
-        (r" \(\.round\(\)\.astype\(int\) of an array\)", ""),
+        (r" \(\.round\(\)\.astype\(int\) of an array, \.round\(\)\.int\(\) of a tensor\)", ""),
         (r"; from_xyxy, from_xywh and from_cxcywh take other orders, and cut with clip=\(width, height\)", ""),
         (
             r"\. Of a person whom the border cuts: KeypointPredictionFormat\.from_keypoints\(\.\.\., clip=\(width, height\)\)",

@@ -45,6 +45,12 @@ def checked_size(value: Any, name: str) -> tuple[int, int] | None:
     return whole_number(numbers[0], f"{name} width", 1), whole_number(numbers[1], f"{name} height", 1)
 
 
+class PixelSize(tuple[int, int]):
+    """Width and height to cut coordinates to that are pixels by what gives them: no shares are looked for."""
+
+    __slots__ = ()
+
+
 @attrs.define
 class Placement:
     """Turns points into pixels of one image, and counts the shapes that it cut."""
@@ -76,7 +82,7 @@ class Placement:
         scale, bounds = checked_size(normalized, "normalized"), checked_size(clip, "clip")
         if scale and bounds and scale != bounds:
             raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
-        return cls(scale, bounds or scale)
+        return cls(scale, bounds or scale, shares=ShareWatch(is_pixels=isinstance(clip, PixelSize)))
 
     @property
     def _looks_for_shares(self) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._geometry import POINTS_MIN
-from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
+from picsellia_async.predictions._outlines import is_thin
+from picsellia_async.predictions._run_length import check_counts, counts_from_text, has_pixels, text_from_counts
 from picsellia_async.predictions._thin_masks import keep_whole
 from picsellia_async.validation import refuse_masked, sequence, whole_number
 
@@ -28,7 +29,10 @@ _STEPS_MIN: Final = 3
 """Values between them that it has; a map of few instances has fewer."""
 _HIGH_MIN: Final = 0.3
 """Share of the pixels of such a mask that has the full value."""
+_MIDDLE_MAX: Final = 0.2
+"""Pixels between the ends, as a share of those at the upper end, that a mask may have as a JPEG: a few along its edges."""
 _SOFT_EDGES: Final = "holds values between 0 and 255, which looks like a mask of 0 and 255 with soft edges: masks > 127"
+_AS_JPEG: Final = "holds values near 0 and near 255, which looks like a mask of 0 and 255 that went through JPEG: threshold it, masks > 127"
 
 Parts: TypeAlias = Literal["all", "largest"]
 """Which separate pieces of a mask become polygons."""
@@ -101,8 +105,8 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
         if mask.dtype.kind == "f" and bool((is_set & (mask != 1)).any()) and bool((is_set & (mask != FULL)).any()):
             raise ConfigurationError(f"{name}[{i}] {_no_mask(mask)}")
         if mask.dtype.kind not in "bf" and bool((is_set & (mask != mask.max())).any()):
-            if _has_soft_edges(mask):
-                raise ConfigurationError(f"{name}[{i}] {_SOFT_EDGES}")
+            if looks := _looks_black_and_white(mask):
+                raise ConfigurationError(f"{name}[{i}] {looks}")
             raise ConfigurationError(
                 f"{name}[{i}] holds more than one value beside 0, which looks like a map of classes or of instances: one mask "
                 f"for each, masks=[pixels == value for value in ...]"
@@ -111,21 +115,21 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
     return found
 
 
-def _has_soft_edges(mask: Any) -> bool:
-    """Whether values of 0 to 255 lie at the two ends, with steps between them: a mask of 0 and 255 that was resized or blurred.
+def _looks_black_and_white(mask: Any) -> str:
+    """Say of which mask of 0 and 255 these values may be: one that was resized or blurred, or one that was a JPEG; "": of none.
 
-    A map of classes or instances lacks the middle, as where 255 is "ignore" beside a few classes, or has little at the upper end.
+    A map of classes or instances lacks the middle, as where 255 is "ignore" beside a few classes, or has little at the upper end. Between
+    0 and 255 it has no values close to both of them.
     """
     if mask.min() < 0 or mask.max() > FULL:
-        return False
+        return ""
     is_set, is_high = mask > 0, mask >= FULL - _END
-    steps = mask[(mask > _END) & (mask < FULL - _END)]
-    is_at_an_end = is_high | (mask <= _END)
-    return bool(
-        len(set(steps.tolist())) >= _STEPS_MIN
-        and is_high.sum() >= is_set.sum() * _HIGH_MIN
-        and is_at_an_end.sum() * 2 > mask.size
-    )
+    middle = mask[(mask > _END) & ~is_high]
+    is_near_both = (is_set & (mask <= _END)).any() and (is_high & (mask < FULL)).any()
+    if is_near_both and middle.size <= is_high.sum() * _MIDDLE_MAX:
+        return _AS_JPEG
+    has_steps = len(set(middle.tolist())) >= _STEPS_MIN and middle.size * 2 < mask.size
+    return _SOFT_EDGES if has_steps and is_high.sum() >= is_set.sum() * _HIGH_MIN else ""
 
 
 def _no_mask(mask: Any) -> str:
@@ -133,9 +137,7 @@ def _no_mask(mask: Any) -> str:
     low, high = float(mask.min()), float(mask.max())
     if low != low:  # noqa: PLR0124 - NaN is what is not itself, and makes both ends NaN
         return "holds NaN: what the model gave is no mask"
-    if _has_soft_edges(mask):
-        return _SOFT_EDGES
-    return (
+    return _looks_black_and_white(mask) or (
         f"holds values from {low:.4g} to {high:.4g}, and a mask is 0 and 1: compare with the model's threshold first, masks > 0 for "
         "logits, masks > 0.5 for probabilities"
     )
@@ -147,12 +149,20 @@ def encode(mask: NDArray[np.uint8]) -> str:
     return str(coco.encode(numpy.asfortranarray(mask))["counts"].decode("ascii"))
 
 
-def encode_polygons(polygons: Iterable[Sequence[tuple[float, float]]], size: tuple[int, int]) -> str:
-    """Return the compressed counts of the pixels inside these polygons."""
-    (coco,) = _libraries("faster_coco_eval.core.mask")
+def encode_polygons(polygons: Sequence[Sequence[tuple[float, float]]], size: tuple[int, int]) -> str:
+    """Return the compressed counts of the pixels inside these polygons: those that pycocotools takes.
+
+    Of a polygon that is thinner than a pixel also those that it touches: pycocotools makes a few dots of it, or nothing.
+    """
+    cv2, numpy, coco = _libraries("cv2", "numpy", "faster_coco_eval.core.mask")
     width, height = size
-    flat = [[number for point in polygon for number in point] for polygon in polygons]
-    return str(coco.merge(coco.frPyObjects(flat, height, width))["counts"].decode("ascii"))
+    runs = coco.frPyObjects([[number for point in one for number in point] for one in polygons], height, width)
+    for polygon, run in list(zip(polygons, runs, strict=True)):
+        if is_thin(polygon) or not has_pixels(run["counts"].decode("ascii")):
+            corners = [(min(int(x), width - 1), min(int(y), height - 1)) for x, y in polygon]
+            touched = cv2.fillPoly(numpy.zeros((height, width), numpy.uint8), numpy.array([corners], numpy.int32), 1)
+            runs.append(coco.encode(numpy.asfortranarray(touched)))
+    return str(coco.merge(runs)["counts"].decode("ascii"))
 
 
 def without_letterbox(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+_LONG: Final = 3
+"""Pixels from which on an outline can be thin: the middle of a pixel lies beside a shorter one or not, as it happens."""
 
 
 def is_flat(outline: Sequence[Sequence[float]]) -> bool:
     """Return whether all points lie on one upright or level line. Of others the first two or three tell."""
     x, y = outline[0]
     return all(point[0] == x for point in outline) or all(point[1] == y for point in outline)
+
+
+def is_thin(outline: Sequence[tuple[float, float]]) -> bool:
+    """Return whether an outline is some pixels long, and on the average less than a pixel wide."""
+    area = length = 0.0
+    for (x1, y1), (x2, y2) in zip(outline, [*outline[1:], outline[0]], strict=True):
+        area += (x1 * y2 - x2 * y1) / 2
+        length += math.hypot(x2 - x1, y2 - y1)
+    extent = max(max(side) - min(side) for side in zip(*outline, strict=True))
+    return extent >= _LONG and 2 * abs(area) < length  # both long sides are in the length
 
 
 def whole_outline(points: Iterable[tuple[float, float]]) -> list[list[int]]:

@@ -83,7 +83,7 @@ class ShareWatch:
         if are_shares and not self.is_pixels:
             raise ImplausibleError(
                 f"{name} are all about 0 to 1, {shown(self.first)} for instance, which looks like shares of the image and not "
-                f"pixels: {way_out}. Where they are pixels, give integers (.round().astype(int) of an array): these are taken as such"
+                f"pixels: {way_out}. Where they are pixels, give integers (.round().astype(int) of an array, .round().int() of a tensor): these are taken as such"
             )
 
 

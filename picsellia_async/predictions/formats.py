@@ -21,7 +21,7 @@ from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexe
 from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._skeletons import ThirdValues, skeletons_from
 from picsellia_async.predictions._values import Numbers, Path, Shapes
-from picsellia_async.predictions.base import PredictionFormat, counted, with_label_map
+from picsellia_async.predictions.base import PredictionFormat, SplitShapes, counted, with_label_map
 from picsellia_async.validation import is_scalar, sequence
 
 P = TypeVar("P", bound=PredictionFormat)
@@ -259,6 +259,7 @@ class KeypointPredictionFormat(PredictionFormat):
 
         Args:
             keypoints: Per shape, points of x, y (seen), or of x, y and a third value. Or COCO's flat list of x, y, visibility in turn.
+                A shape of whose points none is there is left out.
                 A point that was not found is "not there": at exactly 0, 0 with no visibility of its own (ultralytics), at -1, -1
                 (OpenPose), NaN twice (mmpose, DeepLabCut), and, where x and y are all that is known, with both below 0.
             classes: One per shape.
@@ -280,7 +281,9 @@ class KeypointPredictionFormat(PredictionFormat):
         """
         place = Placement.of(normalized, clip)
         found = skeletons_from(keypoints, confidences, third_values, place)
-        return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
+        kept = [[one] if any(visibility for _, _, visibility in one) else [] for one in found]
+        split = SplitShapes.of(kept, classes, scores, texts, names, label_map)
+        return split.prediction(cls, place.bounds, place.clipped)
 
 
 def _placed(prediction: P, place: Placement, label_map: LabelMap | None) -> P:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
-from picsellia_async.predictions._geometry import Size, checked_size
+from picsellia_async.predictions._geometry import PixelSize, Size, checked_size
 from picsellia_async.predictions._labels import LabelMap, Names, indexes, known_labels
 from picsellia_async.predictions._masks import FULL, mask_arrays, without_letterbox
 from picsellia_async.predictions._skeletons import with_visibilities
@@ -251,31 +251,30 @@ def _nothing(kind: Kind, size: Size | None, names: Names | None, label_map: Labe
 def _from_ultralytics_shapes(
     result: Any, kind: Kind, names: Names | None, label_map: LabelMap | None
 ) -> PredictionFormat:
-    height, width = (whole_number(one, "result.orig_shape", 1) for one in result.orig_shape)
+    # What it calls xyxy and xy are pixels: its shares have names of their own. A box of a pixel in the first corner looks like shares.
+    size = PixelSize(whole_number(one, "result.orig_shape", 1) for one in reversed(result.orig_shape))
     boxes = result.boxes
     common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
     if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
-        return _nothing(kind, (width, height), names, label_map)
+        return _nothing(kind, size, names, label_map)
     needed = {"segmentation": "masks", "mask": "masks", "keypoint": "keypoints"}.get(kind)
     if needed is None:
-        return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=(width, height), **common)
+        return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=size, **common)
     found = getattr(result, needed, None)
     if found is None:
         raise ConfigurationError(f"kind={kind!r} needs result.{needed}, which is None")
     if kind == "keypoint":
         confidences = getattr(found, "conf", None)
-        return KeypointPredictionFormat.from_keypoints(
-            found.xy, confidences=confidences, clip=(width, height), **common
-        )
+        return KeypointPredictionFormat.from_keypoints(found.xy, confidences=confidences, clip=size, **common)
     if kind == "mask":  # not from the polygons, which fill holes and join pieces
         inputs = mask_arrays(found.data, "result.masks.data", len(boxes.cls))
-        masks = [without_letterbox(one, (width, height)) for one in inputs]
+        masks = [without_letterbox(one, size) for one in inputs]
         _check_order(result, map(_bounds_of_mask, masks))
         return MaskPredictionFormat.from_binary_masks(masks, **common)
     # Those of a mask that is one pixel wide are left out with the empty ones: the model's other shapes are sent.
     polygons = [one if _has_area(one) else [] for one in found.xy]
     _check_order(result, map(_bounds_of_polygon, polygons))
-    return SegmentationPredictionFormat.from_polygons(polygons, clip=(width, height), **common)
+    return SegmentationPredictionFormat.from_polygons(polygons, clip=size, **common)
 
 
 def _bounds_of_polygon(polygon: Any) -> tuple[float, float, float, float] | None:
@@ -350,15 +349,15 @@ def from_torchvision(
         skeletons = [[point[:2] for point in one] for one in sequence(output["keypoints"], "output['keypoints']")]
         return KeypointPredictionFormat.from_keypoints(skeletons, scores=output["scores"], clip=clip, **common)
     if threshold > 0:
-        _refuse_logits(output["masks"])
+        _refuse_logits(output["masks"], threshold)
     return _from_masks(chosen, [mask > threshold for mask in output["masks"]], output["scores"], common)
 
 
-def _refuse_logits(masks: Any) -> None:
+def _refuse_logits(masks: Any, threshold: float) -> None:
     """Refuse masks that a threshold of probabilities does not cut where it should. 0 and 255 are cut rightly by any.
 
     Raises:
-        ImplausibleError: Values are below 0, or above 1 and other than 255.
+        ImplausibleError: Values are below 0, or above 1 and other than 255; or they are 0 to 1, and the threshold is above all of them.
     """
     for i, mask in enumerate(masks):
         low, high = float(mask.min()), float(mask.max())
@@ -366,6 +365,11 @@ def _refuse_logits(masks: Any) -> None:
             raise ImplausibleError(
                 f"output['masks'][{i}] holds values from {low:.4g} to {high:.4g}, and torchvision's are probabilities, 0 to 1: apply the "
                 "sigmoid to logits, or give mask_threshold=0 with them"
+            )
+        if threshold >= 1 and high <= 1 + SCORE_ROUNDING:
+            raise ImplausibleError(
+                f"mask_threshold is {threshold:g}, and output['masks'][{i}] holds values from {low:.4g} to {high:.4g}: no pixel would be "
+                "left. It is a probability, 0.5 for instance"
             )
 
 

@@ -192,7 +192,8 @@ class MaskPredictionFormat(PredictionFormat):
         """Return the prediction for the pixels inside polygons. Needs the extra `masks`. Keywords: `PredictionFormat`.
 
         Args:
-            polygons: One per shape, or the list of those that make it up. A shape without any of three points is left out.
+            polygons: One per shape, or the list of those that make it up. A shape without any of three points is left out. Of a polygon
+                that is thinner than a pixel, the pixels that it touches are taken.
             classes: One per shape.
             scores: One per shape.
             size: (width, height) of the image; polygons are cut to it.
@@ -342,11 +343,11 @@ def _is_point(value: Any) -> bool:
 
 
 def _counts_of_polygons(polygons: Path, name: str, place: Placement, size: tuple[int, int]) -> list[str]:
-    """Return the compressed counts of the pixels inside the polygons of one shape; nothing where none has three points."""
+    """Return the compressed counts of the pixels of one shape's polygons; nothing where none has three points and lies in the image."""
     paths = paths_from(_values.parts(polygons), name, place, is_area=True)
-    kept = [path for path in paths if len(path) >= POINTS_MIN]
-    counts = _masks.encode_polygons(kept, size) if kept else ""
-    return [counts] if counts and has_pixels(counts) else []
+    # Flat: less than a pixel of it lay in the image.
+    kept = [path for path in paths if len(path) >= POINTS_MIN and not is_flat(path)]
+    return [_masks.encode_polygons(kept, size)] if kept else []
 
 
 def _count_of(scores: Numbers) -> int | None:

@@ -27,6 +27,7 @@ _DECIMAL_COMMA: Final = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _SLACK: Final = 0.1
 """Share of the image by which a detector's shape may overhang it; beyond, the numbers are pixels."""
 _CUT_NUMBER: Final = re.compile(r"[0-9](?:\.|[eE][-+]?)\Z")
+_PER_CENT: Final = 100
 _SHARES: Final = "numbers are shares of the image's width and height, 0 to 1"
 
 
@@ -77,7 +78,7 @@ def objects(text: str, kind: ShapeKind, *, has_score: bool) -> list[Object]:
     _check_repeated(text)
     for line in lines:
         _check_columns(line, kind)
-    return _boxes(lines, has_score=has_score) if kind == "detection" else _polygons(lines)
+    return (_boxes if kind == "detection" else _polygons)(lines, has_score=has_score)
 
 
 def line_of(number: int, text: str, kind: ShapeKind) -> Line:
@@ -259,6 +260,7 @@ def _fifth_is_track(lines: list[Line], *, has_score: bool) -> bool:
     if any(line.numbers[BOX] > 1 for line in single):
         for line in sorted(single, key=lambda one: one.numbers[BOX] <= 1):  # the one that is no score first
             _check_track(line, line.numbers[BOX])
+        _check_tracks_alone(single, has_score=has_score)
         return True
     if single and all(line.last == "1" for line in single):
         if has_score:
@@ -274,6 +276,30 @@ def _check_track(line: Line, value: float) -> None:
         raise LineFormError(
             f"line {line.number}: {value!r} is neither a score, 0 to 1, nor the whole number of a track"
         )
+
+
+def _check_tracks_alone(lines: list[Line], *, has_score: bool) -> None:
+    """Refuse numbers without a score beside them that may be scores in per cent: a score given for all would take their place unseen.
+
+    Raises:
+        SourceError: Nobody gave one; or two are the same, as no tracks of one image are.
+    """
+    numbers = [line.numbers[-1] for line in lines]
+    seen: dict[float, int] = {}
+    for line, number in zip(lines, numbers, strict=True):
+        first = seen.setdefault(number, line.number)
+        if max(numbers) > _PER_CENT:
+            return
+        if first != line.number:
+            raise SourceError(
+                f"line {line.number}: the last number, {line.last}, is that of line {first} too, as no tracks of one image are: it looks "
+                "like a score in per cent, and must be written as a share, 0 to 1"
+            )
+        if not has_score:
+            raise SourceError(
+                f"line {line.number}: no score: the last number, {line.last}, is one in per cent, which must be written as a share, 0 to 1, "
+                "or the number of a track; if all are tracks, give score="
+            )
 
 
 def _no_box(count: int) -> str:
@@ -295,8 +321,13 @@ def _check_shares(line: Line, numbers: Sequence[float]) -> None:
         raise SourceError(f"line {line.number}: {_SHARES}, got {max(numbers, key=abs):g}: are these pixels?")
 
 
-def _polygons(lines: list[Line]) -> list[Object]:
+def _polygons(lines: list[Line], *, has_score: bool) -> list[Object]:
     has_tracks = _pairs_are_score_and_track(lines)
+    if not has_tracks:
+        alone = [
+            line for line in lines if len(line.numbers) % 2 and line.numbers[-1] > 1 and line.numbers[-1].is_integer()
+        ]
+        _check_tracks_alone(alone, has_score=has_score)
     found = []
     for line in lines:
         numbers = list(line.numbers)

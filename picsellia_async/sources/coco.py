@@ -18,6 +18,7 @@ from picsellia_async.predictions._coco_boxes import NOT_MET, Box, lie_apart, rep
 from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._mask_order import goes_along_rows, run_bounds
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, text_from_counts
+from picsellia_async.predictions._shares import refuse_shares
 from picsellia_async.predictions._values import pairs
 from picsellia_async.sources._class_names import Categories, ClassIndex, checked_classes
 from picsellia_async.sources._coco_checks import (
@@ -46,6 +47,8 @@ from picsellia_async.validation import boolean, checked_path, choice, real_numbe
 
 CocoKind: TypeAlias = ShapeKind | Literal["mask"]
 """What the results become: boxes, polygons or run-length masks."""
+
+_SHARES: Final = "write pixels: multiply x and width by the width, y and height by the height of the image"
 
 _KINDS: Final = (*get_args(ShapeKind), "mask")
 
@@ -152,6 +155,7 @@ def coco_results(
                 refuse_repeated(one)
             _refuse_twice(results)
             shapes = [shape for number, one in results for shape in reader.shapes(number, one, size)]
+            _refuse_shares(shapes, results)
             made = Frame(
                 image=path, filename=known.lookup.filename(path), width=size[0], height=size[1], latency=latency,
                 prediction=prediction_from(shapes, kind, reader.classes), source=source, timestamp=modified, content_type=image.content_type,
@@ -234,6 +238,17 @@ def _refuse_twice(results: list[Entry]) -> None:
         raise SourceError(
             f"result {number} repeats result {first}: two runs in one file, perhaps, and each object would count twice; remove it"
         )
+
+
+def _refuse_shares(shapes: list[Shape], results: list[Entry]) -> None:
+    """Refuse boxes that are shares in the words of the file: the prediction has them in another order, and so would the advice be.
+
+    Raises:
+        ImplausibleError: They are.
+    """
+    corners = [[round(side) for side in shape.box] for shape in shapes if shape.box is not None]
+    if corners:  # one of each result
+        refuse_shares(corners, [one["bbox"] for _, one in results], "bbox", _SHARES)
 
 
 def _names(content: Any) -> dict[int, str]:
@@ -350,9 +365,8 @@ def _mask(value: object, bbox: object, size: tuple[int, int]) -> str:
         check_prediction(SegmentationPredictionFormat([0] * len(areas), [0.0] * len(areas), areas), width, height)
         filled = MaskPredictionFormat.from_polygons([value], [0], [0.0], size=size)
         if filled.left_out:
-            raise SourceError(f"segmentation has no polygon of three points, got {shown(value)}")
-        if not any(counts_from_text(filled.detection_masks[0])[1::2]):
-            raise SourceError(f"segmentation has no pixel, and is no object, got {shown(value)}")
+            what = "lies beside the image by less than a pixel" if areas else "has no polygon of three points"
+            raise SourceError(f"segmentation {what}, and is no object, got {shown(value)}")
         _refuse_apart({"segmentation": value, "bbox": bbox})
         return filled.detection_masks[0]
     counts = value

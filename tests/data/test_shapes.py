@@ -164,7 +164,7 @@ def test_third_values_that_fit_both_are_refused_until_somebody_says(thirds):
     assert make([flat], [0], [0.5]).keypoints == [hidden]
     certain = make([points, [[5, 6, 0.25], [7, 8, 1]]], [0, 0], [0.5, 0.5])
     assert certain.keypoints == [seen, [[5, 6, 1], [7, 8, 2]]]
-    assert make([[[5, 6, 0], [7, 8, 0]]], [0], [0.5]).keypoints == [[[0, 0, 0], [0, 0, 0]]]
+    assert make([[[5, 6, 0], [7, 8, 2]]], [0], [0.5]).keypoints == [[[0, 0, 0], [7, 8, 2]]]
     with pytest.raises(ConfigurationError, match=r"must be visibilities, 0, 1 or 2, got 0\.25"):
         make([[[5, 6, 0.25]]], [0], [0.5], third_values="visibility")
 

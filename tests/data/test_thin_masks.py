@@ -1,4 +1,4 @@
-"""Masks thinner than a pixel of the smaller image: what was one line stays one, and an object beside it stays as exact as alone."""
+"""Masks thinner than a pixel of the smaller image: a line stays one, and an object beside it as exact as alone."""
 
 from __future__ import annotations
 

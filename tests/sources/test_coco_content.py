@@ -208,6 +208,7 @@ def test_the_text_form_is_that_of_the_reference():
         ([[5, 5, 9, 5, 7, 5]], "polygon without width or height"),
         ({"size": [48, 64], "counts": [10, 0, 64 * 48 - 10]}, "has no pixel"),
         ([[0, 0, 5, 0]], "no polygon of three points"),
+        ([[64.1, 1, 64.6, 9, 64.3, 5]], "lies beside the image by less than a pixel, and is no object"),
         ([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]], "shares of the image"),
         ([[10, 5, 40, 5, 40, 60]], "points look like y, x, and must be x, y: result 0"),
         ([[900, 0, 905, 0, 905, 5]], "x=900, y=0, which is beyond the image"),

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from picsellia_async import ConfigurationError
 from picsellia_async.sources import SourceError, yolo_labels
 
 from ..support.sources import listed, turned
@@ -51,6 +52,31 @@ async def test_tracks_without_scores_are_no_scores(read, lines):
     with pytest.raises(SourceError, match="no score"):
         await read(lines)
     assert set((await read(lines, score=0.6)).detection_scores) == {0.6}
+
+
+async def test_a_score_in_per_cent_is_named(read):
+    """It was taken for a track, and the advice to give a score for all threw it away."""
+    with pytest.raises(
+        SourceError, match=r"line 1: no score: the last number, 93, is one in per cent, .* or the number of a track"
+    ):
+        await read(f"{BOX} 93")
+    polygon = "0 0.1 0.1 0.5 0.1 0.5 0.5"
+    with pytest.raises(SourceError, match=r"line 1: no score: the last number, 93, is one in per cent"):
+        await read(f"{polygon} 93", kind="segmentation")
+    for kind, line in (("detection", BOX), ("segmentation", polygon)):
+        twice = f"{line} 93\n1 {line[2:]} 88\n2 {line[2:]} 93"
+        with pytest.raises(SourceError, match=r"line 3: the last number, 93, is that of line 1 too.*per cent"):
+            await read(twice, kind=kind, score=0.5)
+    assert (await read(f"{BOX} 93\n1 {BOX[2:]} 88", score=0.5)).detection_scores == [0.5, 0.5]
+    with pytest.raises(SourceError, match="no score, as in ground truth"):
+        await read(f"{BOX} 193")
+
+
+@pytest.mark.parametrize("wrong", [{0: "person"}, ["person"], {"person": "0"}, {"person": -1}, 5], ids=str)
+async def test_a_label_map_that_is_none_is_named(read, wrong):
+    """Turned around, a list, or indexes that are none."""
+    with pytest.raises(ConfigurationError, match="label_map"):
+        await read(f"{BOX} 0.9", names={0: "person"}, label_map=wrong)
 
 
 async def test_a_bare_1_is_not_guessed(read):
