@@ -24,6 +24,7 @@ from picsellia_async.image_header import (
     SIGNATURE_BYTES,
     START_BYTES,
     TAIL_BYTES,
+    ImageHeader,
     chunks_end,
     ends_at_once,
     has_end,
@@ -285,7 +286,7 @@ def check_image(
     if stored is None:
         stored = stored_size(image)
     if stored is not None and size is not None and stored != size:
-        _refuse_size(image, stored, size, name)
+        _refuse_size(image, size, name)
     if found is _PNG and stored is not None and not chunks_end(image):
         raise _cut(image, "PNG", name, "chunks that follow one another up to IEND")
     if image[-2:] != JPEG_END:  # else it is a whole JPEG
@@ -335,17 +336,29 @@ def _what(start: bytes, count: int, size: tuple[int, int] | None) -> str:
     return f'{looks_like(start)}. The platform shows JPEG and PNG; checks="off" sends anything'
 
 
-def _refuse_size(image: bytes | memoryview, stored: tuple[int, int], size: tuple[int, int], name: str) -> None:
+def _refuse_size(image: bytes | memoryview, size: tuple[int, int], name: str) -> None:
     """Let a turned photo pass, of which shown and stored size are both right.
 
     Raises:
         ImplausibleError: The sizes contradict each other.
     """
     header = read_header(image)
-    if header is None or size in {header.shown_size, header.stored_size}:
+    if header is not None:
+        check_header_size(header, size, name)
+
+
+def check_header_size(header: ImageHeader, size: tuple[int, int], name: str) -> None:
+    """Refuse another width and height than those of the picture, as it is shown or as its pixels lie.
+
+    Raises:
+        ImplausibleError: They are others.
+    """
+    if size in {header.shown_size, header.stored_size}:
         return
-    where = f"width and height are {size[0]} and {size[1]}, but the header of {name} says {stored[0]} x {stored[1]}"
-    if size == stored[::-1]:
+    where = (
+        f"width and height are {size[0]} and {size[1]}, but the header of {name} says {header.width} x {header.height}"
+    )
+    if size == header.stored_size[::-1]:
         raise ImplausibleError(f"{where}: they look swapped. A numpy shape is height first")
     raise ImplausibleError(f"{where}: give the size of the image that is sent, and coordinates in its pixels")
 

@@ -88,6 +88,14 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
     (numpy,) = _libraries("numpy")
     _check_axes(masks, name, count)
     found: list[NDArray[np.uint8]] = []
+    if (
+        not isinstance(masks, Iterable)
+        or isinstance(masks, (str, bytes, Mapping))
+        or getattr(masks, "shape", None) == ()
+    ):
+        raise ConfigurationError(
+            f"{name} must be a list of arrays of height x width, one per shape, got {shown(masks)}"
+        )
     refuse_masked(masks, name)
     for i, one in enumerate(masks):
         refuse_masked(one, f"{name}[{i}]")

@@ -19,6 +19,7 @@ from picsellia_async.enums import InferenceType
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.frames import Frame, StatedId
 from picsellia_async.image_header import ImageHeader, OrientationRule
+from picsellia_async.plausibility import check_header_size
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
@@ -177,11 +178,11 @@ class _Reader:
                 with contextlib.suppress(PicselliaError, ValueError, TypeError, OverflowError, OSError):
                     fields = parsed_json(text.strip().encode(errors="surrogateescape"))
                     if isinstance(fields, dict) and has_coordinates(fields.get("prediction")):
-                        place, size, _ = self._place(fields)
+                        place, size, header = self._place(fields)
                         version = _version(fields)
                         # A picture that was replaced tells nothing of the line's order. Its bytes are read once: at the line's turn.
                         if version is None or "image" not in place or version.may_be_in(place["image"]):
-                            self._see(number, fields, size)
+                            self._see(number, fields, size, header)
                             if (told := _told_size(fields, size)) is not None:
                                 far.see(shape_beyond(f"line {number}", fields["prediction"], told))
         self.check_order()
@@ -217,9 +218,18 @@ class _Reader:
             raise SourceError("a line with 'object_name' needs 'width' and 'height': the image is not here to be read")
         return {}, size, None  # type: ignore[return-value]  # what is no number is refused by the frame
 
-    def _see(self, number: int, fields: dict[str, Any], size: tuple[int, int]) -> None:
+    def _see(self, number: int, fields: dict[str, Any], size: tuple[int, int], header: ImageHeader | None) -> None:
+        """Note the order of a line's coordinates.
+
+        Raises:
+            ImplausibleError: Its width and height are swapped by the header of its image, so that right coordinates seem to be, too.
+        """
         told = _told_size(fields, size)
-        if told is not None and isinstance(fields.get("prediction"), dict):
+        if told is None:
+            return
+        if header is not None and told == header.stored_size[::-1]:
+            check_header_size(header, told, shown(fields["image"]))
+        if isinstance(fields.get("prediction"), dict):
             self._watch.see(f"line {number}", fields["prediction"], told)
 
     def frame(self, number: int, line: bytes, problems: Problems) -> Frame:
@@ -249,7 +259,7 @@ class _Reader:
             raise SourceError(
                 f"{os.fspath(place['image'])!r} holds another picture than the one that was predicted on: predict again with the same results"
             )
-        self._see(number, fields, (width, height))
+        self._see(number, fields, (width, height), header)
         given = {
             **self.defaults, **place, "width": width, "height": height,
             **{
