@@ -16,6 +16,7 @@ from picsellia_async.predictions import (
     LinePredictionFormat,
     MaskPredictionFormat,
     PointPredictionFormat,
+    PredictionFormat,
     SegmentationPredictionFormat,
 )
 from picsellia_async.predictions._geometry import POINTS_MIN
@@ -150,7 +151,18 @@ def _check_skeletons(prediction: KeypointPredictionFormat, width: int, height: i
         _check_points(there, width, height, f"{name}.keypoints[{i}]", _CUT_PERSON)
 
 
+def _check_once(prediction: PredictionFormat, _width: int, _height: int, name: str) -> None:
+    classes = prediction.detection_classes
+    if len(set(classes)) < len(classes):
+        twice = next(one for one in classes if classes.count(one) > 1)
+        raise ImplausibleError(
+            f"{name}.detection_classes has {twice} {classes.count(twice)} times, and a classification has a class once, with its score: "
+            "give the indexes of the classes, not a vector of 0 and 1"
+        )
+
+
 SHAPE_CHECKS: Final[dict[InferenceType, Callable[[Any, int, int, str], None]]] = {
+    InferenceType.CLASSIFICATION: _check_once,
     InferenceType.OBJECT_DETECTION: _check_boxes,
     InferenceType.SEGMENTATION: _check_polygons,
     InferenceType.MASK: _check_masks,
@@ -158,4 +170,4 @@ SHAPE_CHECKS: Final[dict[InferenceType, Callable[[Any, int, int, str], None]]] =
     InferenceType.POINT: _check_single_points,
     InferenceType.KEYPOINT: _check_skeletons,
 }
-"""By type of the prediction; the others have no shapes."""
+"""By type of the prediction; the others have nothing that an image or another class could contradict."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import attrs
 
 from picsellia_async._bounds import SHAPE_CHECKS, known_size
-from picsellia_async.enums import InferenceType, SupportedContentType
+from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import (
     CGBI,
@@ -65,8 +65,6 @@ CHANNELS: Final = (1, 3, 4, 2)
 _JPEG: Final = SupportedContentType.JPEG
 _PNG: Final = SupportedContentType.PNG
 # Looking a member up at its class costs 0.3 us in Python 3.11, a tenth of all checks.
-
-_CLASSIFICATION: Final = InferenceType.CLASSIFICATION
 
 _PER_CENT_MIN: Final = 10
 """The highest of per cents is nearly always above; that of a model's raw output seldom is."""
@@ -426,12 +424,6 @@ def _check_prediction(prediction: PredictionFormat, width: int, height: int, nam
         raise ImplausibleError(
             f"{said_of_size(name, made_for)}, and width and height are {width} and {height}{swapped}. Give width and height of the image "
             "that is sent, and masks of its size"
-        )
-    if prediction.model_type is _CLASSIFICATION and len(set(classes)) < len(classes):
-        twice = next(one for one in classes if classes.count(one) > 1)
-        raise ImplausibleError(
-            f"{name}.detection_classes has {twice} {classes.count(twice)} times, and a classification has a class once, with its score: "
-            "give the indexes of the classes, not a vector of 0 and 1"
         )
     check = SHAPE_CHECKS.get(prediction.model_type)
     if check is not None:
