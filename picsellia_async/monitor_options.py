@@ -79,7 +79,7 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
                 "its content type where the name alone is wrong"
             )
         raise ContentTypeUnknown(
-            f"cannot tell the content type of {filename!r}: give content_type=, image/jpeg or image/png, which are all that the platform shows"
+            f"cannot tell the content type of {filename!r}: give content_type=, image/jpeg or image/png"
         )
     return found
 

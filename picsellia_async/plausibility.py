@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from picsellia_async._bounds import SHAPE_CHECKS, known_size
+from picsellia_async._data_labels import check_labels_of_data
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import (
@@ -161,33 +162,6 @@ def check_options(options: MonitorOptions, now: float | None = None, *, is_size_
     if options.shadow_prediction is not None:
         check(options.shadow_prediction, options.width, options.height, "shadow_prediction")
         check_latency(options.shadow_latency or 0.0, "shadow_latency")
-
-
-def check_labels_of_data(tags: Iterable[str], source: str | None, upload_dir: str | None) -> None:
-    """Refuse names of tags and sources that nobody can see, and a directory that leads out of its own. Empty is "none", as the vendor sends it.
-
-    Raises:
-        ImplausibleError: There is one.
-    """
-    blank = [f"tags[{i}]" for i, tag in enumerate(tags) if not tag.strip()]
-    if source and source.isspace():
-        blank.append("source")
-    if blank:
-        raise ImplausibleError(f'{blank[0]} is blank: give a name, or leave it out; checks="off" sends it')
-    check_upload_dir(upload_dir or "")
-
-
-def check_upload_dir(directory: str) -> None:
-    """Refuse a prefix of names in the storage that leads out of its own, or that nobody can see.
-
-    Raises:
-        ImplausibleError: It does.
-    """
-    if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable() or directory.isspace():
-        raise ImplausibleError(
-            f"upload_dir {shown(directory)} is no prefix of names: no part may be '..', and no character a control character; "
-            'checks="off" sends it'
-        )
 
 
 def _without_number(options: MonitorOptions) -> str | None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from picsellia_async._data_labels import check_labels_of_data
 from picsellia_async._deployment.class_names import check_class_names
 from picsellia_async._error_text import shown_name
 from picsellia_async._http.single_flight import SingleFlight
@@ -28,7 +29,6 @@ from picsellia_async.plausibility import (
     LATENCY_TOLD,
     check_classes,
     check_image,
-    check_labels_of_data,
     check_latency,
     check_options,
     check_prediction,

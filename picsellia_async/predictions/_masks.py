@@ -62,7 +62,8 @@ def _check_axes(masks: Any, name: str, count: int | None) -> None:
     Raises:
         ConfigurationError: One mask alone, one number, or an array whose last axis counts the masks.
     """
-    if not isinstance(masks, Iterable) or getattr(masks, "ndim", None) == 0:
+    is_list = isinstance(masks, Iterable) and not isinstance(masks, (str, bytes, Mapping))
+    if not is_list or getattr(masks, "ndim", None) == 0:
         raise ConfigurationError(f"{name} must be arrays of height x width, one per shape, got {shown(masks)}")
     shape = tuple(getattr(masks, "shape", ()))
     if len(shape) == 2:
@@ -88,14 +89,6 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
     (numpy,) = _libraries("numpy")
     _check_axes(masks, name, count)
     found: list[NDArray[np.uint8]] = []
-    if (
-        not isinstance(masks, Iterable)
-        or isinstance(masks, (str, bytes, Mapping))
-        or getattr(masks, "shape", None) == ()
-    ):
-        raise ConfigurationError(
-            f"{name} must be a list of arrays of height x width, one per shape, got {shown(masks)}"
-        )
     refuse_masked(masks, name)
     for i, one in enumerate(masks):
         refuse_masked(one, f"{name}[{i}]")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 from uuid import UUID
 
+from picsellia_async._data_labels import check_upload_dir
 from picsellia_async._services.paging import collect, collect_chunks, concurrently, iterate
 from picsellia_async._services.storage import content_type_of_file, upload_file
 from picsellia_async._wire.endpoints import (
@@ -46,7 +47,6 @@ from picsellia_async._wire.unset import given
 from picsellia_async.enums import DataType, ObjectDataType
 from picsellia_async.errors import ConfigurationError, NoDataError, NotFoundError, PicselliaError, shown
 from picsellia_async.models import DataDescription, DatalakeDescription, Page
-from picsellia_async.plausibility import check_upload_dir
 from picsellia_async.resources.data import Data
 from picsellia_async.resources.data_arguments import changes_of, metas_of, per_path
 from picsellia_async.resources.data_source import DataSource, source_name

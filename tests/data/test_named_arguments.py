@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from picsellia_async import (
     ConfigurationError,
-    ContentTypeUnknown,
     DetectionPredictionFormat,
-    Frame,
     MaskPredictionFormat,
     SegmentationPredictionFormat,
 )
-from picsellia_async._delivery.options import Options
 from picsellia_async.predictions import from_supervision
 from picsellia_async.sources import SourceError, manifest
 
@@ -25,16 +21,6 @@ np = pytest.importorskip("numpy")
 
 WIDTH, HEIGHT = 1280, 720
 NOTHING = DetectionPredictionFormat([], [], [])
-
-
-@pytest.mark.parametrize("make", [MaskPredictionFormat, SegmentationPredictionFormat])
-@pytest.mark.parametrize("masks", [None, 5, True, np.array(1), "masks"], ids=repr)
-def test_what_is_no_list_of_masks_is_named(make, masks):
-    """`result.masks` is None of an image without anything."""
-    with pytest.raises(
-        ConfigurationError, match="masks must be a list of arrays of height x width, one per shape, got"
-    ):
-        make.from_binary_masks(masks, [0], [0.9])
 
 
 @pytest.mark.parametrize("make", [MaskPredictionFormat, SegmentationPredictionFormat])
@@ -49,50 +35,6 @@ def test_an_array_in_place_of_detections_is_named(detections):
     """Such as `detections.xyxy`."""
     with pytest.raises(ConfigurationError, match="from_supervision takes Detections, KeyPoints or Classifications"):
         from_supervision(detections)
-
-
-class Tensor:
-    """Stands for torch's, which has other methods than numpy's arrays."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def detach(self):
-        return self
-
-    def cpu(self):
-        return self.array
-
-
-@pytest.mark.parametrize(
-    ("pixels", "message"),
-    [
-        (None, r"pixels is None: cv2\.imread gives that where it cannot read"),
-        ("a.jpg", r"pixels is 'a\.jpg', and no array: .*Frame\(image=Path"),
-        (Path("a.jpg"), r"no array: .*Frame\(image=Path"),
-        (np.ma.masked_array(np.zeros((4, 4), np.uint8), np.eye(4, dtype=bool)), r"pixels\.filled\("),
-        (Tensor(np.zeros((3, 72, 128), np.uint8)), r"transpose\(1, 2, 0\) \(of a tensor: pixels\.cpu\(\)\.numpy\(\) first\)"),
-        (Tensor(np.zeros((72, 128, 3), np.float32)), r"astype\(numpy\.uint8\) \(of a tensor"),
-    ],
-    ids=["None", "text", "path", "masked", "channels first", "shares"],
-)  # fmt: skip
-def test_pixels_that_are_none_are_told_a_way_that_exists(pixels, message):
-    """None is the commonest of all."""
-    with pytest.raises(ConfigurationError, match=message):
-        Frame.from_array(pixels, prediction=NOTHING, latency=0.1)
-
-
-def test_a_content_type_that_no_name_tells_is_not_advised_for_others():
-    """A WebP that is said to be a JPEG is refused at once."""
-    with pytest.raises(ContentTypeUnknown, match="image/jpeg or image/png, which are all that the platform shows"):
-        Frame(object_name="z.webp", width=4, height=4, latency=0.1, prediction=NOTHING)
-
-
-@pytest.mark.parametrize("option", ["deduplicate", "by_source"])
-def test_switches_take_no_words(option):
-    """A word is true, "no" among them."""
-    with pytest.raises(ConfigurationError, match=f"{option} must be True or False, got 'no'"):
-        Options(**{option: "no"})
 
 
 @pytest.mark.anyio

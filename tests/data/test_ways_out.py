@@ -59,7 +59,7 @@ def test_a_box_of_a_pixel_of_ultralytics_is_no_share(box, found):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["person", "car"], {0: "person"}, "person", 5, {"person", "car"}, {"person": "x"}], ids=repr
+    "wrong", [["person", "car"], {0: "person"}, "person", 5, frozenset({"person"}), {"person": "x"}], ids=repr
 )
 def test_a_label_map_that_is_none_is_named(wrong):
     """As the other constructors do, before anything is looked up in it."""
