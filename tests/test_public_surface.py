@@ -22,8 +22,8 @@ MODULES = sorted(
     name for _, name, _ in pkgutil.walk_packages(picsellia_async.__path__, "picsellia_async.") if "__main__" not in name
 )
 MODULE_LINES = 500
-LONGER = {"deployment.py": 1270, "_http/connection.py": 590}
-"""Longer with a reason: 45 documented methods, nearly all docstring; and one state machine, whose callbacks,
+LONGER = {"deployment.py": 1320, "_http/connection.py": 590}
+"""Longer with a reason: a short method for each call of a deployment, nearly all docstring; and one state machine, whose callbacks,
 waits and clock change the same fields."""
 
 

@@ -169,6 +169,7 @@ class World:
                 "prediction_id": ids["prediction_id"], "cloud_image": cloud, "monitor": True,
             },
         }  # fmt: skip
+        assert ENDPOINTS[name].takes is None or name in bodies, f"{name} takes a body: add one that succeeds"
         pipeline = "fl" if name in ("attach_dataset_version", "detach_dataset_versions") else "cd"
         form = {"monitor": "True", "postprocess": "True", "tags": ["fresh tag"], "source": "fresh source"}
         return Sending({**ids, "pipeline": pipeline}, bodies.get(name), form if name == "predict" else None)

@@ -1,4 +1,4 @@
-"""A frame as bytes, for the spool: its description as JSON, the image apart. Pure.
+"""What is said of a frame, as JSON for the spool; `record` has the bytes of a record and the image. Pure.
 
 The description holds every field of `Frame` but the image, under the names of the fields; predictions carry the name of their
 type. An image in the storage is known by its `object_name` alone. JSON instead of pickle: a spool may outlive a version of this library, and loading it must never run code.
