@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import httpx
 from picsellia_async._http.failures import failure
 from picsellia_async._http.httpx_family import AsyncHttpClient, family_of
 from picsellia_async._http.messages import Unpacking, too_large, unpack
+from picsellia_async._http.retry import left_of
 from picsellia_async._wire.bodies import ChunkedBody
 from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, ERROR_BYTES_MAX, REASON, Answer, Origin, Sink
 from picsellia_async._wire.secret import SecretBytes
@@ -102,14 +104,18 @@ class HttpxEngine:
             httpx.RequestError: No answer arrived.
             DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
-        request = self._build(origin, method, target, headers, body, timeouts)
+        request, started, left = (
+            self._build(origin, method, target, headers, body, timeouts),
+            time.monotonic(),
+            timeouts,
+        )
         for _ in range(REDIRECTS_MAX):
             self._hide_query(request, target)
-            response, content = await self._send(request, body, timeouts, answer_max, sink)
+            response, content = await self._send(request, body, left, answer_max, sink)
             following = response.next_request
             if not redirects or following is None or not _may_follow(request, response.status_code, following):
                 break
-            request = following
+            request, left = following, left_of(timeouts, started)
         head = [(k.lower(), v) for k, v in response.headers.raw]
         if not content and response.is_error:
             head.append((REASON, response.extensions.get("reason_phrase", b"")))

@@ -15,6 +15,7 @@ The rules, in order:
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -118,6 +119,17 @@ def within(timeouts: Timeouts, left: float | None) -> Timeouts:
     if left is None or (timeouts.attempt is not None and timeouts.attempt <= left):
         return timeouts
     return attrs.evolve(timeouts, attempt=max(left, ATTEMPT_SECONDS_MIN))
+
+
+def left_of(timeouts: Timeouts, started: float) -> Timeouts:
+    """Return the limits of a further step of an attempt, behind a redirect: it has what is left of the attempt's seconds.
+
+    Args:
+        timeouts: Of the attempt.
+        started: When it began, by `time.monotonic`.
+    """
+    limit = timeouts.attempt
+    return timeouts if limit is None else within(timeouts, limit - (time.monotonic() - started))
 
 
 def _has_cause(failure: BaseException, kind: type[BaseException]) -> bool:

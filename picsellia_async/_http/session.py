@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import ssl
+import time
 from typing import Any, Final
 
 import anyio
@@ -26,6 +27,7 @@ from picsellia_async._http.loop import running_loop
 from picsellia_async._http.observation import Observer, Recorder
 from picsellia_async._http.pool import PoolCounts
 from picsellia_async._http.proxies import Proxies, ProxyRouter
+from picsellia_async._http.retry import left_of
 from picsellia_async._http.tls import shared_context
 from picsellia_async._http.transport import FastTransport
 from picsellia_async._log_line import logger, tell
@@ -135,12 +137,13 @@ class HttpSession:
         fast, router = self._fast, self._router
         is_direct = endpoint.direct and fast is not None and (router is None or router.is_direct(origin))
         if is_direct and fast is not None and not fast.is_instrumented:
+            started = time.monotonic()
             answer = await fast.exchange(
                 origin, method, target, headers, body, timeouts, endpoint.answer_max, self._loop
             )
             if not redirects or answer.status not in REDIRECTS:
                 return answer
-            return await self._follow(answer, endpoint, origin, target, headers, body, timeouts)
+            return await self._follow(answer, endpoint, origin, target, headers, body, timeouts, started)
         if self._client is None:
             raise self._closed()
         # Not a storage's, whose files may be large: their bytes may be on their way.
@@ -149,6 +152,7 @@ class HttpSession:
             if endpoint.host is Host.STORAGE
             else asyncio.get_running_loop().call_later(SILENT_SECONDS, self._tell_silent, origin)
         )
+        started = time.monotonic()
         try:
             answer = await self._client.exchange(
                 origin, method, target, headers, body, timeouts, endpoint.answer_max, endpoint.sink, redirects=redirects
@@ -157,7 +161,7 @@ class HttpSession:
             if watch is not None:
                 watch.cancel()
         if redirects and answer.status in REDIRECTS and self._moves_to_https(origin, answer):
-            return await self.exchange(endpoint, origin, target, headers, body, timeouts)
+            return await self.exchange(endpoint, origin, target, headers, body, left_of(timeouts, started))
         return answer
 
     async def _follow(
@@ -169,18 +173,21 @@ class HttpSession:
         headers: bytes,
         body: Body | None,
         timeouts: Timeouts,
+        started: float,
     ) -> Answer:
-        """Send a request on to where a redirect leads; return the redirect where that may not be."""
+        """Send a request on to where a redirect leads; return the redirect where that may not be.
+
+        All steps together are one attempt, with one limit.
+        """
         for _ in range(REDIRECTS_MAX):
+            left = left_of(timeouts, started)
             if self._moves_to_https(origin, answer):
-                return await self.exchange(endpoint, origin, target, headers, body, timeouts)
+                return await self.exchange(endpoint, origin, target, headers, body, left)
             place = _target_within(origin, target, answer) if may_repeat(endpoint.verb, answer.status) else None
             if place is None or self._fast is None:
                 break
             target = place
-            answer = await self._fast.exchange(
-                origin, endpoint.verb, target, headers, body, timeouts, endpoint.answer_max
-            )
+            answer = await self._fast.exchange(origin, endpoint.verb, target, headers, body, left, endpoint.answer_max)
             if answer.status not in REDIRECTS:
                 break
         return answer

@@ -19,7 +19,9 @@ from picsellia_async import (
     FastTransport,
     MonitorError,
     PicselliaError,
+    RequestTimeoutError,
     RetryPolicy,
+    Timeouts,
 )
 from picsellia_async._http.session import _target_within
 from picsellia_async._wire.exchange import Answer, Origin
@@ -43,7 +45,7 @@ DEPLOYMENT = "00000000-0000-4000-8000-000000000002"
 
 @asynccontextmanager
 async def scripted(
-    monitor: list[tuple[int, dict[str, str], bytes]],
+    monitor: list[tuple[int, dict[str, str], bytes]], *, pause: float = 0.0
 ) -> AsyncIterator[tuple[str, list[tuple[str, str, bytes]]]]:
     """Serve just enough of the wire, with a script for the monitoring call; yields the URL and what arrived."""
     seen: list[tuple[str, str, bytes]] = []
@@ -70,6 +72,8 @@ async def scripted(
                 (int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length")), 0
             )
             seen.append((method, path, await reader.readexactly(length)))
+            if path.endswith("/predictions"):
+                await asyncio.sleep(pause)
             status, headers, body = answer(method, path)
             lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
             writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\n{lines}\r\n".encode() + body)
@@ -157,6 +161,21 @@ async def test_a_redirect_without_an_end_is_given_up():
             await monitor(client)
     assert caught.value.status == 307
     assert len(seen) < 20
+
+
+@pytest.mark.parametrize("engine", ["own", "httpx"])
+async def test_all_steps_of_a_redirect_share_the_limit_of_one_attempt(engine):
+    """Six steps of 0.4 s are more than one second: the time is over before the last one, and the call says so."""
+    path = f"/api/deployment/{DEPLOYMENT}/predictions"
+    limits = {"timeout": Timeouts(attempt=1.0), "retry": RetryPolicy(attempts=1, total=None), "checks": "off"}
+    async with (
+        httpx.AsyncClient() as http_client,
+        scripted([(307, {"location": path}, b"")] * 50, pause=0.4) as (url, _),
+    ):
+        own = {"http_client": http_client} if engine == "httpx" else {}
+        async with AsyncClient("t", host=url, **limits, **own) as client:
+            with pytest.raises(RequestTimeoutError):
+                await monitor(client)
 
 
 @pytest.mark.parametrize(
