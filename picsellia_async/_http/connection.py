@@ -364,6 +364,8 @@ class Connection(asyncio.BufferedProtocol):
         self.unprocessed = not self.response.touched and (
             total == self._bytes_before or (confirmed is not None and confirmed <= self._bytes_before)
         )
+        if not self.request_sent:
+            tcp.drop_unsent(self.sock)  # else the kernel goes on sending behind us, and the peer has it after all
 
     def _wire_bytes(self) -> int:
         return self._written if self.tls is None else self.tls.written

@@ -29,6 +29,9 @@ _LAST_ACK_OFFSET: Final = 56
 _NOT_SENT_OFFSET: Final = 144
 """Place of `tcpi_notsent_bytes` in it (since 4.6)."""
 
+_LINGER: Final = "hh" if sys.platform == "win32" else "ii"
+"""`struct linger`: whether closing waits, and for how many seconds."""
+
 _UNREAD_MAX: Final = 1 << 20
 """Bytes read at most from a connection that broke."""
 
@@ -92,6 +95,12 @@ def flow(sock: socket.socket) -> Flow | None:
     has_not_sent = len(info) >= _NOT_SENT_OFFSET + 4
     not_sent: int = struct.unpack_from("=I", info, _NOT_SENT_OFFSET)[0] if has_not_sent else 0
     return Flow(confirmed - 1, in_flight, silence_ms / 1000, not_sent)
+
+
+def drop_unsent(sock: socket.socket) -> None:
+    """Have the kernel forget what it holds for the peer when the socket is closed, which resets the connection."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
 
 
 def unread(sock: socket.socket) -> bytes:

@@ -271,3 +271,28 @@ async def test_a_request_that_is_taken_by_nobody(make_transport, secured: Any) -
         with pytest.raises(httpx.WriteTimeout) as caught:
             await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(1000), Timeouts(300.0, 0.3, 0.3, 300.0))
         assert caught.value.request_sent is False
+
+
+async def test_what_is_told_as_not_sent_never_arrives(make_transport, secured: Any) -> None:
+    """The kernel held the end of the request when the call was given up; the peer's window opens later, and it is not sent after all."""
+    transport = make_transport()
+    given_up, came = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def script(wire: Wire) -> None:
+        narrow(wire)
+        await wire.head()
+        wire.writer.transport.pause_reading()
+        await given_up.wait()
+        wire.writer.transport.resume_reading()
+        count = 0
+        with contextlib.suppress(OSError):
+            while piece := await wire.reader.read(1 << 16):
+                count += len(piece)
+        came.set_result(count)
+
+    async with scripted(script, secured) as peer:
+        with pytest.raises(httpx.TimeoutException) as caught:
+            await transport.exchange(peer.origin, b"POST", b"/", b"", bytes(600_000), Timeouts(300.0, 0.5, 0.5, 300.0))
+        assert caught.value.request_sent is False
+        given_up.set()
+        assert await came < 600_000
