@@ -11,7 +11,7 @@ import attrs
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._overhang import overhang
 from picsellia_async.predictions._shares import SHARE_MAX, SHARE_MIN, TINY, ShareWatch
-from picsellia_async.predictions._values import Number, Shapes, pairs
+from picsellia_async.predictions._values import Number, Shapes, listed, pairs
 from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box, fitting
 from picsellia_async.validation import real_number, sequence, whole_number
 
@@ -279,7 +279,7 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
     """
     to_corners, words = ORDERS[order], ORDER_WORDS[order]
     found, rows = [], []
-    for i, value in enumerate(sequence(values, "boxes")):
+    for i, value in enumerate(listed(values, "boxes")):
         name = f"boxes[{i}]"
         numbers = numbers_of(value, name, 4, words)
         rows.append(numbers)

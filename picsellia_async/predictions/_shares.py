@@ -87,7 +87,7 @@ class ShareWatch:
             )
 
 
-def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -> None:
+def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str, said: list[Any] | None = None) -> None:
     """Refuse the shapes of a field that are shares.
 
     Args:
@@ -95,6 +95,7 @@ def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -
         given: The same as they were given, in any spelling.
         name: The field.
         way_out: What to do with shares.
+        said: The shapes as messages show them, where that is not how they were given.
 
     Raises:
         ImplausibleError: They are, as `ShareWatch.refuse` tells.
@@ -102,8 +103,8 @@ def refuse_shares(found: list[Any], given: list[Any], name: str, way_out: str) -
     if not found or not may_be_shares(found):
         return
     watch = ShareWatch()
-    for whole, shape in zip(found, given, strict=True):
-        watch.look([float(number) for number in _leaves(shape)], shape, whole if _is_box(whole) else ())
+    for whole, shape, words in zip(found, given, given if said is None else said, strict=True):
+        watch.look([float(number) for number in _leaves(shape)], words, whole if _is_box(whole) else ())
         watch.look_whole(shape)
     watch.refuse(name, way_out)
 

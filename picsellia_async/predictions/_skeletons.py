@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import Placement, numbers_of
 from picsellia_async.predictions._shares import points_way_out
+from picsellia_async.predictions._values import listed
 from picsellia_async.validation import choice, is_scalar, real_number, sequence
 
 VISIBLE: Final = 2
@@ -35,7 +36,7 @@ def skeletons_from(
     """
     if third_values is not None:
         choice(third_values, "third_values", get_args(ThirdValues))
-    given = [_points_of(one, f"keypoints[{i}]", third_values) for i, one in enumerate(sequence(keypoints, "keypoints"))]
+    given = [_points_of(one, f"keypoints[{i}]", third_values) for i, one in enumerate(listed(keypoints, "keypoints"))]
     rows = [
         [_point_row(one, f"keypoints[{i}][{j}]", is_all=confidences is None) for j, one in enumerate(skeleton)]
         for i, (skeleton, _) in enumerate(given)

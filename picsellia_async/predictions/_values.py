@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import is_
 from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
 
 from picsellia_async.errors import ConfigurationError, shown
@@ -40,6 +41,27 @@ _SEQUENCES: Final = frozenset({list, tuple})
 def are(values: Any, kinds: frozenset[type]) -> bool:
     """Whether a list holds nothing but that very type: the usual case, for which no path needs to be spelled."""
     return type(values) is list and kinds.issuperset(map(type, values))
+
+
+def listed(value: Any, name: str) -> list[Any]:
+    """Return a list of shapes, with lists in place of iterators at any depth: shapes are looked at more than once.
+
+    Raises:
+        ConfigurationError: The value is no list.
+    """
+    found: list[Any] = _without_iterators(sequence(value, name))
+    return found
+
+
+def _without_iterators(value: Any) -> Any:
+    if isinstance(value, Iterator):
+        value = list(value)
+    if type(value) not in _SEQUENCES or _NUMBERS.issuperset(map(type, value)):
+        return value
+    if _SEQUENCES.issuperset(map(type, value)) and _NUMBERS.issuperset(map(type, chain.from_iterable(value))):
+        return value  # boxes, or pairs: the usual case
+    found = [_without_iterators(one) for one in value]
+    return value if all(map(is_, found, value)) else found
 
 
 def classes(value: Numbers) -> list[int]:
@@ -88,6 +110,8 @@ def boxes(value: Shapes) -> list[list[int]]:
     found, is_whole = _plain_boxes(given)
     if is_whole:
         return found  # no shares
+    if not found:
+        given = listed(given, name)
     found = found or [_pixels(v, name, i, 4, "top, left, bottom, right") for i, v in enumerate(given)]
     refuse_shares(found, given, name, _BOXES_WAY_OUT)
     return found
@@ -119,7 +143,7 @@ def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return polygons of whole pixels."""
     name = "detection_masks"
     way_out = points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))")
-    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(sequence(value, name))]
+    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(listed(value, name))]
     return [
         one
         if len(one) < 3 or not is_flat(one)
@@ -131,13 +155,15 @@ def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
 def lines(value: Iterable[Path]) -> list[list[list[int]]]:
     """Return lines of whole pixels."""
     return _paths(
-        value, "lines", points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
+        listed(value, "lines"),
+        "lines",
+        points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))"),
     )
 
 
 def points(value: Shapes) -> list[list[int]]:
     """Return points of whole pixels."""
-    given = sequence(value, "points")
+    given = listed(value, "points")
     found = [_pixels(v, "points", i, 2, "x, y") for i, v in enumerate(given)]
     refuse_shares(
         found, given, "points", points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
@@ -148,7 +174,7 @@ def points(value: Shapes) -> list[list[int]]:
 def keypoints(value: Iterable[Shapes]) -> list[list[list[int]]]:
     """Return skeletons of x, y in whole pixels and visibility."""
     name = "keypoints"
-    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(sequence(value, name))]
+    given = [sequence(one, f"{name}[{i}]") for i, one in enumerate(listed(value, name))]
     found = [
         [_pixels(v, f"{name}[{i}]", j, 3, "x, y, visibility; pairs: KeypointPredictionFormat.from_keypoints")
          for j, v in enumerate(one)]
@@ -200,8 +226,7 @@ def _pixels(value: Any, name: str, index: int, count: int, what: str) -> list[in
     return [whole_number(v, f"{name}[{i}]", rounded=True) for i, v in enumerate(values)]
 
 
-def _paths(value: Any, name: str, way_out: str) -> list[list[list[int]]]:
-    given = sequence(value, name)
+def _paths(given: list[Any], name: str, way_out: str) -> list[list[list[int]]]:
     found = [_path(v, f"{name}[{i}]") for i, v in enumerate(given)]
     refuse_shares(found, given, name, way_out)
     return found

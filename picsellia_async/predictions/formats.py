@@ -22,7 +22,7 @@ from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._skeletons import ThirdValues, skeletons_from
 from picsellia_async.predictions._values import Numbers, Path, Shapes
 from picsellia_async.predictions.base import PredictionFormat, SplitShapes, counted, with_label_map
-from picsellia_async.validation import is_scalar, sequence
+from picsellia_async.validation import is_scalar
 
 P = TypeVar("P", bound=PredictionFormat)
 
@@ -168,7 +168,7 @@ class LinePredictionFormat(PredictionFormat):
             ImplausibleError: Shares that are none, or a line that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
-        found = whole_paths(paths_from(lines, "lines", place))
+        found = whole_paths(paths_from(_values.listed(lines, "lines"), "lines", place))
         for i, line in enumerate(found):
             if len(line) == 1:
                 raise ConfigurationError(
@@ -214,7 +214,7 @@ class PointPredictionFormat(PredictionFormat):
             ImplausibleError: Shares that are none, or a point that is beside the image by more than a tenth of a side.
         """
         place = Placement.of(normalized, clip)
-        given = sequence(points, "points")
+        given = _values.listed(points, "points")
         if given and is_scalar(given[0]):
             raise ConfigurationError(f"points must be a list of points, [[x, y], ...], got {shown(given)}")
         paths = paths_from([[one] for one in given], "points", place)

@@ -251,9 +251,11 @@ def _nothing(kind: Kind, size: Size | None, names: Names | None, label_map: Labe
 def _from_ultralytics_shapes(
     result: Any, kind: Kind, names: Names | None, label_map: LabelMap | None
 ) -> PredictionFormat:
-    # What it calls xyxy and xy are pixels: its shares have names of their own. A box of a pixel in the first corner looks like shares.
-    size = PixelSize(whole_number(one, "result.orig_shape", 1) for one in reversed(result.orig_shape))
     boxes = result.boxes
+    # What it calls xyxy and xy are pixels, so that one thing alone in the first pixel is there. Several are shares that a model of
+    # normalized outputs, or a result made by hand, has under these names.
+    pixels = PixelSize(whole_number(one, "result.orig_shape", 1) for one in reversed(result.orig_shape))
+    size = pixels if len(boxes.cls) == 1 else (*pixels,)
     common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
     if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
         return _nothing(kind, size, names, label_map)

@@ -331,7 +331,7 @@ def _polygons_in(value: Any, name: str, scores: Numbers) -> list[Any]:
     Raises:
         ConfigurationError: It is no list, or one polygon alone, whose points would each be taken for a polygon.
     """
-    given = sequence(value, name)
+    given = _values.listed(value, name)
     is_flat = bool(given) and is_scalar(given[0])
     if is_flat or (len(given) >= POINTS_MIN and _count_of(scores) == 1 and all(map(_is_point, given))):
         raise ConfigurationError(f"{name} is one polygon alone, got {shown(value)}: [{name}] makes a list of it")

@@ -278,22 +278,26 @@ def _check_track(line: Line, value: float) -> None:
         )
 
 
-def _check_tracks_alone(lines: list[Line], *, has_score: bool) -> None:
+def _check_tracks_alone(lines: list[Line], *, has_score: bool, has_pieces: bool = False) -> None:
     """Refuse numbers without a score beside them that may be scores in per cent: a score given for all would take their place unseen.
 
+    Args:
+        lines: Those that end with such a number.
+        has_score: Whether the caller gave a score.
+        has_pieces: Whether an object may be of several lines, which share its track.
+
     Raises:
-        SourceError: Nobody gave one; or two are the same, as no tracks of one image are.
+        SourceError: Nobody gave one; or two of a class are the same, as no tracks are: trackers count each class on its own, or all as one.
     """
-    numbers = [line.numbers[-1] for line in lines]
-    seen: dict[float, int] = {}
-    for line, number in zip(lines, numbers, strict=True):
-        first = seen.setdefault(number, line.number)
-        if max(numbers) > _PER_CENT:
-            return
-        if first != line.number:
+    if max((line.numbers[-1] for line in lines), default=0) > _PER_CENT:
+        return
+    seen: dict[tuple[int | str, float], int] = {}
+    for line in lines:
+        first = seen.setdefault((line.label, line.numbers[-1]), line.number)
+        if first != line.number and not has_pieces:
             raise SourceError(
-                f"line {line.number}: the last number, {line.last}, is that of line {first} too, as no tracks of one image are: it looks "
-                "like a score in per cent, and must be written as a share, 0 to 1"
+                f"line {line.number}: the last number, {line.last}, is that of line {first} too, as no tracks of one class in one image "
+                "are: it looks like a score in per cent, and must be written as a share, 0 to 1"
             )
         if not has_score:
             raise SourceError(
@@ -327,7 +331,7 @@ def _polygons(lines: list[Line], *, has_score: bool) -> list[Object]:
         alone = [
             line for line in lines if len(line.numbers) % 2 and line.numbers[-1] > 1 and line.numbers[-1].is_integer()
         ]
-        _check_tracks_alone(alone, has_score=has_score)
+        _check_tracks_alone(alone, has_score=has_score, has_pieces=True)
     found = []
     for line in lines:
         numbers = list(line.numbers)

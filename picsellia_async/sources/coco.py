@@ -246,9 +246,10 @@ def _refuse_shares(shapes: list[Shape], results: list[Entry]) -> None:
     Raises:
         ImplausibleError: They are.
     """
-    corners = [[round(side) for side in shape.box] for shape in shapes if shape.box is not None]
-    if corners:  # one of each result
-        refuse_shares(corners, [one["bbox"] for _, one in results], "bbox", _SHARES)
+    boxes = [list(shape.box) for shape in shapes if shape.box is not None]
+    if boxes:  # one of each result; by its corners, since a box of about a pixel may have sides of less than 1
+        whole = [[*map(round, box)] for box in boxes]
+        refuse_shares(whole, boxes, "bbox", _SHARES, [one["bbox"] for _, one in results])
 
 
 def _names(content: Any) -> dict[int, str]:

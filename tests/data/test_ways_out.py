@@ -46,6 +46,9 @@ async def test_shares_in_a_coco_file_are_told_in_the_order_of_the_file(tmp_path)
         assert "top" not in message
     assert await read([one * by for one, by in zip(box, (WIDTH, HEIGHT) * 2, strict=True)]) == [[80, 100, 120, 160]]
     assert await read([0, 0, 1, 1]) == [[0, 0, 1, 1]]
+    # A box of a pixel in the first corner: its sides are below 1, and it ends beyond that.
+    assert await read([0.6, 0.7, 1.0, 1.0]) == [[1, 1, 2, 2]]
+    assert await read([0.9, 0.9, 0.9, 0.9]) == [[1, 1, 2, 2]]
 
 
 @pytest.mark.parametrize(("box", "found"), [([0, 0, 1, 1], [0, 0, 1, 1]), ([0.2, 0.3, 1.05, 1.1], [0, 0, 1, 1])])
@@ -56,6 +59,19 @@ def test_a_box_of_a_pixel_of_ultralytics_is_no_share(box, found):
     assert from_ultralytics(result).detection_boxes == [found]
     result.keypoints = SimpleNamespace(xy=np.array([[[0.4, 0.6], [1.0, 0.7]]]), conf=np.array([[0.9, 0.9]]))
     assert from_ultralytics(result).keypoints == [[[0, 1, 2], [1, 1, 2]]]
+
+
+@pytest.mark.parametrize("first", [[0.1, 0.2, 0.9, 0.8], [0.4, 0.3, 0.9, 0.8], [0.2, 0.3, 1.05, 1.1]], ids=str)
+def test_several_shares_of_ultralytics_are_shares(first):
+    """A model of normalized outputs, or a result made by hand, has them under the name of pixels; all became one box of a pixel."""
+    given = np.array([first, [0.3, 0.1, 0.7, 0.9], [0.05, 0.4, 0.6, 0.95]], np.float32)
+    boxes = SimpleNamespace(xyxy=given, cls=np.zeros(3), conf=np.full(3, 0.9))
+    result = SimpleNamespace(orig_shape=(HEIGHT, WIDTH), names={0: "p"}, boxes=boxes)
+    with pytest.raises(ImplausibleError, match="looks like shares"):
+        from_ultralytics(result)
+    result.keypoints = SimpleNamespace(xy=given.reshape(3, 2, 2), conf=np.full((3, 2), 0.9))
+    with pytest.raises(ImplausibleError, match="looks like shares"):
+        from_ultralytics(result)
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,21 @@ async def test_a_score_in_per_cent_is_named(read):
     polygon = "0 0.1 0.1 0.5 0.1 0.5 0.5"
     with pytest.raises(SourceError, match=r"line 1: no score: the last number, 93, is one in per cent"):
         await read(f"{polygon} 93", kind="segmentation")
-    for kind, line in (("detection", BOX), ("segmentation", polygon)):
-        twice = f"{line} 93\n1 {line[2:]} 88\n2 {line[2:]} 93"
-        with pytest.raises(SourceError, match=r"line 3: the last number, 93, is that of line 1 too.*per cent"):
-            await read(twice, kind=kind, score=0.5)
+    with pytest.raises(SourceError, match=r"line 3: the last number, 93, is that of line 1 too.*per cent"):
+        await read(f"{BOX} 93\n1 {BOX[2:]} 88\n0 0.4 {BOX[6:]} 93", score=0.5)
     assert (await read(f"{BOX} 93\n1 {BOX[2:]} 88", score=0.5)).detection_scores == [0.5, 0.5]
     with pytest.raises(SourceError, match="no score, as in ground truth"):
         await read(f"{BOX} 193")
+
+
+async def test_tracks_that_are_there_twice_are_no_per_cents(read):
+    """Some trackers count each class on its own, and an object in two pieces has two polygons of one track."""
+    boxes = f"{BOX} 7\n1 0.4 {BOX[6:]} 7\n1 0.3 {BOX[6:]} 8"
+    assert (await read(boxes, score=0.5)).detection_scores == [0.5] * 3
+    pieces = "0 0.1 0.1 0.5 0.1 0.5 0.5 7\n0 0.6 0.6 0.9 0.6 0.9 0.9 7"
+    assert (await read(pieces, kind="segmentation", score=0.5)).detection_scores == [0.5] * 2
+    with pytest.raises(SourceError, match=r"the last number, 7, is one in per cent, .* if all are tracks, give score="):
+        await read(pieces, kind="segmentation")
 
 
 @pytest.mark.parametrize("wrong", [{0: "person"}, ["person"], {"person": "0"}, {"person": -1}, 5], ids=str)
