@@ -12,7 +12,7 @@ from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.predictions._geometry import POINTS_MIN
 from picsellia_async.predictions._outlines import is_thin
 from picsellia_async.predictions._run_length import check_counts, counts_from_text, has_pixels, text_from_counts
-from picsellia_async.predictions._thin_masks import keep_whole
+from picsellia_async.predictions._thin_masks import is_broken, keep_whole, touched_by
 from picsellia_async.validation import refuse_masked, sequence, whole_number
 
 if TYPE_CHECKING:
@@ -153,16 +153,15 @@ def encode(mask: NDArray[np.uint8]) -> str:
 def encode_polygons(polygons: Sequence[Sequence[tuple[float, float]]], size: tuple[int, int]) -> str:
     """Return the compressed counts of the pixels inside these polygons: those that pycocotools takes.
 
-    Of a polygon that is thinner than a pixel also those that it touches: pycocotools makes a few dots of it, or nothing.
+    Also those that a polygon touches of which pycocotools makes a few dots, or nothing, since it is thinner than a pixel.
     """
-    cv2, numpy, coco = _libraries("cv2", "numpy", "faster_coco_eval.core.mask")
+    _, numpy, coco = _libraries("cv2", "numpy", "faster_coco_eval.core.mask")
     width, height = size
     runs = coco.frPyObjects([[number for point in one for number in point] for one in polygons], height, width)
     for polygon, run in list(zip(polygons, runs, strict=True)):
-        if is_thin(polygon) or not has_pixels(run["counts"].decode("ascii")):
-            corners = [(min(int(x), width - 1), min(int(y), height - 1)) for x, y in polygon]
-            touched = cv2.fillPoly(numpy.zeros((height, width), numpy.uint8), numpy.array([corners], numpy.int32), 1)
-            runs.append(coco.encode(numpy.asfortranarray(touched)))
+        may_be_broken = is_thin(polygon) or not has_pixels(run["counts"].decode("ascii"))
+        if may_be_broken and is_broken(polygon, coco.decode(run)):
+            runs.append(coco.encode(numpy.asfortranarray(touched_by(polygon, size))))
     return str(coco.merge(runs)["counts"].decode("ascii"))
 
 
@@ -265,9 +264,10 @@ def resized(counts: str, old: tuple[int, int], new: tuple[int, int]) -> str:
 
     Of what is too thin to cover any so far, those that it touches: a crack of one pixel stays one line, however small the image gets.
     """
-    (cv2,) = _libraries("cv2")
+    cv2, numpy = _libraries("cv2", "numpy")
     checked_text(counts, old, "detection_masks")
-    mask = decode(counts, old)
+    # Row by row: each step of OpenCV would copy it column by column.
+    mask = numpy.ascontiguousarray(decode(counts, old))
     # The share of each pixel, in steps of a byte: where to take one pixel out of several shifts a mask by half of one.
     found = (cv2.resize(mask * FULL, new, interpolation=cv2.INTER_AREA) > FULL // 2).astype(mask.dtype)
     keep_whole(mask, found)

@@ -16,14 +16,20 @@ def is_flat(outline: Sequence[Sequence[float]]) -> bool:
     return all(point[0] == x for point in outline) or all(point[1] == y for point in outline)
 
 
+def perimeter(outline: Sequence[tuple[float, float]]) -> float:
+    """Return the length of a closed outline."""
+    return math.fsum(math.dist(*edge) for edge in _edges(outline))
+
+
 def is_thin(outline: Sequence[tuple[float, float]]) -> bool:
     """Return whether an outline is some pixels long, and on the average less than a pixel wide."""
-    area = length = 0.0
-    for (x1, y1), (x2, y2) in zip(outline, [*outline[1:], outline[0]], strict=True):
-        area += (x1 * y2 - x2 * y1) / 2
-        length += math.hypot(x2 - x1, y2 - y1)
+    area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in _edges(outline)) / 2
     extent = max(max(side) - min(side) for side in zip(*outline, strict=True))
-    return extent >= _LONG and 2 * abs(area) < length  # both long sides are in the length
+    return extent >= _LONG and 2 * abs(area) < perimeter(outline)  # both long sides are in it
+
+
+def _edges(outline: Sequence[tuple[float, float]]) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
+    return zip(outline, [*outline[1:], outline[0]], strict=True)
 
 
 def whole_outline(points: Iterable[tuple[float, float]]) -> list[list[int]]:

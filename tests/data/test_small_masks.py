@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from picsellia_async import ConfigurationError, MaskPredictionFormat, SegmentationPredictionFormat
@@ -33,7 +35,38 @@ def test_a_polygon_without_the_middle_of_a_pixel_keeps_the_pixels_that_it_touche
     points = [[x, y] for y, x in np.argwhere(mask)]
     (left, top), (right, bottom) = np.min(thin, axis=0), np.max(thin, axis=0)
     assert np.min(points, axis=0).tolist() == [int(left), int(top)]
-    assert np.max(points, axis=0).tolist() == [min(int(right), WIDTH - 1), min(int(bottom), HEIGHT - 1)]
+    assert np.max(points, axis=0).tolist() == [
+        min(math.ceil(right) - 1, WIDTH - 1),
+        min(math.ceil(bottom) - 1, HEIGHT - 1),
+    ]
+
+
+# Number of the pixels that pycocotools takes of each, with their first and last columns and rows.
+WHOLE = {
+    "one row": ([[5, 5], [25, 5], [25, 6], [5, 6]], (20, 5, 24, 5, 5)),
+    "one column": ([[5, 5], [6, 5], [6, 25], [5, 25]], (20, 5, 5, 5, 24)),
+    "a row and a little": ([[5, 5], [35, 5], [35, 6.03], [5, 6.03]], (30, 5, 34, 5, 5)),
+    "slanting": ([[5, 5], [25, 25], [25.7, 24.3], [5.7, 4.3]], (20, 6, 25, 5, 24)),
+    "crossing itself": ([[5, 5], [25, 25], [25, 5], [5, 25]], (200, 5, 24, 5, 23)),
+}
+BROKEN = {
+    "beside the middles": ([[5, 5.5], [25, 5.5], [25, 6.4], [5, 6.4]], (40, 5, 24, 5, 6)),
+    "in two pieces": ([[5, 5], [35, 5.8], [35, 6.5], [5, 5.7]], (45, 5, 34, 5, 6)),
+    "without one end": ([[5, 6], [35, 6.2], [35, 7.1], [5, 6.3]], (45, 5, 34, 6, 7)),
+}
+
+
+@pytest.mark.parametrize(("polygon", "expected"), (WHOLE | BROKEN).values(), ids=WHOLE | BROKEN)
+def test_only_polygons_that_would_break_get_the_pixels_that_they_touch(polygon, expected):
+    """A polygon of exactly a row had twice its area, though pycocotools fills it whole."""
+    [mask] = MaskPredictionFormat.from_polygons([polygon], [0], [0.5], size=SIZE).to_binary_masks(SIZE)
+    rows, columns = mask.nonzero()
+    assert (rows.size, columns.min(), columns.max(), rows.min(), rows.max()) == expected
+    assert pieces_of(mask) == 1
+
+
+def pieces_of(mask):
+    return cv2.connectedComponents(mask, connectivity=8)[0] - 1
 
 
 def test_a_thin_polygon_beside_another_of_its_shape_is_kept_too():
