@@ -33,6 +33,9 @@ class _Life:
     span: Span
     context: Context
     sends: Sends
+    is_accepted: bool
+    submits: int = 0
+    """Those under way: several may wait for one frame."""
 
 
 class FrameSpans:
@@ -55,15 +58,23 @@ class FrameSpans:
         """Return `submit` that begins a frame's span."""
 
         async def submit_within_span(frame: Frame) -> Receipt:
-            if frame.id in self._lives or len(self._lives) >= OPEN_SPANS_MAX or self._tracing.is_suppressed:
-                return await submit(frame)
-            life = self._begin(frame, is_root=False)
+            life = self._lives.get(frame.id)
+            if life is None:
+                if len(self._lives) >= OPEN_SPANS_MAX or self._tracing.is_suppressed:
+                    return await submit(frame)
+                life = self._begin(frame, is_root=False)
+            life.submits += 1
             try:
                 receipt = await submit(frame)
             except BaseException as error:
-                self._fail(frame.id, error)
+                if life.submits == 1 and not life.is_accepted:  # else another submit has the frame accepted, or may yet
+                    self._fail(frame.id, error)
                 raise
-            if self._lives.get(frame.id) is life:  # not one that has its outcome already: its span has ended
+            finally:
+                life.submits -= 1
+            # Not one that has its outcome already: its span has ended.
+            if self._lives.get(frame.id) is life and not life.is_accepted:
+                life.is_accepted = True
                 life.span.add_event("accepted")
             return receipt
 
@@ -110,7 +121,9 @@ class FrameSpans:
         if frame.source:
             attributes["picsellia.frame.source"] = shown_name(frame.source)
         span = self._tracing.start("picsellia.frame", "internal", attributes, is_root=is_root)
-        life = self._lives[frame.id] = _Life(span, self._tracing.below(span), Sends(self._endpoint))
+        life = self._lives[frame.id] = _Life(
+            span, self._tracing.below(span), Sends(self._endpoint), is_accepted=is_root
+        )
         return life
 
     @contextlib.contextmanager

@@ -142,6 +142,11 @@ class Ledger:
         """Take a frame in."""
         self.known[item.frame.id.int] = item
         self.accepted += 1
+        for flush in self._flushes:
+            # Its order is older than its acceptance where it had to be written first: a flush that began meanwhile waits for it too,
+            # or its end would be taken for that of another frame.
+            if item.seq <= flush.last_seq and not flush.done.done():
+                flush.left += 1
 
     def accept_ended(self, frame: Frame, outcome: Rejected | Dropped) -> Receipt:
         """Take in a frame that ends as it comes: no room for it, or unusable."""

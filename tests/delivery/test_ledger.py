@@ -74,6 +74,27 @@ async def test_a_flush_waits_for_what_came_before_it_alone() -> None:
     assert await flushing == 0
 
 
+@pytest.mark.parametrize("seconds", [None, 0.01])
+async def test_the_end_of_a_frame_that_was_being_written_is_not_that_of_another(seconds: float | None) -> None:
+    """It has its order before the flush began, and is accepted and ends while that waits."""
+    ledger = Ledger(FlowControl(2**20))
+    before, being_written, late = (make_item(ledger, number) for number in range(3))
+    ledger.accept(before)
+    flushing = asyncio.create_task(ledger.flush(seconds))
+    await asyncio.sleep(0)
+    ledger.accept(being_written)
+    ledger.end(being_written, Delivered(being_written.frame, {}))
+    if seconds is not None:
+        assert await flushing == 1
+        return
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not flushing.done()
+    ledger.end(before, Delivered(before.frame, {}))
+    ledger.accept(late)  # all that it waited for has ended
+    assert await flushing == 0
+
+
 @given(st.lists(st.sampled_from(["accept", "end", "ended", "refuse", "recover", "lose", "spool", "leave", "merge"])))
 def test_no_order_of_events_unbalances_the_account(steps: list[str]) -> None:
     """Whatever happens in whatever order: what was accepted is pending or has one outcome, and memory holds what is in memory."""

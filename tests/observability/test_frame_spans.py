@@ -119,6 +119,38 @@ async def test_a_frame_submitted_twice_has_one_span(traced_deployment, collector
     assert len(lives(collector)) == 1
 
 
+@pytest.mark.parametrize("cancelled", [0, 1])
+async def test_a_frame_whose_other_submit_is_cancelled_has_not_failed(
+    traced_deployment, collector, tmp_path, cancelled
+):
+    """Two submits wait for one frame: whichever is cancelled, the span ends as the frame does."""
+    async with traced_deployment.uploader(spool=tmp_path) as uploader:
+        frame = make_frame()
+        tasks = [asyncio.ensure_future(uploader.submit(frame)) for _ in range(2)]
+        await asyncio.sleep(0)
+        tasks[cancelled].cancel()
+        await (await tasks[1 - cancelled])
+        assert tasks[cancelled].cancelled()
+    (life,) = lives(collector)
+    assert life.attributes["picsellia.frame.outcome"] == "delivered"
+    assert "error.type" not in life.attributes
+    assert [event.name for event in life.events] == ["accepted"]
+
+
+async def test_a_frame_of_which_all_submits_are_cancelled_has_failed(traced_deployment, collector, tmp_path):
+    """The frame is left out, and its one span says why."""
+    async with traced_deployment.uploader(spool=tmp_path) as uploader:
+        frame = make_frame()
+        tasks = [asyncio.ensure_future(uploader.submit(frame)) for _ in range(2)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    (life,) = lives(collector)
+    assert life.attributes["error.type"] == "asyncio.exceptions.CancelledError"
+    assert not life.events or life.events[0].name != "accepted"
+
+
 async def test_a_frame_that_is_not_taken_says_why(traced_deployment, collector, emulator):
     """Where `submit` raises, the span ends with that error; one that is dropped has the rule."""
     emulator.faults.add(Fault(kind="latency", endpoint="monitor", seconds=60))

@@ -99,6 +99,28 @@ def test_a_frame_submitted_again_behind_a_time_out_is_stored_once(
         runner.run(main(Path(directory) / "spool"))
 
 
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_frame_submitted_again_does_not_overtake_those_of_its_commit(
+    loop_factory: Callable[[], Any], tmp_path: Path
+) -> None:
+    """One commit holds them all; the last one comes again in each step of the loop, also between its end and their waking."""
+    service, batch = Service(), frames(10, source="gate")
+
+    async def main() -> None:
+        async with uploader(service, spool=tmp_path / "spool", ordered_by="source") as up:
+            tasks = [asyncio.ensure_future(up.submit(frame)) for frame in batch]
+            again = []
+            while not all(task.done() for task in tasks):
+                again.append(asyncio.ensure_future(up.submit(batch[-1])))
+                await asyncio.sleep(0)
+            await asyncio.gather(*tasks, *again)
+            assert await up.flush(60) == 0
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
+    assert service.stored == [frame.filename for frame in batch]
+
+
 @pytest.mark.parametrize("is_cancelled", [True, False])
 @pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
 def test_a_commit_that_closing_does_not_wait_for_is_taken_back(

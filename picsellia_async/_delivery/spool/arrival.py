@@ -45,11 +45,15 @@ class Arrival:
             ClosedError: The uploader closed before it was written.
         """
         self.waiters += 1
+        # A future for each: cancelling one must not cancel the others. Not `asyncio.shield`: whoever joins a commit that has just
+        # ended would pass at once, before the waiters of older frames have woken, and its frame would be sent before theirs.
+        turn = asyncio.get_running_loop().create_future()
+        self.written.add_done_callback(lambda _: None if turn.done() else turn.set_result(None))
         try:
-            # Shielded: cancelling one must not cancel the others.
-            await asyncio.shield(self.written)
+            await turn
         finally:
             self.waiters -= 1
+        self.written.result()
 
 
 class Arrivals:
