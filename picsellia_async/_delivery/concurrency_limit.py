@@ -174,8 +174,6 @@ class Standing:
     carried: float
     ceiling: float
     probe_step: float
-    memory: float
-    memory_refused: float
     phase: Phase
 
 
@@ -224,6 +222,8 @@ class AdaptiveLimit:
     """How it stood before the refusals of now."""
     _is_out: bool = attrs.field(default=False, init=False)
     """Whether the service is away: what it refuses says nothing about load until it takes something."""
+    _is_on_trial: bool = attrs.field(default=False, init=False)
+    """Whether it was put back after an outage, and no round of it was carried since."""
     _paused_at: float = attrs.field(default=-math.inf, init=False)
     """When the service asked for a pause last."""
     _taken: Counter[int] = attrs.field(factory=Counter, init=False)
@@ -306,6 +306,8 @@ class AdaptiveLimit:
         self._hold = self._taken.total() * _HOLD if is_rate else 0.0
         self._taken.clear()
         # That rate needs so many at once (Little's law); with more of them more are refused together at the end of a window.
+        if is_rate:
+            self._before = None  # it was load or number, no outage
         if is_rate and (enough := 1.0 + _SPARE * rate * self.round_trip) < self._limit:
             self._limit = max(enough, self._limit / 2.0)
             self.phase = Phase.FOLLOWING
@@ -321,27 +323,21 @@ class AdaptiveLimit:
         """An outage: stand as before the refusals that it began with. The circuit breaker feels its way back when it is over.
 
         Without this a service that is away now and then would be taken for one that bears little: with a limit of one, and
-        no more tried as long as refusals are not rare.
+        no more tried as long as refusals are not rare. But our load may be what takes it away. So what was put back is on trial:
+        where it ends in refusals before a round of it was carried, these count. And the share of refusals is kept, so that what was
+        too much before is tried again slowly.
         """
         before, self._before, self._is_out = self._before, None, True
         self._count = self._refused = self._refused_at = self._busiest = 0
         if before is not None:
+            self._is_on_trial = True
             self._limit, self._carried, self._ceiling = before.limit, before.carried, before.ceiling
             self._probe_step, self.phase = before.probe_step, before.phase
-            self._memory, self._memory_refused = before.memory, before.memory_refused
 
     def _remember(self) -> None:
         """Keep how things stand where refusals begin."""
-        if self._before is None:
-            self._before = Standing(
-                self._limit,
-                self._carried,
-                self._ceiling,
-                self._probe_step,
-                self._memory,
-                self._memory_refused,
-                self.phase,
-            )
+        if self._before is None and not self._is_on_trial:
+            self._before = Standing(self._limit, self._carried, self._ceiling, self._probe_step, self.phase)
 
     def _level(self, sent: float, in_flight: int) -> Level:
         """Return where an answer counts: with the round in which its request was sent."""
@@ -372,6 +368,7 @@ class AdaptiveLimit:
         else:
             if is_full and not was_dipping:
                 self._carried = max(self._carried, self._limit)
+                self._is_on_trial = False
             can_grow = is_full and is_known and not was_dipping and self._taken.total() >= self._hold
             self._follow(fit_capacity(self._together()), can_grow=can_grow)
         self._limit = min(max(self._limit, 1.0), float(self.maximum))

@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from picsellia_async._delivery.attempt import Attempt
-from picsellia_async._delivery.circuit_breaker import CircuitBreaker
+from picsellia_async._delivery.circuit_breaker import CircuitBreaker, Signal
 from picsellia_async._delivery.concurrency_limit import Limit
 from picsellia_async._delivery.frame_state import retry_after
 from picsellia_async._delivery.rate_window import RateWindow
@@ -63,6 +63,16 @@ class Refusals:
         if is_first:
             self.limit.paused(now, attempt.in_flight, is_rate=is_rate, rate=window.rate)
         return pause, is_rate
+
+    def is_outage(self, error: BaseException, signal: Signal) -> bool:
+        """Return whether a failed probe shows that the service is away: nothing else was under way that may have filled it.
+
+        Args:
+            error: What the probe met. A 429 speaks of a number of requests, others' perhaps.
+            signal: What that says.
+        """
+        is_number = isinstance(error, RateLimitError) and error.status == _TOO_MANY
+        return signal in {Signal.DOWN, Signal.BUSY} and not is_number and not self.under_way
 
     def start_behind(self, error: BaseException, *, is_rate: bool) -> tuple[int, float]:
         """Return how many may be sent when the pause is over, and the seconds over which they begin.

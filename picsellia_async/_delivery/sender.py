@@ -358,9 +358,10 @@ class Sender:
         else:
             if isinstance(error, StatusError):
                 self.watch.failed(now, ends_silence=signal is Signal.REFUSES)
-            if self._breaker.is_probe(attempt.epoch):
-                self.limit.refused_alone()
+            is_probe = self._breaker.is_probe(attempt.epoch)
             pause, is_rate = self._refusals.pause(now, error, attempt)
+            if is_probe and pause is None and self._refusals.is_outage(error, signal):
+                self.limit.refused_alone()
             start = self._refusals.start_behind(error, is_rate=is_rate)
             self._breaker.failed(now, attempt.epoch, signal, pause, *start)
             if pause is not None or is_rate:

@@ -256,3 +256,41 @@ def test_an_outage_is_no_load_that_was_too_much() -> None:
         else:
             limit.sample(service.now, 0.05, 1, refused=False)
             assert limit.value < before
+
+
+def test_what_an_outage_put_back_is_on_trial() -> None:
+    """Where our own load takes the service away, the second outage counts; after a round that was carried the next one is an outage again."""
+    service = Service(AdaptiveLimit(), 40)
+    service.run(10.0)
+    limit, before = service.limit, service.limit.value
+
+    def go_away() -> None:
+        for number in range(limit.value, 0, -1):
+            limit.sample(service.now, 0.002, number, refused=True)
+        limit.refused_alone()
+
+    go_away()
+    assert limit.value == before
+    limit.sample(service.now, 0.05, 1, refused=False)  # it is back
+    go_away()
+    fallen = limit.value
+    assert fallen < before
+    service.run(service.now + 10.0)
+    carried = limit.value
+    assert carried >= fallen
+    go_away()
+    assert limit.value == carried
+
+
+def test_a_pause_of_a_rate_limit_puts_nothing_back() -> None:
+    """What was refused before it was load or number, and no outage."""
+    limit = AdaptiveLimit()
+    for step in range(200):
+        for number in range(1, limit.value + 1):
+            limit.sample(step * 0.1, 0.1, number, refused=False)
+    for number in range(limit.value, 0, -1):
+        limit.sample(20.0, 0.002, number, refused=True)
+    limit.paused(20.0, 4, is_rate=True, rate=10.0)
+    fallen = limit.value
+    limit.refused_alone()
+    assert limit.value == fallen
