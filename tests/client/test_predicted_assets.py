@@ -84,7 +84,7 @@ async def test_reviews_that_are_refused(deployment, emulator):
     for shapes, message in (
         ({"rectangles": [(1, 2, 3, label)]}, r"rectangles\[0\] must be \(x, y, width, height, label\)"),
         ({"rectangles": [(1, 2, 3, 4, "car")]}, r"rectangles\[0\] must be a Label, got 'car'"),
-        ({"rectangles": [("a", 2, 3, 4, label)]}, r"rectangles\[0\]\[0\] must be a whole number, got 'a'"),
+        ({"rectangles": [("a", 2, 3, 4, label)]}, r"rectangles\[0\]\[0\] must be a finite number, got 'a'"),
         ({"polygons": [([[1, 2, 3]], label)]}, r"polygons\[0\]\[0\] must be \[x, y\]"),
         ({"points": [([1], label)]}, r"points\[0\] must be \[x, y\]"),
         ({"lines": [[[1, 2]]]}, r"lines\[0\] must be \(\[\[x, y\], ...\], label\)"),
