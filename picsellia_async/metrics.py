@@ -133,6 +133,21 @@ def _named(things: Mapping[str, T] | None, argument: str, kinds: tuple[type, ...
     return named
 
 
+def _checked(
+    uploaders: Mapping[str, Uploader | SyncUploader] | None,
+    clients: Mapping[str, AsyncClient] | None,
+    cameras: Mapping[str, Camera] | None,
+    pipelines: Mapping[str, Pipeline] | None,
+) -> tuple[dict[str, Uploader | SyncUploader], dict[str, AsyncClient], dict[str, Camera], dict[str, Pipeline]]:
+    """Return all that is to be measured, each by the name that its labels get."""
+    return (
+        _named(uploaders, "uploaders", (Uploader, SyncUploader)),
+        _named(clients, "clients", (AsyncClient,)),
+        _named(cameras, "cameras", (Camera,)),
+        _named(pipelines, "pipelines", (Pipeline,)),
+    )
+
+
 def _statistics(thing: Any) -> Any:
     return statistics_here(thing) if isinstance(thing, SyncUploader) else thing.statistics()
 
@@ -275,9 +290,7 @@ class PrometheusCollector:
         Raises:
             ConfigurationError: There is nothing to measure, something is not what its argument is about, or `prometheus_client` is not installed.
         """
-        uploaders = _named(uploaders, "uploaders", (Uploader, SyncUploader))
-        clients, cameras = _named(clients, "clients", (AsyncClient,)), _named(cameras, "cameras", (Camera,))
-        pipelines = _named(pipelines, "pipelines", (Pipeline,))
+        uploaders, clients, cameras, pipelines = _checked(uploaders, clients, cameras, pipelines)
         self._watched = _watched(uploaders, clients, cameras, pipelines, by_source=by_source)
         try:
             import prometheus_client.core  # noqa: PLC0415 - an extra
@@ -454,9 +467,7 @@ def register_opentelemetry(
             metric.name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.bounds
         ).record
 
-    uploaders = _named(uploaders, "uploaders", (Uploader, SyncUploader))
-    clients, cameras = _named(clients, "clients", (AsyncClient,)), _named(cameras, "cameras", (Camera,))
-    pipelines = _named(pipelines, "pipelines", (Pipeline,))
+    uploaders, clients, cameras, pipelines = _checked(uploaders, clients, cameras, pipelines)
     found = _watched(uploaders, clients, cameras, pipelines, by_source=by_source)
     with _LOCK:
         instruments = _instruments_of(provider, is_global=provider is metrics.get_meter_provider())

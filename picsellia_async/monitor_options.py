@@ -35,7 +35,7 @@ EXTENSIONS: Final = {
     ".png": SupportedContentType.PNG,
 }
 """Content type of a file name's extension, in lower case."""
-_OTHER_TYPES: Final = {
+OTHER_TYPES: Final = {
     ".webp": "WebP", ".gif": "GIF", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF",
 }  # fmt: skip
 """What images are that the service does not take, by the extension of their names."""
@@ -72,7 +72,7 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
             raise ContentTypeUnknown(f"content_type must be image/jpeg or image/png, got {shown(value)}") from None
     found = content_type_of_name(filename)
     if found is None:
-        other = _OTHER_TYPES.get(posixpath.splitext(filename)[1].lower())
+        other = OTHER_TYPES.get(posixpath.splitext(filename)[1].lower())
         if other is not None:
             raise ContentTypeUnknown(
                 f"{filename!r} is {other} by its name, and the service takes JPEG and PNG: encode it as one of these, or say "

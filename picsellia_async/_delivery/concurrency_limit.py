@@ -305,13 +305,14 @@ class AdaptiveLimit:
         # Behind a pause that the number of requests brought, more at once gain nothing, and are refused together at the end.
         self._hold = self._taken.total() * _HOLD if is_rate else 0.0
         self._taken.clear()
-        # That rate needs so many at once (Little's law); with more of them more are refused together at the end of a window.
         if is_rate:
             self._before = None  # it was load or number, no outage
-        if is_rate and (enough := 1.0 + _SPARE * rate * self.round_trip) < self._limit:
-            self._limit = max(enough, self._limit / 2.0)
-            self.phase = Phase.FOLLOWING
-        if not is_rate and not self._is_out:
+            # That rate needs so many at once (Little's law); with more of them more are refused together at the end of a window.
+            enough = 1.0 + _SPARE * rate * self.round_trip
+            if enough < self._limit:
+                self._limit = max(enough, self._limit / 2.0)
+                self.phase = Phase.FOLLOWING
+        elif not self._is_out:
             self._remember()
             self._memory += 1
             self._memory_refused += 1

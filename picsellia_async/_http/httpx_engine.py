@@ -104,11 +104,8 @@ class HttpxEngine:
             httpx.RequestError: No answer arrived.
             DecodeError: The body is larger than `answer_max`, or not packed as its Content-Encoding says.
         """
-        request, started, left = (
-            self._build(origin, method, target, headers, body, timeouts),
-            time.monotonic(),
-            timeouts,
-        )
+        request = self._build(origin, method, target, headers, body, timeouts)
+        started, left = time.monotonic(), timeouts
         for _ in range(REDIRECTS_MAX):
             self._hide_query(request, target)
             response, content = await self._send(request, body, left, answer_max, sink)

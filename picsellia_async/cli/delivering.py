@@ -115,6 +115,11 @@ def doctor_of(deployment: str | None, host: str | None) -> str:
     return f"`{shlex.join(words)}`"
 
 
+def on_terminal(text: str | None) -> str:
+    """Return a name or reason for a line of a terminal: in one line, and where it is an address without its password."""
+    return one_line(shown_name(text or ""))
+
+
 def pending_in(spool: Path) -> int:
     """Return how many frames wait in a spool to be delivered; all of it is read. Blocking.
 
@@ -129,9 +134,7 @@ def print_failures(report: UploadReport, spool: Path | None) -> None:
     for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
         stored = " (may be stored)" if line.may_be_stored else ""
         print(
-            in_options(
-                f"  {line.outcome} {one_line(shown_name(line.filename)) or line.frame_id}: {line.reason}{stored}"
-            ),
+            in_options(f"  {line.outcome} {on_terminal(line.filename) or line.frame_id}: {line.reason}{stored}"),
             file=sys.stderr,
         )
     if report.spooled and spool is not None:

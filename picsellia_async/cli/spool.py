@@ -14,10 +14,8 @@ from typing import Any, Final
 
 import attrs
 
-from picsellia_async._error_text import shown_name
-from picsellia_async._log_line import one_line
 from picsellia_async.cli.batch import count
-from picsellia_async.cli.delivering import seconds
+from picsellia_async.cli.delivering import on_terminal, seconds
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.spools import MANIFEST, SpoolChanges, SpoolContents, SpooledFrame, export_frames, read_contents
 
@@ -80,7 +78,7 @@ def _list(args: argparse.Namespace) -> int:
         print(f"{path}: {_whose(contents)}{_use(contents)}")
         for row in rows:
             ages = f"oldest {_age(row['oldest_seconds'])}, newest {_age(row['newest_seconds'])}"
-            source = _shown(row["source"]) or "(no source)"
+            source = on_terminal(row["source"]) or "(no source)"
             print(f"  {row['state']} {source}: {row['frames']} frames, {_size(row['bytes'])}, {ages}")
         print(f"  {_sum(contents)}")
     return 0
@@ -127,9 +125,9 @@ def _show(args: argparse.Namespace) -> int:
             fields = attrs.asdict(one) | {"id": str(one.id), "accepted_at": _time(one.accepted_at)}
             print(json.dumps(fields))
         else:
-            reason = f": {_shown(one.reason)}" if one.reason else ""
+            reason = f": {on_terminal(one.reason)}" if one.reason else ""
             print(
-                f"{one.id} {one.state} {_age(now - one.accepted_at)} {_shown(one.source) or '-'} {_shown(one.filename) or '-'} "
+                f"{one.id} {one.state} {_age(now - one.accepted_at)} {on_terminal(one.source) or '-'} {on_terminal(one.filename) or '-'} "
                 f"{_size(one.size)}{reason}"
             )
     if args.limit is not None and len(frames) > args.limit:
@@ -199,16 +197,16 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
     spool = shlex.quote(str(contents.path))
-    source = f", from source {_shown(frame.source)}" if frame.source else ""
+    source = f", from source {on_terminal(frame.source)}" if frame.source else ""
     age = _age(time.time() - frame.accepted_at)
     lines = [
-        f"frame {frame.id}: {_shown(frame.filename) or '(no name can be read)'}",
+        f"frame {frame.id}: {on_terminal(frame.filename) or '(no name can be read)'}",
         f"  accepted {_time(frame.accepted_at)} ({age} ago){source}, as number {frame.number}, for {_whose(contents)}",
         f"  kept in {frame.file} of {str(contents.path)!r}, {_size(frame.size)}",
     ]
     if frame.state == "pending":
         if frame.reason:
-            lines.append(f"  was refused ({_shown(frame.reason)}), and queued again")
+            lines.append(f"  was refused ({on_terminal(frame.reason)}), and queued again")
         next_ = (
             f"process {contents.holder} delivers it"
             if contents.holder is not None
@@ -218,7 +216,7 @@ def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
     elif frame.state == "rejected":
         actions = f"`picsellia-async spool requeue {spool} {frame.id}` (or `export`, `drop`)"
         lines += [
-            f"  was refused by the service: {_shown(frame.reason)}",
+            f"  was refused by the service: {on_terminal(frame.reason)}",
             f"  is kept until its room is needed: {actions}",
         ]
     elif frame.state == "damaged":
@@ -249,11 +247,6 @@ def _chosen(frames: Iterable[SpooledFrame], args: argparse.Namespace, states: Se
             f"the spool {str(args.spool)!r} has no frame {min(missing)!r} that is {' or '.join(states)} and fits the options"
         )
     return chosen
-
-
-def _shown(text: str | None) -> str:
-    """Return a name or reason for a line of a terminal: in one line, and where it is an address without its password."""
-    return one_line(shown_name(text or ""))
 
 
 def _time(epoch: float) -> str:

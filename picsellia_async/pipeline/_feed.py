@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from picsellia_async._error_text import shown_name
+from picsellia_async._error_text import name_repr, shown_name
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.pipeline._model import Predicted
 from picsellia_async.pipeline._statistics import SourceLedger
@@ -29,7 +29,7 @@ ORDERED_FRAMES: Final = 64
 class Feed:
     """A source, and what is known of its frames."""
 
-    name: str = attrs.field(repr=lambda name: repr(shown_name(name)))
+    name: str = attrs.field(repr=name_repr)
     """In the statistics."""
     source: AsyncIterable[Image]
     is_named: bool

@@ -16,10 +16,14 @@ _LONG: Final = 3
 """Pixels of the smaller image from which on a piece is kept. A shorter one that covers none by half is a speck beside an object."""
 
 
+def _libraries() -> tuple[Any, Any]:
+    """Return numpy and OpenCV, which are there: `_masks` asked for them, by the name of the extra."""
+    return import_module("numpy"), import_module("cv2")
+
+
 def is_broken(outline: Sequence[tuple[float, float]], drawn: NDArray[np.uint8]) -> bool:
     """Return whether the pixels whose middle lies in a polygon are none, or those of a thin one are in pieces or leave out an end."""
-    numpy: Any = import_module("numpy")
-    cv2: Any = import_module("cv2")
+    numpy, cv2 = _libraries()
     rows, columns = drawn.nonzero()
     if not rows.size:
         return True
@@ -37,8 +41,7 @@ def is_broken(outline: Sequence[tuple[float, float]], drawn: NDArray[np.uint8]) 
 
 def touched_by(outline: Sequence[tuple[float, float]], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the mask of the pixels that a thin polygon touches; its right and lower border are no part of it."""
-    numpy: Any = import_module("numpy")
-    cv2: Any = import_module("cv2")
+    numpy, cv2 = _libraries()
     points = numpy.array(outline)
     low, high = numpy.floor(points.min(axis=0)), numpy.ceil(points.max(axis=0)) - 1
     corners = numpy.clip(numpy.floor(points), low, numpy.maximum(low, high)).clip(0, numpy.array(size) - 1)
@@ -57,8 +60,7 @@ def keep_whole(mask: NDArray[np.uint8], found: NDArray[np.uint8]) -> None:
         mask: Of 0 and 1.
         found: The same on the smaller image, as the pixels that it covers by half or more; it is changed.
     """
-    numpy: Any = import_module("numpy")
-    cv2: Any = import_module("cv2")
+    numpy, cv2 = _libraries()
     (height, width), (new_height, new_width) = mask.shape, found.shape
     # What is as wide as a pixel of the smaller image covers half of one, wherever it lies. An even size would move the mask.
     wide = -(-width // new_width) | 1, -(-height // new_height) | 1
@@ -121,8 +123,7 @@ def _is_whole(touched: tuple[Any, Any], found: NDArray[np.uint8], count: int) ->
 
     Pieces are those of what they touch where these are as many. So are the parts of the smaller mask then, if all lies in or beside one.
     """
-    cv2: Any = import_module("cv2")
-    numpy: Any = import_module("numpy")
+    numpy, cv2 = _libraries()
     if (cv2.dilate(found, numpy.ones((3, 3), numpy.uint8))[touched] == 0).any():
         return False
     every = found.copy()

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, FileNotFoundException, FileNotReadableError, shown
-from picsellia_async.monitor_options import EXTENSIONS
+from picsellia_async.monitor_options import EXTENSIONS, OTHER_TYPES
 from picsellia_async.sources._errors import Problems
 
 Matcher: TypeAlias = Callable[[str], bool]
@@ -22,9 +22,7 @@ Matcher: TypeAlias = Callable[[str], bool]
 IMAGE_PATTERNS: Final = tuple(f"*{extension}" for extension in EXTENSIONS)
 """Names that the service takes images by."""
 
-OTHER_PICTURES: Final = frozenset(
-    {".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng"}
-)
+OTHER_PICTURES: Final = frozenset({*OTHER_TYPES, ".jp2", ".jxl", ".dng"})
 """Pictures that the service does not take."""
 
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")

@@ -289,20 +289,20 @@ def _check_tracks_alone(lines: list[Line], *, has_score: bool, has_pieces: bool 
     Raises:
         SourceError: Nobody gave one; or two of a class are the same, as no tracks are: trackers count each class on its own, or all as one.
     """
-    if max((line.numbers[-1] for line in lines), default=0) > _PER_CENT:
+    if not lines or max(line.numbers[-1] for line in lines) > _PER_CENT:
         return
+    if not has_score:
+        raise SourceError(
+            f"line {lines[0].number}: no score: the last number, {lines[0].last}, is one in per cent, which must be written as a share, "
+            "0 to 1, or the number of a track; if all are tracks, give score="
+        )
     seen: dict[tuple[int | str, float], int] = {}
-    for line in lines:
+    for line in () if has_pieces else lines:
         first = seen.setdefault((line.label, line.numbers[-1]), line.number)
-        if first != line.number and not has_pieces:
+        if first != line.number:
             raise SourceError(
                 f"line {line.number}: the last number, {line.last}, is that of line {first} too, as no tracks of one class in one image "
                 "are: it looks like a score in per cent, and must be written as a share, 0 to 1"
-            )
-        if not has_score:
-            raise SourceError(
-                f"line {line.number}: no score: the last number, {line.last}, is one in per cent, which must be written as a share, 0 to 1, "
-                "or the number of a track; if all are tracks, give score="
             )
 
 
