@@ -71,7 +71,8 @@ def without_secrets(body: bytes, secrets: Iterable[str] = ()) -> bytes:
     plain = _spelled_plainly(body) if b"\\u" in body or b"\\/" in body else body
     hidden = plain
     pieces: list[_Pieces] = []
-    for secret in secrets:
+    # The longest first: one may be a part of another, and they come in sets, without an order of their own.
+    for secret in sorted(secrets, key=lambda secret: (-len(secret), secret)):
         if len(secret) >= SECRET_MIN:
             hidden = hidden.replace(secret.encode(), b"***")
             pieces.append(_pieces(secret))
