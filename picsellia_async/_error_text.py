@@ -45,6 +45,14 @@ _REFUSAL: Final = re.compile(rf"{_BEGINS}[.:!?)]?", re.IGNORECASE)
 """How what is said of a password, or a key, begins. It may be a word itself, but hardly one of these."""
 _SENTENCE: Final = re.compile(rf"{_BEGINS}(?:[-_][a-z]{{1,17}}){{1,4}}[.:!?)]?")
 """The same as one word: `does-not-match`."""
+_OF_A_SENTENCE: Final = re.compile(
+    rf"(?:(?:the|this|your|a|an|no|given|provided|user|session|account|client|header|login|request|service|key|value|one)\s+){{1,4}}"
+    rf"{_BEGINS}(?![\w=-])",
+    re.IGNORECASE,
+)
+"""How what is said of a key or a cookie begins where it names something first: `session expired`. One of these words alone may be a key."""
+_PARAMETER: Final = re.compile(r"(?:realm|scope|charset|error(?:_description)?)=(?P<value>.*)", re.IGNORECASE)
+"""What tells how to sign in, in the header `WWW-Authenticate`."""
 _NO_VALUE: Final = re.compile(r"(?:none|null|undefined|missing|empty)[.:!?)]?", re.IGNORECASE)
 """What programs write behind `=` where there is no value."""
 _REASON_MAX: Final = 200
@@ -131,20 +139,27 @@ def is_credential(value: str) -> bool:
     return _WORDS.fullmatch(value) is None or _NO_WORD.search(value) is not None
 
 
-def is_secret(name: str, mark: str, value: str) -> bool:
+def is_sentence(name: str, said: str) -> bool:
+    """Return whether what stands behind the name of a field, in small letters, begins like a sentence; a password may be one."""
+    return not name.endswith(_CHOSEN) and _OF_A_SENTENCE.match(said) is not None
+
+
+def is_secret(name: str, mark: str, value: str, said: str = "") -> bool:
     """Return whether the value of a field is secret.
 
     Args:
         name: Of the field, or its end.
         mark: What stands between both. Behind `=` no sentence begins, but there may be no value: `token=None`.
         value: Its first word.
+        said: All that stands there, from this word on.
     """
     if mark != ":":
         return _NO_VALUE.fullmatch(value) is None
     name = name.lower()
     if name.endswith(_OF_REASONS):
-        return is_credential(value)
-    if _REFUSAL.fullmatch(value):
+        parameter = _PARAMETER.fullmatch(value)
+        return is_credential(value if parameter is None else parameter["value"])
+    if is_sentence(name, said) or _REFUSAL.fullmatch(value):
         return False
     # A password is chosen by people, who take words and hyphens; a key is none that is a sentence.
     return name.endswith(_CHOSEN) or _SENTENCE.fullmatch(value) is None or is_credential(value)
@@ -157,10 +172,8 @@ def _without_values(text: str, form: re.Pattern[str]) -> str:
     while found is not None:
         start, end = found.span("value")
         parts = found.groupdict()
-        value = found["value"]
-        if len(value) > _REASON_MAX or is_secret(
-            parts.get("name", "bearer"), parts.get("mark", ":"), value.rstrip("}])")
-        ):
+        name, mark, value = parts.get("name", "bearer"), parts.get("mark", ":"), found["value"]
+        if len(value) > _REASON_MAX or is_secret(name, mark, value.rstrip("}])"), text[start : start + _REASON_MAX]):
             shown, at, start = f"{shown}{text[at:start]}***", end, end
         found = form.search(text, start)
     return shown + text[at:]

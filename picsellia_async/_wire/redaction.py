@@ -2,8 +2,9 @@
 
 Theory of operation. What the request was signed with is known, so it is looked for by value: whole or in part, in whatever case. Of a body
 only letters and digits are compared, so that nothing that stands between them helps; and they are compared with the credential as it is, and as
-numbers, hexadecimal and base64 spell it; one that is not long also as base32 and base85 (in each alphabet) and rot13 do, and from its end. Where a part of it is found,
-its place in the body is hidden; where the place cannot be told, nothing of the body is shown.
+numbers, hexadecimal and base64 spell it, and as base32 and base85 (in each alphabet) and rot13 do, and from its end: of a long one
+more in a row of these, since it has too many pieces to know each. Where a part of it is found, its place in the body is hidden; where
+the place cannot be told, nothing of the body is shown.
 What is not known by value (an image, another service's password) is hidden by its form; what stands behind `token` or `Bearer` only where it
 looks like a credential, since it may be the reason of the refusal.
 """
@@ -15,13 +16,13 @@ import codecs
 import functools
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
 import orjson
 
-from picsellia_async._error_text import HIDDEN_FIELDS, is_credential, is_secret
+from picsellia_async._error_text import HIDDEN_FIELDS, is_credential, is_secret, is_sentence
 from picsellia_async._wire.spelling import TOLD_MAX, extent, letters, levels, read, without_places
 
 SECRET_MIN: Final = 16
@@ -36,9 +37,13 @@ UNREADABLE_BODY: Final = b"*** (not shown: it holds the credential of the reques
 _PIECE: Final = 6
 """Characters that are looked for at once: of each run of 11 of a credential, one piece of the body is whole."""
 _SPELLED_MIN: Final = 24
-"""Digits of a long credential in a row, as hexadecimal and lists of numbers spell it: less of them is in lists of boxes by chance."""
+"""Characters of a long credential in a row, as hexadecimal, lists of numbers and rare codings spell it: less of them is in lists of boxes
+by chance."""
 _LONG_FROM: Final = 129
 """Characters from which on a credential is long, a JWT: it has a thousand beginnings, where a token has a hundred."""
+_RARE_STEP: Final = 7
+"""Of the pieces of a long credential in rare codings, one of so many is known. A body is cut at every sixth character, and seven has no
+part in common with six: of each run of 47 one piece is known. All of them would be fifty thousand, which take longer than an error may."""
 _PLACES_MAX: Final = 4
 """Of one piece in a credential: more are no credential's."""
 
@@ -51,8 +56,6 @@ _OTHER_BASE32: Final = (
 _BASE85: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _Z85: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 """Alphabets of the codes: all that tells codes of the same number of bits apart."""
-_OF_BITS: Final = ((3, 4, base64.b64encode, ()), (5, 8, base64.b32encode, _OTHER_BASE32))
-"""Codes of so many bytes by so many characters, and the other alphabets that they are written in."""
 
 _Pieces: TypeAlias = Mapping[bytes, Sequence[tuple[bytes, int, int]]]
 """Pieces of all spellings of a credential: the spelling, where in it the piece begins, and how much of it in a row is hidden."""
@@ -139,34 +142,43 @@ def _whole(secret: str) -> re.Pattern[bytes]:
 def _pieces(secret: str) -> _Pieces:
     """Return the pieces of a credential, in all its spellings, as `_compared` returns them."""
     value = secret.encode()
-    spelled_min = _SPELLED_MIN if len(value) >= _LONG_FROM else SHOWN_MAX + 1
-    enciphered = () if len(value) >= _LONG_FROM else (value[::-1], codecs.encode(secret, "rot13").encode())
-    spellings = dict.fromkeys((value, *enciphered, *_coded(value)), SHOWN_MAX + 1)
-    spellings |= dict.fromkeys((value.hex().encode(), "".join(map(str, value)).encode()), spelled_min)
+    is_long = len(value) >= _LONG_FROM
+    spelled_min = _SPELLED_MIN if is_long else SHOWN_MAX + 1
+    spellings = dict.fromkeys((value, *_in_bits(value, 3, 4, base64.b64encode)), (SHOWN_MAX + 1, 1))
+    spellings |= dict.fromkeys((value.hex().encode(), "".join(map(str, value)).encode()), (spelled_min, 1))
+    for rare in (value[::-1], codecs.encode(secret, "rot13").encode(), *_in_rare_codes(value)):
+        spellings.setdefault(rare, (spelled_min, _RARE_STEP if is_long else 1))
     pieces: dict[bytes, list[tuple[bytes, int, int]]] = {}
-    for spelled, least in spellings.items():
+    for spelled, (least, step) in spellings.items():
         text = _compared(spelled)
-        for at in range(len(text) - _PIECE + 1):
+        for at in range(0, len(text) - _PIECE + 1, step):
             places = pieces.setdefault(text[at : at + _PIECE], [])
             if len(places) < _PLACES_MAX:
                 places.append((text, at, least))
     return pieces
 
 
-def _coded(value: bytes) -> Iterator[bytes]:
-    """Yield a credential in base64, and one that is not long in base32 and base85 too, in each way that what is before it makes.
+def _in_bits(value: bytes, size: int, coded_size: int, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Yield a credential in a code of whole bits, in each way that what is before it makes, without what its neighbours have a share in.
 
-    Characters that its neighbours have a share in are left out: where codes are of whole bits, at most one at each end, else a group.
+    Args:
+        value: The credential.
+        size: Bytes of a group.
+        coded_size: Its characters.
+        encode: Writes the code.
     """
-    is_long = len(value) >= _LONG_FROM
-    for size, coded_size, encode, others in _OF_BITS[: 1 if is_long else None]:
-        for before in range(size):
-            coded = encode(bytes(before) + value)
-            coded = coded[-(-before * coded_size // size) : (before + len(value)) * coded_size // size]
-            yield coded
-            for alphabet in others:
-                yield coded.translate(bytes.maketrans(_BASE32, alphabet))
-    for before in () if is_long else range(4):
+    for before in range(size):
+        begin, end = -(-before * coded_size // size), (before + len(value)) * coded_size // size
+        yield encode(bytes(before) + value)[begin:end]
+
+
+def _in_rare_codes(value: bytes) -> Iterator[bytes]:
+    """Yield a credential in base32 and base85, as `_in_bits` does; base85 shares whole groups."""
+    for coded in _in_bits(value, 5, 8, base64.b32encode):
+        yield coded
+        for alphabet in _OTHER_BASE32:
+            yield coded.translate(bytes.maketrans(_BASE32, alphabet))
+    for before in range(4):
         begin, end = 5 * (before > 0), (before + len(value)) // 4 * 5
         coded = base64.b85encode(bytes(before) + value)[begin:end]
         yield coded
@@ -286,16 +298,27 @@ def _secret_values(body: bytes, lower: bytes, form: re.Pattern[bytes]) -> Iterat
     while found is not None:
         start, end = found.span("value")
         is_long = end - start > _REASON_MAX
-        if is_long or _is_secret(found["name"], found["mark"], body[start:end]):
+        said = body[start : max(end, start + _REASON_MAX)].decode("latin-1")
+        if is_long or _is_secret(found["name"].decode(), found["mark"], said, end - start):
             yield start, end
             start = end
         found = form.search(lower, start)
 
 
-def _is_secret(name: bytes, mark: bytes, value: bytes) -> bool:
-    """Return whether a value, of one or more words, is secret."""
+def _is_secret(name: str, mark: bytes, said: str, size: int) -> bool:
+    """Return whether a value, of one or more words, is secret.
+
+    Args:
+        name: Of the field, in small letters.
+        mark: What stands between both.
+        said: The value, and what is behind it.
+        size: Characters of the value.
+    """
     kind = ":" if mark in b":> \t\r\n" else "="
-    return any(is_secret(name.decode(), kind, word) for word in value.decode("latin-1").split())
+    words = said[:size].split()
+    if kind == ":" and is_sentence(name, said):
+        return any(map(is_credential, words))
+    return any(is_secret(name, kind, word) for word in words)
 
 
 def _without_hexadecimal(found: re.Match[bytes]) -> bytes:
