@@ -133,6 +133,10 @@ def _check_masks(prediction: MaskPredictionFormat, width: int, height: int, name
 
 def _check_lines(prediction: LinePredictionFormat, width: int, height: int, name: str) -> None:
     for i, line in enumerate(prediction.lines):
+        if len(line) < len(("start", "end")):
+            raise ImplausibleError(
+                f'{name}.lines[{i}] has {len(line)} points, {shown(line)}, and a line has two or more. Leave the shape out; checks="off" sends it'
+            )
         _check_points(line, width, height, f"{name}.lines[{i}]")
 
 

@@ -128,7 +128,7 @@ def is_right_at_a_glance(
                 return False
         for top, left, bottom, right in boxes:
             # Only integers have bits: a fraction that was put in afterwards is a TypeError.
-            if not (top | left | bottom | right >= 0 and top <= bottom <= height and left <= right <= width):
+            if not (top | left | bottom | right >= 0 and top < bottom <= height and left < right <= width):
                 return False
         return not classes or (
             type(sum(classes)) is int and (min(classes) >= 0 if indexes is None else indexes.issuperset(classes))

@@ -75,6 +75,7 @@ class Bulk:
                 return send_checked(frame, metadata)
             if is_checked:
                 meaning.tell_turned(frame, image)
+                meaning.tell_flat(frame)
             return once.monitor(metadata, image_view(image, "image"))  # type: ignore[return-value]
 
         async def send_checked(frame: Frame, metadata: bytes) -> dict[str, Any]:
@@ -110,6 +111,8 @@ class Bulk:
 
     async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
         """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
+        if frame.checks == "on" and self._meaning.is_checked:
+            self._meaning.tell_flat(frame)
         if frame.object_name is None:
             return image_view(await self._checked_image(frame), "image")
         if frame.checks == "on" and self._meaning.is_checked and not self._meaning.fits(frame.prediction):

@@ -38,6 +38,7 @@ from picsellia_async.plausibility import (
     is_turned,
 )
 from picsellia_async.predictions import PredictionFormat, copied
+from picsellia_async.predictions.scaling import has_flat_shapes
 from picsellia_async.resources.handle import Record
 
 FETCH_SECONDS: Final = 5.0
@@ -113,6 +114,7 @@ class Meaning:
         check_options(options, is_size_known=image is not None)
         if image is not None:
             self.tell_turned(options, image)
+        self.tell_flat(options)
         return self.fits(options.prediction)
 
     def check_image_of(self, options: MonitorOptions, image: bytes | memoryview) -> None:
@@ -211,7 +213,7 @@ class Meaning:
         check_classes(prediction, labels.indexes, "prediction")
 
     def tell(self, options: MonitorOptions) -> None:
-        """Say once what is sent and may be another than what was meant: a long latency, and shapes that a constructor left out."""
+        """Say once what is sent and may be another than what was meant: a long latency, shapes that a constructor left out or found odd."""
         if self.is_checked and "latency" not in self._told and _looks_long(options.latency):
             self._told.add("latency")
             self._warn(
@@ -221,10 +223,18 @@ class Meaning:
         if options.prediction.left_out and "left_out" not in self._told:
             self._told.add("left_out")
             self._warn(
-                "shapes of the prediction for %(image)r had nothing to send, an empty mask, a polygon of fewer than "
-                "three points or a skeleton without a point, and were left out (%(left_out)d, prediction.left_out)",
+                "shapes of the prediction for %(image)r had nothing to send, an empty mask, a polygon of fewer than three points, a "
+                "skeleton without a point or a framework's box without an extent, and were left out (%(left_out)d, prediction.left_out)",
                 image=shown_name(options.filename),
                 left_out=options.prediction.left_out,
+            )
+
+        if self.is_checked and options.prediction.doubt and "doubt" not in self._told:
+            self._told.add("doubt")
+            self._warn(
+                "prediction for %(image)r: %(doubt)s",
+                image=shown_name(options.filename),
+                doubt=options.prediction.doubt,
             )
 
     def tell_turned(self, options: MonitorOptions, image: bytes | memoryview) -> None:
@@ -237,6 +247,16 @@ class Meaning:
                 image=shown_name(options.filename),
                 width=options.width,
                 height=options.height,
+            )
+
+    def tell_flat(self, options: MonitorOptions) -> None:
+        """Say once that a shape has no extent: rounding makes such of what is thinner than a pixel, and other mistakes do too."""
+        if "flat" not in self._told and has_flat_shapes(options.prediction):
+            self._told.add("flat")
+            self._warn(
+                "the prediction for %(image)r has a box without width or height, or a line whose points are all the same, in whole pixels: it "
+                "is sent as it is",
+                image=shown_name(options.filename),
             )
 
     def tell_swapped(self, options: MonitorOptions, data: StoredData) -> None:

@@ -54,7 +54,7 @@ class Monitoring:
             check_prediction_type(options.prediction, type_, "prediction")
         if options.shadow_prediction is not None:
             check_prediction_type(options.shadow_prediction, type_, "shadow_prediction")
-        if options.latency >= LATENCY_TOLD or options.prediction.left_out:
+        if options.latency >= LATENCY_TOLD or options.prediction.left_out or options.prediction.doubt:
             self._meaning.tell(options)
         return monitor_metadata(options, custom_metadata)
 
@@ -108,8 +108,10 @@ class Monitoring:
         oracle = self._hosts.oracle()
         frame = await asyncio.to_thread(make, "on" if self._meaning.is_checked else "off")
         metadata = self.encode(frame)
-        if frame.checks == "on" and not self._meaning.fits(frame.prediction):
-            await self._meaning.check_labels(frame.prediction)
+        if frame.checks == "on":
+            self._meaning.tell_flat(frame)
+            if not self._meaning.fits(frame.prediction):
+                await self._meaning.check_labels(frame.prediction)
         return await oracle.monitor(metadata, image_view(frame.image))
 
     async def send_stored(self, options: MonitorOptions, object_name: str, data: Data | None = None) -> MonitorAnswer:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
+from picsellia_async.predictions._joint_watch import JointWatch
 from picsellia_async.predictions._overhang import overhang
 from picsellia_async.predictions._shares import SHARE_MAX, SHARE_MIN, TINY, ShareWatch
 from picsellia_async.predictions._values import Number, Shapes, listed, pairs
@@ -46,7 +47,7 @@ def checked_size(value: Any, name: str) -> tuple[int, int] | None:
 
 
 class PixelSize(tuple[int, int]):
-    """Width and height to cut coordinates to that are pixels by what gives them: no shares are looked for."""
+    """Width and height to cut coordinates to that are pixels by what gives them: shares are told, and not refused."""
 
     __slots__ = ()
 
@@ -71,6 +72,12 @@ class Placement:
     """Whether all points given would lie in the image as y, x."""
     shares: ShareWatch = attrs.field(factory=ShareWatch)
     """Looks for shares that nobody said are such."""
+    are_pixels: bool = False
+    """Whether what gives the coordinates says that they are pixels, so that shares are only told."""
+    joint_watch: JointWatch | None = None
+    """Looks for skeletons of y, x, where they are pixels of an image whose size is known."""
+    doubt: str | None = None
+    """What is placed and may be another than what was meant."""
 
     @classmethod
     def of(cls, normalized: Size | None, clip: Size | None) -> Placement:
@@ -82,7 +89,7 @@ class Placement:
         scale, bounds = checked_size(normalized, "normalized"), checked_size(clip, "clip")
         if scale and bounds and scale != bounds:
             raise ConfigurationError(f"normalized={scale} and clip={bounds} are two sizes of one image")
-        return cls(scale, bounds or scale, shares=ShareWatch(is_pixels=isinstance(clip, PixelSize)))
+        return cls(scale, bounds or scale, are_pixels=isinstance(clip, PixelSize))
 
     @property
     def _looks_for_shares(self) -> bool:
@@ -97,6 +104,20 @@ class Placement:
         """Note whether a shape, as it was given, is shares of whole sides."""
         if self._looks_for_shares:
             self.shares.look_whole(shape)
+
+    def refuse_shares(self, name: str, way_out: str) -> None:
+        """Refuse shares that nobody said are such, when all shapes are there; of what are pixels by their giver, note the doubt.
+
+        Raises:
+            ImplausibleError: They are, as `ShareWatch.are_shares` tells.
+        """
+        if not self.are_pixels:
+            self.shares.refuse(name, way_out)
+        elif self.shares.are_shares:
+            self.doubt = (
+                f"{name}, {shown(self.shares.first)}, lie in the first pixels of the image: they are sent as pixels, and look like "
+                "shares of the image, 0 to 1 (those of ultralytics are xyxyn and xyn)"
+            )
 
     def corners(self, box: Box, name: str, hint: str = _PATH_HINT) -> Box:
         """Return the box in pixels, cut to the image where its size is known; one of a pixel beside it becomes a line at its edge.
@@ -182,18 +203,22 @@ class Placement:
         """As `refuse_far`, of points."""
         self.refuse_far("points are x, y, and these look like y, x" if self.is_right_swapped else "")
 
-    def joints(self, points: list[tuple[float, float]], name: str, given: Any) -> list[tuple[float, float] | None]:
+    def joints(
+        self, points: list[tuple[float, float]], name: str, given: Any, there: list[Any]
+    ) -> list[tuple[float, float] | None]:
         """Return the points of a skeleton in pixels; None for one that is far beyond the image: a person may be cut by its border.
 
         Args:
             points: Those that are there.
             name: How messages call the skeleton.
             given: All of it, for a message.
+            there: x and y of those that are there, as they were given.
 
         Raises:
             ImplausibleError: Shares that are none; no point lies in the image, or more than half of them lie far beside it.
         """
         self.look([number for point in points for number in point], given)
+        self.look_whole(there)
         if self.scale is not None:
             points = self._scaled_joints(points, name)
         if self.bounds is None or not points:
@@ -215,6 +240,9 @@ class Placement:
                 f"{shown(points)}. Leave it out, or give the size of the image that the model saw. {_PATH_HINT}"
             )
         self.clipped += found != points
+        if self.scale is None:
+            self.joint_watch = self.joint_watch or JointWatch(self.bounds)
+            self.joint_watch.look(points, beside)
         return found
 
     def path(self, values: Any, name: str, *, is_area: bool = False) -> list[tuple[float, float]]:
@@ -275,10 +303,10 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
 
     Raises:
         ConfigurationError: Not four finite numbers each.
-        ImplausibleError: A side below 0, shares in place of pixels, shares that are none, or a box wholly beside the image.
+        ImplausibleError: A side of 0 or below, shares in place of pixels, shares that are none, or a box wholly beside the image.
     """
     to_corners, words = ORDERS[order], ORDER_WORDS[order]
-    found, rows = [], []
+    found, rows, flat = [], [], ""
     for i, value in enumerate(listed(values, "boxes")):
         name = f"boxes[{i}]"
         numbers = numbers_of(value, name, 4, words)
@@ -291,10 +319,17 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
                 f"{name} is {shown(value)}: read as {words} its {'width' if box[2] < box[0] else 'height'} is below 0. "
                 f"{other_orders(order)}"
             )
+        if not flat and (box[2] == box[0] or box[3] == box[1]):
+            flat = (
+                f"{name} is {shown(value)}: read as {words} it has no {'width' if box[2] == box[0] else 'height'}, and is no object. Leave "
+                f"it out, with its class and score. Another order? {other_orders(order)}"
+            )
         x1, y1, x2, y2 = place.corners(box, name, other_orders(order))
         # Rounded here: what was small and is a share of nothing any more must not be taken for one.
         found.append([round(y1), round(x1), round(y2), round(x2)])
-    place.shares.refuse("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
+    place.refuse_shares("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
+    if flat:
+        raise ImplausibleError(flat)
     if place.far:
         place.refuse_far(_fitting_orders(rows, order, place))
     return found

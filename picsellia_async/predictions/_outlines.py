@@ -16,6 +16,11 @@ def is_flat(outline: Sequence[Sequence[float]]) -> bool:
     return all(point[0] == x for point in outline) or all(point[1] == y for point in outline)
 
 
+def is_one_point(path: Iterable[Iterable[float]]) -> bool:
+    """Return whether all points of a line are the same."""
+    return len({tuple(point) for point in path}) == 1
+
+
 def perimeter(outline: Sequence[tuple[float, float]]) -> float:
     """Return the length of a closed outline."""
     return math.fsum(math.dist(*edge) for edge in _edges(outline))

@@ -67,6 +67,17 @@ class ShareWatch:
         if not self.is_pixels and _are_whole_shares(shape):
             self.has_whole = True
 
+    @property
+    def are_shares(self) -> bool:
+        """Whether all coordinates are about 0 to 1, and one has a fraction or a shape is a whole side.
+
+        Some may be further out where one has a fraction and there are many, or a box were none as pixels.
+        """
+        is_told = self.is_nothing or self.places >= MANY
+        return not self.is_pixels and (
+            (self.has_fraction and is_told) or ((self.has_fraction or self.has_whole) and not self.is_beyond)
+        )
+
     def refuse(self, name: str, way_out: str) -> None:
         """Refuse shares, before cutting and rounding make zeros and ones of them.
 
@@ -75,12 +86,9 @@ class ShareWatch:
             way_out: What to do with shares.
 
         Raises:
-            ImplausibleError: All coordinates are about 0 to 1, and one has a fraction or a shape is a whole side. Some may be further out
-                where one has a fraction and there are many, or a box were none as pixels.
+            ImplausibleError: They are, as `are_shares` tells.
         """
-        is_told = self.is_nothing or self.places >= MANY
-        are_shares = (self.has_fraction and is_told) or ((self.has_fraction or self.has_whole) and not self.is_beyond)
-        if are_shares and not self.is_pixels:
+        if self.are_shares:
             raise ImplausibleError(
                 f"{name} are all about 0 to 1, {shown(self.first)} for instance, which looks like shares of the image and not "
                 f"pixels: {way_out}. Where they are pixels, give integers (.round().astype(int) of an array, .round().int() of a tensor): these are taken as such"

@@ -59,9 +59,11 @@ def skeletons_from(
             for skeleton in rows
         ]
     placed = [_placed(skeleton, given[i][0], f"keypoints[{i}]", place) for i, skeleton in enumerate(found)]
-    place.shares.refuse(
+    place.refuse_shares(
         "keypoints", points_way_out("use KeypointPredictionFormat.from_keypoints(..., normalized=(width, height))")
     )
+    if place.joint_watch is not None:
+        place.doubt = place.doubt or place.joint_watch.doubt
     return placed
 
 
@@ -199,6 +201,8 @@ def _seen(confidence: float, x: float, y: float) -> int:
 
 def _placed(skeleton: list[tuple[float, float, float]], given: Any, name: str, place: Placement) -> list[list[float]]:
     """Return the skeleton in pixels. A point that is not there has no place: models give (0, 0), which must not be moved or cut."""
-    there = iter(place.joints([point[:2] for point in skeleton if point[2]], name, given))
+    points = [point[:2] for point in skeleton if point[2]]
+    raw = [sequence(one, name)[:2] for one, point in zip(given, skeleton, strict=True) if point[2]]
+    there = iter(place.joints(points, name, given, raw))
     placed = [(next(there), point[2]) if point[2] else (None, 0) for point in skeleton]
     return [[0, 0, 0] if at is None else [round(at[0]), round(at[1]), third] for at, third in placed]

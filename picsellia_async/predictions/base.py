@@ -58,6 +58,9 @@ class PredictionFormat:
     """(width, height) of the image that the constructor was told of (`normalized`, `clip`, `size`) or that its masks have; None:
     neither. A frame of another size refuses the prediction."""
 
+    doubt: str | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """What the constructor found odd and yet possible, as joints that look like y, x; a deployment tells its first one in the log."""
+
     class_names: Mapping[int, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
     """What the model calls the classes, by index: by its own names where a constructor was told them, by those of `label_map` where it
     was given; None: not known. A deployment whose label map has such a name at another index refuses the prediction."""
@@ -110,8 +113,10 @@ def counted(
     clipped: int = 0,
     left_out: int = 0,
     label_map: LabelMap | None = None,
+    doubt: str | None = None,
 ) -> P:
     """Return the prediction, with a note of what its constructor did, and of the image that its coordinates belong to."""
+    object.__setattr__(prediction, "doubt", doubt)
     object.__setattr__(prediction, "image_size", image_size)
     object.__setattr__(prediction, "clipped", clipped)
     object.__setattr__(prediction, "left_out", left_out)
@@ -145,10 +150,17 @@ class SplitShapes:
     left_out: int = 0
     label_map: LabelMap | None = None
 
-    def prediction(self, make: Callable[..., P], image_size: tuple[int, int] | None, clipped: int = 0) -> P:
+    def prediction(
+        self, make: Callable[..., P], image_size: tuple[int, int] | None, clipped: int = 0, doubt: str | None = None
+    ) -> P:
         """Return the prediction of these lists; `make` is its class, and the rest as for `counted`."""
         return counted(
-            make(self.classes, self.scores, self.shapes, self.texts), image_size, clipped, self.left_out, self.label_map
+            make(self.classes, self.scores, self.shapes, self.texts),
+            image_size,
+            clipped,
+            self.left_out,
+            self.label_map,
+            doubt,
         )
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import ClassVar, Self, TypeVar
 import attrs
 
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ConfigurationError, shown
+from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions import _values
 from picsellia_async.predictions._geometry import (
     Placement,
@@ -18,6 +18,7 @@ from picsellia_async.predictions._geometry import (
     whole_paths,
 )
 from picsellia_async.predictions._labels import Classes, LabelMap, Names, indexes
+from picsellia_async.predictions._outlines import is_one_point
 from picsellia_async.predictions._shares import points_way_out
 from picsellia_async.predictions._skeletons import ThirdValues, skeletons_from
 from picsellia_async.predictions._values import Numbers, Path, Shapes
@@ -83,7 +84,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of x1, y1, x2, y2: left, top, right, bottom (torchvision, supervision, ultralytics, Pascal VOC). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
+            ImplausibleError: A side of 0 or below, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xyxy", place)
@@ -105,7 +106,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of x, y, width, height, from the top left corner (COCO). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
+            ImplausibleError: A side of 0 or below, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "xywh", place)
@@ -127,7 +128,7 @@ class DetectionPredictionFormat(PredictionFormat):
         """Return the prediction for boxes of center x, center y, width, height (YOLO, DETR). Keywords: `PredictionFormat`.
 
         Raises:
-            ImplausibleError: A side below 0, shares that are none, or a box that is wholly or mostly beside the image.
+            ImplausibleError: A side of 0 or below, shares that are none, or a box that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
         found = boxes_from(boxes, "cxcywh", place)
@@ -161,24 +162,31 @@ class LinePredictionFormat(PredictionFormat):
         label_map: LabelMap | None = None,
         texts: Iterable[str] | None = None,
     ) -> Self:
-        """Return the prediction for lines of x, y points. Keywords: `PredictionFormat`.
+        """Return the prediction for lines of x, y points, without those of no point. Keywords: `PredictionFormat`.
 
         Raises:
             ConfigurationError: A line of one point.
-            ImplausibleError: Shares that are none, or a line that is wholly or mostly beside the image.
+            ImplausibleError: A line whose points are all the same, shares that are none, or a line that is wholly or mostly beside the image.
         """
         place = Placement.of(normalized, clip)
-        found = whole_paths(paths_from(_values.listed(lines, "lines"), "lines", place))
+        given = _values.listed(lines, "lines")
+        found = whole_paths(paths_from(given, "lines", place))
         for i, line in enumerate(found):
             if len(line) == 1:
                 raise ConfigurationError(
                     f"lines[{i}] has one point, {line[0]}, and a line has two or more (rho and theta of HoughLines are no points)"
                 )
-        place.shares.refuse(
+            if line and is_one_point(line) and is_one_point(_values.pairs(given[i], "lines")):
+                raise ImplausibleError(
+                    f"lines[{i}] has one point {len(line)} times, {line[0]}, and is no line. Leave it out, with its class and score; "
+                    "PointPredictionFormat has points"
+                )
+        place.refuse_shares(
             "lines", points_way_out("use LinePredictionFormat.from_lines(..., normalized=(width, height))")
         )
         place.refuse_far_paths()
-        return _placed(cls(indexes(classes, names, label_map), scores, found, texts), place, label_map)
+        split = SplitShapes.of([[one] if one else [] for one in found], classes, scores, texts, names, label_map)
+        return split.prediction(cls, place.bounds, place.clipped, place.doubt)
 
 
 @attrs.frozen(repr=False)
@@ -219,7 +227,7 @@ class PointPredictionFormat(PredictionFormat):
             raise ConfigurationError(f"points must be a list of points, [[x, y], ...], got {shown(given)}")
         paths = paths_from([[one] for one in given], "points", place)
         found = [path[0] for path in whole_paths(paths)]
-        place.shares.refuse(
+        place.refuse_shares(
             "points", points_way_out("use PointPredictionFormat.from_points(..., normalized=(width, height))")
         )
         place.refuse_far_paths()
@@ -283,9 +291,9 @@ class KeypointPredictionFormat(PredictionFormat):
         found = skeletons_from(keypoints, confidences, third_values, place)
         kept = [[one] if any(visibility for _, _, visibility in one) else [] for one in found]
         split = SplitShapes.of(kept, classes, scores, texts, names, label_map)
-        return split.prediction(cls, place.bounds, place.clipped)
+        return split.prediction(cls, place.bounds, place.clipped, place.doubt)
 
 
 def _placed(prediction: P, place: Placement, label_map: LabelMap | None) -> P:
     """Return the prediction, with a note of what its placement did."""
-    return counted(prediction, place.bounds, place.clipped, label_map=label_map)
+    return counted(prediction, place.bounds, place.clipped, label_map=label_map, doubt=place.doubt)

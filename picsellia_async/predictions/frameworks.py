@@ -9,6 +9,7 @@ from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._geometry import PixelSize, Size, checked_size
 from picsellia_async.predictions._labels import LabelMap, Names, indexes, known_labels
 from picsellia_async.predictions._masks import FULL, mask_arrays, without_letterbox
+from picsellia_async.predictions._result_boxes import boxes_of_result
 from picsellia_async.predictions._skeletons import with_visibilities
 from picsellia_async.predictions._values import SCORE_ROUNDING
 from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
@@ -135,8 +136,9 @@ def _from_supervision(
         common = _labelled(detections.class_id, names, data.get("class_name"), label_map)
         scores = _scores(detections.confidence, len(detections.xyxy), score)
         if chosen == "detection":
-            boxes = DetectionPredictionFormat.from_xyxy(detections.xyxy, scores=scores, clip=clip, **common)
-            return boxes if clip is not None else counted(boxes, _size_of_masks(mask), label_map=label_map)
+            boxes = boxes_of_result(detections.xyxy, scores, clip, common)
+            size = boxes.image_size if clip is not None else _size_of_masks(mask)
+            return counted(boxes, size, boxes.clipped, boxes.left_out, label_map, boxes.doubt)
         if chosen == "keypoint":
             raise ConfigurationError("supervision.Detections has no keypoints: give supervision.KeyPoints")
         if mask is None:
@@ -256,27 +258,29 @@ def _from_ultralytics_shapes(
     # normalized outputs, or a result made by hand, has under these names.
     pixels = PixelSize(whole_number(one, "result.orig_shape", 1) for one in reversed(result.orig_shape))
     size = pixels if len(boxes.cls) == 1 else (*pixels,)
-    common: dict[str, Any] = {"classes": boxes.cls, "scores": boxes.conf, "names": names, "label_map": label_map}
+    common: dict[str, Any] = {"classes": boxes.cls, "names": names, "label_map": label_map}
     if not len(boxes.cls):  # a result without anything has no masks and no keypoints, whatever the task
         return _nothing(kind, size, names, label_map)
     needed = {"segmentation": "masks", "mask": "masks", "keypoint": "keypoints"}.get(kind)
     if needed is None:
-        return DetectionPredictionFormat.from_xyxy(boxes.xyxy, clip=size, **common)
+        return boxes_of_result(boxes.xyxy, boxes.conf, size, common)
     found = getattr(result, needed, None)
     if found is None:
         raise ConfigurationError(f"kind={kind!r} needs result.{needed}, which is None")
     if kind == "keypoint":
         confidences = getattr(found, "conf", None)
-        return KeypointPredictionFormat.from_keypoints(found.xy, confidences=confidences, clip=size, **common)
+        return KeypointPredictionFormat.from_keypoints(
+            found.xy, confidences=confidences, scores=boxes.conf, clip=size, **common
+        )
     if kind == "mask":  # not from the polygons, which fill holes and join pieces
         inputs = mask_arrays(found.data, "result.masks.data", len(boxes.cls))
         masks = [without_letterbox(one, size) for one in inputs]
         _check_order(result, map(_bounds_of_mask, masks))
-        return MaskPredictionFormat.from_binary_masks(masks, **common)
+        return MaskPredictionFormat.from_binary_masks(masks, scores=boxes.conf, **common)
     # Those of a mask that is one pixel wide are left out with the empty ones: the model's other shapes are sent.
     polygons = [one if _has_area(one) else [] for one in found.xy]
     _check_order(result, map(_bounds_of_polygon, polygons))
-    return SegmentationPredictionFormat.from_polygons(polygons, clip=size, **common)
+    return SegmentationPredictionFormat.from_polygons(polygons, scores=boxes.conf, clip=size, **common)
 
 
 def _bounds_of_polygon(polygon: Any) -> tuple[float, float, float, float] | None:
@@ -342,7 +346,7 @@ def from_torchvision(
     if not len(output["boxes"]):
         return _nothing(chosen, clip, names, label_map)
     if chosen == "detection":
-        return DetectionPredictionFormat.from_xyxy(output["boxes"], scores=output["scores"], clip=clip, **common)
+        return boxes_of_result(output["boxes"], output["scores"], clip, common)
     key = "keypoints" if chosen == "keypoint" else "masks"
     if key not in output:
         raise ConfigurationError(f"kind={chosen!r} needs output[{key!r}]")

@@ -85,13 +85,13 @@ class SegmentationPredictionFormat(PredictionFormat):
             ]
             for i, one in enumerate(_polygons_in(polygons, "polygons", scores))
         ]
-        place.shares.refuse(
+        place.refuse_shares(
             "polygons",
             points_way_out("use SegmentationPredictionFormat.from_polygons(..., normalized=(width, height))"),
         )
         place.refuse_far_paths()
         kept = SplitShapes.of(found, classes, scores, texts, names, label_map)
-        return kept.prediction(cls, place.bounds, place.clipped)
+        return kept.prediction(cls, place.bounds, place.clipped, place.doubt)
 
     @classmethod
     def from_binary_masks(
@@ -209,7 +209,7 @@ class MaskPredictionFormat(PredictionFormat):
         place = Placement.of(None, known)
         given = enumerate(_polygons_in(polygons, "polygons", scores))
         found = [_counts_of_polygons(one, f"polygons[{i}]", place, known) for i, one in given]
-        place.shares.refuse("polygons", _PIXELS)
+        place.refuse_shares("polygons", _PIXELS)
         place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)
@@ -256,7 +256,7 @@ class MaskPredictionFormat(PredictionFormat):
                         f"shapes[{i}] is polygons, whose pixels need size=(width, height) of the image"
                     )
                 found[i] = _counts_of_polygons(one, f"shapes[{i}]", place, known)
-        place.shares.refuse("polygons", _PIXELS)
+        place.refuse_shares("polygons", _PIXELS)
         place.refuse_far_paths()
         split = SplitShapes.of(found, classes, scores, texts, names, label_map)
         return split.prediction(cls, known, place.clipped)

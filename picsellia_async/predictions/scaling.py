@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from picsellia_async.predictions import _masks
-from picsellia_async.predictions._outlines import is_flat, whole_outline
+from picsellia_async.predictions._outlines import is_flat, is_one_point, whole_outline
 from picsellia_async.predictions.base import PredictionFormat, counted, with_class_names
 from picsellia_async.predictions.formats import (
     DetectionPredictionFormat,
@@ -59,13 +59,18 @@ def scaled(prediction: P, old: tuple[int, int], new: tuple[int, int], *, keeps_a
     made_for = prediction.image_size
     if made_for is not None:  # of another image than the one before, it stays one of another than the one now
         made_for = new if made_for == old else (round(made_for[0] * x_factor), round(made_for[1] * y_factor))
-    return with_class_names(counted(found, made_for, prediction.clipped, prediction.left_out), prediction.class_names)
+    return with_class_names(
+        counted(found, made_for, prediction.clipped, prediction.left_out, doubt=prediction.doubt),
+        prediction.class_names,
+    )
 
 
 def has_flat_shapes(prediction: PredictionFormat) -> bool:
-    """Return whether a box or outline has no width or no height, as scaling makes of one that is too small for fewer pixels."""
+    """Return whether a box or outline has no width or no height, or a line is a point, as rounding makes of what is too small for pixels."""
     if isinstance(prediction, DetectionPredictionFormat):
         return any(left >= right or top >= bottom for top, left, bottom, right in prediction.detection_boxes)
     if isinstance(prediction, SegmentationPredictionFormat):
         return any(not one or is_flat(one) for one in prediction.detection_masks)
+    if isinstance(prediction, LinePredictionFormat):
+        return any(is_one_point(one) for one in prediction.lines)
     return False

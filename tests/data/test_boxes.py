@@ -14,8 +14,8 @@ LABELS = {"person": 0, "bicycle": 1, "car": 2, "truck": 3}
 
 corners = (
     st.tuples(
-        st.tuples(st.integers(0, WIDTH), st.integers(0, WIDTH)).map(sorted),
-        st.tuples(st.integers(0, HEIGHT), st.integers(0, HEIGHT)).map(sorted),
+        st.lists(st.integers(0, WIDTH), min_size=2, max_size=2, unique=True).map(sorted),
+        st.lists(st.integers(0, HEIGHT), min_size=2, max_size=2, unique=True).map(sorted),
     )
     .map(lambda sides: (sides[0][0], sides[1][0], sides[0][1], sides[1][1]))
     .filter(lambda box: max(box) > 4)

@@ -114,15 +114,21 @@ def test_a_joint_at_zero_is_not_there(kind, confidences):
         lambda: DetectionPredictionFormat.from_xyxy(np.array([[0.0, 0.0, 1.0, 1.0]]), [0], [0.9], clip=SIZE),
         lambda: DetectionPredictionFormat.from_xywh([[np.float32(0), np.float32(0), np.float32(1), np.float32(1)]], [0], [0.9]),
         lambda: SegmentationPredictionFormat.from_polygons([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]], [0], [0.9]),
+        lambda: KeypointPredictionFormat.from_keypoints([[[0.0, 1.0], [1.0, 1.0], [0, 0]]], [0], [0.9]),
+        lambda: KeypointPredictionFormat.from_keypoints(np.array([[[0, 1, 2], [1, 1, 2]]], np.float32), [0], [0.9], clip=SIZE),
+        lambda: KeypointPredictionFormat.from_keypoints([np.array([0, 1, 2, 1, 1, 2], np.float32)], [0], [0.9]),
     ],
-    ids=["list", "array", "cut", "scalars", "polygon"],
+    ids=["list", "array", "cut", "scalars", "polygon", "skeleton", "array of joints", "flat joints"],
 )  # fmt: skip
 def test_floats_of_zero_and_one_are_shares(make):
-    """A box of the whole image, as a model of shares gives it, is no box of a pixel; integers are, and zeros alone are either."""
+    """A box of the whole image, as a model of shares gives it, is no box of a pixel; integers are, and zeros alone are no shares."""
     with pytest.raises(ImplausibleError, match="looks like shares of the image"):
         make()
     assert DetectionPredictionFormat.from_xyxy([[0, 0, 1, 1]], [0], [0.9]).detection_boxes == [[0, 0, 1, 1]]
-    assert DetectionPredictionFormat.from_xyxy(np.zeros((1, 4)), [0], [0.9]).detection_boxes == [[0, 0, 0, 0]]
+    joints = KeypointPredictionFormat.from_keypoints([[[0, 1, 2], [1, 1, 2]]], [0], [0.9])
+    assert joints.keypoints == [[[0, 1, 2], [1, 1, 2]]]
+    with pytest.raises(ImplausibleError, match="has no width, and is no object"):
+        DetectionPredictionFormat.from_xyxy(np.zeros((1, 4)), [0], [0.9])
 
 
 def test_lines_as_opencv_writes_them():
