@@ -70,6 +70,9 @@ def keep_whole(mask: NDArray[np.uint8], found: NDArray[np.uint8]) -> None:
     mask = mask[top : y + down + wide[1], left : x + across + wide[0]]
     row_of = numpy.arange(top, top + mask.shape[0]) * new_height // height
     column_of = numpy.arange(left, left + mask.shape[1]) * new_width // width
+    # The margin is a pixel of the smaller image and more: nothing of it lies beside these rows and columns.
+    found = found[row_of[0] : row_of[-1] + 1, column_of[0] : column_of[-1] + 1]
+    row_of, column_of = row_of - row_of[0], column_of - column_of[0]
     beside = numpy.ones((3, 3), numpy.uint8)
 
     def pixels(of: Any) -> tuple[Any, Any]:
@@ -84,11 +87,12 @@ def keep_whole(mask: NDArray[np.uint8], found: NDArray[np.uint8]) -> None:
         rows, columns = numpy.divmod(numpy.flatnonzero(is_new.view(bool)), is_new.shape[1])
         return rows, columns
 
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    every = cv2.transpose(_reduced(cv2.transpose(_reduced(mask, row_of)), column_of))
+    if _is_whole(every, found, count):
+        return
     rows, columns = pixels(mask)
     touched = row_of[rows], column_of[columns]
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    if _is_whole(touched, found, count):
-        return
     piece = labels[rows, columns]
 
     def is_long(of: Any) -> Any:
@@ -118,14 +122,31 @@ def keep_whole(mask: NDArray[np.uint8], found: NDArray[np.uint8]) -> None:
         found[touched] = 1
 
 
-def _is_whole(touched: tuple[Any, Any], found: NDArray[np.uint8], count: int) -> bool:
+def _reduced(mask: NDArray[np.uint8], row_of: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the rows of a mask as those of the smaller image, by the number of each: with the pixels that are set in any of several.
+
+    Row by row and in whole rows: where each set pixel lies costs several times as much, and most masks need no more than this.
+    """
+    numpy, _ = _libraries()
+    starts = numpy.flatnonzero(numpy.diff(row_of, prepend=row_of[0] - 1))
+    last = numpy.append(starts[1:], row_of.size) - 1
+    found: NDArray[np.uint8] = mask[starts]
+    for step in range(1, int((last - starts).max()) + 1):
+        found |= mask[numpy.minimum(starts + step, last)]
+    return found
+
+
+def _is_whole(every: NDArray[np.uint8], found: NDArray[np.uint8], count: int) -> bool:
     """Whether the smaller mask has each of the pieces once, as most have: the rest costs several times what the reduction does.
 
     Pieces are those of what they touch where these are as many. So are the parts of the smaller mask then, if all lies in or beside one.
+
+    Args:
+        every: The pixels that the mask touches.
+        found: The smaller mask.
+        count: Pieces of the mask, and the background.
     """
     numpy, cv2 = _libraries()
-    if (cv2.dilate(found, numpy.ones((3, 3), numpy.uint8))[touched] == 0).any():
+    if (every > cv2.dilate(found, numpy.ones((3, 3), numpy.uint8))).any():
         return False
-    every = found.copy()
-    every[touched] = 1
-    return all(cv2.connectedComponents(one, connectivity=8)[0] == count for one in (found, every))
+    return all(cv2.connectedComponents(one, connectivity=8)[0] == count for one in (found, every | found))
