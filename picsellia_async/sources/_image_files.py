@@ -27,10 +27,13 @@ from picsellia_async.image_header import (
     read_header,
 )
 from picsellia_async.sources._errors import SourceError
+from picsellia_async.sources._other_text import what_it_is
 from picsellia_async.sources._repeated_keys import has_repeated, parsed_slowly
 
 GZIP: Final = b"\x1f\x8b"
 """First bytes of what gzip packed."""
+ZIP: Final = b"PK\x03\x04"
+"""First bytes of a zip."""
 
 
 @attrs.frozen
@@ -126,10 +129,14 @@ def parsed_json(content: bytes) -> object:
         is_over = "unexpected end of data" in str(error)
     if content.startswith(GZIP):
         raise SourceError("it is packed with gzip: unpack it first")
+    if content.startswith(ZIP):
+        raise SourceError("it is a zip: unpack it first")
     text = decoded_text(content)
     try:
         return parsed_slowly(text)
     except json.JSONDecodeError as error:
+        if what := what_it_is(text):
+            raise SourceError(f"no JSON: {what}") from None
         rest = text[error.pos :]
         # Behind a place where a text was cut no bracket is closed.
         if is_over or error.msg.startswith("Unterminated string") or not ("]" in rest or "}" in rest):

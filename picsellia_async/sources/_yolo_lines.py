@@ -189,6 +189,13 @@ def _no_numbers(words: list[str]) -> str:
     if any(_DECIMAL_COMMA.fullmatch(word) for word in words[1:]):
         example = next(word for word in words[1:] if _DECIMAL_COMMA.fullmatch(word))
         return f"{example} has a decimal comma, and numbers must have a point"
+    if words[0].startswith(("<", "{", "[")):
+        form = (
+            "XML, as CVAT and Pascal VOC write"
+            if words[0].startswith("<")
+            else "JSON, as COCO files are (`coco_results`, --coco)"
+        )
+        return f"it begins as {form}, and a label file has a class and numbers in each line"
     if "," in words[0]:
         return "numbers must be parted by spaces, not by commas"
     if len(words) >= 2 and words[0].replace(".", "", 1).isdecimal():

@@ -23,9 +23,10 @@ from picsellia_async.plausibility import check_header_size
 from picsellia_async.predictions import PREDICTION_FORMATS, PredictionFormat
 from picsellia_async.sources._beyond_watch import OTHER_PIXELS, BeyondWatch
 from picsellia_async.sources._errors import OnBad, Problems, SourceError
-from picsellia_async.sources._image_files import GZIP, image_file, open_source, parsed_json, text_encoding
+from picsellia_async.sources._image_files import GZIP, ZIP, image_file, open_source, parsed_json, text_encoding
 from picsellia_async.sources._lookup import ImageLookup
 from picsellia_async.sources._order_watch import NUMBER_END, OrderWatch, has_coordinates, shape_beyond
+from picsellia_async.sources._other_text import what_it_is
 from picsellia_async.sources._repeated_keys import refuse_repeated
 from picsellia_async.sources._source import Source, watched
 from picsellia_async.sources._turn_watch import TurnWatch, check_orientation_rule
@@ -33,9 +34,6 @@ from picsellia_async.validation import boolean, checked_path, uuid
 
 LINE_CHARACTERS_MAX: Final = 16 * 2**20
 """Longest line read: a file without line ends must not fill the memory."""
-
-_ZIP: Final = b"PK\x03\x04"
-"""First bytes of a zip."""
 
 _LOOKED_AT: Final = 1000
 """Lines that are looked at for another order of coordinates before the first frame."""
@@ -127,7 +125,7 @@ def _lines(file: BinaryIO) -> Iterator[str]:
     file.seek(0)
     if start.startswith(GZIP):
         raise SourceError(f"{file.name} is packed with gzip: unpack it first")
-    if start == _ZIP:
+    if start == ZIP:
         raise SourceError(f"{file.name} is a zip, as Excel files are, and a manifest has one JSON object per line")
     encoding = text_encoding(start)
     # Bytes that are no UTF-8 are kept, so that their line alone is refused.
@@ -141,12 +139,14 @@ def _check_lines(first: str, name: str) -> None:
     """Refuse a file whose first line is that of another form.
 
     Raises:
-        SourceError: It is a list, an object of several lines, or CSV.
+        SourceError: It is a list, an object of several lines, XML, a web page, or CSV.
     """
     if first.startswith("["):
         raise SourceError(
             f"{name} is one JSON array, and a manifest has one JSON object per line: `jq -c '.[]'` makes lines of it"
         )
+    if first.startswith("<"):
+        raise SourceError(f"{name}: {what_it_is(first)}; a manifest has one JSON object per line")
     if "," in first and "{" not in first:
         raise SourceError(f"{name} looks like CSV, and a manifest has one JSON object per line")
     if first == "{":

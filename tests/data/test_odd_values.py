@@ -171,6 +171,9 @@ def test_no_odd_value_ends_in_an_error_of_python(name: str) -> None:
 def test_a_label_map_that_is_none_is_told_alike(name: str) -> None:
     """An `await` that was forgotten, names in a list, a map the other way round: refused also where nothing is looked up."""
     call, right = CALLS[name]
-    for value in (forgotten(), ["person", "car"], {0: "person"}, "person", 5, {"person", "car"}):
+    for value in (forgotten(), ["person", "car"], {0: "person"}, "person", 5, {"person", "car"}, frozenset({"person"})):
         with pytest.raises(ConfigurationError, match=r"label_map must be .*name to index, got"):
+            call(**right | {"label_map": value})
+    for value in ({"person": "x"}, {"person": "0"}, {"person": -1}):
+        with pytest.raises(ConfigurationError, match="label_map"):
             call(**right | {"label_map": value})

@@ -9,13 +9,12 @@ import pytest
 
 from picsellia_async import (
     ClassificationPredictionFormat,
-    ConfigurationError,
     ImplausibleError,
     KeypointPredictionFormat,
 )
 from picsellia_async.cli.wording import in_options
 from picsellia_async.plausibility import check_prediction
-from picsellia_async.predictions import from_coco, from_torchvision, from_ultralytics
+from picsellia_async.predictions import from_torchvision, from_ultralytics
 from picsellia_async.sources import SourceError, coco_results
 
 from ..support.sources import encoded, listed
@@ -23,7 +22,6 @@ from ..support.sources import encoded, listed
 np = pytest.importorskip("numpy")
 
 WIDTH, HEIGHT = 1280, 720
-PERSON = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [20, 10, 40, 20], "score": 0.9}
 
 
 @pytest.mark.anyio
@@ -72,27 +70,6 @@ def test_several_shares_of_ultralytics_are_shares(first):
     result.keypoints = SimpleNamespace(xy=given.reshape(3, 2, 2), conf=np.full((3, 2), 0.9))
     with pytest.raises(ImplausibleError, match="looks like shares"):
         from_ultralytics(result)
-
-
-@pytest.mark.parametrize(
-    "wrong", [["person", "car"], {0: "person"}, "person", 5, frozenset({"person"}), {"person": "x"}], ids=repr
-)
-def test_a_label_map_that_is_none_is_named(wrong):
-    """As the other constructors do, before anything is looked up in it."""
-    with pytest.raises(ConfigurationError, match="label_map"):
-        from_coco([PERSON], categories=[{"id": 1, "name": "person"}], label_map=wrong)
-
-
-def test_a_label_map_that_was_not_awaited_is_named():
-    """The commonest slip with it."""
-
-    async def label_map():
-        return {}
-
-    forgotten = label_map()
-    with pytest.raises(ConfigurationError, match="label_map must be a mapping of name to index, got <coroutine"):
-        from_coco([PERSON], categories=[{"id": 1, "name": "person"}], label_map=forgotten)
-    forgotten.close()
 
 
 @pytest.mark.parametrize("threshold", [1, 5, 50])

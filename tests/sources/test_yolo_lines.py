@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from picsellia_async import ConfigurationError
 from picsellia_async.sources import SourceError, yolo_labels
 
 from ..support.sources import listed, turned
@@ -78,13 +77,6 @@ async def test_tracks_that_are_there_twice_are_no_per_cents(read):
     assert (await read(pieces, kind="segmentation", score=0.5)).detection_scores == [0.5] * 2
     with pytest.raises(SourceError, match=r"the last number, 7, is one in per cent, .* if all are tracks, give score="):
         await read(pieces, kind="segmentation")
-
-
-@pytest.mark.parametrize("wrong", [{0: "person"}, ["person"], {"person": "0"}, {"person": -1}, 5], ids=str)
-async def test_a_label_map_that_is_none_is_named(read, wrong):
-    """Turned around, a list, or indexes that are none."""
-    with pytest.raises(ConfigurationError, match="label_map"):
-        await read(f"{BOX} 0.9", names={0: "person"}, label_map=wrong)
 
 
 async def test_a_bare_1_is_not_guessed(read):
