@@ -1,9 +1,10 @@
 """What a camera tells the log: which lines, and when. Pure; the clock is passed in.
 
-A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of
-failing, and a line when it is back. A failure soon after the last line is told once it lasts for 10 seconds, or counted into the next
-line: a camera that breaks off every other second tells of itself twice in 30 seconds, until its budget of lines is spent. A camera
-that sends on, and of which no picture is whole, is open and is of no use: that is told likewise, once it is no matter of a few pictures.
+A stream that the camera ends by itself is no failure. The first failure is told, then there is a summary every 30 seconds of failing, and a
+line when it is back, which a picture tells and no connection. A failure soon after the last line is told once it lasts for 10 seconds, or
+counted into the next line: a camera that breaks off every other second tells of itself twice in 30 seconds, until its budget of lines is
+spent. A camera that sends on, and of which no picture is whole, is open and is of no use: that is told likewise, once it is no matter of a
+few pictures.
 """
 
 from __future__ import annotations
@@ -39,11 +40,9 @@ class CameraLog:
     _budget: LineBudget = attrs.field(factory=LineBudget, init=False)
     _failing_since: float | None = attrs.field(default=None, init=False)
     _broke_at: float = attrs.field(default=0.0, init=False)
-    """When the last picture of the latest stream came, or opening failed where it gave none."""
-    _away_since: float | None = attrs.field(default=None, init=False)
-    """Since when no picture had come, when it was last opened again: it may be open, and send none."""
+    """When the last picture came, or opening failed where there had been none."""
     _failures: int = attrs.field(default=0, init=False)
-    """Since the last line that said it was open."""
+    """Since the last line that said it was open, or back."""
     _ends: int = attrs.field(default=0, init=False)
     """Streams that the camera ended by itself, since then or since the last line about it."""
     _ended_at: float = attrs.field(default=-math.inf, init=False)
@@ -64,15 +63,23 @@ class CameraLog:
     is_damaged: bool = attrs.field(default=False, init=False)
     """Whether no picture is whole, for as long or as often as to be told; a plain attribute."""
 
-    def opened(self, now: float) -> Line | None:
-        """Return the line for a camera that was opened, the first time or again."""
-        self._away_since = since = self._failing_since
+    def opened(self) -> Line | None:
+        """Return the line for a camera that was opened the first time. That ends no trouble: it may be open, and send nothing."""
+        was_open, self._was_open = self._was_open, True
+        return None if was_open or self._is_told else self._line(logging.INFO, "is open")
+
+    def picture(self, now: float) -> Line | None:
+        """Return the line for a whole picture, where it was told that there are none.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        since, is_told = self._failing_since, self._is_told
         self._failing_since = None
-        if since is None or not self._is_told:
-            was_open, self._was_open = self._was_open, True
-            return None if was_open else self._line(logging.INFO, "is open")
+        if since is None or not is_told:
+            return None
         seconds, failures = round(now - since, 1), self._failures
-        self._was_open, self._is_told, self._failures = True, False, 0
+        self._is_told, self._failures = False, 0
         return self._line(logging.WARNING, f"is back after {seconds:.0f} s", failures, seconds)
 
     def failed(self, now: float, why: str, last_at: float | None = None) -> Line | None:
@@ -90,12 +97,9 @@ class CameraLog:
         return self.waiting(now)
 
     def _begin(self, now: float, last_at: float | None) -> None:
-        """Note since when there are no pictures; a stream that gave none, and was opened behind another, ends no trouble."""
+        """Note since when there are no pictures."""
         if self._failing_since is None:
-            since = self._away_since if last_at is None else last_at
-            self._failing_since = now if since is None else since
-            self._broke_at = now if last_at is None else last_at
-        self._away_since = None
+            self._failing_since = self._broke_at = now if last_at is None else last_at
 
     def stream_ended(self, now: float, *, had_frames: bool = True) -> Line | None:
         """Return the line for a stream that the camera ended by itself, after which it is opened again: some do so every minute.
@@ -106,7 +110,7 @@ class CameraLog:
         """
         self._ends += 1
         self._why = "the camera ended its stream"
-        if had_frames or self._away_since is None:
+        if had_frames or self._failing_since is None:
             self._ended_at = now
         self._begin(now, now if had_frames else None)
         if now < self._end_told_at + TOLD_SECONDS or now < self._budget.permitted_at:

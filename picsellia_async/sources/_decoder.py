@@ -110,6 +110,8 @@ class Reading:
     """Frames that build on those."""
     waits_since: float = attrs.field(default=math.inf, init=False)
     """Since when nothing came, on the monotonic clock; inf where that is not waited for."""
+    is_given_up: bool = attrs.field(default=False, init=False)
+    """Whether nothing came for too long: what FFmpeg had of pictures is then handed over, and is no sign of life."""
     number: int = attrs.field(default=0, init=False)
     """Of the next frame, in file names."""
     _stamp: str = attrs.field(init=False)
@@ -149,7 +151,7 @@ class Reading:
         Raises:
             SourceError: It cannot be opened, is no video, broke off, or gave no frame at all.
         """
-        settings = self.settings
+        settings, self.is_given_up = self.settings, False
         if settings.format is None and not settings.options and is_for_us(settings.address):
             response = open_stream(settings.address, settings.shown, settings.timeout)
             if response is not None:
@@ -161,9 +163,8 @@ class Reading:
                         if picture is None:
                             self.judged(is_whole=False, is_picture=False)
                         else:
-                            came = (
-                                picture.came if self._lateness is None else min(picture.came, self._due(self._lateness))
-                            )
+                            late = self._lateness
+                            came = picture.came if late is None else min(picture.came, self._due(late))
                             yield from self._from_jpeg(picture.data, None, came, step, picture.is_whole)
                 return
         yield from self._with_ffmpeg(open_av())
@@ -373,11 +374,12 @@ class Reading:
                 packets = container.demux(stream)  # the generator ended with the error, the file did not
             except (av.FFmpegError, OSError) as error:
                 failure = reason_of(error, self.settings.timeout)
+                self.is_given_up = failure == silence(self.settings.timeout)
             else:
                 failed = 0
                 if self.settings.is_live and time.monotonic() >= begun + self.settings.timeout:
                     # What FFmpeg had of a next packet when it gave up; asked for more it would wait for as long again.
-                    failure = silence(self.settings.timeout)
+                    failure, self.is_given_up = silence(self.settings.timeout), True
                 else:
                     self.waits_since = math.inf
                 if self._lateness is not None and packet.size:

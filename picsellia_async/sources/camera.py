@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import closing
 from typing import Final, get_args
 
@@ -51,9 +51,9 @@ class CameraState(enum.StrEnum):
     IDLE = "idle"
     """Nobody iterates over it yet."""
     CONNECTING = "connecting"
-    """It is being opened."""
+    """It is being opened, or is open and has given no picture yet."""
     LIVE = "live"
-    """Frames come."""
+    """Pictures come: at least one since it was opened."""
     FAILING = "failing"
     """Nothing came for 5 seconds (half of `timeout` where that is longer), or it sends, and none of its pictures is whole: for 5 seconds,
     or 10 in a row came damaged."""
@@ -217,7 +217,7 @@ class Camera(Closeable):
     def _watch(self, reading: Reading, loop: asyncio.AbstractEventLoop) -> None:
         """Turn to `failing` where nothing comes: the thread that waits for it cannot."""
         if self._is_silent(reading):
-            self._turn(CameraState.FAILING, CameraState.LIVE)
+            self._turn(CameraState.FAILING, {CameraState.CONNECTING, CameraState.LIVE})
         self._tell_raised()
         self._next_watch = loop.call_later(self._silent_seconds / _WATCHES, self._watch, reading, loop)
 
@@ -295,20 +295,20 @@ class Camera(Closeable):
 
     def _connected(self) -> None:
         self._connects += 1
-        self._turn(CameraState.LIVE)
-        write(self._log.opened(time.monotonic()))
+        write(self._log.opened())
 
     def _judged(self, *, is_whole: bool, is_picture: bool = True) -> None:
         now = time.monotonic()
         write(self._log.whole(now) if is_whole else self._log.damaged(now, is_picture=is_picture))
         if self._log.is_damaged:
             self._turn(CameraState.FAILING)
-        elif self._reading is not None and not self._is_silent(self._reading):
-            self._turn(CameraState.LIVE, CameraState.FAILING)
+        elif is_whole and self._reading is not None and not self._reading.is_given_up:
+            write(self._log.picture(now))
+            self._turn(CameraState.LIVE, {CameraState.CONNECTING, CameraState.FAILING})
 
-    def _turn(self, state: CameraState, only_from: CameraState | None = None) -> None:
+    def _turn(self, state: CameraState, only_from: Collection[CameraState] = frozenset(CameraState)) -> None:
         with self._turning:
-            if self._state in {CameraState.CLOSED, CameraState.ENDED, state} or only_from not in {None, self._state}:
+            if self._state in {CameraState.CLOSED, CameraState.ENDED, state} or self._state not in only_from:
                 return
             self._state = state
             if self._on_state is not None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from importlib import import_module
 
 import pytest
 
+from picsellia_async import RetryPolicy
 from picsellia_async.sources import CameraState, SourceError, camera
 from picsellia_async.sources._lateness import Lateness
 
-from ..support.sources import served, write_h264
+from ..support.sources import encoded, ended, served, write_h264
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +49,38 @@ async def test_trouble_is_as_long_as_there_were_no_pictures(tmp_path, caplog):
                 break
     (back,) = [one for one in caplog.records if "is back" in one.getMessage()]
     assert back.trouble_seconds > 2
+
+
+async def test_a_camera_that_takes_connections_and_sends_no_picture_is_not_live(caplog):
+    """It answers as if pictures came: it is back, and live, with the first one, and until then each connection is a failure more."""
+    part = b"--b\r\nContent-Type: image/jpeg\r\n\r\n" + encoded() + b"\r\n"
+    plays = [part, b"", b"--b\r\nContent-Type: image/jpeg\r\n\r\n", b"", part]
+    states, released = [], asyncio.Event()
+
+    async def send(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + plays.pop(0))
+        await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(send, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    at_once = RetryPolicy(attempts=2**31, total=None, backoff_initial=0.0)
+    async with camera(url, timeout=0.5, policy="wait", reconnect=at_once, on_state=states.append) as source:
+        images = aiter(source)
+        with caplog.at_level(logging.WARNING, "picsellia_async"):
+            await anext(images)
+            await anext(images)
+        numbers = source.statistics()
+        released.set()
+        await images.aclose()
+    server.close()
+    await ended("camera")
+    assert numbers.connects == 5
+    live = [number for number, state in enumerate(states) if state is CameraState.LIVE]
+    assert len(live) == 2
+    assert states[live[0] + 1 : live[1]] == [CameraState.WAITING, CameraState.CONNECTING] * 4
+    (back,) = [one for one in caplog.records if "is back" in one.getMessage()]
+    assert back.failures == 4
 
 
 def test_a_packet_that_stood_still_with_the_camera_is_late():

@@ -38,7 +38,7 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
     summaries = texts(*(log.failed(second, "refused") for second in range(5, 3600, 5)))
     assert 118 <= len(summaries) <= 120
     assert summaries[0] == "camera 'rtsp://cam' gives no frames for 30 s now, failures: 7, the last: refused"
-    line = log.opened(3600)
+    line = log.picture(3600)
     assert line is not None
     assert (line.text, line.level) == ("camera 'rtsp://cam' is back after 3600 s", logging.WARNING)
     assert line.fields == {"camera": "rtsp://cam", "failures": 720, "ends": 0, "trouble_seconds": 3600}
@@ -47,11 +47,11 @@ def test_a_camera_that_is_away_tells_at_once_and_every_half_minute():
 def test_a_stream_that_stalls_has_been_away_since_its_last_picture():
     """It is given up seconds later; the line says for how long there was nothing."""
     log = CameraLog("http://cam")
-    log.opened(0)
+    log.opened()
     assert texts(log.failed(70.0, "no data in 10 s", 60.0)) == [
         "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: no data in 10 s"
     ]
-    line = log.opened(71.0)
+    line = log.picture(71.0)
     assert line is not None
     assert line.text == "camera 'http://cam' is back after 11 s"
 
@@ -59,10 +59,12 @@ def test_a_stream_that_stalls_has_been_away_since_its_last_picture():
 def test_a_second_stall_is_told_while_it_lasts():
     """Ten seconds after its last picture, however near the lines about the first one are."""
     log = CameraLog("http://cam")
-    log.opened(0)
-    told = texts(log.failed(42.0, "no data in 10 s", 32.0), log.opened(43.0), log.failed(62.0, "no data in 10 s", 52.0))
+    log.opened()
+    told = texts(
+        log.failed(42.0, "no data in 10 s", 32.0), log.picture(43.0), log.failed(62.0, "no data in 10 s", 52.0)
+    )
     assert told[2] == "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: no data in 10 s"
-    assert texts(log.opened(63.0)) == ["camera 'http://cam' is back after 11 s"]
+    assert texts(log.picture(63.0)) == ["camera 'http://cam' is back after 11 s"]
     assert texts(log.failed(66.0, "broke off", 66.0), log.waiting(75.9), log.waiting(log.next_at)) == [
         "camera 'http://cam' gives no frames for 10 s now, failures: 1, the last: broke off"
     ]
@@ -73,15 +75,33 @@ def test_a_second_stall_is_told_while_it_lasts():
 def test_a_day_of_stalls_is_under_3000_lines(good, bad):
     """Each that is told has its end told as well: the last word is never that a camera is away which is back."""
     log, lines = CameraLog("http://cam"), []
-    log.opened(0)
+    log.opened()
     for second in range(good, 24 * 3600, good + bad):
         lines += texts(log.failed(second + min(bad, 10), "no data", float(second)))
         while log.next_at < second + bad:
             lines += texts(log.waiting(log.next_at))
-        lines += texts(log.opened(second + bad))
+        lines += texts(log.picture(second + bad))
     assert 1000 < len(lines) < 3000
     assert all("is back" in after for line, after in pairwise(lines) if "failures: 1," in line)
     assert "is back" in lines[-1]
+
+
+def test_opening_a_camera_that_sends_nothing_ends_no_trouble():
+    """It is counted and measured on until a picture comes, however often it takes the connection."""
+    log = CameraLog("http://cam")
+    log.opened()
+    lines = []
+    for second in range(70, 160, 15):
+        lines += texts(log.failed(second, "no answer in time", 60.0 if second == 70 else None), log.opened())
+    assert lines == [
+        f"camera 'http://cam' gives no frames for {seconds} s now, failures: {failures}, the last: no answer in time"
+        for seconds, failures in ((10, 1), (40, 3), (70, 5))
+    ]
+    back = log.picture(150)
+    assert back is not None
+    assert back.text == "camera 'http://cam' is back after 90 s"
+    assert back.fields["failures"] == 6
+    assert log.picture(151) is None
 
 
 def test_a_day_of_pictures_that_are_damaged_by_tens_is_under_3000_lines():
@@ -97,10 +117,10 @@ def test_a_day_of_pictures_that_are_damaged_by_tens_is_under_3000_lines():
 def test_a_camera_whose_streams_have_no_frames_is_told():
     """It is opened, and ends them at once, again and again: that is a failure, however properly it ends them."""
     log = CameraLog("http://cam")
-    log.opened(0)
+    log.opened()
     lines = []
     for second in range(1, 62, 2):
-        lines += texts(log.stream_ended(second, had_frames=False), log.opened(second + 1))
+        lines += texts(log.stream_ended(second, had_frames=False), log.opened())
     assert "camera 'http://cam' gives no frames for 32 s now: the camera ended its stream" in lines
     assert len(lines) <= 6
 
@@ -108,7 +128,7 @@ def test_a_camera_whose_streams_have_no_frames_is_told():
 def test_a_camera_that_ends_its_stream_and_is_gone_fails():
     """The end is no failure, and the opening right behind it is one: it is told as such, and not as a silence of no length."""
     log = CameraLog("rtsp://cam")
-    log.opened(0)
+    log.opened()
     log.stream_ended(60.0)
     assert texts(log.failed(60.2, "refused")) == ["camera 'rtsp://cam' fails, and is opened again: refused"]
 
@@ -121,18 +141,18 @@ def test_a_summary_needs_no_attempt():
     assert texts(log.waiting(29), log.waiting(30), log.waiting(31)) == [
         "camera 'rtsp://cam' gives no frames for 30 s now, failures: 1, the last: refused"
     ]
-    log.opened(40)
+    log.picture(40)
     assert log.waiting(90) is None
 
 
 def test_a_camera_that_comes_and_goes_tells_little():
     """Two lines in half a minute, however often it breaks off."""
     log = CameraLog("rtsp://cam")
-    log.opened(0)
+    log.opened()
     lines = [
         line
         for second in range(1, 301, 2)
-        for line in (log.failed(second, "broke off"), log.opened(second + 1))
+        for line in (log.failed(second, "broke off"), log.picture(second + 1))
         if line
     ]
     assert len(lines) == 20
@@ -141,10 +161,10 @@ def test_a_camera_that_comes_and_goes_tells_little():
 def test_a_stream_that_the_camera_ends_is_no_failure():
     """Some end it every minute, and are opened again at once: a line at INFO, with their number, each half minute at most."""
     log = CameraLog("http://cam")
-    log.opened(0)
+    log.opened()
     lines = []
     for second in range(1, 62, 4):
-        lines += [log.stream_ended(second), log.waiting(second), log.opened(second + 1)]
+        lines += [log.stream_ended(second), log.waiting(second), log.picture(second + 1)]
     told = [line for line in lines if line is not None]
     assert {(line.text, line.level) for line in told} == {
         ("camera 'http://cam' ended its stream, and is opened again", logging.INFO)
@@ -155,7 +175,7 @@ def test_a_stream_that_the_camera_ends_is_no_failure():
 def test_a_camera_that_stays_away_after_its_stream_ended_is_told():
     """At the first opening that fails; or after half a minute, where none was tried."""
     log = CameraLog("http://cam")
-    log.opened(0)
+    log.opened()
     log.stream_ended(10)
     assert texts(log.waiting(11), log.failed(12, "refused")) == [
         "camera 'http://cam' gives no frames for 2 s now, failures: 1, the last: refused"
@@ -170,7 +190,7 @@ def test_a_camera_that_stays_away_after_its_stream_ended_is_told():
 def test_pictures_that_are_all_damaged_are_told():
     """After ten in a row, or five seconds; each half minute while it lasts; and that whole ones come again."""
     log = CameraLog("http://cam")
-    log.opened(0)
+    log.opened()
     assert texts(*(log.damaged(number / 25) for number in range(9))) == []
     assert texts(log.damaged(9 / 25)) == [
         "camera 'http://cam' sends, and no picture is whole for 0 s now: 10 came damaged"
@@ -234,7 +254,7 @@ async def test_a_camera_without_one_whole_picture_says_so(mjpeg, caplog, monkeyp
     ]  # fmt: skip
     assert image.width == 64
     assert source.statistics().damaged == (12 if play == "cut" else 0)
-    assert states[:4] == [CameraState.CONNECTING, CameraState.LIVE, CameraState.FAILING, CameraState.LIVE]
+    assert states[:3] == [CameraState.CONNECTING, CameraState.FAILING, CameraState.LIVE]
 
 
 async def test_pictures_that_never_came_are_no_pictures_that_came_damaged(tmp_path, caplog):
