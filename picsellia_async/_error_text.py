@@ -23,6 +23,18 @@ HIDDEN_FIELDS: Final = (
     *("apikey", "api-key", "api_key", "accesskey", "access-key", "access_key", "accesskeyid"),
 )
 """Ends of the names of fields that are secret."""
+_PASSWORDS_OF_PATHS: Final = (*_CHOSEN, "passwort", "passcode", "pass", "psw", "loginpas")
+_KEYS_OF_PATHS: Final = ("token", "jwt", "secret", "secret_key")
+_NAMES_OF_PATHS: Final = "|".join(
+    sorted(
+        {*HIDDEN_FIELDS, *_PASSWORDS_OF_PATHS, *_KEYS_OF_PATHS, "key", "auth", "authorization"}, key=len, reverse=True
+    )
+)
+_OF_PATHS: Final = re.compile(
+    rf"(?:(?:{_NAMES_OF_PATHS})(?P<mark>=|:|%3[ad])|(?<![a-z0-9])(?P<name>{_NAMES_OF_PATHS})(?P<between>[/_]))(?P<value>[^/&;?#\s\"'<>]+)",
+    re.IGNORECASE,
+)
+"""Some cameras are signed in to by their path: `/user=admin&password=...&channel=1`, `/pwd/...`, `/admin_password_...`."""
 _OF_REASONS: Final = ("token", "jwt", "bearer", "basic")
 """Ends of names behind which hosts give their reasons in any words: "Bearer authentication", "token: expired"."""
 _FIELD: Final = re.compile(
@@ -72,7 +84,7 @@ def hide_secrets(text: str) -> str:
     if len(text) > _TEXT_MAX:
         text = text[:_TEXT_MAX].rpartition(" ")[0] or text[:_TEXT_MAX]
         text += f" (and more: {_TEXT_MAX} characters are shown)"
-    text = _RUN.sub(lambda run: _without_query(_without_user(run[0])), text)
+    text = _RUN.sub(lambda run: without_secret_path(_without_query(_without_user(run[0]))), text)
     return _without_values(_without_values(text, _FIELD), _BEARER)
 
 
@@ -114,6 +126,41 @@ def _without_user(run: str) -> str:
             to = last if is_password else run.rfind("@", start, end)
             if to >= start:
                 shown, at = f"{shown}{run[at:start]}***@", to + 1
+    return shown + run[at:]
+
+
+def secrets_of_path(run: str) -> list[tuple[int, int]]:
+    """Return from where to where an address without spaces, or text with one, holds secrets in its path, by their names there."""
+    scheme = run.find("://")
+    path = run.find("/", scheme + 3) if scheme >= 0 else -1
+    places = []
+    found = None if path < 0 else _OF_PATHS.search(run, path)
+    while found is not None:
+        start, end = found.span("value")
+        end -= len(found["value"]) - len(found["value"].rstrip(_BEHIND))
+        if start < end and (
+            found["mark"] or _is_secret_of_path(found["name"].lower(), found["between"], run[start:end])
+        ):
+            places.append((start, end))
+            start = end
+        found = _OF_PATHS.search(run, start)
+    return places
+
+
+def _is_secret_of_path(name: str, between: str, value: str) -> bool:
+    """Return whether what follows a name in a path is secret; `key_frames` and `auth/login` are no more than words."""
+    if len(value) > _REASON_MAX:
+        return True
+    if name in _PASSWORDS_OF_PATHS:
+        return between == "/" or name != "pass" or is_credential(value)
+    return (between == "/" and name in _KEYS_OF_PATHS) or is_credential(value)
+
+
+def without_secret_path(run: str) -> str:
+    """Return an address without spaces, or text with one, without the secrets in its path."""
+    shown, at = "", 0
+    for start, end in secrets_of_path(run):
+        shown, at = f"{shown}{run[at:start]}***", end
     return shown + run[at:]
 
 

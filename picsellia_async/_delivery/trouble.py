@@ -108,7 +108,7 @@ class Trouble:
         if self.health is Health.DOWN and self.is_answered:
             return "the monitoring host fails"
         if self.is_gone:
-            return "the directory of the spool is gone"
+            return GONE
         return "no request can be sent" if self.is_ours else STATE[self.health]
 
     def end(self, *, none_is_taken: bool) -> str:
@@ -125,6 +125,7 @@ class Trouble:
         return "requests can be sent again" if self.is_ours else _END[self.health]
 
 
+GONE: Final = "the directory of the spool is gone"
 STATE: Final = {
     Health.DOWN: "the monitoring host does not answer",
     Health.THROTTLED: "the monitoring host asks for a pause",

@@ -129,8 +129,19 @@ def pending_in(spool: Path) -> int:
     return sum(one.state == "pending" for one in read_contents(spool).frames)
 
 
-def print_failures(report: UploadReport, spool: Path | None) -> None:
-    """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered."""
+def reason_of_spooled(report: UploadReport) -> str:
+    """Return why frames are left in the spool, by the first of which it is known; else empty."""
+    return next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
+
+
+def print_failures(report: UploadReport, spool: Path | None, *, is_refusal_told: bool = False) -> None:
+    """Name the first frames that were lost or refused, on stderr, and say how those in the spool are delivered.
+
+    Args:
+        report: Of the uploader.
+        spool: Where frames are left; None: there is none, or another line tells of them.
+        is_refusal_told: Whether `is_refused` said why they are left.
+    """
     for line in [one for one in report.failures if one.outcome != "spooled"][:LINES_SHOWN]:
         stored = " (may be stored)" if line.may_be_stored else ""
         print(
@@ -138,7 +149,7 @@ def print_failures(report: UploadReport, spool: Path | None) -> None:
             file=sys.stderr,
         )
     if report.spooled and spool is not None:
-        reason = next((one.reason for one in report.failures if one.outcome == "spooled" and one.reason), "")
+        reason = "" if is_refusal_told else reason_of_spooled(report)
         print(
             f"  {report.spooled} left in the spool{f' ({reason})' if reason else ''}: "
             f"`picsellia-async replay {shlex.quote(str(spool))}` delivers them",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -21,26 +19,15 @@ async def wait_interruptible(work: asyncio.Task[Any], interrupted: Callable[[], 
         interrupted: Called at each signal, before the cancellation.
     """
 
-    def interrupt() -> None:
+    def interrupt(_: SignalName) -> None:
         interrupted()
         work.cancel()
 
-    loop = asyncio.get_running_loop()
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        former = signal.getsignal(number)
-        # Windows: asyncio.run turns Ctrl-C into a cancellation itself. RuntimeError: signals are the main thread's, and this is none.
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, interrupt)
-            before[number] = former
-    try:
-        await asyncio.wait([work])
-    finally:
-        work.cancel()
-        for number, former in before.items():
-            # The loop would leave SIGTERM ending Python without a word, while the report is printed.
-            loop.remove_signal_handler(number)
-            signal.signal(number, former)
+    with SignalHandlers(interrupt):
+        try:
+            await asyncio.wait([work])
+        finally:
+            work.cancel()
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

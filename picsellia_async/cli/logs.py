@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
+from picsellia_async._delivery.outcomes import Health
 from picsellia_async._delivery.stream import ENDED_TEXT
+from picsellia_async._delivery.trouble import GONE, STATE
 from picsellia_async.cli.wording import in_options
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
@@ -47,13 +49,19 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _is_of_refusal_alone(text: str) -> bool:
+    """Return whether a line tells that the account is refused, and of no trouble beside it."""
+    return [state for state in (*STATE.values(), GONE) if state in text] == [STATE[Health.REFUSED]]
+
+
 @contextlib.contextmanager
-def logged(verbose: int, *, is_end_told: bool = False) -> Iterator[None]:
+def logged(verbose: int, *, is_end_told: bool = False, is_refusal_told: bool = False) -> Iterator[None]:
     """Show the lines of the logger `picsellia_async` while a block runs: at INFO, twice `-v` at DEBUG; without `-v` warnings alone.
 
     Args:
         verbose: How often `-v` was given.
         is_end_told: Whether the command itself says by which error the reading ended, so that the log's line would say it twice.
+        is_refusal_told: Whether the command itself says that the service refuses the account; with `-v` the log's lines tell it too.
     """
     logger = logging.getLogger("picsellia_async")
     if not verbose and logger.hasHandlers():  # called by a program that has set up its logging
@@ -62,6 +70,8 @@ def logged(verbose: int, *, is_end_told: bool = False) -> Iterator[None]:
     handler = _StderrHandler(_FORMAT if verbose else _WARNING_FORMAT)
     if is_end_told:
         handler.addFilter(lambda record: record.msg != ENDED_TEXT)
+    if is_refusal_told and not verbose:
+        handler.addFilter(lambda record: not _is_of_refusal_alone(record.getMessage()))
     level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.WARNING)

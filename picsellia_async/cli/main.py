@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Its report says so; as JSON that is on stdout alone.
         is_end_told = chosen.command == "monitor" and not chosen.json
-        with logged(chosen.verbose, is_end_told=is_end_told):
+        is_refusal_told = chosen.command in {"monitor", "replay"}
+        with logged(chosen.verbose, is_end_told=is_end_told, is_refusal_told=is_refusal_told):
             code = int(chosen.run(chosen))
         sys.stdout.flush()
     except KeyboardInterrupt:

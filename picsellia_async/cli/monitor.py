@@ -43,7 +43,7 @@ from picsellia_async.cli.resuming import (
     note_input,
     tell_empty,
 )
-from picsellia_async.cli.wording import in_options
+from picsellia_async.cli.wording import in_options, report_in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.errors import ConfigurationError, ImplausibleError, PicselliaError, UndefinedObjectError
@@ -153,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     result = asyncio.run(_interruptible(args, _categories(args.categories), options))
     if args.json:
-        print(json.dumps(to_json(args, result)))
+        print(json.dumps(report_in_options(to_json(args, result))))
     else:
         print_result(args, result)
     tell_way_on(args, result)
@@ -419,7 +419,7 @@ async def _run_job(
         async with job:
             result.journal = job.journal
             batch.uploader = job.uploader
-            await _send(job.uploader, job.pending(batch.items()))
+            result.is_refusal_told = await _send(job.uploader, job.pending(batch.items()))
     finally:
         result.report = job.uploader.report if job.uploader.is_closed else None
         result.job = job.report
@@ -437,9 +437,8 @@ async def _send_all(args: argparse.Namespace, uploader: Uploader, batch: Batch, 
             if content is not None:
                 is_first = not uploader.statistics().pending_frames
                 await asyncio.to_thread(note_input, args, content, is_first=is_first)
-            await _send(
-                uploader, batch.items(), None if content is None else _Outage(batch, uploader, args.close_timeout)
-            )
+            outage = None if content is None else _Outage(batch, uploader, args.close_timeout)
+            result.is_refusal_told = await _send(uploader, batch.items(), outage)
     finally:
         result.report = uploader.report if uploader.is_closed else None
 
@@ -468,8 +467,8 @@ class _Outage:
         return is_service and time.monotonic() - self._since >= self._seconds
 
 
-async def _send(uploader: Uploader, source: AsyncIterable[Frame], outage: _Outage | None = None) -> None:
-    """Send all, and wait for the outcomes, as long as the service takes this account's frames.
+async def _send(uploader: Uploader, source: AsyncIterable[Frame], outage: _Outage | None = None) -> bool:
+    """Send all, and wait for the outcomes, as long as the service takes this account's frames; return whether it was said that it does not.
 
     Args:
         uploader: Open.
@@ -485,9 +484,12 @@ async def _send(uploader: Uploader, source: AsyncIterable[Frame], outage: _Outag
     task = asyncio.create_task(feed())
     try:
         while not (await asyncio.wait([task], timeout=LOOK_SECONDS))[0]:
-            if is_refused(uploader) or (outage is not None and outage.is_long()):
-                return
+            if is_refused(uploader):
+                return True
+            if outage is not None and outage.is_long():
+                return False
         task.result()
+        return False
     finally:
         task.cancel()
         await asyncio.wait([task])

@@ -25,6 +25,7 @@ from picsellia_async.cli.delivering import LINES_SHOWN, add_account, find_deploy
 from picsellia_async.cli.interrupts import wait_interruptible
 from picsellia_async.cli.output_files import check_output, write_whole
 from picsellia_async.cli.result import FAILURES_NAMED
+from picsellia_async.cli.wording import in_options, report_in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.errors import ConfigurationError, PicselliaError
 from picsellia_async.jobs import Prediction, PredictReport
@@ -277,7 +278,7 @@ def run(args: argparse.Namespace) -> int:
     given = _Input(args)
     report, is_interrupted = asyncio.run(_interruptible(args, given))
     if args.json:
-        print(json.dumps(_to_json(report, given, is_interrupted)))
+        print(json.dumps(report_in_options(_to_json(report, given, is_interrupted))))
     else:
         print(
             f"{report.predicted} predicted, {report.predicted_before} before, {report.failed} refused, {given.skipped} skipped; "
@@ -286,11 +287,11 @@ def run(args: argparse.Namespace) -> int:
         for one in report.failures[:LINES_SHOWN]:
             print(f"  refused {_name(one.image)}: {_reason(one)}", file=sys.stderr)
         for problem in given.problems[:LINES_SHOWN]:
-            print(f"  skipped {problem}", file=sys.stderr)
+            print(f"  skipped {in_options(problem)}", file=sys.stderr)
     for words in given.told:
         print(words, file=sys.stderr)
     if report.error is not None:
-        print(f"stopped: {error_text(report.error)}", file=sys.stderr)
+        print(f"stopped: {in_options(error_text(report.error))}", file=sys.stderr)
     is_well = report.is_complete and not given.skipped and not is_interrupted
     if isinstance(report.error, SourceError):
         behind = "" if args.skip_bad or not given.read else ", and --skip-bad goes on behind it"
@@ -301,7 +302,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reason(one: Predicted) -> str:
-    return "" if one.error is None else error_text(one.error)
+    return "" if one.error is None else in_options(error_text(one.error))
 
 
 def _name(image: object) -> str:

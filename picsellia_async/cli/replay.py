@@ -25,10 +25,11 @@ from picsellia_async.cli.delivering import (
     is_refused,
     pending_in,
     print_failures,
+    reason_of_spooled,
     seconds,
 )
 from picsellia_async.cli.interrupts import run as run_interruptible
-from picsellia_async.cli.wording import in_options
+from picsellia_async.cli.wording import in_options, report_in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.config import RetryPolicy
 from picsellia_async.deployment import AsyncDeployment
@@ -86,14 +87,14 @@ def run(args: argparse.Namespace) -> int:
         replay.tell_left(_pending(args.spool), "")
         return 1
     if args.json:
-        print(json.dumps(report.to_json()))
+        print(json.dumps(report_in_options(report.to_json())))
     else:
         print(
             f"{report.delivered} of {report.accepted} delivered, {report.rejected} refused, {report.spooled} still in the "
             f"spool, {report.quarantined} damaged"
         )
         print_failures(report, None)
-    replay.tell_left(report.spooled, next((one.reason for one in report.failures if one.outcome == "spooled"), ""))
+    replay.tell_left(report.spooled, "" if replay.is_refused else reason_of_spooled(report))
     if report.rejected:
         spool = shlex.quote(str(args.spool))
         print(f"  refused frames are kept: `picsellia-async spool show {spool} --state rejected`", file=sys.stderr)

@@ -43,6 +43,8 @@ class Result:
     """What a dry run found that would be refused."""
     error: PicselliaError | None = None
     is_interrupted: bool = False
+    is_refusal_told: bool = False
+    """Whether it was said that the service refuses the account, and why."""
     source: Source[Frame] | None = None
 
     @property
@@ -93,7 +95,7 @@ def to_json(args: argparse.Namespace, result: Result) -> dict[str, Any]:
         "elsewhere": {}
         if result.source is None
         else dict(itertools.islice(result.source.elsewhere.items(), FAILURES_NAMED)),
-        "warnings": [] if result.source is None else list(map(in_options, result.source.warnings)),
+        "warnings": [] if result.source is None else list(result.source.warnings),
         "interrupted": result.is_interrupted,
         "error": result.stopped_by,
         "failures_count": sum(report.get(name, 0) for name in ("rejected", "dropped", "spooled")),
@@ -118,7 +120,7 @@ def print_result(args: argparse.Namespace, result: Result) -> None:
             f"{report.spooled} left in the spool, {result.skipped} skipped"
             f"{_before(result.job)}"
         )
-        print_failures(report, args.spool)
+        print_failures(report, args.spool, is_refusal_told=result.is_refusal_told)
     for problem in result.problems[:LINES_SHOWN]:
         print(f"  skipped {problem}", file=sys.stderr)
     if result.error is not None:

@@ -26,7 +26,7 @@ from picsellia_async.cli.keep_rules import parse_rule
 from picsellia_async.cli.labels import read_labels
 from picsellia_async.cli.sending import add_sending, cache_dir_of, sending_options
 from picsellia_async.cli.status import Status, shown
-from picsellia_async.cli.wording import in_options
+from picsellia_async.cli.wording import in_options, report_in_options
 from picsellia_async.client import AsyncClient
 from picsellia_async.deployment import AsyncDeployment
 from picsellia_async.enums import InferenceType
@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     if report is None:
         return 130
     if arguments.json:
-        print(json.dumps(_to_json(report)))
+        print(json.dumps(report_in_options(_to_json(report))))
     else:
         print(report)
     for name, one in report.statistics.by_source.items():

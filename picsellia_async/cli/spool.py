@@ -16,6 +16,7 @@ import attrs
 
 from picsellia_async.cli.batch import count
 from picsellia_async.cli.delivering import on_terminal, seconds
+from picsellia_async.cli.wording import in_options, report_in_options
 from picsellia_async.errors import ConfigurationError
 from picsellia_async.spools import MANIFEST, SpoolChanges, SpoolContents, SpooledFrame, export_frames, read_contents
 
@@ -123,9 +124,9 @@ def _show(args: argparse.Namespace) -> int:
     for one in frames[: args.limit]:
         if args.json:
             fields = attrs.asdict(one) | {"id": str(one.id), "accepted_at": _time(one.accepted_at)}
-            print(json.dumps(fields))
+            print(json.dumps(report_in_options(fields)))
         else:
-            reason = f": {on_terminal(one.reason)}" if one.reason else ""
+            reason = f": {on_terminal(in_options(one.reason))}" if one.reason else ""
             print(
                 f"{one.id} {one.state} {_age(now - one.accepted_at)} {on_terminal(one.source) or '-'} {on_terminal(one.filename) or '-'} "
                 f"{_size(one.size)}{reason}"
@@ -206,7 +207,7 @@ def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
     ]
     if frame.state == "pending":
         if frame.reason:
-            lines.append(f"  was refused ({on_terminal(frame.reason)}), and queued again")
+            lines.append(f"  was refused ({on_terminal(in_options(frame.reason))}), and queued again")
         next_ = (
             f"process {contents.holder} delivers it"
             if contents.holder is not None
@@ -216,7 +217,7 @@ def _life(frame: SpooledFrame, contents: SpoolContents) -> list[str]:
     elif frame.state == "rejected":
         actions = f"`picsellia-async spool requeue {spool} {frame.id}` (or `export`, `drop`)"
         lines += [
-            f"  was refused by the service: {on_terminal(frame.reason)}",
+            f"  was refused by the service: {on_terminal(in_options(frame.reason))}",
             f"  is kept until its room is needed: {actions}",
         ]
     elif frame.state == "damaged":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 _RULES: Final = [
     (re.compile(pattern), replacement)
@@ -93,10 +95,42 @@ _RULES: Final = [
 ]
 
 
+_GOT: Final = re.compile(
+    r"""\bgot (?:the name )?(?P<value>None|True|False|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{.*\}|\[.*\])(?=[;,.:)\s]|$)"""
+)
+"""A value of a file as Python writes it."""
+_MESSAGES: Final = frozenset({"reason", "error", "problems", "cannot", "warnings"})
+"""Fields of reports that say in words what was wrong."""
+
+
 def in_options(text: str) -> str:
-    """Return a message with the options of the command line in place of Python's arguments."""
+    """Return a message with the options of the command line in place of Python's arguments, and values as JSON writes them."""
+    text = _GOT.sub(_as_json, text)
     if "=" not in text and ".from_" not in text and "from_array" not in text:
         return text
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def report_in_options(report: Any) -> Any:
+    """Return a report for JSON with its messages as `in_options` returns them."""
+    if isinstance(report, dict):
+        return {name: _said(value) if name in _MESSAGES else report_in_options(value) for name, value in report.items()}
+    return [report_in_options(one) for one in report] if isinstance(report, list) else report
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, str):
+        return in_options(value)
+    return list(map(_said, value)) if isinstance(value, list) else report_in_options(value)
+
+
+def _as_json(found: re.Match[str]) -> str:
+    """Return `got` with the value behind it as JSON; as it is where that has none, or is cut."""
+    before = found[0].removesuffix(found["value"])
+    try:
+        value = json.dumps(ast.literal_eval(found["value"]), ensure_ascii=not found[0].isprintable())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return found[0]
+    return before + value

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from picsellia_async._error_text import HIDDEN_FIELDS
+from picsellia_async._error_text import secrets_of_path, without_secret_path
 from picsellia_async._wire.redaction import secrets_of_user
 from picsellia_async.errors import ConfigurationError, shown
 
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
 
-_PARAMETER: re.Pattern[str] = re.compile(rf"((?:{'|'.join(HIDDEN_FIELDS)}|pass|key)=)[^&;/\s]+", re.IGNORECASE)
-"""Some cameras are signed in to by their path: `rtsp://camera/user=admin&password=...&channel=1`."""
 _QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
 """How raw characters are written."""
 
@@ -49,7 +47,7 @@ def redacted(address: str) -> str:
     scheme, rest = shown.split("://", 1)
     # A password with `/`, `?` or `#` in it cannot be told from host and path.
     path = f"{scheme}://..." if "@" in rest else re.split(r"[?#]", shown, maxsplit=1)[0]
-    return _PARAMETER.sub(r"\g<1>***", path)
+    return without_secret_path(path)
 
 
 def quoting_hint(address: str, *, is_refused: bool = False) -> str:
@@ -85,7 +83,8 @@ def secrets_of(address: str) -> set[str]:
     alone are with their name.
     """
     parts = split_address(address)
-    named = {unquote(found[0].rpartition("=")[2]) for found in _PARAMETER.finditer(parts.path)}
+    where = f"://{parts.path}"
+    named = {unquote(where[start:end]) for start, end in secrets_of_path(where)}
     fields = [field for field in re.split("[&;]", parts.query) if field]
     values = {field.partition("=")[2] for field in fields}
     long = {spelling for value in values for spelling in (value, unquote(value)) if len(value) >= _VALUE_MIN}

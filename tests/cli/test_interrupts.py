@@ -49,10 +49,16 @@ async def spooled(tmp_path, deployment, emulator, environment):
     return tmp_path / "spool"
 
 
-def ran(name, *before):
-    """Run the command's door behind some lines of Python, with a signal."""
+DOORS = {
+    "picsellia-async": "from picsellia_async._command import run; run()",
+    "python -m": "import runpy; runpy.run_module('picsellia_async.cli', run_name='__main__')",
+}
+
+
+def ran(name, *before, door="picsellia-async"):
+    """Run a door of the command behind some lines of Python, with a signal."""
     lines = [line.replace("signal.NUMBER", f"signal.{name}") for line in before]
-    program = "\n".join([AS_ON_A_TERMINAL, *lines, "from picsellia_async._command import run", "run()"])
+    program = "\n".join([AS_ON_A_TERMINAL, *lines, DOORS[door]])
     return subprocess.run(
         [sys.executable, "-c", program, "--version"],
         capture_output=True,
@@ -65,9 +71,10 @@ def ran(name, *before):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("when", [LOADED, PARSED, ENDED], ids=["loading", "reading arguments", "at the end"])
-def test_an_interrupt_is_told_by_the_code_alone(when, name):
+@pytest.mark.parametrize("door", DOORS)
+def test_an_interrupt_is_told_by_the_code_alone(when, name, door):
     """No traceback of imports, and none of what Python does last."""
-    done = ran(name, when)
+    done = ran(name, when, door=door)
     assert (done.returncode, done.stderr) == (130, "")
 
 
@@ -75,6 +82,28 @@ def test_an_interrupt_is_told_by_the_code_alone(when, name):
 def test_what_ignores_interrupts_goes_on_to(name):
     """So does a shell for what runs in its background."""
     assert ran(name, IGNORED, LOADED, ENDED).returncode == 0
+
+
+WAITING = """
+import asyncio, os, signal
+from picsellia_async.cli.interrupts import wait_interruptible
+told = []
+async def main():
+    work = asyncio.create_task(asyncio.sleep(0.2))
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.NUMBER)
+    await wait_interruptible(work, lambda: told.append(work))
+    return work.cancelled()
+"""
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_work_that_ends_in_order_does_so(name, is_ignored):
+    """`monitor` and `predict` wait like this: each signal is told and cancels; one that is ignored does neither."""
+    ignore = [IGNORED] if is_ignored else []
+    ended = f"assert asyncio.run(main()) is bool(told) is {not is_ignored}; assert signal.getsignal(signal.NUMBER) == before"
+    done = ran(name, *ignore, "import signal; before = signal.getsignal(signal.NUMBER)", WAITING, ended)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

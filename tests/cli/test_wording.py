@@ -10,7 +10,7 @@ import pytest
 
 import picsellia_async
 from picsellia_async.cli.main import root_parser
-from picsellia_async.cli.wording import in_options
+from picsellia_async.cli.wording import in_options, report_in_options
 
 PACKAGE = Path(picsellia_async.__file__).parent
 MODULES = [
@@ -90,3 +90,44 @@ def test_options_that_messages_name_are_there():
 def test_messages_say_options(text, expected):
     """What is no argument, in a path for instance, stays as it is."""
     assert in_options(text).endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("boxes[0][3] must be a number, got None", "boxes[0][3] must be a number, got null"),
+        ("latency must be a number, got True", "latency must be a number, got true"),
+        ("got the name 'it\\'s'; a manifest", 'got the name "it\'s"; a manifest'),
+        ("must be a list, got {'a': [None, True]}: no", 'must be a list, got {"a": [null, true]}: no'),
+        ("must be a list, got 'caf\u00e9\\n'", 'must be a list, got "caf\u00e9\\n"'),
+        ("must be numbers, got {1, 2}", "must be numbers, got {1, 2}"),
+        ("must be a list, got ['a', 'b...", "must be a list, got ['a', 'b..."),
+        ("got Nonesense, and None of it", "got Nonesense, and None of it"),
+    ],
+)
+def test_values_are_shown_as_files_have_them(message, shown):
+    """A manifest is JSON: it has null and true, and quotes words twice. What cannot be written like that stays."""
+    assert in_options(message) == shown
+    assert in_options(shown) == shown
+
+
+def test_every_message_of_a_report_is_in_options():
+    """Wherever it stands; names and counts stay as they are."""
+    said, shown = "give outside=True, got None", "give --outside, got null"
+    report = {"error": said, "problems": [said], "sources": {said: {"error": said, "dropped": 1}}, "failures": [{"reason": said, "filename": said}]}  # fmt: skip
+    expected = {"error": shown, "problems": [shown], "sources": {said: {"error": shown, "dropped": 1}}, "failures": [{"reason": shown, "filename": said}]}  # fmt: skip
+    assert report_in_options(report) == expected
+    assert report_in_options({"error": None, "sources": {"error": {"error": None}}}) == {"error": None, "sources": {"error": {"error": None}}}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.stem)
+def test_every_report_is_printed_in_options(path):
+    """Of a command that has reasons in what it prints as JSON."""
+    text = path.read_text(encoding="utf-8")
+    printed = re.findall(r"print\(json\.dumps\((.*)\)\)", text)
+    without = {
+        "result",
+        '{**_facts(contents), "groups": rows}',
+        '{"ok": is_well, "checks": [check.to_json() for check in checks]}',
+    }
+    assert [one for one in printed if not one.startswith("report_in_options(") and one not in without] == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from picsellia_async import ConfigurationError
+from picsellia_async._error_text import shown_name
 from picsellia_async.sources import SourceError, camera, video
-from picsellia_async.sources._address import quoting_hint, redacted, source_name
+from picsellia_async.sources._address import quoting_hint, redacted, secrets_of, source_name
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +38,35 @@ def test_addresses_are_redacted(address, expected):
     """Also where the password has characters that part an address."""
     assert redacted(address) == expected
     assert "ss" not in source_name(expected)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("rtsp://cam/user=admin_password=hunter_channel=1.sdp", "rtsp://cam/user=admin_password=***"),
+        ("rtsp://cam/user:admin;pass:hunter;ch:1", "rtsp://cam/user:admin;pass:***;ch:1"),
+        ("http://cam/cgi-bin/usr/admin/pwd/hunter", "http://cam/cgi-bin/usr/admin/pwd/***"),
+        ("http://cam/cgi-bin/Pass/hunter/live.flv", "http://cam/cgi-bin/Pass/***/live.flv"),
+        ("http://cam/loginuse=a&loginpas=hunter&x=1", "http://cam/loginuse=a&loginpas=***&x=1"),
+        ("http://cam/admin_password_hunter_channel_1", "http://cam/admin_password_***"),
+        ("http://cam/psw_hunter/live", "http://cam/psw_***/live"),
+        ("http://cam/auth=hunter/live", "http://cam/auth=***/live"),
+        ("http://cam/user%3Dadmin%26password%3Dhunter", "http://cam/user%3Dadmin%26password%3D***"),
+        ("http://cam/token/hunter/key/hunt3r", "http://cam/token/***/key/***"),
+        ("http://cam/auth/pwd/hunter", "http://cam/auth/pwd/***"),
+        ("http://cam/key_4hunter/auth/4hunter", "http://cam/key_***/auth/***"),
+        ("http://cam/auth/login/key_frames/bypass/main", "http://cam/auth/login/key_frames/bypass/main"),
+        ("http://cam:8080/pass_through/monkey/1", "http://cam:8080/pass_through/monkey/1"),
+        ("rtsp://password/live/main", "rtsp://password/live/main"),
+    ],
+)
+def test_secrets_of_the_path_are_hidden(address, expected):
+    """Makers have cameras signed in to by their path, in ways of their own; words that name no password stay."""
+    assert redacted(address) == shown_name(address) == expected
+    assert "hunt" not in camera(address)._settings.file_stem
+    assert "hunt" not in repr(camera(address))
+    assert all("hunt" in one for one in secrets_of(address))
+    assert bool(secrets_of(address)) == ("***" in expected)
 
 
 @pytest.mark.parametrize("source", [camera, video])

@@ -58,11 +58,16 @@ def test_a_long_text_is_cut() -> None:
         "bearer ",
         "a:",
         "://a?",
+        "://a/key_",
+        "key_",
+        "/auth",
+        "/auth/",
     ],
 )
 def test_no_text_takes_long(piece: str) -> None:
     """Each is a beginning of something that is hidden; such a search once took more than a second, and nothing else of the program ran."""
     error_text(OSError((piece * 10_000)[:9_999] + "x"))
+    error_text(OSError("http://a/" + (piece * 10_000)[:9_980] + "x"))
 
 
 def test_an_error_without_a_message_is_its_type() -> None:
