@@ -16,7 +16,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import attrs
 
@@ -38,7 +38,24 @@ def _shown(value: object) -> object:
     if value is None or isinstance(value, (int, float)):
         return value
     text = str(value)
-    return value if (line := one_line(text)) == text else line
+    return value if (line := one_line(text)) == text else _Line(line, value)
+
+
+class _Line(str):
+    """What a line shows of a value; by `%r` as the value's own `repr`, which would write what is escaped already a second time."""
+
+    __slots__ = ("_of",)
+    _of: object
+
+    def __new__(cls, line: str, value: object) -> Self:
+        """Store both."""
+        new = super().__new__(cls, line)
+        new._of = value
+        return new
+
+    def __repr__(self) -> str:
+        """Return that of the value."""
+        return one_line(repr(self._of))
 
 
 class SafeLogger(logging.LoggerAdapter[logging.Logger]):

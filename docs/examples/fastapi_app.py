@@ -25,6 +25,9 @@ from picsellia_async import (
     image_size,
 )
 
+# uvicorn sets up the logging of its own lines alone: those of the SDK would come without time and level, and INFO not at all.
+logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+logging.getLogger("picsellia_async").setLevel(logging.INFO)
 logger = logging.getLogger("uvicorn.error")
 
 
@@ -66,7 +69,7 @@ def refuse(request: Request, what: str, camera: str, error: Exception) -> None:
     request.state.refused[what] += 1
     count = request.state.refused[what]
     if count.bit_count() == 1:
-        logger.warning("a frame of %s is refused (%s, %d so far): %s", camera, what, count, error)
+        logger.warning("a frame of %r is refused (%s, %d so far): %s", camera, what, count, error)
 
 
 @app.post("/cameras/{camera}/frames")
@@ -110,6 +113,8 @@ async def predict(request: Request) -> Any:
     try:
         async with asyncio.timeout(2.0):
             return await request.state.deployment.predict_bytes("frame.jpg", await request.body(), monitor=False)
+    except ConfigurationError as error:  # no image, or one that is no JPEG or PNG: the caller's
+        raise HTTPException(422, str(error)) from error
     except (PicselliaError, TimeoutError) as error:
         raise HTTPException(503, f"no prediction: {str(error) or 'it took too long'}") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from picsellia_async._error_text import name_repr, shown_name
 from picsellia_async._log_line import logger
 from picsellia_async.errors import PicselliaError, shown
 from picsellia_async.image_header import OrientationRule
@@ -119,9 +120,9 @@ def check_numbers(known: CocoImages, groups: Mapping[ImageKey, object], path: Pa
         raise SourceError(f"{os.fspath(path)}: {error}") from None
     if example is not None:
         logger.warning(
-            "%s: image ids are taken for the numbers in file names, %s for %r; annotations= tells the names for sure",
-            os.fspath(path), *example,
-            extra={"results": os.fspath(path), "image_id": example[0], "image": example[1]},
+            "%s: image ids are taken for the numbers in file names, %s for %s; annotations= tells the names for sure",
+            os.fspath(path), example[0], name_repr(example[1]),
+            extra={"results": os.fspath(path), "image_id": example[0], "image": shown_name(example[1])},
         )  # fmt: skip
 
 

@@ -120,6 +120,20 @@ async def test_a_png_is_named_as_one_and_what_is_refused_keeps_the_answer(emulat
     assert [name.rpartition(".")[2] for name in names(emulator)] == ["png"]
 
 
+async def test_what_is_no_image_is_the_callers_fault(emulator: Emulator) -> None:
+    """As a 503 it would be sent again; and a name in a path, with a line end in it, makes no line of the log."""
+    async with application(emulator) as running:
+        for body in (b"", b"GIF89a"):
+            assert (await running.http.post("/predict", content=body)).status_code == 422
+        refused = await running.http.post("/cameras/c%0AERROR all/frames", content=b"GIF89a")
+        assert refused.status_code == 422
+        running.process.send_signal(signal.SIGTERM)
+        _, err = await running.process.communicate()
+    lines = err.decode().splitlines()
+    assert any("a frame of 'c\\nERROR all' is refused" in line for line in lines)
+    assert any(re.match(r"\d{4}-.* INFO picsellia_async: an uploader closed", line) for line in lines)
+
+
 async def test_handlers_answer_while_the_service_hangs(emulator: Emulator) -> None:
     """A service that takes requests and never answers: every handler answers before one frame is delivered, and all arrive later."""
     emulator.faults.add(Fault(kind="stall", endpoint="monitor", direction="down", times=4, seconds=3.0))

@@ -154,6 +154,7 @@ def test_a_name_ends_no_line(one: str) -> None:
     assert len(lines) == 5
     assert [len(line.splitlines()) for line in lines] == [1] * 5
     assert not any(one in line for line in lines)
+    assert lines[0] == f"lost: cam{shown}ERROR all is lost.jpg, {name!a}, 3"
     assert lines[4] == f"lost: cam{shown}ERROR all is lost.jpg, 100%"
     assert (records[4].camera, records[3].name_of) == (name, name)  # type: ignore[attr-defined]
 
