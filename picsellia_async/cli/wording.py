@@ -105,7 +105,7 @@ _MESSAGES: Final = frozenset({"reason", "error", "problems", "cannot", "warnings
 
 def in_options(text: str) -> str:
     """Return a message with the options of the command line in place of Python's arguments, and values as JSON writes them."""
-    text = _GOT.sub(_as_json, text)
+    text = _GOT.sub(_as_json, text).replace("must be a str,", "must be a string,")
     if "=" not in text and ".from_" not in text and "from_array" not in text:
         return text
     for pattern, replacement in _RULES:

@@ -96,6 +96,7 @@ def test_messages_say_options(text, expected):
     ("message", "shown"),
     [
         ("boxes[0][3] must be a number, got None", "boxes[0][3] must be a number, got null"),
+        ("tags[0] must be a str, got None", "tags[0] must be a string, got null"),
         ("latency must be a number, got True", "latency must be a number, got true"),
         ("got the name 'it\\'s'; a manifest", 'got the name "it\'s"; a manifest'),
         ("must be a list, got {'a': [None, True]}: no", 'must be a list, got {"a": [null, true]}: no'),
