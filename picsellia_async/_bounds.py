@@ -55,6 +55,11 @@ def _refuse_box(boxes: list[list[int]], box: tuple[int, int, int, int], size: tu
     if orders:
         looks = " or ".join(f"{ORDER_WORDS[order]} (DetectionPredictionFormat.from_{order})" for order in orders)
         way_out = f"It looks like {looks}"
+        if "xyxy" in orders:  # which is what from_xyxy makes of y, x
+            way_out += (
+                ". Where a constructor such as from_xyxy made it, that was given y first: DetectionPredictionFormat(...) itself takes "
+                "y1, x1, y2, x2 (top, left, bottom, right)"
+            )
     else:
         way_out = (
             "Give boxes in pixels of the image that is sent, of the size that the call says; from_xyxy, from_xywh and "

@@ -10,10 +10,10 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._joint_watch import JointWatch
-from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._overhang import overhang, overhang_exchanged
 from picsellia_async.predictions._shares import SHARE_MAX, SHARE_MIN, TINY, ShareWatch
 from picsellia_async.predictions._values import Number, Shapes, listed, pairs
-from picsellia_async.predictions.orders import ORDER_WORDS, ORDERS, Box, fitting
+from picsellia_async.predictions.orders import EXCHANGED_WORDS, ORDER_WORDS, ORDERS, Box, fit_exchanged, fitting
 from picsellia_async.validation import real_number, sequence, whole_number
 
 Size: TypeAlias = tuple[Number, Number]
@@ -69,7 +69,7 @@ class Placement:
     far_shape: str = ""
     """The first of these, for a message."""
     is_right_swapped: bool = True
-    """Whether all points given would lie in the image as y, x."""
+    """Whether all points given would lie in the image as y, x, or overhang it there as a detector's may."""
     shares: ShareWatch = attrs.field(factory=ShareWatch)
     """Looks for shares that nobody said are such."""
     are_pixels: bool = False
@@ -264,9 +264,12 @@ class Placement:
             )
         if self.scale is not None or self.bounds is not None:
             if self.bounds is not None and self.is_right_swapped:
-                width, height = self.bounds
+                (width, height), over = self.bounds, overhang_exchanged(self.bounds)
                 self.is_right_swapped = (
-                    self.scale is None and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
+                    self.scale is None
+                    and min(*xs, *ys) >= -over
+                    and max(xs) <= height + over
+                    and max(ys) <= width + over
                 )
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
@@ -336,9 +339,12 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
 
 
 def _fitting_orders(rows: list[Box], order: str, place: Placement) -> str:
-    """Name the other orders in which all boxes lie in the image, without any overhang."""
+    """Name the other orders in which all boxes lie in the image: of x first without any overhang, of y first with that of a detector."""
     size = (1, 1) if place.scale is not None or place.bounds is None else place.bounds
-    return " or ".join(f"from_{name} takes {ORDER_WORDS[name]}" for name in fitting(rows, size) if name != order)
+    found = [f"from_{name} takes {ORDER_WORDS[name]}" for name in fitting(rows, size) if name != order]
+    if fit_exchanged(rows, order, size):
+        found.append(EXCHANGED_WORDS[order])
+    return " or ".join(found)
 
 
 def other_orders(order: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-from picsellia_async.predictions._overhang import overhang
+from picsellia_async.predictions._overhang import overhang, overhang_exchanged
 
 Box: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2: left, top, right, bottom."""
@@ -35,6 +35,13 @@ ORDER_WORDS: Final = {
     "cxcywh": "center x, center y, width, height",
 }
 
+EXCHANGED_WORDS: Final = {
+    "xyxy": "the constructor itself takes y1, x1, y2, x2 (top, left, bottom, right)",
+    "xywh": "as y, x, height, width, to be given with x and width first",
+    "cxcywh": "as center y, center x, height, width, to be given with x and width first",
+}
+"""The other order that is named where boxes of this one fit with y first."""
+
 
 def fitting(boxes: Iterable[Sequence[float]], size: tuple[int, int], *, may_overhang: bool = False) -> list[str]:
     """Return the orders in which all boxes lie in an image of that size, or beyond it as a detector's boxes may."""
@@ -48,3 +55,12 @@ def fitting(boxes: Iterable[Sequence[float]], size: tuple[int, int], *, may_over
             for x1, y1, x2, y2 in (corners(*box) for box in given)
         )
     ]
+
+
+def fit_exchanged(boxes: Iterable[Sequence[float]], order: str, size: tuple[int, int]) -> bool:
+    """Return whether all boxes of that order lie in an image of that size as y, x, or overhang it there as a detector's boxes may."""
+    over = overhang_exchanged(size)
+    corners = (ORDERS[order](*box) for box in boxes)
+    return all(
+        -over <= y1 <= y2 <= size[1] + over and -over <= x1 <= x2 <= size[0] + over for y1, x1, y2, x2 in corners
+    )

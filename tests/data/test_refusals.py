@@ -96,7 +96,8 @@ async def test_swapped_sides_of_a_file_are_said_before_an_order_of_boxes(deploym
     ):
         await deployment.monitor(path, 0.02, WIDTH, HEIGHT, BOX)
     with pytest.raises(
-        ImplausibleError, match=r"It looks like x1, y1, x2, y2 \(DetectionPredictionFormat\.from_xyxy\)$"
+        ImplausibleError,
+        match=r"It looks like x1, y1, x2, y2 \(DetectionPredictionFormat\.from_xyxy\)\. Where a .*, right\)$",
     ):
         await deployment.monitor(path, 0.02, HEIGHT, WIDTH, box(700, 20, 1200, 220))
     with pytest.raises(
