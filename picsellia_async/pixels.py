@@ -17,7 +17,7 @@ from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.image_header import read_header
 from picsellia_async.predictions import PredictionFormat, as_prediction
 from picsellia_async.predictions.base import said_of_size
-from picsellia_async.predictions.scaling import has_flat_shapes, scaled
+from picsellia_async.predictions.scaling import gets_flat, scaled
 from picsellia_async.validation import choice, refuse_masked, whole_number
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb", "gray"]
@@ -178,10 +178,9 @@ def encode_smaller(
 
 
 def _moved(prediction: PredictionFormat, old: tuple[int, int], new: tuple[int, int]) -> PredictionFormat:
-    moved = scaled(prediction, old, new, keeps_area=False)
-    if has_flat_shapes(moved) and not has_flat_shapes(prediction):
+    if gets_flat(prediction, old, new):
         raise ConfigurationError("a shape is too small for so few pixels")
-    return moved
+    return scaled(prediction, old, new)
 
 
 def _libraries(*names: str) -> list[Any]:

@@ -46,10 +46,16 @@ def whole_outline(points: Iterable[tuple[float, float]]) -> list[list[int]]:
     found = [[round(x), round(y)] for x, y in given]
     if len(found) < 3 or not is_flat(found) or is_flat(given):
         return found
-    (left, right), (top, bottom) = (_pixels(side) for side in zip(*given, strict=True))
+    return touched_box(given)
+
+
+def touched_box(points: Iterable[tuple[float, float]]) -> list[list[int]]:
+    """Return the outline of the box of the pixels that a shape touches."""
+    (left, right), (top, bottom) = (touched(side) for side in zip(*points, strict=True))
     return [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
-def _pixels(side: Sequence[float]) -> tuple[int, int]:
+def touched(side: Sequence[float]) -> tuple[int, int]:
+    """Return the edges of the pixels that one side of a shape touches: at least one of them."""
     low = math.floor(min(side))
     return low, max(math.ceil(max(side)), low + 1)
