@@ -16,6 +16,7 @@ import attrs
 from picsellia_async._wire.bodies import Body
 from picsellia_async._wire.endpoint import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.foreign_address import foreign_path
 from picsellia_async.config import Timeouts
 from picsellia_async.tracing import Tracing, error_type
 
@@ -133,7 +134,7 @@ def _described(method: str, endpoint: Endpoint[Any], origin: Origin, target: byt
         "http.request.method": method,
         "server.address": origin.host,
         "server.port": origin.port,
-        "url.full": f"{origin}{_without_values(target.decode('ascii'))}",
+        "url.full": f"{origin}{_shown(endpoint, target.decode('ascii'))}",
     }
     name = "HTTP" if method == "_OTHER" else method
     if method == "_OTHER":
@@ -149,10 +150,12 @@ def _described(method: str, endpoint: Endpoint[Any], origin: Origin, target: byt
     return name, attributes
 
 
-def _without_values(target: str) -> str:
-    """Hide the values of a query: a presigned address has its signature there."""
+def _shown(endpoint: Endpoint[Any], target: str) -> str:
+    """Hide the values of a query: a presigned address has its signature there, and may have one in its path."""
     path, mark, query = target.partition("?")
     pairs = (pair.partition("=") for pair in query.split("&")) if query else ()
+    if endpoint.host is Host.STORAGE:
+        path = foreign_path(path)
     return path + mark + "&".join(f"{name}=REDACTED" if equals else "REDACTED" for name, equals, _ in pairs)
 
 

@@ -21,7 +21,8 @@ import httpx
 
 from picsellia_async._http.messages import find_origin
 from picsellia_async._http.transport import FastTransport
-from picsellia_async._wire.exchange import Origin, without_user
+from picsellia_async._wire.exchange import Origin
+from picsellia_async._wire.foreign_address import foreign_address
 from picsellia_async._wire.redaction import secrets_of_user
 from picsellia_async.errors import ConnectionConfigurationError
 
@@ -39,8 +40,8 @@ class Proxy:
     """Its address; user and password may be in it."""
 
     def __str__(self) -> str:
-        """Return the address without user and password."""
-        return without_user(self.url)
+        """Return the address as errors show it."""
+        return foreign_address(self.url)
 
     @property
     def secrets(self) -> set[str]:

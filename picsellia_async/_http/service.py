@@ -42,6 +42,7 @@ from picsellia_async._wire.decode import answer_date, decode, status_error
 from picsellia_async._wire.encoding import Query, encode_body, encode_query
 from picsellia_async._wire.endpoints import Endpoint, Host
 from picsellia_async._wire.exchange import Answer, Origin
+from picsellia_async._wire.foreign_address import foreign_path
 from picsellia_async._wire.image_echo import SentImage, may_hold_image, sent_image
 from picsellia_async._wire.redaction import hidden_in
 from picsellia_async._wire.secret import SecretBytes
@@ -350,11 +351,9 @@ def _place(origin: Origin, endpoint: Endpoint[Any], path: tuple[tuple[str, objec
     """Return the request target without its query, and the URL that errors show."""
     target = endpoint.path.format(**{name: quote(str(value), safe="") for name, value in path})
     encoded = target.encode("ascii")
-    # A presigned address: its query is a key.
-    return (
-        SecretBytes(encoded) if endpoint.host is Host.STORAGE else encoded,
-        f"{origin}{target.partition('?')[0]}",
-    )
+    if endpoint.host is Host.STORAGE:  # a presigned address: its query is a key, and its path may hold one
+        return SecretBytes(encoded), f"{origin}{foreign_path(target)}"
+    return encoded, f"{origin}{target.partition('?')[0]}"
 
 
 @functools.lru_cache(64)

@@ -31,7 +31,8 @@ from picsellia_async._wire.endpoints import (
     GENERATE_PRESIGNED_URL,
     INIT_MULTIPART_UPLOAD,
 )
-from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink, without_user
+from picsellia_async._wire.exchange import ANSWER_BYTES_MAX, Answer, Origin, Sink
+from picsellia_async._wire.foreign_address import foreign_address
 from picsellia_async._wire.secret import SecretBytes, SecretStr
 from picsellia_async._wire.storage_requests import (
     CompleteUploadRequest,
@@ -257,8 +258,8 @@ def _storage(url: str) -> Origin:
 
 
 def _place_of(url: object) -> str:
-    """Return a presigned address without user and query, which is a key."""
-    return shown(without_user(url.partition("?")[0]) if isinstance(url, str) else url)
+    """Return a presigned address as errors show it: its query is a key."""
+    return foreign_address(url) if isinstance(url, str) else shown(url)
 
 
 def _presigned(

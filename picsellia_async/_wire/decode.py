@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar, cast, get_origin
-from urllib.parse import urljoin, urlsplit
 
 import attrs
 import orjson
@@ -23,6 +22,7 @@ from cattrs import BaseValidationError, transform_error
 from picsellia_async._wire.converter import CONVERTER
 from picsellia_async._wire.endpoints import Endpoint
 from picsellia_async._wire.exchange import ERROR_BYTES_MAX, REASON, Answer
+from picsellia_async._wire.foreign_address import redirect_place
 from picsellia_async._wire.image_echo import SentImage, without_image
 from picsellia_async._wire.page import page_text
 from picsellia_async._wire.reader import READER, UNREADABLE
@@ -187,15 +187,11 @@ def _is_json(content: bytes) -> bool:
 
 
 def _redirect_place(answer: Answer, url: str) -> str:
-    """Return where a redirect leads, without query and user information; empty where it does not say."""
+    """Return where a redirect leads, as errors show it; empty where it does not say."""
     location = answer.header(b"location")
     if location is None or not 300 <= answer.status < 400:
         return ""
-    try:
-        parts = urlsplit(urljoin(url, location))
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError:  # an odd address
-        return ""
+    return redirect_place(location, url)
 
 
 def _phrase(reason: str, secrets: Iterable[str], image: SentImage | None) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from picsellia_async._error_text import hide_secrets
 from picsellia_async.errors import ConfigurationError
 
 ANSWER_BYTES_MAX: Final = 64 * 2**20
@@ -25,6 +26,9 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f]*:[0-9a-
 """A name, an IPv4 or an IPv6 address, in lower case. What else `urlsplit` lets through (spaces, `%0d`) belongs in no header."""
 _TOKEN: Final = re.compile(r"[\w+=-]{20,}")
 """What may be a token in the wrong place; names have dots between shorter parts."""
+
+_AT: Final = re.compile("@|%40")
+"""What is behind user and password, also in an address that was coded as a whole."""
 
 
 @attrs.frozen(eq=False, weakref_slot=True)
@@ -95,14 +99,14 @@ def _ascii(hostname: str) -> str:
 
 
 def without_user(url: str) -> str:
-    """Return an address without user and password. All before the last `@` goes: a password may hold a slash."""
+    """Return an address of ours without user and password. All before the last `@` goes: a password may hold a slash."""
     scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    return f"{scheme}{separator}{_AT.split(rest)[-1]}"
 
 
 def _without_password(url: object) -> str:
     text = repr(url)
-    return _TOKEN.sub("***", text) if "@" not in text else "a URL with user information"
+    return _TOKEN.sub("***", hide_secrets(text)) if _AT.search(text) is None else "a URL with user information"
 
 
 REASON: Final = b":reason"

@@ -12,12 +12,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import quote, unquote, urlunsplit
 
+from picsellia_async._wire.foreign_address import redirect_place
 from picsellia_async._wire.redaction import hidden_in
 from picsellia_async.sources._address import quoting_hint, secrets_of, split_address
 from picsellia_async.sources._errors import SourceError
 from picsellia_async.sources._reading_threads import end_at_exit
+
+_REDIRECTS: Final = range(300, 400)
 
 
 class AnswerError(SourceError):
@@ -56,7 +60,11 @@ def answer_of(
         response: http.client.HTTPResponse = opener.open(_without_user(address), timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        reason = hidden_in(error.reason, secrets_of(address))
+        location = error.headers.get("location") if error.code in _REDIRECTS else None
+        if location is None:
+            reason = hidden_in(error.reason, secrets_of(address))
+        else:  # the reason is the library's, with the address as it is
+            reason = f"it redirects to {hidden_in(redirect_place(location, shown), secrets_of(address))}, which is not followed"
         failure, status = f"HTTP {error.code} {reason}".rstrip(), error.code
     except (OSError, http.client.HTTPException, ValueError) as error:
         failure = why_no_answer(error)

@@ -52,7 +52,7 @@ def delivery_lines() -> list[Line]:
 def camera_lines() -> list[Line | None]:
     """Return each kind of line of a camera."""
     log = CameraLog("rtsp://cam")
-    lines = [log.opened(0), log.stream_ended(5), log.failed(10, "gone"), log.failed(47.6, "gone"), log.opened(53.4)]
+    lines = [log.opened(), log.stream_ended(5), log.failed(10, "gone"), log.failed(47.6, "gone"), log.picture(53.4)]
     lines += [log.damaged(60 + number / 2) for number in range(9, 24)]
     return [*lines, log.whole(80.7), log.ended("gone"), log.ended("")]
 

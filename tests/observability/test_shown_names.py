@@ -116,7 +116,7 @@ async def test_things_that_are_shown_alike_have_numbers() -> None:
 async def test_lines_of_cameras_and_pipelines_have_no_password(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A camera with the name, a source that fails, a model that fails; nor have names of files that are made of it."""
     one = camera("rtsp://cam/1", source=name)
-    assert "hunter22" not in CameraLog(one._settings.name).opened(0.0).text
+    assert "hunter22" not in CameraLog(one._settings.name).opened().text
     assert "hunter22" not in one._settings.file_stem
     assert one.source == name
 
