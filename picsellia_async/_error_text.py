@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote, unquote
 
 _RUN: Final = re.compile(r"\S+")
 _AUTHORITY: Final = re.compile(r"(?<=://)[^\s/?#]*")
@@ -75,6 +76,8 @@ _BEHIND: Final = "'\")]>}.,;:"
 """What ends a sentence or a quotation, behind an address."""
 
 
+_CODINGS_MAX: Final = 3
+"""Percent signs around each other: `%253A`."""
 _TEXT_MAX: Final = 10_000
 """Characters of an exception's text that are shown: some hold all that they were about, and looking for secrets takes its time."""
 
@@ -84,7 +87,7 @@ def hide_secrets(text: str) -> str:
     if len(text) > _TEXT_MAX:
         text = text[:_TEXT_MAX].rpartition(" ")[0] or text[:_TEXT_MAX]
         text += f" (and more: {_TEXT_MAX} characters are shown)"
-    text = _RUN.sub(lambda run: without_secret_path(_without_query(_without_user(run[0]))), text)
+    text = _RUN.sub(lambda run: _in_any_coding(_without_address, run[0]), text)
     return _without_values(_without_values(text, _FIELD), _BEARER)
 
 
@@ -94,7 +97,26 @@ def shown_name(name: str) -> str:
     Args:
         name: Perhaps an address, with or without scheme.
     """
-    return _RUN.sub(_without_bare_user, hide_secrets(name))
+    return _RUN.sub(lambda run: _in_any_coding(_without_bare_user, run[0]), hide_secrets(name))
+
+
+def _in_any_coding(hide: Callable[[str], str], run: str) -> str:
+    """Return a text without spaces as `hide` returns it; as it reads behind its percent signs where these hide a secret from that."""
+    shown = hidden = hide(run)
+    for _ in range(_CODINGS_MAX):
+        if "%" not in hidden:
+            break
+        # What is no part of a run, or is shown by its number, stays so.
+        text = "".join(one if one.isprintable() and one != " " else quote(one) for one in unquote(hidden))
+        hidden = hide(text)
+        if hidden != text:
+            shown = hidden
+    return shown
+
+
+def _without_address(run: str) -> str:
+    """Return a text without spaces without what is secret of the addresses in it."""
+    return without_secret_path(_without_query(_without_user(run)))
 
 
 def name_repr(name: str | None) -> str:
@@ -102,11 +124,11 @@ def name_repr(name: str | None) -> str:
     return repr(name if name is None else shown_name(name))
 
 
-def _without_bare_user(run: re.Match[str]) -> str:
+def _without_bare_user(run: str) -> str:
     """Return a text without spaces without `user:password` before an `@`, where no scheme says that it is an address."""
-    before, at, host = run[0].rpartition("@")
-    is_user = at and "://" not in run[0] and _BARE_PASSWORD.search(before) is not None
-    return f"***@{host}" if is_user else run[0]
+    before, at, host = run.rpartition("@")
+    is_user = at and "://" not in run and _BARE_PASSWORD.search(before) is not None
+    return f"***@{host}" if is_user else run
 
 
 def _without_user(run: str) -> str:

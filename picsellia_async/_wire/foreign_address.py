@@ -37,9 +37,13 @@ def foreign_address(address: str, asked: str = "") -> str:
         address: Absolute; of any kind, since a host may send anything.
         asked: The address of ours that it answers: what is the same in both paths is shown.
     """
+    return _plain(address, asked) or _no_plain(address)
+
+
+def _plain(address: str, asked: str) -> str | None:
     found = _ADDRESS.fullmatch(address)
     if found is None or not _is_port(found["port"], found["path"] + found["rest"]):
-        return f"*** (no plain address, {len(address)} characters)"
+        return None
     host = ".".join(map(_shown_label, found["host"].split(".")))
     return hide_secrets(f"{found['scheme']}{host}{found['port'] or ''}{foreign_path(found['path'], asked)}")
 
@@ -52,9 +56,13 @@ def redirect_place(location: str, asked: str) -> str:
         asked: The address that it answers, as errors show it.
     """
     try:
-        return foreign_address(urljoin(asked, location), asked)
-    except ValueError:  # no address
-        return foreign_address(location)
+        return _plain(urljoin(asked, location), asked) or _no_plain(location)
+    except ValueError:  # no address at all
+        return _no_plain(location)
+
+
+def _no_plain(address: str) -> str:
+    return f"*** (no plain address, {len(address)} characters)"
 
 
 def foreign_path(path: str, asked: str = "") -> str:

@@ -226,6 +226,10 @@ _LONG: Final = re.compile(
 """What may be an image in base64, also broken into lines."""
 _IMAGE_CHARACTERS: Final = 80
 """From which on it may be one."""
+_LONG_URL: Final = re.compile(rb"(?<![\w+/-])[\w-]{%d,}+(?![+/])={0,2}" % _IMAGE_CHARACTERS)
+"""The same in base64url; or words with hyphens."""
+_NO_WORDS: Final = re.compile(rb"[A-Za-z0-9]{16,}")
+"""Between the hyphens of base64url."""
 _HEXADECIMAL: Final = re.compile(rb"[0-9a-fA-F]{40,}")
 """What may be a token of the platform, or an image, by its length."""
 _TOKEN_CHARACTERS: Final = 40
@@ -283,6 +287,7 @@ def _without_forms(body: bytes) -> bytes:
     """Return a body without what looks like a credential or an image."""
     if b"eyJ" in body:
         body = _JWT.sub(b"***", body)
+    body = _LONG_URL.sub(_without_url_image, body)  # first: the others would hide its middle alone
     body = _LONG.sub(_without_image, _HEXADECIMAL.sub(_without_hexadecimal, body))
     lower = body.lower()
     places = [found.span(1) for mark, form in _IN_SMALL_LETTERS if mark in lower for found in form.finditer(lower)]
@@ -334,3 +339,9 @@ def _without_image(found: re.Match[bytes]) -> bytes:
     """Return long words, or what takes their place where they are an image."""
     word = _BREAK.sub(b"", found[0])
     return b"***" if len(word) >= _IMAGE_CHARACTERS and all(one.search(word) for one in _CLASSES) else found[0]
+
+
+def _without_url_image(found: re.Match[bytes]) -> bytes:
+    """Return words with hyphens, or what takes their place where they are an image in base64url."""
+    parts = _NO_WORDS.findall(found[0])
+    return b"***" if any(all(one.search(part) for one in _CLASSES) for part in parts) else found[0]

@@ -50,6 +50,18 @@ def test_the_image_of_the_request_is_hidden_however_it_is_spelled(name):
     assert part_read(told, CONTENT) < 0.005
 
 
+@pytest.mark.parametrize("size", [70, 100, 999])
+@pytest.mark.parametrize("offset", range(3))
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_part_that_was_decoded_first_is_hidden_wherever_it_begins(encode, offset, size):
+    """It is known by its form, from 80 characters on: its base64 is not the one that was sent."""
+    for start in range(600 + offset, 3000, 300):
+        part = CONTENT[start : start + size]
+        told = shown(b'{"message": "refused: %b"}' % encode(part), sent(CONTENT))
+        assert "refused: ***" in told
+        assert part_read(told, CONTENT) < 0.001
+
+
 @pytest.mark.parametrize("name", image_spellings(CONTENT))
 def test_so_is_a_large_one(name):
     """Of bodies that are cut, and of those of which no places are told."""
