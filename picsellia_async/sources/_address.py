@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from picsellia_async._error_text import secrets_of_path, without_secret_path
+from picsellia_async._error_text import secrets_of_path, shown_name, without_secret_path
 from picsellia_async._wire.redaction import secrets_of_user
 from picsellia_async.errors import ConfigurationError, shown
 
 _USER: re.Pattern[str] = re.compile(r"(?<=://)[^/?#]*@")
 
+_CODED_USER: re.Pattern[str] = re.compile("%(?:25)*40")
 
 _QUOTING = "in user and password @ / ? # [ ] and % are written %40 %2F %3F %23 %5B %5D and %25 (urllib.parse.quote(password, safe='') does so)"
 """How raw characters are written."""
@@ -39,6 +40,12 @@ def lacks_scheme(address: str) -> bool:
 
 def redacted(address: str) -> str:
     """Return the address as messages, logs and reprs show it."""
+    shown = _redacted(address)
+    return shown_name(shown) if _CODED_USER.search(shown) else shown
+
+
+def _redacted(address: str) -> str:
+    """Return an address without what is secret as it stands; it may be coded as a whole, or the name of a file that was made of one."""
     if lacks_scheme(address):
         return "..." + re.split(r"[?#]", address.rpartition("@")[2], maxsplit=1)[0]
     if not is_url(address):

@@ -32,6 +32,11 @@ pytestmark = pytest.mark.anyio
         ("rtsp://cam/user=admin&pwd=pss&channel=1", "rtsp://cam/user=admin&pwd=***&channel=1"),
         ("rtsp://cam/user=admin_pwd=pss_channel=1_stream=0.sdp", "rtsp://cam/user=admin_pwd=***"),
         ("http://cam/live;pwd=pss;ch=1", "http://cam/live;pwd=***;ch=1"),
+        ("rtsp://u%3Apss%40cam/a", "rtsp://***@cam/a"),
+        ("rtsp%3A%2F%2Fu%3Apss%40cam%2Fa", "rtsp://***@cam/a"),
+        ("clips/rtsp%253A%252F%252Fu%253Apss%2540cam.mp4", "clips/rtsp://***@cam.mp4"),
+        ("rtsp://cam/rtsp%3A%2F%2Fu%3Apss%40gate", "rtsp://cam/rtsp://***@gate"),
+        ("rtsp://u:p%40ss@cam/a", "rtsp://cam/a"),
     ],
 )
 def test_addresses_are_redacted(address, expected):
