@@ -32,6 +32,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
+    session.run("hadolint", "Dockerfile")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
 
 
 @nox.session
@@ -176,6 +178,13 @@ def upstream(session: nox.Session) -> None:
                 "-m", "not network", "-k", "not h11 and not h2", *(f"tests/{name}" for name in tests), *session.posargs,
                 env={"PYTHONPATH": str(Path(__file__).parent / "tests")},
             )  # fmt: skip
+
+
+@nox.session
+def container(session: nox.Session) -> None:
+    """The emulator in its container becomes healthy. Outside the default list: it needs a Docker that builds."""
+    session.run("docker", "compose", "up", "--build", "--wait", external=True)
+    session.run("docker", "compose", "down", "--volumes", external=True)
 
 
 @nox.session

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from picsellia_async.emulator import Faults
     from picsellia_async.inference import OnnxModel
     from picsellia_async.inference.onnx_model import Task
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,12 +75,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--faults", type=Path, metavar="FILE", help="script the faults of a JSON file: one object, or a list of them"
     )
+    parser.add_argument(
+        "--https",
+        action="store_true",
+        help="serve HTTPS with a certificate of its own; ca_file in the line says whom to trust",
+    )
+    parser.add_argument(
+        "--export",
+        action="store_true",
+        help='go to the background and print what makes a shell use it: eval "$(picsellia-async emulator --export)"',
+    )
     parser.set_defaults(run=run)
     conform.add_parser(parser.add_subparsers(metavar="conform", help="instead of serving"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says otherwise; 0 on a clean stop, 2 where the address or the directory cannot be used."""
+    if args.export:
+        from picsellia_async.cli.shell_export import export  # noqa: PLC0415 - seldom
+
+        return export(args, _serve_until_stopped)
+    return _serve_until_stopped(args)
+
+
+def _serve_until_stopped(args: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         asyncio.run(_serve(args))
@@ -145,6 +166,7 @@ async def _serve(args: argparse.Namespace) -> None:
         args.port, args.data_dir, deployment_type=args.type, deployments=_deployments(args.deployment),
         model=models.get("model"), shadow_model=models.get("shadow_model"), host=args.host, strict_images=args.strict_images, loose=args.loose,
         jwt_lifetime=args.jwt_lifetime, visibility_delay=args.visibility_delay, public_url=args.public_url,
+        tls="self-signed" if args.https else None,
     )  # fmt: skip
     if args.faults is not None:
         _script_faults(emulator.faults, args.faults)
@@ -157,5 +179,15 @@ async def _serve(args: argparse.Namespace) -> None:
             "deployment_id": emulator.deployment_id,
             "dashboard": emulator.dashboard,
         }
-        print(orjson.dumps(facts).decode(), flush=True)
+        if emulator.ca_file is not None:
+            facts["ca_file"] = str(emulator.ca_file)
+        if args.export:
+            from picsellia_async.cli import shell_export  # noqa: PLC0415 - as above
+
+            log = shell_export.log_file(args)
+            print(orjson.dumps({**facts, "log": str(log)}).decode(), flush=True)
+            shell_export.log_to(log)
+        else:
+            print(orjson.dumps(facts).decode(), flush=True)
+        _LOG.info("the emulator serves; its dashboard is %s", emulator.dashboard)
         await stopped.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -75,6 +76,8 @@ class Control:
         """Return the routes."""
         return [
             *self._dashboard.routes(),
+            Route(f"{CONTROL_PREFIX}/health/live", self.live, methods=["GET"]),
+            Route(f"{CONTROL_PREFIX}/health/ready", self.ready, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/predictions", self.predictions, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/journal", self.journal, methods=["GET"]),
             Route(f"{CONTROL_PREFIX}/reset", self.reset, methods=["POST"]),
@@ -86,6 +89,18 @@ class Control:
     def close(self) -> None:
         """End the answers that have no end of their own, so that stopping need not wait for them."""
         self._dashboard.close()
+
+    async def live(self, _request: Request) -> Response:
+        """Tell that the process answers."""
+        return json_response({"status": "ok"})
+
+    async def ready(self, _request: Request) -> Response:
+        """Tell whether what arrives can be stored: in the database, and where images lie."""
+        try:
+            await self._state.store.check()
+        except (OSError, sqlite3.Error) as exc:
+            return json_response({"status": "error", "detail": f"nothing can be stored: {exc}"}, 503)
+        return json_response({"status": "ok"})
 
     async def predictions(self, request: Request) -> Response:
         """Tell what monitoring stored, oldest first; `limit`, `offset` and `deployment_id` choose among it."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from picsellia_async.emulator.domain.served_model import Model
 from picsellia_async.enums import InferenceType
+
+Tls: TypeAlias = tuple[str | Path, str | Path] | Literal["self-signed"]
+"""Files of certificate and private key, or that they are to be made."""
 
 
 class EmulatorOptions(TypedDict, total=False):
@@ -29,5 +32,5 @@ class EmulatorOptions(TypedDict, total=False):
     seed: int
     journal_max: int
     keep_alive: float
-    tls: tuple[str | Path, str | Path] | None
+    tls: Tls | None
     clock: Callable[[], float]

@@ -7,11 +7,13 @@ import contextlib
 import ipaddress
 import logging
 import random
+import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Any, Final, Literal, Self, TypeVar, Unpack
+from urllib.parse import urlsplit
 
 from picsellia_async._wire.converter import JsonObject
 from picsellia_async.emulator import app, seed
@@ -22,7 +24,7 @@ from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.served_model import Model, Models
 from picsellia_async.emulator.domain.state import Options, State
 from picsellia_async.emulator.domain.tokens import Tokens
-from picsellia_async.emulator.emulator_options import EmulatorOptions
+from picsellia_async.emulator.emulator_options import EmulatorOptions, Tls
 from picsellia_async.emulator.opening import Opened, opened
 from picsellia_async.emulator.seed import Beginning
 from picsellia_async.emulator.services import bucket
@@ -35,7 +37,7 @@ from picsellia_async.emulator.transport.loop_thread import LoopThread
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.emulator.transport.security import SecurityMiddleware
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ClosedError, ConfigurationError
+from picsellia_async.errors import ClosedError, ConfigurationError, shown
 from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.validation import boolean, text, whole_number
 
@@ -78,7 +80,7 @@ class Emulator:
         seed: int = 0,
         journal_max: int = JOURNAL_MAX,
         keep_alive: float = 75.0,
-        tls: tuple[str | Path, str | Path] | None = None,
+        tls: Tls | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Choose how the emulator behaves; nothing is opened yet.
@@ -101,7 +103,8 @@ class Emulator:
             seed: Of the draws that decide which images a sample rate keeps.
             journal_max: Requests kept in the journal.
             keep_alive: Seconds after which an idle connection is closed, without a word to the client.
-            tls: Files of certificate and private key (PEM); None serves plain HTTP.
+            tls: Files of certificate and private key (PEM); "self-signed" makes them, with an authority whose file is `ca_file` (extra
+                `tls`); None serves plain HTTP.
             clock: Epoch seconds; for tokens, presigned URLs and dates.
 
         Raises:
@@ -130,7 +133,8 @@ class Emulator:
         self.faults: Faults = Faults()
         """Scripted faults, and the account of what they did."""
         self._keep_alive = keep_alive
-        self._tls = None if tls is None else (str(tls[0]), str(tls[1]))
+        self._tls = tls if tls is None else _checked_tls(tls)
+        self._ca_file: Path | None = None
         self._running: _Running | None = None
         self._address: tuple[int, str] | None = None
         """Port and api token of the latest run."""
@@ -155,6 +159,14 @@ class Emulator:
     def api_token(self) -> str:
         """Token of the seeded user; the same across restarts on one data directory."""
         return self._latest()[1]
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificate of the authority (PEM) that signed that of a `tls="self-signed"`, for `verify=` of a client; else None.
+
+        Below `data_dir`, where it stays the same; without one it is gone when the emulator stops.
+        """
+        return self._ca_file
 
     @property
     def organization_id(self) -> str:
@@ -235,11 +247,28 @@ class Emulator:
             self.faults.expire_tokens = state.tokens.expire
             safe = SecurityMiddleware(application, self._options.public_url)
             served = JournalMiddleware(safe, self.journal, self._clock)
-            server = await Server.start_on(listener, served, self.faults, self._keep_alive, self._tls)
+            server = await Server.start_on(
+                listener, served, self.faults, self._keep_alive, await self._tls_files(stack)
+            )
             stack.push_async_callback(server.stop)
             stack.callback(control.close)
             self._running = _Running(state, kept, server, stack.pop_all())
             self._address = listener.getsockname()[1], self._document("user", "user")["api_token"]
+
+    async def _tls_files(self, stack: contextlib.AsyncExitStack) -> tuple[str, str] | None:
+        """Return the files of certificate and key; one of its own is made here."""
+        if self._tls != "self-signed":
+            return self._tls
+        from picsellia_async.emulator.transport.self_signed import self_signed  # noqa: PLC0415 - seldom
+
+        if self._directory is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="picsellia-emulator-")))
+        else:
+            folder = self._directory / "tls"
+        names = [name for name in (self._host, urlsplit(self._options.public_url or "").hostname) if name]
+        files = await asyncio.to_thread(self_signed, folder, names)
+        self._ca_file = files.ca
+        return str(files.certificate), str(files.key)
 
     def close_idle_connections(self) -> int:
         """Close the connections that wait for a request, as a server does at the end of keep-alive; return how many."""
@@ -381,6 +410,8 @@ class ThreadedEmulator:
         """Name of the seeded deployment at the beginning."""
         self.dashboard: str = emulator.dashboard
         """URL of the page that shows what arrived."""
+        self.ca_file: Path | None = emulator.ca_file
+        """Certificate of the authority that signed the emulator's own; see `Emulator.ca_file`."""
 
     @property
     def is_running(self) -> bool:
@@ -466,6 +497,14 @@ class ThreadedEmulator:
 async def _called(function: Callable[[], T]) -> T:
     """Call a function in the thread of the event loop, which is where the database lives."""
     return function()
+
+
+def _checked_tls(tls: Tls) -> tuple[str, str] | Literal["self-signed"]:
+    if tls == "self-signed":
+        return "self-signed"
+    if isinstance(tls, (str, Path)) or len(tls) != 2:
+        raise ConfigurationError(f"tls must be the files of certificate and key, or 'self-signed', got {shown(tls)}")
+    return str(tls[0]), str(tls[1])
 
 
 def _is_loopback(address: str) -> bool:

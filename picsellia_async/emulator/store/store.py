@@ -10,6 +10,7 @@ since the write-ahead log is not synchronised to the disk at every commit.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ DATABASE: Final = "emulator.sqlite"
 
 SCHEMA_VERSION: Final = 1
 """Version of the tables; another one in a data directory is refused rather than misread."""
+
+_PAGE_BYTES: Final = 4096
+"""What `check` writes: a page of most file systems."""
 
 _INDEXES: Final = """
 create index if not exists data_by_name on data (datalake_id, filename);
@@ -146,6 +150,18 @@ class Store:
         for table in (self.data, self.predictions, self.assignments, self.objects):
             table.delete("1")
         self.undo_with(self.blobs.clear())
+
+    async def check(self) -> None:
+        """Try whether a request could be stored now, with a page that is written and removed; nothing is changed.
+
+        Raises:
+            OSError: No file can be written.
+            sqlite3.Error: The database takes no changes.
+        """
+        page = os.urandom(_PAGE_BYTES)
+        self.blobs.drop(await self.blobs.stage(hashlib.sha256(page).hexdigest(), page))
+        self._connection.execute("begin immediate")
+        self._connection.execute("rollback")
 
     async def close(self) -> None:
         """Wait for contents under way and close the database. Closing twice is fine."""
