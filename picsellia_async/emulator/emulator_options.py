@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict
+from typing import TypedDict
 
 from picsellia_async.emulator.domain.served_model import Model
+from picsellia_async.emulator.transport.tls_files import Tls
 from picsellia_async.enums import InferenceType
-
-Tls: TypeAlias = tuple[str | Path, str | Path] | Literal["self-signed"]
-"""Files of certificate and private key, or that they are to be made."""
 
 
 class EmulatorOptions(TypedDict, total=False):

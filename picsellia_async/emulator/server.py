@@ -7,12 +7,11 @@ import contextlib
 import ipaddress
 import logging
 import random
-import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from picsellia_async._wire.converter import JsonObject
@@ -24,7 +23,7 @@ from picsellia_async.emulator.domain.ids import stable_id
 from picsellia_async.emulator.domain.served_model import Model, Models
 from picsellia_async.emulator.domain.state import Options, State
 from picsellia_async.emulator.domain.tokens import Tokens
-from picsellia_async.emulator.emulator_options import EmulatorOptions, Tls
+from picsellia_async.emulator.emulator_options import EmulatorOptions
 from picsellia_async.emulator.opening import Opened, opened
 from picsellia_async.emulator.seed import Beginning
 from picsellia_async.emulator.services import bucket
@@ -36,8 +35,9 @@ from picsellia_async.emulator.transport.journal_middleware import JournalMiddlew
 from picsellia_async.emulator.transport.loop_thread import LoopThread
 from picsellia_async.emulator.transport.runner import Server, bracketed, listen
 from picsellia_async.emulator.transport.security import SecurityMiddleware
+from picsellia_async.emulator.transport.tls_files import Tls, TlsFiles
 from picsellia_async.enums import InferenceType
-from picsellia_async.errors import ClosedError, ConfigurationError, shown
+from picsellia_async.errors import ClosedError, ConfigurationError
 from picsellia_async.predictions import PREDICTION_FORMATS
 from picsellia_async.validation import boolean, text, whole_number
 
@@ -133,8 +133,7 @@ class Emulator:
         self.faults: Faults = Faults()
         """Scripted faults, and the account of what they did."""
         self._keep_alive = keep_alive
-        self._tls = tls if tls is None else _checked_tls(tls)
-        self._ca_file: Path | None = None
+        self._tls = None if tls is None else TlsFiles(tls)
         self._running: _Running | None = None
         self._address: tuple[int, str] | None = None
         """Port and api token of the latest run."""
@@ -162,11 +161,8 @@ class Emulator:
 
     @property
     def ca_file(self) -> Path | None:
-        """Certificate of the authority (PEM) that signed that of a `tls="self-signed"`, for `verify=` of a client; else None.
-
-        Below `data_dir`, where it stays the same; without one it is gone when the emulator stops.
-        """
-        return self._ca_file
+        """Authority (PEM) behind `tls="self-signed"`, for a client's trust; it stays the same below `data_dir`, and goes otherwise."""
+        return None if self._tls is None else self._tls.ca_file
 
     @property
     def organization_id(self) -> str:
@@ -247,28 +243,13 @@ class Emulator:
             self.faults.expire_tokens = state.tokens.expire
             safe = SecurityMiddleware(application, self._options.public_url)
             served = JournalMiddleware(safe, self.journal, self._clock)
-            server = await Server.start_on(
-                listener, served, self.faults, self._keep_alive, await self._tls_files(stack)
-            )
+            names = (self._host, urlsplit(self._options.public_url or "").hostname)
+            tls = None if self._tls is None else await self._tls.open(self._directory, names, stack)
+            server = await Server.start_on(listener, served, self.faults, self._keep_alive, tls)
             stack.push_async_callback(server.stop)
             stack.callback(control.close)
             self._running = _Running(state, kept, server, stack.pop_all())
             self._address = listener.getsockname()[1], self._document("user", "user")["api_token"]
-
-    async def _tls_files(self, stack: contextlib.AsyncExitStack) -> tuple[str, str] | None:
-        """Return the files of certificate and key; one of its own is made here."""
-        if self._tls != "self-signed":
-            return self._tls
-        from picsellia_async.emulator.transport.self_signed import self_signed  # noqa: PLC0415 - seldom
-
-        if self._directory is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="picsellia-emulator-")))
-        else:
-            folder = self._directory / "tls"
-        names = [name for name in (self._host, urlsplit(self._options.public_url or "").hostname) if name]
-        files = await asyncio.to_thread(self_signed, folder, names)
-        self._ca_file = files.ca
-        return str(files.certificate), str(files.key)
 
     def close_idle_connections(self) -> int:
         """Close the connections that wait for a request, as a server does at the end of keep-alive; return how many."""
@@ -497,14 +478,6 @@ class ThreadedEmulator:
 async def _called(function: Callable[[], T]) -> T:
     """Call a function in the thread of the event loop, which is where the database lives."""
     return function()
-
-
-def _checked_tls(tls: Tls) -> tuple[str, str] | Literal["self-signed"]:
-    if tls == "self-signed":
-        return "self-signed"
-    if isinstance(tls, (str, Path)) or len(tls) != 2:
-        raise ConfigurationError(f"tls must be the files of certificate and key, or 'self-signed', got {shown(tls)}")
-    return str(tls[0]), str(tls[1])
 
 
 def _is_loopback(address: str) -> bool:

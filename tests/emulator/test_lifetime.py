@@ -267,7 +267,7 @@ def test_the_command_makes_deployments_of_other_types(tmp_path: Path) -> None:
     ]  # fmt: skip
     for wrong, words in (
         (["--type", "box"], "'box' is no InferenceType; accepted are"),
-        (["--deployment", "cells"], "--deployment must be NAME=TYPE, got 'cells'"),
+        (["--deployment", "cells"], '--deployment must be NAME=TYPE, got "cells"'),
         (["--deployment", "a=MASK", "--deployment", "a=LINE"], "--deployment names 'a' twice"),
     ):
         ended = subprocess.run([sys.executable, "-m", "picsellia_async.cli", "emulator", *wrong], capture_output=True, text=True, check=False)  # fmt: skip
