@@ -120,13 +120,11 @@ class Uploader:
         memory = FlowControl(chosen.max_pending_bytes, chosen.max_pending_frames, waiting_bytes=chosen.waiting_bytes)
         find, on_outcome = find if chosen.deduplicate else None, chosen.on_outcome
         self._sources = SourceCounts() if chosen.by_source else None
-        if self._sources is not None:
-            on_outcome = self._sources.counting(on_outcome)
         if spans is not None:
             send, on_outcome = spans.sending(send), spans.ending(on_outcome)
             find = find and spans.finding(find)
         self._spans = spans
-        self._ledger = Ledger(memory, writer, on_outcome)
+        self._ledger = Ledger(memory, writer, on_outcome, self._sources)
         newest = chosen.order == "newest"
         queue: FairQueue[Item] = FairQueue(keeps_order=chosen.ordered_by == "source", newest_first=newest)
         rules = Rules(

@@ -347,7 +347,7 @@ class DeliveryLog:
     # The lines.
 
     def _beginning(self, trouble: Trouble, counts: Counts, first_lost: list[Failure], now: float) -> Line:
-        level = logging.ERROR if trouble.health is Health.REFUSED else logging.WARNING
+        level = logging.ERROR if trouble.is_gone or trouble.health is Health.REFUSED else logging.WARNING
         text = f"{trouble.state}{_reason(trouble.why)}: {self._waiting(trouble, counts)}"
         lost, numbers = self._lost_part(counts, first_lost, now, trouble.before)
         return Line(level, text + lost, {**self._fields(counts, now - trouble.since), **numbers})
@@ -366,12 +366,15 @@ class DeliveryLog:
             return []
         seconds, before = round((trouble.well_since or now) - trouble.since, 1), trouble.before
         delivered, lost_since, refused = counts.delivered - before.delivered, trouble.lost, trouble.refused
+        # Frames that a full disk kept in memory are not written when it has room again.
+        is_of_disk = trouble.health in {Health.DISK_FULL, Health.DEGRADED} or self._disk.health is not Health.OK
+        places = self._places(counts) if is_of_disk else ""
         end = trouble.end(none_is_taken=counts.lost > before.lost and not delivered)
         text = (
             f"{end} after {f'{seconds:.0f} s' if seconds >= 1 else 'less than a second'}: "
             f"{_frames(delivered)} {'was' if delivered == 1 else 'were'} delivered since it began, "
             f"{lost_since} lost meanwhile{_may_be_stored(trouble.may_be_stored)}, {f'{refused} not taken, ' if refused else ''}"
-            f"{counts.pending} wait"
+            f"{counts.pending} wait{places}"
         )
         since = {
             "trouble_delivered": delivered,
@@ -438,12 +441,16 @@ class DeliveryLog:
     def _places(counts: Counts) -> str:
         """Tell where pending frames are, while the disk is in trouble: what is in memory only ends with the process."""
         stored = min(counts.spool_frames or 0, counts.pending)
-        return f" ({stored} in the spool, {counts.pending - stored} in memory)" if counts.pending else ""
+        gone = counts.in_lost_files or 0
+        more = f", {gone} in files that nobody finds again" if gone else ""
+        return f" ({stored} in the spool, {counts.pending - stored - gone} in memory{more})" if counts.pending else ""
 
     def _fields(self, counts: Counts, seconds: float = 0.0) -> dict[str, object]:
         numbers: dict[str, object] = attrs.asdict(counts, filter=lambda _, value: value is not None)
         if counts.spool_frames is not None:
-            numbers["in_memory"] = counts.pending - min(counts.spool_frames, counts.pending)
+            numbers["in_memory"] = (
+                counts.pending - min(counts.spool_frames, counts.pending) - (counts.in_lost_files or 0)
+            )
         return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 

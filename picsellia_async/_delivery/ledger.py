@@ -1,8 +1,10 @@
 """The account of an uploader's frames: the only place that changes a count.
 
 `accept` takes a frame in, `end` gives it its one outcome, `accept_ended` does both for a frame that ends as it comes; `recover`,
-`end_on_disk` and `lose` do the same for frames that are on disk only. Everything else reads. So
-`accepted == delivered + rejected + dropped + spooled + pending` holds whatever happens around it.
+`end_on_disk` and `end_damaged` do the same for frames that are on disk only. Everything else reads. So
+`accepted == delivered + rejected + dropped + spooled + pending` holds whatever happens around it. No number but `pending` falls: metrics
+give them out as counters, and a counter that falls counts as one that began anew. `merge` is the exception, which needs two processes that
+bring one frame to one disk within a commit.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import asyncio
 import itertools
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
 import attrs
@@ -29,6 +31,7 @@ from picsellia_async._delivery.outcomes import (
     failure_of,
 )
 from picsellia_async._delivery.receipt import Item, Receipt
+from picsellia_async._delivery.source_counts import SourceCounts
 from picsellia_async._error_text import typed_text
 from picsellia_async._log_line import logger
 from picsellia_async.frames import Frame
@@ -70,6 +73,8 @@ class Ledger:
     """Told about the end of frames that are on disk."""
     on_outcome: Callable[[Outcome], object] | None = None
     """The user's callback."""
+    sources: SourceCounts | None = None
+    """Counts outcomes by source; None where nobody asked for that."""
     on_callback_error: Callable[[str, BaseException], object] | None = attrs.field(default=None, init=False)
     """Told which callback raised, and what."""
     durations: list[Callable[[float], object]] = attrs.field(factory=list, init=False)
@@ -153,7 +158,7 @@ class Ledger:
         receipt = Receipt(frame.id)
         self.accepted += 1
         # Behind everything that a flush under way waits for: it was not accepted when that began.
-        self._end(receipt, outcome, 0, self.last_seq + 1)
+        self._end(receipt, outcome, 0, self.last_seq + 1, frame.source or "")
         return receipt
 
     def refuse(self, error: BaseException, frame: Frame | None = None) -> None:
@@ -237,43 +242,64 @@ class Ledger:
             self.end_passing(item)
         if self.disk is not None and item.disk_bytes:
             self.disk.end(item, outcome)
-        self._end(item.receipt, outcome, len(image) if isinstance(image, bytes) else item.file_bytes, item.seq)
+        self._end(
+            item.receipt, outcome, len(image) if isinstance(image, bytes) else item.file_bytes, item.seq, item.source
+        )
 
     def end_undelivered(self, item: Item, outcome: Dropped | Spooled) -> None:
         """Give a frame that is in memory at the end of closing its outcome, and list it in the report."""
         self.undelivered.append(outcome)
         self.end(item, outcome)
 
-    def end_on_disk(self, receipt: Receipt, outcome: Spooled) -> None:
+    def end_on_disk(self, receipt: Receipt, outcome: Spooled, source: str) -> None:
         """Give a frame that is on disk only its outcome."""
-        self._end(receipt, outcome, 0, 0)
+        self._end(receipt, outcome, 0, 0, source)
 
-    def end_damaged(self, receipt: Receipt, error: BaseException) -> None:
-        """Give a frame its outcome that was accepted in this run, and whose record on disk turned out to be damaged."""
+    def end_damaged(self, receipt: Receipt, error: BaseException, source: str, *, is_of_former_run: bool) -> None:
+        """Give a frame its outcome whose record on disk turned out to be damaged, or gone.
+
+        Args:
+            receipt: Its receipt; of an id that is 0 where nobody knows the id.
+            error: What is known.
+            source: `Frame.source`, empty for none.
+            is_of_former_run: Whether a process before this one accepted it, and may have sent it.
+        """
         self.quarantined += 1
-        self._end(receipt, Dropped(None, DropReason.DAMAGED, error, damaged_id=receipt.frame_id), 0, 0)
+        known = receipt.frame_id if receipt.frame_id.int else None
+        outcome = Dropped(None, DropReason.DAMAGED, error, may_be_stored=is_of_former_run, damaged_id=known)
+        self._end(receipt, outcome, 0, 0, source)
 
-    def end_unlisted(self, count: int) -> None:
-        """Count frames that stay on disk and cannot be told apart, since the disk cannot be read."""
+    def end_unlisted(self, receipts: list[Receipt], by_source: Mapping[str, int], error: BaseException) -> None:
+        """Count frames that stay on disk and cannot be told apart, since the disk cannot be read.
+
+        Args:
+            receipts: Those without outcome. Some of these frames' as far as there are as many, the others' of frames that are gone.
+            by_source: How many frames there are, by source.
+            error: What is known of them.
+        """
+        count = sum(by_source.values())
+        for receipt in receipts[:count]:
+            self._end(receipt, Spooled(receipt.frame_id, error=error), 0, 0, None)
+        for receipt in receipts[count:]:
+            lost = Dropped(None, DropReason.DAMAGED, error, damaged_id=receipt.frame_id)
+            self.call(receipt.resolve, lost, "add_done_callback of a receipt")
+        if self.sources is not None:
+            for source, frames in by_source.items():
+                self.sources.count(Spooled, source, frames)
+        count = max(0, count - len(receipts))
         self.spooled += count
         self._count_flushes(0, count)
         self.ended.set()
 
-    def lose(self, count: int) -> None:
-        """Take back frames found on disk that turned out to be damaged: they were never really taken."""
-        self.accepted -= count
-        self.recovered -= min(count, self.recovered)
-        self.quarantined += count
-        self._count_flushes(0, count)
-        self.ended.set()
-
-    def _end(self, receipt: Receipt, outcome: Outcome, size: int, seq: int) -> None:
+    def _end(self, receipt: Receipt, outcome: Outcome, size: int, seq: int, source: str | None) -> None:
         if isinstance(outcome, Delivered):
             self.delivered += 1
             self.bytes_delivered += size
             self.duplicates += outcome.is_duplicate
         else:
-            self._count_undelivered(outcome)
+            self._count_undelivered(outcome, source)
+        if self.sources is not None and source is not None:
+            self.sources.count(type(outcome), source)
         if self._flushes:
             self._count_flushes(seq, 1)
         self.ended.set()
@@ -285,14 +311,14 @@ class Ledger:
         if self.on_outcome is not None:
             self.call(self.on_outcome, outcome)
 
-    def _count_undelivered(self, outcome: Rejected | Dropped | Spooled) -> None:
+    def _count_undelivered(self, outcome: Rejected | Dropped | Spooled, source: str | None) -> None:
         if isinstance(outcome, Rejected):
             self.rejected += 1
             has_room = self.rejected <= REJECTED_LINES_MAX
         elif isinstance(outcome, Dropped):
             self.dropped += 1
             self.dropped_by_reason[outcome.reason.value] += 1
-            self.dropped_by_source["" if outcome.frame is None else outcome.frame.source or ""] += 1
+            self.dropped_by_source[source or ""] += 1
             has_room = self.dropped <= OTHER_LINES_MAX
         else:
             self.spooled += 1
@@ -301,7 +327,7 @@ class Ledger:
             self.may_be_stored += outcome.may_be_stored
         is_first = len(self.first_lost) < FIRST_LOST_MAX and not isinstance(outcome, Spooled)
         if has_room or is_first:
-            line = failure_of(outcome)
+            line = failure_of(outcome, source)
             if has_room:
                 self.failures.append(line)
             if is_first:

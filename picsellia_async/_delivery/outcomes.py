@@ -28,7 +28,7 @@ class DropReason(enum.StrEnum):
     CLOSED = "closed"
     """The uploader closed before it could be delivered, and there is no spool."""
     DAMAGED = "damaged"
-    """Its record on disk was damaged or deleted while the uploader ran; counted in `quarantined` too."""
+    """Its record on disk turned out to be damaged or gone; counted in `quarantined` too."""
 
 
 class Health(enum.StrEnum):
@@ -95,7 +95,7 @@ class Dropped:
     may_be_stored: bool = False
     """Whether an answer was lost or unclear, so that the service may have it all the same."""
     damaged_id: UUID | None = attrs.field(default=None, repr=False)
-    """`Frame.id` of a frame whose record was damaged."""
+    """`Frame.id` of a frame whose record was damaged; None where not even that is known."""
 
 
 @attrs.frozen
@@ -141,14 +141,19 @@ def id_of(outcome: Outcome) -> UUID:
     return outcome.damaged_id or UUID(int=0)
 
 
-def failure_of(outcome: Rejected | Dropped | Spooled) -> Failure:
-    """Return the report's line for an outcome."""
+def failure_of(outcome: Rejected | Dropped | Spooled, source: str | None = None) -> Failure:
+    """Return the report's line for an outcome.
+
+    Args:
+        outcome: What became of the frame.
+        source: `Frame.source`, where the frame was on disk only.
+    """
     frame = outcome.frame
     frame_id = id_of(outcome)
     reason = typed_text(outcome.error)
     if isinstance(outcome, Dropped):
         reason = f"{outcome.reason.value}; {reason}" if reason else outcome.reason.value
-    name, source = ("", None) if frame is None else (frame.filename, frame.source)
+    name, source = ("", source or None) if frame is None else (frame.filename, frame.source)
     may_be_stored = not isinstance(outcome, Spooled) and outcome.may_be_stored
     return Failure(frame_id, name, source, type(outcome).__name__.lower(), reason, may_be_stored)
 
@@ -174,7 +179,7 @@ class SourceStatistics:
     dropped: int
     """Given up by the uploader's rules."""
     spooled: int
-    """Left on disk at the end, as far as they were in memory too; 0 before."""
+    """Left on disk at the end; 0 before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -273,7 +278,8 @@ class UploadReport:
     recovered: int
     """Of the accepted: found in the spool at the start."""
     quarantined: int
-    """Records of the spool that were damaged; not part of the sum, since nobody knows what they were."""
+    """Records of the spool that were damaged or gone. Those that were accepted are `dropped` too; those that were found at the opening
+    are part of no other number, since nobody knows what they were."""
     retries: int
     """Repeats sent, without those at once behind a new sign-in, as in `Delivered.attempts`."""
     duplicates: int

@@ -75,6 +75,8 @@ class Disk(Protocol):
     """Whether the file system has no room."""
     is_gone: bool
     """Whether the directory was deleted, replaced or unmounted: nothing of it is on disk any more."""
+    on_change: Callable[[], None] | None
+    """Called when the others have changed."""
 
 
 @attrs.frozen
@@ -143,6 +145,8 @@ class Reporter:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
         self._losses = _Losses.of(self._ledger)
+        if self._spool is not None:
+            self._spool.on_change = self.look
 
     def write(self, *lines: Line | None) -> None:
         """Write lines that say whose they are; None is no line. What works for the uploader, a pipeline, has its lines written here too."""
@@ -241,8 +245,9 @@ class Reporter:
             is_end: Whether they are about to be cancelled: the last line tells of it.
         """
         self._is_ending = is_end
-        what = "the request under way was not" if requests == 1 else f"none of {requests} requests under way was"
-        self._signal, self._error = Signal.DOWN, TimeoutError(f"{what} answered for {seconds:.0f} s")
+        # Not that these were under way for so long: others may have timed out meanwhile.
+        under_way = f"{requests} request{'' if requests == 1 else 's'} under way"
+        self._signal, self._error = Signal.DOWN, TimeoutError(f"no answer for {seconds:.0f} s, with {under_way}")
         self.look(lasted=lasted)
 
     def look(self, *, is_sure: bool = False, lasted: float = 0.0) -> None:
@@ -338,10 +343,12 @@ class Reporter:
 
     def _counts(self) -> Counts:
         ledger, spool = self._ledger, self._spool
-        stored = None
-        if spool is not None:
+        stored = in_lost_files = None
+        if spool is not None and spool.is_gone:
+            stored, in_lost_files = 0, max(0, ledger.pending - len(ledger.known))
+        elif spool is not None:
             in_memory = sum(1 for item in list(ledger.known.values()) if not item.is_written)
-            stored = 0 if spool.is_gone else max(0, ledger.pending - in_memory) + ledger.spooled
+            stored = max(0, ledger.pending - in_memory) + ledger.spooled
         return Counts(
             ledger.pending,
             ledger.delivered,
@@ -351,6 +358,7 @@ class Reporter:
             ledger.not_accepted,
             stored,
             ledger.may_be_stored,
+            in_lost_files,
         )
 
     def close(self) -> None:

@@ -411,6 +411,8 @@ class Sender:
             state = item.state
             if error is not None:
                 self._ledger.end(item, Rejected(item.frame, error, state.attempts, may_be_stored=state.may_be_stored))
+        if items:  # what is lost between two attempts is lost to the trouble that there is, which the next one may end
+            self._reporter.look()
 
     # Waiting.
 

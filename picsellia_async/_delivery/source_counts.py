@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from picsellia_async._delivery.outcomes import Delivered, Dropped, Outcome, Rejected, SourceStatistics, Spooled
@@ -21,17 +21,15 @@ class SourceCounts:
         """Begin empty."""
         self._counts: dict[str, Counter[type[Outcome]]] = {}
 
-    def counting(self, on_outcome: Callable[[Outcome], object] | None) -> Callable[[Outcome], object]:
-        """Return `on_outcome` that counts first."""
+    def count(self, kind: type[Outcome], source: str, frames: int = 1) -> None:
+        """Count frames that have their outcome.
 
-        def count(outcome: Outcome) -> None:
-            frame = outcome.frame
-            if frame is not None:  # one that stays on disk unread says no source
-                self._of(frame.source or "")[type(outcome)] += 1
-            if on_outcome is not None:
-                on_outcome(outcome)
-
-        return count
+        Args:
+            kind: Which one.
+            source: `Frame.source`, empty for none.
+            frames: How many.
+        """
+        self._of(source)[kind] += frames
 
     def _of(self, source: str) -> Counter[type[Outcome]]:
         counts = self._counts

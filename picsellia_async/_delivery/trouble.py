@@ -29,6 +29,9 @@ class Counts:
     """On disk now; None where there is no spool."""
     may_be_stored: int = 0
     """Of the rejected and dropped: those of which an answer was lost or unclear."""
+    in_lost_files: int | None = None
+    """Of the pending: those that are only in files of a spool that is gone, which can be read until the uploader is closed. None: it
+    is not gone."""
 
     @property
     def lost(self) -> int:

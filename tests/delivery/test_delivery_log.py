@@ -245,6 +245,25 @@ def test_frames_of_a_lost_spool_are_told_as_in_memory() -> None:
     assert "frames wait, 151 so far (0 in the spool, 151 in memory); the spool has damaged" in summary.text
 
 
+def test_frames_that_a_full_disk_kept_in_memory_are_told_when_it_has_room_again() -> None:
+    """They are not written then: "100 wait" said nothing of that a kill would take them."""
+    log = DeliveryLog(has_spool=True)
+    log.disk_changed(0.0, Health.DISK_FULL, "ENOSPC", NONE)
+    follow(log, 1.0, Counts(100, 0, 0, 0, spool_frames=0))
+    log.disk_changed(4.0, Health.OK, "", NONE)
+    (end,) = follow(log, 10.0, Counts(100, 0, 0, 0, spool_frames=0))
+    assert end.text.endswith("0 lost meanwhile, 100 wait (0 in the spool, 100 in memory)")
+
+
+def test_frames_that_only_a_file_of_a_lost_spool_has_are_not_told_as_in_memory() -> None:
+    """They can be read until the uploader is closed, and are in no memory."""
+    log = DeliveryLog(has_spool=True)
+    log.disk_changed(0.0, Health.DEGRADED, "deleted", NONE, is_gone=True)
+    (begin,) = follow(log, 1.0, Counts(80, 0, 0, 0, spool_frames=0, in_lost_files=63))
+    assert begin.text.endswith("80 wait (0 in the spool, 17 in memory, 63 in files that nobody finds again)")
+    assert (begin.level, begin.fields["in_memory"], begin.fields["in_lost_files"]) == (logging.ERROR, 17, 63)
+
+
 def test_closing_tells_what_was_not_delivered() -> None:
     """By kind, with the spool's place and what is wrong; where all is delivered, that, for who asks for INFO."""
     log = DeliveryLog(has_spool=True)

@@ -34,7 +34,7 @@ def test_the_index_takes_turns_and_keeps_order() -> None:
     assert index.oldest_seq() == 1
     assert index.pop_oldest() == (1, "a", 10)
     index.remove(3, "a")
-    assert index.seqs() == [2, 6]
+    assert list(index.in_order()) == [(2, "a"), (6, "a")]
     index.clear()
     assert (len(index), index.pop(), index.pop_oldest(), index.oldest_seq()) == (0, None, None, None)
 

@@ -168,7 +168,8 @@ async def test_a_description_that_cannot_be_read_is_set_aside(tmp_path: Path, te
         assert await up.flush(timeout=300) == 0
         assert up.statistics().health is Health.DEGRADED
     report = up.report
-    assert (report.accepted, report.delivered, report.quarantined, report.is_balanced) == (3, 3, 1, True)
+    assert (report.accepted, report.delivered, report.dropped, report.quarantined) == (4, 3, 1, 1)
+    assert report.is_balanced
 
 
 async def test_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Path) -> None:
@@ -184,7 +185,8 @@ async def test_a_damaged_record_is_set_aside_and_the_rest_delivered(tmp_path: Pa
         assert up.statistics().health is Health.DEGRADED
         assert up.statistics().quarantined == 1
     report = up.report
-    assert (report.delivered, report.quarantined, report.accepted, report.is_balanced) == (19, 1, 19, True)
+    assert (report.accepted, report.recovered, report.delivered, report.quarantined) == (20, 20, 19, 1)
+    assert (report.dropped_by_reason, report.may_be_stored, report.is_balanced) == ({"damaged": 1}, 1, True)
     assert "frame-000007.jpg" not in service.stored
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -21,7 +22,7 @@ from picsellia_async.errors import SpoolError, UploaderFullError
 from picsellia_async.metrics import PrometheusCollector
 
 from ..support.frames import make_frame
-from .makers import Service, StalledService, uploader
+from .makers import Service, StalledService, fill, uploader
 from .stores import file_bytes, make_record, make_records, opened
 
 pytestmark = pytest.mark.anyio
@@ -314,6 +315,22 @@ def test_what_was_written_before_the_room_ended_is_whole(
     with opened(tmp_path, MEBI) as now:
         assert now.held() == [make_record(1), *make_records(kept[1:], 9000)]
         assert now.recovery.quarantined == 0
+
+
+@pytest.mark.parametrize("durability", ["commit", "interval"])
+async def test_a_frame_that_a_full_disk_has_already_needs_no_room(
+    tmp_path: Path, small_disk: SmallDisk, durability: str
+) -> None:
+    """It is submitted again in the next run, and counts once."""
+    frames = await fill(tmp_path, 3)
+    small_disk.size = 0
+    async with uploader(Service(is_up=False), tmp_path, durability=durability) as up:
+        for frame in frames:
+            await up.submit(frame)
+        with pytest.raises(SpoolError) if durability == "commit" else contextlib.nullcontext():
+            await up.submit(make_frame(9))
+        assert up.statistics().accepted == 3 + (durability == "interval")
+    assert (up.report.spooled, up.report.refused, up.report.is_balanced) == (3, durability == "commit", True)
 
 
 def test_a_spool_on_a_full_disk_opens(tmp_path: Path, small_disk: SmallDisk) -> None:

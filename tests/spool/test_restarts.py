@@ -272,3 +272,21 @@ async def test_a_wall_clock_that_jumps_back_changes_nothing(tmp_path: Path, monk
             await up.submit(make_frame(number))
         assert await up.flush(timeout=300) == 0
     assert service.stored == [f"frame-{number:06d}.jpg" for number in range(10)]
+
+
+async def test_accepted_does_not_fall_where_frames_of_a_former_run_come_again(tmp_path: Path) -> None:
+    """It is a counter of metrics: they counted until their commit found that the disk had them, and were taken back."""
+    found = await fill(tmp_path, 5)
+    seen: list[int] = []
+    service = Service()
+    async with uploader(service, tmp_path, durability="interval") as up:
+        up.pause()
+        for frame in [*found, make_frame(5)]:
+            receipt = await up.submit(frame)
+            seen.append(up.statistics().accepted)
+        up.resume()
+        assert await up.flush(timeout=300) == 0
+        seen.append(up.statistics().accepted)
+    assert seen == [5] * 5 + [6, 6]
+    assert isinstance(await receipt, Delivered)
+    assert (up.report.accepted, len(service.stored), up.report.is_balanced) == (6, 6, True)

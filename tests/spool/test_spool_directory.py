@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from picsellia_async._delivery.outcomes import Dropped, Health, Outcome, Spooled
+from picsellia_async._delivery.outcomes import Dropped, Health, Outcome, Spooled, id_of
 from picsellia_async._delivery.spool import spool_directory as directory_module
 from picsellia_async._delivery.spool.owner import owner_of
 from picsellia_async._delivery.spool.spool_directory import prepare
@@ -152,6 +152,53 @@ async def test_a_directory_that_is_gone_is_told_and_loses_nothing_in_memory(
     assert (up.report.delivered, len(outcomes), up.report.is_balanced) == (10, 10, True)
     assert "the directory of the spool is gone (SpoolError: " in caplog.text
     assert "damaged records" not in caplog.text
+    (line,) = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
+    assert line.startswith("the directory of the spool is gone"), "one line, and not the disk's own beside it"
+
+
+@pytest.mark.parametrize("durability", ["commit", "interval"])
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+async def test_frames_that_were_on_a_lost_disk_only_end_as_dropped(tmp_path: Path, how: str, durability: str) -> None:
+    """They had no outcome, were taken back from `accepted`, and their receipts said `Spooled`. One that was only moved has them still."""
+    directory = tmp_path / "spool"
+    outcomes: list[Outcome] = []
+    options = {"max_pending_bytes": 30_000, "durability": durability, "on_outcome": outcomes.append, "by_source": True}
+    async with uploader(Service(is_up=False), directory, **options) as up:
+        frames = [make_frame(number, 5000, source=f"cam-{number % 2}") for number in range(20)]
+        receipts = [await up.submit(frame) for frame in frames]
+        assert up._spool is not None
+        await up._spool[1]._spool.sync()
+        await asyncio.sleep(0)
+        assert len(up._ledger.known) < 10, "else none is on disk only"
+        lose(directory, how)
+    report = up.report
+    assert (report.accepted, report.dropped, report.spooled, report.is_balanced) == (20, 20, 0, True)
+    assert report.quarantined == report.dropped_by_reason["damaged"] > 10
+    assert {type(await receipt) for receipt in receipts} == {Dropped}
+    assert {id_of(outcome) for outcome in outcomes} == {frame.id for frame in frames}
+    assert report.dropped_by_source == {"cam-0": 10, "cam-1": 10}
+    assert {source: found.dropped for source, found in up.statistics().by_source.items()} == report.dropped_by_source
+    assert {line.source for line in report.failures} == {"cam-0", "cam-1"}
+    if how == "moved":
+        directory.with_name("elsewhere").rename(directory)
+        async with uploader(service := Service(), directory) as up:
+            assert await up.flush(timeout=300) == 0
+        assert len(service.stored) == 20
+
+
+async def test_a_directory_that_goes_away_is_told_while_nothing_else_happens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is sent and nothing comes: the disk's own thread notices."""
+    directory = tmp_path / "spool"
+    changes: asyncio.Queue[Health] = asyncio.Queue()
+    async with uploader(Service(), directory, on_health=lambda before, now, why: changes.put_nowait(now)) as up:
+        await up.submit(make_frame(1))
+        assert await up.flush(timeout=300) == 0
+        lose(directory, "deleted")
+        async with asyncio.timeout(60.0):
+            assert await changes.get() is Health.DEGRADED
+        assert "ERROR" in {line.levelname for line in caplog.records if "the spool is gone" in line.getMessage()}
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])

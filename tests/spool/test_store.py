@@ -175,7 +175,9 @@ def test_a_flush_that_failed_is_not_believed_later(tmp_path: Path, monkeypatch: 
             assert done.refused == {2, 3}
             assert isinstance(done.error, OSError)
         assert now.store.commit([make_record(4)]).error is None
-        assert now.store.ids([1, 2, 3, 4]) == [(1, make_record(1).id), (4, make_record(4).id)]
+        found, gone = now.store.look_up([1, 2, 3, 4])
+        assert found == [(1, make_record(1).id), (4, make_record(4).id)]
+        assert gone == [(2, None), (3, None)]
     with opened(tmp_path) as now:
         assert (now.found, now.recovery.quarantined) == ([1, 4], 0)
 

@@ -57,7 +57,7 @@ def wait_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return verb
 
-    for name in ("open", "claim", "ids", "drop_rejected", "sync", "close"):
+    for name in ("open", "claim", "look_up", "drop_rejected", "sync", "close"):
         monkeypatch.setattr(Spool, name, counted(getattr(Spool, name)))
     monkeypatch.setattr(asyncio, "to_thread", counted(asyncio.to_thread))
     put = Spool.put

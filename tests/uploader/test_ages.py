@@ -94,14 +94,28 @@ async def test_sources_are_counted_where_asked(tmp_path: Path) -> None:
         assert up.statistics().by_source == {}
 
 
+@pytest.mark.usefixtures("disk")
+async def test_frames_left_on_disk_are_counted_by_source_too(tmp_path: Path) -> None:
+    """Most of them are in no memory when it closes; the report's lines and the next run know their sources as well."""
+    service = Service(script=lambda frame, attempt: down())
+    async with uploader(service, spool=tmp_path, by_source=True, max_pending_bytes=50_000, close_timeout=1.0) as up:
+        for number in range(90):
+            await up.submit(make_frame(number, 3000, source=f"cam-{number % 3}"))
+        assert len(up._ledger.known) < 30
+    found = up.statistics().by_source
+    assert {source: (one.spooled, one.pending) for source, one in found.items()} == {
+        f"cam-{number}": (30, 0) for number in range(3)
+    }
+    assert {line.source for line in up.report.failures} == set(found)
+
+
 def test_further_sources_are_counted_together() -> None:
     """A source per picture would fill the memory."""
     counts = SourceCounts()
     found = counts.read({f"cam-{number}": 1 for number in range(SOURCES_MAX)})
     assert len(found) == SOURCES_MAX
-    count = counts.counting(None)
     for number in range(SOURCES_MAX + 5):
-        count(Delivered(make_frame(1, source=f"cam-{number}"), {}))
+        counts.count(Delivered, f"cam-{number}")
     found = counts.read({"cam-new": 2})
     assert len(found) == SOURCES_MAX + 1
     assert (found[OTHERS].delivered, found[OTHERS].pending) == (5, 2)

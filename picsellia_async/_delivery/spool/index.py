@@ -7,8 +7,11 @@ by turns of the sources, so that a camera with a hundred thousand frames on disk
 from __future__ import annotations
 
 import bisect
+import heapq
+import itertools
 from array import array
 from collections import deque
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _COMPACT_FROM: Final = 4096
@@ -203,9 +206,11 @@ class Index:
         """Return how many frames there are by source."""
         return {source: len(queue) for source, queue in self._queues.copy().items()}
 
-    def seqs(self) -> list[int]:
-        """Return the orders of all frames, sorted."""
-        return sorted(seq for queue in self._queues.values() for seq in queue.seqs())
+    def in_order(self) -> Iterator[tuple[int, str]]:
+        """Return order and source of all frames that are there now, sorted; made one by one, since there may be a million."""
+        return heapq.merge(
+            *(zip(queue.seqs(), itertools.repeat(source), strict=False) for source, queue in self._queues.items())
+        )
 
     def clear(self) -> None:
         """Forget everything."""

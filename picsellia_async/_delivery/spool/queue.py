@@ -14,10 +14,11 @@ accepted, and may be sent, at once. In the index and not on disk yet, it keeps i
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -34,7 +35,6 @@ from picsellia_async._delivery.spool.arrival import Arrivals
 from picsellia_async._delivery.spool.index import Entry, Index
 from picsellia_async._delivery.spool.quota import SpoolQuota
 from picsellia_async._delivery.spool.record import Record
-from picsellia_async._delivery.spool.spool import Claimed
 from picsellia_async._log_line import logger, tell
 from picsellia_async.errors import ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
@@ -147,14 +147,15 @@ class SpoolQueue:
         Args:
             item: Its room in memory and on disk is taken.
             record: What is written.
-            accept: Accepts it. Called at once in interval mode, else when the commit has ended, if this was not cancelled meanwhile.
+            accept: Accepts it. Called at once in interval mode where the disk does not have the frame already, else when the commit has
+                ended, if this was not cancelled meanwhile.
 
         Raises:
             SpoolError: It could not be written, and is not accepted.
             ClosedError: The uploader closed before it was on disk, and it is not there.
         """
         item.disk_bytes = record.size
-        if self._spool.durability == "interval":
+        if self._spool.durability == "interval" and not self._spool.may_have(record.id):
             accept(item)
             self._spool.put(record, partial(self._written, item))
             return item.receipt
@@ -296,7 +297,7 @@ class SpoolQueue:
                     self._index.put_back(entry)
             raise
         records = {record.seq: record for record in claimed.records} if claimed is not None else {}
-        gone: list[int] = []
+        gone: list[Entry] = []
         for entry in entries:
             if self._taken.pop(entry.seq, None) is None:
                 continue  # closing did not wait for the disk, and has given it an outcome
@@ -305,22 +306,28 @@ class SpoolQueue:
                     self._ledger.memory.park(-item.size)
                 take(item)
             elif not self._take_in(entry, records.get(entry.seq), take):
-                gone.append(entry.seq)
+                gone.append(entry)
         if gone and claimed is not None:
-            self._end_damaged(gone, claimed)
+            self._set_aside(gone, dict(claimed.damaged) | {record.seq: record.id for record in claimed.records})
 
-    def _end_damaged(self, gone: list[int], claimed: Claimed) -> None:
-        """Account for records that cannot be read: frames of this run get their outcome, those of an earlier one are taken back."""
+    def _set_aside(self, gone: list[Entry], ids: dict[int, bytes | None]) -> None:
+        """Account for records that could not be read."""
         text = "%(damaged)d damaged records were set aside in the spool %(spool)s"
         tell(logging.ERROR, text, damaged=len(gone), spool=str(self._spool.directory))
-        ids = dict(claimed.damaged) | {record.seq: record.id for record in claimed.records}
-        ours = [id_ for seq in gone if (id_ := ids[seq]) is not None and seq > self._recovered_to]
-        for id_ in ours:
-            frame_id = UUID(bytes=id_)
-            error = SpoolError(f"its record in the spool {str(self._spool.directory)!r} is damaged or gone")
-            self._ledger.end_damaged(self._receipts.pop(frame_id, Receipt(frame_id)), error)
-        self._ledger.lose(len(gone) - len(ours))
+        for entry in gone:
+            self._end_damaged(entry.seq, ids[entry.seq], entry.source)
         self._reporter.look()
+
+    def _end_damaged(self, seq: int, id_: bytes | None, source: str) -> None:
+        """Give a frame its outcome whose record cannot be read any more."""
+        frame_id = UUID(bytes=id_ or bytes(16))
+        error = SpoolError(f"its record in the spool {str(self._spool.directory)!r} is damaged or gone")
+        receipt = self._receipts.pop(frame_id, Receipt(frame_id))
+        self._ledger.end_damaged(receipt, error, source, is_of_former_run=self._is_of_former_run(seq))
+
+    def _is_of_former_run(self, seq: int) -> bool:
+        """Return whether a process before this one accepted a frame: it may have sent it without living to see the answer."""
+        return seq <= self._recovered_to or seq in self._adopted
 
     def _take_in(self, entry: Entry, record: Record | None, take: Callable[[Item], None]) -> bool:
         """Bring a record into memory, and hand it on; False if it is damaged, or its description cannot be read."""
@@ -338,6 +345,7 @@ class SpoolQueue:
             item.request = self._encode(frame)
         except ConfigurationError as error:
             self._ledger.end(item, Rejected(frame, error, attempts=0, may_be_stored=item.state.may_be_stored))
+            self._reporter.look()
         else:
             take(item)
         return True
@@ -356,8 +364,7 @@ class SpoolQueue:
             memory_size(len(record.image), record.description),
             self._sender.now() - age,
             frame.source or "",
-            # A process before this one may have sent it without living to see the answer.
-            Queued(may_be_stored=record.seq <= self._recovered_to or record.seq in self._adopted),
+            Queued(may_be_stored=self._is_of_former_run(record.seq)),
             disk_bytes=record.size,
             is_written=True,
         )
@@ -386,6 +393,7 @@ class SpoolQueue:
 
     def _drop(self, item: Item, reason: DropReason) -> None:
         self._ledger.end(item, Dropped(item.frame, reason, item.state.error, item.state.may_be_stored))
+        self._reporter.look()
 
     # Ending.
 
@@ -410,10 +418,10 @@ class SpoolQueue:
         self._unwritten.clear()
         in_memory = sorted(self._ledger.known.values(), key=lambda item: item.seq)
         written = [item.seq for item in in_memory if item.is_written]
-        ids = await self._spool.try_ids(written, patience)
+        answer = await self._spool.look_up(written, patience)
         # A disk that is only slow has what it committed; of one in trouble nobody knows.
-        is_slow = ids is None and self._spool.error is None
-        present = set(written) if is_slow else {seq for seq, _ in ids or ()}
+        is_slow = answer is None and self._spool.error is None
+        present = set(written) if is_slow else {seq for seq, _ in (answer or ((), ()))[0]}
         for item in in_memory:
             self._ledger.end_undelivered(item, last_outcome(item, is_on_disk=item.seq in present))
         await self._end_on_disk(patience if is_synced else 0.0)
@@ -439,34 +447,38 @@ class SpoolQueue:
 
     async def _end_on_disk(self, patience: float) -> None:
         """Give the frames that are on disk only their outcome, with the disk's word that they are there."""
-        seqs, found = self._index.seqs(), 0
-        self._unasked = len(seqs)
+        entries, lost = self._index.in_order(), 0
+        self._unasked = len(self._index)
         self._index.clear()
+        asked: dict[int, str] = {}
         while self._unasked and patience:
-            begin = len(seqs) - self._unasked
-            ids = await self._spool.try_ids(seqs[begin : begin + _IDS_AT_ONCE], patience)
-            if ids is None:
+            asked = dict(itertools.islice(entries, _IDS_AT_ONCE))
+            answer = await self._spool.look_up(list(asked), patience)
+            if answer is None:
                 break
-            for _, id_ in ids:
+            for seq, id_ in answer[0]:
                 frame_id = UUID(bytes=id_)
-                self._ledger.end_on_disk(self._receipts.pop(frame_id, Receipt(frame_id)), Spooled(frame_id))
-            self._unasked = max(0, self._unasked - _IDS_AT_ONCE)
-            found += len(ids)
+                receipt = self._receipts.pop(frame_id, Receipt(frame_id))
+                self._ledger.end_on_disk(receipt, Spooled(frame_id), asked[seq])
+            for seq, known_id in answer[1]:
+                self._end_damaged(seq, known_id, asked[seq])
+            lost += len(answer[1])
+            self._unasked -= len(asked)
+            asked = {}
             await asyncio.sleep(0)
-        lost = len(seqs) - self._unasked - found
         if lost:
             text = "%(gone)d records are gone from the spool %(spool)s"
             tell(logging.ERROR, text, gone=lost, spool=str(self._spool.directory))
-            self._ledger.lose(lost)
-        unlisted, self._unasked = self._unasked, 0
-        for receipt in list(self._receipts.values()):
-            error = SpoolError(f"the spool {str(self._spool.directory)!r} could not be asked, or the record is damaged")
-            if unlisted:
-                unlisted -= 1
-                self._ledger.end_on_disk(receipt, Spooled(receipt.frame_id, error=error))
-            else:
-                receipt.resolve(Spooled(receipt.frame_id, error=error))
-        self._ledger.end_unlisted(unlisted)
+        self._unasked = 0
+        self._end_unlisted(itertools.chain(asked.items(), entries))
+
+    def _end_unlisted(self, entries: Iterable[tuple[int, str]]) -> None:
+        """Give frames their outcome of which the disk does not say whether it has them, and resolve every receipt that is left."""
+        if self._spool.is_gone:
+            for seq, source in entries:
+                self._end_damaged(seq, None, source)
+        error = SpoolError(f"the spool {str(self._spool.directory)!r} could not be asked, or the record is damaged")
+        self._ledger.end_unlisted(list(self._receipts.values()), Counter(source for _, source in entries), error)
 
     async def close(self, patience: float) -> None:
         """Close the file."""

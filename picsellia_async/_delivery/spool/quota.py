@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from picsellia_async._delivery.flow_control import FlowControl
-from picsellia_async._delivery.outcomes import Outcome, Rejected, Spooled
+from picsellia_async._delivery.outcomes import Dropped, DropReason, Outcome, Rejected, Spooled
 from picsellia_async._delivery.receipt import Item
 from picsellia_async._delivery.spool.results import Recovery
 from picsellia_async._delivery.spool.spool import Spool
@@ -55,6 +55,8 @@ class SpoolQuota:
         """Delete the record of a frame that has its outcome, or keep it as a dead letter."""
         if isinstance(outcome, Spooled):
             return
+        if self.spool.is_gone and isinstance(outcome, Dropped) and outcome.reason is DropReason.CLOSED:
+            return  # nobody finds it; a directory that was only moved has it for whoever puts it back
         if isinstance(outcome, Rejected):
             self.reject(item.seq, item.disk_bytes, f"{type(outcome.error).__name__}: {outcome.error}")
         else:

@@ -25,6 +25,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -129,8 +130,11 @@ class Spool:
         """Whether it soon has none."""
         self.is_gone = False
         """Whether the directory was deleted, replaced or unmounted: nothing is on disk any more."""
+        self.on_change: Callable[[], None] | None = None
+        """Called when the disk is in trouble, in another kind of it or out of it: whoever tells of that may have nothing else to do."""
         self.owner = owner
         """Whose frames these are."""
+        self._store: Store | None = None
         self._interval = commit_interval
         self._min_free_bytes = min_free_bytes
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -164,6 +168,10 @@ class Spool:
         self._stopped = stopped
         return await asyncio.shield(opened)
 
+    def may_have(self, id_: bytes) -> bool:
+        """Return whether the disk may have the record of a frame already."""
+        return self._store is not None and self._store.may_have(id_)
+
     def put(self, record: Record, done: Written) -> None:
         """Write a record with the next commit.
 
@@ -192,20 +200,26 @@ class Spool:
         """
         return Claimed(*await self._call(lambda store: store.claim(seqs)))
 
-    async def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Return order and id of those records that are on disk, in files that are still there."""
-        return await self._call(lambda store: store.ids(seqs))
-
-    async def try_ids(self, seqs: list[int], seconds: float) -> list[tuple[int, bytes]] | None:
-        """Return the same, or None where the disk does not answer in time."""
+    async def look_up(
+        self, seqs: Sequence[int], seconds: float
+    ) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes | None]]] | None:
+        """Tell which records are on disk; see `Store.look_up`. None where the disk does not answer in time."""
         if not seqs:
-            return []
+            return [], []
         try:
             async with asyncio.timeout(seconds):
-                return await self.ids(seqs)
+                return await self._call(partial(self._look_up, seqs))
         except (SpoolError, TimeoutError) as error:
             logger.warning("the frames left on disk cannot be listed: %s", error or "the disk does not answer in time")
             return None
+
+    def _look_up(
+        self, seqs: Sequence[int], store: Store
+    ) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes | None]]]:
+        answer = store.look_up(seqs)
+        if store.gone is not None:  # shown before the answer: what becomes of frames that are not there depends on it
+            self._note(store, None)
+        return answer
 
     async def drop_rejected(self, min_bytes: int) -> tuple[int, int]:
         """Delete the oldest dead letters until so many bytes are free; return how many, and their bytes."""
@@ -271,6 +285,7 @@ class Spool:
             failure = error if isinstance(error, SpoolError) else self._failure("opened", error)
         else:
             self._note(store, None)
+            self._store = store
             _tell(loop, _succeed, opened, recovery)
             while self._turn(loop, store):
                 pass
@@ -365,12 +380,16 @@ class Spool:
     def _note(self, store: Store, error: OSError | SpoolError | None) -> None:
         """Show the loop how the disk is."""
         error = error or store.trouble
+        before = self.is_full, self.is_gone, self.error is None
         self.is_full, self.is_nearly_full = store.is_full, store.is_nearly_full
         self.free_bytes, self.is_gone = store.free_bytes, store.gone is not None
         if isinstance(error, SpoolError) or error is None:
             self.error = error
         else:
             self.error = self._failure("written", error)
+        has_changed = before != (self.is_full, self.is_gone, self.error is None)
+        if has_changed and self.on_change is not None and self._loop is not None:
+            _tell(self._loop, self.on_change)
 
     def _failure(self, what: str, error: BaseException) -> SpoolError:
         failure = SpoolError(f"the spool {str(self.directory)!r} cannot be {what}: {error}")

@@ -181,6 +181,10 @@ class Store:
             # None of it is needed to deliver what is there.
             self._room.look([error])
 
+    def may_have(self, id_: bytes) -> bool:
+        """Return whether a pending record may be that of this frame; asked from any thread."""
+        return self.gone is None and hash(id_) in self._ids
+
     # Writing.
 
     def commit(
@@ -247,7 +251,8 @@ class Store:
         """Append records; those that are on disk at the end leave `refused`, also where this fails in the middle."""
         if self.gone is not None:
             raise self.gone
-        self._room.check(sum(record.size for record in puts))
+        if new_bytes := sum(record.size for record in puts if not self.may_have(record.id)):
+            self._room.check(new_bytes)
         written: set[int] = set()
         try:
             for record in puts:
@@ -314,7 +319,6 @@ class Store:
     def _look_for_directory(self) -> None:
         if self.gone is None and not self._directory.is_in_place():
             self.gone = self.trouble = SpoolError(f"the spool {self._name} was deleted, replaced or unmounted")
-            logger.error("%s; nothing is written to it any more", self.gone.message)
 
     def _flush_marks(self) -> None:
         for segment in self._segments:
@@ -377,22 +381,31 @@ class Store:
                 return None
             raise
 
-    def ids(self, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Return order and id of those records that are pending in a file that is still there."""
-        if not self._directory.is_in_place():
-            return []
+    def look_up(self, seqs: Sequence[int]) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes | None]]]:
+        """Tell which records are pending in a file that is still there.
+
+        Args:
+            seqs: Their orders.
+
+        Returns:
+            Order and id of those that are, and of those that are not, as far as the id is known.
+        """
+        self._look_for_directory()
+        is_in_place = self._directory.is_in_place()  # one that was put back has its records, and takes no others
         there: dict[int, bool] = {}
-        result = []
+        found: list[tuple[int, bytes]] = []
+        gone: list[tuple[int, bytes | None]] = []
         for seq in seqs:
             place = self._segments.find(seq)
-            if place is None or place[0].state(place[1]) != PENDING:
+            if place is None:
+                gone.append((seq, None))
                 continue
             segment, index = place
             if segment.number not in there:
-                there[segment.number] = self._segments.is_there(segment)
-            if there[segment.number]:
-                result.append((seq, segment.id(index)))
-        return result
+                there[segment.number] = is_in_place and self._segments.is_there(segment)
+            is_found = there[segment.number] and segment.state(index) == PENDING
+            (found if is_found else gone).append((seq, segment.id(index)))
+        return found, gone
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the refused records, in order."""
@@ -469,7 +482,6 @@ class Store:
         self._look_for_directory()
         if self.trouble is None and not all(map(self._segments.is_there, self._segments)):
             self.trouble = SpoolError(f"files of the spool {self._name} were deleted or replaced")
-            logger.error("%s", self.trouble.message)
 
     def close(self) -> None:
         """Write what is left to write, and close. A spool that holds nothing leaves nothing but its name."""
