@@ -16,6 +16,8 @@ FRAME = make_frame()
 class Writes:
     """A spool that is told what becomes of records, and does nothing."""
 
+    is_gone = False
+
     def acknowledge(self, seq: int) -> None:
         """Nothing is there to delete."""
 

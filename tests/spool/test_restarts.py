@@ -11,6 +11,7 @@ import pytest
 
 from picsellia_async._delivery.outcomes import Delivered, Health, Outcome, Rejected, Spooled
 from picsellia_async._delivery.spool.owner import owner_of
+from picsellia_async._delivery.spool.spool import Spool
 from picsellia_async._delivery.spool.store import Store
 from picsellia_async.errors import AuthenticationError, ConfigurationError, SpoolError
 from picsellia_async.frames import Frame
@@ -290,3 +291,19 @@ async def test_accepted_does_not_fall_where_frames_of_a_former_run_come_again(tm
     assert seen == [5] * 5 + [6, 6]
     assert isinstance(await receipt, Delivered)
     assert (up.report.accepted, len(service.stored), up.report.is_balanced) == (6, 6, True)
+
+
+async def test_frames_that_the_disk_turns_out_to_have_while_they_are_read_back_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process brought them there a moment ago: the reader had them, their answer was not taken, and none of them had an end."""
+    found = await fill(tmp_path, 5)
+    monkeypatch.setattr(Spool, "may_have", lambda self, id_: False)
+    service = Service()
+    async with uploader(service, tmp_path, durability="interval") as up:
+        up.pause()
+        receipts = [await up.submit(frame) for frame in found]
+        up.resume()
+        assert await up.flush(timeout=30) == 0
+    assert [type(await receipt) for receipt in receipts] == [Delivered] * 5
+    assert (up.report.accepted, len(service.stored), up.report.is_balanced) == (5, 5, True)

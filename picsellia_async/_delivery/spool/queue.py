@@ -191,7 +191,8 @@ class SpoolQueue:
         item.disk_bytes = 0
         if is_waiting:
             del self._unwritten[item.seq]
-            self._index.remove(item.seq, item.source)
+            if self._taken.pop(item.seq, None) is None:  # else the reader has it, and finds it gone from there
+                self._index.remove(item.seq, item.source)
         elif not self._sender.queue.remove(item):
             return
         self._ledger.merge(item)
