@@ -112,10 +112,10 @@ _OPTIONAL: Final[dict[str, Callable[[Any, str], Any]]] = {
 _optional_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_OPTIONAL)
 
 
-def has_optional(options: MonitorOptions) -> bool:
+def _has_optional(options: MonitorOptions) -> bool:
     """Whether anything was given of `_OPTIONAL`: the frames of a camera have a timestamp at most.
 
-    Its names are spelled out: this is asked twice for every frame, and a loop over them takes ten times as long.
+    Its names are spelled out: this is asked for every frame, and a loop over them takes ten times as long.
     """
     return (
         options.source is not None
@@ -171,6 +171,7 @@ class MonitorOptions:
         custom_metrics: Free keys, kept on the predicted asset.
         shadow_latency: Inference time of the shadow model, as `latency`; goes together with `shadow_prediction`.
         shadow_prediction: What the shadow model said; of the deployment's type.
+        has_optional: Whether anything was given from `source` on, the timestamp aside. Not given, but found.
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names option and value.
@@ -194,6 +195,7 @@ class MonitorOptions:
     custom_metrics: dict[str, Any] | None = attrs.field(default=None, repr=False)
     shadow_latency: float | None = attrs.field(default=None, repr=False)
     shadow_prediction: PredictionFormat | None = attrs.field(default=None, repr=False)
+    has_optional: bool = attrs.field(default=False, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Read or refuse what was given, and settle the content type.
@@ -210,7 +212,8 @@ class MonitorOptions:
             object.__setattr__(self, "latency", seconds(self.latency, "latency"))
         if not isinstance(self.prediction, PredictionFormat):
             object.__setattr__(self, "prediction", as_prediction(self.prediction, "prediction"))
-        if has_optional(self):
+        if _has_optional(self):
+            object.__setattr__(self, "has_optional", True)
             self._take_optional()
         if type(self.content_type) is not SupportedContentType:
             object.__setattr__(self, "content_type", content_type_of(self.content_type, self.filename))

@@ -106,14 +106,10 @@ def is_right_at_a_glance(
         type(prediction) is not DetectionPredictionFormat
         or type(image) is not bytes
         or options.content_type is not _JPEG
-        or options.shadow_prediction is not None
-        or (options.source and options.source.isspace())
-        or (options.tags and not all(map(str.strip, options.tags)))
-        or options.upload_dir
+        or (options.has_optional and not _is_optional_right(options))
         or (options.timestamp is not None and not TIMESTAMP_MIN <= options.timestamp <= time.time())
         or prediction.image_size is not None
         or (indexes is not None and prediction.class_names is not None)
-        or ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
         or options.latency >= LATENCY_INTEGER_MAX
         or size_at_start(image[:START_BYTES]) != (width, height)
         or not image.endswith(JPEG_END)
@@ -135,6 +131,17 @@ def is_right_at_a_glance(
         )
     except (TypeError, ValueError):  # entries of a wrong kind: its lists were changed since it was made
         return False
+
+
+def _is_optional_right(options: MonitorOptions) -> bool:
+    """Whether `check_options` refuses nothing of what may be left out; never said of a shadow prediction or a directory."""
+    return (
+        options.shadow_prediction is None
+        and not (options.source and options.source.isspace())
+        and not (options.tags and not all(map(str.strip, options.tags)))
+        and not options.upload_dir
+        and not ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
+    )
 
 
 def check_options(options: MonitorOptions, now: float | None = None, *, is_size_known: bool = True) -> None:

@@ -185,7 +185,8 @@ class Uploader:
         self._phase = "open"
         self._reporter.opened()
         if self._progress is not None:
-            self._progress_task = loop.create_task(self._report_progress(self._progress))
+            self._ledger.ended = asyncio.Event()
+            self._progress_task = loop.create_task(self._report_progress(self._progress, self._ledger.ended))
         return self
 
     async def __aexit__(
@@ -452,10 +453,10 @@ class Uploader:
         end = self._closed_at or (0.0 if self._loop is None else self._loop.time())
         return self._ledger.report(retries=self._sender.retried, seconds=end - self._opened_at)
 
-    async def _report_progress(self, progress: Callable[[UploaderStatistics], object]) -> None:
+    async def _report_progress(self, progress: Callable[[UploaderStatistics], object], ended: asyncio.Event) -> None:
         while True:
-            await self._ledger.ended.wait()
-            self._ledger.ended.clear()
+            await ended.wait()
+            ended.clear()
             self._ledger.call(progress, self.statistics(), "progress")
             await asyncio.sleep(_PROGRESS_SECONDS)
 

@@ -339,16 +339,12 @@ class InFlight:
         """
         age = now - accepted_at
         if isinstance(result, Answered):
-            return self.delivered(frame, result, age)
+            return Delivered(frame, result.receipt, self.attempt, seconds=age)
         if isinstance(result, Found):
             return Delivered(frame, {}, self.attempt, is_duplicate=True, seconds=age)
         if isinstance(result, Interrupted):
             return Queued(self.attempt, self.may_be_stored or result.request_sent, self.error)
         return self._after(frame, result.error, rules, now, age, random, others_delivered)
-
-    def delivered(self, frame: Frame, answer: Answered, age: float) -> Delivered:
-        """The attempt was answered well, so many seconds after the frame was accepted."""
-        return Delivered(frame, answer.receipt, self.attempt, seconds=age)
 
     def _after(
         self,

@@ -83,8 +83,8 @@ class Ledger:
     """Frames in memory by the number of `Frame.id`: UUIDs are hashed and compared in Python, four times a frame."""
     last_seq: int = attrs.field(default=0, init=False)
     """Order of the newest frame."""
-    ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    """Set with every outcome, for whoever shows progress; cleared there."""
+    ended: asyncio.Event | None = attrs.field(default=None, init=False)
+    """Set with every outcome, by whoever shows progress; cleared there. None: nobody does."""
 
     accepted: int = attrs.field(default=0, init=False)
     """Frames taken."""
@@ -102,6 +102,9 @@ class Ledger:
     """Damaged records."""
     not_accepted: int = attrs.field(default=0, init=False)
     """Frames for which `submit` raised."""
+    lost: int = attrs.field(default=0, init=False)
+    """Frames that nobody will send any more, or never took: rejected, dropped and not accepted. A number of its own: it is asked for
+    after every answer."""
     may_be_stored: int = attrs.field(default=0, init=False)
     """Of the rejected and dropped: those of which an answer was lost or unclear."""
     duplicates: int = attrs.field(default=0, init=False)
@@ -130,11 +133,6 @@ class Ledger:
     def pending(self) -> int:
         """Frames accepted and not ended yet."""
         return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
-
-    @property
-    def lost(self) -> int:
-        """Frames that nobody will send any more, or never took."""
-        return self.rejected + self.dropped + self.not_accepted
 
     # Coming in.
 
@@ -169,6 +167,7 @@ class Ledger:
             frame: Which one, where that is known here.
         """
         self.not_accepted += 1
+        self.lost += 1
         if frame is None:
             return
         for lines in (self.first_lost, self.first_refused):
@@ -289,7 +288,8 @@ class Ledger:
         count = max(0, count - len(receipts))
         self.spooled += count
         self._count_flushes(0, count)
-        self.ended.set()
+        if self.ended is not None:
+            self.ended.set()
 
     def _end(self, receipt: Receipt, outcome: Outcome, size: int, seq: int, source: str | None) -> None:
         if isinstance(outcome, Delivered):
@@ -302,14 +302,22 @@ class Ledger:
             self.sources.count(type(outcome), source)
         if self._flushes:
             self._count_flushes(seq, 1)
-        self.ended.set()
-        # From here on code of the user runs; all that is ours is settled.
-        self.call(receipt.resolve, outcome, "add_done_callback of a receipt")
-        if isinstance(outcome, Delivered):
+        if self.ended is not None:
+            self.ended.set()
+        # From here on code of the user runs; all that is ours is settled. The first and the last of these as `call` does it, without
+        # the call: this runs for every frame.
+        try:
+            receipt.resolve(outcome)
+        except BaseException as error:  # noqa: BLE001 - as in `call`
+            self.raised("add_done_callback of a receipt", error)
+        if self.durations and isinstance(outcome, Delivered):
             for record in self.durations:
                 self.call(record, outcome.seconds, "metrics")
         if self.on_outcome is not None:
-            self.call(self.on_outcome, outcome)
+            try:
+                self.on_outcome(outcome)
+            except BaseException as error:  # noqa: BLE001 - as in `call`
+                self.raised("on_outcome", error)
 
     def _count_undelivered(self, outcome: Rejected | Dropped | Spooled, source: str | None) -> None:
         if isinstance(outcome, Rejected):
@@ -324,6 +332,7 @@ class Ledger:
             self.spooled += 1
             has_room = self.spooled <= OTHER_LINES_MAX
         if not isinstance(outcome, Spooled):
+            self.lost += 1
             self.may_be_stored += outcome.may_be_stored
         is_first = len(self.first_lost) < FIRST_LOST_MAX and not isinstance(outcome, Spooled)
         if has_room or is_first:
@@ -333,7 +342,7 @@ class Ledger:
             if is_first:
                 self.first_lost.append(line)
 
-    def call(self, callback: Callable[[T], object], value: T, name: str = "on_outcome") -> None:
+    def call(self, callback: Callable[[T], object], value: T, name: str) -> None:
         """Call a callback of the user; count and tell what it raises. It must not break the delivery.
 
         Args:

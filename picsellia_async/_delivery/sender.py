@@ -276,7 +276,8 @@ class Sender:
         if isinstance(result, Answered):
             self._answered(attempt, now, has_frame=True)
             self.limit.sample(now, now - attempt.started, attempt.in_flight, refused=False)
-            following: Delivered | Rejected | Queued = state.delivered(item.frame, result, now - item.accepted_at)
+            age = now - item.accepted_at
+            following: Delivered | Rejected | Queued = Delivered(item.frame, result.receipt, state.attempt, seconds=age)
         else:
             following = self._following(item, state, result, attempt, now)
         if isinstance(following, Queued):

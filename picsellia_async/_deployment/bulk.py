@@ -73,9 +73,6 @@ class Bulk:
             image, is_checked = frame.image, frame.checks == "on" and meaning.is_checked
             if type(image) is not bytes or (is_checked and not meaning.fits(frame.prediction)):
                 return send_checked(frame, metadata)
-            if is_checked:
-                meaning.tell_turned(frame, image)
-                meaning.tell_flat(frame)
             return once.monitor(metadata, image_view(image, "image"))  # type: ignore[return-value]
 
         async def send_checked(frame: Frame, metadata: bytes) -> dict[str, Any]:
@@ -93,6 +90,10 @@ class Bulk:
         def encode(frame: Frame) -> bytes:
             if frame.data is not None:
                 self._tell_swapped(frame, frame.data)
+            elif type(frame.image) is bytes and frame.checks == "on" and meaning.is_checked:
+                # Here and not before it is sent: the image is in the caches still.
+                meaning.tell_turned(frame, frame.image)
+                meaning.tell_flat(frame)
             marks = with_frame_id(frame) if is_marked else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))

@@ -23,7 +23,7 @@ from picsellia_async._wire.fields import any_text, optional, required
 from picsellia_async._wire.unset import UNSET, Unset
 from picsellia_async.enums import SupportedContentType
 from picsellia_async.errors import ConfigurationError
-from picsellia_async.monitor_options import MonitorOptions, has_optional
+from picsellia_async.monitor_options import MonitorOptions
 from picsellia_async.predictions import PredictionFormat
 from picsellia_async.validation import (
     boolean,
@@ -134,7 +134,7 @@ def monitor_metadata(options: MonitorOptions, custom_metadata: JsonObject | None
         "raw_predictions": raw_predictions(options.prediction),
         "latency": options.latency,
     }
-    if custom_metadata is not None or has_optional(options):
+    if custom_metadata is not None or options.has_optional:
         fields |= _optional_fields(options, custom_metadata)
     elif options.timestamp is not None:
         fields["timestamp"] = options.timestamp
