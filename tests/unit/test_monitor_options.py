@@ -209,7 +209,9 @@ def test_other_content_types_are_refused(value, name):
 
 def test_checkers_know_every_field() -> None:
     """What a type checker is told that may be left out is what has a default; of a frame it is all but what the model said."""
-    optional = {field.name for field in attrs.fields(MonitorOptions) if field.default is not attrs.NOTHING}
+    optional = {
+        field.name for field in attrs.fields(MonitorOptions) if field.init and field.default is not attrs.NOTHING
+    }
     assert set(MonitorDetails.__annotations__) == optional - {"content_type"}
     assert set(FrameFields.__annotations__) == {one.name for one in attrs.fields(Frame) if one.init} - {
         "prediction",
