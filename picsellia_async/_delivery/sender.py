@@ -245,8 +245,7 @@ class Sender:
 
     async def _attempt(self, item: Item, now: float) -> float:
         """Send an item once, and settle what comes of it whatever that is; return when that was done."""
-        state = item.state.next() if isinstance(item.state, Queued) else item.state
-        item.state = state
+        item.state = state = item.state.next() if isinstance(item.state, Queued) else item.state
         if state.attempt == 1:
             if self._budget.tokens < self._budget.capacity:
                 self._budget.earn()
@@ -294,10 +293,10 @@ class Sender:
         if not self._refusals.under_way and (self.uplink.is_closed or not self._breaker.is_closed):
             self._stalled.set()
         is_well = self._breaker.is_closed and self._account.is_clean and not self.watch.is_silent
-        is_final = not is_well and self.refused.is_set()
-        signal, has_failed = Signal.WELL if is_well else self.signal, isinstance(result, Failed)
+        signal = Signal.WELL if is_well else self.signal
         why = self._account.latest if signal is Signal.REFUSES else self.last_error
-        self._reporter.saw(signal, why, is_final=is_final, is_new=has_failed)
+        is_final = not is_well and self.refused.is_set()
+        self._reporter.saw(signal, why, is_final=is_final, is_new=isinstance(result, Failed))
         if self._active < self.limit.value:
             self.start_workers()
 
