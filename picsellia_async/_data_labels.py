@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
+from typing import Final
 
 from picsellia_async.errors import ImplausibleError, shown
+
+_CONTROL: Final = '{name} has a control character, such as NUL or the end of a line, got {value}; checks="off" sends it'
+
+
+def _has_control(name: str) -> bool:
+    return not name.isprintable() and any(unicodedata.category(one) == "Cc" for one in name)
 
 
 def check_labels_of_data(tags: Iterable[str], source: str | None, upload_dir: str | None) -> None:
@@ -13,6 +21,11 @@ def check_labels_of_data(tags: Iterable[str], source: str | None, upload_dir: st
     Raises:
         ImplausibleError: There is one.
     """
+    if source and _has_control(source):
+        raise ImplausibleError(_CONTROL.format(name="source", value=shown(source)))
+    for i, tag in enumerate(tags := list(tags)):
+        if _has_control(tag):
+            raise ImplausibleError(_CONTROL.format(name=f"tags[{i}]", value=shown(tag)))
     blank = [f"tags[{i}]" for i, tag in enumerate(tags) if not tag.strip()]
     if source and source.isspace():
         blank.append("source")
@@ -27,7 +40,9 @@ def check_upload_dir(directory: str) -> None:
     Raises:
         ImplausibleError: It does.
     """
-    if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable() or directory.isspace():
+    if directory.isspace():
+        raise ImplausibleError('upload_dir is blank: give a prefix of names, or leave it out; checks="off" sends it')
+    if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable():
         raise ImplausibleError(
             f"upload_dir {shown(directory)} is no prefix of names: no part may be '..', and no character a control character; "
             'checks="off" sends it'

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import attrs
 
+from picsellia_async._scalars import plain_scalar
 from picsellia_async.errors import ConfigurationError, shown
 
 DEFAULT_HOST: Final = "https://app.picsellia.com"
@@ -40,6 +41,7 @@ def _phase(name: str, default: float | None) -> Any:
 
 def _seconds(value: Any, name: str) -> float | None:
     """Return a number of seconds, or None for "no limit"; refuse what is neither, and negative or non-finite numbers."""
+    value = plain_scalar(value)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -292,6 +292,7 @@ class Frame(MonitorOptions):
                 the array, as `prediction` is.
 
         Raises:
+            TypeError: An option that is no field of `Frame`, or that the array itself says, such as `width`: as Python refuses it.
             ConfigurationError: No such array, a value cannot be used, or the extra is not installed.
             ImplausibleError: The extension of `filename` says another format, or what `Frame` refuses.
         """

@@ -165,7 +165,7 @@ def _watched(
             "nothing to measure: give uploaders={'name': uploader}, clients={'name': client}, cameras={'name': camera}, "
             "or pipelines={'name': pipeline}"
         )
-    boolean(by_source, "by_source")
+    by_source = boolean(by_source, "by_source")
     metrics = (*UPLOADER_METRICS, *SOURCE_METRICS) if by_source else UPLOADER_METRICS
     stages = (*PIPELINE_METRICS, *PIPELINE_SOURCE_METRICS) if by_source else PIPELINE_METRICS
     return (

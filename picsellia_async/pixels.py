@@ -24,6 +24,7 @@ ChannelOrder: TypeAlias = Literal["bgr", "rgb", "gray"]
 """What the last axis of an array means: OpenCV has bgr, nearly all others rgb."""
 EncodedFormat: TypeAlias = Literal["jpeg", "png"]
 
+_SPELLINGS: Final = {"jpg": "jpeg"}
 QUALITY: Final = 85
 """Of a JPEG, 1 to 100; what is lost at 85 is not seen."""
 BYTE_MAX: Final = 255
@@ -47,8 +48,13 @@ class Encoding:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is no such setting; numbers of numpy and torch become Python's."""
-        choice(self.order, "order", get_args(ChannelOrder))
-        choice(self.format, "format", get_args(EncodedFormat))
+        for name, choices in (("order", get_args(ChannelOrder)), ("format", get_args(EncodedFormat))):
+            found = getattr(self, name)
+            if isinstance(found, str):  # "BGR", "JPEG" and "jpg" can mean nothing else
+                plain = _SPELLINGS.get(found.casefold(), found.casefold())
+                found = plain if plain in choices else found
+            choice(found, name, choices)
+            object.__setattr__(self, name, found)
         object.__setattr__(self, "quality", whole_number(self.quality, "quality", 1))
         if self.quality > 100:
             raise ConfigurationError(f"quality must be 1 to 100, got {self.quality}")
@@ -193,6 +199,8 @@ def _libraries(*names: str) -> list[Any]:
 def _conversion(array: Any, *, is_tensor: bool) -> str:
     """Say how an array of another type becomes bytes without wrapping round, in the words of the library that it is of."""
     to_bytes = "to(torch.uint8)" if is_tensor else "astype(numpy.uint8)"
+    # A conversion cuts fractions off: without rounding every fourth level of gray gets too dark by one.
+    rounded = f"round().{to_bytes}"
     clip = "pixels.clip(0, 255)" if is_tensor else "numpy.clip(pixels, 0, 255)"
     if array.dtype.kind == "b":
         return f"pixels.{to_bytes} * 255"
@@ -201,17 +209,17 @@ def _conversion(array: Any, *, is_tensor: bool) -> str:
     if highest != highest:  # noqa: PLR0124 - NaN is what is not itself
         return "it holds NaN, which is no pixel"
     if is_float and lowest >= 0 and highest <= 1:
-        return f"multiply by 255 and convert with {to_bytes}"
+        return f"multiply by 255, round and convert, (pixels * 255).{rounded}"
     if lowest < 0 or (is_float and (highest <= _NORMALIZED_MAX or BYTE_MAX < highest <= 2 * BYTE_MAX)):
         return (
             f"its values go from {lowest:.4g} to {highest:.4g}, as an image that was normalised for a model: undo that first (pixels * std + mean, "
             "with those of the model's preprocessing), multiply by 255 where it gives 0 to 1, then "
-            f"{clip}.{to_bytes}"
+            f"{clip}.{rounded}"
         )
     if highest <= BYTE_MAX:
-        return to_bytes
+        return rounded if is_float else to_bytes
     return (
-        f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / full)).{to_bytes}, where full is the highest "
+        f"its highest value is {highest}: scale to 0 to 255 first, (pixels * (255 / full)).{rounded}, where full is the highest "
         "value that the camera can give (65535 of 16 bits, 4095 of 12), the same for every image: each one's own makes brightness jump"
     )
 
@@ -255,6 +263,26 @@ def _array_of(pixels: Any) -> Any:
     return array
 
 
+def _refuse_numbers(pixels: Any, array: Any, *, is_tensor: bool) -> None:
+    """Refuse what holds other numbers than bytes, and say how it becomes an array of them.
+
+    Raises:
+        ConfigurationError: Always.
+    """
+    conversion = _conversion(array, is_tensor=is_tensor)
+    if not hasattr(pixels, "dtype"):
+        is_bytes = array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= BYTE_MAX
+        way = (
+            "numpy.asarray(pixels, numpy.uint8)"
+            if is_bytes
+            else f"pixels = numpy.asarray(pixels) makes one; {conversion}"
+        )
+        raise ConfigurationError(
+            f"pixels must be an array of bytes of 0 to 255 (uint8), got a {type(pixels).__name__}: {way}"
+        )
+    raise ConfigurationError(f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {conversion}")
+
+
 def _checked(pixels: Any, order: str) -> Any:
     """Return the pixels as an array of whole rows."""
     (numpy,) = _libraries("numpy")
@@ -277,9 +305,7 @@ def _checked(pixels: Any, order: str) -> Any:
     array = _array_of(pixels.detach().cpu() if is_tensor else pixels)
     shape = array.shape
     if array.dtype != numpy.uint8:
-        raise ConfigurationError(
-            f"pixels must be bytes of 0 to 255 (uint8), got {array.dtype}: {_conversion(array, is_tensor=is_tensor)}"
-        )
+        _refuse_numbers(pixels, array, is_tensor=is_tensor)
     if array.ndim == 3 and shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim == 3 and shape[2] == 4:

@@ -137,8 +137,8 @@ def _is_optional_right(options: MonitorOptions) -> bool:
     """Whether `check_options` refuses nothing of what may be left out; never said of a shadow prediction or a directory."""
     return (
         options.shadow_prediction is None
-        and not (options.source and options.source.isspace())
-        and not (options.tags and not all(map(str.strip, options.tags)))
+        and not (options.source and (options.source.isspace() or not options.source.isprintable()))
+        and not (options.tags and not (all(map(str.strip, options.tags)) and all(map(str.isprintable, options.tags))))
         and not options.upload_dir
         and not ((options.custom_metadata or options.custom_metrics or options.metadata) and _without_number(options))
     )

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import orjson
 
+from picsellia_async._scalars import is_masked, plain_scalar
 from picsellia_async.errors import ConfigurationError, shown
 
 JSON_DEPTH_MAX: Final = 250
@@ -159,11 +160,6 @@ def sequence(value: Any, name: str) -> list[Any]:
     return list(value)
 
 
-def is_masked(array: Any) -> bool:
-    """Whether this is one of numpy's masked arrays with a value masked: it prints as a number, and is none."""
-    return hasattr(array, "filled") and bool(array.mask.any())
-
-
 def refuse_masked(
     array: Any, name: str, way: str = "leave their shapes out, or say by filled(...) what they are"
 ) -> None:
@@ -189,7 +185,7 @@ def buffer(value: Any, name: str) -> bytes | bytearray | memoryview:
     way_out = "Frame.from_array and deployment.monitor_array encode an array of pixels"
     try:
         view = memoryview(value)
-    except TypeError:
+    except (TypeError, ValueError):  # numpy's times have no buffer
         if hasattr(value, "shape") or hasattr(value, "getbands"):
             hint = f": {way_out}"
         elif isinstance(value, str):
@@ -236,7 +232,7 @@ def file_name(value: Any, name: str) -> str:
         and value.isascii()
         and value.isprintable()
         and ".." not in value
-        and value[-1] not in "/."
+        and value[-1] not in "/. "
     ):
         return value  # the usual case
     found = text(value, name)
@@ -245,6 +241,8 @@ def file_name(value: Any, name: str) -> str:
         problem = "has a control character, such as the end of a line"
     elif ".." in parts:
         problem = "leads out of its folder by '..'"
+    elif found.isspace():
+        problem = "is blank"
     elif parts[-1] in {"", "."}:
         problem = "ends in a folder, and names no file"
     elif max(len(part.encode()) for part in parts) > PART_BYTES_MAX or len(found.encode()) > NAME_BYTES_MAX:
@@ -398,7 +396,9 @@ def dump_json(value: Any, name: str = "") -> bytes:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as exc:
         place, why = _unwritable(value, name, exc)
-        raise ConfigurationError(f"{place} cannot be written as JSON: {why}") from exc
+        raise ConfigurationError(
+            f"{place} cannot be written as JSON: {why}. It takes text, numbers of up to 64 bits, lists and dicts: sorted(...), str(...)"
+        ) from exc
 
 
 def _unwritable(value: Any, name: str, why: TypeError) -> tuple[str, TypeError]:
@@ -434,14 +434,15 @@ def uuid(value: Any, name: str) -> UUID:
 
 
 def boolean(value: Any, name: str) -> bool:
-    """Return the bool; refuse everything else, since `"false"` is true.
+    """Return Python's bool for one of Python, numpy or torch; refuse everything else, since `"false"` is true.
 
     Raises:
         ConfigurationError: The value is no bool.
     """
-    if not isinstance(value, bool):
+    found = plain_scalar(value)
+    if not isinstance(found, bool):
         raise ConfigurationError(f"{name} must be True or False, got {shown(value)}")
-    return value
+    return found
 
 
 def choice(value: Any, name: str, choices: Iterable[str | None]) -> None:

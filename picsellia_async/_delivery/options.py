@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Typ
 
 import attrs
 
+from picsellia_async._scalars import plain_scalar
 from picsellia_async.config import RetryPolicy
 from picsellia_async.errors import ConfigurationError, shown
 from picsellia_async.validation import boolean, checked_path
@@ -103,6 +104,12 @@ def _is_bound(instance: object, attribute: attrs.Attribute[Any], value: object) 
         raise ConfigurationError(f"{attribute.name} must be a positive number, got {shown(value)}")
 
 
+def _is_whole_bound(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    _is_bound(instance, attribute, value)
+    if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+        raise ConfigurationError(f"{attribute.name} must be a whole number, got {shown(value)}")
+
+
 def _is_directory(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None:
         checked_path(value, attribute.name)
@@ -123,7 +130,9 @@ def _is_policy(_: object, attribute: attrs.Attribute[Any], value: object) -> Non
 
 
 def _rungs(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if value is None or isinstance(value, str) or not isinstance(value, Iterable):
+        return value
+    return tuple(tuple(map(plain_scalar, one)) if isinstance(one, (tuple, list)) else one for one in value)
 
 
 def _are_rungs(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -153,15 +162,15 @@ class Options:
     """
 
     concurrency: int | Literal["auto"] = attrs.field(default=32, validator=_is_concurrency)
-    max_pending_bytes: int = attrs.field(default=64 * 2**20, validator=_is_bound)
-    max_pending_frames: int | None = attrs.field(default=None, validator=_is_bound)
+    max_pending_bytes: int = attrs.field(default=64 * 2**20, validator=_is_whole_bound)
+    max_pending_frames: int | None = attrs.field(default=None, validator=_is_whole_bound)
     when_full: WhenFull = attrs.field(
         default="wait", validator=_one_of("wait", "raise", "drop_newest", "drop_oldest", "thin")
     )
     ordered_by: Literal["source"] | None = attrs.field(default=None, validator=_one_of(None, "source"))
     spool: str | Path | None = attrs.field(default=None, validator=_is_directory)
-    max_spool_bytes: int = attrs.field(default=10 * 2**30, validator=_is_bound)
-    min_free_bytes: int | None = attrs.field(default=None, validator=_is_bound)
+    max_spool_bytes: int = attrs.field(default=10 * 2**30, validator=_is_whole_bound)
+    min_free_bytes: int | None = attrs.field(default=None, validator=_is_whole_bound)
     durability: Durability = attrs.field(default="commit", validator=_one_of("commit", "interval"))
     commit_interval: float = attrs.field(default=0.1, validator=_is_bound)
     deduplicate: bool = attrs.field(default=False, validator=_is_boolean)
@@ -172,7 +181,7 @@ class Options:
     )
     progress: Callable[[UploaderStatistics], object] | None = attrs.field(default=None, validator=_is_plain_function)
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=_is_policy)
-    max_attempts: int | None = attrs.field(default=None, validator=_is_bound)
+    max_attempts: int | None = attrs.field(default=None, validator=_is_whole_bound)
     max_age: float | None = attrs.field(default=None, validator=_is_bound)
     by_source: bool = attrs.field(default=False, validator=_is_boolean)
     max_bytes_per_second: float | None = attrs.field(default=None, validator=_is_bound)

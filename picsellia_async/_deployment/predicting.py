@@ -91,7 +91,7 @@ class Predicting:
     async def shadow(self, predicted_asset: PredictedAsset, monitor: bool) -> PredictionAnswer:
         """Let the shadow model predict on an asset."""
         asset = expect(predicted_asset, PredictedAsset, "predicted_asset")
-        boolean(monitor, "monitor")
+        monitor = boolean(monitor, "monitor")
         serving = self._hosts.serving()
         cloud_image = await self._hosts.cloud_image(asset.object_name)
         request = PredictShadowRequest(

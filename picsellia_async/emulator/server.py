@@ -110,8 +110,8 @@ class Emulator:
         Raises:
             ConfigurationError: A value is out of range.
         """
-        boolean(strict_images, "strict_images")
-        boolean(loose, "loose")
+        strict_images = boolean(strict_images, "strict_images")
+        loose = boolean(loose, "loose")
         if isinstance(jwt_lifetime, bool) or not isinstance(jwt_lifetime, int) or jwt_lifetime < 0:
             raise ConfigurationError(f"jwt_lifetime must be whole seconds, 0 or more, got {jwt_lifetime!r}")
         if not 0 <= port <= 65535:
@@ -311,7 +311,7 @@ class Emulator:
         Raises:
             ConfigurationError: There is no such deployment, its type takes no predictions, or a value is of the wrong kind.
         """
-        boolean(empty, "empty")
+        empty = boolean(empty, "empty")
         target = self._target(deployment)
         for first in range(0, whole_number(count, "count", 0), _PREDICTIONS_AT_ONCE):
             with self.state.store.transaction():

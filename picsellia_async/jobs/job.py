@@ -138,8 +138,8 @@ class Job:
         self.journal: Path = checked_path(journal, "journal")
         """The file."""
         found = None if base is None else checked_path(base, "base")
-        boolean(fresh, "fresh")
-        boolean(look_up, "look_up")
+        fresh = boolean(fresh, "fresh")
+        look_up = boolean(look_up, "look_up")
         self._on_outcome = options.get("on_outcome")
         options["on_outcome"], options["deduplicate"] = self._ended, True
         self.uploader: Uploader = deployment.uploader(**options)

@@ -129,8 +129,8 @@ class Prediction:
         """
         self.path: Path = checked_path(results, "results")
         """The file of results."""
-        boolean(fresh, "fresh")
-        boolean(monitor, "monitor")
+        fresh = boolean(fresh, "fresh")
+        monitor = boolean(monitor, "monitor")
         check(images, "images must be an iterable of images of a source")
         self._format = PREDICTION_FORMATS.get(deployment.type)
         if self._format is None:

@@ -264,7 +264,7 @@ class Pipeline:
         Raises:
             ConfigurationError: `at_once` is no bool.
         """
-        boolean(at_once, "at_once")
+        at_once = boolean(at_once, "at_once")
         if self._loop is None or self._loop.is_closed():
             return
         self._loop.call_soon_threadsafe(self._stop, "stop", at_once)

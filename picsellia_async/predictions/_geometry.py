@@ -329,7 +329,10 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
             )
         x1, y1, x2, y2 = place.corners(box, name, other_orders(order))
         # Rounded here: what was small and is a share of nothing any more must not be taken for one.
-        found.append([round(y1), round(x1), round(y2), round(x2)])
+        try:
+            found.append([round(y1), round(x1), round(y2), round(x2)])
+        except OverflowError:
+            raise ConfigurationError(f"{name} is {shown(value)}: its sides are no finite numbers") from None
     place.refuse_shares("boxes", f"use DetectionPredictionFormat.from_{order}(..., normalized=(width, height))")
     if flat:
         raise ImplausibleError(flat)

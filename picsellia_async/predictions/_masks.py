@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_NUMERIC: Final = frozenset("biuf")
+"""Kinds of numpy's arrays of true or false, integers and floats."""
+_FLAT: Final = "flat, reshape(height, width) makes a mask of it"
 _HALF: Final = 0.5
 """From which a pixel between those of a mask belongs to it."""
 FULL: Final = 255
@@ -66,6 +69,8 @@ def _check_axes(masks: Any, name: str, count: int | None) -> None:
     if not is_list or getattr(masks, "ndim", None) == 0:
         raise ConfigurationError(f"{name} must be arrays of height x width, one per shape, got {shown(masks)}")
     shape = tuple(getattr(masks, "shape", ()))
+    if len(shape) == 2 and shape[0] == count:
+        raise ConfigurationError(f"{name} has shape {shape}, as flat masks: {name}.reshape({count}, height, width)")
     if len(shape) == 2:
         raise ConfigurationError(f"{name} has shape {shape}, as one mask alone: [{name}] makes a list of it")
     if len(shape) == 3 and shape[0] != count == shape[2]:
@@ -73,6 +78,24 @@ def _check_axes(masks: Any, name: str, count: int | None) -> None:
         raise ConfigurationError(
             f"{name} has shape {shape}, which looks like height x width x masks: {way} puts the masks first"
         )
+
+
+def _array(value: Any, name: str) -> Any:
+    """Return the array of one mask.
+
+    Raises:
+        ConfigurationError: It holds no numbers, and neither true nor false.
+    """
+    (numpy,) = _libraries("numpy")
+    try:
+        found = numpy.asarray(value)
+    except (TypeError, ValueError, OverflowError):  # rows of different lengths, or of what numpy has no number for
+        found = None
+    if found is None or found.dtype.kind not in _NUMERIC:
+        raise ConfigurationError(
+            f"{name} must be an array of height x width of numbers, or of true and false, got {shown(value)}"
+        )
+    return found
 
 
 def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> list[NDArray[np.uint8]]:
@@ -93,11 +116,14 @@ def mask_arrays(masks: Any, name: str = "masks", count: int | None = None) -> li
     for i, one in enumerate(masks):
         refuse_masked(one, f"{name}[{i}]")
         # torch: off the GPU, and out of the gradient graph.
-        mask = numpy.asarray(one.detach().cpu() if hasattr(one, "detach") else one)
+        mask = _array(one.detach().cpu() if hasattr(one, "detach") else one, f"{name}[{i}]")
         if mask.ndim == 3 and mask.shape[0] == 1:
             mask = mask[0]
         if mask.ndim != 2 or not mask.size:
-            way = f", as one mask alone: [{name}] makes a list of it" if mask.ndim == 1 else ""
+            way = ""
+            if mask.ndim == 1:
+                is_flat = count in {None, len(masks)} and hasattr(one, "shape")
+                way = f": {_FLAT}" if is_flat else f", as one mask alone: [{name}] makes a list of it"
             raise ConfigurationError(f"{name}[{i}] must be an array of height x width, got shape {mask.shape}{way}")
         if found and mask.shape != found[0].shape:
             raise ConfigurationError(f"{name}[{i}] has shape {mask.shape}, the ones before it {found[0].shape}")

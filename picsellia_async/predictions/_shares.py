@@ -145,7 +145,9 @@ def _is_float(number: Any) -> bool:
 
 def _leaves(values: Iterable[Any]) -> Iterable[Any]:
     for value in values:
-        if is_scalar(value):
+        if getattr(getattr(value, "dtype", None), "names", None):  # a record of numpy: its fields are the numbers
+            yield from _leaves(value.tolist())
+        elif is_scalar(value):
             yield value
         else:
             yield from _leaves(value)

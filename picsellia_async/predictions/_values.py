@@ -147,7 +147,7 @@ def polygons(value: Iterable[Path]) -> list[list[list[int]]]:
     return [
         one
         if len(one) < 3 or not is_flat(one)
-        else whole_outline([(float(x), float(y)) for x, y in pairs(given[i], name)])
+        else whole_outline([(real_number(x, name), real_number(y, name)) for x, y in pairs(given[i], name)])
         for i, one in enumerate(_paths(given, name, way_out))
     ]
 
@@ -253,7 +253,7 @@ def pairs(value: Any, name: str) -> list[Any]:
             )
         return [values[i : i + 2] for i in range(0, len(values), 2)]
     if len(values) == 1 and not is_scalar(values[0]):
-        inner = list(values[0])
+        inner = sequence(values[0], f"{name}[0]")
         if len(inner) > len(("x", "y")) and len(inner) % 2 == 0 and is_scalar(inner[0]):
             return pairs(inner, name)  # a flat path in a row of its own, as OpenCV's HoughLinesP writes lines
     return [point[0] if _is_wrapped(point) else point for point in values]

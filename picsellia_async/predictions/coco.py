@@ -45,7 +45,7 @@ def from_coco(
 
     Raises:
         ConfigurationError: A key is missing, a category is unknown, an annotation is there twice, or there are neither scores nor
-            `score`.
+            `score`, or both for each.
         ImplausibleError: Box and outline of an annotation do not meet; run lengths go along rows, by the `bbox` of the same annotation; or `bbox` is x1, y1, x2, y2 by what `segmentation`, `area` or `bbox_mode` of the same annotation say.
     """
     choice(kind, "kind", get_args(Kind))
@@ -53,6 +53,10 @@ def from_coco(
     if score is not None:
         real_number(score, "score")
     found = [_checked(one, i) for i, one in enumerate(sequence(annotations, "annotations"))]
+    if score is not None and found and all(one.get("score") is not None for one in found):
+        raise ConfigurationError(
+            "score= is the confidence of annotations that have none, and all of these have one: leave it out"
+        )
     images = {repr(one["image_id"]) for one in found if one.get("image_id") is not None}
     if len(images) > 1:
         raise ConfigurationError(
@@ -188,7 +192,9 @@ def _index(annotation: Mapping[str, Any], place: int, indexes: Mapping[int, int]
 
 
 def _score(annotation: Mapping[str, Any], place: int, score: float | None) -> Any:
-    found = annotation.get("score", score)
+    found = annotation.get("score")
+    if found is None:
+        found = score
     if found is None:
         raise ConfigurationError(
             f"annotations[{place}] has no score, as ground truth has none: give score= to send it as a prediction"

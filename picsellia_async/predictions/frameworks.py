@@ -63,8 +63,8 @@ def from_supervision(
         score: Confidence of all shapes of a result that has none, such as an annotation.
 
     Raises:
-        ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences; its boxes are oriented; or its class
-            ids and names contradict each other, or `names`.
+        ConfigurationError: No such result, it lacks what `kind` needs, class ids or confidences, or has these beside `score`; its boxes
+            are oriented; or its class ids and names contradict each other, or `names`.
     """
     _check_kind(kind)
     checked_size(clip, "clip")
@@ -481,6 +481,8 @@ def _with_own_names(prediction: PredictionFormat, names: Any, label_map: LabelMa
 
 def _scores(confidence: Any, count: int, score: float | None) -> Any:
     if confidence is not None:
+        if score is not None:
+            raise ConfigurationError("score= is for a result without confidences, and this one has them: leave it out")
         return confidence
     if score is None and count:
         raise ConfigurationError("confidence is None: give score=, the confidence of all shapes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from picsellia_async._scalars import plain_scalar
 from picsellia_async._wire.endpoints import (
     DEPLOY_MODEL_VERSION,
     FIND_VERSION_OF_MODEL,
@@ -273,9 +274,10 @@ class Model(Taggable[ModelDescription]):
 
         Wire: GET {platform}/api/model/{model_id}/versions/find, 2xx.
         """
-        if isinstance(version, bool) or not isinstance(version, (int, str)):
+        number = plain_scalar(version)
+        if isinstance(number, bool) or not isinstance(number, (int, str)):
             raise ConfigurationError(f"version must be a number or a name, got {shown(version)}")
-        named = isinstance(version, str)
+        named = isinstance(number, str)
         query = [("name", text(version, "version")) if named else ("version", whole_number(version, "version", 0))]
         found = await self._account.call(FIND_VERSION_OF_MODEL, query=query, model_id=self.id)
         return ModelVersion(found, self._account)

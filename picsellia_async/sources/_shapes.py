@@ -86,9 +86,12 @@ def checked_default_score(score: float | None) -> float | None:
     Raises:
         ConfigurationError: It is no number from 0 to 1.
     """
-    if score is not None and not 0 <= real_number(score, "score") <= 1:
-        raise ConfigurationError(f"score must be 0 to 1, got {score:g}")
-    return score
+    if score is None:
+        return None
+    found = real_number(score, "score")
+    if not 0 <= found <= 1:
+        raise ConfigurationError(f"score must be 0 to 1, got {found:g}")
+    return found
 
 
 def polygon_from(flat: Sequence[float]) -> list[Point]:

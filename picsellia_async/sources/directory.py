@@ -57,8 +57,8 @@ def directory(
     patterns = checked_patterns(pattern)
     matches = matcher(patterns)
     choice(orientation, "orientation", get_args(OrientationRule))
-    boolean(recursive, "recursive")
-    boolean(hidden, "hidden")
+    recursive = boolean(recursive, "recursive")
+    hidden = boolean(hidden, "hidden")
 
     def read(problems: Problems) -> Generator[Image, None, None]:
         for file in walk(root, matches, problems, recursive=recursive, hidden=hidden):

@@ -78,7 +78,7 @@ def manifest(
         ConfigurationError: An argument is of the wrong kind. While iterating: the manifest is not there.
     """
     file = checked_path(path, "path")
-    boolean(outside, "outside")
+    outside = boolean(outside, "outside")
     check_orientation_rule(orientation)
 
     def read(problems: Problems) -> Generator[Frame, None, None]:

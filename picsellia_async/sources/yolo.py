@@ -99,7 +99,7 @@ def yolo_labels(
     """
     labels, folder = checked_path(dir, "dir"), checked_path(images, "images")
     choice(kind, "kind", get_args(ShapeKind))
-    boolean(empty, "empty")
+    empty = boolean(empty, "empty")
     check_orientation_rule(orientation)
     classes = checked_classes(categories, label_map)
     default = checked_default_score(score)

@@ -48,7 +48,7 @@ WRONG: dict[str, list[Any]] = {
     "str": NO_TEXT,
     "int": NO_WHOLE,
     "float": NO_REAL,
-    "bool": ["no", 1, 0, b"", [], np.bool_(True)],
+    "bool": ["no", 1, 0, b"", [], np.array([True, False])],
     "int | str": [True, 1.5, -1, b"x", "", [1], math.nan],
     "Literal['report', 'raise']": ["", "Raise", "ignore", 3, True, b"raise", ["raise"]],
     "dict[str, Any]": NO_JSON + UNWRITABLE,

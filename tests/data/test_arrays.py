@@ -143,7 +143,7 @@ def test_what_is_thinner_than_a_pixel_of_the_smaller_image_stays():
 @pytest.mark.parametrize(
     ("pixels", "options", "message"),
     [
-        (RED / 255, {}, r"multiply by 255 and convert with astype\(numpy\.uint8\)"),
+        (RED / 255, {}, r"multiply by 255, round and convert, \(pixels \* 255\)\.round\(\)\.astype\(numpy\.uint8\)"),
         (RED.astype(np.int32), {}, r"got int32: astype"),
         (RED.astype(np.int32) - 300, {}, r"go from -300 to .*undo that first.*clip"),
         (

@@ -83,7 +83,7 @@ def test_the_way_out_of_a_latency_gives_a_plausible_one(latency: float, message:
         (np.ones((8, 8), bool), r"pixels\.astype\(numpy\.uint8\) \* 255"),
         (np.full((8, 8), 40_000, np.uint16), "highest value is 40000: scale to 0 to 255 first"),
         (np.full((8, 8), 200, np.int64), r"got int64: astype\(numpy\.uint8\)"),
-        (np.full((8, 8), 200, np.float32), r"got float32: astype\(numpy\.uint8\)"),
+        (np.full((8, 8), 200, np.float32), r"got float32: round\(\)\.astype\(numpy\.uint8\)"),
         (np.full((8, 8), 0.5, np.float32), "multiply by 255"),
     ],
 )

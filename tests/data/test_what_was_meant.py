@@ -71,10 +71,10 @@ def frame_of(pixels: Any) -> Frame:
         (lambda: frame_of(np.ma.MaskedArray(np.zeros((9, 9), np.uint8), mask=True)), r"pixels\.filled\(0\)"),
         (lambda: frame_of(tensor(np.zeros((3, 9, 8), np.uint8))), r"pixels\.permute\(1, 2, 0\)"),
         (lambda: frame_of(np.zeros((3, 9, 8), np.uint8)), r"pixels\.transpose\(1, 2, 0\)"),
-        (lambda: frame_of(tensor(np.full((9, 8, 3), 0.5))), r"multiply by 255 and convert with to\(torch\.uint8\)"),
-        (lambda: frame_of(tensor(np.full((9, 8, 3), -0.5))), r"pixels\.clip\(0, 255\)\.to\(torch\.uint8\)"),
+        (lambda: frame_of(tensor(np.full((9, 8, 3), 0.5))), r"multiply by 255, round and convert, \(pixels \* 255\)\.round\(\)\.to\(torch\.uint8\)"),
+        (lambda: frame_of(tensor(np.full((9, 8, 3), -0.5))), r"pixels\.clip\(0, 255\)\.round\(\)\.to\(torch\.uint8\)"),
         (lambda: frame_of(tensor(np.ones((9, 8, 3), bool))), r"pixels\.to\(torch\.uint8\) \* 255"),
-        (lambda: frame_of(tensor(np.full((9, 8, 3), 999))), r"\(255 / full\)\)\.to\(torch\.uint8\)"),
+        (lambda: frame_of(tensor(np.full((9, 8, 3), 999))), r"\(255 / full\)\)\.round\(\)\.to\(torch\.uint8\)"),
         (lambda: Frame(image=Path("a\x00.jpg"), width=1, height=1, latency=0.1, prediction=NOTHING), "image has a character that no path"),
         (
             lambda: Frame(image=Path("a.jpg"), width=1, height=1, latency=0.1, prediction=NOTHING, timestamp=datetime.date(2024, 1, 1)),  # type: ignore[arg-type]
