@@ -337,17 +337,30 @@ def boxes_from(values: Shapes, order: str, place: Placement) -> list[list[int]]:
     if flat:
         raise ImplausibleError(flat)
     if place.far:
-        place.refuse_far(_fitting_orders(rows, order, place))
+        _refuse_other_orders(rows, order, place)
     return found
 
 
-def _fitting_orders(rows: list[Box], order: str, place: Placement) -> str:
-    """Name the other orders in which all boxes lie in the image: of x first without any overhang, of y first with that of a detector."""
+def _refuse_other_orders(rows: list[Box], order: str, place: Placement) -> None:
+    """Refuse boxes of which one reaches far beyond the image, where all lie in it in another order.
+
+    Of x first without any overhang, of y first with that of a detector. Where that one is the only one that was cut, y first is doubtful:
+    it may be a tracker's box that leaves the image.
+
+    Raises:
+        ImplausibleError: They are.
+    """
     size = (1, 1) if place.scale is not None or place.bounds is None else place.bounds
     found = [f"from_{name} takes {ORDER_WORDS[name]}" for name in fitting(rows, size) if name != order]
-    if fit_exchanged(rows, order, size):
+    has_y_first = fit_exchanged(rows, order, size)
+    if has_y_first and (found or place.clipped > 1):
         found.append(EXCHANGED_WORDS[order])
-    return " or ".join(found)
+    place.refuse_far(" or ".join(found))
+    if has_y_first:
+        place.doubt = (
+            f"{place.far_shape}, which reaches beyond the image of {size[0]} x {size[1]} by more than a tenth of a side, and with y first "
+            f"it would not ({EXCHANGED_WORDS[order]}). It was cut, which is right for an object that leaves the image"
+        )
 
 
 def other_orders(order: str) -> str:

@@ -142,6 +142,21 @@ def test_what_leaves_the_image_at_the_left_is_no_other_order(size):
     assert BOXES.from_xyxy(boxes, [0, 0], [0.9, 0.8], clip=size).clipped == 1
 
 
+def test_one_box_that_alone_leaves_the_image_is_sent_and_told():
+    """It would fit as y, x, and a tracker's box that leaves the image looks alike: nothing right is refused."""
+    leaving, within = [1000, 100, 1500, 300], [100, 200, 300, 400]
+    found = BOXES.from_xyxy([leaving, within], [0, 0], [0.9, 0.8], clip=(1280, 1600))
+    assert found.detection_boxes == [[100, 1000, 300, 1280], [200, 100, 400, 300]]
+    assert found.doubt is not None
+    assert (
+        "boxes[0] is 1000, 100, 1500, 300 (x1, y1, x2, y2), which reaches beyond the image of 1280 x 1600"
+        in found.doubt
+    )
+    also = [1100, 500, 1300, 700]
+    with pytest.raises(ImplausibleError, match=ITSELF):
+        BOXES.from_xyxy([leaving, also], [0, 0], [0.9, 0.8], clip=(1280, 1600))
+
+
 def test_boxes_with_y_first_are_told_without_clip_too():
     """The advice names no constructor that was called already, without saying what was given to it."""
     prediction = BOXES.from_xyxy(ROWS, ONES, SCORES)
