@@ -189,6 +189,8 @@ class Frame(MonitorOptions):
             is read. "off": whatever is well formed is sent.
         file_version: Where the image is a file: its bytes and its time of change (in nanoseconds) when the frame was made; None: no
             file, or none was there. Not given, but found.
+        is_plain: Whether the checks found boxes in order on a JPEG that nothing turns, so that nothing is to be told of it. Not given,
+            but found.
 
     Raises:
         ConfigurationError: A value is of the wrong kind or out of range; the message names field and value.
@@ -204,6 +206,7 @@ class Frame(MonitorOptions):
     id: uuid.UUID = attrs.field(factory=_new_id, converter=_id)
     checks: Checks = attrs.field(default="on", repr=False)
     file_version: tuple[int, int] | None = attrs.field(default=None, init=False, repr=False)
+    is_plain: bool = attrs.field(default=False, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Fill in the file name and the content type from the image, where they were not given; check what it all means."""
@@ -224,9 +227,10 @@ class Frame(MonitorOptions):
         if self.shadow_prediction is not None:
             object.__setattr__(self, "shadow_prediction", copied(self.shadow_prediction))
         image = self.image
-        if checked_checks(self.checks) == "on" and not (
-            isinstance(image, bytes) and is_right_at_a_glance(self, image, None)
-        ):
+        if checked_checks(self.checks) == "on":
+            if isinstance(image, bytes) and is_right_at_a_glance(self, image, None):
+                object.__setattr__(self, "is_plain", True)
+                return
             # Its size first: where that is wrong, all coordinates seem so.
             if isinstance(image, bytes):
                 self.check_image(image)

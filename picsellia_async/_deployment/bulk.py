@@ -90,7 +90,7 @@ class Bulk:
         def encode(frame: Frame) -> bytes:
             if frame.data is not None:
                 self._tell_swapped(frame, frame.data)
-            elif type(frame.image) is bytes and frame.checks == "on" and meaning.is_checked:
+            elif not frame.is_plain and type(frame.image) is bytes and frame.checks == "on" and meaning.is_checked:
                 # Here and not before it is sent: the image is in the caches still.
                 meaning.tell_turned(frame, frame.image)
                 meaning.tell_flat(frame)
