@@ -226,17 +226,25 @@ class Frame(MonitorOptions):
         object.__setattr__(self, "prediction", copied(self.prediction))
         if self.shadow_prediction is not None:
             object.__setattr__(self, "shadow_prediction", copied(self.shadow_prediction))
-        image = self.image
         if checked_checks(self.checks) == "on":
-            if isinstance(image, bytes) and is_right_at_a_glance(self, image, None):
+            self._check()
+
+    def _check(self) -> None:
+        """Check what the frame means.
+
+        Raises:
+            ImplausibleError: Something cannot be meant.
+        """
+        image = self.image
+        if isinstance(image, bytes):
+            if is_right_at_a_glance(self, image, None):
                 object.__setattr__(self, "is_plain", True)
                 return
             # Its size first: where that is wrong, all coordinates seem so.
-            if isinstance(image, bytes):
-                self.check_image(image)
-            elif self.data is not None:
-                check_known_size(self.data, self.width, self.height)
-            check_options(self, is_size_known=isinstance(image, bytes))
+            self.check_image(image)
+        elif self.data is not None:
+            check_known_size(self.data, self.width, self.height)
+        check_options(self, is_size_known=isinstance(image, bytes))
 
     def _take_place(self) -> None:
         """Fill in what is known of an image in the storage, where it was not given.
