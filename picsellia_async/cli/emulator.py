@@ -9,10 +9,11 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
+from picsellia_async._log_line import logger
 from picsellia_async.cli import conform
 from picsellia_async.errors import ConfigurationError
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from picsellia_async.emulator import Faults
     from picsellia_async.inference import OnnxModel
     from picsellia_async.inference.onnx_model import Task
-
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -189,5 +187,5 @@ async def _serve(args: argparse.Namespace) -> None:
             shell_export.log_to(log)
         else:
             print(orjson.dumps(facts).decode(), flush=True)
-        _LOG.info("the emulator serves; its dashboard is %s", emulator.dashboard)
+        logger.info("the emulator serves; its dashboard is %s", emulator.dashboard)
         await stopped.wait()

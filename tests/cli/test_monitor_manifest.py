@@ -39,7 +39,7 @@ async def test_a_class_name_in_a_manifest_names_the_way_out(monitor, written):
     """Names are looked up for other inputs alone."""
     code, report, _ = await monitor("--manifest", written(["person"]))
     assert code == 1
-    assert "got the name 'person'; a manifest holds numbers: --coco and --yolo look names up" in report["error"]
+    assert 'got the name "person"; a manifest holds numbers: --coco and --yolo look names up' in report["error"]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
