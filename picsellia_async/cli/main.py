@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Its report says so; as JSON that is on stdout alone.
         is_end_told = chosen.command == "monitor" and not chosen.json
         is_refusal_told = chosen.command in {"monitor", "replay"}
-        with logged(chosen.verbose, is_end_told=is_end_told, is_refusal_told=is_refusal_told):
+        # A server says where it serves; of the others results are on stdout.
+        verbose = max(chosen.verbose, int(chosen.command == "emulator"))
+        with logged(verbose, is_end_told=is_end_told, is_refusal_told=is_refusal_told):
             code = int(chosen.run(chosen))
         sys.stdout.flush()
     except KeyboardInterrupt:

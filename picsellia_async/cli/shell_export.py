@@ -43,8 +43,12 @@ def export(args: argparse.Namespace, serve: Callable[[argparse.Namespace], int])
         raise ConfigurationError(
             "--export needs a system with fork: on Windows, start the emulator in a window of its own"
         )
+    if args.data_dir is not None:
+        args.data_dir = args.data_dir.absolute()  # what is printed is used in other directories too
     found = _running(args)
-    if found is None:
+    if found is not None:
+        print("unset PICSELLIA_EMULATOR_PID PICSELLIA_EMULATOR_LOG")  # of an earlier one
+    else:
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
@@ -86,9 +90,10 @@ def log_file(args: argparse.Namespace) -> Path:
 
 
 def log_to(path: Path) -> None:
-    """Write what goes to stderr to a file from now on: whoever reads the output of the command waits for no more of it."""
+    """Write all output to a file from now on: whoever reads that of the command waits for no more of it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, 2)
+    for number in (1, 2):
+        os.dup2(descriptor, number)
     os.close(descriptor)
 
 

@@ -58,11 +58,15 @@ def test_it_starts_one_in_the_background_and_finds_that_one_again(stops):
         name: first[name] for name in ("PICSELLIA_HOST", "PICSELLIA_TOKEN")
     }
     assert "PICSELLIA_EMULATOR_PID" not in again, "it was not started by this shell"
+    assert "its dashboard is http" in Path(first["PICSELLIA_EMULATOR_LOG"]).read_text()
 
 
-def test_over_https_the_shell_is_told_whom_to_trust(stops, tmp_path):
-    found = variables(export("--port", 0, "--https", "--data-dir", tmp_path / "a folder").stdout)
+def test_over_https_the_shell_is_told_whom_to_trust(stops, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = variables(export("--port", 0, "--https", "--data-dir", "a folder").stdout)
     stops(int(found["PICSELLIA_EMULATOR_PID"]))
+    log = tmp_path / "a folder" / "emulator.log"
+    assert found["PICSELLIA_EMULATOR_LOG"] == str(log), "whole, though it was given from where we are"
     assert found["SSL_CERT_FILE"] == found["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a folder" / "tls" / "ca.pem")
     code = "import httpx, os; print(httpx.get(os.environ['PICSELLIA_HOST'] + '/emulator/health/ready').status_code)"
     said = subprocess.run([sys.executable, "-c", code], env={**os.environ, **found}, capture_output=True, check=True)

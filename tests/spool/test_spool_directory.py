@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -289,3 +290,25 @@ async def test_a_directory_or_file_of_somebody_else_is_refused(tmp_path: Path, m
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     with pytest.raises(SpoolError, match=f"belongs to user {user}, and this process is user {user + 1}"):
         await uploader(Service(), tmp_path).__aenter__()
+
+
+async def test_frames_of_a_lost_directory_that_are_submitted_again_have_their_outcomes(tmp_path: Path) -> None:
+    """Its files are still read back: where the same frame was accepted beside that, one of the two ended, and `flush` waited for good."""
+    frames = [make_frame(number, 3000) for number in range(25)]
+    options = {"max_pending_bytes": 20_000, "durability": "interval", "close_timeout": 10.0}
+    for seed in range(6):
+        directory, outcomes = tmp_path / str(seed), []
+        async with uploader(Service(is_up=False), directory, **{**options, "close_timeout": 0.0}) as up:
+            for frame in frames:
+                await up.submit(frame)
+        async with uploader(Service(), directory, on_outcome=outcomes.append, concurrency=1, **options) as up:
+            lose(directory, "deleted")
+            assert up._spool is not None
+            up._spool[1]._spool._store._look_for_directory()  # as the disk's thread does every few seconds
+            chosen = random.Random(seed).sample(frames, 20)
+            found = await asyncio.gather(*map(up.submit, chosen), return_exceptions=True)
+            assert await up.flush(timeout=300) == 0
+        receipts = [receipt for receipt in found if not isinstance(receipt, SpoolError)]
+        assert all(receipt.outcome is not None for receipt in receipts)
+        assert len(outcomes) == up.report.accepted
+        assert up.report.is_balanced

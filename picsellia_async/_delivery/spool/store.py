@@ -182,8 +182,11 @@ class Store:
             self._room.look([error])
 
     def may_have(self, id_: bytes) -> bool:
-        """Return whether a pending record may be that of this frame; asked from any thread."""
-        return self.gone is None and hash(id_) in self._ids
+        """Return whether a pending record may be that of this frame; asked from any thread.
+
+        Also of a directory that is gone: its open files are still read, and two of one frame would be one too many.
+        """
+        return hash(id_) in self._ids
 
     # Writing.
 
