@@ -182,10 +182,7 @@ class Store:
             self._room.look([error])
 
     def may_have(self, id_: bytes) -> bool:
-        """Return whether a pending record may be that of this frame; asked from any thread.
-
-        Also of a directory that is gone: its open files are still read, and two of one frame would be one too many.
-        """
+        """Return whether a pending record may be that of this frame, also in a lost directory; asked from any thread."""
         return hash(id_) in self._ids
 
     # Writing.
