@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from picsellia_async._error_text import shown_name
 from picsellia_async.errors import ImplausibleError, shown
 
 _CONTROL: Final = '{name} has a control character, such as NUL or the end of a line, got {value}; checks="off" sends it'
@@ -22,10 +23,10 @@ def check_labels_of_data(tags: Iterable[str], source: str | None, upload_dir: st
         ImplausibleError: There is one.
     """
     if source and _has_control(source):
-        raise ImplausibleError(_CONTROL.format(name="source", value=shown(source)))
+        raise ImplausibleError(_CONTROL.format(name="source", value=shown(shown_name(source))))
     for i, tag in enumerate(tags := list(tags)):
         if _has_control(tag):
-            raise ImplausibleError(_CONTROL.format(name=f"tags[{i}]", value=shown(tag)))
+            raise ImplausibleError(_CONTROL.format(name=f"tags[{i}]", value=shown(shown_name(tag))))
     blank = [f"tags[{i}]" for i, tag in enumerate(tags) if not tag.strip()]
     if source and source.isspace():
         blank.append("source")
@@ -44,6 +45,6 @@ def check_upload_dir(directory: str) -> None:
         raise ImplausibleError('upload_dir is blank: give a prefix of names, or leave it out; checks="off" sends it')
     if ".." in directory.replace("\\", "/").split("/") or not directory.isprintable():
         raise ImplausibleError(
-            f"upload_dir {shown(directory)} is no prefix of names: no part may be '..', and no character a control character; "
+            f"upload_dir {shown(shown_name(directory))} is no prefix of names: no part may be '..', and no character a control character; "
             'checks="off" sends it'
         )

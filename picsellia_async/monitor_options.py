@@ -75,11 +75,11 @@ def content_type_of(value: SupportedContentType | str | None, filename: str | No
         other = OTHER_TYPES.get(posixpath.splitext(filename)[1].lower())
         if other is not None:
             raise ContentTypeUnknown(
-                f"{filename!r} is {other} by its name, and the service takes JPEG and PNG: encode it as one of these, or say "
+                f"{name_repr(filename)} is {other} by its name, and the service takes JPEG and PNG: encode it as one of these, or say "
                 "its content type where the name alone is wrong"
             )
         raise ContentTypeUnknown(
-            f"cannot tell the content type of {filename!r}: give content_type=, image/jpeg or image/png"
+            f"cannot tell the content type of {name_repr(filename)}: give content_type=, image/jpeg or image/png"
         )
     return found
 

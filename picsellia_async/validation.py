@@ -20,6 +20,7 @@ from uuid import UUID
 
 import orjson
 
+from picsellia_async._error_text import shown_name
 from picsellia_async._scalars import is_masked, plain_scalar
 from picsellia_async.errors import ConfigurationError, shown
 
@@ -249,8 +250,9 @@ def file_name(value: Any, name: str) -> str:
         problem = f"is longer than {PART_BYTES_MAX} bytes between two slashes, or than {NAME_BYTES_MAX} in all"
     else:
         return found
+    told = shown(shown_name(found))
     raise ConfigurationError(
-        f"{name} {problem}, got {shown(found)}: monitor_bytes, predict_bytes and Frame take another filename="
+        f"{name} {problem}, got {told}: monitor_bytes, predict_bytes and Frame take another filename="
     )
 
 

@@ -24,6 +24,7 @@ from picsellia_async._wire.image_echo import SentImage
 from picsellia_async.cli.main import main
 from picsellia_async.emulator import Emulator, Fault
 from picsellia_async.metrics import PrometheusCollector, register_opentelemetry
+from picsellia_async.monitor_options import content_type_of
 from picsellia_async.pipeline import Pipeline
 from picsellia_async.sources import camera, video
 from picsellia_async.sources._camera_log import CameraLog
@@ -33,6 +34,8 @@ from picsellia_async.uploader import Uploader
 from ..support.frames import make_frame
 from ..support.image_spellings import part_read
 from ..uploader.service import Service, down, uploader
+
+ADDRESS = "rtsp://admin:hunter22@cam"
 
 pytestmark = pytest.mark.anyio
 
@@ -231,7 +234,7 @@ async def test_a_spool_is_shown_in_lines_without_passwords(
     """Sources come from whoever names them: a line of the command is one frame."""
     source = "rtsp://admin:hunter22@cam\nWARNING forged\x1b[31m\u2028\u202e"
     async with Uploader(Service(script=lambda *_: down()).send, spool=tmp_path / "spool", close_timeout=0.0) as up:
-        await up.submit(make_frame(source=source))
+        await up.submit(make_frame(source=source, checks="off"))
     for action in ("list", "show", "explain"):
         words = [str(tmp_path / "spool"), *(["frame-000000.jpg"] if action == "explain" else [])]
         assert await asyncio.to_thread(main, ["spool", action, *words]) == 0
@@ -239,6 +242,36 @@ async def test_a_spool_is_shown_in_lines_without_passwords(
         assert "hunter22" not in out
         assert not any(one in out for one in "\x1b\u2028\u202e")
         assert "rtsp://***@cam\\nWARNING forged\\x1b[31m\\u2028\\u202e" in out
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": "\n"}, {"tags": ["\0"]}, {"upload_dir": "/../b"}, {"filename": "\n.jpg"}, {"filename": "/../a.jpg"},
+        {"filename": "/" + "a" * 300},
+    ],
+)  # fmt: skip
+def test_a_name_that_is_refused_is_shown_without_its_password(fields: dict[str, Any]) -> None:
+    """What is wrong with it is said of what is left of it."""
+    given = {
+        name: [ADDRESS + value[0]]
+        if name == "tags"
+        else ADDRESS + value
+        if name in {"source", "upload_dir", "filename"}
+        else value
+        for name, value in fields.items()
+    }
+    with pytest.raises(ConfigurationError, match=r"rtsp://\*\*\*@cam") as refused:
+        make_frame(**given)
+    assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["/a.webp", "/a"])
+def test_so_is_one_that_says_no_content_type(name: str) -> None:
+    """The service takes JPEG and PNG."""
+    with pytest.raises(ConfigurationError, match=r"rtsp://\*\*\*@cam/a") as refused:
+        content_type_of(None, ADDRESS + name)
+    assert "hunter22" not in str(refused.value)
 
 
 @pytest.mark.parametrize("where", ["reason", "location"])
