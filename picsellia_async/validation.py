@@ -250,10 +250,8 @@ def file_name(value: Any, name: str) -> str:
         problem = f"is longer than {PART_BYTES_MAX} bytes between two slashes, or than {NAME_BYTES_MAX} in all"
     else:
         return found
-    told = shown(shown_name(found))
-    raise ConfigurationError(
-        f"{name} {problem}, got {told}: monitor_bytes, predict_bytes and Frame take another filename="
-    )
+    way_out = "monitor_bytes, predict_bytes and Frame take another filename="
+    raise ConfigurationError(f"{name} {problem}, got {shown(shown_name(found))}: {way_out}")
 
 
 def checked_path(value: Any, name: str) -> Path:
