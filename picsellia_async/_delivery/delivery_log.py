@@ -440,17 +440,14 @@ class DeliveryLog:
     @staticmethod
     def _places(counts: Counts) -> str:
         """Tell where pending frames are, while the disk is in trouble: what is in memory only ends with the process."""
-        stored = min(counts.spool_frames or 0, counts.pending)
-        gone = counts.in_lost_files or 0
+        gone = counts.in_lost_files
         more = f", {gone} in files that nobody finds again" if gone else ""
-        return f" ({stored} in the spool, {counts.pending - stored - gone} in memory{more})" if counts.pending else ""
+        return f" ({counts.in_spool} in the spool, {counts.in_memory} in memory{more})" if counts.pending else ""
 
     def _fields(self, counts: Counts, seconds: float = 0.0) -> dict[str, object]:
         numbers: dict[str, object] = attrs.asdict(counts, filter=lambda _, value: value is not None)
         if counts.spool_frames is not None:
-            numbers["in_memory"] = (
-                counts.pending - min(counts.spool_frames, counts.pending) - (counts.in_lost_files or 0)
-            )
+            numbers["in_memory"] = counts.in_memory
         return {"health": self.health.value, "trouble_seconds": round(seconds, 1), **numbers}
 
 

@@ -402,13 +402,13 @@ class Sender:
 
     def _reject_queued(self) -> None:
         """The account is refused for good: give the frames that wait the same outcome, without a request for each."""
-        items = self._repeats.clear()
+        error, items = self._account.error, self._repeats.clear()
         for item in items:
             self.queue.release(item.source)
         items += iter(self.queue.pop_oldest, None)
         for item in items:
             state = item.state
-            if (error := self._account.error) is not None:
+            if error is not None:
                 self._ledger.end(item, Rejected(item.frame, error, state.attempts, may_be_stored=state.may_be_stored))
         self._reporter.look()  # lost between two attempts is lost to the trouble that there is, which the next one may end
 

@@ -34,6 +34,16 @@ class Counts:
     is not gone."""
 
     @property
+    def in_spool(self) -> int:
+        """Of the pending: those that are on disk."""
+        return min(self.spool_frames or 0, self.pending)
+
+    @property
+    def in_memory(self) -> int:
+        """Of the pending: those that end with the process."""
+        return self.pending - self.in_spool - (self.in_lost_files or 0)
+
+    @property
     def lost(self) -> int:
         """Frames that nobody will send any more."""
         return self.rejected + self.dropped

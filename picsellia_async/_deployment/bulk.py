@@ -29,7 +29,7 @@ from picsellia_async.errors import (
     TransportError,
     shown,
 )
-from picsellia_async.frames import Frame, StoredData
+from picsellia_async.frames import Frame
 from picsellia_async.models import DeploymentDescription
 from picsellia_async.resources.handle import Record
 
@@ -88,12 +88,8 @@ class Bulk:
             return send(frame, metadata)
 
         def encode(frame: Frame) -> bytes:
-            if frame.data is not None:
-                self._tell_swapped(frame, frame.data)
-            elif not frame.is_plain and type(frame.image) is bytes and frame.checks == "on" and meaning.is_checked:
-                # Here and not before it is sent: the image is in the caches still.
-                meaning.tell_turned(frame, frame.image)
-                meaning.tell_flat(frame)
+            if not frame.is_plain:
+                self._tell(frame)
             marks = with_frame_id(frame) if is_marked else None
             # A copy: orjson's own bytes keep the buffer that they were written in, 4 KB for a request of 300 bytes, and thousands wait.
             return bytes(memoryview(self._monitoring.encode(frame, custom_metadata=marks)))
@@ -105,15 +101,21 @@ class Bulk:
         sender = send_to_the_host_of_now if follows else send
         return Uploader(sender, encode=encode, find=self.is_stored, owner=owner, spans=spans, **options)
 
-    def _tell_swapped(self, frame: Frame, data: StoredData) -> None:
-        """Say it here, where the data is at hand: a spool keeps its name alone."""
-        if frame.checks == "on":
-            self._meaning.tell_swapped(frame, data)
+    def _tell(self, frame: Frame) -> None:
+        """Say of a frame what may be another than what was meant; of an image that is a file, once it is read.
+
+        Here and not before it is sent: the image is in the caches still, and so is the data, of which a spool keeps the name alone.
+        """
+        if frame.checks != "on" or not self._meaning.is_checked:
+            return
+        if frame.data is not None:
+            self._meaning.tell_swapped(frame, frame.data)
+        elif isinstance(frame.image, bytes):
+            self._meaning.tell_turned(frame, frame.image)
+        self._meaning.tell_flat(frame)
 
     async def _checked_content(self, frame: Frame) -> memoryview | CloudImage:
         """Return what is sent of a frame's image: its bytes, or where it lies; checked where that is asked for."""
-        if frame.checks == "on" and self._meaning.is_checked:
-            self._meaning.tell_flat(frame)
         if frame.object_name is None:
             return image_view(await self._checked_image(frame), "image")
         if frame.checks == "on" and self._meaning.is_checked and not self._meaning.fits(frame.prediction):
@@ -133,10 +135,10 @@ class Bulk:
         if isinstance(image, Path):
             image = await read_image(image, "image", frame.file_version if is_checked else None)
         if is_checked:
-            # Bytes were checked when the frame was made.
+            # Bytes were checked when the frame was made, and told of by `_tell`.
             if image is not frame.image:
                 frame.check_image(image)
-            self._meaning.tell_turned(frame, image)
+                self._meaning.tell_turned(frame, image)
             if not self._meaning.fits(frame.prediction):
                 await self._meaning.check_labels(frame.prediction)
         return image
@@ -146,8 +148,7 @@ class Bulk:
         if not isinstance(frame, Frame):
             raise ConfigurationError(f"frame must be a Frame, got {shown(frame)}")
         self._monitoring.encode(frame)
-        if frame.data is not None:
-            self._tell_swapped(frame, frame.data)
+        self._tell(frame)
         await self._checked_content(frame)
 
     async def is_stored(self, frame: Frame) -> bool:

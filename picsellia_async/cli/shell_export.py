@@ -16,6 +16,7 @@ from typing import Final
 
 import orjson
 
+from picsellia_async._wire.exchange import Origin
 from picsellia_async.errors import ConfigurationError
 
 _ANSWER_SECONDS: Final = 5.0
@@ -82,8 +83,9 @@ def _detach(stdout: int) -> None:
 
 def log_file(args: argparse.Namespace) -> Path:
     """Return a file for what the process in the background has to say: in its data directory, or a temporary one."""
-    if args.data_dir is not None:
-        return Path(args.data_dir) / "emulator.log"
+    directory: Path | None = args.data_dir
+    if directory is not None:
+        return directory / "emulator.log"
     descriptor, path = tempfile.mkstemp(prefix="picsellia-emulator-", suffix=".log")
     os.close(descriptor)
     return Path(path)
@@ -105,7 +107,6 @@ def _running(args: argparse.Namespace) -> dict[str, str] | None:
     """
     if not args.port:
         return None
-    host = f"[{args.host}]" if ":" in args.host else args.host
     ca_file = None if args.data_dir is None or not args.https else args.data_dir / "tls" / "ca.pem"
     try:
         trusted = ssl.create_default_context(cafile=ca_file)
@@ -113,7 +114,7 @@ def _running(args: argparse.Namespace) -> dict[str, str] | None:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)
         )
-        url = f"{'https' if args.https else 'http'}://{host}:{args.port}/emulator/connection"
+        url = f"{Origin('https' if args.https else 'http', args.host, args.port)}/emulator/connection"
         with opener.open(url, b"", _ANSWER_SECONDS) as answer:
             lines: str = orjson.loads(answer.read(_ANSWER_BYTES_MAX))["env"]
         return dict(line.split("=", 1) for line in lines.splitlines()) | _trusting(ca_file)

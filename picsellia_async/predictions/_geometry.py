@@ -10,7 +10,7 @@ import attrs
 
 from picsellia_async.errors import ConfigurationError, ImplausibleError, shown
 from picsellia_async.predictions._joint_watch import JointWatch
-from picsellia_async.predictions._overhang import overhang, overhang_exchanged
+from picsellia_async.predictions._overhang import lie_exchanged, overhang, overhang_exchanged
 from picsellia_async.predictions._shares import SHARE_MAX, SHARE_MIN, TINY, ShareWatch
 from picsellia_async.predictions._values import Number, Shapes, listed, pairs
 from picsellia_async.predictions.orders import EXCHANGED_WORDS, ORDER_WORDS, ORDERS, Box, fit_exchanged, fitting
@@ -264,13 +264,8 @@ class Placement:
             )
         if self.scale is not None or self.bounds is not None:
             if self.bounds is not None and self.is_right_swapped:
-                (width, height), over = self.bounds, overhang_exchanged(self.bounds)
-                self.is_right_swapped = (
-                    self.scale is None
-                    and min(*xs, *ys) >= -over
-                    and max(xs) <= height + over
-                    and max(ys) <= width + over
-                )
+                over = overhang_exchanged(self.bounds)
+                self.is_right_swapped = self.scale is None and lie_exchanged(xs, ys, self.bounds, over)
             before = self.clipped
             self.corners((min(xs), min(ys), max(xs), max(ys)), name)  # refuses, and counts what is cut
             if self.scale is not None:

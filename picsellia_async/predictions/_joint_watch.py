@@ -6,6 +6,8 @@ from typing import Final
 
 import attrs
 
+from picsellia_async.predictions._overhang import lie_exchanged
+
 BESIDE_MIN: Final = 0.2
 """Share of the joints beside the image from which on skeletons may be y, x."""
 LYING_MIN: Final = 1.5
@@ -29,11 +31,10 @@ class JointWatch:
 
     def look(self, points: list[tuple[float, float]], beside: int) -> None:
         """Note what one skeleton tells, by its joints that are there and how many of these lie beside the image."""
-        width, height = self.size
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.seen += len(points)
         self.beside += beside
-        self.is_right_swapped = self.is_right_swapped and min(*xs, *ys) >= 0 and max(xs) <= height and max(ys) <= width
+        self.is_right_swapped = self.is_right_swapped and lie_exchanged(xs, ys, self.size)
         if beside:
             self.are_lying = self.are_lying and max(xs) - min(xs) >= LYING_MIN * (max(ys) - min(ys))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 OVERHANG: Final = 0.1
@@ -11,6 +12,12 @@ OVERHANG: Final = 0.1
 def overhang(side: float) -> float:
     """Return the pixels beyond a side of that length. One may always be: rounding puts it there."""
     return max(side * OVERHANG, 1.0)
+
+
+def lie_exchanged(xs: Iterable[float], ys: Iterable[float], size: tuple[int, int], over: float = 0.0) -> bool:
+    """Return whether points lie in an image of that width and height with x and y exchanged, or beyond it by so many pixels at most."""
+    width, height = size
+    return all(-over <= x <= height + over for x in xs) and all(-over <= y <= width + over for y in ys)
 
 
 def overhang_exchanged(size: tuple[int, int]) -> float:

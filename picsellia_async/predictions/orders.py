@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-from picsellia_async.predictions._overhang import overhang, overhang_exchanged
+from picsellia_async.predictions._overhang import lie_exchanged, overhang, overhang_exchanged
 
 Box: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2: left, top, right, bottom."""
@@ -61,6 +61,4 @@ def fit_exchanged(boxes: Iterable[Sequence[float]], order: str, size: tuple[int,
     """Return whether all boxes of that order lie in an image of that size as y, x, or overhang it there as a detector's boxes may."""
     over = overhang_exchanged(size)
     corners = (ORDERS[order](*box) for box in boxes)
-    return all(
-        -over <= y1 <= y2 <= size[1] + over and -over <= x1 <= x2 <= size[0] + over for y1, x1, y2, x2 in corners
-    )
+    return all(x1 <= x2 and y1 <= y2 and lie_exchanged((x1, x2), (y1, y2), size, over) for x1, y1, x2, y2 in corners)

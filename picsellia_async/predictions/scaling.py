@@ -73,8 +73,14 @@ def _path(points: list[list[int]], old: tuple[int, int], new: tuple[int, int]) -
 
 def _side(low: int, high: int, old: int, new: int) -> tuple[int, int]:
     """Return both ends of one side of a box; one that rounding would leave no pixel keeps those that it touches."""
-    found = round(low * new / old), round(high * new / old)
-    return touched((low * new / old, high * new / old)) if low < high and found[0] >= found[1] else found
+    if _gets_flat(low, high, old, new):
+        return touched((low * new / old, high * new / old))
+    return round(low * new / old), round(high * new / old)
+
+
+def _gets_flat(low: int, high: int, old: int, new: int) -> bool:
+    """Return whether rounding leaves a side no pixel, which had one."""
+    return low < high and round(low * new / old) >= round(high * new / old)
 
 
 def _box(left_to_right: tuple[int, int], top_to_bottom: tuple[int, int]) -> list[int]:
@@ -117,7 +123,7 @@ def gets_flat(prediction: PredictionFormat, old: tuple[int, int], new: tuple[int
     """Return whether a shape gets too small for the pixels of a smaller image, so that `scaled` makes it larger than it is."""
     if isinstance(prediction, DetectionPredictionFormat):
         return any(
-            low < high and round(low * new[axis] / old[axis]) >= round(high * new[axis] / old[axis])
+            _gets_flat(low, high, old[axis], new[axis])
             for top, left, bottom, right in prediction.detection_boxes
             for axis, low, high in ((0, left, right), (1, top, bottom))
         )
